@@ -1,0 +1,135 @@
+"""Text as a terminal shows it: cleaning, width in cells, cutting and padding to a width.
+
+Knows Unicode, from the interpreter's own tables. Must not know colours, rows or terminals. What terminals disagree about
+(joined emoji, variation selectors, skin tones) is taken out by `clean`, so that the rest has one width everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import category, east_asian_width, normalize
+
+LONGEST = 1_000
+"""Characters that `clean` keeps of a text."""
+
+# Joiners, variation selectors and skin tones: a terminal that knows them shows one glyph of two cells, one that does not
+# shows several. Without them every terminal shows the same.
+_DROPPED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+_SGR = re.compile("(\x1b\\[[0-9;:]*m)")
+_SPACES = {"\u3000": "  ", "\t": " "}
+
+
+def clean(text: str, longest: int | None = LONGEST) -> str:
+    r"""Return `text` with everything that is not printable made visible, cut to `longest` characters.
+
+    Control characters, escape sequences, bidirectional controls, lone surrogates and unassigned characters become
+    Python's escapes; unusual spaces become plain ones; decomposed letters are composed. None for `longest` cuts nothing.
+
+    Example:
+        >>> clean("a\x1b[2Jb\n")
+        'a\\x1b[2Jb\\n'
+        >>> clean("nai\u0308ve \u202etxt.exe")
+        'naïve \\u202etxt.exe'
+    """
+    if longest is not None and len(text) > longest:
+        text = text[: longest - 1] + "…"
+    if text.isascii():
+        return text if text.isprintable() else "".join(map(_visible, text))
+    text = _DROPPED.sub("", normalize("NFC", text))
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character in _SPACES or category(character) == "Zs":
+        return _SPACES.get(character, " ")
+    return character.encode("ascii", "backslashreplace").decode("ascii") if ord(character) > 127 else repr(character)[1:-1]
+
+
+def clean_lines(text: str) -> list[str]:
+    r"""Return the lines of `text`, each cleaned, with its colours (SGR sequences) left in and reset at its end.
+
+    Tabs are expanded to eight cells. Nothing is cut.
+
+    Example:
+        >>> clean_lines("one\x1b[2J\ntwo")
+        ['one\\x1b[2J', 'two']
+        >>> clean_lines("\x1b[31mred")
+        ['\x1b[31mred\x1b[0m']
+    """
+    lines = []
+    for line in text.splitlines() or [""]:
+        if line.isascii() and line.isprintable():
+            lines.append(line)
+            continue
+        parts = _SGR.split(line.expandtabs())
+        whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
+        lines.append(whole + "\x1b[0m" if len(parts) > 1 else whole)
+    return lines
+
+
+def plain_line(line: str) -> str:
+    r"""Return a cleaned `line` without its colours.
+
+    Example:
+        >>> plain_line("\x1b[31mred\x1b[0m")
+        'red'
+    """
+    return _SGR.sub("", line) if "\x1b" in line else line
+
+
+@lru_cache(maxsize=1024)
+def _cells_of(character: str) -> int:
+    code = ord(character)
+    if category(character) in ("Mn", "Me", "Mc") or 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF:
+        return 0  # combining marks, and the vowels and finals of Hangul, which stand in the cell of their initial
+    return 2 if east_asian_width(character) in "WF" else 1
+
+
+def cell_width(text: str) -> int:
+    """Return how many cells of a terminal cleaned `text` takes.
+
+    Example:
+        >>> cell_width("東京"), cell_width("e\u0301"), cell_width("abc")
+        (4, 1, 3)
+    """
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def fit(text: str, cells: int, *, ellipsis: str = "…", pad: bool = True) -> str:
+    """Return `text` cut, with an `ellipsis`, or padded with spaces, to exactly `cells` cells.
+
+    With `pad=False` a shorter text is left as it is.
+
+    Example:
+        >>> fit("orders.csv", 8), fit("東京都", 4), fit("ab", 4)
+        ('orders.…', '東… ', 'ab  ')
+    """
+    width = cell_width(text)
+    if width <= cells:
+        return text + " " * (cells - width) if pad else text
+    room = cells - cell_width(ellipsis)
+    if room < 0:
+        return "" if not pad else " " * max(cells, 0)
+    taken = 0
+    for at, character in enumerate(text):
+        step = _cells_of(character)
+        if taken + step > room:
+            cut = text[:at] + ellipsis
+            return cut + " " * (room - taken) if pad else cut
+        taken += step
+    return text
+
+
+def encodable(text: str, encoding: str) -> str:
+    r"""Return `text` with the characters that `encoding` does not have as escapes.
+
+    Example:
+        >>> encodable("Größe 東", "latin-1")
+        'Größe \\u6771'
+    """
+    if text.isascii() or encoding == "utf-8":
+        return text
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,0 +1,205 @@
+"""A display: trackers, the renderer that draws them, and the terminal it draws on.
+
+Knows how frames of several trackers become one, in which order lines and frames go out, what drawing has cost, and what to
+fall back to when a renderer fails. Must not know threads: whoever calls it sees to it that one does at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .cells import clean_lines, plain_line
+from .frames import Frame
+from .registry import BUILTIN, Choice, default_stream, load
+from .settings import number
+from .task import describe
+from .terminal import StreamTerminal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .frames import TaskView
+    from .protocols import Renderer
+    from .tracker import ProgressTracker
+
+IDLE_INTERVAL = 1.0
+"""Seconds between two frames while nothing moves: elapsed times still do."""
+
+
+def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
+    """Return the terminal that `tracker` wants to be drawn on."""
+    if tracker.terminal is not None:
+        return tracker.terminal  # type: ignore[return-value]  # a terminal of the tests' own, with the same methods
+    return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
+
+
+def display_of(
+    tracker: ProgressTracker, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
+) -> Display:
+    """Return a display on `terminal` as `tracker` and the environment want it."""
+    interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
+    budget = number(os.environ, "PROGRESSKIT_BUDGET", 0.01, 1.0) if tracker.budget is None else tracker.budget
+    return Display(terminal, tracker.renderer, interval=interval, budget=budget, cpu=cpu, wall=wall)
+
+
+class Display:
+    """What stands on one terminal.
+
+    Args:
+        terminal: Where to draw.
+        choice: Which renderer; `auto` is settled by the terminal.
+        interval: Seconds between two frames at the least.
+        budget: Share of one core that drawing may cost.
+        cpu: Gives the seconds of processor time that this thread has had.
+        wall: Gives the seconds on the wall.
+    """
+
+    def __init__(
+        self,
+        terminal: StreamTerminal,
+        choice: Choice,
+        *,
+        interval: float,
+        budget: float,
+        cpu: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self.terminal = terminal
+        self.trackers: list[ProgressTracker] = []
+        self.interval = interval
+        self.budget = budget
+        self.choice = choice.settle(terminal)
+        self._cpu = cpu
+        self._wall = wall
+        self._renderer: Renderer | None = None
+        self._fallbacks = [name for name in ("plain", "none") if name != self.choice.name]
+        self._cost = 0.0
+        self._last: tuple[object, ...] = ()
+        self.delay = interval
+        self.due = 0.0  # when the next frame is, on the ticker's clock
+
+    @property
+    def idle(self) -> bool:
+        """Whether no task is live and nothing waits to be shown."""
+        return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
+
+    @property
+    def sleeping(self) -> bool:
+        """Whether nothing can change until somebody calls: every live task is paused."""
+        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tasks)
+
+    def tick(self, *, last: bool = False) -> float:
+        """Draw a frame, if there is something new, and return the seconds until the next one.
+
+        The cost is measured on this thread's processor clock and on the wall. The next frame comes when the first is within
+        the budget again, and when the second has been at most half of the time.
+        """
+        if not last and (self.terminal.congested or not self.terminal.foreground):
+            self.terminal.flush()
+            return self.delay
+        began_cpu, began = self._cpu(), self._wall()
+        moved = self._draw(last)
+        cost = self._cpu() - began_cpu
+        # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
+        self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
+        least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
+        if moved:
+            self.delay = least
+        else:
+            self.delay = max(min(self.delay * 1.5, IDLE_INTERVAL), least)
+        return self.delay
+
+    def stop(self) -> None:
+        """Show everything for the last time, and end."""
+        self.tick(last=True)
+        if self._renderer is not None:
+            self._guarded(lambda renderer: renderer.stop())
+            self._renderer = None
+        self.terminal.flush()
+
+    def abandon(self) -> None:
+        """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
+        if self._renderer is not None:
+            self._guarded(lambda renderer: renderer.stop())
+            self._renderer = None
+
+    def _draw(self, last: bool) -> bool:
+        if self._renderer is None and self.idle:
+            return False
+        lines: list[str] = []
+        for tracker in self.trackers:
+            for _ in range(len(tracker.prints)):
+                lines.extend(clean_lines(tracker.prints.popleft()))
+        if not self.terminal.colors:
+            lines = [plain_line(line) for line in lines]
+        renderer = self._started()
+        frame = self._frame(self.terminal.size()[1] - 1 if renderer.in_place else None)
+        counts = tuple((view.id, view.completed, view.total, view.state, view.description) for view in frame.tasks)
+        moved = bool(lines or frame.ended or counts != self._last)
+        self._last = counts
+        if lines:
+            self._guarded(lambda renderer: renderer.write("\n".join(lines)))
+        if moved or frame.tasks or last:
+            self._guarded(lambda renderer: renderer.render(frame))
+        self.terminal.flush()
+        return moved
+
+    def _frame(self, rows: int | None) -> Frame:
+        """Return one frame of all trackers, in the order in which they came."""
+        if len(self.trackers) == 1:
+            return self.trackers[0].frame(rows)
+        tasks: list[TaskView] = []
+        ended: list[TaskView] = []
+        more, used = 0, 0
+        for tracker in self.trackers:
+            part = tracker.frame(None if rows is None else max(rows - used, 0))
+            tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
+            ended.extend(part.ended)
+            more += part.more
+            used = tasks[-1].position + 1 if tasks else 0
+        if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
+            dropped = sum(view.position >= rows - 1 for view in tasks)
+            tasks, more = tasks[: len(tasks) - dropped], more + dropped
+        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more)
+
+    # Renderers that fail
+
+    def _started(self) -> Renderer:
+        if self._renderer is None:
+            self._guarded(lambda renderer: None)
+        assert self._renderer is not None  # _guarded ends with a renderer, "none" if need be
+        return self._renderer
+
+    def _guarded(self, call: Callable[[Renderer], None]) -> None:
+        """Do `call`; where the renderer fails, say so once, fall back, and do it with the next one."""
+        while True:
+            name = self.choice.name
+            try:
+                if self._renderer is None:
+                    make = self.choice.make
+                    assert make is not None  # settled in __init__
+                    self._renderer = make()
+                    self._renderer.start(self.terminal)
+                call(self._renderer)
+                return
+            except Exception as error:
+                failed, self._renderer = self._renderer, None
+                if not self._fallbacks:
+                    self.terminal.dark = True  # even `none` failed: there is nothing left to draw with
+                    self._renderer = failed
+                    return
+                self._fall_back(name, failed, error)
+
+    def _fall_back(self, name: str, failed: Renderer | None, error: Exception) -> None:
+        if failed is not None:
+            try:
+                failed.stop()
+            except Exception:  # it failed before; what it leaves behind is all that can be had
+                pass
+        fallback = self._fallbacks.pop(0)
+        self.choice = Choice(fallback, load(BUILTIN[fallback]), f"{name} failed")
+        self._renderer = renderer = load(BUILTIN[fallback])()
+        renderer.start(self.terminal)
+        warning = f"progresskit: the {name} renderer failed ({describe(error)}); {fallback} is used from here on."
+        renderer.write("\n".join(clean_lines(warning)))

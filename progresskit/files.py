@@ -1,0 +1,164 @@
+"""Files whose bytes advance a task as they are read or written.
+
+A thin wrapper: everything that is not reading or writing goes to the file itself. Must not know renderers or trackers
+beyond asking for a task.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from contextlib import contextmanager
+
+from .tracker import current_tracker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import TracebackType
+    from typing import IO, Any, Self
+
+    from .task import Task
+
+
+class TrackedFile:
+    """A file that advances a task by the bytes (or characters, for a text file) that pass through it.
+
+    Behaves as the file itself otherwise. What is read twice, after a `seek` back, counts once: the task stands where the
+    file was read or written the farthest, counted from where it was wrapped.
+    """
+
+    def __init__(self, file: IO[Any], task: Task) -> None:
+        self._file = file
+        self._task = task
+        self._at = 0  # where we are, counted from where we began
+        self._farthest = 0
+
+    def _moved(self, amount: int) -> None:
+        self._at += amount
+        if self._at > self._farthest:
+            self._task.advance(self._at - self._farthest)
+            self._farthest = self._at
+
+    def read(self, size: int | None = -1, /) -> Any:
+        """Read and advance; as the file's own `read`."""
+        data = self._file.read(-1 if size is None else size)
+        if data:
+            self._moved(len(data))
+        return data
+
+    def read1(self, size: int = -1, /) -> Any:
+        """Read with at most one call to the raw file, and advance."""
+        data = self._file.read1(size)  # type: ignore[attr-defined]  # binary files have it
+        self._moved(len(data))
+        return data
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read into `buffer` and advance."""
+        count: int | None = self._file.readinto(buffer)  # type: ignore[attr-defined]  # binary files have it
+        self._moved(count or 0)
+        return count
+
+    def readline(self, size: int = -1, /) -> Any:
+        """Read a line and advance."""
+        line = self._file.readline(size)
+        self._moved(len(line))
+        return line
+
+    def readlines(self, hint: int = -1, /) -> list[Any]:
+        """Read lines and advance."""
+        lines = self._file.readlines(hint)
+        self._moved(sum(map(len, lines)))
+        return lines
+
+    def write(self, data: Any, /) -> int:
+        """Write and advance by what was taken."""
+        count = self._file.write(data)
+        self._moved(count or 0)
+        return count
+
+    def writelines(self, lines: Iterable[Any], /) -> None:
+        """Write each of `lines` and advance."""
+        for line in lines:
+            self.write(line)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Move in the file; the task's count never goes back by it."""
+        if isinstance(self._file, io.TextIOBase):  # its positions are cookies, not numbers of characters
+            return self._file.seek(offset, whence)
+        before = self._file.tell()
+        after = self._file.seek(offset, whence)
+        self._at += after - before
+        return after
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        line = self._file.readline()
+        if not line:
+            raise StopIteration
+        self._moved(len(line))
+        return line
+
+    def __enter__(self) -> Self:
+        self._file.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.__exit__(kind, error, trace)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def wrap_file(file: IO[Any], task: Task) -> TrackedFile:
+    """Return `file` as one whose bytes advance `task` when they are read or written.
+
+    The task is not ended by it, and the file not closed: both belong to the caller.
+
+    Args:
+        file: An open file, binary (bytes count) or text (characters count).
+        task: The task to advance.
+
+    Example:
+        >>> import io
+        >>> with tracker.add_task("orders.csv", total=5, unit="B") as task:
+        ...     data = wrap_file(io.BytesIO(b"a,b,c"), task).read()
+        >>> task.completed
+        5
+    """
+    return TrackedFile(file, task)
+
+
+@contextmanager
+def open_file(
+    path: str | os.PathLike[str], mode: str = "rb", description: str | None = None, **arguments: Any
+) -> Iterator[TrackedFile]:
+    """Open the file at `path` with a task that its bytes advance; both end with the block.
+
+    Args:
+        path: The file.
+        mode: As for `open`. For reading in binary mode the total is the file's size; otherwise it is unknown.
+        description: The task's; None takes the file's name.
+        arguments: Whatever `open` takes besides.
+
+    Raises:
+        OSError: what `open` raises.
+
+    Example:
+        >>> with open_file("orders.csv") as file:
+        ...     data = file.read()
+        >>> len(data)
+        11
+    """
+    with open(path, mode, **arguments) as file:
+        binary = "b" in mode
+        total = os.fstat(file.fileno()).st_size if binary and set(mode) <= set("rb") else None
+        name = os.fspath(path)
+        tracker = current_tracker()
+        title = os.path.basename(name) if description is None else description
+        with tracker.add_task(title, total=total or None, unit="B" if binary else "char") as task:
+            yield TrackedFile(file, task)

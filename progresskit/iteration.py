@@ -1,0 +1,296 @@
+"""Iteration without Python on the hot path.
+
+Items run through C iterators only; the count is read from the outside, from how much a builtin iterator says it has left,
+or from a counter that runs beside any other iterator. One generator, resumed once per slice of items, learns of the end
+and of a break. Must not know rows, renderers or clocks.
+
+A slice is bounded so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by the interpreter's loop now
+and then, where other threads, the ticker's among them, get their turn.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain, compress, islice, repeat
+from opcode import opname
+from operator import length_hint
+
+from . import counting
+from .task import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sized
+    from types import CodeType
+    from typing import Any
+
+    from .task import Task
+
+SLICE = 8_192
+"""Items between two visits of the interpreter's loop."""
+
+# Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
+# hint is lost when the container changes under the loop, which is when the count is wanted.
+_SIZED = tuple(
+    {
+        type(iterator)
+        for iterator in (
+            iter(()),
+            iter([]),
+            iter(""),
+            iter("é"),
+            iter(b""),
+            iter(bytearray()),
+            iter(range(0)),
+            reversed([]),
+        )
+    }
+)
+
+
+class SizedCounter:
+    """The items that a builtin iterator has handed out.
+
+    A list may grow meanwhile, so its length is asked each time; where it shrank, the count stays at least what it was.
+    """
+
+    __slots__ = ("_final", "_iterator", "_length", "_sequence")
+
+    def __init__(self, iterator: Any, sequence: Sized | None) -> None:
+        self._iterator = iterator
+        self._sequence = sequence
+        self._length = length_hint(iterator)
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        """Return how many items have been handed out."""
+        length = self._length if self._sequence is None else len(self._sequence)
+        return max(length - length_hint(self._iterator), 0)
+
+    def count(self) -> int:
+        """Return how many items are done: the one that was handed out last is still being worked on."""
+        final, iterator = self._final, self._iterator
+        if final is not None or iterator is None:
+            return final or 0
+        length = self._length if self._sequence is None else len(self._sequence)
+        return max(length - length_hint(iterator) - 1, 0)
+
+    def close(self, final: int) -> None:
+        """Count `final` from now on and let the iterator go."""
+        self._final = final
+        self._iterator = self._sequence = None
+
+
+class AnyCounter:
+    """The items that have passed through `iterator`, whatever it is: each takes one from a `repeat`."""
+
+    __slots__ = ("_final", "_repeat", "iterator")
+
+    def __init__(self, source: Iterator[Any]) -> None:
+        self._repeat = repeat(True, sys.maxsize)
+        self.iterator: Iterator[Any] | None = compress(source, self._repeat)
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        return sys.maxsize - length_hint(self._repeat)
+
+    def count(self) -> int:
+        return max(self.handed() - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+        self.iterator = None
+
+
+class AsyncCounter:
+    """The items that an async loop has asked for, less the one it works on."""
+
+    __slots__ = ("_final", "asked")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        return self.asked
+
+    def count(self) -> int:
+        return max(self.asked - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+
+
+def size_of(iterable: Any, iterator: Any = None) -> int | None:
+    """Return how many items `iterable` says it has, by `len` or the length hint; None where it does not know.
+
+    Example:
+        >>> size_of([1, 2, 3]), size_of(iter([1, 2])), size_of(x for x in "ab")
+        (3, 2, None)
+    """
+    for source in (iterable, iterator):
+        try:
+            size = len(source)
+        except Exception:  # the user's __len__ may raise anything: an unknown size is no reason to stop a loop
+            try:
+                size = length_hint(source, -1)
+            except Exception:
+                continue
+        if size >= 0:
+            return size
+    return None
+
+
+class Loop:
+    """One run over an iterable.
+
+    Args:
+        iterable: What to run over; sync or async.
+        begin: Called with the size, or None, when the first item is asked for; returns the task that counts.
+        finish: Whether the loop's end is the task's.
+
+    Raises:
+        TypeError: `iterable` is not iterable.
+    """
+
+    __slots__ = ("_begin", "_code", "_finish", "_instruction", "_iterable", "_source")
+
+    def __init__(self, iterable: Any, begin: Callable[[int | None], Task], finish: bool = True) -> None:
+        self._iterable = iterable
+        self._begin = begin
+        self._finish = finish
+        self._code: CodeType | None = None
+        self._instruction = -1
+        if hasattr(iterable, "__aiter__"):
+            self._source = iterable.__aiter__()
+        else:
+            self._source = iter(iterable)
+
+    def iterator(self) -> Any:
+        """Return the iterator to run, sync or async as the iterable is."""
+        if hasattr(self._iterable, "__aiter__"):
+            return AsyncLoop(self, self._source)
+        return chain.from_iterable(self._slices())
+
+    def begin(self) -> Task:
+        """Begin the task; the size is asked for now, since a list may have grown since `track`."""
+        return self._begin(size_of(self._iterable, self._source))
+
+    def _slices(self) -> Iterator[Iterator[Any]]:
+        self.remember_consumer(sys._getframe(1))
+        task = self.begin()
+        source, self._source = self._source, None
+        counter: SizedCounter | AnyCounter
+        if type(source) in _SIZED:
+            sequence = self._iterable if type(self._iterable) is list else None
+            counter = SizedCounter(source, sequence)
+        else:
+            counter = AnyCounter(source)
+            source = counter.iterator
+        self._iterable = None
+        task.rare.counters += (counter,)
+        before = 0
+        try:
+            while True:
+                slice_size = SLICE if counting.poll is None else 1
+                yield islice(source, slice_size)
+                # A full slice says nothing about the end; asking the source once more would, but a file that is being
+                # written to, or a terminal, must not be asked again after its end.
+                handed = counter.handed()
+                if handed - before < slice_size:
+                    break
+                before = handed
+                if counting.poll is not None:
+                    counting.poll()
+        except GeneratorExit:
+            self.broken(task, counter, sys._getframe(1))
+            raise
+        counter.close(max(counter.handed(), counter.count()))
+        if self._finish:
+            task.finish()
+
+    def remember_consumer(self, frame: Any) -> None:
+        """Note which instruction asked for the first item: at the end it tells a loop from a call."""
+        self._code = frame.f_code
+        self._instruction = frame.f_lasti
+
+    def broken(self, task: Task, counter: SizedCounter | AnyCounter | AsyncCounter, frame: Any) -> None:
+        """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
+
+        Nothing tells a dropped iterator why. But a `for` that is left by an error stands at the instruction that raised,
+        and one that is left by `break` or `return` stands where it drops its iterator. Where that cannot be seen (a
+        consumer in C, another interpreter), nobody failed as far as we know: the task is cancelled.
+        """
+        handed = counter.handed()
+
+        def instruction(code: CodeType | None, at: int) -> str:
+            return opname[code.co_code[at]] if code is not None and 0 <= at < len(code.co_code) else ""
+
+        asked_by = instruction(self._code, self._instruction)
+        left_at = instruction(frame.f_code, frame.f_lasti) if frame.f_code is self._code else ""
+        in_source = left_at in _ASKING
+        in_body = asked_by in _ASKING and left_at not in _DROPPING
+        counter.close(handed if in_source else max(handed - 1, 0))
+        if not self._finish:
+            return
+        if in_source:
+            task.fail("the source raised an error")
+        elif in_body:
+            task.fail("the loop was left by an error")
+        else:
+            task.cancel()
+
+
+_ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
+_DROPPING = frozenset(
+    ("", "POP_TOP", "POP_ITER", "YIELD_VALUE", "RESUME", "DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL", "DELETE_ATTR")
+    + ("DELETE_SUBSCR", "DELETE_DEREF", "STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF")
+    + ("RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR")
+)
+
+
+class AsyncLoop:
+    """An async iterator that counts. It hands on the source's own items and errors, and closes nothing by itself."""
+
+    __slots__ = ("_counter", "_loop", "_source", "_task")
+
+    def __init__(self, loop: Loop, source: Any) -> None:
+        self._loop = loop
+        self._source = source
+        self._counter = AsyncCounter()
+        self._task: Task | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._task is None:
+            self._loop.remember_consumer(sys._getframe(1))
+            self._task = self._loop.begin()
+            self._task.rare.counters += (self._counter,)
+        try:
+            item = await self._source.__anext__()
+        except StopAsyncIteration:
+            self._over("finish")
+            raise
+        except Exception as error:
+            self._over("fail", describe(error))
+            raise
+        except BaseException:
+            self._over("cancel")
+            raise
+        self._counter.asked += 1
+        return item
+
+    def _over(self, event: Any, reason: str | None = None) -> None:
+        task, self._task = self._task, None
+        if task is None or self._counter._final is not None:
+            return
+        self._counter.close(self._counter.asked)
+        if self._loop._finish:
+            task.change(event, reason)
+
+    def __del__(self) -> None:
+        # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
+        if self._task is not None:
+            self._loop.broken(self._task, self._counter, sys._getframe(1))

@@ -1,0 +1,35 @@
+"""A frame a line, as JSON: for files, other programs and other processes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, ClassVar
+
+from ..frames import encode
+
+if TYPE_CHECKING:
+    from ..frames import Frame
+    from ..protocols import Terminal
+
+
+class JsonRenderer:
+    """Writes each frame as `progresskit.frames.encode` gives it, and each printed line as `{"print": "..."}`."""
+
+    in_place: ClassVar[bool] = False
+
+    def start(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._empty = True
+
+    def render(self, frame: Frame) -> None:
+        empty = not (frame.tasks or frame.ended)
+        if not (empty and self._empty):
+            self._terminal.write(encode(frame) + "\n")
+        self._empty = empty
+
+    def write(self, text: str) -> None:
+        for line in text.split("\n"):
+            self._terminal.write(json.dumps({"print": line}) + "\n")
+
+    def stop(self) -> None:
+        """Each line is complete in itself."""

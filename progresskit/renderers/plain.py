@@ -1,0 +1,100 @@
+"""Whole lines for logs and CI pages: a line when a task is first seen, some while it runs, one at its end.
+
+A task gets a line at most every few seconds, and in between only when it has come a tenth further; a task that stands
+still gets one now and then, so that a watching CI system knows that the job is alive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ..cells import encodable
+from ..formatting import format_count, format_duration, format_percent, format_progress, format_rate, format_seconds
+
+if TYPE_CHECKING:
+    from ..frames import Frame, TaskView
+    from ..protocols import Terminal
+
+
+class PlainRenderer:
+    """Appends lines and never moves the cursor.
+
+    Attributes:
+        every: Seconds between two lines of a task at the least.
+        step: The share by which it must have come further for the next one.
+        heartbeat: Seconds after which there is a line in any case.
+    """
+
+    in_place: ClassVar[bool] = False
+    every = 5.0
+    step = 0.1
+    heartbeat = 30.0
+
+    def start(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._said: dict[int, tuple[float, float]] = {}  # task -> when its last line was, and how far it was then
+
+    def render(self, frame: Frame) -> None:
+        for view in frame.ended:
+            if self._said.pop(view.id, None) is not None or view.keep:
+                self._line(self._closing(view))
+        for view in frame.tasks:
+            self._look(view, frame.time)
+
+    def _look(self, view: TaskView, now: float) -> None:
+        fraction = view.fraction or 0.0
+        said = self._said.get(view.id)
+        if said is None:
+            if view.state == "pending":
+                return
+            self._line(self._opening(view))
+        elif now - said[0] < self.every or (abs(fraction - said[1]) < self.step and now - said[0] < self.heartbeat):
+            return
+        else:
+            self._line(self._midway(view))
+        self._said[view.id] = (now, fraction)
+
+    def _opening(self, view: TaskView) -> str:
+        total = "" if view.total is None else f", {format_count(view.total, view.unit)}"
+        return f"{self._name(view)}: started{total}{self._fields(view)}"
+
+    def _midway(self, view: TaskView) -> str:
+        parts = [format_progress(view.completed, view.total, view.unit, estimated=view.estimated)]
+        percent = format_percent(view.fraction).strip()
+        if percent:
+            parts.insert(0, percent)
+        if view.state != "running":
+            parts.append(view.state)
+        elif view.rate is not None:
+            parts.append(format_rate(view.rate, view.unit))
+        parts.append(format_duration(view.elapsed))
+        if view.eta is not None and view.state == "running":
+            parts.append(f"eta {format_duration(view.eta)}")
+        return f"{self._name(view)}: {', '.join(parts)}{self._fields(view)}"
+
+    def _closing(self, view: TaskView) -> str:
+        done = format_progress(view.completed, view.total, view.unit, estimated=view.estimated)
+        if view.state == "finished" and view.completed == view.total:
+            done = format_count(view.completed, view.unit)
+        rate = format_rate(view.rate, view.unit)
+        line = f"{self._name(view)}: {view.state}, {done} in {format_seconds(view.elapsed)}"
+        if rate:
+            line += f" ({rate})"
+        if view.reason:
+            line += f": {view.reason}"
+        return line + self._fields(view)
+
+    def _name(self, view: TaskView) -> str:
+        return view.description or f"task {view.id}"
+
+    def _fields(self, view: TaskView) -> str:
+        return "".join(f", {name}={value}" for name, value in view.fields.items())
+
+    def _line(self, text: str) -> None:
+        self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
+
+    def write(self, text: str) -> None:
+        self._terminal.write(text + "\n")
+
+    def stop(self) -> None:
+        """Each line is complete in itself."""

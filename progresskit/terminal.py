@@ -1,0 +1,189 @@
+"""The stream that is drawn on: its facts, and the only place that writes to it.
+
+Knows descriptors and the environment's word on colours and size. Must not know tasks, frames or renderers. One flush is one
+`os.write` on a descriptor of its own, so that a frame is never torn by another thread's output, and a stream that fails
+once is left alone for good.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from .cells import encodable
+from .settings import is_on
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BLOCKS = "█▏━✓…⠋"
+"""What the renderers draw with: an encoding that has these is good for Unicode."""
+
+FALLBACK_SIZE = (80, 24)
+LARGEST_BACKLOG = 1 << 20
+"""Bytes that wait for a terminal that does not read; frames beyond it are dropped, lines above the bars are not."""
+
+
+class TerminalFile(io.TextIOBase):
+    """A terminal as a text file, for libraries that want one. Its flush does nothing: the display flushes."""
+
+    def __init__(self, terminal: StreamTerminal) -> None:
+        self._terminal = terminal
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a read-only attribute in the base's stub
+        return self._terminal.encoding
+
+    def write(self, text: str, /) -> int:
+        self._terminal.write(text)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._terminal.is_tty
+
+    def fileno(self) -> int:
+        if self._terminal.fd is None:
+            raise io.UnsupportedOperation("this stream has no descriptor")
+        return self._terminal.fd
+
+
+class StreamTerminal:
+    """A text stream as a terminal.
+
+    Args:
+        stream: Where to draw; None is a stream that takes everything and shows nothing.
+        environ: The environment; None takes the process's.
+
+    Attributes:
+        dark: Whether the stream has failed: nothing is written to it any more.
+        fd: A descriptor of its own for the same file; None where the stream has none.
+    """
+
+    def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._stream = stream
+        self._parts: list[str] = []
+        self._backlog = b""
+        self.fd: int | None = None
+        self.dark = stream is None
+        try:
+            self.fd = os.dup(stream.fileno())  # not inheritable, as all descriptors that Python makes
+        except (AttributeError, OSError, ValueError):  # no descriptor, closed, or io.UnsupportedOperation
+            pass
+        self.is_tty = self._ask_tty()
+        self.encoding = _codec(getattr(stream, "encoding", None))
+        self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
+        self.colors = _colors(self.is_tty, self._environ)
+        self.file: TextIO = cast("TextIO", TerminalFile(self))
+
+    def _ask_tty(self) -> bool:
+        try:
+            return os.isatty(self.fd) if self.fd is not None else bool(self._stream.isatty())
+        except Exception:  # anything may stand in for a stream, and its isatty may do anything
+            return False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two terminals have in common when they draw on the same thing."""
+        if self.fd is None:
+            return (id(self._stream),)
+        status = os.fstat(self.fd)
+        return (status.st_dev, status.st_ino, status.st_rdev)
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines, each at least 1: what `COLUMNS` and `LINES` say, else the terminal, else 80 by 24."""
+        columns, lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
+        if not (columns and lines) and self.fd is not None and self.is_tty:
+            try:
+                real = os.get_terminal_size(self.fd)
+                columns, lines = columns or real.columns, lines or real.lines
+            except OSError:
+                pass
+        return columns or FALLBACK_SIZE[0], lines or FALLBACK_SIZE[1]
+
+    @property
+    def foreground(self) -> bool:
+        """Whether this process may draw: a job in the background must not."""
+        if self.fd is None or not self.is_tty:
+            return True
+        try:
+            return os.tcgetpgrp(self.fd) == os.getpgrp()
+        except (OSError, AttributeError):  # not our controlling terminal, or no such notion here
+            return True
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the next flush sends."""
+        self._parts.append(text)
+
+    @property
+    def congested(self) -> bool:
+        """Whether the reader is behind: what the last flush sent is not out yet."""
+        return bool(self._backlog)
+
+    def flush(self) -> None:
+        """Send what was written, at once. A terminal that does not take it all gets the rest first next time."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        if self.dark or not (text or self._backlog):
+            return
+        try:
+            if self.fd is None:
+                self._stream.write(text)
+                self._stream.flush()
+            else:
+                self._send(self._backlog + text.encode(self.encoding, "backslashreplace"))
+        except Exception:  # a stream of the user's own may raise anything; it is not asked again
+            self.dark = True
+            self._backlog = b""
+
+    def _send(self, data: bytes) -> None:
+        self._backlog = b""
+        descriptor = cast("int", self.fd)
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(descriptor, view) :]
+            except BlockingIOError:  # somebody made the terminal non-blocking; wait a little, then come back later
+                if not select.select([], [descriptor], [], 0.05)[1]:
+                    self._backlog = bytes(view)
+                    return
+
+    def close(self) -> None:
+        """Give the descriptor back. The stream itself stays open: it is the user's."""
+        self.flush()
+        descriptor, self.fd = self.fd, None
+        self.dark = True
+        if descriptor is not None:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
+
+
+def _codec(encoding: object) -> str:
+    """Return the name of a codec that exists; ASCII where the stream names none that does."""
+    import codecs
+
+    try:
+        return codecs.lookup(encoding if isinstance(encoding, str) else "utf-8").name
+    except LookupError:
+        return "ascii"
+
+
+def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
+    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR asks, a terminal that is not dumb has them."""
+    if environ.get("NO_COLOR"):
+        return False
+    if "FORCE_COLOR" in environ:
+        return is_on(environ, "FORCE_COLOR")
+    return is_tty and environ.get("TERM") != "dumb"
+
+
+def _whole(value: str | None) -> int:
+    """Return a whole number above 0, else 0. What COLUMNS and LINES hold is often empty or wrong, and nobody's fault."""
+    return int(value) if value and value.isascii() and value.isdigit() else 0
