@@ -42,7 +42,7 @@ _HOMES = {
     "track": "tracker",
     "wrap_file": "files",
 }
-__all__ = [*_HOMES, "__version__"]  # noqa: PLE0604  # a list of strings, which the linter does not see
+__all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
 
 
 def __getattr__(name: str) -> Any:

@@ -45,7 +45,9 @@ def _visible(character: str) -> str:
         return character
     if character in _SPACES or category(character) == "Zs":
         return _SPACES.get(character, " ")
-    return character.encode("ascii", "backslashreplace").decode("ascii") if ord(character) > 127 else repr(character)[1:-1]
+    return (
+        character.encode("ascii", "backslashreplace").decode("ascii") if ord(character) > 127 else repr(character)[1:-1]
+    )
 
 
 def clean_lines(text: str) -> list[str]:

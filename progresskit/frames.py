@@ -104,9 +104,7 @@ def sample_view(**changes: Any) -> TaskView:
         >>> sample_view(description="orders.csv", completed=5, total=10, unit="row").fraction
         0.5
     """
-    view = TaskView(
-        1, None, 0, 0, "task", 0, None, "it", "running", 0.0, None, None, {}, None, True, False, None
-    )
+    view = TaskView(1, None, 0, 0, "task", 0, None, "it", "running", 0.0, None, None, {}, None, True, False, None)
     return view._replace(**changes)
 
 

@@ -34,9 +34,16 @@ class Glyphs(NamedTuple):
 
 
 UNICODE = Glyphs(
-    " ▏▎▍▌▋▊▉█", "▕", "▏", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", {"finished": "✓", "failed": "✗", "cancelled": "■", "paused": "‖", "pending": "·"}, "…"
+    " ▏▎▍▌▋▊▉█",
+    "▕",
+    "▏",
+    "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
+    {"finished": "✓", "failed": "✗", "cancelled": "■", "paused": "‖", "pending": "·"},
+    "…",
 )
-ASCII = Glyphs(" #", "[", "]", "|/-\\", {"finished": "+", "failed": "x", "cancelled": "-", "paused": "=", "pending": "."}, "...")
+ASCII = Glyphs(
+    " #", "[", "]", "|/-\\", {"finished": "+", "failed": "x", "cancelled": "-", "paused": "=", "pending": "."}, "..."
+)
 
 
 class Cells(NamedTuple):
@@ -45,7 +52,7 @@ class Cells(NamedTuple):
     view: TaskView
     name: str
     percent: str
-    count: str
+    amount: str
     rate: str
     times: str
     extra: str
@@ -77,7 +84,7 @@ class Painter:
         """
         if not frame.tasks:
             self._widths = (0, 0, 0, 0)
-        rows = []
+        rows: list[str] = []
         for view, row in zip(frame.tasks, self._paint(frame.tasks, columns, frame.time), strict=True):
             rows += [""] * (view.position - len(rows))
             rows.append(row)
@@ -93,7 +100,7 @@ class Painter:
         cells = [self._cells(view) for view in views]
         room = max(columns - 1, 0)
         widths = tuple(
-            max([old, *(cell_width(entry[column]) for entry in cells)])
+            max([old, *(cell_width(str(entry[column])) for entry in cells)])
             for old, column in zip(self._widths, (1, 3, 4, 5), strict=True)
         )
         self._widths = widths  # type: ignore[assignment]  # as many as the columns above
@@ -113,7 +120,9 @@ class Painter:
         count = encodable(
             format_progress(view.completed, view.total, view.unit, estimated=view.estimated), self._encoding
         )
-        rate = "" if view.state in ("paused", "pending") else encodable(format_rate(view.rate, view.unit), self._encoding)
+        rate = (
+            "" if view.state in ("paused", "pending") else encodable(format_rate(view.rate, view.unit), self._encoding)
+        )
         if ended:
             times = f"in {format_seconds(view.elapsed)}"
         elif view.state == "pending":
@@ -127,18 +136,18 @@ class Painter:
             extra = " ".join(filter(None, (view.state + (f": {view.reason}" if view.reason else ""), extra)))
         return Cells(view, text, percent, count, rate, times, encodable(extra, self._encoding))
 
-    def _row(
-        self, cells: Cells, room: int, name: int, bar: int, count: int, rate: int, times: int, time: float
-    ) -> str:
+    def _row(self, cells: Cells, room: int, name: int, bar: int, count: int, rate: int, times: int, time: float) -> str:
         glyphs, view = self._glyphs, cells.view
         mark = glyphs.marks.get(view.state, " ")
         head = f"{mark} {fit(cells.name, name, ellipsis=glyphs.ellipsis)}"
-        tail = f" {cells.count:>{max(count - cell_width(cells.count) + len(cells.count), 0)}}"
+        tail = f" {cells.amount:>{max(count - cell_width(cells.amount) + len(cells.amount), 0)}}"
         if rate:
             tail += f"  {cells.rate:>{max(rate - cell_width(cells.rate) + len(cells.rate), 0)}}"
         if times:
             tail += f"  {cells.times:<{times}}"
         width = min(max(bar, 0), 42)
+        if cells.extra:  # what a task has to say takes its room from the bar
+            width = max(min(width, bar - cell_width(cells.extra) - 2), min(width, 10))
         if width < 4:
             row = fit(f"{head} {cells.percent}{tail}", room, ellipsis=glyphs.ellipsis, pad=False)
             return self._colored(row, self._color(view))

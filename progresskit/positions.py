@@ -130,7 +130,7 @@ def seat(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any
         room = max(limit - 1, 0)
         busy = sum(not item.waiting for item, _ in items)
         spare = max(room - busy, 0)
-        chosen = []
+        chosen: list[tuple[Any, int]] = []
         for entry in items:
             if len(chosen) == room:
                 break

@@ -188,7 +188,7 @@ def default_stream(environ: Mapping[str, str] | None = None) -> Any:
     if name == "stdout":
         return sys.stdout
     try:
-        return open(name, "a", encoding="utf-8")  # noqa: SIM115  # the terminal that is made of it closes it
+        return open(name, "a", encoding="utf-8")  # the terminal that is made of it closes it
     except (OSError, ValueError) as error:
         warn_once(f"PROGRESSKIT_STREAM is {name!r:.80}, which cannot be opened: {error}. Standard error is used.")
         return sys.stderr

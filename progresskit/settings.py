@@ -49,7 +49,9 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
     value = environ.get("PROGRESSKIT_DISABLE", "").strip().lower()
     if value in _OFF or value in _ON:
         return value in _ON
-    warn_once(f"PROGRESSKIT_DISABLE is {value!r:.80}, and is ignored: 1, true, yes or on disable, 0, false, no or off do not.")
+    warn_once(
+        f"PROGRESSKIT_DISABLE is {value!r:.80}, and is ignored: 1, true, yes or on disable, 0, false, no or off do not."
+    )
     return False
 
 
@@ -68,6 +70,8 @@ def number(environ: Mapping[str, str], name: str, default: float, most: float) -
     except ValueError:
         value = -1.0
     if not (isfinite(value) and 0 < value <= most):
-        warn_once(f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {default:g} is used.")
+        warn_once(
+            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {default:g} is used."
+        )
         return default
     return value

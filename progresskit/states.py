@@ -29,8 +29,22 @@ ENDED: frozenset[State] = frozenset((FINISHED, FAILED, CANCELLED))
 # are final, and an event that arrives there is ignored, since endings race by nature (two workers, a finaliser).
 TRANSITIONS: dict[State, dict[Event, State]] = {
     PENDING: {"start": RUNNING, "pause": PAUSED, "finish": FINISHED, "fail": FAILED, "cancel": CANCELLED},
-    RUNNING: {"start": RUNNING, "resume": RUNNING, "pause": PAUSED, "finish": FINISHED, "fail": FAILED, "cancel": CANCELLED},
-    PAUSED: {"start": RUNNING, "resume": RUNNING, "pause": PAUSED, "finish": FINISHED, "fail": FAILED, "cancel": CANCELLED},
+    RUNNING: {
+        "start": RUNNING,
+        "resume": RUNNING,
+        "pause": PAUSED,
+        "finish": FINISHED,
+        "fail": FAILED,
+        "cancel": CANCELLED,
+    },
+    PAUSED: {
+        "start": RUNNING,
+        "resume": RUNNING,
+        "pause": PAUSED,
+        "finish": FINISHED,
+        "fail": FAILED,
+        "cancel": CANCELLED,
+    },
     FINISHED: {},
     FAILED: {},
     CANCELLED: {},

@@ -56,7 +56,9 @@ def amount(name: str, value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         index = getattr(type(value), "__index__", None)  # numpy's integers and their like
         if isinstance(value, bool) or index is None:
-            raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a number of units, or None if it is unknown.")
+            raise TypeError(
+                f"{name} is {value!r:.80}, a {type(value).__name__}: give a number of units, or None if it is unknown."
+            )
         value = int(index(value))
     if not isfinite(value) or value < 0:
         raise ValueError(f"{name} is {value!r:.80}: give a finite number from 0, or None if it is unknown.")
@@ -103,7 +105,16 @@ def shared_kind(kind: Kind) -> Kind:
 class Rare:
     """What most tasks never need."""
 
-    __slots__ = ("children", "counters", "initial", "paused", "paused_at", "reserved", "rolled_completed", "rolled_total")
+    __slots__ = (
+        "children",
+        "counters",
+        "initial",
+        "paused",
+        "paused_at",
+        "reserved",
+        "rolled_completed",
+        "rolled_total",
+    )
 
     def __init__(self) -> None:
         self.children: Slots | None = None
@@ -297,6 +308,12 @@ class Task(CountingCell):
     def initial(self) -> int | float:
         """Units that were done before the task began: they do not count in its rate."""
         return 0 if self._rare is None else self._rare.initial
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the count has reached the total, if there is one; a sum over no children is complete."""
+        total = self.total
+        return self.rollup == "sum" if total is None else self.completed >= total
 
     @property
     def waiting(self) -> bool:
@@ -500,7 +517,9 @@ class Task(CountingCell):
             self, iterable: AsyncIterable[T], *, total: int | float | None = None, finish: bool = True
         ) -> AsyncIterator[T]: ...
         @overload
-        def track(self, iterable: Iterable[T], *, total: int | float | None = None, finish: bool = True) -> Iterator[T]: ...
+        def track(
+            self, iterable: Iterable[T], *, total: int | float | None = None, finish: bool = True
+        ) -> Iterator[T]: ...
 
     def track(self, iterable: Any, *, total: int | float | None = None, finish: bool = True) -> Any:
         """Return an iterator over `iterable` that counts in this task.
@@ -537,7 +556,7 @@ class _TickingTask(Task):
     """A task whose `tick` has been asked for. The same layout, so that a task can become one."""
 
     __slots__ = ()
-    tick = Task._tick  # type: ignore[assignment]  # the slot's own descriptor, under the public name
+    tick = Task._tick  # type: ignore[assignment, misc]  # the slot's own descriptor, under the public name
 
 
 _TickingTask.__name__ = _TickingTask.__qualname__ = "Task"

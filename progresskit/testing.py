@@ -195,9 +195,7 @@ class EmulatedTerminal(StreamTerminal):
     def scrollback(self) -> list[str]:
         """The rows that have left the screen at the top, the oldest first, without trailing blanks."""
         columns = self._screen.columns
-        return [
-            "".join(line[column].data for column in range(columns)).rstrip() for line in self._screen.history.top
-        ]
+        return ["".join(line[column].data for column in range(columns)).rstrip() for line in self._screen.history.top]
 
     @property
     def text(self) -> list[str]:
@@ -277,7 +275,9 @@ class RendererContract:
     def views(self, *names: str) -> tuple[TaskView, ...]:
         """Return running tasks of these names, on rows 0, 1, ..."""
         return tuple(
-            sample_view(id=row + 1, position=row, description=name, completed=row + 3, total=10, elapsed=2.0, rate=1.5, eta=4.0)
+            sample_view(
+                id=row + 1, position=row, description=name, completed=row + 3, total=10, elapsed=2.0, rate=1.5, eta=4.0
+            )
             for row, name in enumerate(names)
         )
 

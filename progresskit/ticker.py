@@ -171,7 +171,8 @@ class ThreadTicker:
 
     def _rest(self) -> bool:
         """Let go of all trackers, if none has anything to show; end the displays of those that nobody holds open."""
-        if not all([tracker.let_go() for display in self.displays for tracker in display.trackers]):
+        let_go = [tracker.let_go() for display in self.displays for tracker in display.trackers]  # each is asked
+        if not all(let_go):
             return False
         for display in list(self.displays):
             if not any(tracker.entered for tracker in display.trackers):

@@ -170,7 +170,9 @@ class ProgressTracker:
             completed = amount("completed", completed)
         if rollup not in (None, "count", "sum"):
             raise ValueError(f"rollup is {rollup!r:.80}: give None, 'count' or 'sum'.")
-        if position is not None and (isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000):
+        if position is not None and (
+            isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
+        ):
             raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
             raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
@@ -182,7 +184,14 @@ class ProgressTracker:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
             number = _last_number = next(_numbers)
             task = Task(
-                parent or self, number, description, total, completed, kind, now if start else None, plain_fields(fields)
+                parent or self,
+                number,
+                description,
+                total,
+                completed,
+                kind,
+                now if start else None,
+                plain_fields(fields),
             )
             if parent is None:
                 slots = self._slots
@@ -367,9 +376,7 @@ class ProgressTracker:
         for task in reversed(self.tasks):
             if error is not None and is_failure(error):
                 task.fail(error.__name__)
-            elif error is None and task._total is not None and task.completed >= task._total:
-                task.finish()
-            elif error is None and task.rollup == "sum" and (task.total or 0) <= task.completed:
+            elif error is None and task.is_complete:
                 task.finish()
             else:
                 task.cancel()
@@ -461,7 +468,9 @@ def _within(name: str, value: float | None, most: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a number, or None for the default.")
     if not 0 < value <= most:
-        raise ValueError(f"{name} is {value!r:.80}: give a number above 0 and at most {most:g}, or None for the default.")
+        raise ValueError(
+            f"{name} is {value!r:.80}: give a number above 0 and at most {most:g}, or None for the default."
+        )
     return float(value)
 
 

@@ -1,0 +1,59 @@
+"""The command line: `progresskit renderers` and `progresskit demo`.
+
+Knows arguments and exit statuses. Must not know how anything is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .registry import default_stream, find, named, names
+from .terminal import StreamTerminal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted)."""
+    parser = argparse.ArgumentParser(prog="progresskit", description="Progress that costs nothing worth mentioning.")
+    parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("renderers", help="which renderers there are, and which would be chosen here and why")
+    demo = commands.add_parser("demo", help="show nested, parallel, unknown-total, failing and printing tasks")
+    demo.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
+    demo.add_argument("--seconds", type=float, default=6.0, help="how long it takes (6)")
+    options = parser.parse_args(arguments)
+    if options.command == "renderers":
+        print(renderers())
+        return 0
+    from .demo import demonstrate
+
+    try:
+        demonstrate(options.renderer, options.seconds)
+    except ValueError as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def renderers() -> str:
+    """Return the table of renderers: name, what is missing, and which one would be chosen here and why."""
+    rows = []
+    for name in names():
+        try:
+            find(name)
+        except Exception as error:  # RendererUnavailable, or whatever an import of somebody else's code raises
+            rows.append((name, f"not available: {error}"))
+        else:
+            rows.append((name, "available"))
+    width = max(len(name) for name, _ in rows)
+    terminal = StreamTerminal(default_stream())
+    choice = named(None).settle(terminal, os.environ)
+    terminal.close()
+    lines = [f"{name:<{width}}  {state}" for name, state in rows]
+    return "\n".join([*lines, "", f"chosen here: {choice.name} ({choice.why})"])

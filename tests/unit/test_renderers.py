@@ -1,0 +1,88 @@
+"""The built-in renderers keep the contract that every renderer keeps."""
+
+from __future__ import annotations
+
+import json
+
+from progresskit import Frame, Renderer
+from progresskit.frames import decode, encode
+from progresskit.renderers.ansi import AnsiRenderer
+from progresskit.renderers.json import JsonRenderer
+from progresskit.renderers.none import NoneRenderer
+from progresskit.renderers.plain import PlainRenderer
+from progresskit.testing import EmulatedTerminal, RendererContract, sample_view
+
+
+class TestAnsi(RendererContract):
+    def make_renderer(self) -> Renderer:
+        return AnsiRenderer()
+
+    def test_unchanged_rows_are_not_rewritten(self) -> None:
+        renderer, terminal = self.begin()
+        views = self.views("alpha", "beta")
+        self.draw(renderer, terminal, Frame(0.0, views))
+        self.draw(renderer, terminal, Frame(0.0, (views[0], views[1]._replace(completed=8))))
+        assert "alpha" not in terminal.output[-1]
+        assert "beta" in terminal.output[-1]
+        self.draw(renderer, terminal, Frame(0.0, (views[0], views[1]._replace(completed=8))))
+        assert len(terminal.output) == 2
+
+    def test_a_frame_ends_with_everything_switched_back(self) -> None:
+        renderer, terminal = self.begin(colors=True)
+        self.draw(renderer, terminal, Frame(0.0, self.views("alpha")))
+        assert terminal.output[-1].endswith("\x1b[?7h\x1b[?25h\x1b[?2026l")
+
+
+class TestPlain(RendererContract):
+    in_place = False
+
+    def make_renderer(self) -> Renderer:
+        return PlainRenderer()
+
+    def test_a_task_gets_a_line_at_start_some_between_and_one_at_the_end(self) -> None:
+        renderer, terminal = self.begin()
+        view = sample_view(description="alpha", total=100, unit="row")
+        for second in range(100):
+            moved = view._replace(completed=second, elapsed=float(second), rate=1.0, eta=100.0 - second)
+            self.draw(renderer, terminal, Frame(float(second), (moved,)))
+        self.draw(
+            renderer,
+            terminal,
+            Frame(100.0, (), (view._replace(state="finished", completed=100, elapsed=100.0, rate=1.0),)),
+        )
+        assert terminal.text[0] == "alpha: started, 100 row"
+        assert terminal.text[-1] == "alpha: finished, 100 row in 1:40 (1.0 row/s)"
+        assert len(terminal.text) == 2 + 9
+
+
+class TestJson(RendererContract):
+    in_place = False
+    shows = False  # its lines are for programs; the claims below read them as one
+
+    def make_renderer(self) -> Renderer:
+        return JsonRenderer()
+
+    def test_each_line_is_a_frame_or_a_print(self) -> None:
+        renderer, terminal = self.begin(columns=2000)
+        frame = Frame(1.0, self.views("alpha", "beta"))
+        self.draw(renderer, terminal, frame, "words")
+        first, second = "".join(terminal.output).splitlines()
+        assert json.loads(first) == {"print": "words"}
+        assert decode(second) == frame == decode(encode(frame))
+
+
+class TestNone(RendererContract):
+    in_place = False
+    shows = False
+
+    def make_renderer(self) -> Renderer:
+        return NoneRenderer()
+
+
+def test_a_description_of_thirty_megabytes_is_cut() -> None:
+    terminal = EmulatedTerminal()
+    renderer = AnsiRenderer()
+    renderer.start(terminal)
+    renderer.render(Frame(0.0, (sample_view(description="x" * 1_000),)))
+    terminal.flush()
+    assert len(terminal.text) == 1
