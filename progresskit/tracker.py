@@ -457,7 +457,7 @@ class ProgressTracker:
         if slots is not None:
             reserved = task._rare is not None and task._rare.reserved
             slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
-        if parent is not None and parent._end is not None:
+        if parent is not None and parent._state in ENDED:  # it has been removed, and only waited for its children
             self._vacate(parent, seen)
 
 

@@ -167,6 +167,28 @@ def test_no_update_is_lost(bench: Bench) -> None:
     assert (task.completed, ticked.completed) == (400_000, 400_000)
 
 
+def test_a_parent_that_ends_right_after_its_child_gives_back_one_row_only(bench: Bench) -> None:
+    files = bench.tracker.add_task("Files")
+    outer = bench.tracker.add_task("outer")
+    inner = bench.tracker.add_task("inner", parent=outer)
+    bench.tick()
+    inner.finish()
+    outer.finish()
+    assert names(bench.tick(5.0)) == [(0, "Files")]
+    assert bench.tracker.tasks == (files,)
+
+
+def test_children_outlive_their_parent_and_then_both_rows_are_free(bench: Bench) -> None:
+    outer = bench.tracker.add_task("outer")
+    inner = bench.tracker.add_task("inner", parent=outer)
+    bench.tick()
+    outer.finish()
+    assert names(bench.tick()) == [(0, "inner")]
+    inner.finish()
+    bench.tracker.add_task("next")
+    assert names(bench.tick(5.0)) == [(0, "next")]
+
+
 # Loops
 
 

@@ -1,0 +1,98 @@
+"""Exits, forks and streams that misbehave, in real processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = str(Path(__file__).parents[2])
+
+
+def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": ROOT, **environ}
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=env)
+
+
+def test_exit_with_live_tasks_is_quick_and_clean() -> None:
+    done = run("from progresskit import ProgressTracker as P; P('plain').add_task('alpha'); raise SystemExit(3)")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_fork_while_frames_are_drawn_does_not_hang_and_the_child_draws_nothing() -> None:
+    code = """
+import os, threading
+from progresskit import ProgressTracker
+with ProgressTracker("json", interval=0.001, budget=1.0) as tracker:
+    task = tracker.add_task("alpha", total=100)
+    while not tracker.frame().tasks[0].elapsed > 0.2:
+        pass
+    for _ in range(50):
+        pid = os.fork()
+        if not pid:
+            tracker.add_task("child").advance()
+            tracker.print("from the child")
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        task.advance()
+print(task.completed)
+"""
+    done = run(code, PYTHONWARNINGS="ignore")
+    assert (done.returncode, done.stdout.strip()) == (0, "50"), done.stderr[-2000:]
+    assert "from the child" not in done.stderr
+
+
+@pytest.mark.parametrize("stream", ["None", "open('/dev/full', 'w')"])
+def test_a_stream_that_fails_changes_nothing_for_the_job(stream: str) -> None:
+    code = f"""
+import sys
+from progresskit import ProgressTracker
+with ProgressTracker("json", stream={stream}, interval=0.001) as tracker:
+    task = tracker.add_task("alpha", total=5)
+    while tracker.frame().tasks[0].elapsed < 0.2:
+        pass
+    task.advance(5)
+print(task.state, task.completed)
+"""
+    done = run(code)
+    assert (done.returncode, done.stdout.strip()) == (0, "finished 5"), done.stderr
+
+
+def test_the_environment_chooses_the_renderer_and_disable_wins() -> None:
+    code = """
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    task = tracker.add_task("alpha")
+    while tracker.frame().tasks[0].elapsed < 0.3:
+        pass
+    tracker.print("words")
+"""
+    assert '"description":"alpha"' in run(code, PROGRESSKIT_RENDERER="json").stderr
+    assert "alpha: started" in run(code, PROGRESSKIT_RENDERER="").stderr
+    assert run(code, PROGRESSKIT_DISABLE="1").stderr == "words\n"
+
+
+def test_a_renderer_whose_library_is_missing_warns_once_and_falls_back() -> None:
+    code = "from progresskit import ProgressTracker as P\nfor _ in range(2): print(P().renderer.name)"
+    hide = "import sys, importlib.metadata as m\nm.entry_points = lambda **k: ()\n"
+    done = run(hide + code, PROGRESSKIT_RENDERER="rich")
+    assert done.stdout.split() == ["auto", "auto"]
+    assert done.stderr.count('pip install "progresskit[rich]"') == 1
+
+
+def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
+    done = run("from progresskit.cli import main; raise SystemExit(main(['renderers']))")
+    assert done.returncode == 0
+    assert "chosen here: plain" in done.stdout
+    done = run(
+        "from progresskit.cli import main; raise SystemExit(main(['demo', '--seconds', '1', '--renderer', 'plain']))"
+    )
+    assert done.returncode == 0
+    assert "planes.csv: failed" in done.stderr
+    assert "Files: cancelled, 3/4 file" in done.stderr
+    done = run("from progresskit.cli import main; raise SystemExit(main(['demo', '--renderer', 'nope']))")
+    assert done.returncode == 2

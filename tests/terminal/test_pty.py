@@ -1,0 +1,65 @@
+"""The screen of a real terminal, read by an emulator."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+from pathlib import Path
+
+import pyte
+import pytest
+
+PROGRAM = """
+import sys
+from progresskit import ProgressTracker
+from progresskit.tracker import ProgressTracker as T
+step = sys.stdin.readline
+with ProgressTracker() as tracker:
+    tasks = [tracker.add_task(f"task-{n}", total=10, unit="row", keep=n == 0) for n in range(4)]
+    for n, task in enumerate(tasks):
+        task.advance(n + 3)
+    step()
+    tracker.print("a printed line")
+    tasks[0].advance(7)
+    tasks[0].finish()
+    step()
+"""
+
+
+def read_until(fd: int, stream: pyte.ByteStream, screen: pyte.Screen, *words: str) -> None:
+    """Feed the emulator until all of `words` are on the screen; the suite's time-out is the watchdog."""
+    while not all(any(word in row for row in screen.display) for word in words):
+        stream.feed(os.read(fd, 65536))
+
+
+@pytest.mark.parametrize("renderer", ["", "ansi"])
+def test_live_tasks_stand_once_each_at_their_rows_and_the_prompt_is_clean(renderer: str) -> None:
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "24", "PROGRESSKIT_RENDERER": renderer}
+    environ.pop("CI", None)
+    environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", PROGRAM], environ)
+    screen = pyte.Screen(100, 24)
+    stream = pyte.ByteStream(screen)
+    read_until(fd, stream, screen, "task-0", "task-3")
+    rows = [row.rstrip() for row in screen.display if "task-" in row]
+    assert [row.split()[0] for row in rows] == ["task-0", "task-1", "task-2", "task-3"]
+    assert all(f"{n + 3}/10 row" in row for n, row in enumerate(rows))
+    os.write(fd, b"\n")
+    read_until(fd, stream, screen, "✓ task-0", "a printed line")
+    os.write(fd, b"\n")
+    try:
+        while data := os.read(fd, 65536):
+            stream.feed(data)
+    except OSError:  # Linux's word for the end of a pty
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(fd)
+    text = [row.rstrip() for row in screen.display if row.strip()]
+    assert sum("a printed line" in row for row in text) == 1
+    assert sum("✓ task-0" in row for row in text) == 1
+    assert not any("task-3" in row for row in text)
+    assert not screen.cursor.hidden
+    assert screen.cursor.x == 0
