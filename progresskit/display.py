@@ -179,7 +179,12 @@ class Display:
                 if self._renderer is None:
                     make = self.choice.make
                     assert make is not None  # settled in __init__
-                    self._renderer = make()
+                    renderer = make()
+                    if renderer.in_place and not self.choice.given and not self.terminal.is_tty:
+                        self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
+                        self.choice = Choice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
+                        continue
+                    self._renderer = renderer
                     self._renderer.start(self.terminal)
                 call(self._renderer)
                 return

@@ -6,13 +6,12 @@ made for, so that no terminal wraps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from .cells import cell_width, encodable, fit
 from .colors import SGR
 from .formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
-from .frames import Frame, TaskView
+from .frames import TaskView
 
 RESET = "\x1b[0m"
 DIM = "\x1b[2m"
@@ -73,32 +72,21 @@ class Painter:
         self._encoding = encoding
         self._widths = (0, 0, 0, 0)
 
-    def rows(self, frame: Frame, columns: int) -> list[str]:
-        """Return the rows of the live tasks, blank ones for positions that nobody has, and a last one for `frame.more`.
+    def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
+        """Return a row of at most `columns` cells for each of `views`, with a mark in front of those that do not run.
 
         Example:
-            >>> frame = Frame(0.0, (sample_view(description="Files", completed=3, total=12, unit="file"),), (), 37)
-            >>> for row in Painter(colors=False).rows(frame, 60): print(row)
-              Files  24% ▕██▎       ▏ 3/12 file  0:00 eta -:--
-              ... 37 more
+            >>> view = sample_view(description="Files", completed=3, total=12, unit="file")
+            >>> Painter(colors=False).rows((view,), 59, 0.0)
+            ['  Files  25% ▕██▎       ▏ 3/12 file  0:00 eta -:--']
         """
-        if not frame.tasks:
+        if not views:
             self._widths = (0, 0, 0, 0)
-        rows: list[str] = []
-        for view, row in zip(frame.tasks, self._paint(frame.tasks, columns, frame.time), strict=True):
-            rows += [""] * (view.position - len(rows))
-            rows.append(row)
-        if frame.more:
-            rows.append(fit(f"  ... {frame.more:,d} more", max(columns - 1, 0), ellipsis="", pad=False))
-        return rows
-
-    def lines(self, views: Iterable[TaskView], columns: int) -> list[str]:
-        """Return the lines that stay of tasks that have ended: their rows, with a mark in front."""
-        return self._paint(tuple(views), columns, 0.0)
+        return self._paint(views, columns, time)
 
     def _paint(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
         cells = [self._cells(view) for view in views]
-        room = max(columns - 1, 0)
+        room = max(columns, 0)
         widths = tuple(
             max([old, *(cell_width(str(entry[column])) for entry in cells)])
             for old, column in zip(self._widths, (1, 3, 4, 5), strict=True)

@@ -41,11 +41,13 @@ class Choice:
         name: Its name, for people; `auto` is decided when the terminal is known.
         make: Gives the renderer; None for `auto`.
         why: What made the choice.
+        given: Whether a renderer itself was given, not a name: it is then used on whatever stream there is.
     """
 
-    __slots__ = ("make", "name", "why")
+    __slots__ = ("given", "make", "name", "why")
 
-    def __init__(self, name: str, make: Factory | None, why: str) -> None:
+    def __init__(self, name: str, make: Factory | None, why: str, *, given: bool = False) -> None:
+        self.given = given
         self.name = name
         self.make = make
         self.why = why
@@ -98,8 +100,8 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> Choice:
         return _by_name(renderer, f"{renderer} was asked for")
     if all(hasattr(renderer, verb) for verb in ("start", "render", "write", "stop")):
         if isinstance(renderer, type):
-            return Choice(renderer.__name__, renderer, "its class was given")
-        return Choice(type(renderer).__name__, lambda: renderer, "it was given")
+            return Choice(renderer.__name__, renderer, "its class was given", given=True)
+        return Choice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
     raise TypeError(
         f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
     )

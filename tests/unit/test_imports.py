@@ -22,6 +22,7 @@ PURE = {
     "region",
     "protocols",
     "counting",
+    "rows",
 }
 FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report"}
 EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers"}

@@ -1,0 +1,65 @@
+"""What renderers that draw rows in place have in common: who stands on which row, and what goes above.
+
+Pure. A renderer inherits `RowRenderer` and says what one row looks like; where it goes is the region's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from .cells import fit
+from .region import Region
+
+if TYPE_CHECKING:
+    from .frames import Frame, TaskView
+    from .protocols import Terminal
+
+
+class RowRenderer:
+    """A renderer that is a function from a task to a row.
+
+    Example:
+        >>> class Percent(RowRenderer):
+        ...     def row(self, view, columns, time):
+        ...         return fit(f"{view.description} {view.completed} of {view.total}", columns, pad=False)
+    """
+
+    in_place: ClassVar[bool] = True
+
+    def start(self, terminal: Terminal) -> None:
+        """Begin a display on `terminal`."""
+        self.terminal = terminal
+        self._region = Region()
+        self._above: list[str] = []
+
+    def row(self, view: TaskView, columns: int, time: float) -> str:
+        """Return the row of `view`, at most `columns` cells wide; `time` moves spinners."""
+        raise NotImplementedError("a row renderer says what a row looks like")
+
+    def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
+        """Return the rows of all `views`; for renderers that align them with each other."""
+        return [self.row(view, columns, time) for view in views]
+
+    def render(self, frame: Frame) -> None:
+        """Show `frame` in one piece of text, and nothing where nothing has changed."""
+        size = self.terminal.size()
+        columns = max(size[0] - 1, 0)  # a full last column would leave the cursor hanging between two rows
+        rows: list[str] = []
+        for view, row in zip(frame.tasks, self.rows(frame.tasks, columns, frame.time), strict=True):
+            rows += [""] * (view.position - len(rows))
+            rows.append(row)
+        if frame.more:
+            rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
+        kept = tuple(view for view in frame.ended if view.keep)
+        above = self._above + (self.rows(kept, columns, frame.time) if kept else [])
+        self._above = []
+        text = self._region.draw(rows, above, size)
+        if text:
+            self.terminal.write(text)
+
+    def write(self, text: str) -> None:
+        """Keep `text` for the top of the next frame."""
+        self._above.extend(text.split("\n"))
+
+    def stop(self) -> None:
+        """Nothing to undo: after each frame the cursor is shown, on the line below the rows."""
