@@ -75,6 +75,7 @@ class Display:
         self._renderer: Renderer | None = None
         self._fallbacks = [name for name in ("plain", "none") if name != self.choice.name]
         self._cost = 0.0
+        self._frames = 0
         self._last: tuple[object, ...] = ()
         self.delay = interval
         self.due = 0.0  # when the next frame is, on the ticker's clock
@@ -100,9 +101,11 @@ class Display:
             return self.delay
         began_cpu, began = self._cpu(), self._wall()
         moved = self._draw(last)
+        self._frames += 1  # the first one pays for imports: that is no cost of drawing
         cost = self._cpu() - began_cpu
-        # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
-        self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
+        if self._frames > 1:
+            # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
+            self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
         least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
         if moved:
             self.delay = least

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
 
 __all__ = ["RichRenderer"]
+ENDED = ("finished", "failed", "cancelled")
 STYLES = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 
 
@@ -93,6 +94,7 @@ class RichRenderer(RowRenderer):
         ]
 
     def _cells(self, view: TaskView, time: float) -> list[Any]:
+        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         style = STYLES.get(view.state, view.color or "")
@@ -103,7 +105,8 @@ class RichRenderer(RowRenderer):
         if view.fraction is None:
             cells.append(self._spinner.render(time) if view.state == "running" else Text(""))
         else:
-            bar = self.bar(view.position)
+            # A line that stays has no row of its own: its bar is used once.
+            bar = self.bar(view.position) if view.state not in ENDED else ProgressBar(width=None)
             bar.total, bar.completed = 1.0, view.fraction
             bar.complete_style = style or "bar.complete"
             bar.finished_style = view.color or "bar.finished"
