@@ -2,16 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-UV := $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
+UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
+PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
+ALL := $(PLAIN) -e adapters/snowflake[embedded]
 DEV := pyte pytest pytest-timeout hypothesis mypy ruff wcwidth
+FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: test test-all check bench demo
-$(VENV)/.ready: pyproject.toml constraints.txt $(wildcard adapters/*/pyproject.toml)
-	$(PYTHON) -m venv $(VENV)
-	@test -x "$(UV)" || $(PY) -m pip install -q uv
-	$(UV) pip install -q -p $(PY) -c constraints.txt -e . $(foreach p,$(wildcard adapters/*/pyproject.toml),-e $(dir $(p))) $(DEV)
-	@touch $@
-
+.PHONY: load test test-all check bench demo constraints
+load: $(VENV)/.ready  ## load the sample into a local server, with five live bars
+	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest
 test-all: $(VENV)/.ready  ## all tests
@@ -24,3 +23,12 @@ demo: $(VENV)/.ready  ## what it looks like
 	$(VENV)/bin/progresskit demo
 bench: $(VENV)/.ready  ## what it costs
 	$(PY) benchmarks/overhead.py
+constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
+	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
+	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt
+
+$(VENV)/.ready: pyproject.toml constraints.txt $(wildcard adapters/*/pyproject.toml)
+	$(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || $(PY) -m pip install -q uv
+	$(UV) pip install -q -p $(PY) -c constraints.txt $(ALL) $(DEV)
+	@touch $@

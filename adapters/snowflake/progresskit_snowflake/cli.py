@@ -1,0 +1,153 @@
+"""The command line: `progresskit-snowflake load FILES... --table T`. Exit status 0, 1 (failed), 2 (usage), 130 (Ctrl-C)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from progresskit.formatting import format_count, format_rate
+
+from .columns import Column, table_name
+from .pipeline import Load, Summary, bad_rows
+from .progress import SnowflakeProgress
+from .quality import BadData, Report, check, header_of
+from .session import LoadError, Session, connect
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.analyze_only and not options.table:
+        parser.error("--table is missing: give the table to load into.")
+    if not options.analyze_only and not (options.embedded or options.connection):
+        parser.error("give --connection NAME, or --embedded for a local server.")
+    missing = [str(path) for path in options.files if not path.is_file()]
+    if missing:
+        parser.error(f"there is no file {', '.join(missing)}.")
+    try:
+        if options.table:
+            table_name(options.table)
+        text = _analyze(options) if options.analyze_only else _with_server(options)
+    except (BadData, LoadError, ValueError) as error:
+        print(f"progresskit-snowflake: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    if not options.quiet:
+        print(text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="progresskit-snowflake", description="Load CSV files, with a bar for each phase."
+    )
+    load = parser.add_subparsers(dest="command", required=True).add_parser("load", help="load CSV files into a table")
+    load.add_argument("files", nargs="+", type=Path, help="CSV files with a header line, plain or gzip")
+    load.add_argument("--table", help="the table; created from the columns if it is not there")
+    where = load.add_mutually_exclusive_group()
+    where.add_argument("--connection", metavar="NAME", help="a connection of the connector's connections.toml")
+    where.add_argument("--embedded", action="store_true", help="a local server, started and stopped by the command")
+    mode = load.add_mutually_exclusive_group()
+    mode.add_argument("--skip-qc", action="store_true", help="load without checking the rows first")
+    mode.add_argument("--validate-only", action="store_true", help="check the rows against the table, load nothing")
+    mode.add_argument("--analyze-only", action="store_true", help="say what is in the files, load nothing")
+    load.add_argument("--max-bad-rows", type=int, default=0, metavar="N", help="bad rows that are left out (0)")
+    load.add_argument(
+        "--null", action="append", default=[], metavar="TEXT", help="a text that stands for no value, as NA"
+    )
+    shown = load.add_mutually_exclusive_group()
+    shown.add_argument("--quiet", action="store_true", help="show the bars and nothing else")
+    shown.add_argument("--no-progress", action="store_true", help="show no bars")
+    return parser
+
+
+def _progress(options: argparse.Namespace, mode: str) -> SnowflakeProgress:
+    return SnowflakeProgress(mode, renderer="none" if options.no_progress else None)
+
+
+def _with_server(options: argparse.Namespace) -> str:
+    with connect(options.connection, options.embedded) as connection:
+        session = Session(connection)
+        if options.embedded:
+            session.run("CREATE DATABASE IF NOT EXISTS EMBEDDED", "creating the database")
+            session.run("CREATE SCHEMA IF NOT EXISTS EMBEDDED.PUBLIC", "creating the schema")
+            session.run("USE SCHEMA EMBEDDED.PUBLIC", "choosing the schema")
+        if options.validate_only:
+            return _validate(options, session)
+        with (
+            tempfile.TemporaryDirectory(prefix="progresskit-") as folder,
+            _progress(options, "skip-qc" if options.skip_qc else "normal") as progress,
+        ):
+            load = Load(
+                options.files,
+                options.table,
+                session,
+                progress,
+                Path(folder),
+                quality=not options.skip_qc,
+                max_bad_rows=options.max_bad_rows,
+                nulls=options.null,
+            )
+            summary = load.run()
+    return summarize(options.table, summary)
+
+
+def summarize(table: str, summary: Summary) -> str:
+    """Return what a load did, a line a phase."""
+    lines = [f"{table}: {summary.loaded:,d} rows of {summary.files:,d} files"]
+    if summary.bad:
+        lines.append(f"  {summary.bad:,d} bad rows were left out")
+    amounts = {
+        "QC": (summary.rows, "row"),
+        "compression": (summary.bytes.get("compression"), "B"),
+        "upload": (summary.bytes.get("upload"), "B"),
+        "COPY": (summary.loaded, "row"),
+    }
+    for name, (amount, unit) in amounts.items():
+        seconds = summary.seconds.get(name)
+        if amount and seconds:
+            words = f"{format_count(amount, unit)} in {seconds:.1f} s, {format_rate(amount / seconds, unit)}"
+            lines.append(f"  {name:<12} {words}")
+    return "\n".join(lines)
+
+
+def _validate(options: argparse.Namespace, session: Session) -> str:
+    columns = session.columns(options.table)
+    if columns is None:
+        raise LoadError(f"there is no table {options.table} to validate against.")
+    reports = []
+    with _progress(options, "validate-only") as progress, progress.phase("Validation", unit="row") as bar:
+        for path in options.files:
+            names = header_of(path)
+            if len(names) != len(columns):
+                raise BadData(f"{path}: {len(names)} columns, but {options.table} has {len(columns)}.")
+            typed = [Column(name, column.type) for name, column in zip(names, columns, strict=True)]
+            reports.append(check(path, typed, bar.advance, fixed=True, nulls=options.null))
+    if sum(len(report.bad) for report in reports) > options.max_bad_rows:
+        raise BadData(bad_rows(reports, options.max_bad_rows))
+    return f"{sum(report.rows for report in reports):,d} rows fit {options.table}."
+
+
+def _analyze(options: argparse.Namespace) -> str:
+    parts = []
+    with _progress(options, "analyze-only") as progress, progress.phase("Analysis", unit="row") as bar:
+        for path in options.files:
+            columns = [Column(name) for name in header_of(path)]
+            parts.append(_described(check(path, columns, bar.advance, nulls=options.null), columns))
+    return "\n\n".join(parts)
+
+
+def _described(report: Report, columns: list[Column]) -> str:
+    width = max(len(column.name) for column in columns)
+    lines = [f"{report.path}: {report.rows:,d} rows, {len(columns)} columns, {len(report.bad):,d} bad rows"]
+    for column in columns:
+        low, high = report.ranges.get(column.name, ("", ""))
+        span = f"{low} .. {high}" if column.name in report.ranges else ""
+        nulls = report.nulls.get(column.name, 0)
+        lines.append(f"  {column.name:<{width}}  {column.type or 'empty':<13}  {nulls:>8,d} nulls  {span}")
+    return "\n".join(lines)

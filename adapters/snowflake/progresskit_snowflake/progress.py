@@ -1,0 +1,54 @@
+"""SnowflakeProgress: the bars of a load, one position each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from progresskit import ProgressTracker, Task
+
+COLORS = {"Files": "blue", "QC rows": "yellow", "Compression": "magenta", "Upload": "green", "COPY": "cyan"}
+MODES = {
+    "normal": ("Files", "QC rows", "Compression", "Upload", "COPY"),
+    "skip-qc": ("Files", "Compression", "Upload", "COPY"),
+    "validate-only": ("Validation",),
+    "analyze-only": ("Analysis",),
+}
+
+
+class SnowflakeProgress(ProgressTracker):
+    """A tracker whose bars have the positions of a load's phases.
+
+    Args:
+        mode: `normal`, `skip-qc`, `validate-only` or `analyze-only`.
+        arguments: Whatever `ProgressTracker` takes.
+
+    Raises:
+        KeyError: the mode is unknown.
+    """
+
+    def __init__(self, mode: str = "normal", **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.bars = MODES[mode]
+
+    def phase(self, name: str, total: float | None = None, unit: str = "it", *, detail: str = "", **more: Any) -> Task:
+        """Begin the bar of the phase `name`, on its own row. A bar vanishes when its phase ends; Files stays."""
+        title = f"{name} {detail}".rstrip()
+        keep = name in ("Files", "Validation", "Analysis")
+        return self.add_task(
+            title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep, **more
+        )
+
+    def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:
+        """Begin the Upload bar for the file at `path`; `size` is what goes over the wire, in bytes, None its size.
+
+        What has been sent is known when the file is up: until then the bar stands still, and says so.
+        """
+        file = Path(path)
+        total = file.stat().st_size if size is None else size
+        return self.phase("Upload", total, "B", detail=file.name, measured="per file")
+
+    def start_copy_operation(self, table: str, rows: int | None = None) -> Task:
+        """Begin the COPY bar for `table`; `rows` is how many it should become, None when nobody counted them."""
+        return self.phase("COPY", rows, "row", detail=table, measured="per statement")

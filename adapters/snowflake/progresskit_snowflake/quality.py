@@ -1,0 +1,193 @@
+"""The check of every row: column counts and values, by file and line.
+
+Reads with pyarrow's streaming reader, whatever the file's size in bounded memory; only a file that has bad rows is read once
+more, by the csv module, which knows lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from .columns import PATTERNS, WIDER, Column, check_header
+
+BLOCK = 1 << 20
+MOST_SHOWN = 20
+"""Bad rows that are kept to be shown; all are counted."""
+
+
+class BadData(Exception):
+    """The data cannot be loaded; the sentence says what is wrong, and where."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What the check of one file found: rows that are good, and the bad ones' lines and reasons."""
+
+    path: Path
+    rows: int = 0
+    bad: dict[int, str] = field(default_factory=dict)
+    nulls: dict[str, int] = field(default_factory=dict)
+    ranges: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def is_gzip(path: Path) -> bool:
+    """Return whether the file begins as gzip does, whatever its name says."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def open_csv(path: Path) -> IO[bytes]:
+    """Open the file for reading, unpacked."""
+    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")  # type: ignore[return-value]  # a binary file
+
+
+def header_of(path: Path) -> list[str]:
+    """Return the names in the first line.
+
+    Raises:
+        BadData: the file is empty, is not UTF-8, or its header has a name twice.
+    """
+    try:
+        for row in records(path):
+            check_header(row[1])
+            return row[1]
+    except (UnicodeDecodeError, ValueError, OSError, EOFError) as error:
+        raise BadData(f"{path}: {error}") from error
+    raise BadData(f"{path} is empty: give a CSV file with a header line.")
+
+
+def records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield `(line, values)` of each record, the header's first; `line` is where it begins, as an editor counts."""
+    with open_csv(path) as raw:
+        lines = (line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(raw))
+        reader = csv.reader(lines, strict=True)
+        before = 0
+        for row in reader:
+            if row:
+                yield before + 1, row
+            before = reader.line_num
+
+
+def check(
+    path: Path, columns: list[Column], seen: Callable[[int], None], *, fixed: bool = False, nulls: Sequence[str] = ()
+) -> Report:
+    """Check every row of the file against `columns`, and let their types be found or widened unless they are `fixed`.
+
+    Args:
+        path: A CSV file, plain or gzip.
+        columns: The columns of the load; their types may change.
+        seen: Called with the number of rows of each block.
+        fixed: Whether the types are the target's.
+        nulls: What stands for a missing value, beside nothing at all.
+
+    Raises:
+        BadData: the file cannot be read as CSV, or its header is another one.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    names = header_of(path)
+    if names != [column.name for column in columns]:
+        raise BadData(
+            f"{path}: its header is {', '.join(names):.200}, but {', '.join(c.name for c in columns):.200} is expected."
+        )
+    report = Report(path)
+    wrong: list[int] = []
+    ordinals: dict[int, str] = {}
+    strings = pa_csv.ConvertOptions(
+        column_types={name: pa.string() for name in names},
+        strings_can_be_null=True,
+        null_values=["", *nulls],
+        quoted_strings_can_be_null=True,
+    )
+
+    def skip(row: Any) -> str:
+        wrong.append(row.actual_columns)
+        return "skip"
+
+    offset = 0
+    try:
+        with open_csv(path) as file:
+            reader = pa_csv.open_csv(
+                file,
+                read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False),
+                parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+                convert_options=strings,
+            )
+            for batch in reader:
+                for column, values in zip(columns, batch.columns, strict=True):
+                    _check_column(column, values, offset, ordinals, report, fixed)
+                offset += batch.num_rows
+                seen(batch.num_rows)
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        raise BadData(f"{path}: {error}") from error
+    report.rows = offset - len(ordinals)
+    if wrong or ordinals:
+        _find_lines(path, len(columns), ordinals, report)
+    return report
+
+
+def _check_column(column: Column, values: Any, offset: int, bad: dict[int, str], report: Report, fixed: bool) -> None:
+    import pyarrow.compute as pc
+
+    nulls = values.null_count
+    report.nulls[column.name] = report.nulls.get(column.name, 0) + nulls
+    if nulls == len(values):
+        return
+    if column.type is None:
+        column.type = _type_of(values.drop_null().slice(0, 1_000))
+    if column.type not in PATTERNS or column.type == "VARCHAR":
+        return
+    fits = pc.match_substring_regex(values, PATTERNS[column.type])
+    misses = pc.indices_nonzero(pc.invert(fits)).to_pylist()
+    wider = WIDER.get(column.type)
+    if misses and wider and not fixed:
+        taken = values.take(misses)
+        if pc.all(pc.match_substring_regex(taken, PATTERNS[wider])).as_py():
+            column.type, misses = wider, []
+    for at in misses:
+        bad.setdefault(offset + at, f"{column.name} is {values[at].as_py()!r:.60}, which is no {column.type}")
+    _widen_range(column, values.filter(fits), report)
+
+
+def _widen_range(column: Column, values: Any, report: Report) -> None:
+    import pyarrow.compute as pc
+
+    if not len(values):
+        return
+    if column.type in ("NUMBER(38,0)", "FLOAT"):
+        values = values.cast("double" if column.type == "FLOAT" else "int64")
+    low, high = pc.min_max(values).as_py().values()
+    if column.name in report.ranges:
+        low, high = min(low, report.ranges[column.name][0]), max(high, report.ranges[column.name][1])
+    report.ranges[column.name] = (low, high)
+
+
+def _type_of(values: Any) -> str:
+    import pyarrow.compute as pc
+
+    for name, pattern in PATTERNS.items():
+        # A type that most of the values have is the column's: the odd one is bad, and does not make a text of all.
+        share = pc.mean(pc.match_substring_regex(values, pattern).cast("double")).as_py() if pattern else 1.0
+        if share >= 0.95:
+            return name
+    return "VARCHAR"
+
+
+def _find_lines(path: Path, width: int, ordinals: dict[int, str], report: Report) -> None:
+    """Give the bad rows their lines, by reading the file once more."""
+    ordinal = 0
+    for number, (line, row) in enumerate(records(path)):
+        if number == 0:
+            continue
+        if len(row) != width:
+            report.bad[line] = f"{len(row)} columns, but {width} are expected"
+            continue
+        if ordinal in ordinals:
+            report.bad[line] = ordinals[ordinal]
+        ordinal += 1
