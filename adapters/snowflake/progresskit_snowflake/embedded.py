@@ -21,8 +21,8 @@ def embedded_server() -> Iterator[dict[str, Any]]:
     from .session import LoadError
 
     try:
-        import fakesnow.server
         import uvicorn
+        from fakesnow.server import app
     except ImportError as error:
         raise LoadError(
             f'the embedded server cannot be imported ({error}): pip install "progresskit[snowflake,embedded]"'
@@ -43,7 +43,7 @@ def embedded_server() -> Iterator[dict[str, Any]]:
             await super().startup(sockets=sockets)
             started.set()
 
-    server = Server(uvicorn.Config(fakesnow.server.app, log_level="error"))
+    server = Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, args=([listening],), name="embedded snowflake", daemon=True)
     thread.start()
     if not started.wait(30):

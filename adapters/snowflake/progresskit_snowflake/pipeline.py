@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .columns import Column, create_table
 from .progress import SnowflakeProgress
@@ -125,7 +126,7 @@ class Load:
         thread.start()
         return thread
 
-    def _put(self, where: queue.Queue, item: object) -> None:  # type: ignore[type-arg]  # one for all queues
+    def _put(self, where: queue.Queue[Any], item: object) -> None:
         while not self._stop.is_set():
             try:
                 return where.put(item, timeout=0.1)
@@ -133,7 +134,7 @@ class Load:
                 continue
         raise Stopped
 
-    def _get(self, where: queue.Queue) -> object:  # type: ignore[type-arg]  # one for all queues
+    def _get(self, where: queue.Queue[Any]) -> Any:
         while not self._stop.is_set():
             try:
                 return where.get(timeout=0.1)
@@ -145,7 +146,7 @@ class Load:
         if self._stop.is_set():
             raise Stopped
 
-    def _check_all(self, checked: queue.Queue, *, fixed: bool) -> None:  # type: ignore[type-arg]  # see _put
+    def _check_all(self, checked: queue.Queue[Any], *, fixed: bool) -> None:
         bar = self.progress.phase("QC rows", unit="row") if self.quality else None
         rows = 0
         for path in self.paths:
@@ -171,10 +172,10 @@ class Load:
             self.summary.rows = rows
         self._put(checked, None)
 
-    def _pack_all(self, checked: queue.Queue, packed: queue.Queue) -> None:  # type: ignore[type-arg]  # see _put
+    def _pack_all(self, checked: queue.Queue[Any], packed: queue.Queue[Any]) -> None:
         number = 0
         while (item := self._get(checked)) is not None:
-            path, report = item  # type: ignore[misc]  # the queue of pairs
+            path, report = item
             number += 1
             target = self.folder / f"{number:06d}.csv.gz"  # plain names: the user's may hold anything
             self._pack(path, target, set(report.bad) if report else set())
@@ -205,9 +206,9 @@ class Load:
                     if line not in bad:
                         writer.writerow(row)
 
-    def _upload_all(self, packed: queue.Queue, done: Callable[[], None]) -> None:  # type: ignore[type-arg]  # see _put
+    def _upload_all(self, packed: queue.Queue[Any], done: Callable[[], None]) -> None:
         while (item := self._get(packed)) is not None:
-            path, target = item  # type: ignore[misc]  # the queue of pairs
+            path, target = item
             size = os.stat(target).st_size
             with self.progress.start_file_upload(path, size) as bar:
                 self.session.put(target, str(path))
