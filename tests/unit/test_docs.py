@@ -1,0 +1,39 @@
+"""Every Python snippet of the documentation runs, and the environment's page is complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progresskit.settings import VARIABLES
+from progresskit.testing import RendererContract
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def snippets() -> list[Any]:
+    return [
+        pytest.param(code, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+    ]
+
+
+@pytest.mark.parametrize("code", snippets())
+def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESSKIT_RENDERER", "none")
+    names: dict[str, Any] = {"__name__": "snippet"}
+    exec(compile(code, "snippet", "exec", dont_inherit=True), names)
+    for contract in [value for name, value in names.items() if name.startswith("Test") and isinstance(value, type)]:
+        assert issubclass(contract, RendererContract)
+        for claim in [name for name in dir(contract) if name.startswith("test_")]:
+            getattr(contract(), claim)()
+
+
+def test_the_readme_lists_every_variable() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in VARIABLES if f"`{name}`" not in text] == []
