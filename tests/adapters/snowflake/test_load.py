@@ -27,7 +27,7 @@ from progresskit_snowflake.session import LoadError, Session, connect
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture  # one each: the server answers 500 to a CREATE STAGE in a session that has committed a transaction
 def connection() -> Iterator[Any]:
     with connect(None, embedded=True) as opened:
         cursor = opened.cursor()
