@@ -1,80 +1,182 @@
 """progresskit's tasks in the look of alive-progress.
 
-alive-progress has no multiple bars of its own: its public bar and spinner styles are composed into rows, which the core puts
-on the screen. Bars are made once for each row and width and reused.
+alive-progress draws one bar at a time and has a thread for it; its public bar and spinner styles are composed into rows
+here, as many as there are tasks. The core puts the rows on the screen.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, ClassVar
 
 from progresskit.cells import cell_width, encodable, fit
 from progresskit.colors import SGR
 from progresskit.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.frames import TaskView
-from progresskit.protocols import RendererUnavailable, Terminal
+from progresskit.protocols import RendererUnavailable
 from progresskit.rows import RowRenderer
 
+if TYPE_CHECKING:
+    from progresskit.frames import TaskView
+    from progresskit.protocols import Terminal
+
+    from .styles import Bar, Styles
+
 __all__ = ["AliveRenderer"]
-BAR, SPINNER = "smooth", "waves"
-ASCII_BAR, ASCII_SPINNER = "classic", "classic"
-FRAMES_A_SECOND = 10
+
+OLDEST = (3, 1)
+INSTALL = "progresskit[alive]"
+STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
+ENDED = ("finished", "failed", "cancelled")
+BAR = 40  # alive-progress's own length
+LEAST_BAR = 8
+"""Cells below which what stands behind the bar becomes shorter instead."""
 
 
 class AliveRenderer(RowRenderer):
-    """Rows made of alive-progress's bars and spinners."""
+    """Rows made of alive-progress's bars and spinners, their titles under each other.
+
+    Attributes:
+        styles: The names of the bar, the spinner and the bar of an unknown total, from `alive_progress.styles`. A
+            subclass may name others.
+        bars: Row -> its bar.
+
+    Example:
+        >>> with ProgressTracker("alive") as tracker:  # doctest: +SKIP
+        ...     files = tracker.add_task("Files", total=12, unit="file")
+        Files |██████████▏                             | ▃▅▇ 3/12 file [25%] in 4s (~12s, 0.7 file/s)
+    """
+
+    styles: ClassVar[tuple[str, str, str]] = ("smooth", "waves", "triangles")
+    ascii_styles: ClassVar[tuple[str, str, str]] = ("classic", "classic", "brackets")
+    bars: dict[int, Bar]
 
     @classmethod
     def check(cls) -> None:
-        """Raise `RendererUnavailable` where alive-progress cannot be imported."""
+        """Raise `RendererUnavailable` where alive-progress is missing or older than 3.1."""
         try:
             import alive_progress  # noqa: F401  # only whether it is there
         except ImportError as error:
-            raise RendererUnavailable("alive-progress is not installed", "progresskit[alive]") from error
+            raise RendererUnavailable("alive-progress is not installed", INSTALL) from error
+        try:
+            installed = version("alive-progress")
+        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
+            return
+        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
+            raise RendererUnavailable(f"alive-progress {installed} is older than 3.1", INSTALL)
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
-        from alive_progress.styles import SPINNERS
+        from .styles import Styles  # importing alive-progress takes longer than many frames: not before it is wanted
 
         super().start(terminal)
-        self.bars: dict[tuple[int, int], Any] = {}
-        runner = SPINNERS[SPINNER if terminal.unicode else ASCII_SPINNER]()
-        self._spinner = ["".join(cells) for cells in runner()]
+        self._styles: Styles = Styles(*(self.styles if terminal.unicode else self.ascii_styles))
+        self._ellipsis = "…" if terminal.unicode else "..."
+        self._widths: list[int] = []
+        self.bars = {}
 
-    def bar(self, row: int, width: int) -> Any:
-        """Return the bar of `row`, `width` cells between its borders, made when it is first needed."""
-        from alive_progress.styles import BARS
+    def bar(self, row: int, length: int) -> Bar:
+        """Return the bar of `row`, `length` cells between its borders, made when it is first needed."""
+        bar = self.bars.get(row)
+        if bar is None or bar.length != length:
+            bar = self.bars[row] = self._styles.new_bar(length)
+        return bar
 
-        if (row, width) not in self.bars:
-            self.bars = {key: bar for key, bar in self.bars.items() if key[0] != row}
-            self.bars[row, width] = BARS[BAR if self.terminal.unicode else ASCII_BAR](width)
-        return self.bars[row, width]
+    def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
+        """Return the rows of all `views`, aligned, each at most `columns` cells wide."""
+        if not views:
+            self._widths = []
+            return []
+        titles = [self._shown("  " * view.depth + view.description) for view in views]
+        tails = [self._tails(view) for view in views]
+        # Titles and what stands behind the bars only grow while rows stand, so that the bars do not jitter.
+        widest = [max(map(cell_width, texts)) for texts in (titles, *zip(*tails, strict=True))]
+        if views[0].state not in ENDED or not self._widths:
+            self._widths = [max(pair) for pair in zip(self._widths or [0] * len(widest), widest, strict=True)]
+        spinner = self._styles.spinner(time)
+        title = min(self._widths[0], max(columns // 3, LEAST_BAR))
+        around = title + len(" ||") + 1 + cell_width(spinner) + 1
+        level = bar = width = 0
+        for level, width in enumerate(self._widths[1:]):  # noqa: B007  # the first that leaves enough for a bar
+            bar = min(columns - around - width, BAR)
+            if bar >= LEAST_BAR:
+                break
+        title = min(self._widths[0], title + max(columns - around - width - bar, 0))
+        return [
+            self._row(view, name, tail, level, title, bar, columns, time)
+            for view, name, tail in zip(views, titles, tails, strict=True)
+        ]
 
-    def row(self, view: TaskView, columns: int, time: float) -> str:
-        """Return `view` as alive-progress shows a bar, in at most `columns` cells."""
-        ellipsis = "…" if self.terminal.unicode else "..."
-        head = encodable("  " * view.depth + view.description, self.terminal.encoding)
-        head = fit(head, min(max(columns // 3, 8), 40), ellipsis=ellipsis, pad=False)
-        tail = encodable(self._tail(view), self.terminal.encoding)
-        spinner = self._spinner[int(time * FRAMES_A_SECOND) % len(self._spinner)] if view.state == "running" else ""
-        width = min(columns - cell_width(head) - cell_width(tail) - cell_width(spinner) - 6, 40)
-        if view.fraction is None or width < 8:
-            return fit(" ".join(filter(None, (head, spinner, tail))), columns, ellipsis=ellipsis, pad=False)
-        drawn = "".join(self.bar(view.position, width)(view.fraction))
-        if self.terminal.colors and view.color:
-            drawn = f"\x1b[{SGR[view.color]}m{drawn}\x1b[0m"
-        return " ".join(filter(None, (head, drawn, spinner, tail)))
+    def _row(
+        self, view: TaskView, name: str, tails: list[str], level: int, title: int, bar: int, columns: int, time: float
+    ) -> str:
+        spinner = self._styles.spinner(time)
+        head = fit(name, title, ellipsis=self._ellipsis)
+        if view.state in ENDED:  # a receipt: no spinner any more
+            room = columns - title - len(" || ") - bar
+            level = next((at for at, tail in enumerate(tails) if cell_width(tail) <= room), len(tails) - 1)
+            if view.reason and cell_width(tails[level]) > room:  # why it failed is worth more than a bar
+                bar = 0
+        if bar < LEAST_BAR:
+            head = fit(
+                name, max(columns - 1 - cell_width(tails[-1]), min(title, 8)), ellipsis=self._ellipsis, pad=False
+            )
+            return self._painted(fit(f"{head} {tails[-1]}", columns, ellipsis=self._ellipsis, pad=False), view)
+        if view.state not in ENDED:
+            spinner = spinner if view.state == "running" else " " * cell_width(spinner)
+            tails = [f"{spinner} {tail}" for tail in tails]
+        drawn = self._painted(self._drawn(view, bar, time), view)
+        room = columns - title - len(" || ") - bar
+        return f"{head} {drawn} {fit(tails[level], room, ellipsis=self._ellipsis, pad=False)}".rstrip()
 
-    def _tail(self, view: TaskView) -> str:
-        amount = format_progress(view.completed, view.total, view.unit, estimated=view.estimated)
-        percent = format_percent(view.fraction).strip()
-        rate = format_rate(view.rate, view.unit)
-        running = view.state == "running"
-        left = f"eta: {format_duration(view.eta)}" if running and view.total is not None else ""
-        speed = ", ".join(filter(None, (rate, left)))
-        words = [amount, f"[{percent}]" if percent else "", f"in {format_duration(view.elapsed)}"]
-        words.append(f"({speed})" if speed else "")
-        if view.state not in ("running", "finished"):
-            words.append(view.state + (f": {view.reason}" if view.reason else ""))
-        words += [f"{name}={value}" for name, value in view.fields.items()]
-        return " ".join(filter(None, words))
+    def _drawn(self, view: TaskView, length: int, time: float) -> str:
+        """Return the bar itself, its borders included."""
+        bar = self.bar(view.position, length)
+        share = view.fraction
+        if share is None:
+            return bar.unknown(time) if view.state == "running" else bar.known(0.0)
+        if view.state in ENDED:
+            return bar.ended(share)
+        # Styles round to the nearest step: never to a full bar before the task has said that it is done.
+        return bar.known(min(share, 1 - 0.5 / length))
+
+    def _tails(self, view: TaskView) -> list[str]:
+        """Return what stands behind the bar, from the fullest to the barest, always as many."""
+        count = format_progress(view.completed, view.total, view.unit, estimated=view.estimated)
+        ended = view.state in ENDED
+        if ended and view.total is not None and view.completed != view.total:
+            count = f"(!) {count}"
+        if view.fraction is not None and view.total is not None:
+            count += f" [{format_percent(view.fraction).strip()}]"
+        rate = format_rate(view.rate, view.unit) if view.state in ("running", "finished") else ""
+        left = _span(view.eta) if view.state == "running" and view.total is not None else ""
+        stats = ", ".join(filter(None, (f"~{left}" if left else "", rate)))
+        state = "" if view.state in ("running", "finished") else str(view.state)
+        if view.reason:
+            state += f": {view.reason}"
+        fields = " ".join(f"{name}={value}" for name, value in view.fields.items())
+        within = f"in {_span(view.elapsed, 1 if ended else 0)}"
+        words = (
+            (count, within, f"({stats})" if stats else "", state, fields),
+            (count, within, f"({stats})" if stats else "", state),
+            (count, within, f"(~{left})" if left else "", state),
+            (count, within, state),
+            (count, state),
+        )
+        return [self._shown(" ".join(filter(None, texts))) for texts in words]
+
+    def _painted(self, text: str, view: TaskView) -> str:
+        color = STATE_COLORS.get(view.state, view.color)
+        return f"\x1b[{SGR[color]}m{text}\x1b[0m" if color and self.terminal.colors else text
+
+    def _shown(self, text: str) -> str:
+        return encodable(text, self.terminal.encoding)
+
+
+def _span(seconds: float | None, places: int = 0) -> str:
+    """Return a duration as alive-progress writes it: seconds below a minute, a clock's reading above."""
+    if seconds is None:
+        return "?"
+    if seconds >= 60:
+        return format_duration(seconds)
+    return f"{int(seconds * 10) / 10:.1f}s" if places else f"{int(seconds)}s"

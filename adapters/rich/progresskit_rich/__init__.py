@@ -1,133 +1,225 @@
 """progresskit's tasks in the look of rich.
 
-Rich composes the rows (its own bars, text and spinners in its own grid), once a frame however many tasks there are; the core
-puts them on the screen. No Live and no Console of the user's is involved, so nothing refreshes by itself.
+Rich's own bars, spinners, styles and theme, in the columns of its progress display. A row is drawn again only when something
+that can be seen of it has changed, and the core puts the rows on the screen: no Live, no refresh but the frame's.
 """
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Any
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, NamedTuple
 
-from progresskit.cells import encodable
-from progresskit.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.frames import TaskView
-from progresskit.protocols import RendererUnavailable, Terminal
+from progresskit.cells import cell_width, encodable, fit
+from progresskit.formatting import format_percent, format_progress, format_rate
+from progresskit.protocols import RendererUnavailable
 from progresskit.rows import RowRenderer
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress_bar import ProgressBar
 
+    from progresskit.frames import TaskView
+    from progresskit.protocols import Terminal
+
+    from .drawing import Pencil
+
 __all__ = ["RichRenderer"]
-ENDED = ("finished", "failed", "cancelled")
-STYLES = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
+
+OLDEST = (13, 0)
+INSTALL = "progresskit[rich]"
+STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
+BAR = 40  # as wide as a BarColumn
+LEAST_BAR = 10
+"""Cells below which columns go instead: the rate, then the time left, then the elapsed one."""
+PERCENT = 4
+REMEMBERED = 256
+"""Rows that are kept drawn; more than a screen has, so that nothing visible is drawn twice."""
+
+
+class Cells(NamedTuple):
+    """The texts of a row, column by column, in the order of a layout but for the bar's percentage."""
+
+    name: str
+    percent: str
+    amount: str
+    rate: str
+    elapsed: str
+    left: str
+    extra: str
+
+
+class Layout(NamedTuple):
+    """The width of each column in cells; 0 for one that has no room."""
+
+    name: int = 0
+    bar: int = 0
+    amount: int = 0
+    rate: int = 0
+    elapsed: int = 0
+    left: int = 0
+    extra: int = 0
 
 
 class RichRenderer(RowRenderer):
-    """Rows as rich lays them out."""
+    """Rows as rich draws them, their columns under each other.
+
+    Attributes:
+        bars: Row -> its `rich.progress_bar.ProgressBar`.
+
+    Example:
+        >>> with ProgressTracker("rich") as tracker:  # doctest: +SKIP
+        ...     files = tracker.add_task("Files", total=12, unit="file")
+        Files ━━━━━━━━━━╺━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  25% 3/12 file 0.7 file/s 0:00:04 0:00:12
+    """
+
+    bars: dict[int, ProgressBar]
 
     @classmethod
     def check(cls) -> None:
-        """Raise `RendererUnavailable` where rich cannot be imported."""
+        """Raise `RendererUnavailable` where rich is missing or older than 13."""
         try:
             import rich  # noqa: F401  # only whether it is there
         except ImportError as error:
-            raise RendererUnavailable("rich is not installed", "progresskit[rich]") from error
+            raise RendererUnavailable("rich is not installed", INSTALL) from error
+        try:
+            installed = version("rich")
+        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
+            return
+        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
+            raise RendererUnavailable(f"rich {installed} is older than 13", INSTALL)
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
-        from rich.console import Console
-        from rich.spinner import Spinner
+        from .drawing import Pencil  # importing rich takes longer than many frames: not before it is wanted
 
         super().start(terminal)
-        self._console: Console = Console(
-            file=io.StringIO(),
-            force_terminal=True,
-            force_jupyter=False,
-            legacy_windows=False,
-            color_system="standard" if terminal.colors else None,
-            no_color=not terminal.colors,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            _environ={},
-        )
-        self._spinner = Spinner("dots" if terminal.unicode else "line")
-        self.bars: list[ProgressBar] = []
+        self._pencil: Pencil = Pencil(terminal)
+        self._ellipsis = "…" if terminal.unicode else "..."
+        self._widths = Layout()
+        self._drawn: dict[int, tuple[object, str]] = {}
+        self.bars = {}
 
     def bar(self, row: int) -> ProgressBar:
         """Return the bar of `row`, made when it is first needed."""
-        from rich.progress_bar import ProgressBar
-
-        while len(self.bars) <= row:
-            self.bars.append(ProgressBar(width=None))
+        if row not in self.bars:
+            self.bars[row] = self._pencil.new_bar()
         return self.bars[row]
 
     def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
-        """Return the rows of all `views`, aligned by one grid and rendered at once."""
-        from rich.table import Table
+        """Return the rows of all `views`, aligned, each at most `columns` cells wide."""
+        if not views:
+            self._widths = Layout()
+            return []
+        cells = [self._cells(view) for view in views]
+        layout = self._layout(cells, columns, live=views[0].state not in ("finished", "failed", "cancelled"))
+        return [self._row(view, texts, layout, columns, time) for view, texts in zip(views, cells, strict=True)]
 
-        if not views or columns < 8:
-            return [""] * len(views)
-        overflow: Any = "ellipsis" if self.terminal.unicode else "crop"
-        grid = Table.grid(padding=(0, 1), expand=True)
-        grid.add_column(no_wrap=True, overflow=overflow, max_width=max(columns // 3, 8))
-        grid.add_column(no_wrap=True, overflow=overflow, ratio=1)
-        for _ in range(4):
-            grid.add_column(no_wrap=True, overflow=overflow, justify="right")
-        if any(self._extra(view) for view in views):
-            grid.add_column(no_wrap=True, overflow=overflow, max_width=max(columns // 3, 8))
-        for view in views:
-            grid.add_row(*self._cells(view, time))
-        console = self._console
-        options = console.options.update(width=columns, max_width=columns, no_wrap=True)
-        options.encoding = "utf-8" if self.terminal.unicode else "ascii"
-        system = console._color_system if self.terminal.colors else None  # what Style.render takes has no public name
-        lines = console.render_lines(grid, options, pad=False)
-        return [
-            "".join(
-                segment.style.render(segment.text, color_system=system) if segment.style and system else segment.text
-                for segment in line
-            ).rstrip()
-            for line in lines[: len(views)]
-        ]
+    def _cells(self, view: TaskView) -> Cells:
+        running = view.state == "running"
+        words = (
+            [] if view.state in ("running", "finished") else [view.state + (f": {view.reason}" if view.reason else "")]
+        )
+        words += [f"{name}={value}" for name, value in view.fields.items()]
+        return Cells(
+            name=self._shown("  " * view.depth + view.description),
+            percent=format_percent(view.fraction),
+            amount=self._shown(format_progress(view.completed, view.total, view.unit, estimated=view.estimated)),
+            rate=self._shown(format_rate(view.rate, view.unit)) if view.state in ("running", "finished") else "",
+            elapsed=_clock(view.elapsed),
+            left=_clock(view.eta) if running and view.total is not None else "",
+            extra=self._shown(" ".join(words)),
+        )
 
-    def _cells(self, view: TaskView, time: float) -> list[Any]:
-        from rich.progress_bar import ProgressBar
-        from rich.text import Text
+    def _layout(self, cells: list[Cells], columns: int, *, live: bool) -> Layout:
+        """Return what each column gets. Columns only grow while rows stand, so that they do not jitter."""
+        wanted = Layout(0, 0, *(max(map(cell_width, column)) for column in list(zip(*cells, strict=True))[2:]))
+        wanted = wanted._replace(name=max(cell_width(texts.name) for texts in cells))
+        wanted = Layout(*map(max, self._widths, wanted))
+        # A reason in a line above is not worth a column among the live ones: it takes what the last column leaves.
+        self._widths = wanted = wanted if live else wanted._replace(extra=self._widths.extra)
+        name = min(wanted.name, max(columns // 3, 8))
+        free = columns - name - (1 + PERCENT) - (1 + wanted.amount) - (1 + LEAST_BAR)
+        if free < 0:
+            return Layout(name, amount=wanted.amount)
+        # What a task has to say for itself comes before times and rates.
+        extra = max(min(wanted.extra, free - 1, max(columns // 3, 8)), 0) if wanted.extra else 0
+        free -= extra + 1 if extra else 0
+        got = {}
+        for column in ("elapsed", "left", "rate"):
+            width = getattr(wanted, column)
+            got[column] = width if width and free > width else 0
+            free -= got[column] + 1 if got[column] else 0
+        free -= min(free, wanted.extra - extra) if extra else 0
+        bar = LEAST_BAR + min(free, BAR - LEAST_BAR)
+        free -= bar - LEAST_BAR
+        name = min(wanted.name, name + free)
+        used = name + 1 + bar + 1 + PERCENT + 1 + wanted.amount + sum(width + 1 for width in got.values() if width)
+        return Layout(name, bar, wanted.amount, extra=max(columns - used - 1, 0), **got)
 
-        style = STYLES.get(view.state, view.color or "")
-        clock = format_duration(view.elapsed)
-        if view.state == "running" and view.total is not None:
-            clock += f" {format_duration(view.eta)}"
-        cells: list[Any] = [Text(self._shown("  " * view.depth + view.description), style=style)]
-        if view.fraction is None:
-            cells.append(self._spinner.render(time) if view.state == "running" else Text(""))
-        else:
-            # A line that stays has no row of its own: its bar is used once.
-            bar = self.bar(view.position) if view.state not in ENDED else ProgressBar(width=None)
+    def _row(self, view: TaskView, texts: Cells, layout: Layout, columns: int, time: float) -> str:
+        color = STATE_COLORS.get(view.state, view.color)
+        spinning = view.fraction is None and view.state == "running"
+        done = -1 if view.fraction is None else int(view.fraction * 2 * layout.bar)  # rich draws half cells
+        turn = self._pencil.turn(time) if spinning and layout.bar else ""
+        key = (texts, layout, columns, color, done, turn, view.position)
+        known = self._drawn.get(view.id)
+        if known is not None and known[0] == key:
+            return known[1]
+        if len(self._drawn) >= REMEMBERED:
+            self._drawn.clear()
+        row = self._draw(view, texts, layout, columns, color, turn)
+        self._drawn[view.id] = key, row
+        return row
+
+    def _draw(self, view: TaskView, texts: Cells, layout: Layout, columns: int, color: str | None, turn: str) -> str:
+        styled, pad = self._pencil.styled, self._pad
+        if not layout.bar or (view.reason and cell_width(texts.extra) > layout.extra):
+            room = columns - 1 - cell_width(texts.amount)
+            name = fit(texts.name, min(room, layout.name), ellipsis=self._ellipsis)
+            if not name:
+                return styled(fit(f"{texts.name} {texts.amount}", columns, ellipsis=self._ellipsis, pad=False), color)
+            amount = pad(texts.amount, layout.amount if layout.name + layout.amount < columns else 0)
+            said = " ".join(filter(None, (texts.extra, texts.percent.strip())))
+            said = fit(said, columns - cell_width(f"{name} {amount} "), ellipsis=self._ellipsis, pad=False)
+            style = STATE_COLORS.get(view.state, "progress.percentage")
+            return f"{styled(name, color)} {styled(amount, 'progress.download')} {styled(said, style)}".rstrip()
+        if view.fraction is not None:
+            bar = self.bar(view.position)
             bar.total, bar.completed = 1.0, view.fraction
-            bar.complete_style = style or "bar.complete"
-            bar.finished_style = view.color or "bar.finished"
-            cells.append(bar)
-        amount = format_progress(view.completed, view.total, view.unit, estimated=view.estimated)
-        cells += [
-            Text(format_percent(view.fraction).strip(), style="progress.percentage"),
-            Text(self._shown(amount), style="progress.download"),
-            Text(self._shown(format_rate(view.rate, view.unit)), style="progress.data.speed"),
-            Text(clock, style="progress.elapsed"),
+            bar.complete_style, bar.finished_style = color or "bar.complete", color or "bar.finished"
+            drawn = self._pencil.bar(bar, layout.bar)
+        else:
+            drawn = styled(fit(turn, layout.bar), "progress.spinner")
+        parts = [
+            styled(fit(texts.name, layout.name, ellipsis=self._ellipsis), color or "progress.description"),
+            drawn,
+            styled(texts.percent, "progress.percentage"),
+            styled(pad(texts.amount, layout.amount), "progress.download"),
         ]
-        extra = self._extra(view)
-        if extra:
-            cells.append(Text(self._shown(extra), style=STYLES.get(view.state, "dim")))
-        return cells
+        for width, text, style in (
+            (layout.rate, texts.rate, "progress.data.speed"),
+            (layout.elapsed, texts.elapsed, "progress.elapsed"),
+            (layout.left, texts.left, "progress.remaining"),
+        ):
+            if width:
+                parts.append(styled(pad(text, width), style))
+        if layout.extra and texts.extra:
+            said = fit(texts.extra, layout.extra, ellipsis=self._ellipsis, pad=False)
+            parts.append(styled(said, STATE_COLORS.get(view.state, "bright_black")))
+        return " ".join(parts).rstrip()
 
-    def _extra(self, view: TaskView) -> str:
-        words = [f"{name}={value}" for name, value in view.fields.items()]
-        if view.state in STYLES:
-            words.insert(0, view.state + (f": {view.reason}" if view.reason else ""))
-        return " ".join(words)
+    def _pad(self, text: str, width: int) -> str:
+        """Return `text` at the right of `width` cells."""
+        return " " * (width - cell_width(text)) + text
 
     def _shown(self, text: str) -> str:
         return encodable(text, self.terminal.encoding)
+
+
+def _clock(seconds: float | None) -> str:
+    """Return a duration as rich's time columns do."""
+    if seconds is None:
+        return "-:--:--"
+    minutes, second = divmod(max(int(seconds), 0), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}"

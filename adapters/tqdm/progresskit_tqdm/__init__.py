@@ -1,85 +1,136 @@
 """progresskit's tasks in the look of tqdm.
 
-One `tqdm.tqdm` object a row, reused by the row's next task, gives the text through its own `format_meter`; the rows are put
-on the screen by the core, so that nothing of tqdm's writes, locks or starts a thread.
+One tqdm object a row, reused by the row's next task, draws through its own `format_meter`; the figures are the frame's. The
+core puts the rows on the screen, so nothing of tqdm's writes, waits for a lock or starts a thread.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
-from progresskit.cells import encodable, fit
+from progresskit.cells import cell_width, encodable, fit
 from progresskit.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.frames import TaskView
-from progresskit.protocols import RendererUnavailable, Terminal
+from progresskit.protocols import RendererUnavailable
 from progresskit.rows import RowRenderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from progresskit.frames import TaskView
+    from progresskit.protocols import Terminal
+
+    from .bars import RowBar
 
 __all__ = ["TqdmRenderer"]
 
+OLDEST = (4, 66)
+INSTALL = "progresskit[tqdm]"
+STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
+LEAST_BAR = 8
+"""Cells below which a bar says little: the speed, then the time left, go first."""
+
 
 class TqdmRenderer(RowRenderer):
-    """Rows as tqdm formats them."""
+    """Rows as tqdm formats them.
+
+    Attributes:
+        bars: Row -> its tqdm object.
+
+    Example:
+        >>> with ProgressTracker("tqdm") as tracker:  # doctest: +SKIP
+        ...     files = tracker.add_task("Files", total=12, unit="file")
+        Files:  25%|█████▌                 | 3/12 file [00:04<00:12, 1.33 s/file]
+    """
+
+    bars: dict[int, RowBar]
 
     @classmethod
     def check(cls) -> None:
-        """Raise `RendererUnavailable` where tqdm cannot be imported."""
+        """Raise `RendererUnavailable` where tqdm is missing or older than 4.66."""
         try:
             import tqdm  # noqa: F401  # only whether it is there
         except ImportError as error:
-            raise RendererUnavailable("tqdm is not installed", "progresskit[tqdm]") from error
+            raise RendererUnavailable("tqdm is not installed", INSTALL) from error
+        try:
+            installed = version("tqdm")
+        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
+            return
+        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
+            raise RendererUnavailable(f"tqdm {installed} is older than 4.66", INSTALL)
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
+        from .bars import RowBar  # importing tqdm takes longer than many frames: not before it is wanted
+
         super().start(terminal)
-        self.bars: list[Any] = []
+        self._make = RowBar
+        self._ellipsis = "…" if terminal.unicode else "..."
+        self.bars = {}
 
-    def bar(self, row: int) -> Any:
+    def bar(self, row: int) -> RowBar:
         """Return the tqdm object of `row`, made when it is first needed."""
-        from tqdm import tqdm
-
-        while len(self.bars) <= row:
-            # Disabled, it registers itself nowhere and starts no monitor thread; it lends its format_meter.
-            self.bars.append(tqdm(disable=True))
+        if row not in self.bars:
+            self.bars[row] = self._make(self.terminal.file, ascii_only=not self.terminal.unicode)
         return self.bars[row]
 
     def row(self, view: TaskView, columns: int, time: float) -> str:
-        """Return `view` as tqdm shows a bar, in at most `columns` cells."""
-        if columns < 1:
-            return ""
-        percent = format_percent(view.fraction)
-        head, tail = self._texts(view)
-        if not percent.strip() or not view.total or columns < 40:
-            return fit(f"{head}{tail.lstrip()}", columns, ellipsis=self._ellipsis, pad=False)
-        head = fit(head, max(columns // 3, 8), ellipsis=self._ellipsis, pad=False)
-        text: str = self.bar(view.position).format_meter(
-            n=min(view.completed, view.total),
-            total=view.total,
-            elapsed=view.elapsed,
-            ncols=columns,
-            ascii=not self.terminal.unicode,
-            colour=view.color if self.terminal.colors else None,
-            # The bar is its only field: a description with braces must stay text.
-            bar_format=f"{_quoted(head)}{percent}|{{bar}}|{_quoted(tail)}",
+        """Return `view` as tqdm shows a bar, in at most `columns` cells; the count is the last thing to go."""
+        name = self._shown("  " * view.depth + view.description)
+        percent = "" if view.total is None else format_percent(view.fraction)
+        frame = len(": ||") + len(percent) + LEAST_BAR if percent else len(":")
+        least = frame + min(cell_width(name), max(columns // 3, 8))
+        for tail in self._tails(view):
+            room = columns - cell_width(tail)
+            if room >= least:
+                break
+        else:  # too narrow for any bar
+            name = fit(name, max(room - len(":"), min(columns // 3, 8)), ellipsis=self._ellipsis, pad=False)
+            return fit(f"{name}:{tail}", columns, ellipsis=self._ellipsis, pad=False)
+        head = fit(name, room - frame, ellipsis=self._ellipsis, pad=False) + ":"
+        if not percent:
+            return head + tail
+        head += " "
+        colour = STATE_COLORS.get(view.state, view.color) if self.terminal.colors else None
+        share = view.fraction or 0.0
+        return self.bar(view.position).meter(
+            share, view.elapsed, columns, colour, head=head, percent=percent, tail=tail
         )
-        return text if "\x1b" in text else fit(text, columns, ellipsis=self._ellipsis, pad=False)
 
-    @property
-    def _ellipsis(self) -> str:
-        return "…" if self.terminal.unicode else "..."
+    def _tails(self, view: TaskView) -> Iterator[str]:
+        """Yield what stands behind the bar, from the fullest to the barest."""
+        count = format_progress(view.completed, view.total, view.unit, estimated=view.estimated)
+        elapsed, left = _interval(view.elapsed), _interval(view.eta)
+        clock = f"{elapsed}<{left}" if view.state == "running" and view.total is not None else elapsed
+        speed = f", {_speed(view)}" if view.state in ("running", "finished") else ""
+        state = "" if view.state in ("running", "finished") else f", {view.state}"
+        reason = f": {view.reason}" if view.reason else ""
+        fields = "".join(f", {name}={value}" for name, value in view.fields.items())
+        stats = [
+            f" [{clock}{speed}{state}{reason}{fields}]",
+            f" [{clock}{speed}{state}{reason}]",
+            f" [{clock}{state}{reason}]",
+        ]
+        if not reason:  # why it failed is worth more than a bar
+            stats += [f" [{elapsed}{state}]", ""]
+        for text in stats:
+            yield self._shown(f" {count}{text}")
 
-    def _texts(self, view: TaskView) -> tuple[str, str]:
-        """Return what stands before and after the bar."""
-        amount = format_progress(view.completed, view.total, view.unit, estimated=view.estimated)
-        clock = format_duration(view.elapsed)
-        if view.state == "running" and view.total is not None:
-            clock += f"<{format_duration(view.eta)}"
-        more = "".join(f", {name}={value}" for name, value in view.fields.items())
-        if view.state not in ("running", "finished"):
-            more += f", {view.state}" + (f": {view.reason}" if view.reason else "")
-        head = "  " * view.depth + view.description + ": "
-        tail = f" {amount} [{clock}, {format_rate(view.rate, view.unit) or '?'}{more}]"
-        return encodable(head, self.terminal.encoding), encodable(tail, self.terminal.encoding)
+    def _shown(self, text: str) -> str:
+        return encodable(text, self.terminal.encoding)
 
 
-def _quoted(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+def _interval(seconds: float | None) -> str:
+    """Return a duration as tqdm writes it: two digits for the minutes, and `?` for what is not known."""
+    if seconds is None:
+        return "?"
+    text = format_duration(seconds)
+    return text.zfill(5) if len(text) < 5 else text
+
+
+def _speed(view: TaskView) -> str:
+    """Return the rate; below one a second as tqdm does, in seconds for each."""
+    if view.rate and view.rate < 1 and view.unit not in ("B", "iB"):
+        return f"{1 / view.rate:.2f} s/{view.unit}"
+    return format_rate(view.rate, view.unit) or f"? {'B' if view.unit == 'iB' else view.unit}/s"
