@@ -1,51 +1,59 @@
-"""The alive renderer keeps the contract, and reuses that library's objects."""
+"""The alive renderer keeps the adapters' contract, with alive-progress's own styles."""
 
 from __future__ import annotations
 
-import threading
-
 import pytest
+from looks import AdapterContract
 
 pytest.importorskip("progresskit_alive", reason="the adapter is not installed in this environment")
 
+from alive_progress.styles import BARS, SPINNERS
 from progresskit_alive import AliveRenderer
 
-from progresskit import Frame, ProgressTracker, Renderer
-from progresskit.registry import find
-from progresskit.testing import EmulatedTerminal, ManualTicker, RendererContract
+from progresskit import Frame
+from progresskit.frames import sample_view
+from progresskit.testing import EmulatedTerminal
 
 
-class TestAlive(RendererContract):
-    def make_renderer(self) -> Renderer:
-        return AliveRenderer()
+class TestAlive(AdapterContract):
+    name = "alive"
+    library = "alive-progress", "alive_progress"
 
-    def test_it_is_found_by_its_name(self) -> None:
-        assert find("alive") is AliveRenderer
+    def test_it_looks_like_alive_progress(self) -> None:
+        renderer, terminal = self.begin(columns=80)
+        view = sample_view(description="alpha", completed=25, total=100, unit="row", elapsed=5.0, rate=5.0, eta=15.0)
+        self.draw(renderer, terminal, Frame(0.0, (view,)))
+        bar = "█" * 6 + "▌" + " " * 19
+        assert terminal.text == [f"alpha |{bar}| ▁▃▅ 25/100 row [25%] in 5s (~15s, 5.0 row/s)"]
+        self.finish(renderer, terminal)
 
-    def test_a_row_reuses_its_bar_and_no_thread_is_started(self) -> None:
-        threads = threading.active_count()
+    def test_a_task_that_ended_early_is_marked_as_alive_progress_does(self) -> None:
         renderer, terminal = self.begin()
-        assert isinstance(renderer, AliveRenderer)
-        self.draw(renderer, terminal, Frame(0.0, self.views("alpha", "beta")))
-        bars = list(renderer.bars)
-        same = list(renderer.bars.values()) if isinstance(renderer.bars, dict) else bars
-        later = tuple(view._replace(id=view.id + 10, completed=9) for view in self.views("gamma", "delt"))
-        self.draw(renderer, terminal, Frame(1.0, later))
-        now = list(renderer.bars.values()) if isinstance(renderer.bars, dict) else list(renderer.bars)
-        assert len(now) == len(same) == 2
-        assert threading.active_count() == threads
+        failed = self.views("alpha")[0]._replace(state="failed", reason="no room")
+        self.draw(renderer, terminal, Frame(0.0, (), (failed,)))
+        assert "⚠" in terminal.text[0]
+        assert "(!) 3/10" in terminal.text[0]
+        self.finish(renderer, terminal)
 
-    def test_colours_are_the_operations_own(self) -> None:
-        renderer, terminal = self.begin(colors=True)
-        self.draw(renderer, terminal, Frame(0.0, tuple(view._replace(color="red") for view in self.views("alpha"))))
-        assert "\x1b[31m" in "".join(terminal.output)
+    def test_an_unknown_total_moves_with_the_time_alone(self) -> None:
+        renderer, terminal = self.begin()
+        view = sample_view(description="alpha", completed=42)
+        shown = []
+        for time in (0.0, 0.5, 0.5):
+            self.draw(renderer, terminal, Frame(time, (view,)))
+            shown.append(terminal.text[0])
+        assert shown[0] != shown[1] == shown[2]
+        self.finish(renderer, terminal)
 
-    def test_two_hundred_tasks_are_one_frame(self) -> None:
-        ticker, terminal = ManualTicker(), EmulatedTerminal(100, 24)
-        tracker = ProgressTracker("alive", terminal=terminal, ticker=ticker)
-        for number in range(200):
-            tracker.add_task(f"task {number}", total=10)
-        assert terminal.output == []
-        ticker.tick()
-        assert len(terminal.output) == 1
-        assert "... 178 more" in terminal.text[-1]
+    def test_a_subclass_may_name_any_style(self) -> None:
+        for bar, spinner in [*((bar, "waves") for bar in BARS), *(("smooth", spinner) for spinner in SPINNERS)]:
+
+            class Styled(AliveRenderer):
+                styles = (bar, "waves", spinner)
+
+            terminal, renderer = EmulatedTerminal(70, 5), Styled()
+            renderer.start(terminal)
+            views = (*self.views("alpha"), sample_view(id=9, position=1, description="beta", completed=7))
+            self.draw(renderer, terminal, Frame(1.0, views))
+            assert len(terminal.text) == 2, (bar, spinner)
+            self.finish(renderer, terminal)

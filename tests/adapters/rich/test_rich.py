@@ -1,51 +1,53 @@
-"""The rich renderer keeps the contract, and reuses that library's objects."""
+"""The rich renderer keeps the adapters' contract, and draws a row again only when it has changed."""
 
 from __future__ import annotations
 
-import threading
-
 import pytest
+from looks import AdapterContract
 
 pytest.importorskip("progresskit_rich", reason="the adapter is not installed in this environment")
 
-from progresskit_rich import RichRenderer
+from rich.progress_bar import ProgressBar
 
-from progresskit import Frame, ProgressTracker, Renderer
-from progresskit.registry import find
-from progresskit.testing import EmulatedTerminal, ManualTicker, RendererContract
+from progresskit import Frame
+from progresskit.frames import sample_view
 
 
-class TestRich(RendererContract):
-    def make_renderer(self) -> Renderer:
-        return RichRenderer()
+class TestRich(AdapterContract):
+    name = "rich"
+    library = "rich", "rich"
 
-    def test_it_is_found_by_its_name(self) -> None:
-        assert find("rich") is RichRenderer
+    def test_it_looks_like_rich(self) -> None:
+        renderer, terminal = self.begin(columns=80)
+        view = sample_view(description="alpha", completed=25, total=100, unit="row", elapsed=5.0, rate=5.0, eta=15.0)
+        self.draw(renderer, terminal, Frame(0.0, (view,)))
+        bar = "━" * 7 + "╸" + " " * 23
+        assert terminal.text == [f"alpha {bar}  25% 25/100 row 5.0 row/s 0:00:05 0:00:15"]
+        self.finish(renderer, terminal)
 
-    def test_a_row_reuses_its_bar_and_no_thread_is_started(self) -> None:
-        threads = threading.active_count()
+    def test_bars_are_richs_own(self) -> None:
         renderer, terminal = self.begin()
-        assert isinstance(renderer, RichRenderer)
         self.draw(renderer, terminal, Frame(0.0, self.views("alpha", "beta")))
-        bars = list(renderer.bars)
-        same = list(renderer.bars.values()) if isinstance(renderer.bars, dict) else bars
-        later = tuple(view._replace(id=view.id + 10, completed=9) for view in self.views("gamma", "delt"))
-        self.draw(renderer, terminal, Frame(1.0, later))
-        now = list(renderer.bars.values()) if isinstance(renderer.bars, dict) else list(renderer.bars)
-        assert len(now) == len(same) == 2
-        assert threading.active_count() == threads
+        assert all(isinstance(bar, ProgressBar) for bar in renderer.bars.values())
+        self.finish(renderer, terminal)
 
-    def test_colours_are_the_operations_own(self) -> None:
-        renderer, terminal = self.begin(colors=True)
-        self.draw(renderer, terminal, Frame(0.0, tuple(view._replace(color="red") for view in self.views("alpha"))))
-        assert "\x1b[31m" in "".join(terminal.output)
+    def test_a_row_that_looks_the_same_is_not_drawn_again(self) -> None:
+        renderer, terminal = self.begin()
+        views = self.views("alpha", "beta")
+        self.draw(renderer, terminal, Frame(0.0, views))
+        for bar in renderer.bars.values():
+            bar.completed = -1.0  # drawing gives a bar its figures
+        beta = views[1]._replace(completed=9)
+        self.draw(renderer, terminal, Frame(1.0, (views[0]._replace(elapsed=2.9), beta)))
+        assert [bar.completed for bar in renderer.bars.values()] == [-1.0, beta.fraction]
+        self.finish(renderer, terminal)
 
-    def test_two_hundred_tasks_are_one_frame(self) -> None:
-        ticker, terminal = ManualTicker(), EmulatedTerminal(100, 24)
-        tracker = ProgressTracker("rich", terminal=terminal, ticker=ticker)
-        for number in range(200):
-            tracker.add_task(f"task {number}", total=10)
-        assert terminal.output == []
-        ticker.tick()
-        assert len(terminal.output) == 1
-        assert "... 178 more" in terminal.text[-1]
+    def test_columns_do_not_jump_back(self) -> None:
+        renderer, terminal = self.begin()
+        view = sample_view(description="alpha", completed=1, total=10, rate=12345.0, unit="row")
+        wide = view._replace(id=2, position=1, completed=1_000_000, total=9_000_000)
+        self.draw(renderer, terminal, Frame(0.0, (view, wide)))
+        place = terminal.text[0].index("1/10 row")
+        self.draw(renderer, terminal, Frame(1.0, (view,)))
+        assert terminal.text[0].index("1/10 row") == place
+        self.finish(renderer, terminal)

@@ -1,51 +1,46 @@
-"""The tqdm renderer keeps the contract, and reuses that library's objects."""
+"""The tqdm renderer keeps the adapters' contract, and tqdm's own habits away."""
 
 from __future__ import annotations
 
-import threading
+import io
+from pathlib import Path
 
 import pytest
+from looks import BACKGROUND, AdapterContract, Done, run
 
 pytest.importorskip("progresskit_tqdm", reason="the adapter is not installed in this environment")
 
-from progresskit_tqdm import TqdmRenderer
+import tqdm
 
-from progresskit import Frame, ProgressTracker, Renderer
-from progresskit.registry import find
-from progresskit.testing import EmulatedTerminal, ManualTicker, RendererContract
+from progresskit import Frame
+from progresskit.frames import sample_view
 
 
-class TestTqdm(RendererContract):
-    def make_renderer(self) -> Renderer:
-        return TqdmRenderer()
+class TestTqdm(AdapterContract):
+    name = "tqdm"
+    library = "tqdm", "tqdm"
 
-    def test_it_is_found_by_its_name(self) -> None:
-        assert find("tqdm") is TqdmRenderer
+    def test_it_looks_like_tqdm(self) -> None:
+        renderer, terminal = self.begin(columns=61)
+        view = sample_view(description="alpha", completed=25, total=100, unit="row", elapsed=5.0, rate=5.0, eta=15.0)
+        self.draw(renderer, terminal, Frame(0.0, (view,)))
+        assert terminal.text == ["alpha:  25%|██▊        | 25/100 row [00:05<00:15, 5.0 row/s]"]
+        self.finish(renderer, terminal)
 
-    def test_a_row_reuses_its_bar_and_no_thread_is_started(self) -> None:
-        threads = threading.active_count()
+    def test_slow_things_are_told_in_seconds_for_each(self) -> None:
         renderer, terminal = self.begin()
-        assert isinstance(renderer, TqdmRenderer)
+        self.draw(renderer, terminal, Frame(0.0, (sample_view(total=9, unit="file", rate=0.4),)))
+        assert "2.50 s/file" in terminal.text[0]
+        self.finish(renderer, terminal)
+
+    def test_the_programs_own_bars_know_nothing_of_the_rows(self) -> None:
+        renderer, terminal = self.begin()
         self.draw(renderer, terminal, Frame(0.0, self.views("alpha", "beta")))
-        bars = list(renderer.bars)
-        same = list(renderer.bars.values()) if isinstance(renderer.bars, dict) else bars
-        later = tuple(view._replace(id=view.id + 10, completed=9) for view in self.views("gamma", "delt"))
-        self.draw(renderer, terminal, Frame(1.0, later))
-        now = list(renderer.bars.values()) if isinstance(renderer.bars, dict) else list(renderer.bars)
-        assert len(now) == len(same) == 2
-        assert threading.active_count() == threads
+        with tqdm.tqdm(total=3, file=io.StringIO()) as own:
+            assert own.pos == 0
+            assert all(bar not in type(own)._instances for bar in renderer.bars.values())
+        self.finish(renderer, terminal)
 
-    def test_colours_are_the_operations_own(self) -> None:
-        renderer, terminal = self.begin(colors=True)
-        self.draw(renderer, terminal, Frame(0.0, tuple(view._replace(color="red") for view in self.views("alpha"))))
-        assert "\x1b[31m" in "".join(terminal.output)
-
-    def test_two_hundred_tasks_are_one_frame(self) -> None:
-        ticker, terminal = ManualTicker(), EmulatedTerminal(100, 24)
-        tracker = ProgressTracker("tqdm", terminal=terminal, ticker=ticker)
-        for number in range(200):
-            tracker.add_task(f"task {number}", total=10)
-        assert terminal.output == []
-        ticker.tick()
-        assert len(terminal.output) == 1
-        assert "... 178 more" in terminal.text[-1]
+    def test_tqdms_environment_does_not_reach_the_rows(self, tmp_path: Path) -> None:
+        done = run(BACKGROUND.format(name="tqdm"), "tqdm", tmp_path, TQDM_DISABLE="1", TQDM_NCOLS="3", TQDM_DESC="x")
+        assert done == Done(0, "['MainThread']\n", "")
