@@ -125,7 +125,8 @@ class AliveRenderer(RowRenderer):
         if view.state not in ENDED:
             spinner = spinner if view.state == "running" else " " * cell_width(spinner)
             tails = [f"{spinner} {tail}" for tail in tails]
-        drawn = self._painted(self._drawn(view, bar, time), view)
+        # A style's own ends are one cell each, as a rule.
+        drawn = self._painted(fit(self._drawn(view, bar, time), bar + 2, ellipsis=""), view)
         room = columns - title - len(" || ") - bar
         return f"{head} {drawn} {fit(tails[level], room, ellipsis=self._ellipsis, pad=False)}".rstrip()
 
