@@ -91,12 +91,10 @@ class TqdmRenderer(RowRenderer):
         head = fit(name, room - frame, ellipsis=self._ellipsis, pad=False) + ":"
         if not percent:
             return head + tail
-        head += " "
         colour = STATE_COLORS.get(view.state, view.color) if self.terminal.colors else None
-        share = view.fraction or 0.0
-        return self.bar(view.position).meter(
-            share, view.elapsed, columns, colour, head=head, percent=percent, tail=tail
-        )
+        head = f"{head} {percent}"
+        bar = self.bar(view.position).meter(view.fraction or 0.0, room - cell_width(head), colour)
+        return f"{head}{bar}{tail}"
 
     def _tails(self, view: TaskView) -> Iterator[str]:
         """Yield what stands behind the bar, from the fullest to the barest."""

@@ -40,15 +40,18 @@ class RowBar(tqdm):  # type: ignore[misc,type-arg,unused-ignore]  # tqdm ships n
             gui=False,
         )
         self.disable = True  # close(), which the garbage collector calls too, then has nothing to clear away
+        self._asked: tuple[object, ...] = ()
+        self._meter = ""
 
-    def meter(self, share: float, elapsed: float, columns: int, colour: str | None, **texts: str) -> str:
-        """Return `{head}{percent}|bar|{tail}`, with these three of `texts`, in at most `columns` cells.
+    def meter(self, share: float, columns: int, colour: str | None) -> str:
+        """Return the bar and its borders, `columns` cells in all, filled to `share`.
 
-        The bar takes what the texts leave. They are values and no formats: braces in them stay braces.
+        Only the bar: tqdm measures what it formats character by character, and twice, and its clock is not wanted.
         """
-        self.n, self.colour, self.ncols = share, colour, columns
-        return str(
-            self.format_meter(
-                **{**self.format_dict, "elapsed": elapsed, "bar_format": "{head}{percent}|{bar}|{tail}", **texts}
-            )
-        )
+        asked = (share, columns, colour)
+        if asked != self._asked:  # a bar that stands still costs nothing
+            self._asked = asked
+            self.n, self.colour, self.ncols = share, colour, columns
+            figures = {"elapsed": 0.0, "rate": 0.0, "bar_format": "|{bar}|"}
+            self._meter = str(self.format_meter(**{**self.format_dict, **figures}))
+        return self._meter
