@@ -9,7 +9,7 @@ DEV := pyte pytest pytest-timeout hypothesis mypy ruff wcwidth
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 .PHONY: load test test-all check bench demo constraints
-load: $(VENV)/.ready  ## load the sample into a local server, with five live bars
+load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each of five phases
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import sys
+import termios
 from pathlib import Path
 
 import pyte
@@ -41,6 +42,9 @@ def test_live_tasks_stand_once_each_at_their_rows_and_the_prompt_is_clean(render
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(sys.executable, [sys.executable, "-c", PROGRAM], environ)
+    modes = termios.tcgetattr(fd)
+    modes[3] &= ~termios.ECHO  # the newlines that move the program on are no part of its display
+    termios.tcsetattr(fd, termios.TCSANOW, modes)
     screen = pyte.Screen(100, 24)
     stream = pyte.ByteStream(screen)
     read_until(fd, stream, screen, "task-0", "task-3")
