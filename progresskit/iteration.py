@@ -1,11 +1,13 @@
 """Iteration without Python on the hot path.
 
 Items run through C iterators only; the count is read from the outside, from how much a builtin iterator says it has left,
-or from a counter that runs beside any other iterator. One generator, resumed once per slice of items, learns of the end
-and of a break. Must not know rows, renderers or clocks.
+or from a counter that runs beside any other iterator. One generator, resumed when they are through, learns of the end and of
+a break. Must not know rows, renderers or clocks.
 
-A slice is bounded so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by the interpreter's loop now
-and then, where other threads, the ticker's among them, get their turn.
+Where the consumer is a `for` statement it comes by the interpreter's loop after every item, and is handed the source whole.
+Any other is handed slices, so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by there now and then
+too: it is where other threads, the ticker's among them, get their turn. (A filter in C between a `for` and its source lets
+them wait for as long as it lets nothing pass, as it would in the bare loop.)
 """
 
 from __future__ import annotations
@@ -170,13 +172,14 @@ class Loop:
         """Return the iterator to run, sync or async as the iterable is."""
         if hasattr(self._iterable, "__aiter__"):
             return AsyncLoop(self, self._source)
-        return chain.from_iterable(self._slices())
+        return chain.from_iterable(self._portions())
 
     def begin(self) -> Task:
         """Begin the task; the size is asked for now, since a list may have grown since `track`."""
         return self._begin(size_of(self._iterable, self._source))
 
-    def _slices(self) -> Iterator[Iterator[Any]]:
+    def _portions(self) -> Iterator[Iterator[Any]]:
+        """Yield what the consumer shall run through: the source whole, or slice by slice."""
         self.remember_consumer(sys._getframe(1))
         task = self.begin()
         source, self._source = self._source, None
@@ -189,19 +192,11 @@ class Loop:
             source = counter.iterator
         self._iterable = None
         task.rare.counters += (counter,)
-        before = 0
         try:
-            while True:
-                slice_size = SLICE if counting.poll is None else 1
-                yield islice(source, slice_size)
-                # A full slice says nothing about the end; asking the source once more would, but a file that is being
-                # written to, or a terminal, must not be asked again after its end.
-                handed = counter.handed()
-                if handed - before < slice_size:
-                    break
-                before = handed
-                if counting.poll is not None:
-                    counting.poll()
+            if counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER":
+                yield source
+            else:
+                yield from _slices(source, counter)
         except GeneratorExit:
             self.broken(task, counter, sys._getframe(1))
             raise
@@ -222,10 +217,6 @@ class Loop:
         consumer in C, another interpreter), nobody failed as far as we know: the task is cancelled.
         """
         handed = counter.handed()
-
-        def instruction(code: CodeType | None, at: int) -> str:
-            return opname[code.co_code[at]] if code is not None and 0 <= at < len(code.co_code) else ""
-
         asked_by = instruction(self._code, self._instruction)
         left_at = instruction(frame.f_code, frame.f_lasti) if frame.f_code is self._code else ""
         in_source = left_at in _ASKING
@@ -249,6 +240,27 @@ _DROPPING = frozenset(
         *("STORE_DEREF", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR"),
     )
 )
+
+
+def instruction(code: CodeType | None, at: int) -> str:
+    """Return the name of the instruction of `code` at the offset `at`; empty where there is none."""
+    return opname[code.co_code[at]] if code is not None and 0 <= at < len(code.co_code) else ""
+
+
+def _slices(source: Any, counter: SizedCounter | AnyCounter) -> Iterator[Iterator[Any]]:
+    """Yield `source` in slices until it is at its end."""
+    before = 0
+    while True:
+        size = SLICE if counting.poll is None else 1
+        yield islice(source, size)
+        # A full slice says nothing about the end; asking the source once more would, but a file that is being written to,
+        # or a terminal, must not be asked again after its end.
+        handed = counter.handed()
+        if handed - before < size:
+            return
+        before = handed
+        if counting.poll is not None:
+            counting.poll()
 
 
 class AsyncLoop:
