@@ -183,6 +183,7 @@ class Loop:
         self.remember_consumer(sys._getframe(1))
         task = self.begin()
         source, self._source = self._source, None
+        origin = source
         counter: SizedCounter | AnyCounter
         if type(source) in _SIZED:
             sequence = self._iterable if type(self._iterable) is list else None
@@ -198,7 +199,9 @@ class Loop:
             else:
                 yield from _slices(source, counter)
         except GeneratorExit:
-            self.broken(task, counter, sys._getframe(1))
+            # A generator that is over, though it did not tell us that it has come to its end, has raised an error.
+            raised = getattr(origin, "gi_frame", origin) is None
+            self.broken(task, counter, sys._getframe(1), raised=raised)
             raise
         counter.close(max(counter.handed(), counter.count()))
         if self._finish:
@@ -209,17 +212,20 @@ class Loop:
         self._code = frame.f_code
         self._instruction = frame.f_lasti
 
-    def broken(self, task: Task, counter: SizedCounter | AnyCounter | AsyncCounter, frame: Any) -> None:
+    def broken(
+        self, task: Task, counter: SizedCounter | AnyCounter | AsyncCounter, frame: Any, *, raised: bool = False
+    ) -> None:
         """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
         Nothing tells a dropped iterator why. But a `for` that is left by an error stands at the instruction that raised,
         and one that is left by `break` or `return` stands where it drops its iterator. Where that cannot be seen (a
-        consumer in C, another interpreter), nobody failed as far as we know: the task is cancelled.
+        consumer in C, another interpreter), nobody failed as far as we know: the task is cancelled, unless the source is
+        known to have `raised`.
         """
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
         left_at = instruction(frame.f_code, frame.f_lasti) if frame.f_code is self._code else ""
-        in_source = left_at in _ASKING
+        in_source = raised or left_at in _ASKING
         in_body = asked_by in _ASKING and left_at not in _DROPPING
         counter.close(handed if in_source else max(handed - 1, 0))
         if not self._finish:

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bench import Bench
 
 from progresskit import ProgressTracker, Task
-from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
-
-
-class Bench:
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.ticker = ManualTicker()
-        self.renderer = RecordingRenderer()
-        self.tracker = ProgressTracker(self.renderer, clock=self.clock, ticker=self.ticker)
-
-    def tick(self, seconds: float = 0.1) -> Any:
-        self.clock.advance(seconds)
-        self.ticker.tick()
-        return self.renderer.frames[-1] if self.renderer.frames else None
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
+from progresskit.testing import RecordingRenderer
 
 
 def names(frame: Any) -> list[tuple[int, str]]:
@@ -145,15 +126,16 @@ def test_ticks_and_advances_add_up(bench: Bench) -> None:
     assert isinstance(task, Task)
 
 
-def test_no_update_is_lost(bench: Bench) -> None:
+def test_none_of_ten_million_updates_from_eight_threads_is_lost(bench: Bench) -> None:
     task, ticked = bench.tracker.add_task("one"), bench.tracker.add_task("two")
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
 
     def work() -> None:
         tick = ticked.tick
-        for _ in range(50_000):
+        for _ in range(1_250_000):
             task.advance()
+        for _ in range(50_000):
             tick()
 
     try:
@@ -164,7 +146,7 @@ def test_no_update_is_lost(bench: Bench) -> None:
             thread.join()
     finally:
         sys.setswitchinterval(interval)
-    assert (task.completed, ticked.completed) == (400_000, 400_000)
+    assert (task.completed, ticked.completed) == (10_000_000, 400_000)
 
 
 def test_a_parent_that_ends_right_after_its_child_gives_back_one_row_only(bench: Bench) -> None:
@@ -187,189 +169,6 @@ def test_children_outlive_their_parent_and_then_both_rows_are_free(bench: Bench)
     inner.finish()
     bench.tracker.add_task("next")
     assert names(bench.tick(5.0)) == [(0, "next")]
-
-
-# Loops
-
-
-def ended(bench: Bench) -> tuple[str, int | float]:
-    """The state and count of the only task."""
-    gc.collect()
-    bench.tracker.frame()
-    (view,) = LAST
-    return view.state, view.completed
-
-
-LAST: list[Task] = []
-
-
-@pytest.fixture(autouse=True)
-def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    add = ProgressTracker.add_task
-
-    def adding(*arguments: Any, **named: Any) -> Task:
-        LAST[:] = [add(*arguments, **named)]
-        return LAST[0]
-
-    monkeypatch.setattr(ProgressTracker, "add_task", adding)
-    yield
-    LAST.clear()
-
-
-def numbers(size: int) -> Iterator[int]:
-    yield from range(size)
-
-
-def failing(size: int) -> Iterator[int]:
-    yield from range(size)
-    raise OSError("gone")
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 8191, 8192, 8193, 16384, 20000])
-@pytest.mark.parametrize(
-    "make", [range, numbers, lambda n: list(range(n)), lambda n: dict.fromkeys(range(n)), lambda n: map(int, range(n))]
-)
-def test_a_loop_hands_out_what_the_bare_one_would(bench: Bench, size: int, make: Any) -> None:
-    assert list(bench.tracker.track(make(size))) == list(make(size))
-    assert ended(bench) == ("finished", size)
-
-
-@pytest.mark.parametrize("make", [range, numbers, lambda n: list(range(n))])
-def test_a_break_cancels(bench: Bench, make: Any) -> None:
-    for item in bench.tracker.track(make(10)):
-        if item == 4:
-            break
-    assert ended(bench) == ("cancelled", 4)
-
-
-def test_a_return_cancels(bench: Bench) -> None:
-    def first() -> int:
-        for item in bench.tracker.track(numbers(10)):
-            return item
-        return -1
-
-    assert first() == 0
-    assert ended(bench)[0] == "cancelled"
-
-
-@pytest.mark.parametrize("make", [range, numbers])
-def test_an_error_in_the_body_fails(bench: Bench, make: Any) -> None:
-    with pytest.raises(ZeroDivisionError):
-        for item in bench.tracker.track(make(10)):
-            1 / (4 - item)
-    assert ended(bench) == ("failed", 4)
-
-
-def test_an_error_in_a_call_of_the_body_fails(bench: Bench) -> None:
-    with pytest.raises(ValueError, match="invalid"):
-        for item in bench.tracker.track(["1", "2", "x"]):
-            int(item)
-    assert ended(bench) == ("failed", 2)
-
-
-def test_an_error_in_the_source_fails(bench: Bench) -> None:
-    with pytest.raises(OSError, match="gone"):
-        for _ in bench.tracker.track(failing(3)):
-            pass
-    assert ended(bench) == ("failed", 3)
-
-
-def test_an_abandoned_iterator_is_cancelled(bench: Bench) -> None:
-    iterator = iter(bench.tracker.track(range(10)))
-    next(iterator)
-    next(iterator)
-    del iterator
-    assert ended(bench) == ("cancelled", 1)
-
-
-def test_a_dict_that_changes_fails_as_the_bare_loop_does(bench: Bench) -> None:
-    table = {1: 1, 2: 2}
-    with pytest.raises(RuntimeError, match="changed size"):
-        for key in bench.tracker.track(table):
-            table[key + 10] = 0
-    assert ended(bench) == ("failed", 1)
-
-
-def test_a_growing_list_is_followed_to_its_end(bench: Bench) -> None:
-    items = [1]
-    for item in bench.tracker.track(items):
-        if item < 5:
-            items.append(item + 1)
-    assert ended(bench) == ("finished", 5)
-
-
-def test_a_generator_is_closed_on_break(bench: Bench) -> None:
-    closed = []
-
-    def source() -> Iterator[int]:
-        try:
-            yield from range(5)
-        finally:
-            closed.append(True)
-
-    for _ in bench.tracker.track(source()):
-        break
-    assert closed == [True]
-
-
-def test_a_loop_within_a_loop_is_its_child(bench: Bench) -> None:
-    for _ in bench.tracker.track("a", "outer"):
-        for _ in bench.tracker.track("b", "inner"):
-            assert [(view.description, view.depth, view.keep) for view in bench.tracker.frame().tasks] == [
-                ("outer", 0, True),
-                ("inner", 1, False),
-            ]
-
-
-def test_a_sum_moves_while_it_runs(bench: Bench) -> None:
-    seen: list[int | float] = []
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.wait(0.01):
-            seen.extend(task.completed for task in bench.tracker.tasks)
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        assert sum(bench.tracker.track(range(20_000_000))) == sum(range(20_000_000))
-    finally:
-        done.set()
-        thread.join()
-    assert len(set(seen)) > 3
-    assert seen == sorted(seen)
-
-
-def test_async_loops_count_and_end_likewise(bench: Bench) -> None:
-    import asyncio
-
-    async def pages(size: int, error: bool = False) -> Any:
-        for number in range(size):
-            yield number
-        if error:
-            raise OSError("gone")
-
-    async def whole() -> list[int]:
-        return [page async for page in bench.tracker.track(pages(5))]
-
-    assert asyncio.run(whole()) == [0, 1, 2, 3, 4]
-    assert ended(bench) == ("finished", 5)
-
-    async def source_fails() -> None:
-        async for _ in bench.tracker.track(pages(3, True)):
-            pass
-
-    with pytest.raises(OSError, match="gone"):
-        asyncio.run(source_fails())
-    assert ended(bench) == ("failed", 3)
-
-    async def left() -> None:
-        async for page in bench.tracker.track(pages(9)):
-            if page == 3:
-                break
-
-    asyncio.run(left())
-    assert ended(bench) == ("cancelled", 3)
 
 
 def test_a_with_block_ends_its_task_by_how_it_is_left(bench: Bench) -> None:

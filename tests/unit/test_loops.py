@@ -1,0 +1,221 @@
+"""Claims about loops: what the bare loop would hand out, the right count, the right state, however the loop is left."""
+
+from __future__ import annotations
+
+import collections
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bench import Bench
+
+from progresskit import ProgressTracker, Task
+
+
+def ended(bench: Bench) -> tuple[str, int | float]:
+    """The state and count of the only task."""
+    gc.collect()
+    bench.tracker.frame()
+    (view,) = LAST
+    return view.state, view.completed
+
+
+LAST: list[Task] = []
+
+
+@pytest.fixture(autouse=True)
+def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    add = ProgressTracker.add_task
+
+    def adding(*arguments: Any, **named: Any) -> Task:
+        LAST[:] = [add(*arguments, **named)]
+        return LAST[0]
+
+    monkeypatch.setattr(ProgressTracker, "add_task", adding)
+    yield
+    LAST.clear()
+
+
+def numbers(size: int) -> Iterator[int]:
+    yield from range(size)
+
+
+def failing(size: int) -> Iterator[int]:
+    yield from range(size)
+    raise OSError("gone")
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 8191, 8192, 8193, 16384, 20000])
+@pytest.mark.parametrize(
+    "make", [range, numbers, lambda n: list(range(n)), lambda n: dict.fromkeys(range(n)), lambda n: map(int, range(n))]
+)
+@pytest.mark.parametrize("consume", [list, lambda items: [item for item in items], lambda items: [*handed_on(items)]])
+def test_a_loop_hands_out_what_the_bare_one_would(bench: Bench, size: int, make: Any, consume: Any) -> None:
+    assert consume(bench.tracker.track(make(size))) == list(make(size))
+    assert ended(bench) == ("finished", size)
+
+
+def handed_on(items: Any) -> Iterator[Any]:
+    yield from items
+
+
+@pytest.mark.parametrize("make", [range, numbers, lambda n: list(range(n))])
+def test_a_break_cancels(bench: Bench, make: Any) -> None:
+    for item in bench.tracker.track(make(10)):
+        if item == 4:
+            break
+    assert ended(bench) == ("cancelled", 4)
+
+
+def test_a_return_cancels(bench: Bench) -> None:
+    def first() -> int:
+        for item in bench.tracker.track(numbers(10)):
+            return item
+        return -1
+
+    assert first() == 0
+    assert ended(bench)[0] == "cancelled"
+
+
+@pytest.mark.parametrize("make", [range, numbers])
+def test_an_error_in_the_body_fails(bench: Bench, make: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        for item in bench.tracker.track(make(10)):
+            1 / (4 - item)
+    assert ended(bench) == ("failed", 4)
+
+
+def test_an_error_in_a_call_of_the_body_fails(bench: Bench) -> None:
+    with pytest.raises(ValueError, match="invalid"):
+        for item in bench.tracker.track(["1", "2", "x"]):
+            int(item)
+    assert ended(bench) == ("failed", 2)
+
+
+def test_an_error_in_the_source_fails(bench: Bench) -> None:
+    with pytest.raises(OSError, match="gone"):
+        for _ in bench.tracker.track(failing(3)):
+            pass
+    assert ended(bench) == ("failed", 3)
+
+
+@pytest.mark.parametrize("consume", [list, sum, lambda items: collections.deque(items, maxlen=0)])
+def test_an_error_in_a_generator_fails_under_a_consumer_in_c_too(bench: Bench, consume: Any) -> None:
+    with pytest.raises(OSError, match="gone"):
+        consume(bench.tracker.track(failing(9_000)))
+    assert ended(bench) == ("failed", 9_000)
+
+
+def test_a_consumer_in_c_that_has_enough_cancels(bench: Bench) -> None:
+    assert any(bench.tracker.track(number == 4 for number in range(10)))
+    assert ended(bench) == ("cancelled", 4)
+
+
+def test_a_loop_that_is_left_and_then_summed_goes_on_where_it_was(bench: Bench) -> None:
+    items = bench.tracker.track(range(20_000))
+    for item in items:
+        if item == 5:
+            break
+    assert sum(items) == sum(range(6, 20_000))
+    del items
+    assert ended(bench) == ("finished", 20_000)
+
+
+def test_an_abandoned_iterator_is_cancelled(bench: Bench) -> None:
+    iterator = iter(bench.tracker.track(range(10)))
+    next(iterator)
+    next(iterator)
+    del iterator
+    assert ended(bench) == ("cancelled", 1)
+
+
+def test_a_dict_that_changes_fails_as_the_bare_loop_does(bench: Bench) -> None:
+    table = {1: 1, 2: 2}
+    with pytest.raises(RuntimeError, match="changed size"):
+        for key in bench.tracker.track(table):
+            table[key + 10] = 0
+    assert ended(bench) == ("failed", 1)
+
+
+def test_a_growing_list_is_followed_to_its_end(bench: Bench) -> None:
+    items = [1]
+    for item in bench.tracker.track(items):
+        if item < 5:
+            items.append(item + 1)
+    assert ended(bench) == ("finished", 5)
+
+
+def test_a_generator_is_closed_on_break(bench: Bench) -> None:
+    closed = []
+
+    def source() -> Iterator[int]:
+        try:
+            yield from range(5)
+        finally:
+            closed.append(True)
+
+    for _ in bench.tracker.track(source()):
+        break
+    assert closed == [True]
+
+
+def test_a_loop_within_a_loop_is_its_child(bench: Bench) -> None:
+    for _ in bench.tracker.track("a", "outer"):
+        for _ in bench.tracker.track("b", "inner"):
+            assert [(view.description, view.depth, view.keep) for view in bench.tracker.frame().tasks] == [
+                ("outer", 0, True),
+                ("inner", 1, False),
+            ]
+
+
+def test_a_sum_moves_while_it_runs(bench: Bench) -> None:
+    seen: list[int | float] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.01):
+            seen.extend(task.completed for task in bench.tracker.tasks)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        assert sum(bench.tracker.track(range(20_000_000))) == sum(range(20_000_000))
+    finally:
+        done.set()
+        thread.join()
+    assert len(set(seen)) > 3
+    assert seen == sorted(seen)
+
+
+def test_async_loops_count_and_end_likewise(bench: Bench) -> None:
+    import asyncio
+
+    async def pages(size: int, error: bool = False) -> Any:
+        for number in range(size):
+            yield number
+        if error:
+            raise OSError("gone")
+
+    async def whole() -> list[int]:
+        return [page async for page in bench.tracker.track(pages(5))]
+
+    assert asyncio.run(whole()) == [0, 1, 2, 3, 4]
+    assert ended(bench) == ("finished", 5)
+
+    async def source_fails() -> None:
+        async for _ in bench.tracker.track(pages(3, True)):
+            pass
+
+    with pytest.raises(OSError, match="gone"):
+        asyncio.run(source_fails())
+    assert ended(bench) == ("failed", 3)
+
+    async def left() -> None:
+        async for page in bench.tracker.track(pages(9)):
+            if page == 3:
+                break
+
+    asyncio.run(left())
+    assert ended(bench) == ("cancelled", 3)
