@@ -162,7 +162,8 @@ class ThreadTicker:
             terminal = terminal_of(tracker)
             for display in self.displays:
                 if display.terminal.key == terminal.key:
-                    terminal.close()
+                    if tracker.terminal is None:
+                        terminal.close()
                     break
             else:
                 display = display_of(tracker, terminal, time.thread_time, time.monotonic)

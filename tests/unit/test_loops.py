@@ -47,18 +47,25 @@ def failing(size: int) -> Iterator[int]:
     raise OSError("gone")
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 8191, 8192, 8193, 16384, 20000])
-@pytest.mark.parametrize(
-    "make", [range, numbers, lambda n: list(range(n)), lambda n: dict.fromkeys(range(n)), lambda n: map(int, range(n))]
-)
-@pytest.mark.parametrize("consume", [list, lambda items: [item for item in items], lambda items: [*handed_on(items)]])
-def test_a_loop_hands_out_what_the_bare_one_would(bench: Bench, size: int, make: Any, consume: Any) -> None:
-    assert consume(bench.tracker.track(make(size))) == list(make(size))
-    assert ended(bench) == ("finished", size)
+def by_statement(items: Any) -> list[Any]:
+    found = []
+    for item in items:  # a comprehension would be another kind of loop
+        found += [item]
+    return found
 
 
 def handed_on(items: Any) -> Iterator[Any]:
     yield from items
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 8191, 8192, 8193, 16384, 20000])
+@pytest.mark.parametrize(
+    "make", [range, numbers, lambda n: list(range(n)), lambda n: dict.fromkeys(range(n)), lambda n: map(int, range(n))]
+)
+@pytest.mark.parametrize("consume", [list, by_statement, lambda items: [*handed_on(items)]])
+def test_a_loop_hands_out_what_the_bare_one_would(bench: Bench, size: int, make: Any, consume: Any) -> None:
+    assert consume(bench.tracker.track(make(size))) == list(make(size))
+    assert ended(bench) == ("finished", size)
 
 
 @pytest.mark.parametrize("make", [range, numbers, lambda n: list(range(n))])

@@ -1,0 +1,132 @@
+"""The ticker's thread: there is one while something lives, none before and after; and none to be had is no reason to fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from progresskit import ProgressTracker
+from progresskit.testing import EmulatedTerminal, RecordingRenderer
+from progresskit.ticker import ThreadTicker
+
+
+def tickers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "progresskit"]
+
+
+def until(condition: object, seconds: float = 30.0) -> None:
+    """Wait for a condition that other threads bring about."""
+    assert callable(condition)
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "the ticker has not come so far"
+        threading.Event().wait(0.005)
+
+
+def test_one_thread_serves_all_trackers_from_the_first_task_until_after_the_last() -> None:
+    until(lambda: not tickers())
+    renderers = [RecordingRenderer() for _ in range(3)]
+    trackers = [ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01) for renderer in renderers]
+    assert not tickers()
+    tasks = [tracker.add_task("alpha") for tracker in trackers]
+    until(lambda: all(renderer.frames for renderer in renderers))
+    assert len(tickers()) == 1
+    for task in tasks:
+        task.finish()
+    until(lambda: not tickers())
+    again = trackers[0].add_task("beta")
+    until(lambda: any(view.description == "beta" for frame in renderers[0].frames for view in frame.tasks))
+    again.finish()
+    until(lambda: not tickers())
+
+
+def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on() -> None:
+    renderer = RecordingRenderer()
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha", total=10)
+    task.pause()
+    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused" and ticker._drowsy)
+    task.resume()
+    until(lambda: renderer.frames[-1].tasks[0].state == "running")
+    task.finish()
+    tracker.stop()
+
+
+def test_two_trackers_on_one_terminal_share_its_rows() -> None:
+    terminal = EmulatedTerminal(columns=60)
+    first = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0)
+    second = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0)
+    alpha, beta = first.add_task("alpha", total=2), second.add_task("beta", total=2)
+
+    def shown() -> list[str]:
+        return [row.split()[0] for row in terminal.screen if row]
+
+    until(lambda: shown() == ["alpha", "beta"])
+    second.print("a line")
+    until(lambda: shown() == ["a", "alpha", "beta"])
+    alpha.finish()
+    first.stop()
+    until(lambda: [row for row in terminal.screen if row][-1].split()[0] == "beta")
+    assert sum("beta" in row for row in terminal.text) == 1
+    beta.finish()
+    second.stop()
+    assert sum("alpha" in row for row in terminal.text) == 1
+    assert sum("beta" in row for row in terminal.text) == 1
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for _ in range(400): task.advance(); time.sleep(0.001)",
+        "[time.sleep(0.001) for _ in task.track(range(400))]",
+    ],
+)
+def test_where_no_thread_can_be_had_advance_draws_when_a_frame_is_due(loop: str) -> None:
+    code = f"""
+import sys, threading, time
+def refuse(self):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+from progresskit import ProgressTracker
+with ProgressTracker("json", stream=sys.stdout, interval=0.01, budget=1.0) as tracker:
+    task = tracker.add_task("alpha", total=400)
+    {loop}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    frames = [line for line in done.stdout.splitlines() if '"state":"running"' in line]
+    assert len(frames) > 5
+    assert '"completed":400' in done.stdout.splitlines()[-1]
+
+
+def test_a_display_that_was_away_begins_a_new_region_below() -> None:
+    terminal = EmulatedTerminal(columns=60)
+    ticker = ThreadTicker()
+    tracker = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha", total=2)
+    until(lambda: any("alpha" in row for row in terminal.screen))
+    with ticker.drawing:
+        (display,) = ticker.displays
+        terminal.feed("a shell's words\r\n")
+        display.abandon()
+        task.advance()
+    until(lambda: "1/2" in terminal.text[-1])
+    assert terminal.text[1] == "a shell's words"
+    task.finish()
+    tracker.stop()
+
+
+@pytest.mark.slow
+def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> None:
+    code = (
+        "import sys; sys._is_gil_enabled = lambda: False\n"
+        "from progresskit.counting import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
+        "import pytest; raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', 'tests/unit', 'tests/machine']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -1,0 +1,113 @@
+"""Claims about files whose bytes advance a task."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import Bench
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progresskit import ProgressTracker, open_file, wrap_file
+from progresskit.testing import ManualTicker, RecordingRenderer
+
+TEXT = b"one,two\n1,2\n3,4\n"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda file: file.read(),
+        lambda file: file.read(None),
+        lambda file: b"".join(iter(lambda: file.read(3), b"")),
+        lambda file: b"".join(iter(lambda: file.read1(5), b"")),
+        lambda file: b"".join(file),
+        lambda file: b"".join(file.readlines()),
+        lambda file: b"".join(iter(file.readline, b"")),
+        lambda file: shutil.copyfileobj(file, out := io.BytesIO()) or out.getvalue(),
+    ],
+)
+def test_however_a_file_is_read_its_bytes_count_once(bench: Bench, read: Any) -> None:
+    task = bench.tracker.add_task("file", total=len(TEXT), unit="B")
+    assert read(wrap_file(io.BytesIO(TEXT), task)) == TEXT
+    assert task.completed == len(TEXT)
+    assert task.state == "running"
+
+
+def test_bytes_read_into_a_buffer_count(bench: Bench) -> None:
+    task = bench.tracker.add_task("file")
+    buffer = bytearray(10)
+    assert wrap_file(io.BytesIO(TEXT), task).readinto(buffer) == 10
+    assert task.completed == 10
+
+
+def test_what_is_written_counts(bench: Bench) -> None:
+    task, target = bench.tracker.add_task("file"), io.BytesIO()
+    file = wrap_file(target, task)
+    assert file.write(b"abc") == 3
+    file.writelines([b"de", b"f"])
+    assert (target.getvalue(), task.completed) == (b"abcdef", 6)
+
+
+@given(st.lists(st.one_of(st.integers(0, 9).map(lambda n: ("read", n)), st.integers(0, 20).map(lambda n: ("seek", n)))))
+def test_the_count_is_the_farthest_point_and_never_goes_back(steps: list[tuple[str, int]]) -> None:
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("file")
+    bare, file = io.BytesIO(TEXT), wrap_file(io.BytesIO(TEXT), task)
+    farthest = 0
+    for what, number in steps:
+        before = bare.tell()
+        assert getattr(file, what)(number) == getattr(bare, what)(number)
+        if what == "read" and bare.tell() > before:
+            farthest = max(farthest, bare.tell())
+        assert task.completed == farthest
+
+
+def test_a_file_is_itself_otherwise(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "data.gz"
+    with gzip.open(path, "wb") as packed:
+        packed.write(TEXT)
+    task = bench.tracker.add_task("file", total=path.stat().st_size, unit="B")
+    with path.open("rb") as raw, wrap_file(raw, task) as file:
+        assert (file.name, file.readable(), file.closed) == (str(path), True, False)
+        with gzip.open(file) as unpacked:
+            assert unpacked.read() == TEXT
+    assert raw.closed
+    assert task.completed == task.total
+
+
+def test_a_text_file_counts_characters(bench: Bench) -> None:
+    task = bench.tracker.add_task("file", unit="char")
+    file = wrap_file(io.StringIO("zwölf\n"), task)
+    file.seek(0)
+    assert file.read() == "zwölf\n"
+    assert task.completed == 6
+
+
+def test_open_file_makes_a_task_of_the_files_name_and_size(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_bytes(TEXT)
+    with bench.tracker, open_file(path) as file:
+        (task,) = bench.tracker.tasks
+        assert (task.description, task.total, task.unit) == ("orders.csv", len(TEXT), "B")
+        file.read()
+    assert (task.state, task.completed) == ("finished", len(TEXT))
+
+
+def test_open_file_fails_its_task_by_the_error_of_the_block(bench: Bench, tmp_path: Path) -> None:
+    path = tmp_path / "orders.csv"
+    with bench.tracker:
+        with pytest.raises(ValueError, match="bad"), open_file(path, "w", "writing", encoding="utf-8") as file:
+            (task,) = bench.tracker.tasks
+            file.write("abc")
+            raise ValueError("bad")
+        assert (task.description, task.unit, task.total) == ("writing", "char", None)
+        assert (task.state, task.reason) == ("failed", "ValueError: bad")
+        with pytest.raises(FileNotFoundError), open_file(tmp_path / "missing"):
+            pass
+        assert bench.tracker.tasks == ()
