@@ -66,7 +66,7 @@ class TaskView(NamedTuple):
 
     @property
     def fraction(self) -> float | None:
-        """Share done, 0.0 to 1.0; None when the total is unknown. Below 1.0 until the task has finished.
+        """Share done, 0.0 to 1.0; None when the total is unknown, to the end. Below 1.0 until the task has finished.
 
         Example:
             >>> sample_view(completed=3, total=12).fraction
@@ -74,9 +74,9 @@ class TaskView(NamedTuple):
             >>> sample_view(completed=12, total=12).fraction  # running still: it has not said that it is done
             0.999
         """
-        most = 1.0 if self.state == "finished" else 0.999
         if self.total is None:
-            return most if most == 1.0 else None
+            return None
+        most = 1.0 if self.state == "finished" else 0.999
         share = self.completed / self.total if self.total > 0 else most
         return min(max(share, 0.0), most)
 
