@@ -91,17 +91,18 @@ class AliveRenderer(RowRenderer):
         tails = [self._tails(view) for view in views]
         # Titles and what stands behind the bars only grow while rows stand, so that the bars do not jitter.
         widest = [max(map(cell_width, texts)) for texts in (titles, *zip(*tails, strict=True))]
-        if views[0].state not in ENDED or not self._widths:
-            self._widths = [max(pair) for pair in zip(self._widths or [0] * len(widest), widest, strict=True)]
+        widths = [max(pair) for pair in zip(self._widths or [0] * len(widest), widest, strict=True)]
+        if views[0].state not in ENDED:
+            self._widths = widths
         spinner = self._styles.spinner(time)
-        title = min(self._widths[0], max(columns // 3, LEAST_BAR))
+        title = min(widths[0], max(columns // 3, LEAST_BAR))
         around = title + len(" ||") + 1 + cell_width(spinner) + 1
         level = bar = width = 0
-        for level, width in enumerate(self._widths[1:]):  # noqa: B007  # the first that leaves enough for a bar
+        for level, width in enumerate(widths[1:]):  # noqa: B007  # the first that leaves enough for a bar
             bar = min(columns - around - width, BAR)
             if bar >= LEAST_BAR:
                 break
-        title = min(self._widths[0], title + max(columns - around - width - bar, 0))
+        title = min(widths[0], title + max(columns - around - width - bar, 0))
         return [
             self._row(view, name, tail, level, title, bar, columns, time)
             for view, name, tail in zip(views, titles, tails, strict=True)
