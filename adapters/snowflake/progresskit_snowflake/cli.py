@@ -14,7 +14,7 @@ from .columns import Column, table_name
 from .pipeline import Load, Summary, bad_rows
 from .progress import SnowflakeProgress
 from .quality import BadData, Report, check, header_of
-from .session import LoadError, Session, connect
+from .session import LoadError, Loading, Session, Staging, connect
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     where = load.add_mutually_exclusive_group()
     where.add_argument("--connection", metavar="NAME", help="a connection of the connector's connections.toml")
     where.add_argument("--embedded", action="store_true", help="a local server, started and stopped by the command")
+    load.add_argument(
+        "--pace",
+        type=_rate,
+        metavar="RATE",
+        help="with --embedded: what the server takes of uploads, as 2MB (a second)",
+    )
     mode = load.add_mutually_exclusive_group()
     mode.add_argument("--skip-qc", action="store_true", help="load without checking the rows first")
     mode.add_argument("--validate-only", action="store_true", help="check the rows against the table, load nothing")
@@ -66,19 +72,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _rate(text: str) -> float:
+    """Return bytes a second: a number with kB, MB, GB or nothing behind it."""
+    for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("", 1.0)):
+        if text.lower().endswith(unit.lower()):
+            rate = float(text[: len(text) - len(unit)]) * size
+            if rate > 0:
+                return rate
+            break
+    raise argparse.ArgumentTypeError(f"{text!r:.40} is no rate: give bytes a second, as 500kB or 2MB.")
+
+
 def _progress(options: argparse.Namespace, mode: str) -> SnowflakeProgress:
     return SnowflakeProgress(mode, renderer="none" if options.no_progress else None)
 
 
 def _with_server(options: argparse.Namespace) -> str:
-    with connect(options.connection, options.embedded) as connection:
-        session = Session(connection)
-        if options.embedded:
-            session.run("CREATE DATABASE IF NOT EXISTS EMBEDDED", "creating the database")
-            session.run("CREATE SCHEMA IF NOT EXISTS EMBEDDED.PUBLIC", "creating the schema")
-            session.run("USE SCHEMA EMBEDDED.PUBLIC", "choosing the schema")
+    with connect(options.connection, options.embedded, options.pace) as open_session:
+        loading = Loading(open_session())
         if options.validate_only:
-            return _validate(options, session)
+            return _validate(options, loading)
         with (
             tempfile.TemporaryDirectory(prefix="progresskit-") as folder,
             _progress(options, "skip-qc" if options.skip_qc else "normal") as progress,
@@ -86,7 +99,8 @@ def _with_server(options: argparse.Namespace) -> str:
             load = Load(
                 options.files,
                 options.table,
-                session,
+                Staging(open_session()),
+                loading,
                 progress,
                 Path(folder),
                 quality=not options.skip_qc,

@@ -88,6 +88,6 @@ def check_header(names: list[str]) -> None:
 
 
 def create_table(table: str, columns: list[Column]) -> str:
-    """Return the statement that creates `table`, if it is not there, with `columns`."""
+    """Return the statement that creates `table` with `columns`."""
     parts = ", ".join(f"{identifier(column.name)} {column.type or 'VARCHAR'}" for column in columns)
-    return f"CREATE TABLE IF NOT EXISTS {table_name(table)} ({parts})"
+    return f"CREATE TABLE {table_name(table)} ({parts})"

@@ -1,19 +1,43 @@
-"""A local server: fakesnow's routes, with DuckDB behind them, on a free port of loopback."""
+"""A local server: fakesnow's routes, with DuckDB behind them, on a free port of loopback.
+
+Uploads are streamed to a private folder, at a pace if one is asked for. What fakesnow lacks of the statements that a load
+needs is added here: FILES= on internal stages, DROP STAGE, REMOVE. Not like the real service: no rights, one warehouse that
+is always awake, and COPY does not read the same file twice into a table even in a transaction that was rolled back.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
+import json
 import logging
+import os
+import re
+import shutil
 import socket
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+BUFFER = 1 << 16
+"""Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
+_DROP_STAGE = re.compile(r"\s*DROP\s+STAGE\s+(IF\s+EXISTS\s+)?(\S+?)\s*;?\s*", re.IGNORECASE)
+_REMOVE = re.compile(r"\s*(?:REMOVE|RM)\s+@(\S+?)\s*;?\s*", re.IGNORECASE)
 
 
 @contextlib.contextmanager
-def embedded_server() -> Iterator[dict[str, Any]]:
+def embedded_server(*, pace: float | None = None) -> Iterator[dict[str, Any]]:
     """Start the server and yield what `snowflake.connector.connect` takes; stop it at the end.
+
+    Args:
+        pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
 
     Raises:
         LoadError: fakesnow is not installed, or does not go with the installed connector.
@@ -22,18 +46,21 @@ def embedded_server() -> Iterator[dict[str, Any]]:
 
     try:
         import uvicorn
-        from fakesnow.server import app
+
+        app = _application(pace)
     except ImportError as error:
         raise LoadError(
             f'the embedded server cannot be imported ({error}): pip install "progresskit[snowflake,embedded]"'
         ) from error
 
     # The server is a part of this command: what it logs of each query is not for the user's screen.
-    for logger in ("fakesnow", "fakesnow.server", "fakesnow.conn", "fakesnow.cursor", "uvicorn"):
+    for logger in ("fakesnow", "fakesnow.server", "fakesnow.conn", "fakesnow.cursor", "uvicorn", "sqlglot"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module=r"fakesnow\b")  # of a deprecation between it and DuckDB
     # With the protocol named, asyncio switches Nagle's algorithm off; without, each query takes 44 ms more.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if pace is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # inherited by what it accepts
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     started = threading.Event()
@@ -43,7 +70,7 @@ def embedded_server() -> Iterator[dict[str, Any]]:
             await super().startup(sockets=sockets)
             started.set()
 
-    server = Server(uvicorn.Config(app, log_level="error"))
+    server = Server(uvicorn.Config(app, log_level="critical"))
     thread = threading.Thread(target=server.run, args=([listening],), name="embedded snowflake", daemon=True)
     thread.start()
     if not started.wait(30):
@@ -66,3 +93,96 @@ def embedded_server() -> Iterator[dict[str, Any]]:
         server.should_exit = True
         thread.join(5)
         listening.close()
+        shutil.rmtree(_bucket(), ignore_errors=True)
+
+
+def _bucket() -> Path:
+    """Return the folder that all stages of this process live in."""
+    from fakesnow.transforms import stage
+
+    return Path(stage.LOCAL_BUCKET_PATH)
+
+
+def _application(pace: float | None) -> Starlette:
+    """Return fakesnow's application with our own handling of uploads and of the statements that it lacks."""
+    from fakesnow import copy_into
+    from fakesnow.server import query_request, routes
+    from fakesnow.server import shared_fs as warehouse
+    from fakesnow.transforms import stage
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    _bucket().mkdir(mode=0o700, exist_ok=True)
+    connection = warehouse.connect("EMBEDDED", "PUBLIC")  # makes both, so that a session can begin in them
+    connection.close()
+
+    source_urls = copy_into._source_urls
+
+    def internal_too(source: str, files: list[str]) -> list[str]:
+        if stage.is_internal(source):
+            return [f"{source.rstrip('/')}/{file}" for file in files]
+        return source_urls(source, files)
+
+    copy_into._source_urls = internal_too
+
+    async def query(request: Request) -> Response:
+        body = await request.body()
+        packed = request.headers.get("Content-Encoding") == "gzip"
+        document = json.loads(gzip.decompress(body) if packed else body)
+        statement = str(document.get("sqlText", ""))
+        dropped, removed = _DROP_STAGE.fullmatch(statement), _REMOVE.fullmatch(statement)
+        if dropped or removed:
+            name = (dropped or removed)[2 if dropped else 1].strip('"').upper()  # type: ignore[index]  # one matched
+            shutil.rmtree(_bucket() / "EMBEDDED" / "PUBLIC" / name.partition("/")[0], ignore_errors=True)
+            document["sqlText"] = "SELECT 'done' AS status"
+            if dropped:
+                document["sqlText"] = f"DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE name = '{name}'"
+        body = json.dumps(document).encode()
+        request._body = gzip.compress(body, 1) if packed else body
+        return await query_request(request)
+
+    limit = _Limit(pace)
+
+    async def upload(request: Request) -> Response:
+        target = Path(os.path.normpath(_bucket() / request.path_params["path"]))
+        if not target.is_relative_to(_bucket()):
+            return Response(status_code=400)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{threading.get_ident()}.{id(request)}")
+        try:
+            with partial.open("wb") as file:
+                async for chunk in request.stream():
+                    await limit.wait(len(chunk))
+                    file.write(chunk)
+            partial.replace(target)  # an upload that breaks off leaves nothing
+        finally:
+            partial.unlink(missing_ok=True)
+        return Response()
+
+    ours = {"/queries/v1/query-request": query, "/fs_bucket/{path:path}": upload}
+    return Starlette(
+        routes=[
+            Route(route.path, ours.get(route.path, route.endpoint), methods=list(route.methods or ()))
+            for route in routes
+        ]
+    )
+
+
+class _Limit:
+    """Holds all uploads together to a pace, by waiting before each block is taken."""
+
+    def __init__(self, pace: float | None) -> None:
+        self._pace = pace
+        self._free = 0.0  # when the next byte may come
+
+    async def wait(self, size: int) -> None:
+        """Wait until `size` more bytes keep to the pace."""
+        import asyncio
+        import time
+
+        if self._pace is None:
+            return
+        now = time.monotonic()
+        self._free = max(self._free, now) + size / self._pace
+        await asyncio.sleep(self._free - now)

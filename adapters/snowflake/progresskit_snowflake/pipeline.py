@@ -1,28 +1,35 @@
-"""A load: files go through quality check, compression and upload, each phase in a thread, and are copied at the end.
+"""A load: files go through quality check, compression, upload and COPY, each phase in a thread, all rows or none.
 
-The phases overlap: one file is checked or compressed while another uploads. The first error stops all of them.
+The phases overlap: one file is copied while the next uploads and another is compressed, so that a load takes about as long
+as its slowest phase. The check runs ahead of all others, since a bad row is best found early. The first error stops them all.
+
+All COPY statements stand in one transaction. A table that is not there yet is loaded under another name and given its own
+only when everything is in it: until then nobody sees it, and a load that fails leaves nothing behind.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import os
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .columns import Column, create_table
-from .progress import SnowflakeProgress
-from .quality import MOST_SHOWN, BadData, Report, check, header_of, is_gzip, open_csv, records
-from .session import Session
+from progresskit import Task
 
-CHUNK = 1 << 20
+from .columns import Column
+from .packing import pack
+from .progress import SnowflakeProgress
+from .quality import MOST_SHOWN, BadData, Report, check, header_of, peek
+from .session import Loading, Staging
+
+AHEAD = 2
+"""Compressed files that wait for their upload at most: they take room on the disk."""
+MOST_FILES = 1_000
+"""Files of one COPY statement at most: the warehouse's own limit of FILES=."""
 
 
 class Stopped(Exception):
@@ -31,7 +38,7 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Summary:
-    """What a load did: seconds, bytes and rows by phase."""
+    """What a load did. Seconds are those that a phase was at work, waits left out."""
 
     files: int = 0
     rows: int | None = None
@@ -47,7 +54,8 @@ class Load:
     Args:
         paths: CSV files, plain or gzip.
         table: The table, created from the columns if it is not there.
-        session: The server.
+        staging: The session that uploads.
+        loading: The session that copies: another one, since its transaction is open meanwhile.
         progress: The bars.
         folder: A private folder for compressed files.
         quality: Whether every row is checked first.
@@ -59,7 +67,8 @@ class Load:
         self,
         paths: list[Path],
         table: str,
-        session: Session,
+        staging: Staging,
+        loading: Loading,
         progress: SnowflakeProgress,
         folder: Path,
         *,
@@ -67,13 +76,17 @@ class Load:
         max_bad_rows: int = 0,
         nulls: Sequence[str] = (),
     ) -> None:
-        self.paths, self.table, self.session, self.progress, self.folder = paths, table, session, progress, folder
+        self.paths, self.table, self.staging, self.loading = paths, table, staging, loading
+        self.progress, self.folder = progress, folder
         self.quality, self.max_bad_rows, self.nulls = quality, max_bad_rows, nulls
         self.summary = Summary(files=len(paths))
         self.reports: list[Report] = []
         self.columns = [Column(name) for name in header_of(paths[0])]
         self._stop = threading.Event()
         self._errors: list[BaseException] = []
+        self._checked: queue.Queue[tuple[Path, Report | None] | None] = queue.Queue()
+        self._packed: queue.Queue[tuple[Path, Path] | None] = queue.Queue(AHEAD)
+        self._staged: queue.Queue[str | None] = queue.Queue()
 
     def run(self) -> Summary:
         """Load, and return what was done.
@@ -82,37 +95,38 @@ class Load:
             BadData: too many rows are bad.
             LoadError: the server or the connector refused something.
         """
-        existing = self.session.columns(self.table)
-        if existing is not None:
-            if len(existing) != len(self.columns):
-                raise BadData(f"{self.table} has {len(existing)} columns, but {self.paths[0]} has {len(self.columns)}.")
+        existing = self.loading.columns(self.table)
+        if existing is None:
+            peek(self.paths, self.columns, self.nulls)
+        elif len(existing) != len(self.columns):
+            raise BadData(f"{self.table} has {len(existing)} columns, but {self.paths[0]} has {len(self.columns)}.")
+        else:
             for column, target in zip(self.columns, existing, strict=True):
                 column.type = target.type
-        self.session.make_stage()
-        files = self.progress.phase("Files", len(self.paths), "file")
-        checked: queue.Queue[tuple[Path, Report | None] | None] = queue.Queue(2)
-        packed: queue.Queue[tuple[Path, Path] | None] = queue.Queue(2)
-        threads = [
-            self._thread("QC", lambda: self._check_all(checked, fixed=existing is not None), checked.put),
-            self._thread("compression", lambda: self._pack_all(checked, packed), packed.put),
-            self._thread("upload", lambda: self._upload_all(packed, files.advance), None),
-        ]
-        try:
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.1)
-        finally:
-            self._stop.set()
-        if self._errors:
-            files.fail(str(self._errors[0]).splitlines()[0])
-            raise self._errors[0]
-        self._copy(create_table(self.table, self.columns) if existing is None else None)
+        with self.staging.stage(), self.loading.table(self.table, self.columns, new=existing is None) as table:
+            files = self.progress.phase("Files", len(self.paths), "file")
+            threads = [
+                self._thread("QC", lambda: self._check_all(fixed=existing is not None)),
+                self._thread("compression", self._pack_all),
+                self._thread("upload", self._upload_all),
+                self._thread("COPY", lambda: self._copy_all(table, files.advance)),
+            ]
+            try:
+                for thread in threads:
+                    while thread.is_alive():
+                        thread.join(0.1)
+            finally:
+                self._stop.set()
+            if self._errors:
+                files.fail(str(self._errors[0]).splitlines()[0])
+                raise self._errors[0]
         files.finish()
         return self.summary
 
-    def _thread(self, name: str, work: Callable[[], None], last: Callable[[None], None] | None) -> threading.Thread:
+    # Threads
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def run() -> None:
-            began = time.monotonic()
             try:
                 work()
             except Stopped:
@@ -120,7 +134,6 @@ class Load:
             except BaseException as error:  # told by the main thread, whatever it is
                 self._errors.append(error)
                 self._stop.set()
-            self.summary.seconds[name] = time.monotonic() - began
 
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
@@ -146,83 +159,109 @@ class Load:
         if self._stop.is_set():
             raise Stopped
 
-    def _check_all(self, checked: queue.Queue[Any], *, fixed: bool) -> None:
-        bar = self.progress.phase("QC rows", unit="row") if self.quality else None
-        rows = 0
-        for path in self.paths:
-            report = None
-            if bar is not None:
+    @contextlib.contextmanager
+    def _at_work(self, phase: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.summary.seconds[phase] = self.summary.seconds.get(phase, 0.0) + time.monotonic() - began
+
+    def _count_bytes(self, phase: str, size: int) -> None:
+        self.summary.bytes[phase] = self.summary.bytes.get(phase, 0) + size
+
+    # Phases
+
+    def _check_all(self, *, fixed: bool) -> None:
+        if not self.quality:
+            for path in self.paths:
+                if header_of(path) != [column.name for column in self.columns]:
+                    raise BadData(f"{path}: its header differs from that of {self.paths[0]}.")
+                self._put(self._checked, (path, None))
+        else:
+            with self._at_work("QC"), self.progress.phase("QC rows", unit="row") as bar:
 
                 def seen(count: int) -> None:
                     self._goes_on()
                     bar.advance(count)
 
-                bar.update(description=f"QC rows {path.name}")
-                report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls)
-                self.reports.append(report)
-                rows += report.rows
-                self.summary.bad += len(report.bad)
-                if self.summary.bad > self.max_bad_rows:
-                    raise BadData(bad_rows(self.reports, self.max_bad_rows))
-            elif header_of(path) != [column.name for column in self.columns]:
-                raise BadData(f"{path}: its header differs from that of {self.paths[0]}.")
-            self._put(checked, (path, report))
-        if bar is not None:
-            bar.finish()
-            self.summary.rows = rows
-        self._put(checked, None)
+                for path in self.paths:
+                    bar.update(description=f"QC rows {path.name}")
+                    report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls)
+                    self.reports.append(report)
+                    self.summary.bad += len(report.bad)
+                    if self.summary.bad > self.max_bad_rows:
+                        raise BadData(bad_rows(self.reports, self.max_bad_rows))
+                    self._put(self._checked, (path, report))
+            self.summary.rows = sum(report.rows for report in self.reports)
+        self._put(self._checked, None)
 
-    def _pack_all(self, checked: queue.Queue[Any], packed: queue.Queue[Any]) -> None:
+    def _pack_all(self) -> None:
         number = 0
-        while (item := self._get(checked)) is not None:
+        while (item := self._get(self._checked)) is not None:
             path, report = item
             number += 1
             target = self.folder / f"{number:06d}.csv.gz"  # plain names: the user's may hold anything
-            self._pack(path, target, set(report.bad) if report else set())
-            self._put(packed, (path, target))
-        self._put(packed, None)
+            bad = set(report.bad) if report else set()
+            size = path.stat().st_size
+            with self._at_work("compression"):
+                if pack(path, target, bad, self._compressing(path, size, bad), self._goes_on):
+                    self._count_bytes("compression", size)
+            self._put(self._packed, (path, target))
+        self._put(self._packed, None)
 
-    def _pack(self, path: Path, target: Path, bad: set[int]) -> None:
-        if is_gzip(path) and not bad:
-            target.symlink_to(path.resolve())
-            return
-        size = path.stat().st_size
-        self.summary.bytes["compression"] = self.summary.bytes.get("compression", 0) + size
-        with (
-            self.progress.phase("Compression", None if bad else size, "B", detail=path.name) as bar,
-            gzip.open(target, "wb", compresslevel=6) as out,
-        ):
-            if not bad:
-                with open_csv(path) as source:
-                    while chunk := source.read(CHUNK):
-                        self._goes_on()
-                        out.write(chunk)
-                        bar.advance(len(chunk))
-                return
-            with io.TextIOWrapper(out, "utf-8", newline="") as text:
-                writer = csv.writer(text)
-                for line, row in records(path):
-                    self._goes_on()
-                    if line not in bad:
-                        writer.writerow(row)
+    def _compressing(self, path: Path, size: int, bad: set[int]) -> Callable[[], Any]:
+        return lambda: self.progress.phase("Compression", None if bad else size, "B", detail=path.name)
 
-    def _upload_all(self, packed: queue.Queue[Any], done: Callable[[], None]) -> None:
-        while (item := self._get(packed)) is not None:
+    def _upload_all(self) -> None:
+        while (item := self._get(self._packed)) is not None:
             path, target = item
-            size = os.stat(target).st_size
-            with self.progress.start_file_upload(path, size) as bar:
-                self.session.put(target, str(path))
-                bar.advance(size)
-            self.summary.bytes["upload"] = self.summary.bytes.get("upload", 0) + size
+            size = target.stat().st_size
+            with self._at_work("upload"), self.progress.start_file_upload(path, size) as bar:
+                self.staging.put(target, str(path))
+                bar.update(completed=size)
+            self._count_bytes("upload", size)
             target.unlink()
-            done()
+            self._put(self._staged, target.name)
+        self._put(self._staged, None)
 
-    def _copy(self, create: str | None) -> None:
-        began = time.monotonic()
-        with self.progress.start_copy_operation(self.table, self.summary.rows) as bar:
-            self.summary.loaded, _ = self.session.copy(self.table, create, self.nulls)
-            bar.update(completed=self.summary.loaded)
-        self.summary.seconds["COPY"] = time.monotonic() - began
+    def _copy_all(self, table: str, done: Callable[[int], None]) -> None:
+        types = [column.type for column in self.columns]
+        copied: list[str] = []
+        with contextlib.ExitStack() as stack:
+            bar: Task | None = None
+            for batch in self._batches():
+                bar = bar or stack.enter_context(self.progress.start_copy_operation(self.table, self.summary.rows))
+                self._copy(table, batch, bar)
+                copied += batch
+                done(len(batch))
+            if bar is not None and [column.type for column in self.columns] != types:
+                self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
+                self.summary.loaded = 0
+                for first in range(0, len(copied), MOST_FILES):
+                    self._copy(table, copied[first : first + MOST_FILES], bar)
+            self._goes_on()
+            with self._at_work("COPY"):
+                self.loading.publish()
+
+    def _batches(self) -> Iterator[list[str]]:
+        """Yield the files that are on the stage, together where several wait, until there are no more to come."""
+        over = False
+        while not over:
+            batch = [self._get(self._staged)]
+            with contextlib.suppress(queue.Empty):
+                while batch[-1] is not None and len(batch) < MOST_FILES:
+                    batch.append(self._staged.get_nowait())
+            over = batch[-1] is None
+            names = [name for name in batch if name is not None]
+            if names:
+                yield names
+
+    def _copy(self, table: str, batch: list[str], bar: Task) -> None:
+        self._goes_on()
+        with self._at_work("COPY"):
+            self.summary.loaded += self.loading.copy(table, self.staging.name, batch, self.nulls)
+        bar.update(completed=self.summary.loaded, total=self.summary.rows)
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:

@@ -6,6 +6,7 @@ more, by the csv module, which knows lines.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 from collections.abc import Callable, Iterator, Sequence
@@ -88,9 +89,6 @@ def check(
     Raises:
         BadData: the file cannot be read as CSV, or its header is another one.
     """
-    import pyarrow as pa
-    import pyarrow.csv as pa_csv
-
     names = header_of(path)
     if names != [column.name for column in columns]:
         raise BadData(
@@ -99,37 +97,57 @@ def check(
     report = Report(path)
     wrong: list[int] = []
     ordinals: dict[int, str] = {}
-    strings = pa_csv.ConvertOptions(
-        column_types={name: pa.string() for name in names},
-        strings_can_be_null=True,
-        null_values=["", *nulls],
-        quoted_strings_can_be_null=True,
-    )
+    offset = 0
+    for batch in _batches(path, names, nulls, wrong):
+        for column, values in zip(columns, batch.columns, strict=True):
+            _check_column(column, values, offset, ordinals, report, fixed)
+        offset += batch.num_rows
+        seen(batch.num_rows)
+    report.rows = offset - len(ordinals)
+    if wrong or ordinals:
+        _find_lines(path, len(columns), ordinals, report)
+    return report
+
+
+def peek(paths: list[Path], columns: list[Column], nulls: Sequence[str] = ()) -> None:
+    """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
+    for path in paths:
+        with contextlib.suppress(StopIteration):
+            first = next(_batches(path, [column.name for column in columns], nulls, []))
+            for column, values in zip(columns, first.columns, strict=True):
+                _check_column(column, values, 0, {}, Report(path), False)
+    for column in columns:
+        column.type = column.type or "VARCHAR"
+
+
+def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int]) -> Iterator[Any]:
+    """Yield the file's rows as columns of text, some thousands at a time; append to `wrong` for each of another width.
+
+    Raises:
+        BadData: the file cannot be read as CSV.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
 
     def skip(row: Any) -> str:
         wrong.append(row.actual_columns)
         return "skip"
 
-    offset = 0
     try:
         with open_csv(path) as file:
-            reader = pa_csv.open_csv(
+            yield from pa_csv.open_csv(
                 file,
                 read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False),
                 parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-                convert_options=strings,
+                convert_options=pa_csv.ConvertOptions(
+                    column_types={name: pa.string() for name in names},
+                    strings_can_be_null=True,
+                    null_values=["", *nulls],
+                    quoted_strings_can_be_null=True,
+                ),
             )
-            for batch in reader:
-                for column, values in zip(columns, batch.columns, strict=True):
-                    _check_column(column, values, offset, ordinals, report, fixed)
-                offset += batch.num_rows
-                seen(batch.num_rows)
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise BadData(f"{path}: {error}") from error
-    report.rows = offset - len(ordinals)
-    if wrong or ordinals:
-        _find_lines(path, len(columns), ordinals, report)
-    return report
 
 
 def _check_column(column: Column, values: Any, offset: int, bad: dict[int, str], report: Report, fixed: bool) -> None:

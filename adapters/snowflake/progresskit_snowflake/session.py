@@ -1,25 +1,48 @@
-"""Talking to the warehouse: connecting, PUT, COPY, and the columns of a table."""
+"""Talking to the warehouse: connecting, PUT, COPY, and the columns of a table.
+
+Two sessions make a load: one uploads, the other holds a transaction open and copies. Must not know bars.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .columns import Column, literal, table_name
+from .columns import Column, create_table, literal, table_name
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
 
 
+NO_SUCH_OBJECT = 2003
+"""The server's number for what does not exist, or is not ours to see."""
+PATIENCE = 1.0
+"""Seconds that cleaning up waits for a statement that still runs: the session's end does the same."""
+
+
 class LoadError(Exception):
-    """The load failed; the sentence says at what, and what the server or connector said."""
+    """The load failed; the sentence says at what, and what the server or connector said.
+
+    Attributes:
+        number: The server's or the connector's own number of the error; None where there is none.
+    """
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 @contextlib.contextmanager
-def connect(name: str | None, embedded: bool) -> Iterator[Any]:
-    """Open a connection: by its name in the connector's connections.toml, or to a server started for it.
+def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iterator[Callable[[], Any]]:
+    """Yield what opens sessions: with a connection of the connector's connections.toml, or a server started for it.
+
+    Args:
+        name: The connection's name; None with `embedded`.
+        embedded: Whether to start a local server, stopped at the end.
+        pace: Bytes a second that the local server takes of an upload; None: as fast as it can.
 
     Raises:
         LoadError: there is no such connection, or the server does not take it.
@@ -27,51 +50,100 @@ def connect(name: str | None, embedded: bool) -> Iterator[Any]:
     import snowflake.connector
 
     with contextlib.ExitStack() as stack:
-        try:
-            if embedded:
-                from .embedded import embedded_server
+        arguments: dict[str, Any] = {"connection_name": name}
+        if embedded:
+            from .embedded import embedded_server
 
-                arguments = stack.enter_context(embedded_server())
+            arguments = stack.enter_context(embedded_server(pace=pace))
+
+        def open_session() -> Any:
+            try:
                 connection = snowflake.connector.connect(**arguments)
-            else:
-                connection = snowflake.connector.connect(connection_name=name)
-        except snowflake.connector.errors.Error as error:
-            raise LoadError(f"connecting failed: {error.msg}") from error
-        try:
-            yield connection
-        finally:
-            connection.close()
+            except snowflake.connector.errors.Error as error:
+                raise LoadError(f"connecting failed: {error.msg}") from error
+            stack.callback(_close, connection)
+            return connection
+
+        yield open_session
+
+
+def _close(connection: Any) -> None:
+    with contextlib.suppress(Exception):  # a server that is gone needs no farewell
+        connection.close()
 
 
 class Session:
-    """One load's words with the server. Its stage is temporary: it goes with the session, whatever happens."""
+    """One session with the server: a statement at a time."""
 
     def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._stage = f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
+        self.connection = connection
         self._cursor = connection.cursor()
+        self._one = threading.Lock()
 
-    def run(self, statement: str, doing: str) -> list[Any]:
+    def run(self, statement: str, doing: str, patience: float = -1) -> list[Any]:
         """Execute `statement` and return its rows.
 
+        Args:
+            statement: SQL, with names and texts quoted.
+            doing: What it is for; begins the sentence of an error.
+            patience: Seconds to wait for another thread's statement; -1: as long as it takes.
+
         Raises:
-            LoadError: the server refused; `doing` begins the sentence.
+            LoadError: the server refused, or another statement took too long.
         """
         import snowflake.connector
 
+        if not self._one.acquire(timeout=patience):
+            raise LoadError(f"{doing} failed: another statement of the session is still running.")
         try:
             return list(self._cursor.execute(statement).fetchall())
         except snowflake.connector.errors.Error as error:
-            raise LoadError(f"{doing} failed: {error.msg}") from error
+            raise LoadError(f"{doing} failed: {error.msg}", error.errno) from error
+        finally:
+            self._one.release()
 
-    def make_stage(self) -> None:
-        """Create the load's own temporary stage."""
-        self.run(f"CREATE TEMPORARY STAGE {self._stage}", "creating a temporary stage")
+    def columns(self, table: str) -> list[Column] | None:
+        """Return the columns of `table`, or None if it is not there, or not for us to see.
+
+        Raises:
+            LoadError: the server could not say.
+        """
+        try:
+            rows = self.run(f"DESCRIBE TABLE {table_name(table)}", f"describing {table}")
+        except LoadError as error:
+            if error.number == NO_SUCH_OBJECT:
+                return None
+            raise
+        return [Column(row[0], _kind(row[1])) for row in rows]
+
+
+class Staging(Session):
+    """The session that uploads, to a stage of the load's own.
+
+    The stage is no temporary one: those are seen by their own session only, and another one copies from it.
+
+    Attributes:
+        name: The stage's name, as SQL takes it.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self.name = f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
+
+    @contextlib.contextmanager
+    def stage(self) -> Iterator[None]:
+        """Have the stage for the time of the block."""
+        self.run(f"CREATE STAGE {self.name}", "creating a stage")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(LoadError):  # what the load itself says is the news
+                self.run(f"DROP STAGE IF EXISTS {self.name}", "dropping the stage", PATIENCE)
 
     def put(self, path: Path, name: str) -> None:
         """Upload the gzip file at `path`, whose own name is plain; `name` is what the user knows it by."""
         rows = self.run(
-            f"PUT {literal(path.resolve().as_uri())} @{self._stage} "
+            f"PUT {literal(path.resolve().as_uri())} @{self.name} "
             "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
             f"uploading {name}",
         )
@@ -79,35 +151,72 @@ class Session:
             if "UPLOADED" not in row and "SKIPPED" not in row:
                 raise LoadError(f"uploading {name} failed: {row}")
 
-    def columns(self, table: str) -> list[Column] | None:
-        """Return the columns of `table`, or None if it is not there."""
-        try:
-            rows = self.run(f"DESCRIBE TABLE {table_name(table)}", f"describing {table}")
-        except LoadError:
-            return None
-        return [Column(row[0], _kind(row[1])) for row in rows]
 
-    def copy(self, table: str, statement: str | None, nulls: Sequence[str] = ()) -> tuple[int, list[Any]]:
-        """Create the table by `statement` if one is given, and copy all staged files: all rows, or none.
+class Loading(Session):
+    """The session that copies, in one transaction: all rows, or none."""
 
-        The creation comes first: as DDL it would commit the transaction that makes the copy one whole.
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self._table = ""
+        self._work: str | None = None
+        self._published = False
+
+    @contextlib.contextmanager
+    def table(self, table: str, columns: list[Column], *, new: bool) -> Iterator[str]:
+        """Have a table to copy into, and roll back at the end of the block unless it was published.
+
+        Args:
+            table: The table's name.
+            columns: What a new one has.
+            new: Whether it is not there yet. It is then loaded under another name, and given its own by `publish`.
+
+        Yields:
+            The name to copy into.
         """
-        if statement is not None:
-            self.run(statement, f"creating {table}")
-        values = ", ".join(map(literal, ("", *nulls)))
-        self.run("BEGIN", "beginning a transaction")
+        self._table, self._published = table, False
+        self._work = f"{table.rpartition('.')[0]}.".lstrip(".") + f"PROGRESSKIT_{secrets.token_hex(8)}" if new else None
+        if self._work is not None:
+            self.run(create_table(self._work, columns), f"creating {table}")
         try:
-            rows = self.run(
-                f"COPY INTO {table_name(table)} FROM @{self._stage} {FORMAT.format(nulls=values)}",
-                f"copying into {table}",
-            )
-            loaded = sum(int(row[3]) for row in rows)
-        except BaseException:
-            with contextlib.suppress(Exception):  # the first error is the one to tell
-                self._cursor.execute("ROLLBACK")
-            raise
+            # The creation came first: as DDL it would commit the transaction that makes the load one whole.
+            self.run("BEGIN", "beginning a transaction")
+            yield self._work or table
+        finally:
+            if not self._published:
+                with contextlib.suppress(LoadError):  # a session that is gone has been rolled back
+                    self.run("ROLLBACK", "rolling back", PATIENCE)
+                self._drop_work()
+
+    def begin_anew(self, columns: list[Column]) -> None:
+        """Roll back, and make the table under work once more, with other `columns`."""
+        assert self._work is not None  # types only change where the load made the table
+        self.run("ROLLBACK", "rolling back")
+        self._drop_work()
+        self.run(create_table(self._work, columns), f"creating {self._table}")
+        self.run("BEGIN", "beginning a transaction")
+
+    def _drop_work(self) -> None:
+        if self._work is not None:
+            with contextlib.suppress(LoadError):
+                self.run(f"DROP TABLE IF EXISTS {table_name(self._work)}", "dropping the table under work", PATIENCE)
+
+    def copy(self, table: str, stage: str, files: Sequence[str], nulls: Sequence[str] = ()) -> int:
+        """Copy `files` of `stage` into `table` and return how many rows they were."""
+        values = ", ".join(map(literal, ("", *nulls)))
+        names = ", ".join(map(literal, files))
+        rows = self.run(
+            f"COPY INTO {table_name(table)} FROM @{stage} FILES = ({names}) {FORMAT.format(nulls=values)}",
+            f"copying into {self._table}",
+        )
+        return sum(int(row[3]) for row in rows)
+
+    def publish(self) -> None:
+        """Commit, and give a new table its name."""
         self.run("COMMIT", "committing")
-        return loaded, rows
+        if self._work is not None:
+            names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
+            self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
+        self._published = True
 
 
 def _kind(declared: str) -> str:
