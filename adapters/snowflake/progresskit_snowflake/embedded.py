@@ -8,6 +8,7 @@ is always awake, and COPY does not read the same file twice into a table even in
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import json
 import logging
@@ -103,20 +104,27 @@ def _bucket() -> Path:
     return Path(stage.LOCAL_BUCKET_PATH)
 
 
-def _application(pace: float | None) -> Starlette:
-    """Return fakesnow's application with our own handling of uploads and of the statements that it lacks."""
+@functools.cache
+def _mend() -> None:
+    """Teach fakesnow, once in a process, what a load needs of COPY."""
     from fakesnow import copy_into
-    from fakesnow.server import query_request, routes
-    from fakesnow.server import shared_fs as warehouse
     from fakesnow.transforms import stage
-    from starlette.applications import Starlette
-    from starlette.responses import Response
-    from starlette.routing import Route
 
-    _bucket().mkdir(mode=0o700, exist_ok=True)
-    connection = warehouse.connect("EMBEDDED", "PUBLIC")  # makes both, so that a session can begin in them
-    connection.close()
+    read_csv = copy_into.ReadCSV.read_expression
 
+    def read_as_told(reader: copy_into.ReadCSV, url: str) -> Any:
+        """Have DuckDB take the format as the statement gives it, and convert texts to the table's types: no guessing."""
+        expression = read_csv(reader, url)
+        more: list[tuple[str, str | bool]] = [("all_varchar", True)]
+        if reader.sep == ",":
+            more.append(("sep", ","))
+        if reader.quote:
+            more.append(("escape", reader.quote))
+        for name, value in more:
+            expression.append("expressions", reader.make_eq(name, value))
+        return expression
+
+    copy_into.ReadCSV.read_expression = read_as_told
     source_urls = copy_into._source_urls
 
     def internal_too(source: str, files: list[str]) -> list[str]:
@@ -125,6 +133,21 @@ def _application(pace: float | None) -> Starlette:
         return source_urls(source, files)
 
     copy_into._source_urls = internal_too
+
+
+def _application(pace: float | None) -> Starlette:
+    """Return fakesnow's application with our own handling of uploads and of the statements that it lacks."""
+    from fakesnow.server import query_request, routes
+    from fakesnow.server import shared_fs as warehouse
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    _bucket().mkdir(mode=0o700, exist_ok=True)
+    connection = warehouse.connect("EMBEDDED", "PUBLIC")  # makes both, so that a session can begin in them
+    connection.close()
+
+    _mend()
 
     async def query(request: Request) -> Response:
         body = await request.body()

@@ -143,7 +143,7 @@ class Staging(Session):
     def put(self, path: Path, name: str) -> None:
         """Upload the gzip file at `path`, whose own name is plain; `name` is what the user knows it by."""
         rows = self.run(
-            f"PUT {literal(path.resolve().as_uri())} @{self.name} "
+            f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
             "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
             f"uploading {name}",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import pty
 import signal
@@ -18,6 +20,7 @@ pytest.importorskip("fakesnow", reason="the embedded server is not installed in 
 
 import pyte
 from progresskit_snowflake.columns import Column, check_header, identifier
+from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
 from progresskit_snowflake.quality import BadData, check
@@ -66,11 +69,46 @@ def test_the_sample_is_in_the_table_row_by_row(sessions: Any, connection: Any, t
     assert list((tmp_path / "packed").iterdir()) == []
 
 
-# The embedded server answers 500 to some of such names together; a plain table keeps this to what it can do.
 def test_names_that_need_quotes_and_hostile_files_are_loaded(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    path = write(tmp_path / "it's; DROP\n'x'.csv", 'select,two words,größe\n1,"x, y\nz",2.5\n2,w,3\n')
-    assert load(sessions, tmp_path, [path], "named").loaded == 2
-    assert count(connection, "SELECT count(*) FROM named") == 2
+    header = 'select,two words,größe,"a ""quoted"" one"\n'
+    paths = [
+        write(tmp_path / "it's; DROP\n'x'.csv", header + '1,"x, y\nz",2.5,a\n2,w,3,b\n'),
+        tmp_path / "100% %41 ünï \x1b[31m.csv.gz",
+    ]
+    with gzip.open(paths[1], "wt", encoding="utf-8", newline="") as packed:
+        packed.write(header + "3,v,4,c\n")
+    assert load(sessions, tmp_path, paths, "odd table").loaded == 3
+    assert count(connection, 'SELECT count(*) FROM "odd table" WHERE "select" > 1 AND "größe" >= 3') == 2
+    assert count(connection, 'SELECT count("a ""quoted"" one") FROM "odd table"') == 3
+
+
+def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
+    sessions: Any, connection: Any, tmp_path: Path
+) -> None:
+    whole = write(tmp_path / "whole.csv", "a\n" + "1\n" * 50_000)
+    mixed = write(tmp_path / "mixed.csv", "a\n" + "1\n" * 600_000 + "2.5\n")  # beyond the block that decides
+    summary = load(sessions, tmp_path, [whole, mixed], "widened")
+    assert summary.loaded == summary.rows == 650_001
+    assert count(connection, "SELECT count(*) FROM widened WHERE a = 2.5") == 1
+    assert Session(connection).columns("widened") == [Column("A", "FLOAT")]
+    assert tables(connection) == ["WIDENED"]
+
+
+def tables(connection: Any) -> list[str]:
+    rows = connection.cursor().execute("SHOW TABLES").fetchall()
+    return sorted(row[1] for row in rows if row[1].startswith(("PROGRESSKIT", "WIDENED", "NEVER")))
+
+
+def test_bad_rows_found_after_other_files_were_copied_leave_the_table_as_it_was(
+    sessions: Any, connection: Any, tmp_path: Path
+) -> None:
+    connection.cursor().execute("CREATE TABLE ledger (a INT)")
+    connection.cursor().execute("INSERT INTO ledger VALUES (7)")
+    first = write(tmp_path / "first.csv", "a\n1\n")
+    last = write(tmp_path / "last.csv", "a\n" + "1\n" * 500_000 + "oops\n")
+    with pytest.raises(BadData, match=r"last.csv:500002: a is 'oops'"):
+        load(sessions, tmp_path, [first, last], "ledger")
+    assert count(connection, "SELECT count(*) FROM ledger") == 1
 
 
 def test_bad_rows_stop_the_load_by_file_and_line_and_leave_no_table(
@@ -81,6 +119,7 @@ def test_bad_rows_stop_the_load_by_file_and_line_and_leave_no_table(
     with pytest.raises(BadData, match=r"bad.csv:55: a is 'oops'.*\n.*bad.csv:56: 1 columns, but 2"):
         load(sessions, tmp_path, [path], "never")
     assert Session(connection).columns("never") is None
+    assert tables(connection) == ["WIDENED"]
     summary = load(sessions, tmp_path, [path], "allowed", max_bad_rows=2)
     assert (summary.loaded, summary.bad) == (51, 2)
 
@@ -115,9 +154,94 @@ def test_names_are_quoted_only_where_they_must_be() -> None:
 COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", "load"]
 
 
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, **environ}
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=100, env=env)
+def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **environ})
+
+
+@pytest.fixture(scope="module")
+def named_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server, and a home of the connector's whose connections.toml calls it `local`."""
+    home = tmp_path_factory.mktemp("snowflake")
+    with embedded_server() as arguments:
+        lines = [f"{name} = {json.dumps(value)}" for name, value in arguments.items() if not isinstance(value, dict)]
+        file = home / "connections.toml"
+        file.write_text("\n".join(["[local]", *lines, ""]), "utf-8")
+        file.chmod(0o600)
+        yield {"SNOWFLAKE_HOME": str(home)}
+
+
+# Lines, and often enough that a bar of some milliseconds has one.
+SHOWN = {"PROGRESSKIT_RENDERER": "plain", "PROGRESSKIT_INTERVAL": "0.001", "PROGRESSKIT_BUDGET": "1"}
+
+
+def test_a_load_goes_to_the_connection_of_that_name(named_connection: dict[str, str], tmp_path: Path) -> None:
+    path = write(tmp_path / "one.csv", "a,b\n1,x\n2,y\n")
+    done = run(path, "--table", "by_name", "--connection", "local", **named_connection)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "by_name: 2 rows of 1 files"), done.stderr
+    again = run(path, path, "--table", "by_name", "--connection", "local", "--skip-qc", **named_connection)
+    assert (again.returncode, again.stdout.splitlines()[0]) == (0, "by_name: 4 rows of 2 files"), again.stderr
+    assert "QC" not in again.stdout + again.stderr
+    for phase in ("compression", "upload", "COPY"):
+        assert phase in again.stdout
+    unknown = run(path, "--table", "by_name", "--connection", "nowhere", **named_connection)
+    assert unknown.returncode == 1
+    assert "nowhere" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
+
+
+def test_validation_checks_against_the_table_and_loads_nothing(
+    named_connection: dict[str, str], tmp_path: Path
+) -> None:
+    good = write(tmp_path / "good.csv", "a,b\n" + "1,x\n" * 300_000)
+    bad = write(tmp_path / "bad.csv", "a,b\n1,x\ntwo,y\n")
+    target = ("--table", "strict", "--connection", "local")
+    missing = run(good, *target, "--validate-only", **named_connection)
+    assert missing.returncode == 1
+    assert "there is no table strict to validate against" in missing.stderr
+    assert run(good, *target, **named_connection).returncode == 0
+    fits = run(good, *target, "--validate-only", **SHOWN, **named_connection)
+    assert (fits.returncode, fits.stdout) == (0, "300,000 rows fit strict.\n")
+    assert {line.split(":")[0] for line in fits.stderr.splitlines()} == {"Validation"}
+    fails = run(bad, *target, "--validate-only", **named_connection)
+    assert fails.returncode == 1
+    assert "bad.csv:3: a is 'two', which is no NUMBER(38,0)" in fails.stderr
+    assert run(good, *target, **named_connection).stdout.startswith("strict: 300,000 rows")
+    narrow = write(tmp_path / "narrow.csv", "a\n1\n")
+    for mode in ((), ("--validate-only",)):
+        wrong = run(narrow, *target, *mode, **named_connection)
+        assert wrong.returncode == 1
+        assert "1 columns, but strict has 2" in wrong.stderr or "strict has 2 columns, but" in wrong.stderr
+
+
+def test_quiet_shows_the_bars_and_nothing_else_and_no_progress_no_bars(
+    named_connection: dict[str, str], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "one.csv", "a,b\n" + "1,x\n" * 300_000)
+    target = (path, "--table", "quiet", "--connection", "local")
+    quiet = run(*target, "--quiet", **SHOWN, **named_connection)
+    assert (quiet.returncode, quiet.stdout) == (0, "")
+    assert quiet.stderr.splitlines()[-1].startswith("Files: finished, 1 file")
+    assert {line.split()[0].strip(":") for line in quiet.stderr.splitlines()} <= {
+        "Files",
+        "QC",
+        "Compression",
+        "Upload",
+        "COPY",
+    }
+    bare = run(*target, "--no-progress", **SHOWN, **named_connection)
+    assert (bare.returncode, bare.stderr) == (0, "")
+    assert bare.stdout.startswith("quiet: 300,000 rows of 1 files\n")
+
+
+def test_a_server_that_refuses_is_quoted_and_leaves_nothing(
+    named_connection: dict[str, str], sessions: Any, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "one.csv", "a,b\n1,x\n")
+    done = run(path, "--table", "no_such_schema.t", "--connection", "local", **named_connection)
+    assert done.returncode == 1
+    assert "creating no_such_schema.t failed" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_exit_statuses_say_what_happened(tmp_path: Path) -> None:
@@ -164,10 +288,11 @@ def in_a_pty(arguments: list[str], renderer: str) -> tuple[int, int, Any]:
 
 @pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
 def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
-    text = FLIGHTS[0].read_text("utf-8")
-    head, _, body = text.partition("\n")
-    large = [write(tmp_path / f"large-{n}.csv", head + "\n" + body * 4) for n in range(3)]
-    pid, fd, screen = in_a_pty([*map(str, large), "--table", "t", "--embedded", "--null", "NA"], renderer)
+    head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
+    months = [1] * 6 + [7] * 2  # the check of the long ones goes on while the short ones are uploaded and copied
+    paths = [write(tmp_path / f"part-{n}.csv", f"{head}\n{body * size}") for n, size in enumerate(months)]
+    arguments = [*map(str, paths), "--table", "t", "--embedded", "--null", "NA", "--pace", "3MB"]
+    pid, fd, screen = in_a_pty(arguments, renderer)
     stream = pyte.ByteStream(screen)
     order = ("Files", "QC rows", "Compression", "Upload", "COPY")
     seen: set[str] = set()
@@ -185,10 +310,10 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
     stream.feed(waiting)  # what follows the last frame is the command's own summary
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, screen.display
     os.close(fd)
-    assert {"Files", "QC rows", "Compression", "COPY"} <= seen
-    assert most >= 3
+    assert seen == set(order)
+    assert most == len(order)
     assert not screen.cursor.hidden
-    assert any("t: 324,048 rows of 3 files" in row for row in screen.display)
+    assert any(f"t: {27_004 * sum(months):,d} rows of 8 files" in row for row in screen.display)
 
 
 def test_ctrl_c_exits_130_and_restores_the_terminal(tmp_path: Path) -> None:
