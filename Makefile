@@ -10,7 +10,7 @@ FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02
 
 .PHONY: load test test-all check bench demo constraints
 load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each of five phases
-	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA
+	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest
 test-all: $(VENV)/.ready  ## all tests

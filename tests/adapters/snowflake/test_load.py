@@ -277,12 +277,12 @@ def read(fd: int) -> bytes:
         return b""
 
 
-def in_a_pty(arguments: list[str], renderer: str) -> tuple[int, int, Any]:
+def in_a_pty(arguments: list[str], renderer: str, **more: str) -> tuple[int, int, Any]:
     pid, fd = pty.fork()
     if pid == 0:
         environ = {**os.environ, "TERM": "xterm", "COLUMNS": "140", "LINES": "24", "PROGRESSKIT_RENDERER": renderer}
         environ.pop("CI", None)
-        os.execve(sys.executable, [*COMMAND, *arguments], {**environ, "PROGRESSKIT_BUDGET": "1"})
+        os.execve(sys.executable, [*COMMAND, *arguments], {**environ, "PROGRESSKIT_BUDGET": "1", **more})
     return pid, fd, pyte.Screen(140, 24)
 
 
@@ -316,14 +316,19 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
     assert any(f"t: {27_004 * sum(months):,d} rows of 8 files" in row for row in screen.display)
 
 
-def test_ctrl_c_exits_130_and_restores_the_terminal(tmp_path: Path) -> None:
-    text = FLIGHTS[0].read_text("utf-8")
-    head, _, body = text.partition("\n")
-    large = write(tmp_path / "large.csv", head + "\n" + body * 30)
-    pid, fd, screen = in_a_pty([str(large), "--table", "t", "--embedded", "--null", "NA"], "ansi")
+@pytest.mark.parametrize("phase", ["QC rows", "Compression", "Upload", "COPY"])
+def test_ctrl_c_exits_130_restores_the_terminal_and_leaves_nothing(phase: str, tmp_path: Path) -> None:
+    head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
+    months = [1, 1, 12]
+    paths = [write(tmp_path / f"part-{n}.csv", f"{head}\n{body * size}") for n, size in enumerate(months)]
+    arguments = [*map(str, paths), "--table", "t", "--embedded", "--null", "NA", "--pace", "700kB"]
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    pid, fd, screen = in_a_pty(arguments, "ansi", TMPDIR=str(temporary))
     stream = pyte.ByteStream(screen)
-    while not any("Compression" in row or "QC rows" in row for row in screen.display):
+    while not any(phase in row for row in screen.display):
         stream.feed(os.read(fd, 65536))
+    assert any(temporary.iterdir())
     os.kill(pid, signal.SIGINT)
     while data := read(fd):
         stream.feed(data)
@@ -331,3 +336,4 @@ def test_ctrl_c_exits_130_and_restores_the_terminal(tmp_path: Path) -> None:
     os.close(fd)
     assert not screen.cursor.hidden
     assert not any("Traceback" in row for row in screen.display)
+    assert list(temporary.iterdir()) == []
