@@ -124,7 +124,7 @@ def _mend() -> None:
             expression.append("expressions", reader.make_eq(name, value))
         return expression
 
-    copy_into.ReadCSV.read_expression = read_as_told
+    copy_into.ReadCSV.read_expression = read_as_told  # type: ignore[assignment, method-assign]  # that is the mending
     source_urls = copy_into._source_urls
 
     def internal_too(source: str, files: list[str]) -> list[str]:

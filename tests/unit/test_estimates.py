@@ -1,0 +1,149 @@
+"""Claims about rate and time left: what is steady is found, and what is not does not mislead."""
+
+from __future__ import annotations
+
+import math
+import runpy
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import Bench
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from progresskit.estimates import Estimate
+
+
+def fed(samples: Iterable[tuple[float, float]], start: float = 0.0) -> Estimate:
+    estimate = Estimate(0.0, start)
+    for time, done in samples:
+        estimate.sample(time, done)
+    return estimate
+
+
+def test_before_the_first_movement_nothing_is_known() -> None:
+    estimate = fed([(1.0, 0.0), (2.0, 0.0)])
+    assert (estimate.rate(2.0), estimate.eta(2.0, 0.0, 10.0)) == (None, None)
+
+
+def test_a_steady_pace_is_found() -> None:
+    estimate = fed((tick / 10, tick * 0.5) for tick in range(1, 600))
+    assert estimate.rate(59.9) == pytest.approx(5.0)
+    assert estimate.eta(59.9, 299.5, 500.0) == pytest.approx(200.5 / 5, abs=0.2)
+
+
+@pytest.mark.parametrize("interval", [0.1, 0.5, 2.0])
+def test_looking_more_often_changes_little(interval: float) -> None:
+    estimate = fed((tick * interval, 3.0 * int(tick * interval)) for tick in range(1, int(120 / interval)))
+    assert estimate.rate(120.0) == pytest.approx(3.0, rel=0.05)
+
+
+def test_bursts_every_half_minute_read_as_a_steady_pace() -> None:
+    estimate = fed((float(second), 30.0 * (second // 30)) for second in range(1, 600))
+    for second in (600.0, 615.0, 629.0):
+        assert estimate.rate(second) == pytest.approx(1.0, rel=0.15)
+        assert estimate.eta(second, 570.0, 870.0) == pytest.approx(300.0, rel=0.15)
+
+
+def test_a_stall_is_left_out_of_the_pace_and_the_time_left_stands() -> None:
+    steady = [(float(second), 2.0 * second) for second in range(1, 101)]
+    estimate = fed(steady)
+    assert estimate.eta(101.0, 200.0, 400.0) == pytest.approx(100.0, abs=2.0)
+    assert estimate.eta(1_000.0, 200.0, 400.0) == pytest.approx(100.0, abs=2.0)
+    rates = [estimate.rate(second) or 0.0 for second in (101.0, 150.0, 300.0, 1_000.0)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.1
+    for second in range(1, 21):
+        estimate.sample(1_000.0 + second, 200.0 + 2.0 * second)
+    assert estimate.rate(1_020.0) == pytest.approx(2.0, rel=0.05)
+    assert estimate.eta(1_020.0, 240.0, 400.0) == pytest.approx(80.0, rel=0.05)
+
+
+def test_stalls_that_come_again_belong_to_the_pace() -> None:
+    samples, time = [], 0.0
+    for step in range(1, 401):
+        time += 20.0 if step % 50 == 0 else 1.0
+        samples.append((time, float(step)))
+    assert fed(samples).rate(time) == pytest.approx(400.0 / time, rel=0.25)
+
+
+def test_after_a_slow_start_the_new_pace_is_soon_taken_up() -> None:
+    slow = [(float(second), 0.1 * second) for second in range(1, 101)]
+    fast = [(100.0 + second, 10.0 + 5.0 * second) for second in range(1, 31)]
+    estimate = fed(slow + fast)
+    assert estimate.rate(130.0) == pytest.approx(5.0, rel=0.15)
+
+
+def test_a_pace_that_falls_is_taken_to_go_on_falling() -> None:
+    samples, time = [], 0.0
+    for step in range(1, 501):
+        time += 1.0 / (1.0 - 0.67 * step / 1_000)
+        samples.append((time, float(step)))
+    left = sum(1.0 / (1.0 - 0.67 * step / 1_000) for step in range(501, 1_001))
+    found = fed(samples).eta(time, 500.0, 1_000.0)
+    assert found == pytest.approx(left, rel=0.25)
+    assert found is not None and found > 500.0 * time / 500.0 * 1.2  # the plain average's
+
+
+def test_a_step_back_changes_no_rate() -> None:
+    estimate = fed((float(second), 2.0 * second) for second in range(1, 51))
+    estimate.sample(51.0, 10.0)
+    assert estimate.rate(51.0) == pytest.approx(2.0)
+    for second in range(52, 60):
+        estimate.sample(float(second), 10.0 + 2.0 * (second - 51))
+    assert estimate.rate(59.0) == pytest.approx(2.0, rel=0.1)
+    assert estimate.eta(59.0, 26.0, 126.0) == pytest.approx(50.0, rel=0.1)
+
+
+def test_what_was_done_before_the_start_does_not_count() -> None:
+    estimate = fed(((float(second), 1_000.0 + second) for second in range(1, 11)), start=1_000.0)
+    assert estimate.rate(10.0) == pytest.approx(1.0)
+
+
+def test_all_done_leaves_no_time_and_an_unknown_total_is_never_reached() -> None:
+    estimate = fed([(1.0, 5.0)])
+    assert estimate.eta(1.0, 5.0, 5.0) == 0.0
+    assert estimate.eta(1.0, 9.0, 5.0) == 0.0
+    assert estimate.eta(1.0, 5.0, None) is None
+
+
+steps = st.tuples(st.floats(0, 1e6), st.floats(-1e12, 1e15) | st.integers(-5, 10**6))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(steps, max_size=60), st.floats(0, 1e6), st.floats(0, 1e18) | st.none())
+def test_whatever_comes_rate_and_eta_are_finite_and_not_negative(
+    moves: list[tuple[float, float]], later: float, total: float | None
+) -> None:
+    estimate, time, done = Estimate(0.0, 0.0), 0.0, 0.0
+    for seconds, units in moves:
+        time, done = time + seconds, max(done + units, 0.0)
+        estimate.sample(time, done)
+        for now in (time, time + later):
+            rate, eta = estimate.rate(now), estimate.eta(now, done, total)
+            assert rate is None or (rate >= 0 and math.isfinite(rate))
+            assert eta is None or (eta >= 0 and math.isfinite(eta))
+
+
+def test_paused_time_does_not_count_in_rate_or_eta(bench: Bench) -> None:
+    task = bench.tracker.add_task("one", total=100)
+    for _ in range(20):
+        task.advance()
+        bench.tick(1.0)
+    task.pause()
+    bench.tick(500.0)
+    task.resume()
+    for _ in range(20):
+        task.advance()
+        bench.tick(1.0)
+    assert task.rate == pytest.approx(1.0, rel=0.05)
+    assert task.eta == pytest.approx(60.0, rel=0.05)
+
+
+def test_ours_is_the_lowest_error_on_five_of_six_traces() -> None:
+    eta: Any = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "eta.py"))
+    places = [rank for name, rank in eta["ranks"](eta["table"](range(100, 110))).items() if name in eta["TRACES"]]
+    assert places.count(1) >= 5
+    assert max(places) <= 2
