@@ -124,10 +124,11 @@ class Estimate:
 
     def _evidence(self) -> float:
         """Return how far the recent cost is from the long one: a squared distance in units of its variance."""
-        if not (self._scatter and self._units and self._recent_seconds):
+        chance = self._scatter * self._recent_seconds
+        if not (chance and self._units):
             return 0.0
         distance = self._recent_seconds - self._recent_units * self._seconds / self._units
-        return distance * distance * self._scatter_seconds / (self._scatter * self._recent_seconds)
+        return distance * distance * self._scatter_seconds / chance
 
     def _costs(self) -> tuple[float, float] | None:
         """Return what a unit costs now, and what that is above the cost so far, by evidence; None before the first movement."""
@@ -136,7 +137,7 @@ class Estimate:
         long = self._seconds / self._units
         recent = self._recent_seconds / self._recent_units
         evidence = self._evidence()
-        belief = max(0.0, 1.0 - (DOUBT / evidence) ** 2) if evidence else 0.0
+        belief = 1.0 - (DOUBT / evidence) ** 2 if evidence > DOUBT else 0.0
         moved = self._completed - self._initial
         rise = 0.0
         if recent > long and moved > 0:
