@@ -26,14 +26,14 @@ def _scale(number: float, unit: str) -> tuple[float, str]:
     return float(step**power), names[power]
 
 
-def _digits(value: float) -> str:
-    """Return `value` with three significant digits where it has a fraction, rounded down."""
-    places = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    return f"{floor(value * 10**places) / 10**places:.{places}f}"
-
-
 def _scaled(number: float, divisor: float) -> str:
-    return f"{floor(number):d}" if divisor == 1 else _digits(number / divisor)
+    """Return `number` by `divisor`, with three significant digits where it has a fraction, rounded down."""
+    if divisor == 1:
+        return f"{floor(number):d}"
+    size = abs(number)
+    places = 2 if size < 10 * divisor else 1 if size < 100 * divisor else 0
+    # Multiplied first, so that 4,100,000 by a million is 4.10: 4.1 itself is no number of a computer's.
+    return f"{floor(number * 10**places / divisor) / 10**places:.{places}f}"
 
 
 def _plain(number: float) -> str:

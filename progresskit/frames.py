@@ -44,6 +44,10 @@ class TaskView(NamedTuple):
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
         reason: Why it failed; None otherwise.
+
+    Example:
+        >>> tracker.frame().tasks[0].description
+        'orders.csv'
     """
 
     id: int
@@ -89,6 +93,11 @@ class Frame(NamedTuple):
         tasks: The live tasks that fit, in display order, with strictly increasing positions.
         ended: Tasks of earlier frames that ended since the last frame; each appears here once.
         more: Live tasks that did not fit.
+
+    Example:
+        >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)
+        >>> [view.description for view in frame.tasks], frame.more
+        (['Files'], 3)
     """
 
     time: float

@@ -78,7 +78,7 @@ class Painter:
         Example:
             >>> view = sample_view(description="Files", completed=3, total=12, unit="file")
             >>> Painter(colors=False).rows((view,), 59, 0.0)
-            ['  Files  25% ▕██▎       ▏ 3/12 file  0:00 eta -:--']
+            ['  Files  25% ▕████▊              ▏ 3/12 file  0:00 eta -:--']
         """
         if not views:
             self._widths = (0, 0, 0, 0)

@@ -39,6 +39,11 @@ class Terminal(Protocol):
         colors: Whether colours are wanted.
         encoding: The codec's name.
         file: The same stream as a text file, for libraries that want one; its `flush` does nothing.
+
+    Example:
+        >>> terminal = EmulatedTerminal(columns=40, lines=5)  # of progresskit.testing
+        >>> terminal.size(), terminal.is_tty
+        ((40, 5), True)
     """
 
     @property
@@ -69,6 +74,16 @@ class Renderer(Protocol):
     Attributes:
         in_place: Whether rows are drawn over. Frames then hold no more rows than the screen has, less one, and one of
             these is left for a line `... 37 more` when `frame.more` is not 0. Otherwise a frame holds every live task.
+
+    Example:
+        >>> class Counts:
+        ...     in_place = False
+        ...     def start(self, terminal): self.terminal = terminal
+        ...     def render(self, frame): self.terminal.write(f"{len(frame.tasks)} tasks\\n")
+        ...     def write(self, text): self.terminal.write(text + "\\n")
+        ...     def stop(self): pass
+        >>> isinstance(Counts(), Renderer)
+        True
     """
 
     in_place: ClassVar[bool]

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 
 class ProgressWarning(UserWarning):
-    """Something about the display is not as asked for; the work is not affected."""
+    """Something about the display is not as asked for; the work is not affected.
+
+    Example:
+        >>> import warnings
+        >>> warnings.filterwarnings("ignore", category=ProgressWarning)  # not a word of it
+    """
 
 
 _said: set[str] = set()

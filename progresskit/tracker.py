@@ -319,7 +319,7 @@ class ProgressTracker:
 
         Example:
             >>> task = tracker.add_task("Files", total=12)
-            >>> tracker.frame().tasks[0].description
+            >>> tracker.frame().tasks[-1].description
             'Files'
         """
         from .frames import Frame

@@ -42,9 +42,13 @@ class AliveRenderer(RowRenderer):
         bars: Row -> its bar.
 
     Example:
-        >>> with ProgressTracker("alive") as tracker:  # doctest: +SKIP
-        ...     files = tracker.add_task("Files", total=12, unit="file")
-        Files |██████████▏                             | ▃▅▇ 3/12 file [25%] in 4s (~12s, 0.7 file/s)
+        >>> terminal, renderer = EmulatedTerminal(columns=72, lines=4), AliveRenderer()
+        >>> files = sample_view(description="Files", completed=3, total=12, unit="file", elapsed=4.0, rate=0.75, eta=12.0)
+        >>> renderer.start(terminal)
+        >>> renderer.render(Frame(time=1.0, tasks=(files,)))
+        >>> terminal.flush()
+        >>> print(terminal.screen[0])
+        Files |████▎            | ▅▃▁ 3/12 file [25%] in 4s (~12s, 0.75 file/s)
     """
 
     styles: ClassVar[tuple[str, str, str]] = ("smooth", "waves", "triangles")

@@ -67,9 +67,13 @@ class RichRenderer(RowRenderer):
         bars: Row -> its `rich.progress_bar.ProgressBar`.
 
     Example:
-        >>> with ProgressTracker("rich") as tracker:  # doctest: +SKIP
-        ...     files = tracker.add_task("Files", total=12, unit="file")
-        Files ━━━━━━━━━━╺━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  25% 3/12 file 0.7 file/s 0:00:04 0:00:12
+        >>> terminal, renderer = EmulatedTerminal(columns=72, lines=4), RichRenderer()
+        >>> files = sample_view(description="Files", completed=3, total=12, unit="file", elapsed=4.0, rate=0.75, eta=12.0)
+        >>> renderer.start(terminal)
+        >>> renderer.render(Frame(time=1.0, tasks=(files,)))
+        >>> terminal.flush()
+        >>> print(terminal.screen[0])
+        Files ━━━━━╸                  25% 3/12 file 0.75 file/s 0:00:04 0:00:12
     """
 
     bars: dict[int, ProgressBar]

@@ -39,9 +39,13 @@ class TqdmRenderer(RowRenderer):
         bars: Row -> its tqdm object.
 
     Example:
-        >>> with ProgressTracker("tqdm") as tracker:  # doctest: +SKIP
-        ...     files = tracker.add_task("Files", total=12, unit="file")
-        Files:  25%|█████▌                 | 3/12 file [00:04<00:12, 1.33 s/file]
+        >>> terminal, renderer = EmulatedTerminal(columns=72, lines=4), TqdmRenderer()
+        >>> files = sample_view(description="Files", completed=3, total=12, unit="file", elapsed=4.0, rate=0.75, eta=12.0)
+        >>> renderer.start(terminal)
+        >>> renderer.render(Frame(time=1.0, tasks=(files,)))
+        >>> terminal.flush()
+        >>> print(terminal.screen[0])
+        Files:  25%|█████▎               | 3/12 file [00:04<00:12, 1.33 s/file]
     """
 
     bars: dict[int, RowBar]
