@@ -5,10 +5,10 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
 ALL := $(PLAIN) -e adapters/snowflake[embedded]
-DEV := pyte pytest pytest-timeout hypothesis mypy ruff wcwidth
+DEV := pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all check bench demo constraints
+.PHONY: load test test-all check docs picture bench demo constraints clean
 load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each of five phases
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
@@ -19,13 +19,21 @@ check: $(VENV)/.ready  ## lint, format, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+docs: $(VENV)/.ready  ## build the documentation, strictly
+	$(VENV)/bin/mkdocs build --strict -q
+picture: $(VENV)/.ready  ## make the picture of the five bars anew
+	$(PY) docs/picture.py
 demo: $(VENV)/.ready  ## what it looks like
 	$(VENV)/bin/progresskit demo
-bench: $(VENV)/.ready  ## what it costs
+bench: $(VENV)/.ready  ## what it costs, and how good its estimates are
 	$(PY) benchmarks/overhead.py
+	$(PY) benchmarks/eta.py
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
 	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt
+
+clean:  ## remove what the targets above have made
+	rm -rf $(VENV) .venv-* site dist
 
 $(VENV)/.ready: pyproject.toml constraints.txt $(wildcard adapters/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)

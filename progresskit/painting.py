@@ -12,11 +12,14 @@ from .cells import cell_width, encodable, fit
 from .colors import SGR
 from .formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
 from .frames import TaskView
+from .states import ENDED
 
 RESET = "\x1b[0m"
 DIM = "\x1b[2m"
 TRACK = 100  # SGR: bright black background, behind the part of a bar that is not done
 STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
+WIDEST_BAR = 42
+NARROWEST_BAR = 10
 SPIN_RATE = 10.0
 """Steps of a spinner a second."""
 
@@ -71,6 +74,7 @@ class Painter:
         self._colors = colors
         self._encoding = encoding
         self._widths = (0, 0, 0, 0)
+        self._extra = 0
 
     def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
         """Return a row of at most `columns` cells for each of `views`, with a mark in front of those that do not run.
@@ -82,6 +86,7 @@ class Painter:
         """
         if not views:
             self._widths = (0, 0, 0, 0)
+            self._extra = 0
         return self._paint(views, columns, time)
 
     def _paint(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
@@ -99,11 +104,21 @@ class Painter:
             bar, rate = bar + rate + 2, 0
         if bar < 12:
             bar, times = bar + times + 2, 0
-        return [self._row(entry, room, name, bar, count, rate, times, time) for entry in cells]
+        # What tasks have to say takes its room from the bars, from all alike, so that columns stay columns. An ended task's
+        # last line stands above the others, and takes what it needs from its own.
+        live = [cell_width(entry.extra) for entry in cells if entry.view.state not in ENDED]
+        self._extra = max([self._extra, *live]) if live else self._extra
+        return [self._row(entry, room, name, self._bar_width(entry, bar), count, rate, times, time) for entry in cells]
+
+    def _bar_width(self, cells: Cells, room: int) -> int:
+        """Return the width of a row's bar within `room`, which it shares with what the tasks have to say."""
+        extra = cell_width(cells.extra) if cells.view.state in ENDED else self._extra
+        width = min(max(room, 0), WIDEST_BAR)
+        return max(min(width, room - extra - 2), min(width, NARROWEST_BAR)) if extra else width
 
     def _cells(self, view: TaskView) -> Cells:
         text = encodable("  " * view.depth + view.description, self._encoding)
-        ended = view.state in ("finished", "failed", "cancelled")
+        ended = view.state in ENDED
         percent = format_percent(view.fraction)
         count = encodable(
             format_progress(view.completed, view.total, view.unit, estimated=view.estimated), self._encoding
@@ -133,18 +148,15 @@ class Painter:
             tail += f"  {cells.rate:>{max(rate - cell_width(cells.rate) + len(cells.rate), 0)}}"
         if times:
             tail += f"  {cells.times:<{times}}"
-        width = min(max(bar, 0), 42)
-        if cells.extra:  # what a task has to say takes its room from the bar
-            width = max(min(width, bar - cell_width(cells.extra) - 2), min(width, 10))
-        if width < 4:
+        if bar < 4:
             row = fit(f"{head} {cells.percent}{tail}", room, ellipsis=glyphs.ellipsis, pad=False)
             return self._colored(row, self._color(view))
-        used = cell_width(head) + 1 + len(cells.percent) + 1 + width + cell_width(tail)
+        used = cell_width(head) + 1 + len(cells.percent) + 1 + bar + cell_width(tail)
         extra = ""
         if cells.extra and room - used > 6:
             extra = "  " + fit(cells.extra, room - used - 2, ellipsis=glyphs.ellipsis, pad=False)
         color = self._color(view)
-        drawn = self._bar(view, width, time)
+        drawn = self._bar(view, bar, time)
         if not self._colors:
             return f"{head} {cells.percent} {drawn}{tail}{extra}".rstrip()
         return f"{self._colored(head, color)} {cells.percent} {drawn}{tail}{DIM}{extra.rstrip()}{RESET}"

@@ -288,6 +288,8 @@ def in_a_pty(arguments: list[str], renderer: str, **more: str) -> tuple[int, int
 
 @pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
 def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
+    if renderer != "ansi":
+        pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
     months = [1] * 6 + [7] * 2  # the check of the long ones goes on while the short ones are uploaded and copied
     paths = [write(tmp_path / f"part-{n}.csv", f"{head}\n{body * size}") for n, size in enumerate(months)]
