@@ -287,7 +287,10 @@ def in_a_pty(arguments: list[str], renderer: str, **more: str) -> tuple[int, int
     return pid, fd, pyte.Screen(140, 24)
 
 
-@pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
+SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("tqdm", "rich", "alive")]
+
+
+@pytest.mark.parametrize("renderer", ["ansi", *SLOWLY])
 def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
     if renderer != "ansi":
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
@@ -317,6 +320,20 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
     assert most == len(order)
     assert not screen.cursor.hidden
     assert any(f"t: {27_004 * sum(months):,d} rows of 8 files" in row for row in screen.display)
+
+
+@pytest.mark.parametrize("renderer", ["plain", "json", "none"])
+def test_renderers_that_append_carry_the_load_in_a_terminal_too(renderer: str) -> None:
+    arguments = [*map(str, FLIGHTS), "--table", "flights", "--embedded", "--null", "NA"]
+    pid, fd, _ = in_a_pty(arguments, renderer)
+    sent = b""
+    while data := read(fd):
+        sent += data
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, sent
+    os.close(fd)
+    assert b"\x1b" not in sent
+    assert b"flights: 80,789 rows of 3 files\r\n" in sent
+    assert (b"Files" in sent) is (renderer != "none")
 
 
 @pytest.mark.parametrize("phase", ["QC rows", "Compression", "Upload", "COPY"])

@@ -1,0 +1,113 @@
+"""`progresskit demo` with each renderer, chosen by the environment alone: in a real pty, and into a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyte
+import pytest
+
+DEMO = [sys.executable, "-c", "from progresskit.cli import main; raise SystemExit(main())", "demo", "--seconds", "1.2"]
+NAMES = ("Files", "airports.csv", "flights.csv", "planes.csv", "weather.csv", "QC rows")
+END = b"\x1b[?2026l"  # what each frame ends with
+ALL = ["ansi", "plain", "json", "none", "tqdm", "rich", "alive"]
+
+
+def environment(renderer: str) -> dict[str, str]:
+    if renderer in ("tqdm", "rich", "alive"):
+        pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
+    environ = {**os.environ, "PROGRESSKIT_RENDERER": renderer, "TERM": "xterm", "COLUMNS": "120", "LINES": "24"}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    environ.pop("CI", None)
+    return environ
+
+
+def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
+    """Run the demo in a pty: the last screen, the rows of the screen after each frame, and all that was sent."""
+    environ = environment(renderer)
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, DEMO, environ)
+    screen = pyte.HistoryScreen(120, 24, history=1000)
+    stream = pyte.ByteStream(screen)
+    frames, waiting, sent = [], b"", b""
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # Linux's word for the end of a pty
+            break
+        if not data:
+            break
+        sent += data
+        *whole, waiting = (waiting + data).split(END)
+        for frame in whole:
+            stream.feed(frame + END)
+            frames.append([row.rstrip() for row in screen.display])
+    stream.feed(waiting)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(fd)
+    return screen, frames, sent
+
+
+@pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
+def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(renderer: str) -> None:
+    screen, frames, _ = shown(renderer)
+    found = [[name for row in rows for name in NAMES if re.match(rf"\W*{re.escape(name)}", row)] for rows in frames]
+    # What has ended stays above as a line: until the first has, each name is there once at most, in order.
+    first_end = next(number for number, rows in enumerate(frames) if any("server went away" in row for row in rows))
+    assert max(map(len, found[:first_end])) == len(NAMES)
+    for names in found[:first_end]:
+        assert names == [name for name in NAMES if name in names]
+    for rows in frames[:first_end]:
+        for row in rows:
+            if "flights.csv" in row and (count := re.search(r"([\d.]+)/95.0 MB", row)):
+                assert 0 <= float(count[1]) <= 95
+            if re.match(r"\W*Files", row):
+                assert re.search(r"[0-4]/4 file", row)
+    text = [row.rstrip() for row in screen.display if row.strip()]
+    assert sum("a line printed above the bars" in row for row in text) == 1
+    assert sum("74,040 row" in row for row in text) == 1
+    assert sum("3/4 file" in row for row in text) == 1
+    assert not screen.cursor.hidden
+    assert screen.cursor.x == 0
+
+
+@pytest.mark.parametrize("renderer", ["plain", "json", "none"])
+def test_in_a_terminal_those_that_append_never_move_the_cursor(renderer: str) -> None:
+    _, frames, sent = shown(renderer)
+    assert (frames, b"\x1b" in sent) == ([], False)
+    lines = sent.decode().splitlines()
+    assert sum("a line printed above the bars" in line for line in lines) == 1
+    check_lines(renderer, lines)
+
+
+@pytest.mark.parametrize("renderer", ALL)
+def test_into_a_file_go_whole_lines(renderer: str) -> None:
+    done = subprocess.run(DEMO, env=environment(renderer), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "\x1b" not in done.stderr and "\r" not in done.stderr
+    check_lines("plain" if renderer in ("ansi", "tqdm", "rich", "alive") else renderer, done.stderr.splitlines())
+
+
+def check_lines(renderer: str, lines: list[str]) -> None:
+    """Assert that each task's beginning and end are told, in lines."""
+    if renderer == "none":
+        assert lines == ["a line printed above the bars"]
+    elif renderer == "json":
+        frames = [json.loads(line) for line in lines]
+        ended = [view for frame in frames for view in frame.get("ended", [])]
+        states = {view["description"]: (view["state"], view["completed"]) for view in ended}
+        assert states["planes.csv"] == ("failed", 31 * (23_000_000 // 60))
+        assert states["QC rows"] == ("finished", 74_040)
+        assert states["Files"] == ("cancelled", 3)
+    else:
+        for name in NAMES:
+            assert sum(line.startswith(f"{name}: started") for line in lines) == 1
+        assert sum(line.startswith("planes.csv: failed") for line in lines) == 1
+        assert sum(line.startswith("QC rows: finished, 74,040 row in") for line in lines) == 1
