@@ -82,12 +82,25 @@ def plain_line(line: str) -> str:
     return _SGR.sub("", line) if "\x1b" in line else line
 
 
+# Wide for some terminals and narrow for others: trigrams, hexagrams, tetragrams and counting rods since Unicode 16, letters of
+# flags. Counted as wide, since a row that turns out narrower than it was counted does no harm.
+_WIDE_SINCE = (
+    (0x2630, 0x2637),
+    (0x268A, 0x268F),
+    (0x4DC0, 0x4DFF),
+    (0x1D300, 0x1D356),
+    (0x1D360, 0x1D376),
+    (0x1F1E6, 0x1F1FF),
+)
+
+
 @lru_cache(maxsize=1024)
 def _cells_of(character: str) -> int:
     code = ord(character)
     if category(character) in ("Mn", "Me", "Mc") or 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF:
         return 0  # combining marks, and the vowels and finals of Hangul, which stand in the cell of their initial
-    return 2 if east_asian_width(character) in "WF" else 1
+    wide = east_asian_width(character) in "WF" or any(first <= code <= last for first, last in _WIDE_SINCE)
+    return 2 if wide else 1
 
 
 def cell_width(text: str) -> int:

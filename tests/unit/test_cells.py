@@ -1,0 +1,71 @@
+"""Claims about text: what reaches a terminal is printable, and never wider than it was counted."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcwidth import wcswidth, wcwidth
+
+from progresskit.cells import cell_width, clean, clean_lines, encodable, fit, plain_line
+
+FILLERS = "\u3164\uffa0"
+"""Of Hangul, invisible: they are counted as if they were not."""
+
+
+def test_no_character_of_unicode_is_wider_than_it_is_counted() -> None:
+    wrong = []
+    for code in range(0x110000):
+        shown = clean(chr(code))
+        if len(shown) == 1 and cell_width(shown) != wcwidth(shown) and shown not in FILLERS:
+            wrong.append(f"{code:x}")
+        assert shown.isprintable(), f"{code:x}"
+    # What the interpreter's Unicode does not know yet is shown as an escape; what it knows, it knows as wcwidth does.
+    assert wrong == []
+
+
+@given(st.text())
+def test_cleaned_text_is_printable_and_has_one_width_everywhere(text: str) -> None:
+    shown = clean(text)
+    assert shown.isprintable()
+    assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for character in shown)
+    assert wcswidth(shown) <= cell_width(shown)
+    assert clean(shown) == shown
+
+
+@given(st.text(), st.integers(0, 40), st.booleans(), st.sampled_from(["…", "...", ""]))
+def test_fitted_text_keeps_to_its_cells(text: str, cells: int, pad: bool, ellipsis: str) -> None:
+    shown = fit(clean(text), cells, ellipsis=ellipsis, pad=pad)
+    assert cell_width(shown) <= cells
+    if pad:
+        assert cell_width(shown) == cells
+
+
+@given(st.text())
+def test_printed_lines_keep_their_colours_and_nothing_else(text: str) -> None:
+    for line in clean_lines(f"\x1b[31m{text}"):
+        assert plain_line(line).isprintable()
+        assert "\n" not in line
+
+
+@given(st.text(), st.sampled_from(["ascii", "latin-1", "cp1252", "shift_jis", "utf-8", "koi8-r"]))
+def test_encodable_text_can_be_encoded(text: str, encoding: str) -> None:
+    shown = encodable(clean(text), encoding)
+    assert shown.encode(encoding).decode(encoding) == shown
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("a\rb\0c", r"a\rb\x00c"),
+        ("\u202egpj.exe", r"\u202egpj.exe"),
+        ("\ud800", r"\ud800"),
+        ("\x9b2J", r"\x9b2J"),
+        ("x" * 1_000_000, "x" * 999 + "…"),
+    ],
+)
+def test_what_could_disturb_is_made_visible(hostile: str, shown: str) -> None:
+    assert clean(hostile) == shown
