@@ -237,3 +237,19 @@ def test_a_renderer_that_raises_is_replaced_with_one_warning(bench: Bench) -> No
     text = "\n".join(terminal.text)
     assert text.count("renderer failed (RuntimeError: broken)") == 1
     assert "alpha: finished" in text
+
+
+def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(bench: Bench) -> None:
+    from progresskit.display import Display
+    from progresskit.registry import named
+    from progresskit.testing import EmulatedTerminal, ManualClock
+
+    processor, wall = ManualClock(), ManualClock()
+    renderer = RecordingRenderer()
+    renderer.render = lambda frame: wall.advance(0.4)  # type: ignore[method-assign]  # a write that blocks costs no processor
+    display = Display(EmulatedTerminal(), named(renderer), interval=0.1, budget=0.01, cpu=processor, wall=wall)
+    display.trackers.append(bench.tracker)
+    task = bench.tracker.add_task("one")
+    display.tick()
+    task.advance()
+    assert display.tick() >= 0.8
