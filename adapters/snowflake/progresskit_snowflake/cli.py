@@ -126,7 +126,8 @@ def summarize(table: str, summary: Summary) -> str:
         seconds = summary.seconds.get(name)
         if amount and seconds:
             words = f"{format_count(amount, unit)} in {seconds:.1f} s, {format_rate(amount / seconds, unit)}"
-            lines.append(f"  {name:<12} {words}")
+            counted = f" (counted: {summary.source})" if name == "upload" else ""
+            lines.append(f"  {name:<12} {words}{counted}")
     return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ import re
 import shutil
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,11 +35,14 @@ _REMOVE = re.compile(r"\s*(?:REMOVE|RM)\s+@(\S+?)\s*;?\s*", re.IGNORECASE)
 
 
 @contextlib.contextmanager
-def embedded_server(*, pace: float | None = None) -> Iterator[dict[str, Any]]:
+def embedded_server(
+    *, pace: float | None = None, received: list[tuple[float, int]] | None = None
+) -> Iterator[dict[str, Any]]:
     """Start the server and yield what `snowflake.connector.connect` takes; stop it at the end.
 
     Args:
         pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
+        received: Is appended to as bytes of uploads arrive: the time, by `time.monotonic`, and the bytes so far.
 
     Raises:
         LoadError: fakesnow is not installed, or does not go with the installed connector.
@@ -48,7 +52,7 @@ def embedded_server(*, pace: float | None = None) -> Iterator[dict[str, Any]]:
     try:
         import uvicorn
 
-        app = _application(pace)
+        app = _application(pace, received)
     except ImportError as error:
         raise LoadError(
             f'the embedded server cannot be imported ({error}): pip install "progresskit[snowflake,embedded]"'
@@ -135,7 +139,7 @@ def _mend() -> None:
     copy_into._source_urls = internal_too
 
 
-def _application(pace: float | None) -> Starlette:
+def _application(pace: float | None, received: list[tuple[float, int]] | None) -> Starlette:
     """Return fakesnow's application with our own handling of uploads and of the statements that it lacks."""
     from fakesnow.server import query_request, routes
     from fakesnow.server import shared_fs as warehouse
@@ -178,6 +182,8 @@ def _application(pace: float | None) -> Starlette:
                 async for chunk in request.stream():
                     await limit.wait(len(chunk))
                     file.write(chunk)
+                    if received is not None:
+                        received.append((time.monotonic(), (received[-1][1] if received else 0) + len(chunk)))
             partial.replace(target)  # an upload that breaks off leaves nothing
         finally:
             partial.unlink(missing_ok=True)
@@ -202,7 +208,6 @@ class _Limit:
     async def wait(self, size: int) -> None:
         """Wait until `size` more bytes keep to the pace."""
         import asyncio
-        import time
 
         if self._pace is None:
             return

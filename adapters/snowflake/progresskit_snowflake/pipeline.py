@@ -38,12 +38,13 @@ class Stopped(Exception):
 
 @dataclass(slots=True)
 class Summary:
-    """What a load did. Seconds are those that a phase was at work, waits left out."""
+    """What a load did. Seconds are those that a phase was at work, waits left out; `source` counted the upload."""
 
     files: int = 0
     rows: int | None = None
     loaded: int = 0
     bad: int = 0
+    source: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
 
@@ -79,7 +80,7 @@ class Load:
         self.paths, self.table, self.staging, self.loading = paths, table, staging, loading
         self.progress, self.folder = progress, folder
         self.quality, self.max_bad_rows, self.nulls = quality, max_bad_rows, nulls
-        self.summary = Summary(files=len(paths))
+        self.summary = Summary(files=len(paths), source=staging.source.name)
         self.reports: list[Report] = []
         self.columns = [Column(name) for name in header_of(paths[0])]
         self._stop = threading.Event()
@@ -218,8 +219,7 @@ class Load:
             path, target = item
             size = target.stat().st_size
             with self._at_work("upload"), self.progress.start_file_upload(path, size) as bar:
-                self.staging.put(target, str(path))
-                bar.update(completed=size)
+                self.staging.put(target, str(path), bar)
             self._count_bytes("upload", size)
             target.unlink()
             self._put(self._staged, target.name)

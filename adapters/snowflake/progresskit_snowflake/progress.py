@@ -43,11 +43,11 @@ class SnowflakeProgress(ProgressTracker):
     def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:
         """Begin the Upload bar for the file at `path`; `size` is what goes over the wire, in bytes, None its size.
 
-        What has been sent is known when the file is up: until then the bar stands still, and says so.
+        `progresskit_snowflake.put` moves it, or your own `update(completed=...)`.
         """
         file = Path(path)
         total = file.stat().st_size if size is None else size
-        return self.phase("Upload", total, "B", detail=file.name, measured="per file")
+        return self.phase("Upload", total, "B", detail=file.name)
 
     def start_copy_operation(self, table: str, rows: int | None = None) -> Task:
         """Begin the COPY bar for `table`; `rows` is how many it should become, None when nobody counted them."""

@@ -12,7 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from progresskit import Task
+
 from .columns import Column, create_table, literal, table_name
+from .sources import best_source
+from .uploading import counted
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
 
@@ -124,11 +128,13 @@ class Staging(Session):
 
     Attributes:
         name: The stage's name, as SQL takes it.
+        source: What counts the bytes of its uploads.
     """
 
     def __init__(self, connection: Any) -> None:
         super().__init__(connection)
         self.name = f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
+        self.source = best_source(connection)
 
     @contextlib.contextmanager
     def stage(self) -> Iterator[None]:
@@ -140,16 +146,20 @@ class Staging(Session):
             with contextlib.suppress(LoadError):  # what the load itself says is the news
                 self.run(f"DROP STAGE IF EXISTS {self.name}", "dropping the stage", PATIENCE)
 
-    def put(self, path: Path, name: str) -> None:
-        """Upload the gzip file at `path`, whose own name is plain; `name` is what the user knows it by."""
-        rows = self.run(
+    def put(self, path: Path, name: str, bar: Task) -> None:
+        """Upload the gzip file at `path`, whose own name is plain, and move `bar`; `name` is what the user knows it by."""
+        with counted(bar, self.source, path.stat().st_size):
+            rows = self._put(path, name)
+        for row in rows:
+            if "UPLOADED" not in row and "SKIPPED" not in row:
+                raise LoadError(f"uploading {name} failed: {row}")
+
+    def _put(self, path: Path, name: str) -> list[Any]:
+        return self.run(
             f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
             "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
             f"uploading {name}",
         )
-        for row in rows:
-            if "UPLOADED" not in row and "SKIPPED" not in row:
-                raise LoadError(f"uploading {name} failed: {row}")
 
 
 class Loading(Session):
