@@ -78,7 +78,8 @@ class Display:
         self._frames = 0
         self._last: tuple[object, ...] = ()
         self.delay = interval
-        self.due = 0.0  # when the next frame is, on the ticker's clock
+        self.least = 0.0  # seconds until the next frame may come, by interval and budget
+        self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
 
     @property
     def idle(self) -> bool:
@@ -106,11 +107,11 @@ class Display:
         if self._frames > 1:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
-        least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
+        self.least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
         if moved:
-            self.delay = least
+            self.delay = self.least
         else:
-            self.delay = max(min(self.delay * 1.5, IDLE_INTERVAL), least)
+            self.delay = max(min(self.delay * 1.5, IDLE_INTERVAL), self.least)
         return self.delay
 
     def stop(self) -> None:
@@ -138,7 +139,9 @@ class Display:
             lines = [plain_line(line) for line in lines]
         renderer = self._started()
         frame = self._frame(self.terminal.size()[1] - 1 if renderer.in_place else None)
-        counts = tuple((view.id, view.completed, view.total, view.state, view.description) for view in frame.tasks)
+        counts = tuple(
+            (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
+        )
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
         if lines:

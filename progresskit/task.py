@@ -438,6 +438,7 @@ class Task(CountingCell):
         if fields:
             merged = {**self._fields, **plain_fields(fields)}
             self._fields = {name: value for name, value in merged.items() if value is not None}
+        self.tracker.nudge()
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""

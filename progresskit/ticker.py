@@ -108,7 +108,8 @@ class ThreadTicker:
             self._drowsy = delay > 2 * self._first_delay()
             due = time.monotonic() + delay
             cpu = time.process_time()
-            if self._wake.wait(delay):
+            nudged = self._wake.wait(delay)
+            if nudged:
                 self._wake.clear()
             self._drowsy = False
             now = time.monotonic()
@@ -119,7 +120,7 @@ class ThreadTicker:
                 if stopped:
                     for display in self.displays:
                         display.abandon()
-                delay = self._look(now)
+                delay = self._look(now, nudged=nudged)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
             if busy:
                 empty_since = None
@@ -135,14 +136,17 @@ class ThreadTicker:
     def _first_delay(self) -> float:
         return min((display.interval for display in self.displays), default=0.1)
 
-    def _look(self, now: float) -> float:
-        """Draw what is due and return the seconds until something is."""
+    def _look(self, now: float, *, nudged: bool = False) -> float:
+        """Draw what is due and return the seconds until something is. A nudge makes due whatever its budget allows."""
         self._adopt()
         soonest = 3600.0
         for display in self.displays:
+            if nudged:
+                display.due = min(display.due, display.drawn + display.least)
             if display.due <= now + 0.001:
                 try:
                     display.due = now + display.tick()
+                    display.drawn = now
                 except Exception as error:  # ours or a clock's: whatever it is, it is the display's, not the job's
                     self.displays.remove(display)
                     warn_once(f"a display failed and is given up: {describe(error)}.")

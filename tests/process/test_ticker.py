@@ -130,3 +130,23 @@ def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_second_later() -> None:
+    renderer = RecordingRenderer()
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha", total=10)
+    until(lambda: renderer.frames and ticker._drowsy)
+    with ticker.drawing:
+        (display,) = ticker.displays
+        display.due = display.drawn + 3600.0  # asleep for long
+    tracker.print("a line")
+    until(lambda: renderer.lines == ["a line"])
+    until(lambda: ticker._drowsy)
+    with ticker.drawing:
+        display.due = display.drawn + 3600.0
+    task.update(phase="finalising")
+    until(lambda: bool(renderer.frames[-1].tasks[0].fields))
+    task.finish()
+    tracker.stop()

@@ -36,13 +36,17 @@ _REMOVE = re.compile(r"\s*(?:REMOVE|RM)\s+@(\S+?)\s*;?\s*", re.IGNORECASE)
 
 @contextlib.contextmanager
 def embedded_server(
-    *, pace: float | None = None, received: list[tuple[float, int]] | None = None
+    *,
+    pace: float | None = None,
+    received: list[tuple[float, int]] | None = None,
+    refusals: list[int] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Start the server and yield what `snowflake.connector.connect` takes; stop it at the end.
 
     Args:
         pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
         received: Is appended to as bytes of uploads arrive: the time, by `time.monotonic`, and the bytes so far.
+        refusals: HTTP statuses, as 503; each is taken away and answered to one upload instead of keeping it.
 
     Raises:
         LoadError: fakesnow is not installed, or does not go with the installed connector.
@@ -52,7 +56,7 @@ def embedded_server(
     try:
         import uvicorn
 
-        app = _application(pace, received)
+        app = _application(pace, received, [] if refusals is None else refusals)
     except ImportError as error:
         raise LoadError(
             f'the embedded server cannot be imported ({error}): pip install "progresskit[snowflake,embedded]"'
@@ -139,7 +143,7 @@ def _mend() -> None:
     copy_into._source_urls = internal_too
 
 
-def _application(pace: float | None, received: list[tuple[float, int]] | None) -> Starlette:
+def _application(pace: float | None, received: list[tuple[float, int]] | None, refusals: list[int]) -> Starlette:
     """Return fakesnow's application with our own handling of uploads and of the statements that it lacks."""
     from fakesnow.server import query_request, routes
     from fakesnow.server import shared_fs as warehouse
@@ -184,6 +188,8 @@ def _application(pace: float | None, received: list[tuple[float, int]] | None) -
                     file.write(chunk)
                     if received is not None:
                         received.append((time.monotonic(), (received[-1][1] if received else 0) + len(chunk)))
+            if refusals:
+                return Response(status_code=refusals.pop(0))
             partial.replace(target)  # an upload that breaks off leaves nothing
         finally:
             partial.unlink(missing_ok=True)

@@ -113,7 +113,7 @@ class KernelBytes:
                 del self._open[number]
         self._open.update(now)
         whole = sum(self._open.values()) - self._given_up
-        if whole > self._size + SLACK + self._size // 256:  # on one connection: it was refused, and is sent anew
+        while whole > self._size + SLACK + self._size // 256:  # on one connection: it was refused, and is sent anew
             self.attempts += 1
             self._given_up += self._size
             whole -= self._size
