@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from progresskit.formatting import format_count, format_rate
@@ -36,10 +39,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"progresskit-snowflake: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return _interrupted()
     if not options.quiet:
         print(text)
     return 0
+
+
+@contextlib.contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Have a folder for all temporary files, the connector's own among them: it goes with whatever is in it."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="progresskit-", ignore_cleanup_errors=True) as folder:
+        tempfile.tempdir = folder
+        try:
+            yield Path(folder)
+        finally:
+            tempfile.tempdir = before
+
+
+def _interrupted() -> int:
+    """Return 130; end the process at once where an upload of the connector's still runs.
+
+    The interpreter would wait for its end otherwise, retries included: half a minute was seen. Everything of ours has been
+    cleared away by now, and the transaction is rolled back with its session.
+    """
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)
+    return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +121,7 @@ def _with_server(options: argparse.Namespace) -> str:
         if options.validate_only:
             return _validate(options, loading)
         with (
-            tempfile.TemporaryDirectory(prefix="progresskit-") as folder,
+            _private_folder() as folder,
             _progress(options, "skip-qc" if options.skip_qc else "normal") as progress,
         ):
             load = Load(
@@ -102,7 +130,7 @@ def _with_server(options: argparse.Namespace) -> str:
                 Staging(open_session()),
                 loading,
                 progress,
-                Path(folder),
+                folder,
                 quality=not options.skip_qc,
                 max_bad_rows=options.max_bad_rows,
                 nulls=options.null,

@@ -99,7 +99,7 @@ def embedded_server(
             "network_timeout": 60,
         }
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # an upload that is under way is not waited for
         thread.join(5)
         listening.close()
         shutil.rmtree(_bucket(), ignore_errors=True)

@@ -104,7 +104,10 @@ class Load:
         else:
             for column, target in zip(self.columns, existing, strict=True):
                 column.type = target.type
-        with self.staging.stage(), self.loading.table(self.table, self.columns, new=existing is None) as table:
+        with (
+            self.staging.stage(self.loading),
+            self.loading.table(self.table, self.columns, self.staging, new=existing is None) as table,
+        ):
             files = self.progress.phase("Files", len(self.paths), "file")
             threads = [
                 self._thread("QC", lambda: self._check_all(fixed=existing is not None)),

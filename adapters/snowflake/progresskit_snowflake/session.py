@@ -23,8 +23,8 @@ FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY
 
 NO_SUCH_OBJECT = 2003
 """The server's number for what does not exist, or is not ours to see."""
-PATIENCE = 1.0
-"""Seconds that cleaning up waits for a statement that still runs: the session's end does the same."""
+PATIENCE = 0.3
+"""Seconds that cleaning up waits for a statement that still runs, before it asks another session."""
 
 
 class LoadError(Exception):
@@ -106,6 +106,16 @@ class Session:
         finally:
             self._one.release()
 
+    def clean_up(self, statement: str, spare: Session) -> None:
+        """Execute `statement` here, or where another one still runs here, in `spare`; whether it succeeds is no news.
+
+        What the load itself says is the news, and a session that is gone has been rolled back.
+        """
+        for session in (self, spare):
+            with contextlib.suppress(LoadError):
+                session.run(statement, "clearing away", PATIENCE)
+                return
+
     def columns(self, table: str) -> list[Column] | None:
         """Return the columns of `table`, or None if it is not there, or not for us to see.
 
@@ -137,14 +147,13 @@ class Staging(Session):
         self.source = best_source(connection)
 
     @contextlib.contextmanager
-    def stage(self) -> Iterator[None]:
-        """Have the stage for the time of the block."""
+    def stage(self, spare: Session) -> Iterator[None]:
+        """Have the stage for the time of the block; `spare` drops it where this session still uploads."""
         self.run(f"CREATE STAGE {self.name}", "creating a stage")
         try:
             yield
         finally:
-            with contextlib.suppress(LoadError):  # what the load itself says is the news
-                self.run(f"DROP STAGE IF EXISTS {self.name}", "dropping the stage", PATIENCE)
+            self.clean_up(f"DROP STAGE IF EXISTS {self.name}", spare)
 
     def put(self, path: Path, name: str, bar: Task) -> None:
         """Upload the gzip file at `path`, whose own name is plain, and move `bar`; `name` is what the user knows it by."""
@@ -172,12 +181,13 @@ class Loading(Session):
         self._published = False
 
     @contextlib.contextmanager
-    def table(self, table: str, columns: list[Column], *, new: bool) -> Iterator[str]:
+    def table(self, table: str, columns: list[Column], spare: Session, *, new: bool) -> Iterator[str]:
         """Have a table to copy into, and roll back at the end of the block unless it was published.
 
         Args:
             table: The table's name.
             columns: What a new one has.
+            spare: The session that drops the table under work where this one still copies.
             new: Whether it is not there yet. It is then loaded under another name, and given its own by `publish`.
 
         Yields:
@@ -193,22 +203,21 @@ class Loading(Session):
             yield self._work or table
         finally:
             if not self._published:
-                with contextlib.suppress(LoadError):  # a session that is gone has been rolled back
+                with contextlib.suppress(LoadError):  # the session's end does the same
                     self.run("ROLLBACK", "rolling back", PATIENCE)
-                self._drop_work()
+                self._drop_work(spare)
 
     def begin_anew(self, columns: list[Column]) -> None:
         """Roll back, and make the table under work once more, with other `columns`."""
         assert self._work is not None  # types only change where the load made the table
         self.run("ROLLBACK", "rolling back")
-        self._drop_work()
+        self._drop_work(self)
         self.run(create_table(self._work, columns), f"creating {self._table}")
         self.run("BEGIN", "beginning a transaction")
 
-    def _drop_work(self) -> None:
+    def _drop_work(self, spare: Session) -> None:
         if self._work is not None:
-            with contextlib.suppress(LoadError):
-                self.run(f"DROP TABLE IF EXISTS {table_name(self._work)}", "dropping the table under work", PATIENCE)
+            self.clean_up(f"DROP TABLE IF EXISTS {table_name(self._work)}", spare)
 
     def copy(self, table: str, stage: str, files: Sequence[str], nulls: Sequence[str] = ()) -> int:
         """Copy `files` of `stage` into `table` and return how many rows they were."""

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
 import sys
@@ -334,6 +335,24 @@ def test_renderers_that_append_carry_the_load_in_a_terminal_too(renderer: str) -
     assert b"\x1b" not in sent
     assert b"flights: 80,789 rows of 3 files\r\n" in sent
     assert (b"Files" in sent) is (renderer != "none")
+
+
+def test_ctrl_c_in_a_long_upload_does_not_wait_for_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv.gz"
+    noise = random.Random(3)
+    with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
+        file.write("a\n" + "".join(f"{noise.randbytes(64).hex()}\n" for _ in range(100_000)))
+    arguments = [str(path), "--table", "t", "--embedded", "--pace", "50kB"]  # two minutes and more
+    pid, fd, screen = in_a_pty(arguments, "ansi")
+    stream = pyte.ByteStream(screen)
+    while not any("Upload" in row and "kB/s" in row for row in screen.display):
+        stream.feed(os.read(fd, 65536))
+    os.kill(pid, signal.SIGINT)
+    while data := read(fd):  # the suite's time-out is below the upload's own time
+        stream.feed(data)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130, screen.display
+    os.close(fd)
+    assert not screen.cursor.hidden
 
 
 @pytest.mark.parametrize("phase", ["QC rows", "Compression", "Upload", "COPY"])
