@@ -28,6 +28,7 @@ demo: $(VENV)/.ready  ## what it looks like
 bench: $(VENV)/.ready  ## what it costs, and how good its estimates are
 	$(PY) benchmarks/overhead.py
 	$(PY) benchmarks/eta.py
+	$(PY) benchmarks/instructions.py
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
 	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt

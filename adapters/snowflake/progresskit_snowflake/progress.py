@@ -51,4 +51,4 @@ class SnowflakeProgress(ProgressTracker):
 
     def start_copy_operation(self, table: str, rows: int | None = None) -> Task:
         """Begin the COPY bar for `table`; `rows` is how many it should become, None when nobody counted them."""
-        return self.phase("COPY", rows, "row", detail=table, measured="per statement")
+        return self.phase("COPY", rows, "row", detail=table, measured="per batch")
