@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .cells import fit
+from .cells import encodable, fit, plain_line
 from .region import Region
 
 if TYPE_CHECKING:
@@ -51,8 +51,14 @@ class RowRenderer:
         if frame.more:
             rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
         kept = tuple(view for view in frame.ended if view.keep)
-        above = self._above + (self.rows(kept, columns, frame.time) if kept else [])
-        self._above = []
+        above, self._above = self._above, []
+        if kept:
+            for view, row in zip(kept, self.rows(kept, columns, frame.time), strict=True):
+                above.append(row)
+                # Lines above may wrap, unlike rows: why something failed is told in full, on a line of its own if need be.
+                reason = encodable(view.reason or "", self.terminal.encoding)
+                if reason not in plain_line(row):
+                    above.append(f"{'  ' * (view.depth + 1)}{reason}")
         text = self._region.draw(rows, above, size)
         if text:
             self.terminal.write(text)

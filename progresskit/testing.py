@@ -432,6 +432,17 @@ class RendererContract:
         assert "~42" in terminal.text[row]
         self.finish(renderer, terminal)
 
+    def test_a_reason_is_told_in_full_however_narrow_the_window_is(self) -> None:
+        if not self.shows:
+            return
+        renderer, terminal = self.begin(columns=40)
+        (alpha,) = self.views("alpha")
+        self.draw(renderer, terminal, Frame(0.0, (alpha,)))
+        reason = "the server went away while the third part was on its way"
+        self.draw(renderer, terminal, Frame(1.0, (), (alpha._replace(state="failed", reason=reason, keep=True),)))
+        self.finish(renderer, terminal)
+        assert "".join(reason.split()) in "".join("".join(terminal.text).split())
+
     def test_a_failure_is_told_with_its_reason(self) -> None:
         if not self.shows:
             return
