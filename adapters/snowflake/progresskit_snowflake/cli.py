@@ -1,4 +1,4 @@
-"""The command line: `progresskit-snowflake load FILES... --table T`. Exit status 0, 1 (failed), 2 (usage), 130 (Ctrl-C)."""
+"""The command line: `progresskit-snowflake load FILES... --table T`, and `bars`. Exit status 0, 1 (failed), 2 (usage), 130 (Ctrl-C)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from progresskit.formatting import format_count, format_rate
 
 from .columns import Column, table_name
 from .pipeline import Load, Summary, bad_rows
-from .progress import SnowflakeProgress
+from .progress import MODES, SnowflakeProgress
 from .quality import BadData, Report, check, header_of
 from .session import LoadError, Loading, Session, Staging, connect
 
@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.command == "bars":
+        print(len(MODES[_mode(options)]))
+        return 0
     if not options.analyze_only and not options.table:
         parser.error("--table is missing: give the table to load into.")
     if not options.analyze_only and not (options.embedded or options.connection):
@@ -74,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="progresskit-snowflake", description="Load CSV files, with a bar for each phase."
     )
-    load = parser.add_subparsers(dest="command", required=True).add_parser("load", help="load CSV files into a table")
+    commands = parser.add_subparsers(dest="command", required=True)
+    bars = commands.add_parser(
+        "bars", help="print how many rows of the terminal a load takes, for scripts that run several"
+    )
+    _add_modes(bars)
+    load = commands.add_parser("load", help="load CSV files into a table")
     load.add_argument("files", nargs="+", type=Path, help="CSV files with a header line, plain or gzip")
     load.add_argument("--table", help="the table; created from the columns if it is not there")
     where = load.add_mutually_exclusive_group()
@@ -86,10 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RATE",
         help="with --embedded: what the server takes of uploads, as 2MB (a second)",
     )
-    mode = load.add_mutually_exclusive_group()
-    mode.add_argument("--skip-qc", action="store_true", help="load without checking the rows first")
-    mode.add_argument("--validate-only", action="store_true", help="check the rows against the table, load nothing")
-    mode.add_argument("--analyze-only", action="store_true", help="say what is in the files, load nothing")
+    _add_modes(load)
     load.add_argument("--max-bad-rows", type=int, default=0, metavar="N", help="bad rows that are left out (0)")
     load.add_argument(
         "--null", action="append", default=[], metavar="TEXT", help="a text that stands for no value, as NA"
@@ -98,6 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--quiet", action="store_true", help="show the bars and nothing else")
     shown.add_argument("--no-progress", action="store_true", help="show no bars")
     return parser
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--skip-qc", action="store_true", help="load without checking the rows first")
+    mode.add_argument("--validate-only", action="store_true", help="check the rows against the table, load nothing")
+    mode.add_argument("--analyze-only", action="store_true", help="say what is in the files, load nothing")
+
+
+def _mode(options: argparse.Namespace) -> str:
+    """Return the mode's name, as `SnowflakeProgress` has it."""
+    chosen = [mode for mode in MODES if getattr(options, mode.replace("-", "_"), False)]
+    return chosen[0] if chosen else "normal"
 
 
 def _rate(text: str) -> float:
@@ -111,8 +129,8 @@ def _rate(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r:.40} is no rate: give bytes a second, as 500kB or 2MB.")
 
 
-def _progress(options: argparse.Namespace, mode: str) -> SnowflakeProgress:
-    return SnowflakeProgress(mode, renderer="none" if options.no_progress else None)
+def _progress(options: argparse.Namespace) -> SnowflakeProgress:
+    return SnowflakeProgress(_mode(options), renderer="none" if options.no_progress else None)
 
 
 def _with_server(options: argparse.Namespace) -> str:
@@ -122,7 +140,7 @@ def _with_server(options: argparse.Namespace) -> str:
             return _validate(options, loading)
         with (
             _private_folder() as folder,
-            _progress(options, "skip-qc" if options.skip_qc else "normal") as progress,
+            _progress(options) as progress,
         ):
             load = Load(
                 options.files,
@@ -164,7 +182,7 @@ def _validate(options: argparse.Namespace, session: Session) -> str:
     if columns is None:
         raise LoadError(f"there is no table {options.table} to validate against.")
     reports = []
-    with _progress(options, "validate-only") as progress, progress.phase("Validation", unit="row") as bar:
+    with _progress(options) as progress, progress.phase("Validation", unit="row") as bar:
         for path in options.files:
             names = header_of(path)
             if len(names) != len(columns):
@@ -178,7 +196,7 @@ def _validate(options: argparse.Namespace, session: Session) -> str:
 
 def _analyze(options: argparse.Namespace) -> str:
     parts = []
-    with _progress(options, "analyze-only") as progress, progress.phase("Analysis", unit="row") as bar:
+    with _progress(options) as progress, progress.phase("Analysis", unit="row") as bar:
         for path in options.files:
             columns = [Column(name) for name in header_of(path)]
             parts.append(_described(check(path, columns, bar.advance, nulls=options.null), columns))

@@ -25,10 +25,12 @@ class SnowflakeProgress(ProgressTracker):
         arguments: Whatever `ProgressTracker` takes.
 
     Raises:
-        KeyError: the mode is unknown.
+        ValueError: the mode is unknown; the sentence lists those that exist.
     """
 
     def __init__(self, mode: str = "normal", **arguments: Any) -> None:
+        if mode not in MODES:
+            raise ValueError(f"there is no mode {mode!r:.80}: give one of {', '.join(MODES)}.")
         super().__init__(**arguments)
         self.bars = MODES[mode]
 

@@ -20,6 +20,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
 
 import pyte
+from progresskit_snowflake.cli import main
 from progresskit_snowflake.columns import Column, check_header, identifier
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.pipeline import Load
@@ -257,6 +258,19 @@ def test_exit_statuses_say_what_happened(tmp_path: Path) -> None:
     analysed = run(str(FLIGHTS[0]), "--analyze-only", "--null", "NA", "--no-progress")
     assert analysed.returncode == 0
     assert "27,004 rows, 19 columns, 0 bad rows" in analysed.stdout
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows"), [([], 5), (["--skip-qc"], 4), (["--validate-only"], 1), (["--analyze-only"], 1)]
+)
+def test_bars_says_how_many_rows_a_load_takes(mode: list[str], rows: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bars", *mode]) == 0
+    assert capsys.readouterr().out == f"{rows}\n"
+
+
+def test_an_unknown_mode_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match="give one of normal, skip-qc, validate-only, analyze-only"):
+        SnowflakeProgress("quick")
 
 
 @pytest.mark.parametrize("renderer", ["ansi", "plain", "json", "none", "tqdm", "rich", "alive"])
