@@ -9,6 +9,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,14 @@ class Relay:
 
     Attributes:
         resets: How many uploads are still to be reset.
+        absence: Seconds for which nobody is served after a reset.
     """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self.resets = 0
+        self.absence = 0.0
+        self._back = 0.0  # when somebody is served again
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -53,6 +57,9 @@ class Relay:
                 client, _ = self._listening.accept()
             except OSError:  # closed: the test is over
                 return
+            if time.monotonic() < self._back:
+                reset(client)
+                continue
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
@@ -69,9 +76,8 @@ class Relay:
                 passed += len(data)
                 if counted and passed > LARGE and self.resets:
                     self.resets -= 1
-                    # Closing at once, with nothing lingering, is a reset to the other side.
-                    source.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    source.close()
+                    self._back = time.monotonic() + self.absence
+                    reset(source)
                     target.shutdown(socket.SHUT_RDWR)  # wakes the other direction, which holds it too
                     return
                 target.sendall(data)
@@ -80,6 +86,12 @@ class Relay:
 
     def close(self) -> None:
         self._listening.close()
+
+
+def reset(connection: socket.socket) -> None:
+    """Close at once, with nothing lingering: a reset to the other side."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 class Warehouse:
@@ -155,6 +167,14 @@ def test_a_server_that_refuses_twice_is_asked_again(
     assert warehouse.refusals == []
     assert summary.loaded == warehouse.count(f"refused_{status}") == 40_000
     assert "2" in {view.fields.get("retry") for view in uploads(renderer)}
+    assert all(view.completed <= view.total for view in uploads(renderer))
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_for_ten_seconds_is_waited_for(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
+    warehouse.relay.resets, warehouse.relay.absence = 1, 10.0
+    summary, renderer = load(warehouse, tmp_path, [large], "away")
+    assert summary.loaded == warehouse.count("away") == 40_000
     assert all(view.completed <= view.total for view in uploads(renderer))
 
 
