@@ -185,13 +185,13 @@ def test_an_upload_that_fails_for_good_loads_nothing_and_a_second_run_loads_all(
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
     with snowflake.connector.connect(**warehouse.direct) as connection:
-        connection.cursor().execute("CREATE TABLE ledger (a INT, b VARCHAR)")
+        connection.cursor().execute("CREATE TABLE book (a INT, b VARCHAR)")
     warehouse.relay.resets = 1_000
     with pytest.raises(LoadError, match=r"uploading .*large.csv.gz failed"):
-        load(warehouse, tmp_path, [small, large], "ledger")
-    assert warehouse.count("ledger") == 0
+        load(warehouse, tmp_path, [small, large], "book")
+    assert warehouse.count("book") == 0
     warehouse.relay.resets = 0
     for left in (tmp_path / "packed").iterdir():
         left.unlink()
-    summary, _ = load(warehouse, tmp_path, [small, large], "ledger")
-    assert summary.loaded == warehouse.count("ledger") == 40_001
+    summary, _ = load(warehouse, tmp_path, [small, large], "book")
+    assert summary.loaded == warehouse.count("book") == 40_001
