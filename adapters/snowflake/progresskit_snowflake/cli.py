@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = _analyze(options) if options.analyze_only else _with_server(options)
     except (BadData, LoadError, ValueError) as error:
         print(f"progresskit-snowflake: {error}", file=sys.stderr)
-        return 1
+        return _broken_off(1)
     except KeyboardInterrupt:
-        return _interrupted()
+        return _broken_off(130)
     if not options.quiet:
         print(text)
     return 0
@@ -60,17 +60,17 @@ def _private_folder() -> Iterator[Path]:
             tempfile.tempdir = before
 
 
-def _interrupted() -> int:
-    """Return 130; end the process at once where an upload of the connector's still runs.
+def _broken_off(status: int) -> int:
+    """Return `status`; end the process at once where an upload of the connector's still runs.
 
-    The interpreter would wait for its end otherwise, retries included: half a minute was seen. Everything of ours has been
+    The interpreter would wait for its end otherwise, retries included: two minutes were seen. Everything of ours has been
     cleared away by now, and the transaction is rolled back with its session.
     """
     if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(130)
-    return 130
+        os._exit(status)
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

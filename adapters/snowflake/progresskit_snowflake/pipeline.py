@@ -117,7 +117,7 @@ class Load:
             ]
             try:
                 for thread in threads:
-                    while thread.is_alive():
+                    while thread.is_alive() and not self._errors:  # an upload under way would end in its own time only
                         thread.join(0.1)
             finally:
                 self._stop.set()

@@ -84,6 +84,9 @@ class Session:
         self._cursor = connection.cursor()
         self._one = threading.Lock()
 
+    def allow(self, doing: str) -> None:
+        """Raise LoadError where `doing` may no longer be done. Asked with the session in hand: nothing comes between."""
+
     def run(self, statement: str, doing: str, patience: float = -1) -> list[Any]:
         """Execute `statement` and return its rows.
 
@@ -100,6 +103,7 @@ class Session:
         if not self._one.acquire(timeout=patience):
             raise LoadError(f"{doing} failed: another statement of the session is still running.")
         try:
+            self.allow(doing)
             return list(self._cursor.execute(statement).fetchall())
         except snowflake.connector.errors.Error as error:
             raise LoadError(f"{doing} failed: {error.msg}", error.errno) from error
@@ -179,6 +183,15 @@ class Loading(Session):
         self._table = ""
         self._work: str | None = None
         self._published = False
+        self._broken_off: threading.Thread | None = None  # who rolls back
+
+    def allow(self, doing: str) -> None:
+        """Raise LoadError once the load is broken off, but for whoever rolls it back.
+
+        A COPY that came after the ROLLBACK would stand in no transaction: half a load.
+        """
+        if self._broken_off not in (None, threading.current_thread()):
+            raise LoadError(f"{doing} failed: the load has been broken off.")
 
     @contextlib.contextmanager
     def table(self, table: str, columns: list[Column], spare: Session, *, new: bool) -> Iterator[str]:
@@ -193,7 +206,7 @@ class Loading(Session):
         Yields:
             The name to copy into.
         """
-        self._table, self._published = table, False
+        self._table, self._published, self._broken_off = table, False, None
         self._work = f"{table.rpartition('.')[0]}.".lstrip(".") + f"PROGRESSKIT_{secrets.token_hex(8)}" if new else None
         if self._work is not None:
             self.run(create_table(self._work, columns), f"creating {table}")
@@ -203,6 +216,7 @@ class Loading(Session):
             yield self._work or table
         finally:
             if not self._published:
+                self._broken_off = threading.current_thread()
                 with contextlib.suppress(LoadError):  # the session's end does the same
                     self.run("ROLLBACK", "rolling back", PATIENCE)
                 self._drop_work(spare)

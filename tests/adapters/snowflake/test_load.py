@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
 from progresskit_snowflake.quality import BadData, check
-from progresskit_snowflake.session import Loading, Session, Staging, connect
+from progresskit_snowflake.session import LoadError, Loading, Session, Staging, connect
+
+from progresskit import ProgressTracker
 
 # The server runs in this process, and DuckDB warns of how fakesnow asks it: as errors, the warnings would be its 500s.
 pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning")
@@ -124,6 +127,23 @@ def test_bad_rows_stop_the_load_by_file_and_line_and_leave_no_table(
     assert tables(connection) == ["WIDENED"]
     summary = load(sessions, tmp_path, [path], "allowed", max_bad_rows=2)
     assert (summary.loaded, summary.bad) == (51, 2)
+
+
+def test_a_copy_that_comes_after_the_rollback_loads_nothing(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    connection.cursor().execute("CREATE TABLE late (a INT)")
+    path = tmp_path / "late.csv.gz"
+    path.write_bytes(gzip.compress(b"a\n1\n2\n"))
+    staging, loading, progress = Staging(sessions()), Loading(sessions()), ProgressTracker("none")
+    with staging.stage(loading):
+        staging.put(path, "late.csv", progress.add_task("Upload", total=path.stat().st_size))
+        with pytest.raises(KeyboardInterrupt), loading.table("late", [Column("a")], staging, new=False) as table:
+            raise KeyboardInterrupt
+        with ThreadPoolExecutor() as pool:  # the copying thread, which had looked just before
+            late = pool.submit(loading.copy, table, staging.name, [path.name])
+            with pytest.raises(LoadError, match="copying into late failed: the load has been broken off"):
+                late.result()
+    progress.stop()
+    assert count(connection, "SELECT count(*) FROM late") == 0
 
 
 def test_an_existing_table_decides_the_types(sessions: Any, connection: Any, tmp_path: Path) -> None:
@@ -367,6 +387,22 @@ def test_ctrl_c_in_a_long_upload_does_not_wait_for_its_end(tmp_path: Path) -> No
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130, screen.display
     os.close(fd)
     assert not screen.cursor.hidden
+
+
+def test_a_load_that_fails_does_not_wait_for_a_long_upload(tmp_path: Path) -> None:
+    noise = random.Random(3)
+    long = tmp_path / "long.csv.gz"
+    with gzip.open(long, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
+        file.write("a,b\n" + "".join(f"1,{noise.randbytes(64).hex()}\n" for _ in range(100_000)))
+    bad = write(tmp_path / "bad.csv", "a,b\n" + "1,x\n" * 500_000 + "oops,y\n")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    arguments = [long, bad, "--table", "t", "--embedded", "--pace", "50kB"]  # two minutes and more
+    done = run(*arguments, TMPDIR=str(temporary))  # the command's time-out is below the upload's own time
+    assert done.returncode == 1
+    assert "bad.csv:500002: a is 'oops'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("phase", ["QC rows", "Compression", "Upload", "COPY"])
