@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import itertools
 import os
 import random
 import socket
@@ -20,7 +21,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake.embedded import embedded_server
+from progresskit_snowflake.embedded import BUFFER, embedded_server
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
 from progresskit_snowflake.session import LoadError, Loading, Staging
@@ -48,6 +49,8 @@ class Relay:
         self.absence = 0.0
         self._back = 0.0  # when somebody is served again
         self._listening = socket.create_server(("127.0.0.1", 0))
+        # Little room on the way, inherited by what is accepted: the server's pace is felt by who sends, as over a network.
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -64,6 +67,7 @@ class Relay:
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._port)) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
             back = threading.Thread(target=self._hand_on, args=(server, client, False), daemon=True)
             back.start()
             self._hand_on(client, server, True)
@@ -113,7 +117,7 @@ class Warehouse:
 @pytest.fixture
 def warehouse() -> Iterator[Warehouse]:
     refusals: list[int] = []
-    with embedded_server(refusals=refusals, pace=8e6) as arguments:
+    with embedded_server(refusals=refusals, pace=4e6) as arguments:
         made = Warehouse(arguments, refusals)
         yield made
         made.relay.close()
@@ -155,6 +159,9 @@ def test_a_connection_that_is_reset_is_taken_up_again_and_the_bar_steps_back(
     summary, renderer = load(warehouse, tmp_path, [large], "reset_once")
     assert warehouse.relay.resets == 0
     assert summary.loaded == summary.rows == warehouse.count("reset_once") == 40_000
+    counts = [view.completed for view in uploads(renderer)]
+    assert any(after < before for before, after in itertools.pairwise(counts)), counts
+    assert "1" in {view.fields.get("retry") for view in uploads(renderer)}
     assert all(view.completed <= view.total for view in uploads(renderer))
 
 
