@@ -9,7 +9,7 @@ DEV := pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrin
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 .PHONY: load test test-all check docs picture bench demo constraints clean
-load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each of five phases
+load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest

@@ -59,7 +59,9 @@ class WholeFiles:
 class KernelBytes:
     """Counts what the other side's kernel has acknowledged, on this process's own sockets to the storage host. Linux only.
 
-    Nothing of the connector is touched, so that it serves each of its versions, in Python or not, under TLS or not.
+    Nothing of the connector is touched, so that it serves each of its versions, in Python or not, under TLS or not. It knows
+    hosts, not uploads: two at once to one host each count both, and parts over one connection after another, or an attempt that
+    breaks off within `SLACK` bytes, are not told from attempts.
 
     Args:
         is_storage: Whether a peer is the storage host; None takes every peer.
