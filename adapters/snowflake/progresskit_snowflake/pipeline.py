@@ -104,6 +104,7 @@ class Load:
         else:
             for column, target in zip(self.columns, existing, strict=True):
                 column.type = target.type
+        made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
         with (
             self.staging.stage(self.loading),
             self.loading.table(self.table, self.columns, self.staging, new=existing is None) as table,
@@ -113,7 +114,7 @@ class Load:
                 self._thread("QC", lambda: self._check_all(fixed=existing is not None)),
                 self._thread("compression", self._pack_all),
                 self._thread("upload", self._upload_all),
-                self._thread("COPY", lambda: self._copy_all(table, files.advance)),
+                self._thread("COPY", lambda: self._copy_all(table, made_with, files.advance)),
             ]
             try:
                 for thread in threads:
@@ -228,8 +229,7 @@ class Load:
             self._put(self._staged, target.name)
         self._put(self._staged, None)
 
-    def _copy_all(self, table: str, done: Callable[[int], None]) -> None:
-        types = [column.type for column in self.columns]
+    def _copy_all(self, table: str, made_with: list[str | None], done: Callable[[int], None]) -> None:
         copied: list[str] = []
         with contextlib.ExitStack() as stack:
             bar: Task | None = None
@@ -238,7 +238,7 @@ class Load:
                 self._copy(table, batch, bar)
                 copied += batch
                 done(len(batch))
-            if bar is not None and [column.type for column in self.columns] != types:
+            if bar is not None and [column.type for column in self.columns] != made_with:
                 self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
                 self.summary.loaded = 0
                 for first in range(0, len(copied), MOST_FILES):

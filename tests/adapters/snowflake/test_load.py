@@ -99,6 +99,24 @@ def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
     assert tables(connection) == ["WIDENED"]
 
 
+def test_a_type_that_is_widened_before_the_copying_begins_widens_the_table_too(
+    sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Load._thread
+
+    def in_turn(load: Load, name: str, work: Any) -> Any:
+        thread = start(load, name, work)
+        if name == "QC":  # the order that chance gives when the check is quick
+            thread.join()
+        return thread
+
+    monkeypatch.setattr(Load, "_thread", in_turn)
+    mixed = write(tmp_path / "mixed.csv", "a\n" + "1\n" * 600_000 + "2.5\n")  # beyond the block that decides
+    assert load(sessions, tmp_path, [mixed], "early").loaded == 600_001
+    assert Session(connection).columns("early") == [Column("A", "FLOAT")]
+    assert count(connection, "SELECT count(*) FROM early WHERE a = 2.5") == 1
+
+
 def tables(connection: Any) -> list[str]:
     rows = connection.cursor().execute("SHOW TABLES").fetchall()
     return sorted(row[1] for row in rows if row[1].startswith(("PROGRESSKIT", "WIDENED", "NEVER")))
