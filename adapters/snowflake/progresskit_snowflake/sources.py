@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
+from .bodies import BodyBytes
 from .tally import Look, Tally
 
 Peer = tuple[str, int]
@@ -197,5 +198,7 @@ def storage_peers(connection: object) -> Callable[[Peer], bool] | None:
 
 
 def best_source(connection: object) -> Source:
-    """Return the most truthful source that there is for uploads of `connection` on this system."""
-    return KernelBytes(storage_peers(connection)) if KernelBytes.available() else WholeFiles()
+    """Return the most truthful source that there is for uploads of `connection`, on this system and with its connector."""
+    if KernelBytes.available():
+        return KernelBytes(storage_peers(connection))
+    return BodyBytes(connection) if BodyBytes.available() else WholeFiles()
