@@ -151,8 +151,8 @@ def put(
 
     Raises:
         OSError: the file cannot be read.
-        KeyboardInterrupt: at once. With connector 4.x the upload has ended and the session can be used; 5.x offers no way
-            to stop a PUT, which goes on in a thread of its own until it ends or the process does.
+        KeyboardInterrupt: within a second. With connector 4.x the upload has then ended, unless its network is stuck; with
+            others it may go on in a thread of its own until it ends or the process does.
         snowflake.connector.errors.Error: what the connector raises.
 
     Example:

@@ -102,10 +102,6 @@ def send(client: socket.socket, megabytes: int) -> None:
         assert client.recv(1) == b"."
 
 
-SERVED = 1
-"""The server's end of a connection is in this process too."""
-
-
 def about(count: int) -> Any:
     """The count, and a byte for each connection's opening, which is acknowledged like one."""
     return pytest.approx(count, abs=2)
@@ -202,12 +198,17 @@ def test_an_object_that_is_sent_again_on_the_same_connection_steps_back_too(sink
 
 
 def test_no_socket_is_held_once_the_uploads_are_over(sink: Sink) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    with sink.connect() as client, counting(KernelBytes(to(sink)), MB) as source:
-        send(client, 1)
-        source.sent()
-        assert len(os.listdir("/proc/self/fd")) == before + 2 + SERVED
-    assert len(os.listdir("/proc/self/fd")) <= before + SERVED
+    def held(client: socket.socket) -> int:
+        number = os.fstat(client.fileno()).st_ino
+        names = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+        return [os.stat(name).st_ino for name in names if os.path.exists(name)].count(number)
+
+    with sink.connect() as client:
+        with counting(KernelBytes(to(sink)), MB) as source:
+            send(client, 1)
+            source.sent()
+            assert held(client) == 2
+        assert held(client) == 1
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
