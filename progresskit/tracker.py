@@ -42,7 +42,8 @@ if TYPE_CHECKING:
             """Show what there is for the last time and let go of `tracker`."""
 
 
-_numbers = count(1)
+NUMBERS = count(1)
+"""Task numbers: none is used twice in a process."""
 _last_number = 0
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
@@ -182,7 +183,7 @@ class ProgressTracker:
         now = self.clock()
         with self.lock:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
-            number = _last_number = next(_numbers)
+            number = _last_number = next(NUMBERS)
             task = Task(
                 parent or self,
                 number,
@@ -323,16 +324,26 @@ class ProgressTracker:
             'Files'
         """
         from .frames import Frame
-        from .sampling import look
 
         with self.lock:
             now = self.clock()
             self._settle()
-            tree = [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
-            seated, more = seat(tree, rows)
+            seated, more = seat(self._tree(now), rows)
             self._seen = _last_number
             ended, self._ended = self._ended, []
-            return Frame(now, tuple(look(task, now, depth, row) for task, depth, row in seated), tuple(ended), more)
+            return Frame(
+                now, tuple(self._look(item, now, depth, row) for item, depth, row in seated), tuple(ended), more
+            )
+
+    def _tree(self, now: float) -> list[tuple[Any, int]]:
+        """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
+        return [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
+
+    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
+        """Return what `item` of the tree looks like on `row`."""
+        from .sampling import look
+
+        return look(item, now, depth, row)
 
     @property
     def live(self) -> int:
@@ -400,8 +411,7 @@ class ProgressTracker:
     def let_go(self) -> bool:
         """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
         with self.lock:
-            self._settle()
-            if self._live or self.pending_output:
+            if self.live or self.pending_output:
                 return False
             self._attached = False
             return True

@@ -24,7 +24,7 @@ PURE = {
     "counting",
     "rows",
 }
-FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report"}
+FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed"}
 EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers"}
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
