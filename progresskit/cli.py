@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .registry import default_stream, find, named, names
+from .registry import default_stream, find, named, names, under_hub
 from .terminal import StreamTerminal
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def renderers() -> str:
             rows.append((name, "available"))
     width = max(len(name) for name, _ in rows)
     terminal = StreamTerminal(default_stream())
-    choice = named(None).settle(terminal, os.environ)
+    choice = under_hub(named(None)).settle(terminal, os.environ)
     terminal.close()
     lines = [f"{name:<{width}}  {state}" for name, state in rows]
     return "\n".join([*lines, "", f"chosen here: {choice.name} ({choice.why})"])

@@ -108,8 +108,8 @@ class Feed(ProgressTracker):
             much that is in each unit.
 
     Attributes:
-        refresh: Called at the beginning of every frame, so that a transport need hand in only what will be shown; None:
-            nothing is.
+        refresh: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
+            will be shown; None: nothing is.
 
     Example:
         >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
@@ -128,6 +128,7 @@ class Feed(ProgressTracker):
         self._sources: dict[Hashable, _Source] = {}
         self._in_order: list[_Source] = []
         self._arrivals = 0
+        self._announced = False
         self._totals = _Totals(next(NUMBERS)) if totals else None
 
     @classmethod
@@ -195,6 +196,20 @@ class Feed(ProgressTracker):
             self._forget(source)
         self.nudge()
 
+    def forget(self) -> None:
+        """Start over in a forked child, without sources."""
+        super().forget()
+        self.refresh = None
+        self._announced = False
+        self._sources.clear()
+        self._in_order.clear()
+
+    def announce(self) -> None:
+        """Have `refresh` called soon: a transport has something to hand in."""
+        self._announced = True
+        self._show()
+        self.nudge()
+
     @property
     def sources(self) -> tuple[Hashable, ...]:
         """The sources that are there, in the order of their rows."""
@@ -223,8 +238,10 @@ class Feed(ProgressTracker):
         Args:
             rows: Rows that there are on the display; None: every live task fits.
         """
-        if self.refresh is not None:
-            self.refresh()
+        if self._announced:
+            self._announced = False
+            if self.refresh is not None:
+                self.refresh()
         with self.lock:
             more = sum(known.more for known in self._in_order)
             if more and rows is not None:  # a row for the line that says so
@@ -236,6 +253,11 @@ class Feed(ProgressTracker):
     def live(self) -> int:
         """How many tasks have not ended, those of the sources among them."""
         return super().live + sum(len(known.views) + known.more for known in self._in_order)
+
+    @property
+    def pending_output(self) -> bool:
+        """Whether a line, an ended task or a transport waits."""
+        return self._announced or super().pending_output
 
     def stop(self) -> None:
         """End what is still live, let go of all sources and show everything for the last time."""

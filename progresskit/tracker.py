@@ -111,6 +111,7 @@ class ProgressTracker:
         self._ended: list[TaskView] = []
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
+        self._inherited = 0  # the highest number of a task that is a parent process's
         self._tokens: list[Token[ProgressTracker | None]] = []
 
     @property
@@ -177,6 +178,8 @@ class ProgressTracker:
             raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
             raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+        if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
+            parent = None
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
@@ -416,6 +419,16 @@ class ProgressTracker:
             self._attached = False
             return True
 
+    def forget(self) -> None:
+        """Start over in a forked child: the tasks so far are the parent's, which shows them."""
+        self._inherited = _last_number
+        self._slots = Slots()
+        self._live = 0
+        self._endings.clear()
+        self._ended.clear()
+        self.prints.clear()
+        self._attached = False
+
     def nudge(self) -> None:
         """Have the ticker look soon."""
         if self._attached:
@@ -441,6 +454,8 @@ class ProgressTracker:
 
     def _remove(self, task: Task) -> None:
         if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
+            return
+        if task._id <= self._inherited:
             return
         task._state = task._end[0]
         self._live -= 1

@@ -23,9 +23,10 @@ PURE = {
     "protocols",
     "counting",
     "rows",
+    "wire",
 }
 FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed"}
-EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers"}
+EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers", "hub"}
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
 CLOCKS = {"os", "threading", "time", "asyncio", "socket", "subprocess"}
