@@ -83,6 +83,14 @@ class ThreadTicker:
         self._drowsy = False
         self._wake.set()
 
+    def draw(self, tracker: ProgressTracker) -> None:
+        """Draw what `tracker` has, here and now, whatever the budget says."""
+        with self.drawing:
+            self._adopt()
+            for display in self.displays:
+                if tracker in display.trackers:
+                    display.tick()
+
     def close(self) -> None:
         """Show everything for the last time: the process ends."""
         with self.lock:
