@@ -33,7 +33,9 @@ PAUSE = 0.02
 PATIENCE = 5.0
 """Seconds within which a client must have said who it is."""
 STRANGERS = 256
-"""Connections that have not said who they are; beyond it the oldest goes."""
+"""Connections that have not said who they are; beyond it the oldest goes, if it has had the time for it."""
+HASTE = 0.5
+"""Seconds within which that may be in any case."""
 FORGIVEN = 100
 """Messages that make no sense, after which a client is let go."""
 BEHIND = 10_000
@@ -236,6 +238,7 @@ class Hub:
             with self._lock:
                 self._clients.add(client)
             self._selector.register(connection, selectors.EVENT_READ, client)
+            self._read(client)  # its first message is there as a rule: a crowd is no crowd of strangers
 
     def _same_user(self, connection: socket.socket) -> bool:
         if connection.family != getattr(socket, "AF_UNIX", None) or not hasattr(socket, "SO_PEERCRED"):
@@ -250,9 +253,10 @@ class Hub:
         if not waiting:
             return False
         waiting.sort(key=lambda client: client.since)
-        late = time.monotonic() - PATIENCE
+        now = time.monotonic()
         for number, client in enumerate(waiting):
-            if client.since < late or len(waiting) - number > STRANGERS:
+            patience = HASTE if len(waiting) - number > STRANGERS else PATIENCE
+            if now - client.since > patience:
                 self.refused += 1
                 self._part(client)
         return True

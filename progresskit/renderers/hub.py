@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import time
+from errno import ENOTCONN
 from typing import TYPE_CHECKING, ClassVar
 
 from .. import life
@@ -66,11 +67,7 @@ class HubRenderer:
         self._socket.setblocking(False)
         self._connected = False
         _clients.append(self)
-        try:
-            self._connect()
-        except OSError as error:
-            self._close()
-            raise ConnectionError(f"the hub is gone: {error.strerror}") from None
+        self._flush()
 
     def _connect(self) -> bool:
         """Return whether the socket is connected, or will be without our doing."""
@@ -145,9 +142,9 @@ class HubRenderer:
         """Return whether everything is sent."""
         out, connection = self._out, self._socket
         assert connection is not None  # between start and stop
-        if not self._connected and not self._connect():
-            return False
         try:
+            if not self._connected and not self._connect():
+                return False
             if out and isinstance(self._place, tuple) and self._connected:
                 self._listen()
             while out:
@@ -167,6 +164,9 @@ class HubRenderer:
                 raise ConnectionResetError(0, "it has closed the connection")
         except BlockingIOError:  # a hub never says anything
             pass
+        except OSError as error:
+            if error.errno != ENOTCONN:  # on its way still
+                raise
 
     def _close(self) -> None:
         connection, self._socket = self._socket, None

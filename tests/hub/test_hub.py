@@ -156,19 +156,22 @@ def test_the_socket_is_in_a_private_folder_and_goes_with_the_hub(unix: Bench) ->
 
 def test_a_stranger_is_refused(bench: Bench) -> None:
     wrong = HubRenderer(str(bench.hub.address._replace(key="00")))
-    wrong.start(EmulatedTerminal())
-    wrong.render(Frame(0.0, tasks("forged")))
-    bench.until(lambda: bench.hub.refused == 1)
     with pytest.raises(ConnectionError, match="the hub is gone"):
+        wrong.start(EmulatedTerminal())
+        wrong.render(Frame(0.0, tasks("forged")))
+        bench.until(lambda: bench.hub.refused == 1)
         bench.until(lambda: wrong.render(Frame(0.0, tasks("forged"))))
+    bench.until(lambda: bench.hub.refused == 1)
     assert bench.renderer.frames == []
 
 
 def test_another_user_is_refused(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 4711)
-    client = unix.client()
+    with pytest.raises(ConnectionError, match="the hub is gone"):
+        client = unix.client()
+        unix.until(lambda: unix.hub.refused == 1)
+        client.render(Frame(0.0, tasks("forged")))
     unix.until(lambda: unix.hub.refused == 1)
-    client._close()
 
 
 def test_who_says_nothing_is_let_go(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
