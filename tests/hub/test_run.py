@@ -222,9 +222,10 @@ def test_a_signal_of_the_terminal_reaches_the_command_once(
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1"])
 def test_a_signal_for_us_is_passed_on_and_we_end_as_the_command_does(name: str) -> None:
-    process = subprocess.Popen(
-        [*RUN, "--", "bash", "-c", "echo ready; exec sleep 30"], env=environment(), stdout=subprocess.PIPE
+    code = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('ready', flush=True); time.sleep(60)"
     )
+    process = subprocess.Popen([*RUN, "--", sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(getattr(signal, name))
