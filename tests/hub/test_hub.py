@@ -184,6 +184,16 @@ def test_who_says_nothing_is_let_go(unix: Bench, monkeypatch: pytest.MonkeyPatch
         each.close()
 
 
+def test_a_crowd_is_no_crowd_of_strangers(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("progresskit.hub.STRANGERS", 2)
+    clients = [unix.client() for _ in range(100)]
+    for number, client in enumerate(clients):
+        client.render(Frame(0.0, (), tasks(f"task {number}", state="finished")))
+        client.stop()
+    unix.until(lambda: len(unix.ended) == 100 and not unix.feed.sources)
+    assert unix.hub.refused == 0
+
+
 JUNK = {
     "not JSON": message(FRAME, b"{"),
     "no frame": message(FRAME, b"[]"),
@@ -312,7 +322,7 @@ with ProgressTracker() as tracker:
 
 def start(bench: Bench, code: str, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *arguments],  # from 3.12 on a fork warns
         env={**os.environ, **bench.hub.environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
