@@ -29,6 +29,7 @@ bench: $(VENV)/.ready  ## what it costs, and how good its estimates are
 	$(PY) benchmarks/overhead.py
 	$(PY) benchmarks/eta.py
 	$(PY) benchmarks/instructions.py
+	$(PY) benchmarks/hub.py
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
 	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt

@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers` and `progresskit demo`.
+"""The command line: `progresskit renderers`, `progresskit demo` and `progresskit run`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .registry import default_stream, find, named, names
+from .registry import default_stream, find, named, names, under_hub
 from .terminal import StreamTerminal
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted)."""
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's."""
     parser = argparse.ArgumentParser(prog="progresskit", description="Progress that costs nothing worth mentioning.")
     parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -26,7 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="show nested, parallel, unknown-total, failing and printing tasks")
     demo.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
     demo.add_argument("--seconds", type=float, default=6.0, help="how long it takes (6)")
+    run = commands.add_parser(
+        "run",
+        help="one display for a command and every process below it",
+        usage="progresskit run [--renderer R] [--total] [--quiet] [--no-pty] -- COMMAND...",
+        description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
+        "goes above the bars. Exit status and signals are passed through.",
+    )
+    run.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
+    run.add_argument("--total", action="store_true", help="a line that sums up all processes")
+    run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
+    run.add_argument("--no-pty", action="store_true", help="give the command a pipe where it would have a terminal")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     options = parser.parse_args(arguments)
+    if options.command == "run":
+        return _run(run, options)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -41,6 +55,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    command = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
+    if not command:
+        parser.error("there is no command: give one, as in `progresskit run -- make -j4`.")
+    from .run import leave, run
+
+    try:
+        status = run(
+            command,
+            renderer=options.renderer,
+            totals=options.total,
+            quiet=options.quiet,
+            pty=not options.no_pty,
+        )
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    return leave(status)
+
+
 def renderers() -> str:
     """Return the table of renderers: name, what is missing, and which one would be chosen here and why."""
     rows = []
@@ -53,7 +86,7 @@ def renderers() -> str:
             rows.append((name, "available"))
     width = max(len(name) for name, _ in rows)
     terminal = StreamTerminal(default_stream())
-    choice = named(None).settle(terminal, os.environ)
+    choice = under_hub(named(None)).settle(terminal, os.environ)
     terminal.close()
     lines = [f"{name:<{width}}  {state}" for name, state in rows]
     return "\n".join([*lines, "", f"chosen here: {choice.name} ({choice.why})"])

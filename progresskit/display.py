@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .cells import clean_lines, plain_line
 from .frames import Frame
-from .registry import BUILTIN, Choice, default_stream, load
+from .registry import BUILTIN, Choice, default_stream, load, under_hub
 from .settings import number
 from .task import describe
 from .terminal import StreamTerminal
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
+CLIENT_BUDGET = 0.0015
+"""The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
+
 
 def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
     """Return the terminal that `tracker` wants to be drawn on."""
@@ -39,8 +42,11 @@ def display_of(
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    budget = number(os.environ, "PROGRESSKIT_BUDGET", 0.01, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, tracker.renderer, interval=interval, budget=budget, cpu=cpu, wall=wall)
+    redirected = tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
+    choice = under_hub(tracker.renderer, redirected=redirected)
+    usual = CLIENT_BUDGET if choice.name == "hub" else 0.01
+    budget = number(os.environ, "PROGRESSKIT_BUDGET", usual, 1.0) if tracker.budget is None else tracker.budget
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
 
 
 class Display:

@@ -12,8 +12,18 @@ from . import counting
 from .ticker import ThreadTicker
 from .tracker import ProgressTracker
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TICKER = ThreadTicker()
 _held: list[bool] = []
+_in_child: list[Callable[[], None]] = []
+
+
+def in_child(call: Callable[[], None]) -> None:
+    """Have `call` called in every forked child, before anything else is done there."""
+    _in_child.append(call)
 
 
 def _before_fork() -> None:
@@ -38,6 +48,8 @@ def _after_in_child() -> None:
     counting.LOCK.release()
     ProgressTracker.lock.release()
     TICKER.forget()
+    for call in _in_child:
+        call()
 
 
 if hasattr(os, "register_at_fork"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import counting
 from .display import display_of, terminal_of
+from .registry import hub_address
 from .report import warn_once
 from .task import describe
 
@@ -81,6 +82,14 @@ class ThreadTicker:
             self.drawing.release()
         self._drowsy = False
         self._wake.set()
+
+    def draw(self, tracker: ProgressTracker) -> None:
+        """Draw what `tracker` has, here and now, whatever the budget says."""
+        with self.drawing:
+            self._adopt()
+            for display in self.displays:
+                if tracker in display.trackers:
+                    display.tick()
 
     def close(self) -> None:
         """Show everything for the last time: the process ends."""
@@ -208,7 +217,12 @@ class ThreadTicker:
 
     def forget(self) -> None:
         """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
-        self.silent = self.silent or bool(self.displays or self._new)
+        trackers = [*self._new, *(tracker for display in self.displays for tracker in display.trackers)]
+        self.silent = self.silent or bool(trackers)
+        if self.silent and hub_address() is not None:  # the child is a client of its own, whose tasks are new ones
+            self.silent = False
+            for tracker in trackers:
+                tracker.forget()
         self.lock = threading.Lock()
         self.drawing = threading.RLock()
         self._wake = threading.Event()

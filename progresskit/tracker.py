@@ -42,7 +42,8 @@ if TYPE_CHECKING:
             """Show what there is for the last time and let go of `tracker`."""
 
 
-_numbers = count(1)
+NUMBERS = count(1)
+"""Task numbers: none is used twice in a process."""
 _last_number = 0
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
@@ -110,6 +111,7 @@ class ProgressTracker:
         self._ended: list[TaskView] = []
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
+        self._inherited = 0  # the highest number of a task that is a parent process's
         self._tokens: list[Token[ProgressTracker | None]] = []
 
     @property
@@ -176,13 +178,15 @@ class ProgressTracker:
             raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
             raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+        if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
+            parent = None
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
         now = self.clock()
         with self.lock:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
-            number = _last_number = next(_numbers)
+            number = _last_number = next(NUMBERS)
             task = Task(
                 parent or self,
                 number,
@@ -323,16 +327,26 @@ class ProgressTracker:
             'Files'
         """
         from .frames import Frame
-        from .sampling import look
 
         with self.lock:
             now = self.clock()
             self._settle()
-            tree = [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
-            seated, more = seat(tree, rows)
+            seated, more = seat(self._tree(now), rows)
             self._seen = _last_number
             ended, self._ended = self._ended, []
-            return Frame(now, tuple(look(task, now, depth, row) for task, depth, row in seated), tuple(ended), more)
+            return Frame(
+                now, tuple(self._look(item, now, depth, row) for item, depth, row in seated), tuple(ended), more
+            )
+
+    def _tree(self, now: float) -> list[tuple[Any, int]]:
+        """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
+        return [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
+
+    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
+        """Return what `item` of the tree looks like on `row`."""
+        from .sampling import look
+
+        return look(item, now, depth, row)
 
     @property
     def live(self) -> int:
@@ -400,11 +414,20 @@ class ProgressTracker:
     def let_go(self) -> bool:
         """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
         with self.lock:
-            self._settle()
-            if self._live or self.pending_output:
+            if self.live or self.pending_output:
                 return False
             self._attached = False
             return True
+
+    def forget(self) -> None:
+        """Start over in a forked child: the tasks so far are the parent's, which shows them."""
+        self._inherited = _last_number
+        self._slots = Slots()
+        self._live = 0
+        self._endings.clear()
+        self._ended.clear()
+        self.prints.clear()
+        self._attached = False
 
     def nudge(self) -> None:
         """Have the ticker look soon."""
@@ -431,6 +454,8 @@ class ProgressTracker:
 
     def _remove(self, task: Task) -> None:
         if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
+            return
+        if task._id <= self._inherited:
             return
         task._state = task._end[0]
         self._live -= 1

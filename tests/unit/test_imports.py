@@ -23,9 +23,11 @@ PURE = {
     "protocols",
     "counting",
     "rows",
+    "wire",
+    "lines",
 }
-FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report"}
-EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers"}
+FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed"}
+EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers", "hub", "run"}
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
 CLOCKS = {"os", "threading", "time", "asyncio", "socket", "subprocess"}
