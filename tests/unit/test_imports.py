@@ -25,7 +25,7 @@ PURE = {
     "rows",
 }
 FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report"}
-EDGE = {"terminal", "ticker", "display", "life", "cli", "demo", "testing", "renderers"}
+EDGE = {"terminal", "ticker", "threads", "capture", "display", "life", "cli", "demo", "testing", "renderers"}
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
 CLOCKS = {"os", "threading", "time", "asyncio", "socket", "subprocess"}
