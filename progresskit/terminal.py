@@ -67,6 +67,8 @@ class StreamTerminal:
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
+        while stream is not None and "captured" in getattr(stream, "__dict__", ()):
+            stream = stream.captured  # a stand-in for the stream: frames written to it would come back as lines
         self._stream = stream
         self._parts: list[str] = []
         self._backlog = b""
