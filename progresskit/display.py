@@ -83,6 +83,7 @@ class Display:
         self._cost = 0.0
         self._frames = 0
         self._last: tuple[object, ...] = ()
+        self._unshown: list[str] = []  # lines that an in-place renderer was given and has not drawn yet
         self._behind = 0  # ticks in a row that found the terminal's reader behind
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
@@ -155,8 +156,10 @@ class Display:
         self._last = counts
         if lines:
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))
+            self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or last:
             self._guarded(lambda renderer: renderer.render(frame))
+        self._unshown = []
         self.terminal.flush()
         return moved
 
@@ -224,4 +227,5 @@ class Display:
         self._renderer = renderer = load(BUILTIN[fallback])()
         renderer.start(self.terminal)
         warning = f"progresskit: the {name} renderer failed ({describe(error)}); {fallback} is used from here on."
-        renderer.write("\n".join(clean_lines(warning)))
+        renderer.write("\n".join([*self._unshown, *clean_lines(warning)]))
+        self._unshown = []

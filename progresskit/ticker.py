@@ -135,6 +135,7 @@ class ThreadTicker:
         self._ident = native("_thread", "get_ident")()
         empty_since: float | None = None
         delay = self._first_delay()
+        away = False  # whether the process was stopped while it drew
         while True:
             self._drowsy = delay > 2 * self._first_delay()
             due = time.monotonic() + delay
@@ -144,13 +145,15 @@ class ThreadTicker:
             now = time.monotonic()
             # Late with an idle processor: the process was stopped or the machine asleep. Late with a busy one: some C
             # code kept the interpreter to itself, and the screen is still ours.
-            stopped = now - due > LATE and time.process_time() - cpu < 0.5 * (now - due)
+            stopped = _idle(now - due, time.process_time() - cpu)
             with self.drawing:
-                if stopped:
-                    for display in self.displays:
+                for display in self.displays:
+                    if stopped or (away and not display.choice.given):  # a renderer of the user's own may just be slow
                         display.abandon()
+                cpu = time.process_time()
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
+                away = _idle(time.monotonic() - now, time.process_time() - cpu)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
             if busy:
                 empty_since = None
@@ -250,3 +253,8 @@ class ThreadTicker:
         self._new = []
         self._leaving = []
         self.displays = []
+
+
+def _idle(late: float, cpu: float) -> bool:
+    """Return whether `late` seconds with so much processor time in them mean that the process was stopped."""
+    return late > LATE and cpu < 0.5 * late

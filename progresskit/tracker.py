@@ -428,8 +428,12 @@ class ProgressTracker:
 
     def _show(self) -> None:
         if not self._attached:
+            try:
+                ticker = self.ticker
+            except (AttributeError, ImportError):
+                return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self._attached = True
-            self.ticker.attach(self)
+            ticker.attach(self)
 
     def let_go(self) -> bool:
         """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
