@@ -126,3 +126,37 @@ def test_a_log_handler_shows_records_of_the_active_tracker(tracker: ProgressTrac
     with tracker:
         logger.error("bad row %d", 3)
         assert list(tracker.prints) == ["bad row 3"]
+
+
+def test_a_stand_in_answers_as_the_stream_does(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO("one\ntwo\n")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with tracker.capture(stdout=True, stderr=False):
+        held = sys.stdout
+        assert [line for line in held] == ["one\n", "two\n"]
+        assert held.isatty() is False
+        with pytest.raises(TypeError, match="must be str, not bytes"):
+            held.write(b"bytes")  # type: ignore[arg-type]
+    assert sys.stdout is stream
+    held.write("after")
+    held.flush()
+    assert stream.getvalue().endswith("after")
+
+
+def test_a_tracker_made_to_capture_does_so_from_start_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = EmulatedTerminal()
+    monkeypatch.setattr(sys, "stdout", stream.file)
+    monkeypatch.setattr(sys, "stderr", None)
+    with ProgressTracker("plain", terminal=EmulatedTerminal(), ticker=ManualTicker(), capture=True):
+        assert sys.stdout is stream.file  # another terminal than the tracker's
+    assert sys.stdout is stream.file
+
+
+def test_a_record_that_cannot_be_formatted_is_loggings_own_trouble(
+    tracker: ProgressTracker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.Logger("orders")
+    logger.addHandler(LogHandler(tracker))
+    logger.error("bad row %d", "three")
+    assert list(tracker.prints) == []
+    assert "Logging error" in capsys.readouterr().err
