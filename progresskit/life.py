@@ -29,7 +29,7 @@ def in_child(call: Callable[[], None]) -> None:
 def _before_fork() -> None:
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
-    _held.append(TICKER.drawing.acquire(timeout=1.0))
+    _held.append(TICKER.drawing.acquire(timeout=0.1))
     TICKER.lock.acquire()
     ProgressTracker.lock.acquire()
     counting.LOCK.acquire()

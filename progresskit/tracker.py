@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Protocol, Self, TextIO, TypeVar, overload
 
+    from .capture import Capture
     from .frames import Frame, TaskView
     from .protocols import Renderer, Terminal
     from .task import Rollup
@@ -52,6 +53,8 @@ _shared: ProgressTracker | None = None
 DEFAULT_TICKER = "progresskit.life:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 
+CAPTURE = "progresskit.capture:Capture"
+
 
 class ProgressTracker:
     """The tasks of one display, and its life.
@@ -68,6 +71,7 @@ class ProgressTracker:
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
+        capture: Whether `start` begins a `capture` of standard output, standard error and logging, which `stop` ends.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -94,6 +98,7 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
+        capture: bool = False,
     ) -> None:
         from .registry import named
 
@@ -113,6 +118,7 @@ class ProgressTracker:
         self._attached = False
         self._inherited = 0  # the highest number of a task that is a parent process's
         self._tokens: list[Token[ProgressTracker | None]] = []
+        self._capture: Capture | None = self.capture() if capture else None
 
     @property
     def ticker(self) -> Ticker:
@@ -315,6 +321,30 @@ class ProgressTracker:
         self._show()
         self.nudge()
 
+    def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
+        """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
+
+        Lines come whole and in order, and one without its newline waits for it, or for the end. Log handlers that hold one of
+        these streams are led along, and warnings too, since they are written to standard error. What writes to a descriptor
+        (C code, other programs) is not captured. Afterwards all is as it was, but for what others have replaced.
+
+        Args:
+            stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
+                that a pipe or a file gets what it would have got.
+            stderr: The same for standard error.
+            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are
+                shown after all where an exception ends it.
+
+        Example:
+            >>> with tracker.capture(stdout=True, quiet=True) as capture:
+            ...     print("words of a library")
+            >>> list(capture.lines)
+            ['words of a library']
+        """
+        from .registry import load
+
+        return load(CAPTURE)(self, stdout, stderr, quiet)  # type: ignore[no-any-return]  # loaded by name
+
     def frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now.
 
@@ -369,6 +399,8 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
+        if self._capture is not None:
+            self._capture.start()
 
     def stop(self) -> None:
         """End what is still live and show everything for the last time. A stopped tracker may be used again.
@@ -387,6 +419,8 @@ class ProgressTracker:
         self._close(kind)
 
     def _close(self, error: type[BaseException] | None) -> None:
+        if self._capture is not None:
+            self._capture.stop()
         for task in reversed(self.tasks):
             if error is not None and is_failure(error):
                 task.fail(error.__name__)
@@ -408,8 +442,12 @@ class ProgressTracker:
 
     def _show(self) -> None:
         if not self._attached:
+            try:
+                ticker = self.ticker
+            except (AttributeError, ImportError):
+                return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self._attached = True
-            self.ticker.attach(self)
+            ticker.attach(self)
 
     def let_go(self) -> bool:
         """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
