@@ -27,7 +27,20 @@ PURE = {
     "lines",
 }
 FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed"}
-EDGE = {"terminal", "ticker", "threads", "capture", "display", "life", "cli", "demo", "testing", "renderers", "hub", "run"}
+EDGE = {
+    "terminal",
+    "ticker",
+    "threads",
+    "capture",
+    "display",
+    "life",
+    "cli",
+    "demo",
+    "testing",
+    "renderers",
+    "hub",
+    "run",
+}
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
 CLOCKS = {"os", "threading", "time", "asyncio", "socket", "subprocess"}
