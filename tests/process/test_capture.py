@@ -133,7 +133,7 @@ def test_a_stand_in_answers_as_the_stream_does(tracker: ProgressTracker, monkeyp
     monkeypatch.setattr(sys, "stdout", stream)
     with tracker.capture(stdout=True, stderr=False):
         held = sys.stdout
-        assert [line for line in held] == ["one\n", "two\n"]
+        assert list(held) == ["one\n", "two\n"]
         assert held.isatty() is False
         with pytest.raises(TypeError, match="must be str, not bytes"):
             held.write(b"bytes")  # type: ignore[arg-type]
