@@ -6,6 +6,7 @@ the last; it is late by nature (the interpreter's lock, a stopped process), and 
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class ThreadTicker:
     def attach(self, tracker: ProgressTracker) -> None:
         """Begin to look at `tracker`."""
         with self.lock:
-            if self.silent:
+            if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
                 return
             self._new.append(tracker)
             if not self._running and not self._inline:
@@ -70,7 +71,11 @@ class ThreadTicker:
         job. Where there is no thread (it is gone, and cannot be started while the interpreter shuts down) the caller draws.
         """
         with self.lock:
-            if self.silent or not (tracker in self._new or any(tracker in shown.trackers for shown in self.displays)):
+            if (
+                self.silent
+                or sys.is_finalizing()
+                or not (tracker in self._new or any(tracker in shown.trackers for shown in self.displays))
+            ):
                 tracker.let_go()
                 return
             if not self._running and not self._inline:
@@ -244,7 +249,7 @@ class ThreadTicker:
         counting.draw_from_advance(self._poll)
 
     def _poll(self) -> None:
-        if self.drawing.acquire(blocking=False):
+        if not sys.is_finalizing() and self.drawing.acquire(blocking=False):
             try:
                 self._look(time.monotonic())
             finally:

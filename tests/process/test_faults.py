@@ -175,6 +175,20 @@ print("done")
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
+def test_a_finaliser_at_the_very_end_may_use_tasks() -> None:
+    done = run("""
+from progresskit import ProgressTracker
+tracker = ProgressTracker("plain", interval=0.01)
+task = tracker.add_task("alpha")
+class Late:
+    def __del__(self): tracker.print("late"); tracker.add_task("beta").advance(); task.advance(); tracker.stop()
+late = Late()
+raise SystemExit(5)
+""")
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+
+
 def test_asyncio_with_a_task_group_and_a_cancellation() -> None:
     done = run("""
 import asyncio
