@@ -244,6 +244,7 @@ class _Outputs:
         if failed:
             for line in self._last:
                 self._feed.print(line)
+        TICKER.drain(self._feed, _nobody_calls_it_off)
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -292,7 +293,12 @@ class _Outputs:
         self._feed.prints.extend(lines[:-1])
         self._feed.print(lines[-1])
         if len(self._feed.prints) > AT_ONCE:
-            TICKER.draw(self._feed)
+            TICKER.drain(self._feed, _nobody_calls_it_off)
+
+
+def _nobody_calls_it_off() -> bool:
+    """Return whether no signal that ends a program waits for us, while a terminal that does not read holds us up."""
+    return not signal.sigpending() & {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 
 
 def _on_terminal() -> bool:

@@ -18,6 +18,8 @@ from .task import describe
 from .threads import Bell, block_signals, native, start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .display import Display
     from .tracker import ProgressTracker
 
@@ -118,13 +120,22 @@ class ThreadTicker:
             finally:
                 done.ring()
 
-    def draw(self, tracker: ProgressTracker) -> None:
-        """Draw what `tracker` has, here and now, whatever the budget says."""
-        with self.drawing:
-            self._adopt()
-            for display in self.displays:
-                if tracker in display.trackers:
-                    display.tick()
+    def drain(self, tracker: ProgressTracker, goes_on: Callable[[], bool]) -> None:
+        """Draw what `tracker` has, and wait until its terminal has taken it, for as long as `goes_on()` says so.
+
+        A terminal holds up whoever writes to it: who passes on the words of others must hold them up, not lose them.
+        """
+        while True:
+            with self.drawing:
+                self._adopt()
+                behind = False
+                for display in self.displays:
+                    if tracker in display.trackers and display.terminal.foreground:
+                        display.tick()
+                        display.terminal.flush(0.05)
+                        behind = behind or display.terminal.congested or bool(tracker.prints)
+            if not (behind and goes_on()):
+                return
 
     def close(self) -> None:
         """Show everything for the last time: the process ends."""
