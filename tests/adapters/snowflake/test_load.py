@@ -217,13 +217,13 @@ def test_the_bar_of_copy_is_there_for_a_statement_and_closed_with_it(
         assert [bar.state for bar, _ in bars] == ["finished"] * (len(bars) - 1) + ["running"]
         return copy(*arguments)
 
-    def uploaded(staging: Any, path: Path, name: str, bar: Any) -> None:
+    def uploaded(staging: Any, path: Path, name: str, *more: Any) -> None:
         number = int(Path(name).stem)
         deadline = time.monotonic() + 30
         while len(bars) < number or any(bar.state != "finished" for bar, _ in bars):
             assert time.monotonic() < deadline, [bar.state for bar, _ in bars]
             time.sleep(0.001)
-        put(staging, path, name, bar)
+        put(staging, path, name, *more)
 
     monkeypatch.setattr(SnowflakeProgress, "start_copy_operation", begun)
     monkeypatch.setattr(Loading, "copy", copied)
