@@ -17,7 +17,7 @@ from progresskit import Task
 from .columns import Column, create_table, literal, table_name
 from .sources import best_source
 from .stopping import execute
-from .uploading import Uploads, times
+from .uploading import Uploads, trial
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
 
@@ -178,7 +178,7 @@ class Staging(Session):
                 raise LoadError(f"uploading {name} failed: {row}")
 
     def _put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None]) -> list[Any]:
-        doing = f"uploading {name} to @{self.name}"
+        doing = f"uploading {name}"
         try:
             return self.run(
                 f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
@@ -187,8 +187,8 @@ class Staging(Session):
                 goes_on=goes_on,
             )
         except LoadError as error:
-            tried = times(uploads.attempts())
-            raise LoadError(str(error).replace(f"{doing} failed", f"{doing} failed{tried}", 1), error.number) from error
+            failed = f"{doing} failed ({trial(self.name, uploads.attempts())})"
+            raise LoadError(str(error).replace(f"{doing} failed", failed, 1), error.number) from error
 
 
 class Loading(Session):

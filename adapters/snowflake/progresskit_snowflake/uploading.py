@@ -36,18 +36,18 @@ class UploadError(Exception):
     """
 
     def __init__(self, file: str, stage: str, attempts: int, message: str, number: int | None = None) -> None:
-        super().__init__(f"uploading {file} to @{stage} failed{times(attempts)}: {message}")
+        super().__init__(f"uploading {file} failed ({trial(stage, attempts)}): {message}")
         self.file, self.stage, self.attempts, self.number = file, stage, attempts, number
 
 
-def times(attempts: int) -> str:
-    """Return how often something was tried, for a sentence; nothing where it was once.
+def trial(stage: str, attempts: int) -> str:
+    """Return where to and how often something was tried, for a sentence.
 
     Example:
-        >>> times(6), times(1)
-        (' after 6 attempts', '')
+        >>> trial("raw.orders", 6), trial("raw.orders", 1)
+        ('to @raw.orders, after 6 attempts', 'to @raw.orders')
     """
-    return f" after {attempts} attempts" if attempts > 1 else ""
+    return f"to @{stage}, after {attempts} attempts" if attempts > 1 else f"to @{stage}"
 
 
 class Uploads:
