@@ -5,16 +5,22 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
 ALL := $(PLAIN) -e adapters/snowflake[embedded]
-DEV := pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
+DEV := coverage gevent pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all check docs picture bench demo constraints clean
+.PHONY: load test test-all coverage check docs picture bench demo constraints clean
 load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest
 test-all: $(VENV)/.ready  ## all tests
 	$(PY) -m pytest -m ''
+coverage: $(VENV)/.ready  ## all tests, and how much of the core they run
+	$(VENV)/bin/coverage erase
+	$(VENV)/bin/coverage run -m pytest -m '' $(TESTS)
+	$(VENV)/bin/coverage combine -q
+	$(VENV)/bin/coverage json -q -o .coverage.json
+	$(PY) .ci/coverage.py .coverage.json
 check: $(VENV)/.ready  ## lint, format, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -29,6 +35,7 @@ bench: $(VENV)/.ready  ## what it costs, and how good its estimates are
 	$(PY) benchmarks/overhead.py
 	$(PY) benchmarks/eta.py
 	$(PY) benchmarks/instructions.py
+	$(PY) benchmarks/hub.py
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
 	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt

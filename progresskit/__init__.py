@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .capture import LogHandler as LogHandler
     from .files import open_file as open_file
     from .files import wrap_file as wrap_file
     from .frames import Frame as Frame
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOMES = {
     "Frame": "frames",
+    "LogHandler": "capture",
     "ProgressTracker": "tracker",
     "ProgressWarning": "report",
     "Renderer": "protocols",

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from .cells import clean_lines, plain_line
 from .frames import Frame
-from .registry import BUILTIN, Choice, default_stream, load
+from .registry import BUILTIN, Choice, default_stream, load, under_hub
 from .settings import number
 from .task import describe
 from .terminal import StreamTerminal
+from .threads import is_main_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
+
+CLIENT_BUDGET = 0.0015
+"""The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
+PARTING = 1.0
+"""Seconds that the end waits for a terminal that has just fallen behind to take the last frame."""
+GONE = 0.05
+"""The same for one that nobody has read from for some time."""
 
 
 def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
@@ -39,8 +47,11 @@ def display_of(
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    budget = number(os.environ, "PROGRESSKIT_BUDGET", 0.01, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, tracker.renderer, interval=interval, budget=budget, cpu=cpu, wall=wall)
+    redirected = tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
+    choice = under_hub(tracker.renderer, redirected=redirected)
+    usual = CLIENT_BUDGET if choice.name == "hub" else 0.01
+    budget = number(os.environ, "PROGRESSKIT_BUDGET", usual, 1.0) if tracker.budget is None else tracker.budget
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
 
 
 class Display:
@@ -77,6 +88,8 @@ class Display:
         self._cost = 0.0
         self._frames = 0
         self._last: tuple[object, ...] = ()
+        self._unshown: list[str] = []  # lines that an in-place renderer was given and has not drawn yet
+        self._behind = 0  # ticks in a row that found the terminal's reader behind
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -98,8 +111,10 @@ class Display:
         the budget again, and when the second has been at most half of the time.
         """
         if not last and (self.terminal.congested or not self.terminal.foreground):
+            self._behind += 1
             self.terminal.flush()
             return self.delay
+        self._behind = 0 if not last else self._behind
         began_cpu, began = self._cpu(), self._wall()
         moved = self._draw(last)
         self._frames += 1  # the first one pays for imports: that is no cost of drawing
@@ -120,7 +135,7 @@ class Display:
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
-        self.terminal.flush()
+        self.terminal.flush(GONE if self._behind >= 5 else PARTING)
 
     def abandon(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
@@ -146,8 +161,10 @@ class Display:
         self._last = counts
         if lines:
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))
+            self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or last:
             self._guarded(lambda renderer: renderer.render(frame))
+        self._unshown = []
         self.terminal.flush()
         return moved
 
@@ -194,7 +211,9 @@ class Display:
                     self._renderer.start(self.terminal)
                 call(self._renderer)
                 return
-            except Exception as error:
+            except BaseException as error:
+                if isinstance(error, KeyboardInterrupt) and is_main_thread():
+                    raise  # drawn from the job's own thread: Ctrl-C is the job's
                 failed, self._renderer = self._renderer, None
                 if not self._fallbacks:
                     self.terminal.dark = True  # even `none` failed: there is nothing left to draw with
@@ -202,15 +221,16 @@ class Display:
                     return
                 self._fall_back(name, failed, error)
 
-    def _fall_back(self, name: str, failed: Renderer | None, error: Exception) -> None:
+    def _fall_back(self, name: str, failed: Renderer | None, error: BaseException) -> None:
         if failed is not None:
             try:
                 failed.stop()
-            except Exception:  # it failed before; what it leaves behind is all that can be had
+            except BaseException:  # it failed before; what it leaves behind is all that can be had
                 pass
         fallback = self._fallbacks.pop(0)
         self.choice = Choice(fallback, load(BUILTIN[fallback]), f"{name} failed")
         self._renderer = renderer = load(BUILTIN[fallback])()
         renderer.start(self.terminal)
         warning = f"progresskit: the {name} renderer failed ({describe(error)}); {fallback} is used from here on."
-        renderer.write("\n".join(clean_lines(warning)))
+        renderer.write("\n".join([*self._unshown, *clean_lines(warning)]))
+        self._unshown = []

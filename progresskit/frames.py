@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, NamedTuple
 
 from .cells import clean
@@ -19,6 +18,8 @@ from .colors import COLORS
 from .states import STATES, State
 
 Field = str | int | float | bool | None
+LARGEST = 1e100
+"""What a frame's number is below: a renderer may multiply and add without leaving what a float can hold."""
 
 
 class TaskView(NamedTuple):
@@ -83,6 +84,11 @@ class TaskView(NamedTuple):
         most = 1.0 if self.state == "finished" else 0.999
         share = self.completed / self.total if self.total > 0 else most
         return min(max(share, 0.0), most)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the task has not begun."""
+        return self.state == "pending"
 
 
 class Frame(NamedTuple):
@@ -196,8 +202,8 @@ def _view(entry: object) -> TaskView:
 
 def _number(entry: Mapping[str, Any], name: str) -> int | float:
     value = entry.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
-        raise ValueError(f"{name!r} is {value!r:.80}: it is a finite number.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LARGEST < value < LARGEST:
+        raise ValueError(f"{name!r} is {str(value)[:80]}: it is a number between -1e100 and 1e100.")
     return value
 
 
@@ -207,8 +213,8 @@ def _optional(entry: Mapping[str, Any], name: str) -> int | float | None:
 
 def _whole(entry: Mapping[str, Any], name: str) -> int:
     value = entry.get(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name!r} is {value!r:.80}: it is a whole number from 0.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise ValueError(f"{name!r} is {str(value)[:80]}: it is a whole number from 0, below 2**63.")
     return value
 
 

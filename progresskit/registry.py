@@ -29,7 +29,10 @@ BUILTIN = {
     "plain": "progresskit.renderers.plain:PlainRenderer",
     "json": "progresskit.renderers.json:JsonRenderer",
     "none": "progresskit.renderers.none:NoneRenderer",
+    "hub": "progresskit.renderers.hub:HubRenderer",
 }
+OWN_HUBS: dict[str, int] = {}
+"""Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""
 EXTRAS = ("tqdm", "rich", "alive")
 """Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
 
@@ -42,12 +45,16 @@ class Choice:
         make: Gives the renderer; None for `auto`.
         why: What made the choice.
         given: Whether a renderer itself was given, not a name: it is then used on whatever stream there is.
+        in_code: Whether an argument made the choice, not the environment.
     """
 
-    __slots__ = ("given", "make", "name", "why")
+    __slots__ = ("given", "in_code", "make", "name", "why")
 
-    def __init__(self, name: str, make: Factory | None, why: str, *, given: bool = False) -> None:
+    def __init__(
+        self, name: str, make: Factory | None, why: str, *, given: bool = False, in_code: bool = False
+    ) -> None:
         self.given = given
+        self.in_code = in_code or given
         self.name = name
         self.make = make
         self.why = why
@@ -85,7 +92,7 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> Choice:
     """
     environ = os.environ if environ is None else environ
     if is_disabled(environ):
-        return Choice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on")
+        return Choice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on", in_code=True)
     if renderer is None:
         name = environ.get("PROGRESSKIT_RENDERER", "").strip()
         if not name:
@@ -97,7 +104,9 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> Choice:
             warn_once(f"PROGRESSKIT_RENDERER: {error}")
             return Choice("auto", None, f"{why}, which is unknown")
     if isinstance(renderer, str):
-        return _by_name(renderer, f"{renderer} was asked for")
+        choice = _by_name(renderer, f"{renderer} was asked for")
+        choice.in_code = True
+        return choice
     if all(hasattr(renderer, verb) for verb in ("start", "render", "write", "stop")):
         if isinstance(renderer, type):
             return Choice(renderer.__name__, renderer, "its class was given", given=True)
@@ -105,6 +114,41 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> Choice:
     raise TypeError(
         f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
     )
+
+
+def hub_address(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the address of the hub that this process is a client of; None where there is none."""
+    address = (os.environ if environ is None else environ).get("PROGRESSKIT_HUB", "").strip()
+    return None if not address or OWN_HUBS.get(address) == os.getpid() else address
+
+
+def under_hub(choice: Choice, *, redirected: bool = False, environ: Mapping[str, str] | None = None) -> Choice:
+    """Return what `choice` is below a hub: its client, where the display would stand on the hub's terminal.
+
+    What appends lines (plain, json, none) is left alone where code asked for it, and so is a renderer that code has made
+    itself. The environment's word is for the hub.
+
+    Args:
+        choice: What was chosen.
+        redirected: Whether code has named a stream or terminal that is not the one the processes share.
+        environ: The environment; None takes the process's.
+    """
+    address = hub_address(environ)
+    if address is None or redirected or choice.given:
+        return choice
+    over_rows = choice.make is None or getattr(
+        choice.make, "in_place", choice.name not in BUILTIN or choice.name == "ansi"
+    )
+    if choice.in_code and not over_rows:
+        return choice
+    from .wire import Address
+
+    try:
+        Address.parse(address)
+    except ValueError as error:
+        warn_once(f"PROGRESSKIT_HUB is set to what is no address, and is ignored: {error}")
+        return choice
+    return Choice("hub", lambda: load(BUILTIN["hub"])(address), "PROGRESSKIT_HUB is set")
 
 
 def _by_name(name: str, why: str) -> Choice:
@@ -115,7 +159,7 @@ def _by_name(name: str, why: str) -> Choice:
     """
     if name == "auto":
         return Choice(name, None, why)
-    if name in BUILTIN:
+    if name in BUILTIN and name != "hub":
         return Choice(name, lambda: load(BUILTIN[name])(), why)
     try:
         return Choice(name, find(name), why)

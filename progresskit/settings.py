@@ -21,6 +21,7 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_INTERVAL": "Seconds between two frames at the least; 0.1 unless set.",
     "PROGRESSKIT_BUDGET": "The share of one core that drawing may cost; 0.01 unless set.",
     "PROGRESSKIT_STREAM": "Where to draw: stderr (unless set), stdout, or a path to append to.",
+    "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
     "TERM": "dumb: the terminal cannot draw over rows, so auto chooses plain.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import select
+import stat
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .cells import encodable
@@ -22,8 +23,8 @@ _BLOCKS = "█▏━✓…⠋"
 """What the renderers draw with: an encoding that has these is good for Unicode."""
 
 FALLBACK_SIZE = (80, 24)
-LARGEST_BACKLOG = 1 << 20
-"""Bytes that wait for a terminal that does not read; frames beyond it are dropped, lines above the bars are not."""
+PIECE = 512
+"""Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
 
 
 class TerminalFile(io.TextIOBase):
@@ -66,15 +67,18 @@ class StreamTerminal:
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
+        while stream is not None and "captured" in getattr(stream, "__dict__", ()):
+            stream = stream.captured  # a stand-in for the stream: frames written to it would come back as lines
         self._stream = stream
         self._parts: list[str] = []
         self._backlog = b""
         self.fd: int | None = None
         self.dark = stream is None
         try:
-            self.fd = os.dup(stream.fileno())  # not inheritable, as all descriptors that Python makes
-        except (AttributeError, OSError, ValueError):  # no descriptor, closed, or io.UnsupportedOperation
+            self.fd = _own(stream.fileno())
+        except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
             pass
+        self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
         self.is_tty = self._ask_tty()
         self.encoding = _codec(getattr(stream, "encoding", None))
         self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
@@ -125,37 +129,44 @@ class StreamTerminal:
         """Whether the reader is behind: what the last flush sent is not out yet."""
         return bool(self._backlog)
 
-    def flush(self) -> None:
-        """Send what was written, at once. A terminal that does not take it all gets the rest first next time."""
+    def flush(self, patience: float = 0.0) -> None:
+        """Send what was written, at once. A terminal that does not take it all gets the rest first next time.
+
+        Args:
+            patience: Seconds without a byte taken after which a reader that is behind is left alone.
+        """
         text = "".join(self._parts)
         self._parts.clear()
         if self.dark or not (text or self._backlog):
             return
         try:
             if self.fd is None:
-                self._stream.write(text)
+                self._stream.write(encodable(text, self.encoding))
                 self._stream.flush()
             else:
-                self._send(self._backlog + text.encode(self.encoding, "backslashreplace"))
+                self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), patience)
         except Exception:  # a stream of the user's own may raise anything; it is not asked again
             self.dark = True
             self._backlog = b""
 
-    def _send(self, data: bytes) -> None:
-        self._backlog = b""
+    def _send(self, data: bytes, patience: float) -> None:
         descriptor = cast("int", self.fd)
+        nonblocking = not getattr(os, "get_blocking", lambda _: True)(descriptor)
+        self._backlog = b""
         view = memoryview(data)
         while view:
+            if self._polled and not nonblocking and not _ready(descriptor, patience):
+                break
             try:
-                view = view[os.write(descriptor, view) :]
-            except BlockingIOError:  # somebody made the terminal non-blocking; wait a little, then come back later
-                if not select.select([], [descriptor], [], 0.05)[1]:
-                    self._backlog = bytes(view)
-                    return
+                view = view[os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE]) :]
+            except BlockingIOError:
+                if not _ready(descriptor, patience):
+                    break
+        self._backlog = bytes(view)
 
     def close(self) -> None:
         """Give the descriptor back. The stream itself stays open: it is the user's."""
-        self.flush()
+        self.flush(0.0)
         descriptor, self.fd = self.fd, None
         self.dark = True
         if descriptor is not None:
@@ -163,6 +174,35 @@ class StreamTerminal:
                 os.close(descriptor)
             except OSError:
                 pass
+
+
+def _own(descriptor: int) -> int:
+    """Return a descriptor of our own for the file of `descriptor`, which no child process inherits.
+
+    A terminal is opened anew, so that it can be non-blocking for us and stays as it is for the job. Where that cannot be
+    (another user's terminal, the master of a pty, Windows) it is a duplicate, and asked before each piece.
+    """
+    own = os.dup(descriptor)
+    try:
+        before = os.fstat(own)
+        if os.isatty(own) and before.st_rdev != os.makedev(5, 2):  # opening ptmx by its name makes another pty
+            opened = os.open(os.ttyname(own), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            if os.fstat(opened).st_rdev == before.st_rdev:
+                os.close(own)
+                return opened
+            os.close(opened)
+    except (OSError, AttributeError):
+        pass
+    return own
+
+
+def _ready(descriptor: int, patience: float) -> bool:
+    """Return whether `descriptor` takes something, or fails, within `patience` seconds."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(patience * 1000))
 
 
 def _codec(encoding: object) -> str:

@@ -6,16 +6,20 @@ the last; it is late by nature (the interpreter's lock, a stopped process), and 
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
 from typing import TYPE_CHECKING
 
 from . import counting
 from .display import display_of, terminal_of
+from .registry import hub_address
 from .report import warn_once
 from .task import describe
+from .threads import Bell, block_signals, native, start
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .display import Display
     from .tracker import ProgressTracker
 
@@ -24,21 +28,24 @@ LINGER = 0.5
 LATE = 1.0
 """Seconds by which a look may be late before the terminal may have been somebody else's meanwhile."""
 PATIENCE = 2.0
-"""Seconds that `detach` waits for a frame that is stuck in a terminal that does not read."""
+"""Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
 
 
 class ThreadTicker:
     """Looks at trackers from a thread of its own. All methods but `run` may be called from any thread."""
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()  # guards the three fields below; held for an instant
-        self._thread: threading.Thread | None = None
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self.lock = native("_thread", "RLock")()  # guards the four fields below; a signal handler may take it again
+        self._running = False
         self._new: list[ProgressTracker] = []
+        self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._inline = False
-        self.drawing = threading.RLock()  # held by whoever draws; guards the displays
+        self.drawing = native("_thread", "RLock")()  # held by whoever draws; guards the displays
         self.displays: list[Display] = []
         self.silent = False  # in a forked child whose parent draws
-        self._wake = threading.Event()
+        self._patience = patience
+        self._ident: int | None = None
+        self._bell = Bell()
         self._drowsy = False
 
     # What trackers call
@@ -46,10 +53,10 @@ class ThreadTicker:
     def attach(self, tracker: ProgressTracker) -> None:
         """Begin to look at `tracker`."""
         with self.lock:
-            if self.silent:
+            if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
                 return
             self._new.append(tracker)
-            if self._thread is None and not self._inline:
+            if not self._running and not self._inline:
                 self._begin()
         self.nudge()
 
@@ -57,30 +64,78 @@ class ThreadTicker:
         """Look soon, if the ticker has gone to sleep for long."""
         if self._drowsy:
             self._drowsy = False
-            self._wake.set()
+            self._bell.ring()
 
     def detach(self, tracker: ProgressTracker) -> None:
-        """Show what `tracker` has for the last time, here and now, and let go of it.
+        """Have what `tracker` has shown for the last time, and let go of it.
 
-        Drawn by the caller: the thread may be gone, and cannot be started again while the interpreter shuts down. The
-        lock keeps it one at a time.
+        The thread draws it and the caller waits, for a bounded time: a renderer or a stream that hangs must not hang the
+        job. Where there is no thread (it is gone, and cannot be started while the interpreter shuts down) the caller draws.
         """
-        if not self.drawing.acquire(timeout=PATIENCE):
-            return
-        try:
-            self._adopt()
-            for display in [display for display in self.displays if tracker in display.trackers]:
-                if len(display.trackers) > 1:
-                    display.tick(last=True)
-                    display.trackers.remove(tracker)
-                else:
+        with self.lock:
+            if (
+                self.silent
+                or sys.is_finalizing()
+                or not (tracker in self._new or any(tracker in shown.trackers for shown in self.displays))
+            ):
+                tracker.let_go()
+                return
+            if not self._running and not self._inline:
+                self._begin()
+            running, done = self._running, Bell()
+            if running:
+                self._leaving.append((tracker, done))
+        if running:
+            self._bell.ring()
+            if self._ident != native("_thread", "get_ident")():  # a renderer may stop its own tracker: it cannot wait
+                done.wait(self._patience)
+        elif self.drawing.acquire(timeout=self._patience):
+            try:
+                self._adopt()
+                self._part(tracker)
+            finally:
+                self.drawing.release()
+
+    def _part(self, tracker: ProgressTracker) -> None:
+        """Draw the last frame of `tracker`. The caller holds `drawing`."""
+        for display in [display for display in self.displays if tracker in display.trackers]:
+            if len(display.trackers) > 1:
+                display.tick(last=True)
+                display.trackers.remove(tracker)
+            else:
+                try:
                     display.stop()
+                finally:
                     self._drop(display)
-            tracker.let_go()
-        finally:
-            self.drawing.release()
-        self._drowsy = False
-        self._wake.set()
+        tracker.let_go()
+
+    def _part_all(self) -> None:
+        """Draw the last frames of those that leave. The caller holds `drawing`."""
+        while self._leaving:
+            tracker, done = self._leaving.pop(0)
+            try:
+                self._part(tracker)
+            except BaseException as error:  # whatever it is, it is the display's, not the job's
+                warn_once(f"a display failed and is given up: {describe(error)}.")
+            finally:
+                done.ring()
+
+    def drain(self, tracker: ProgressTracker, goes_on: Callable[[], bool]) -> None:
+        """Draw what `tracker` has, and wait until its terminal has taken it, for as long as `goes_on()` says so.
+
+        A terminal holds up whoever writes to it: who passes on the words of others must hold them up, not lose them.
+        """
+        while True:
+            with self.drawing:
+                self._adopt()
+                behind = False
+                for display in self.displays:
+                    if tracker in display.trackers and display.terminal.foreground:
+                        display.tick()
+                        display.terminal.flush(0.05)
+                        behind = behind or display.terminal.congested or bool(tracker.prints)
+            if not (behind and goes_on()):
+                return
 
     def close(self) -> None:
         """Show everything for the last time: the process ends."""
@@ -93,34 +148,37 @@ class ThreadTicker:
     # The thread
 
     def _begin(self) -> None:
-        thread = threading.Thread(target=self._run, name="progresskit", daemon=True)
+        self._running = True  # first: a signal handler may come this way while the thread starts
         try:
-            thread.start()
+            start(self._run, "progresskit")
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
+            self._running = False
             self._draw_from_advance()
-        else:
-            self._thread = thread
 
     def _run(self) -> None:
+        block_signals()
+        self._ident = native("_thread", "get_ident")()
         empty_since: float | None = None
         delay = self._first_delay()
+        away = False  # whether the process was stopped while it drew
         while True:
             self._drowsy = delay > 2 * self._first_delay()
             due = time.monotonic() + delay
             cpu = time.process_time()
-            nudged = self._wake.wait(delay)
-            if nudged:
-                self._wake.clear()
+            nudged = self._bell.wait(delay)
             self._drowsy = False
             now = time.monotonic()
             # Late with an idle processor: the process was stopped or the machine asleep. Late with a busy one: some C
             # code kept the interpreter to itself, and the screen is still ours.
-            stopped = now - due > LATE and time.process_time() - cpu < 0.5 * (now - due)
+            stopped = _idle(now - due, time.process_time() - cpu)
             with self.drawing:
-                if stopped:
-                    for display in self.displays:
+                for display in self.displays:
+                    if stopped or (away and not display.choice.given):  # a renderer of the user's own may just be slow
                         display.abandon()
+                cpu = time.process_time()
                 delay = self._look(now, nudged=nudged)
+                self._part_all()
+                away = _idle(time.monotonic() - now, time.process_time() - cpu)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
             if busy:
                 empty_since = None
@@ -128,8 +186,8 @@ class ThreadTicker:
             empty_since = now if empty_since is None else empty_since
             if now - empty_since >= LINGER or not self.displays:
                 with self.drawing, self.lock:
-                    if not self._new and self._rest():
-                        self._thread = None
+                    if not self._new and not self._leaving and self._rest():
+                        self._running = False
                         return
             delay = min(delay, LINGER)
 
@@ -147,7 +205,9 @@ class ThreadTicker:
                 try:
                     display.due = now + display.tick()
                     display.drawn = now
-                except Exception as error:  # ours or a clock's: whatever it is, it is the display's, not the job's
+                except BaseException as error:  # ours or a clock's: whatever it is, it is the display's, not the job's
+                    if self._inline and not isinstance(error, Exception):
+                        raise  # drawn from the job's own thread: Ctrl-C is the job's
                     self.displays.remove(display)
                     warn_once(f"a display failed and is given up: {describe(error)}.")
                     break
@@ -180,7 +240,9 @@ class ThreadTicker:
         if not all(let_go):
             return False
         for display in list(self.displays):
-            if not any(tracker.entered for tracker in display.trackers):
+            if any(tracker.entered for tracker in display.trackers):
+                display.abandon()  # so that nothing of a renderer's is left to be called when the process ends
+            else:
                 display.stop()
                 self._drop(display)
         return True
@@ -198,7 +260,7 @@ class ThreadTicker:
         counting.draw_from_advance(self._poll)
 
     def _poll(self) -> None:
-        if self.drawing.acquire(blocking=False):
+        if not sys.is_finalizing() and self.drawing.acquire(blocking=False):
             try:
                 self._look(time.monotonic())
             finally:
@@ -208,10 +270,21 @@ class ThreadTicker:
 
     def forget(self) -> None:
         """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
-        self.silent = self.silent or bool(self.displays or self._new)
-        self.lock = threading.Lock()
-        self.drawing = threading.RLock()
-        self._wake = threading.Event()
-        self._thread = None
+        trackers = [*self._new, *(tracker for display in self.displays for tracker in display.trackers)]
+        self.silent = self.silent or bool(trackers)
+        if self.silent and hub_address() is not None:  # the child is a client of its own, whose tasks are new ones
+            self.silent = False
+            for tracker in trackers:
+                tracker.forget()
+        self.lock = native("_thread", "RLock")()
+        self.drawing = native("_thread", "RLock")()
+        self._bell = Bell()
+        self._running = False
         self._new = []
+        self._leaving = []
         self.displays = []
+
+
+def _idle(late: float, cpu: float) -> bool:
+    """Return whether `late` seconds with so much processor time in them mean that the process was stopped."""
+    return late > LATE and cpu < 0.5 * late

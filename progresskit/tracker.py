@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Protocol, Self, TextIO, TypeVar, overload
 
+    from .capture import Capture
     from .frames import Frame, TaskView
     from .protocols import Renderer, Terminal
     from .task import Rollup
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
             """Show what there is for the last time and let go of `tracker`."""
 
 
-_numbers = count(1)
+NUMBERS = count(1)
+"""Task numbers: none is used twice in a process."""
 _last_number = 0
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
@@ -50,6 +52,8 @@ _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
 DEFAULT_TICKER = "progresskit.life:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
+
+CAPTURE = "progresskit.capture:Capture"
 
 
 class ProgressTracker:
@@ -67,6 +71,7 @@ class ProgressTracker:
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
+        capture: Whether `start` begins a `capture` of standard output, standard error and logging, which `stop` ends.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -93,6 +98,7 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
+        capture: bool = False,
     ) -> None:
         from .registry import named
 
@@ -110,7 +116,9 @@ class ProgressTracker:
         self._ended: list[TaskView] = []
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
+        self._inherited = 0  # the highest number of a task that is a parent process's
         self._tokens: list[Token[ProgressTracker | None]] = []
+        self._capture: Capture | None = self.capture() if capture else None
 
     @property
     def ticker(self) -> Ticker:
@@ -176,13 +184,15 @@ class ProgressTracker:
             raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
             raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+        if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
+            parent = None
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
         now = self.clock()
         with self.lock:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
-            number = _last_number = next(_numbers)
+            number = _last_number = next(NUMBERS)
             task = Task(
                 parent or self,
                 number,
@@ -311,6 +321,30 @@ class ProgressTracker:
         self._show()
         self.nudge()
 
+    def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
+        """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
+
+        Lines come whole and in order, and one without its newline waits for it, or for the end. Log handlers that hold one of
+        these streams are led along, and warnings too, since they are written to standard error. What writes to a descriptor
+        (C code, other programs) is not captured. Afterwards all is as it was, but for what others have replaced.
+
+        Args:
+            stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
+                that a pipe or a file gets what it would have got.
+            stderr: The same for standard error.
+            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are
+                shown after all where an exception ends it.
+
+        Example:
+            >>> with tracker.capture(stdout=True, quiet=True) as capture:
+            ...     print("words of a library")
+            >>> list(capture.lines)
+            ['words of a library']
+        """
+        from .registry import load
+
+        return load(CAPTURE)(self, stdout, stderr, quiet)  # type: ignore[no-any-return]  # loaded by name
+
     def frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now.
 
@@ -323,16 +357,26 @@ class ProgressTracker:
             'Files'
         """
         from .frames import Frame
-        from .sampling import look
 
         with self.lock:
             now = self.clock()
             self._settle()
-            tree = [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
-            seated, more = seat(tree, rows)
+            seated, more = seat(self._tree(now), rows)
             self._seen = _last_number
             ended, self._ended = self._ended, []
-            return Frame(now, tuple(look(task, now, depth, row) for task, depth, row in seated), tuple(ended), more)
+            return Frame(
+                now, tuple(self._look(item, now, depth, row) for item, depth, row in seated), tuple(ended), more
+            )
+
+    def _tree(self, now: float) -> list[tuple[Any, int]]:
+        """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
+        return [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
+
+    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
+        """Return what `item` of the tree looks like on `row`."""
+        from .sampling import look
+
+        return look(item, now, depth, row)
 
     @property
     def live(self) -> int:
@@ -355,6 +399,8 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
+        if self._capture is not None:
+            self._capture.start()
 
     def stop(self) -> None:
         """End what is still live and show everything for the last time. A stopped tracker may be used again.
@@ -373,6 +419,8 @@ class ProgressTracker:
         self._close(kind)
 
     def _close(self, error: type[BaseException] | None) -> None:
+        if self._capture is not None:
+            self._capture.stop()
         for task in reversed(self.tasks):
             if error is not None and is_failure(error):
                 task.fail(error.__name__)
@@ -394,17 +442,30 @@ class ProgressTracker:
 
     def _show(self) -> None:
         if not self._attached:
+            try:
+                ticker = self.ticker
+            except (AttributeError, ImportError):
+                return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self._attached = True
-            self.ticker.attach(self)
+            ticker.attach(self)
 
     def let_go(self) -> bool:
         """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
         with self.lock:
-            self._settle()
-            if self._live or self.pending_output:
+            if self.live or self.pending_output:
                 return False
             self._attached = False
             return True
+
+    def forget(self) -> None:
+        """Start over in a forked child: the tasks so far are the parent's, which shows them."""
+        self._inherited = _last_number
+        self._slots = Slots()
+        self._live = 0
+        self._endings.clear()
+        self._ended.clear()
+        self.prints.clear()
+        self._attached = False
 
     def nudge(self) -> None:
         """Have the ticker look soon."""
@@ -431,6 +492,8 @@ class ProgressTracker:
 
     def _remove(self, task: Task) -> None:
         if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
+            return
+        if task._id <= self._inherited:
             return
         task._state = task._end[0]
         self._live -= 1

@@ -13,6 +13,8 @@ import pytest
 
 import progresskit
 from progresskit.cells import fit
+from progresskit.feed import Feed
+from progresskit.hub import Hub
 from progresskit.positions import Slots
 from progresskit.testing import (
     EmulatedTerminal,
@@ -54,7 +56,18 @@ def test_an_example_does_what_it_says(test: doctest.DocTest, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orders.csv").write_bytes(b"a,b,c\n1,2,3")
     tracker = progresskit.ProgressTracker(RecordingRenderer(), clock=ManualClock(), ticker=ManualTicker())
-    helpers = (EmulatedTerminal, Leaf, ManualClock, ManualTicker, RecordingRenderer, RendererContract, Slots, fit)
+    helpers = (
+        EmulatedTerminal,
+        Feed,
+        Hub,
+        Leaf,
+        ManualClock,
+        ManualTicker,
+        RecordingRenderer,
+        RendererContract,
+        Slots,
+        fit,
+    )
     public = {name: getattr(progresskit, name) for name in progresskit.__all__}
     names = {**public, **{helper.__name__: helper for helper in helpers}, "sample_view": sample_view}
     names |= {"tracker": tracker, "task": tracker.add_task("orders.csv"), "rows": range(3)}

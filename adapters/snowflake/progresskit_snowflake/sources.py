@@ -13,17 +13,20 @@ import struct
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
+from .bodies import BodyBytes
+from .tally import Look, Tally
+
 Peer = tuple[str, int]
 """A host's address and a port."""
 
-BYTES_ACKED = 120
-"""Offset of `tcpi_bytes_acked`, 64 bits without a sign, in Linux's `struct tcp_info` (include/uapi/linux/tcp.h, since 4.1)."""
-SLACK = 1 << 16
-"""Bytes beyond the file's own that one attempt may take: headers, and the frames of TLS (some 22 in 16,384)."""
+STATE, UNACKED, BYTES_ACKED, BYTES_RECEIVED, UNSENT = 0, 24, 120, 128, 144
+"""Offsets in Linux's `struct tcp_info` (include/uapi/linux/tcp.h; the last since 4.6)."""
+CLOSED = 7
+"""The state of a connection that was reset."""
 
 
 class Source(Protocol):
-    """Counts one upload.
+    """Counts uploads, several at once, in sum. Called by one thread at a time.
 
     Attributes:
         name: What the summary calls it.
@@ -32,14 +35,17 @@ class Source(Protocol):
     name: ClassVar[str]
 
     def begin(self, size: int) -> None:
-        """Expect an upload of `size` bytes from here on."""
+        """Expect one more upload, of `size` bytes, from here on."""
+
+    def end(self, size: int, *, well: bool) -> None:
+        """Count an upload of `size` bytes no more; `well` when it is up."""
 
     def sent(self) -> int | None:
-        """Return the bytes of the present attempt that have arrived, at most the size; None where that is not known."""
+        """Return the bytes that have arrived of the uploads under way, at most their sizes; None where that is not known."""
 
     @property
     def attempts(self) -> int:
-        """How often the upload has begun: 1, and one more for each time that it was sent anew."""
+        """How often an object has been sent: 1, and one more for each time that one was sent anew."""
 
 
 class WholeFiles:
@@ -51,6 +57,9 @@ class WholeFiles:
     def begin(self, size: int) -> None:
         """There is nothing to expect."""
 
+    def end(self, size: int, *, well: bool) -> None:
+        """There was nothing to expect."""
+
     def sent(self) -> int | None:
         """Return None: nobody counts."""
         return None
@@ -60,8 +69,10 @@ class KernelBytes:
     """Counts what the other side's kernel has acknowledged, on this process's own sockets to the storage host. Linux only.
 
     Nothing of the connector is touched, so that it serves each of its versions, in Python or not, under TLS or not. It knows
-    hosts, not uploads: two at once to one host each count both, and parts over one connection after another, or an attempt that
-    breaks off within `SLACK` bytes, are not told from attempts.
+    hosts, not uploads: several at once through one source are right in sum, and two sources of one host each count both.
+
+    Each socket is held by a duplicate until the first look after its owner has closed it, so that its last bytes and the
+    way of its end are known: the other side hears of the end that much later.
 
     Args:
         is_storage: Whether a peer is the storage host; None takes every peer.
@@ -71,17 +82,21 @@ class KernelBytes:
         >>> source.begin(1_000_000)
         >>> source.sent()
         0
+        >>> source.end(1_000_000, well=True)
     """
 
     name: ClassVar[str] = "bytes acknowledged to the kernel"
 
     def __init__(self, is_storage: Callable[[Peer], bool] | None = None) -> None:
         self._is_storage = is_storage
-        self._size = 0
-        self._before: dict[int, int] = {}  # socket -> bytes of earlier times
-        self._open: dict[int, int] = {}  # socket -> bytes of this upload
-        self._given_up = 0  # bytes of attempts that are over
-        self.attempts = 1
+        self._held: dict[int, socket.socket] = {}  # the socket's own number -> our duplicate
+        self._tally = Tally()
+        self._uploads = 0
+
+    @property
+    def attempts(self) -> int:
+        """How often an object has been sent: 1, and one more for each time that one was sent anew."""
+        return self._tally.attempts
 
     @staticmethod
     def available() -> bool:
@@ -90,59 +105,78 @@ class KernelBytes:
             return False
         with socket.socket() as probe:
             try:
-                return len(probe.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)) >= BYTES_ACKED + 8
+                return len(probe.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)) >= UNSENT + 4
             except OSError:
                 return False
 
     def begin(self, size: int) -> None:
-        """Expect an upload of `size` bytes: what was acknowledged before does not count."""
-        self._size, self._open, self._given_up, self.attempts = size, {}, 0, 1
-        self._before = self._acknowledged()
+        """Expect one more upload: what was acknowledged before the first does not count."""
+        if not self._uploads:
+            self._tally.ignore(self._looks())
+        self._uploads += 1
+        self._tally.begin(size)
+
+    def end(self, size: int, *, well: bool) -> None:
+        """Count an upload of `size` bytes no more; after the last one no socket is held."""
+        self._tally.look(self._looks())
+        self._tally.end(size, well=well)
+        self._uploads -= 1
+        if not self._uploads:
+            for held in self._held.values():
+                held.close()
+            self._held = {}
+            self._tally = Tally()
 
     def sent(self) -> int | None:
         """Return the bytes that have arrived; an attempt that broke off counts no more."""
-        now = {
-            number: acked - self._before.get(number, 0)
-            for number, acked in self._acknowledged().items()
-            if acked > self._before.get(number, 0)
-        }
-        # Statements go to the same host where storage and account are one; they are small.
-        gone = [number for number, done in self._open.items() if number not in now and SLACK < done < self._size]
-        if gone and any(number not in self._open and done > SLACK for number, done in now.items()):
-            # A connection broke, and another one sends: the whole object goes once more.
-            self.attempts += 1
-            for number in gone:
-                del self._open[number]
-        self._open.update(now)
-        whole = sum(self._open.values()) - self._given_up
-        while whole > self._size + SLACK + self._size // 256:  # on one connection: it was refused, and is sent anew
-            self.attempts += 1
-            self._given_up += self._size
-            whole -= self._size
-        return min(max(whole, 0), self._size)
+        return self._tally.look(self._looks())
 
-    def _acknowledged(self) -> dict[int, int]:
-        """Return the bytes acknowledged on each socket to the storage host, by the socket's own number."""
-        found = {}
+    def _looks(self) -> dict[int, Look]:
+        """Return what each socket to the storage host says of itself, by the socket's own number."""
+        ours = {held.fileno() for held in self._held.values()}
+        owned = set()
         for name in os.listdir("/proc/self/fd"):
+            if int(name) in ours:
+                continue
             try:
-                status = os.stat(int(name))
+                status = os.stat(f"/proc/self/fd/{name}")
                 if not stat.S_ISSOCK(status.st_mode):
                     continue
-                # A duplicate, so that the number cannot be closed and given to another file meanwhile.
-                with socket.socket(fileno=os.dup(int(name))) as duplicate:
-                    if os.fstat(duplicate.fileno()).st_ino != status.st_ino or duplicate.type != socket.SOCK_STREAM:
-                        continue
-                    if duplicate.family not in (socket.AF_INET, socket.AF_INET6):
-                        continue
-                    peer: Peer = duplicate.getpeername()[:2]
-                    if self._is_storage is not None and not self._is_storage(peer):
-                        continue
-                    info = duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-                    found[status.st_ino] = struct.unpack_from("=Q", info, BYTES_ACKED)[0]
+                number = status.st_ino
+                if number not in self._held:
+                    self._hold(int(name), number)
+                owned.add(number)
             except OSError:  # closed meanwhile, or not connected
                 continue
+        found = {}
+        for number, held in list(self._held.items()):
+            closed = number not in owned
+            found[number] = look_at(held)._replace(closed=closed)
+            if closed:
+                self._held.pop(number).close()
         return found
+
+    def _hold(self, descriptor: int, number: int) -> None:
+        """Hold the socket where it goes to the storage host."""
+        duplicate = socket.socket(fileno=os.dup(descriptor))
+        try:
+            # The number may have been closed, and given to another file, before it was duplicated.
+            same = os.fstat(duplicate.fileno()).st_ino == number
+            if same and duplicate.family in (socket.AF_INET, socket.AF_INET6) and duplicate.type == socket.SOCK_STREAM:
+                peer: Peer = duplicate.getpeername()[:2]
+                if self._is_storage is None or self._is_storage(peer):
+                    self._held[number] = duplicate
+        finally:
+            if self._held.get(number) is not duplicate:
+                duplicate.close()
+
+
+def look_at(connection: socket.socket) -> Look:
+    """Return what the kernel says of `connection`."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    acked, received = struct.unpack_from("=QQ", info, BYTES_ACKED)
+    (unacked,), (unsent,) = struct.unpack_from("=I", info, UNACKED), struct.unpack_from("=I", info, UNSENT)
+    return Look(acked, received, bool(unacked or unsent), info[STATE] == CLOSED)
 
 
 def storage_peers(connection: object) -> Callable[[Peer], bool] | None:
@@ -164,5 +198,7 @@ def storage_peers(connection: object) -> Callable[[Peer], bool] | None:
 
 
 def best_source(connection: object) -> Source:
-    """Return the most truthful source that there is for uploads of `connection` on this system."""
-    return KernelBytes(storage_peers(connection)) if KernelBytes.available() else WholeFiles()
+    """Return the most truthful source that there is for uploads of `connection`, on this system and with its connector."""
+    if KernelBytes.available():
+        return KernelBytes(storage_peers(connection))
+    return BodyBytes(connection) if BodyBytes.available() else WholeFiles()

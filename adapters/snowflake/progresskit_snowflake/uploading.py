@@ -11,6 +11,7 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
+from .bodies import BodyBytes
 from .columns import literal
 from .sources import Source, best_source
 
@@ -18,33 +19,113 @@ EVERY = 0.05
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
 
 
-@contextlib.contextmanager
-def counted(task: Task, source: Source, size: int) -> Iterator[None]:
-    """Have `source` move `task` while the block uploads `size` bytes; all of them are up only when the block is left."""
-    source.begin(size)
-    over = threading.Event()
+HEARING = 0.1
+"""Seconds between two times that Ctrl-C is listened for, where a wait cannot be broken off."""
+PATIENCE = 0.5
+"""Seconds that a stopped upload is waited for, so that its session can be used again."""
 
-    def look() -> None:
-        while not over.wait(EVERY):
-            sent = source.sent()
-            if sent is None:
-                task.update(measured="per file")
+
+class Uploads:
+    """One bar over any number of uploads, several at once: right in sum. Safe from any thread.
+
+    Args:
+        task: The bar, in bytes; the caller ends it.
+        source: What counts.
+        grow: Whether the bar's total grows by each file; else it was given up front.
+
+    Example:
+        >>> from progresskit_snowflake.sources import WholeFiles
+        >>> task = tracker.add_task("Upload", unit="B")
+        >>> uploads = Uploads(task, WholeFiles(), grow=True)
+        >>> with uploads.file("orders.csv.gz", 1_000):
+        ...     pass  # PUT
+        >>> task.completed, task.total
+        (1000, 1000)
+    """
+
+    def __init__(self, task: Task, source: Source, *, grow: bool = False) -> None:
+        self._task, self._source, self._grow = task, source, grow
+        self._lock = threading.Lock()
+        self._sizes: list[int] = []  # of the files under way
+        self._done = int(task.completed)
+
+    @contextlib.contextmanager
+    def file(self, name: str, size: int) -> Iterator[None]:
+        """Have the block upload the file `name`, of `size` bytes: up when it is left, taken back when it raises."""
+        with self._lock:
+            self._source.begin(size)
+            self._sizes.append(size)
+            if self._grow:
+                self._task.update(total=(self._task.total or 0) + size)
+        _sampler.add(self)
+        well = False
+        try:
+            yield
+            well = True
+        finally:
+            with self._lock:
+                self._sizes.remove(size)
+                self._source.end(size, well=well)
+                self._done += size if well else 0
+                if self._grow and not well:
+                    self._task.update(total=(self._task.total or 0) - size)
+                if not self._sizes:
+                    _sampler.remove(self)
+                    self._task.update(completed=self._done, phase=None)
+            if self._sizes:
+                self.look()
+
+    def look(self) -> None:
+        """Move the bar to what is up by now."""
+        with self._lock:
+            if not self._sizes:
                 return
-            fields: dict[str, Any] = {"phase": "finalising" if sent >= size else None}
-            if source.attempts > 1:
-                fields["retry"] = str(source.attempts - 1)
-            task.update(completed=sent, **fields)
+            sent = self._source.sent()
+            if sent is None:
+                self._task.update(completed=self._done, measured="per file")
+                return
+            fields: dict[str, Any] = {"phase": "finalising" if sent >= sum(self._sizes) else None}
+            if self._source.attempts > 1:
+                fields["retry"] = str(self._source.attempts - 1)
+            self._task.update(completed=self._done + sent, **fields)
 
-    thread = threading.Thread(target=look, name="upload counter", daemon=True)
-    thread.start()
-    try:
-        yield
-    except BaseException:
-        over.set()
-        raise
-    over.set()
-    thread.join()
-    task.update(completed=size, phase=None)
+
+class _Sampler:
+    """Looks at all uploads of the process, in one thread that lives while there are any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._uploads: set[Uploads] = set()
+        self._over = threading.Event()
+
+    def add(self, uploads: Uploads) -> None:
+        with self._lock:
+            if not self._uploads:
+                self._over = threading.Event()
+                threading.Thread(target=self._run, args=(self._over,), name="upload counter", daemon=True).start()
+            self._uploads.add(uploads)
+
+    def remove(self, uploads: Uploads) -> None:
+        with self._lock:
+            self._uploads.discard(uploads)
+            if not self._uploads:
+                self._over.set()
+
+    def _run(self, over: threading.Event) -> None:
+        while not over.wait(EVERY):
+            with self._lock:
+                uploads = list(self._uploads)
+            for one in uploads:
+                with contextlib.suppress(OSError):  # a look that fails is followed by the next
+                    one.look()
+
+
+_sampler = _Sampler()
+
+
+def counted(task: Task, source: Source, size: int) -> contextlib.AbstractContextManager[None]:
+    """Have `source` move `task` while the block uploads `size` bytes; all of them are up only when the block is left."""
+    return Uploads(task, source).file(task.description, size)
 
 
 def put(
@@ -70,6 +151,8 @@ def put(
 
     Raises:
         OSError: the file cannot be read.
+        KeyboardInterrupt: within a second. With connector 4.x the upload has then ended, unless its network is stuck; with
+            others it may go on in a thread of its own until it ends or the process does.
         snowflake.connector.errors.Error: what the connector raises.
 
     Example:
@@ -85,4 +168,41 @@ def put(
             tracker = stack.enter_context(ProgressTracker()) if tracker is None else tracker
             task = stack.enter_context(tracker.add_task(f"Upload {file.name}", total=size, unit="B", color="green"))
         with counted(task, source, size):
-            return list(cursor.execute(statement).fetchall())
+            return _executed(cursor, statement, source, size)
+
+
+def _executed(cursor: Any, statement: str, source: Source, size: int) -> list[Any]:
+    """Execute `statement` in a thread of its own, and return its rows; Ctrl-C is heard meanwhile, and stops what it can."""
+    stopping: BodyBytes | None = None
+    if isinstance(source, BodyBytes):
+        stopping = source
+    elif BodyBytes.available():
+        stopping = BodyBytes(cursor.connection)
+    rows: list[Any] = []
+    errors: list[BaseException] = []
+    over = threading.Event()
+
+    def run() -> None:
+        try:
+            rows.extend(cursor.execute(statement).fetchall())
+        except BaseException as error:  # raised by the caller's thread, whatever it is
+            errors.append(error)
+        finally:
+            over.set()
+
+    with contextlib.ExitStack() as stack:
+        if stopping is not None and stopping is not source:
+            stopping.begin(size)
+            stack.callback(stopping.end, size, well=False)
+        threading.Thread(target=run, name="upload", daemon=True).start()
+        try:
+            while not over.wait(HEARING):
+                pass
+        except BaseException:
+            if stopping is not None:
+                stopping.stop()
+                over.wait(PATIENCE)
+            raise
+    if errors:
+        raise errors[0]
+    return rows

@@ -1,0 +1,104 @@
+"""The arithmetic of an upload's count: from what each socket says of itself to the bytes that are up, in sum.
+
+Knows sockets as values that are handed in, breaks and repetitions. Must not know how a socket is read, nor bars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+OVERHEAD = 1 << 16
+"""Bytes beyond the files' own that an attempt may take: headers, and the frames of TLS (some 22 in 16,384)."""
+
+
+class Look(NamedTuple):
+    """What one socket says of itself.
+
+    Attributes:
+        acked: Bytes that the other side has acknowledged since the socket was opened.
+        received: Bytes that came back.
+        pending: Whether bytes wait to be sent or acknowledged.
+        dead: Whether the connection was reset.
+        closed: Whether its owner has closed it: this is its last look.
+    """
+
+    acked: int
+    received: int = 0
+    pending: bool = False
+    dead: bool = False
+    closed: bool = False
+
+
+class Tally:
+    """Adds up what the sockets have carried of the uploads under way.
+
+    A connection that ends is a break where it was reset, or had bytes on the way, or never had an answer: what it carried
+    counts no more. One that ends with its answer has carried a part, whose bytes stay. Bytes beyond the sizes of all uploads
+    are an object that was refused, and is sent anew.
+
+    Attributes:
+        attempts: 1, and one more for each time that an object was sent anew.
+
+    Example:
+        >>> tally = Tally()
+        >>> tally.begin(1_000_000)
+        >>> tally.look({7: Look(acked=300_000)})
+        300000
+        >>> tally.look({7: Look(acked=400_000, dead=True, closed=True)}), tally.attempts
+        (0, 2)
+    """
+
+    def __init__(self) -> None:
+        self.attempts = 1
+        self._sizes: list[int] = []  # of the uploads under way
+        self._open: dict[int, tuple[Look, Look]] = {}  # socket -> where its counting began, and its last look
+        self._kept = 0  # bytes of connections that ended well
+        self._settled = 0  # bytes of uploads that are over, and of attempts that were refused
+
+    def begin(self, size: int) -> None:
+        """Expect one more upload, of `size` bytes."""
+        self._sizes.append(size)
+
+    def end(self, size: int, *, well: bool) -> None:
+        """Expect it no more: its bytes have been taken over by whoever asks, or, where it did not end `well`, are lost."""
+        self._sizes.remove(size)
+        if not self._sizes:
+            self._open = {number: (last, last) for number, (_, last) in self._open.items()}
+            self._kept = self._settled = 0
+            self.attempts = 1
+        elif well:
+            self._settled += min(size, self._whole())
+
+    def ignore(self, looks: Mapping[int, Look]) -> None:
+        """Take `looks` for where the counting begins."""
+        for number, look in looks.items():
+            self._open[number] = (look, look)
+
+    def look(self, looks: Mapping[int, Look]) -> int:
+        """Take in one look at all sockets, and return the bytes that are up of the uploads under way."""
+        for number, look in looks.items():
+            first, _ = self._open.get(number, (Look(0), look))
+            carried = look.acked - first.acked
+            if not look.closed:
+                self._open[number] = (first, look)
+                continue
+            self._open.pop(number, None)
+            if look.dead or look.pending or look.received <= first.received:
+                self.attempts += carried > 1  # the opening of a connection is acknowledged like a byte
+            else:
+                self._kept += carried
+        expected = sum(self._sizes)
+        whole = self._whole()
+        beyond = whole - (expected + OVERHEAD * len(self._sizes) + expected // 256)
+        if self._sizes and beyond > 0:
+            least = max(min(self._sizes), 1)
+            again = -(-beyond // least)
+            self.attempts += again
+            self._settled += again * least
+            whole = self._whole()
+        return min(whole, expected)
+
+    def _whole(self) -> int:
+        carried = sum(last.acked - first.acked for first, last in self._open.values())
+        return max(carried + self._kept - self._settled, 0)

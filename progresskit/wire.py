@@ -1,0 +1,148 @@
+"""What a hub and its clients say to each other: messages as bytes, and bytes as messages.
+
+Pure: knows no sockets. A message is its length (four bytes, the highest first), one byte that says what it is, and its
+body. A stranger may have written the bytes: whoever reads them gets messages in bounds, or an error.
+"""
+
+from __future__ import annotations
+
+import json
+from hmac import compare_digest
+from typing import NamedTuple
+
+HELLO = b"H"
+"""The first message of a client: a JSON object with its key, process number and start."""
+FRAME = b"F"
+"""A frame without ended tasks, as `frames.encode` gives it: one that comes later replaces it."""
+ENDED = b"E"
+"""A frame with ended tasks: it must be read, whatever comes later."""
+LINES = b"P"
+"""Printed lines, UTF-8."""
+BYE = b"B"
+"""The client ends as it should."""
+KINDS = frozenset((HELLO, FRAME, ENDED, LINES, BYE))
+
+LARGEST = 1 << 22
+"""Bytes of a message at the most: some 10,000 tasks."""
+LARGEST_HELLO = 1 << 10
+
+
+class Address(NamedTuple):
+    """Where a hub listens, and the key that it asks for. Its text, for `PROGRESSKIT_HUB`, is a secret.
+
+    Attributes:
+        key: Hexadecimal digits.
+        place: The path of a Unix socket, or `host:port` of a TCP one.
+
+    Example:
+        >>> Address.parse("00ff@/run/user/1000/hub").place
+        '/run/user/1000/hub'
+    """
+
+    key: str
+    place: str
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Return the address that `text` is.
+
+        Raises:
+            ValueError: it is none. The sentence does not repeat it: it may hold a key.
+        """
+        key, at, place = text.strip().partition("@")
+        if not (key and at and place and all(digit in "0123456789abcdef" for digit in key)):
+            raise ValueError("it is a key in hexadecimal digits, an @, and a socket's path or host:port.")
+        return cls(key, place)
+
+    def __str__(self) -> str:
+        return f"{self.key}@{self.place}"
+
+    @property
+    def tcp(self) -> tuple[str, int] | None:
+        """Host and port; None for a Unix socket."""
+        host, _, port = self.place.rpartition(":")
+        return (host, int(port)) if host and port.isascii() and port.isdigit() and "/" not in self.place else None
+
+
+class Hello(NamedTuple):
+    """What a client says of itself.
+
+    Attributes:
+        pid: Its process number.
+        start: When its process started, in seconds on a clock that all processes of the machine share.
+    """
+
+    pid: int
+    start: float
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    r"""Return a message.
+
+    Example:
+        >>> message(LINES, b"hello")
+        b'\x00\x00\x00\x06Phello'
+    """
+    return (len(body) + 1).to_bytes(4, "big") + kind + body
+
+
+def hello(key: str, who: Hello) -> bytes:
+    """Return the first message of a client."""
+    return message(HELLO, json.dumps({"key": key, "pid": who.pid, "start": who.start}).encode())
+
+
+def read_hello(body: bytes, key: str) -> Hello:
+    """Return what a client says of itself.
+
+    Raises:
+        ValueError: it does not know `key`, or does not say what a client says.
+    """
+    try:
+        document = json.loads(body)
+        pid, start, offered = document["pid"], document["start"], document["key"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise ValueError("this is no client's first message.") from None
+    if not isinstance(offered, str) or not compare_digest(offered.encode("utf-8", "replace"), key.encode()):
+        raise ValueError("the key is wrong.")
+    if type(pid) is not int or type(start) not in (int, float) or not 0 <= pid < 1 << 31 or not 0 <= start < 1e12:
+        raise ValueError("process number and start are numbers from 0.")
+    return Hello(pid, start)
+
+
+class Splitter:
+    r"""Bytes as they arrive, cut into messages.
+
+    Example:
+        >>> splitter = Splitter()
+        >>> splitter.feed(b"\x00\x00\x00\x06Ph"), splitter.feed(b"ello\x00")
+        ([], [(b'P', b'hello')])
+    """
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self.largest = LARGEST_HELLO
+        """Bytes of a message at the most. Raise it once the sender is known."""
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the messages that are complete with `data`, as kind and body.
+
+        Raises:
+            ValueError: a length is 0 or above `largest`, or a kind is unknown: what follows cannot be trusted.
+        """
+        rest = self._rest
+        rest += data
+        found = []
+        at = 0
+        while len(rest) - at >= 5:
+            size = int.from_bytes(rest[at : at + 4], "big")
+            kind = bytes(rest[at + 4 : at + 5])
+            if not 0 < size <= self.largest or kind not in KINDS:
+                raise ValueError(f"a message of kind {kind!r} and {size:,d} bytes is none.")
+            if len(rest) - at - 4 < size:
+                break
+            found.append((kind, bytes(rest[at + 5 : at + 4 + size])))
+            at += 4 + size
+            if self.largest == LARGEST_HELLO:  # the rest is looked at when the sender is known
+                break
+        del rest[:at]
+        return found

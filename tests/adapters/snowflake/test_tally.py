@@ -1,0 +1,67 @@
+"""The arithmetic of an upload's count: any order of sockets, breaks and repetitions."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+
+from hypothesis import given
+from hypothesis import strategies as st
+from progresskit_snowflake.tally import Look, Tally
+
+EVENTS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 400_000), st.sampled_from(["send", "answer", "reset", "cut"])),
+    max_size=60,
+)
+SIZE = 50_000_000
+
+
+@given(EVENTS)
+def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple[int, int, str]]) -> None:
+    """A model beside the tally: four slots, each with a connection at a time, that sends, is answered, reset or cut off."""
+    tally = Tally()
+    tally.begin(SIZE)
+    serial, kept, breaks = 0, 0, 0
+    live: dict[int, tuple[int, int]] = {}  # slot -> the socket's number, bytes
+    for slot, count, event in events:
+        number, carried = live.get(slot, (-1, 0))
+        if number < 0:
+            serial += 1
+            number = serial
+        carried += count
+        ends = event != "send"
+        look = Look(carried, int(event == "answer"), event == "cut", event == "reset", ends)
+        if ends:
+            live.pop(slot, None)
+            kept += carried if event == "answer" else 0
+            breaks += event != "answer" and carried > 1
+        else:
+            live[slot] = (number, carried)
+        others = {own: Look(sent) for other, (own, sent) in live.items() if other != slot}
+        said = tally.look({**others, number: look})
+        assert said == kept + sum(sent for _, sent in live.values())
+    assert tally.attempts == 1 + breaks
+
+
+@given(st.lists(st.integers(0, 3_000_000), max_size=40), st.lists(st.integers(0, 900_000), min_size=1, max_size=5))
+def test_the_count_never_exceeds_the_sizes(steps: list[int], sizes: list[int]) -> None:
+    tally = Tally()
+    for size in sizes:
+        tally.begin(size)
+    carried = 0
+    for step in steps:
+        carried += step
+        assert 0 <= tally.look({1: Look(carried)}) <= sum(sizes)
+
+
+@given(st.lists(st.tuples(st.integers(1, 1_000_000), st.booleans()), min_size=1, max_size=12))
+def test_after_the_last_upload_the_count_begins_at_nothing(files: list[tuple[int, bool]]) -> None:
+    tally = Tally()
+    carried = 0
+    for size, well in files:
+        tally.begin(size)
+        assert tally.look({1: Look(carried)}) == 0
+        carried += size
+        assert tally.look({1: Look(carried)}) == size
+        tally.end(size, well=well)

@@ -1,0 +1,324 @@
+"""Claims about a tracker that is fed by frames: who stands where, what is shown once, what is never lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from progresskit import Frame, ProgressTracker, TaskView
+from progresskit.feed import BLANKS, Feed
+from progresskit.frames import decode, encode
+from progresskit.renderers.ansi import AnsiRenderer
+from progresskit.renderers.plain import PlainRenderer
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
+
+
+class Bench:
+    """A feed, moved by hand."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.clock, self.ticker, self.renderer = ManualClock(), ManualTicker(), RecordingRenderer()
+        arguments = {"renderer": self.renderer, "clock": self.clock, "ticker": self.ticker} | arguments
+        self.feed = Feed(**arguments)
+
+    def tick(self, seconds: float = 0.1) -> Frame:
+        self.clock.advance(seconds)
+        self.ticker.tick()
+        return self.renderer.frames[-1]
+
+
+def views(*names: str, **changes: Any) -> tuple[TaskView, ...]:
+    return tuple(sample_view(id=row + 1, position=row, description=name, **changes) for row, name in enumerate(names))
+
+
+def shown(frame: Frame) -> list[tuple[int, str]]:
+    return [(view.position, view.description) for view in frame.tasks]
+
+
+def test_sources_stand_in_the_order_of_their_starts() -> None:
+    bench = Bench()
+    bench.feed.receive("c", Frame(0.0, views("unordered")))
+    bench.feed.receive("b", Frame(0.0, views("late one", "late two")), order=20.0)
+    bench.feed.receive("a", Frame(0.0, views("early")), order=(10.0, 4711))
+    assert shown(bench.tick()) == [(0, "early"), (1, "late one"), (2, "late two"), (3, "unordered")]
+    assert bench.feed.sources == ("a", "b", "c")
+
+
+def test_ids_of_several_sources_are_unique_and_stable_and_parents_follow() -> None:
+    bench = Bench()
+    own = bench.feed.add_task("own")
+    pair = (sample_view(id=1), sample_view(id=2, parent=1, depth=1, position=1))
+    for source in "abc":
+        bench.feed.receive(source, Frame(0.0, pair))
+    first = bench.tick()
+    ids = [view.id for view in first.tasks]
+    assert len(set(ids)) == 7
+    assert ids[0] == own.id
+    for parent, child in zip(first.tasks[1::2], first.tasks[2::2], strict=True):
+        assert child.parent == parent.id
+    bench.feed.receive("b", Frame(1.0, pair))
+    assert [view.id for view in bench.tick().tasks] == ids
+
+
+def test_the_last_frame_wins_and_the_ended_tasks_of_all_are_shown_once() -> None:
+    bench = Bench()
+    bench.feed.receive("a", Frame(0.0, views("one", "two")))
+    bench.tick()
+    one, two = views("one", "two")
+    bench.feed.receive("a", Frame(1.0, (two,), (one._replace(state="finished"),)))
+    bench.feed.receive("a", Frame(2.0, (), (two._replace(state="failed", reason="full"),)))
+    bench.feed.receive("a", Frame(2.0, (two,), (two._replace(state="failed", reason="full"),)))  # late, and twice
+    frame = bench.tick()
+    assert frame.tasks == ()
+    assert [(view.description, view.state) for view in frame.ended] == [("one", "finished"), ("two", "failed")]
+    assert bench.feed.frame().ended == ()
+
+
+def test_a_lost_source_leaves_the_rows_and_what_ran_is_told_as_lost() -> None:
+    bench = Bench()
+    (waits,) = views("waits", state="pending")
+    bench.feed.receive("a", Frame(0.0, (*views("runs", "paused"), waits._replace(id=9, position=2))))
+    bench.feed.receive("b", Frame(0.0, views("other")))
+    bench.tick()
+    bench.feed.lose("a")
+    bench.feed.lose("a")
+    frame = bench.tick()
+    assert shown(frame) == [(0, "other")]
+    assert [(view.description, view.state, view.reason) for view in frame.ended] == [
+        ("runs", "failed", "lost"),
+        ("paused", "failed", "lost"),
+    ]
+    assert all(view.keep for view in frame.ended)
+
+
+def test_a_source_that_leaves_takes_its_rows_without_a_word() -> None:
+    bench = Bench()
+    bench.feed.receive("a", Frame(0.0, views("one")))
+    bench.feed.receive("b", Frame(0.0, views("two")))
+    bench.tick()
+    bench.feed.leave("a")
+    frame = bench.tick()
+    assert shown(frame) == [(0, "two")]
+    assert frame.ended == ()
+    assert bench.feed.live == 1
+
+
+def test_a_source_between_two_files_keeps_its_row_for_a_second() -> None:
+    bench = Bench()
+    bench.feed.receive("a", Frame(0.0, views("file 1")))
+    bench.feed.receive("b", Frame(0.0, views("below")))
+    bench.tick()
+    bench.feed.receive("a", Frame(1.0))
+    assert shown(bench.tick()) == [(1, "below")]
+    bench.feed.receive("a", Frame(1.1, (sample_view(id=2, description="file 2"),)))
+    assert shown(bench.tick()) == [(0, "file 2"), (1, "below")]
+    bench.feed.receive("a", Frame(2.0))
+    assert shown(bench.tick()) == [(1, "below")]
+    assert shown(bench.tick(2.0)) == [(0, "below")]
+
+
+def test_what_does_not_fit_is_counted_with_what_the_sources_left_out() -> None:
+    bench = Bench()
+    bench.feed.receive("a", Frame(0.0, views(*"abcdef"), more=4))
+    bench.feed.receive("b", Frame(0.0, views(*"ghi")))
+    frame = bench.feed.frame(5)
+    assert shown(frame) == list(enumerate("abc"))
+    assert frame.more == 10
+    assert len(frame.tasks) + 1 <= 5
+    assert bench.feed.frame(None).more == 4
+    bench.feed.receive("a", Frame(1.0, views(*"ab")))
+    assert (len(bench.feed.frame(5).tasks), bench.feed.frame(5).more) == (5, 0)
+
+
+def test_a_feed_beside_a_tracker_shares_its_display() -> None:
+    clock, ticker, renderer = ManualClock(), ManualTicker(), RecordingRenderer()
+    terminal = EmulatedTerminal()
+    tracker = ProgressTracker(renderer, terminal=terminal, clock=clock, ticker=ticker)
+    feed = Feed.beside(tracker)
+    tracker.add_task("mine")
+    feed.receive("worker", Frame(0.0, views("theirs")))
+    ticker.tick()
+    assert shown(renderer.frames[-1]) == [(0, "mine"), (1, "theirs")]
+    assert len(ticker.displays) == 1
+    feed.lose("worker")
+    feed.stop()
+    tracker.stop()
+    assert [view.reason for frame in renderer.frames for view in frame.ended] == ["lost", None]
+
+
+def test_a_stopped_feed_lets_go_and_may_be_used_again() -> None:
+    bench = Bench()
+    with bench.feed as feed:
+        assert feed.entered
+        feed.receive("a", Frame(0.0, views("one")))
+        bench.tick()
+    assert not feed.entered
+    assert feed.sources == ()
+    assert feed.let_go()
+    feed.receive("a", Frame(0.0, views("again")))
+    assert shown(bench.tick()) == [(0, "again")]
+
+
+def test_totals_stand_in_one_line_above_and_stay_at_the_end() -> None:
+    bench = Bench(totals=True)
+    row, size = views("rows", completed=80_789, unit="row")[0], views("bytes", completed=45_600_000, unit="B")[0]
+    bench.feed.receive("a", Frame(0.0, (row, sample_view(id=7, position=1, depth=1, completed=9))))
+    bench.feed.receive("b", Frame(0.0, (size,)))
+    total = bench.tick().tasks[0]
+    assert (total.description, total.completed, total.total, total.position) == ("Total", 0, 2, 0)
+    assert total.fields == {"processes": 2, "done": "45.6 MB, 80,789 row"}
+    bench.feed.receive("a", Frame(1.0, (), (row._replace(state="finished", completed=80_790),)))
+    total = bench.tick().tasks[0]
+    assert (total.completed, total.total, total.fields["done"]) == (1, 2, "45.6 MB, 80,790 row")
+    bench.feed.lose("b")
+    bench.feed.stop()
+    last = bench.renderer.frames[-1].ended[-1]
+    assert (last.description, last.state, last.completed, last.total, last.keep) == ("Total", "finished", 1, 2, True)
+
+
+def test_a_transport_may_hand_in_its_frames_when_they_are_shown() -> None:
+    bench = Bench()
+    waiting = [Frame(0.0, views("first")), Frame(0.0, views("second"))]
+    bench.feed.receive("a", waiting.pop(0))
+    bench.feed.refresh = lambda: [bench.feed.receive("a", waiting.pop()) for _ in range(len(waiting))]
+    assert shown(bench.tick()) == [(0, "first")]
+    bench.feed.announce()
+    assert shown(bench.tick()) == [(0, "second")]
+
+
+numbers = some.one_of(some.integers(-(10**99), 10**99), some.floats(-1e99, 1e99), some.just(0))
+whole = some.integers(0, (1 << 63) - 1) | some.integers(0, 5)
+hostile_views = some.builds(
+    TaskView,
+    id=whole,
+    parent=some.none() | whole,
+    depth=whole,
+    position=whole,
+    description=some.text(),
+    completed=numbers,
+    total=some.none() | numbers,
+    unit=some.sampled_from(["B", "iB", "row", "\x1b[2J", ""]),
+    state=some.sampled_from(["pending", "running", "paused", "finished", "failed", "cancelled"]),
+    elapsed=numbers,
+    rate=some.none() | numbers,
+    eta=some.none() | numbers,
+    fields=some.dictionaries(some.text(max_size=5), some.none() | some.text() | numbers | some.booleans(), max_size=2),
+    color=some.none() | some.sampled_from(["red", "blue"]),
+    keep=some.booleans(),
+    estimated=some.booleans(),
+    reason=some.none() | some.text(),
+)
+hostile_frames = some.builds(
+    Frame,
+    time=numbers,
+    tasks=some.lists(hostile_views, max_size=4).map(tuple),
+    ended=some.lists(hostile_views, max_size=2).map(tuple),
+    more=whole,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(frames=some.lists(hostile_frames, min_size=1, max_size=4), rows=some.none() | some.integers(0, 8))
+def test_whatever_a_frame_says_the_display_stays_in_bounds_and_every_renderer_draws_it(
+    frames: list[Frame], rows: int | None
+) -> None:
+    feed = Feed(RecordingRenderer(), clock=ManualClock(), ticker=ManualTicker(), totals=True)
+    drawers = [AnsiRenderer(), PlainRenderer()]
+    for drawer in drawers:
+        drawer.start(EmulatedTerminal())
+    for number, frame in enumerate(frames):
+        feed.receive(number % 2, decode(encode(frame)))
+        got = feed.frame(rows)
+        positions = [view.position for view in got.tasks]
+        assert positions == sorted(set(positions))
+        assert len({view.id for view in got.tasks}) == len(positions)
+        limit = 2 * BLANKS + 10 if rows is None else rows
+        assert not positions or positions[-1] < limit
+        assert not (got.more and rows) or len(positions) < rows
+        for drawer in drawers:
+            drawer.render(got)
+
+
+KINDS = ["add", "add below", "advance", "finish", "fail", "print", "send", "kill", "leave", "tick"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(some.data())
+def test_any_interleaving_of_processes_shows_each_task_and_each_line_once(data: Any) -> None:
+    """Processes are trackers of their own, whose frames reach the feed encoded, late, merged, or not at all after a kill."""
+    clock, ticker, terminal = ManualClock(), ManualTicker(), EmulatedTerminal(120, 14)
+    feed = Feed("ansi", terminal=terminal, clock=clock, ticker=ticker)
+    processes = [_Process(number, clock) for number in range(data.draw(some.integers(1, 8)))]
+    lines: list[str] = []
+    lost: list[str] = []
+    serial = 0
+    for kind, which in data.draw(some.lists(some.tuples(some.sampled_from(KINDS), some.integers(0, 7)), max_size=60)):
+        process = processes[which % len(processes)]
+        serial += 1
+        if kind == "tick":
+            clock.advance(0.1 + which)
+            ticker.tick()
+            _check(terminal, [name for each in processes for name in each.shown], lines, lost)
+        elif process.dead:
+            continue
+        elif kind == "add":
+            process.live.append(process.tracker.add_task(f"<{serial}>", total=50))
+        elif kind == "add below" and process.live:
+            process.live.append(process.tracker.add_task(f"<{serial}>", total=50, parent=process.live[0]))
+        elif kind == "advance" and process.live:
+            process.live[which % len(process.live)].advance()
+        elif kind in ("finish", "fail") and process.live:
+            getattr(process.live.pop(which % len(process.live)), kind)()
+        elif kind == "print":
+            lines.append(f"({serial})")
+            feed.print(lines[-1])
+        elif kind == "send":
+            process.send(feed)
+        elif kind == "kill":
+            process.dead = True
+            lost += process.shown
+            feed.lose(process.number)
+            process.shown = []
+        elif kind == "leave":
+            for task in process.live:
+                task.finish()
+            process.send(feed)
+            process.dead = True
+            feed.leave(process.number)
+    clock.advance(0.1)
+    ticker.tick()
+    _check(terminal, [name for each in processes for name in each.shown], lines, lost)
+    feed.stop()
+    row, column, visible = terminal.cursor
+    assert (column, visible) == (0, True)
+    assert not any(terminal.screen[row:])
+
+
+class _Process:
+    def __init__(self, number: int, clock: ManualClock) -> None:
+        self.number = number
+        self.tracker = ProgressTracker(RecordingRenderer(), clock=clock, ticker=ManualTicker())
+        self.live: list[Any] = []
+        self.shown: list[str] = []
+        self.dead = False
+
+    def send(self, feed: Feed) -> None:
+        frame = self.tracker.frame(None)
+        feed.receive(self.number, decode(encode(frame)), order=float(self.number))
+        self.shown = [view.description for view in frame.tasks]
+
+
+def _check(terminal: EmulatedTerminal, live: list[str], lines: list[str], lost: list[str]) -> None:
+    text = terminal.text
+    assert [row for row in text if row in lines] == lines
+    rows = {name: [number for number, row in enumerate(text) if f"{name} " in row] for name in live}
+    shown = [name for name in live if rows[name]]
+    assert all(len(rows[name]) == 1 for name in shown), text
+    assert [rows[name][0] for name in shown] == sorted(rows[name][0] for name in shown), text
+    if len(shown) < len(live):
+        assert len(shown) == 12
+        assert f"... {len(live) - 12} more" in text[-1]
+    for name in lost:
+        assert sum(f"{name} " in row and "lost" in row for row in text) == 1, (name, text)

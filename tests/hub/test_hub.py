@@ -1,0 +1,476 @@
+"""Claims about the hub and its clients: real sockets, real processes; who is refused, what is dropped, what is never lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from progresskit import Frame, ProgressTracker, RendererUnavailable, registry
+from progresskit.feed import Feed
+from progresskit.frames import encode
+from progresskit.hub import Hub
+from progresskit.registry import named, under_hub
+from progresskit.renderers.hub import HubRenderer, process_start
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
+from progresskit.wire import BYE, ENDED, FRAME, HELLO, LARGEST, LINES, Address, Hello, Splitter, hello, message
+
+
+class Bench:
+    """A hub, its feed moved by hand."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.ticker, self.renderer = ManualTicker(), RecordingRenderer()
+        self.feed = Feed(self.renderer, clock=ManualClock(), ticker=self.ticker)
+        self.hub = Hub(self.feed, **arguments)
+
+    def until(self, true: Callable[[], Any]) -> Any:
+        """Tick until `true` is, within 10 seconds."""
+        end = time.monotonic() + 10
+        while not (found := true()):
+            assert time.monotonic() < end, "it never came about"
+            self.ticker.tick()
+            time.sleep(0.002)
+        return found
+
+    @property
+    def shown(self) -> list[str]:
+        return [view.description for view in self.renderer.frames[-1].tasks] if self.renderer.frames else []
+
+    @property
+    def ended(self) -> list[tuple[str, str, str | None]]:
+        return [(v.description, v.state, v.reason) for frame in self.renderer.frames for v in frame.ended]
+
+    def client(self) -> HubRenderer:
+        renderer = HubRenderer(str(self.hub.address))
+        renderer.start(EmulatedTerminal())
+        return renderer
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self.hub.address.place)
+        return connection
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = Bench(tcp=request.param == "tcp")
+    with bench.hub:
+        yield bench
+    bench.feed.stop()
+
+
+@pytest.fixture
+def unix() -> Iterator[Bench]:
+    bench = Bench(tcp=False)
+    with bench.hub:
+        yield bench
+    bench.feed.stop()
+
+
+def tasks(*names: str, **changes: Any) -> tuple[Any, ...]:
+    return tuple(sample_view(id=row + 1, position=row, description=name, **changes) for row, name in enumerate(names))
+
+
+def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
+    client = bench.client()
+    client.render(Frame(0.0, tasks("one", "two")))
+    bench.until(lambda: bench.shown == ["one", "two"])
+    client.write("a line\nanother")
+    client.render(Frame(1.0, tasks("one"), (sample_view(id=2, description="two", state="finished"),)))
+    bench.until(lambda: bench.shown == ["one"])
+    assert bench.renderer.lines == ["a line", "another"]
+    client.render(Frame(2.0, (), (sample_view(id=1, description="one", state="finished"),)))
+    client.stop()
+    bench.until(lambda: not bench.feed.sources)
+    assert bench.ended == [("two", "finished", None), ("one", "finished", None)]
+    assert (bench.hub.refused, bench.hub.dropped) == (0, 0)
+
+
+def test_a_client_that_breaks_off_is_lost(bench: Bench) -> None:
+    client = bench.client()
+    client.render(Frame(0.0, tasks("one")))
+    bench.until(lambda: bench.shown == ["one"])
+    client._close()
+    bench.until(lambda: not bench.shown)
+    assert bench.ended == [("one", "failed", "lost")]
+
+
+def test_what_was_sent_before_the_hub_stops_is_shown(bench: Bench) -> None:
+    for number in range(20):
+        client = bench.client()
+        client.render(Frame(0.0, (), tasks(f"task {number}", state="finished")))
+        client.stop()
+    bench.hub.stop()
+    bench.ticker.tick()
+    assert sorted(bench.ended) == sorted((f"task {number}", "finished", None) for number in range(20))
+    bench.hub.start()
+
+
+def test_a_hub_that_does_not_read_holds_nobody_up_and_loses_no_ending(unix: Bench) -> None:
+    unix.feed.prints.extend(["a terminal that does not take more"] * 10_000)  # the hub stops reading
+    unix.feed.print("not yet")
+    client = unix.client()
+    for number in range(3_000):
+        client.write(f"line {number}")
+        ended = tasks(f"task {number}", state="finished")[0]._replace(id=number)
+        client.render(Frame(0.0, tasks("x" * 900), (ended,)))
+    assert client._behind
+    unix.until(lambda: len(unix.renderer.lines) > 10_000)
+    unix.until(lambda: client._send() or not client._behind)
+    client.stop()
+    unix.until(lambda: len(unix.ended) == 3_000 and not unix.feed.sources)
+    assert unix.renderer.lines[-3_000:] == [f"line {number}" for number in range(3_000)]
+
+
+def test_a_frame_too_large_for_a_message_is_sent_in_parts(bench: Bench) -> None:
+    client = bench.client()
+    wide = "\u4e00" * 1_000
+    live = tuple(sample_view(id=n, position=n, description=wide) for n in range(1_500))
+    ended = tuple(sample_view(id=n + 5_000, description=f"{n} {wide}", state="finished") for n in range(800))
+    client.render(Frame(0.0, live, ended))
+    vast = {"column": "x" * (LARGEST + 1)}
+    client.render(Frame(0.0, (sample_view(id=1, fields=vast),), (sample_view(id=9_999, state="failed", fields=vast),)))
+    bench.until(lambda: client._send() or not client._behind)
+    bench.until(lambda: len(bench.ended) == 801)
+    assert bench.hub.dropped == 0
+    client.stop()
+
+
+def test_the_socket_is_in_a_private_folder_and_goes_with_the_hub(unix: Bench) -> None:
+    place = unix.hub.address.place
+    assert stat.S_IMODE(os.stat(os.path.dirname(place)).st_mode) == 0o700
+    assert len(unix.hub.address.key) == 32
+    unix.hub.stop()
+    assert not os.path.exists(os.path.dirname(place))
+    unix.hub.start()
+    assert unix.hub.address.place != place
+
+
+def test_a_stranger_is_refused(bench: Bench) -> None:
+    wrong = HubRenderer(str(bench.hub.address._replace(key="00")))
+    with pytest.raises(ConnectionError, match="the hub is gone"):
+        wrong.start(EmulatedTerminal())
+        wrong.render(Frame(0.0, tasks("forged")))
+        bench.until(lambda: bench.hub.refused == 1)
+        bench.until(lambda: wrong.render(Frame(0.0, tasks("forged"))))
+    bench.until(lambda: bench.hub.refused == 1)
+    assert bench.renderer.frames == []
+
+
+def test_another_user_is_refused(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    with pytest.raises(ConnectionError, match="the hub is gone"):
+        client = unix.client()
+        unix.until(lambda: unix.hub.refused == 1)
+        client.render(Frame(0.0, tasks("forged")))
+    unix.until(lambda: unix.hub.refused == 1)
+
+
+def test_who_says_nothing_is_let_go(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("progresskit.hub.STRANGERS", 3)
+    monkeypatch.setattr("progresskit.hub.PATIENCE", 0.05)
+    silent = [unix.connect() for _ in range(5)]
+    unix.until(lambda: unix.hub.refused == 5)
+    for each in silent:
+        assert each.recv(1) == b""
+        each.close()
+
+
+def test_a_crowd_is_no_crowd_of_strangers(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("progresskit.hub.STRANGERS", 2)
+    clients = [unix.client() for _ in range(100)]
+    for number, client in enumerate(clients):
+        client.render(Frame(0.0, (), tasks(f"task {number}", state="finished")))
+        client.stop()
+    unix.until(lambda: len(unix.ended) == 100 and not unix.feed.sources)
+    assert unix.hub.refused == 0
+
+
+JUNK = {
+    "not JSON": message(FRAME, b"{"),
+    "no frame": message(FRAME, b"[]"),
+    "no number": message(ENDED, encode(Frame(0.0)).replace("0.0", "NaN").encode()),
+    "deep": message(FRAME, b"[" * 100_000),
+    "a second hello": hello("00", Hello(1, 1.0)),
+}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK.keys())
+def test_what_makes_no_sense_is_dropped_and_counted(unix: Bench, junk: bytes) -> None:
+    with unix.connect() as connection:
+        connection.sendall(hello(unix.hub.address.key, Hello(1, 1.0)) + junk)
+        connection.sendall(message(FRAME, encode(Frame(0.0, tasks("sound"))).encode()))
+        unix.until(lambda: unix.shown == ["sound"])
+        connection.sendall(message(BYE))
+    unix.until(lambda: not unix.feed.sources)
+    assert unix.hub.dropped <= 1  # a frame that a later one replaced is not even looked at
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xff\xff\xffF", b"\0\0\0\0F", b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\5Z1234"])
+def test_bytes_that_are_no_message_end_the_connection(unix: Bench, junk: bytes) -> None:
+    with unix.connect() as stranger, unix.connect() as client:
+        stranger.sendall(junk)
+        unix.until(lambda: unix.hub.refused == 1)
+        client.sendall(hello(unix.hub.address.key, Hello(1, 1.0)))
+        client.sendall(message(FRAME, encode(Frame(0.0, tasks("sound"))).encode()))
+        unix.until(lambda: unix.shown == ["sound"])
+        client.sendall(junk)
+        unix.until(lambda: not unix.feed.sources)
+        assert unix.hub.dropped == 1
+    assert unix.ended == [("sound", "failed", "lost")]
+
+
+def test_messages_come_through_in_pieces_of_any_size() -> None:
+    stream = hello("00ff", Hello(1, 2.0)) + message(LINES, b"words") + message(FRAME, b"x" * 300) + message(BYE)
+    for step in (1, 2, 3, 7, len(stream)):
+        splitter, found = Splitter(), []
+        for at in range(0, len(stream), step):
+            found += splitter.feed(stream[at : at + step])
+        while more := splitter.feed(b""):
+            found += more
+        assert [kind for kind, _ in found] == [HELLO, LINES, FRAME, BYE]
+        assert found[2][1] == b"x" * 300
+
+
+@pytest.mark.parametrize("text", ["", "abc", "@/tmp/x", "zz@/tmp/x", "00@"])
+def test_an_address_that_is_none_is_told_without_repeating_it(text: str) -> None:
+    with pytest.raises(ValueError, match="a key in hexadecimal digits") as caught:
+        Address.parse(text)
+    assert not text or text not in str(caught.value)
+
+
+def test_an_addresss_text_is_the_address() -> None:
+    for address in (Address("00ff", "/tmp/a:80"), Address("00ff", "127.0.0.1:80")):
+        assert Address.parse(str(address)) == address
+    assert Address("00", "127.0.0.1:80").tcp == ("127.0.0.1", 80)
+    assert Address("00", "/tmp/a:80").tcp is None
+
+
+def test_the_start_of_a_process_orders_processes() -> None:
+    code = "from progresskit.renderers.hub import process_start as p; print(p())"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process_start() <= float(run.stdout)
+
+
+# The choice
+
+HUB = {"PROGRESSKIT_HUB": "00ff@/nowhere/hub"}
+
+
+@pytest.mark.parametrize("environ", [{}, {"PROGRESSKIT_RENDERER": "plain"}, {"PROGRESSKIT_RENDERER": "json"}])
+def test_below_a_hub_the_environments_renderer_is_the_hubs(environ: dict[str, str]) -> None:
+    assert under_hub(named(None, environ), environ=HUB).name == "hub"
+    assert under_hub(named(None, environ), environ=environ).name != "hub"
+
+
+@pytest.mark.parametrize("name", ["plain", "json", "none"])
+def test_what_appends_lines_stays_where_code_asks_for_it(name: str) -> None:
+    assert under_hub(named(name, {}), environ=HUB).name == name
+
+
+@pytest.mark.parametrize("name", ["ansi", "auto"])
+def test_what_draws_over_rows_gives_way_to_the_hub(name: str) -> None:
+    assert under_hub(named(name, {}), environ=HUB).name == "hub"
+    assert under_hub(named(name, {}), environ=HUB, redirected=True).name == name
+
+
+def test_disabled_is_disabled_and_a_renderer_made_by_code_stays() -> None:
+    assert under_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
+    assert under_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
+
+
+def test_an_address_that_is_none_warns_and_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("progresskit.report._said", set())
+    with pytest.warns(UserWarning, match="PROGRESSKIT_HUB is set to what is no address"):
+        assert under_hub(named(None, {}), environ={"PROGRESSKIT_HUB": "hello"}).name == "auto"
+
+
+def test_the_hubs_own_process_is_no_client_of_it(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESSKIT_HUB", str(unix.hub.address))
+    assert registry.hub_address() is None
+    monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a forked child
+    assert registry.hub_address() == str(unix.hub.address)
+
+
+def test_the_name_hub_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROGRESSKIT_HUB", raising=False)
+    with pytest.raises(RendererUnavailable, match="start the command with `progresskit run`"):
+        registry.find("hub")
+
+
+# Real processes
+
+LOAD = """
+import sys, time
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    with tracker.add_task(sys.argv[1], total=10) as task:
+        task.advance(3)
+        tracker.print("line of", sys.argv[1])
+        sys.stdin.readline()
+        task.advance(7)
+"""
+
+
+def start(bench: Bench, code: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *arguments],  # from 3.12 on a fork warns
+        env={**os.environ, **bench.hub.environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_processes_become_clients_through_their_environment(bench: Bench) -> None:
+    first, second = start(bench, LOAD, "first"), start(bench, LOAD, "second")
+    bench.until(lambda: bench.shown == ["first", "second"])
+    assert bench.hub.clients == 2
+    for process in (first, second):
+        assert process.communicate("\n", timeout=20) == ("", "")
+        assert process.returncode == 0
+    bench.until(lambda: not bench.feed.sources)
+    assert sorted(bench.ended) == [("first", "finished", None), ("second", "finished", None)]
+    assert sorted(bench.renderer.lines) == ["line of first", "line of second"]
+
+
+def test_a_client_that_is_killed_is_lost(unix: Bench) -> None:
+    process = start(unix, LOAD, "first")
+    unix.until(lambda: unix.shown == ["first"])
+    process.kill()
+    process.communicate(timeout=20)
+    unix.until(lambda: not unix.shown)
+    assert unix.ended == [("first", "failed", "lost")]
+
+
+def test_when_the_hub_goes_clients_go_on_with_plain_and_one_warning(bench: Bench) -> None:
+    process = start(bench, LOAD, "first")
+    bench.until(lambda: bench.shown == ["first"])
+    bench.hub.stop()
+    _, error = process.communicate("\n", timeout=20)
+    assert process.returncode == 0
+    assert error.count("the hub renderer failed (ConnectionError: the hub is gone") == 1
+    assert "first: finished, 10 it" in error
+    bench.hub.start()
+
+
+def test_a_hub_that_was_never_there_is_no_harm() -> None:
+    environ = {**os.environ, "PROGRESSKIT_HUB": "00ff@/nowhere/hub"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOAD, "alone"], env=environ, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    error = ""
+    while "alone: started" not in error:
+        error += process.stderr.readline()
+    error += process.communicate("\n", timeout=20)[1]
+    assert process.returncode == 0
+    assert error.count("plain is used from here on") == 1
+    assert "alone: finished, 10 it" in error
+    assert "00ff" not in error
+
+
+FORK = """
+import os, sys, time
+from progresskit import ProgressTracker, track
+with ProgressTracker() as tracker:
+    with tracker.add_task("parent", total=10) as task:
+        time.sleep(0.3)
+        children = []
+        for number in range(3):
+            child = os.fork()
+            if not child:
+                with tracker.add_task(f"child {number}", total=2, parent=task) as mine:
+                    mine.advance(2)
+                    for _ in track([1], f"loop of {number}"): pass
+                    sys.stdin.readline()
+                tracker.stop()
+                os._exit(0)
+            children.append(child)
+        for child in children:
+            os.waitpid(child, 0)
+"""
+
+
+def test_a_forked_child_of_a_client_is_a_client_of_its_own(unix: Bench) -> None:
+    process = start(unix, FORK)
+    unix.until(lambda: unix.shown == ["parent", "child 0", "child 1", "child 2"])
+    assert unix.hub.clients == 4
+    assert process.communicate("\n\n\n", timeout=20) == ("", "")
+    assert process.returncode == 0
+    unix.until(lambda: not unix.feed.sources)
+    assert {state for _, state, _ in unix.ended} == {"finished"}
+    assert sorted(name for name, _, _ in unix.ended if "child" in name) == ["child 0", "child 1", "child 2"]
+
+
+FORK_WHILE_DRAWING = """
+import os, signal, threading
+from progresskit import ProgressTracker
+with ProgressTracker(interval=0.001, budget=1.0) as tracker:
+    tasks = [tracker.add_task(f"task {number}", total=100) for number in range(20)]
+    stop = threading.Event()
+    def work():
+        while not stop.is_set():
+            for task in tasks: task.advance(0.01)
+    thread = threading.Thread(target=work); thread.start()
+    for number in range(40):
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            with tracker.add_task("child"): pass
+            tracker.stop()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    stop.set(); thread.join()
+"""
+
+
+def test_a_fork_while_a_frame_is_drawn_deadlocks_nobody(unix: Bench) -> None:
+    process = start(unix, FORK_WHILE_DRAWING)
+    unix.until(lambda: len(unix.shown) >= 20)
+    unix.until(lambda: process.poll() is not None)
+    output, error = process.communicate(timeout=20)
+    assert (process.returncode, output, error) == (0, "", "")
+
+
+def test_a_forked_child_of_the_hubs_process_keeps_no_connection(unix: Bench) -> None:
+    client = unix.client()
+    client.render(Frame(0.0, tasks("one")))
+    unix.until(lambda: unix.shown == ["one"])
+    reader, writer = os.pipe()
+    ready, begun = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writer)
+        os.write(begun, b"x")
+        os.read(reader, 1)  # alive until the parent says so
+        os._exit(0)
+    os.close(reader)
+    os.read(ready, 1)
+    for each in (ready, begun):
+        os.close(each)
+    unix.hub.stop()
+    with pytest.raises(ConnectionError):  # at once, though the child lives
+        for _ in range(100):
+            client.render(Frame(0.0, tasks("one")))
+    os.close(writer)
+    assert os.waitpid(child, 0)[1] == 0
+    unix.hub.start()
+
+
+def test_a_tracker_with_a_terminal_of_its_own_is_no_client(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROGRESSKIT_HUB", "00ff@/nowhere/hub")
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+    with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
+        tracker.add_task("here")
+        ticker.tick()
+        assert "here" in terminal.screen[0]

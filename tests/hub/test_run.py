@@ -1,0 +1,331 @@
+"""Claims about `progresskit run`, with real commands in a real terminal: rows, lines, exit statuses, signals, killed processes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from select import select
+
+import pyte
+import pytest
+
+from progresskit.lines import Lines, last_state
+
+RUN = [sys.executable, "-m", "progresskit", "run"]
+ROOT = str(Path(__file__).parents[2])
+JOB = """
+import os, sys, time
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    with tracker.add_task(sys.argv[1], total=10) as task:
+        task.advance(3)
+        tracker.print("line of", sys.argv[1])
+        while not os.path.exists(sys.argv[2]): time.sleep(0.01)
+        task.advance(7)
+"""
+
+
+def environment() -> dict[str, str]:
+    environ = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT}
+    for name in ("CI", "PROGRESSKIT_HUB", "PROGRESSKIT_RENDERER", "COLUMNS", "LINES"):
+        environ.pop(name, None)
+    return environ
+
+
+class Terminal:
+    """A command in a terminal of its own, whose screen an emulator keeps."""
+
+    def __init__(self, *command: str) -> None:
+        self.screen = pyte.HistoryScreen(100, 24, history=1000, ratio=0.5)
+        self._stream = pyte.ByteStream(self.screen)
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
+            os.execve(command[0], list(command), environment())
+        self.status: int | None = None
+
+    def read(self, timeout: float = 0.0) -> bool:
+        """Return whether there was something."""
+        try:
+            data = os.read(self.fd, 65536) if select([self.fd], [], [], timeout)[0] else b""
+        except OSError:  # Linux's word for the end of a pty
+            return False
+        self._stream.feed(data)
+        return bool(data)
+
+    def until(self, *words: str) -> list[str]:
+        end = time.monotonic() + 20
+        while not all(any(word in row for row in self.rows) for word in words):
+            assert time.monotonic() < end, self.rows
+            self.read(0.2)
+        return self.rows
+
+    @property
+    def rows(self) -> list[str]:
+        return [row.rstrip() for row in self.screen.display if row.strip()]
+
+    def type(self, data: bytes) -> None:
+        os.write(self.fd, data)
+
+    def wait(self) -> int:
+        """Return the exit status; below 0 a signal's number."""
+        end = time.monotonic() + 20
+        while self.status is None:
+            assert time.monotonic() < end, self.rows
+            self.read(0.02)
+            found, status = os.waitpid(self.pid, os.WNOHANG)
+            if found:
+                self.status = os.waitstatus_to_exitcode(status)
+        while self.read(0.05):
+            pass
+        assert (self.screen.cursor.x, self.screen.cursor.hidden) == (0, False)
+        return self.status
+
+    def close(self) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def terminal() -> Iterator[type[Terminal]]:
+    made: list[Terminal] = []
+
+    class Made(Terminal):
+        def __init__(self, *command: str) -> None:
+            super().__init__(*command)
+            made.append(self)
+
+    yield Made
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> str:
+    """A file for which jobs wait."""
+    return str(tmp_path / "gate")
+
+
+def job(name: str, gate: str) -> str:
+    return f"{sys.executable} -c '{JOB}' {name} {gate}"
+
+
+@pytest.mark.parametrize("switch", [[], ["--no-pty"]])
+def test_jobs_of_a_script_share_one_display_and_leave_a_clean_prompt(
+    terminal: type[Terminal], gate: str, switch: list[str]
+) -> None:
+    # bash, below it Python, below that Python again
+    below = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {JOB!r}, 'deep', '{gate}'])"
+    script = Path(gate).with_name("below.py")
+    script.write_text(below)
+    shown = terminal(
+        *RUN,
+        *switch,
+        "--",
+        "bash",
+        "-c",
+        f"echo begin; {job('one', gate)} & {sys.executable} {script} & wait; echo end",
+    )
+    rows = shown.until("one ", "deep ", "line of one", "line of deep")
+    bars = [number for number, row in enumerate(rows) if "3/10" in row]
+    assert len(bars) == 2
+    assert bars[0] > max(number for number, row in enumerate(rows) if "line of" in row or row == "begin")
+    Path(gate).touch()
+    assert shown.wait() == 0
+    assert [row for row in shown.rows if "/10" in row and "10/10" not in row] == []
+    for line in ("begin", "end", "line of one", "line of deep"):
+        assert shown.rows.count(line) == 1
+
+
+def test_a_client_that_is_killed_is_shown_as_lost_and_its_row_goes(terminal: type[Terminal], gate: str) -> None:
+    script = f"{job('victim', gate)} & echo pid $!; {job('other', gate)} & wait"
+    shown = terminal(*RUN, "--", "bash", "-c", script)
+    rows = shown.until("victim ", "other ", "pid ")
+    victim = int(next(row for row in rows if row.startswith("pid ")).split()[1])
+    os.kill(victim, signal.SIGKILL)
+    rows = shown.until("lost")
+    assert sum("victim" in row and "lost" in row for row in rows) == 1
+    assert sum("other" in row and "3/10" in row for row in rows) == 1
+    Path(gate).touch()
+    assert shown.wait() == 0
+
+
+def test_the_command_finds_a_terminal_of_our_size_and_ours_to_read_from(terminal: type[Terminal]) -> None:
+    code = (
+        "import os, sys; print([os.isatty(fd) for fd in (0, 1, 2)], os.get_terminal_size(1)); "
+        "print('got', input('your name? '))"
+    )
+    shown = terminal(*RUN, "--", sys.executable, "-c", code)
+    rows = shown.until("your name?")
+    assert "[True, True, True] os.terminal_size(columns=100, lines=24)" in rows
+    shown.type(b"Ada\n")
+    assert shown.wait() == 0
+    assert "got Ada" in shown.rows
+
+
+def test_without_a_pty_the_command_finds_a_pipe(terminal: type[Terminal]) -> None:
+    shown = terminal(
+        *RUN, "--no-pty", "--", sys.executable, "-c", "import os; print([os.isatty(n) for n in (0, 1, 2)])"
+    )
+    assert shown.wait() == 0
+    assert "[True, False, False]" in shown.rows
+
+
+def test_lines_are_whole_and_foreign_bars_are_reduced_to_their_last_state(terminal: type[Terminal]) -> None:
+    code = r"for n in 10 50 100; do printf '\r%d%%' $n; done; printf '\nhalf '; sleep 0.4; printf 'a line\nno end'"
+    shown = terminal(*RUN, "--", "bash", "-c", code)
+    assert shown.wait() == 0
+    assert shown.rows == ["100%", "half a line", "no end"]
+
+
+def test_ten_thousand_lines_come_through_each_once(terminal: type[Terminal]) -> None:
+    shown = terminal(*RUN, "--", "seq", "10000")
+    assert shown.wait() == 0
+    assert shown.rows[-1] == "10000"
+    history = ["".join(row[n].data for n in range(100)).rstrip() for row in shown.screen.history.top]
+    assert history == [str(n) for n in range(10_001 - len(shown.rows) - len(history), 10_001 - len(shown.rows))]
+
+
+def test_quiet_shows_the_last_lines_of_a_command_that_fails_and_nothing_else(terminal: type[Terminal]) -> None:
+    shown = terminal(*RUN, "--quiet", "--", "bash", "-c", "echo words")
+    assert shown.wait() == 0
+    assert shown.rows == []
+    shown = terminal(*RUN, "--quiet", "--", "bash", "-c", "echo what was wrong; exit 3")
+    assert shown.wait() == 3
+    assert shown.rows == ["what was wrong"]
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [(b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)], ids=["Ctrl-C", "Ctrl-backslash"]
+)
+def test_a_signal_of_the_terminal_reaches_the_command_once(
+    terminal: type[Terminal], key: bytes, name: signal.Signals
+) -> None:
+    code = f"trap 'echo caught' {name.name[3:]}; echo ready; sleep 1; sleep 1; exit 9"
+    shown = terminal(*RUN, "--", "bash", "-c", code)
+    shown.until("ready")
+    shown.type(key)
+    assert shown.wait() == 9
+    assert sum("caught" in row for row in shown.rows) == 1
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1"])
+def test_a_signal_for_us_is_passed_on_and_we_end_as_the_command_does(name: str) -> None:
+    code = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('ready', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([*RUN, "--", sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(getattr(signal, name))
+    assert process.wait(20) == -getattr(signal, name)
+    process.stdout.close()
+
+
+def test_a_command_that_stops_stops_us_and_goes_on_with_us(terminal: type[Terminal]) -> None:
+    shell = (
+        f"set -m; {' '.join(RUN)} -- bash -c 'echo first; kill -STOP $$; echo second'; echo stopped $?; fg; echo rc $?"
+    )
+    shown = terminal("/bin/bash", "-c", shell)
+    shown.until("stopped 147", "second", "rc 0")
+    assert shown.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(["true"], 0), (["sh", "-c", "exit 7"], 7), (["no-such-command"], 127), (["/dev/null"], 126)],
+    ids=["0", "7", "not found", "no program"],
+)
+def test_the_exit_status_is_the_commands(command: list[str], status: int) -> None:
+    run = subprocess.run([*RUN, "--", *command], env=environment(), capture_output=True, timeout=20)
+    assert run.returncode == status
+
+
+def test_a_shell_sees_128_and_the_signal() -> None:
+    shell = f"{' '.join(RUN)} -- sh -c 'kill -TERM $$'; echo $?"
+    run = subprocess.run(["bash", "-c", shell], env=environment(), capture_output=True, text=True, timeout=20)
+    assert run.stdout == "143\n"
+
+
+def test_what_goes_elsewhere_than_to_the_terminal_is_untouched_and_apart() -> None:
+    code = r"import sys, os; os.write(1, bytes(range(256)) * 40); os.write(2, b'\x00error\r\xff'); sys.exit(5)"
+    plain = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    run = subprocess.run([*RUN, "--", sys.executable, "-c", code], env=environment(), capture_output=True, timeout=20)
+    assert (run.returncode, run.stdout, run.stderr) == (5, plain.stdout, plain.stderr)
+
+
+def test_a_run_below_a_run_is_the_command_alone() -> None:
+    run = subprocess.run(
+        [*RUN, "--", *RUN, "--", "sh", "-c", "exit 4"], env=environment(), capture_output=True, timeout=20
+    )
+    assert (run.returncode, run.stderr) == (4, b"")
+
+
+def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_path: Path) -> None:
+    script = f"exec {sys.executable} -c '{JOB}' job {gate} 2> {tmp_path}/errors"
+    process = subprocess.Popen([*RUN, "--", "bash", "-c", script], env=environment(), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "job: started" not in process.stderr.readline():
+        pass
+    process.kill()
+    process.communicate(timeout=20)
+    Path(gate).touch()
+    end = time.monotonic() + 20
+    while "job: finished, 10 it" not in (errors := (tmp_path / "errors").read_text()):
+        assert time.monotonic() < end, errors
+        time.sleep(0.02)
+    assert errors.count("plain is used from here on") == 1
+
+
+def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:
+    shown = terminal(*RUN, "--total", "--", "bash", "-c", f"{job('one', gate)} & {job('two', gate)} & wait")
+    rows = shown.until("Total", "one ", "two ", "processes=2")
+    assert next(row for row in rows if "/" in row).lstrip("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ").startswith("Total")
+    Path(gate).touch()
+    assert shown.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("plain", "plain"),
+        ("a\r", "a"),
+        ("10%\r20%\r", "20%"),
+        ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+        ("a\x1b[2Kb\x1b[1Ac\x1b[?25l", "abc"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("ab\b\bcd\x07", "cd"),
+        ("\b\b", ""),
+    ],
+)
+def test_what_is_left_of_a_line(text: str, left: str) -> None:
+    assert last_state(text) == left
+
+
+def test_lines_are_the_same_in_pieces_of_any_size() -> None:
+    text = "größe\r\n10%\r20%\r\n\x1b[1mbold\x1b[0m\n\nend €".encode() + b"\xff"
+    for step in range(1, 9):
+        lines, found = Lines(), []
+        for at in range(0, len(text), step):
+            found += lines.feed(text[at : at + step])
+        assert [*found, *lines.end()] == ["größe", "20%", "\x1b[1mbold\x1b[0m", "", "end €\\xff"], step
+
+
+def test_a_bar_that_is_drawn_a_million_times_is_held_as_one() -> None:
+    lines = Lines()
+    for number in range(10_000):
+        assert lines.feed(b"\r%d of 10000" % number * 10) == []
+    assert len(lines._rest) < 200
+    assert lines.end() == ["9999 of 10000"]

@@ -1,0 +1,78 @@
+"""Run a program in a pty, and give its screen, exit status and bytes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pyte
+
+ROOT = str(Path(__file__).parents[2])
+BOUND = 60.0
+"""Seconds after which a program is taken to hang: the watchdog of every test that uses this."""
+
+
+class Program:
+    """A Python program in a pty of its own, under an emulated terminal."""
+
+    def __init__(self, code: str, columns: int = 80, lines: int = 24, **environ: str) -> None:
+        env = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore", **environ}
+        for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
+            if name not in environ:
+                env.pop(name, None)
+        self.sent = b""
+        self.screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self._stream = pyte.ByteStream(self.screen)
+        self._ends = time.monotonic() + BOUND
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            os.execve(sys.executable, [sys.executable, "-c", code], env)
+
+    def read(self) -> bool:
+        """Read what there is; return whether there may be more."""
+        if not select.select([self.fd], [], [], max(self._ends - time.monotonic(), 0))[0]:
+            os.kill(self.pid, signal.SIGKILL)
+            raise AssertionError(f"the program hangs; its screen: {self.rows}")
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:  # Linux's word for the end of a pty
+            return False
+        self.sent += data
+        self._stream.feed(data)
+        return bool(data)
+
+    def until(self, words: str, times: int = 1) -> None:
+        """Read until `words` have been sent so many times."""
+        while self.sent.count(words.encode()) < times:
+            assert self.read(), f"{words!r} has not come: {self.rows}"
+
+    def kill(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def end(self) -> int:
+        """Read to the end; return the exit status, negative for a signal."""
+        while self.read():
+            pass
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    @property
+    def rows(self) -> list[str]:
+        return [row.rstrip() for row in self.screen.display if row.strip()]
+
+    def check_restored(self) -> None:
+        """Assert that the terminal is as a prompt wants it: cursor shown and at a line's beginning, modes off, no colour."""
+        assert not self.screen.cursor.hidden
+        assert self.screen.cursor.x == 0
+        assert self.screen.cursor.attrs.fg == "default"
+        assert self.sent.count(b"\x1b[?2026h") == self.sent.count(b"\x1b[?2026l")
+        assert self.sent.count(b"\x1b[?7l") == self.sent.count(b"\x1b[?7h")

@@ -1,0 +1,159 @@
+"""Real signals and exits, in a pty: the terminal is restored every time, and the exit status is the job's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+import termios
+import time
+from pathlib import Path
+
+import pytest
+from inpty import Program
+
+JOB = """
+import os, signal, sys, threading, time
+from progresskit import ProgressTracker
+tracker = ProgressTracker("ansi", interval=0.002, budget=1.0)
+with tracker:
+    task = tracker.add_task("alpha", color="red")
+    while True:
+        task.advance()
+        time.sleep(0.001)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+)
+def test_a_signal_that_ends_the_job_leaves_a_clean_terminal(number: int, status: int) -> None:
+    for frames in (1, 2, 7):
+        program = Program(JOB)
+        program.until("alpha", frames)
+        program.kill(number)
+        assert program.end() == status
+        program.sent = program.sent.replace(b"^C", b"")
+        program.check_restored()
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("sys.exit(3)", 3),
+        ("os._exit(4)", 4),
+        ("raise OSError('the disk is full')", 1),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -9),
+    ],
+)
+def test_an_exit_with_live_tasks_leaves_a_clean_terminal_and_its_status(end: str, status: int) -> None:
+    code = JOB.replace("while True:", "for _ in range(150):")
+    for without in (False, True):  # with the tracker open, and as a global that is still live at shutdown
+        body = f"\n    {end}\n" if not without else f"\ntracker.add_task('beta')\n{end}\n"
+        program = Program(code + body)
+        assert program.end() == status
+        program.check_restored()
+
+
+def test_an_error_in_a_thread_is_told_above_the_bars_whole() -> None:
+    program = Program("""
+import threading
+from progresskit import ProgressTracker
+def fail(): raise OSError("in a thread")
+with ProgressTracker("ansi", capture=True, interval=0.002, budget=1.0) as tracker:
+    task = tracker.add_task("alpha", total=3)
+    thread = threading.Thread(target=fail); thread.start(); thread.join()
+    print("to standard output", end="")
+    task.advance(3)
+""")
+    assert program.end() == 0
+    assert sum("OSError: in a thread" in row for row in program.rows) == 1
+    assert sum(row == "to standard output" for row in program.rows) == 1
+    program.check_restored()
+
+
+def test_after_a_stop_and_a_shell_the_bars_are_drawn_anew_below() -> None:
+    program = Program(JOB)
+    program.until("alpha", 3)
+    program.kill(signal.SIGSTOP)
+    os.waitpid(program.pid, os.WUNTRACED)
+    before = program.sent.count(b"alpha")
+    stopped = time.monotonic()
+    os.write(program.fd, b"a shell's words\n")  # echoed by the terminal, as a shell's own would be
+    program.until("words")
+    while time.monotonic() - stopped < 1.5:  # longer than a late tick may be: what is tested is a stop
+        time.sleep(0.05)
+    program.kill(signal.SIGCONT)
+    program.until("alpha", before + 2)
+    words = next(number for number, row in enumerate(program.rows) if "a shell's words" in row)
+    assert "alpha" in program.rows[words + 1]
+    program.kill(signal.SIGTERM)
+    assert program.end() == -signal.SIGTERM
+    program.check_restored()
+
+
+def test_a_window_that_becomes_narrow_has_rows_of_its_new_width() -> None:
+    program = Program(JOB)
+    program.until("alpha", 3)
+    program.screen.resize(24, 30)
+    fcntl.ioctl(program.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    program.until("alpha", program.sent.count(b"alpha") + 1)
+    program.kill(signal.SIGTERM)
+    program.end()
+    assert sum("alpha" in row for row in program.rows) == 1
+
+
+def test_the_users_handlers_stay_and_may_use_tasks_at_any_instant() -> None:
+    program = Program("""
+import signal, gc
+from progresskit import ProgressTracker
+tracker = ProgressTracker("ansi", interval=0.001, budget=1.0, capture=True)
+calls = []
+def handler(number, frame):
+    calls.append(number)
+    tracker.add_task("inner").finish()
+    tracker.print("from the handler")
+    print("printed")
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
+signal.signal(signal.SIGALRM, handler)
+with tracker:
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
+    while len(calls) < 300:
+        tracker.add_task("outer").finish()
+        tracker.print("x")
+    signal.setitimer(signal.ITIMER_REAL, 0)
+assert signal.getsignal(signal.SIGALRM) is handler
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+print("done")
+""")
+    assert program.end() == 0, program.rows
+    assert program.rows[-1] == "done"
+    program.check_restored()
+
+
+def test_a_terminal_that_nobody_reads_does_not_hold_up_the_job() -> None:
+    program = Program(
+        """
+import os, time
+from progresskit import ProgressTracker
+read, write = os.pipe()
+began = time.monotonic()
+with ProgressTracker("ansi", interval=0.001, budget=1.0) as tracker:
+    task = tracker.add_task("alpha")
+    for number in range(20_000):
+        tracker.print("a line of some length " * 5)
+        task.advance()
+open(OUT, "w").write(f"{task.completed} {time.monotonic() - began < 30}")
+""".replace("OUT", repr(out := f"/tmp/progresskit-test-{os.getpid()}-blocked"))
+    )
+    try:
+        ends = time.monotonic() + 60
+        while not (os.path.exists(out) and os.path.getsize(out)):  # nobody reads the pty meanwhile
+            assert time.monotonic() < ends, "the job hangs on its terminal"
+            time.sleep(0.02)
+        assert Path(out).read_text() == "20000 True"
+        assert program.end() == 0
+    finally:
+        os.path.exists(out) and os.unlink(out)
