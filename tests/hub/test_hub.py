@@ -321,9 +321,12 @@ with ProgressTracker() as tracker:
 
 
 def start(bench: Bench, code: str, *arguments: str) -> subprocess.Popen[str]:
+    environ = {**os.environ, **bench.hub.environment}
+    if "os.fork" in code:  # what measures coverage has a lock of its own, which a fork beside threads may leave taken
+        environ = {name: value for name, value in environ.items() if not name.startswith("COVERAGE")}
     return subprocess.Popen(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, *arguments],  # from 3.12 on a fork warns
-        env={**os.environ, **bench.hub.environment},
+        env=environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
