@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `progresskit demo` and `progresskit run`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `pipe` and `report`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .cells import encodable
 from .registry import default_stream, find, named, names, under_hub
 from .terminal import StreamTerminal
 
@@ -38,9 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
     run.add_argument("--no-pty", action="store_true", help="give the command a pipe where it would have a terminal")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
+    pipe = commands.add_parser("pipe", help="copy standard input to standard output with a bar of its bytes or lines")
+    pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
+    pipe.add_argument("--total", type=int, metavar="N", help="how many there will be (a file's size, else unknown)")
+    pipe.add_argument("--description", default="pipe", metavar="TEXT", help="what the bar is called (pipe)")
+    pipe.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits standard error")
+    report = commands.add_parser("report", help="tell what a file of the json renderer's lines says of each task")
+    report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
     options = parser.parse_args(arguments)
     if options.command == "run":
         return _run(run, options)
+    if options.command == "pipe":
+        return _pipe(pipe, options)
+    if options.command == "report":
+        return _report(report, options.file)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -72,6 +86,41 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     return leave(status)
+
+
+def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from .pipe import copy
+    from .run import leave
+
+    if options.total is not None and options.total < 0:
+        parser.error(f"--total is {options.total}: give a number from 0.")
+    try:
+        copy(0, 1, lines=options.lines, total=options.total, description=options.description, renderer=options.renderer)
+    except ValueError as error:
+        parser.error(str(error))
+    except BrokenPipeError:  # end as `cat` would
+        return leave(-signal.SIGPIPE)
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
+    except OSError as error:
+        print(f"progresskit: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(parser: argparse.ArgumentParser, path: str) -> int:
+    from .events import read, tell
+
+    terminal = StreamTerminal(sys.stdout)
+    try:
+        with open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-") as file:
+            text = tell(read(file), terminal.size()[0] if terminal.is_tty else 1_000, unicode=terminal.unicode)
+    except OSError as error:
+        parser.error(f"the events file cannot be read: {error}.")
+    finally:
+        terminal.close()
+    print(encodable(text, terminal.encoding))
+    return 0
 
 
 def renderers() -> str:

@@ -11,18 +11,12 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
-from .bodies import BodyBytes
 from .columns import literal
 from .sources import Source, best_source
+from .stopping import execute
 
 EVERY = 0.05
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
-
-
-HEARING = 0.1
-"""Seconds between two times that Ctrl-C is listened for, where a wait cannot be broken off."""
-PATIENCE = 0.5
-"""Seconds that a stopped upload is waited for, so that its session can be used again."""
 
 
 class Uploads:
@@ -151,8 +145,7 @@ def put(
 
     Raises:
         OSError: the file cannot be read.
-        KeyboardInterrupt: within a second. With connector 4.x the upload has then ended, unless its network is stuck; with
-            others it may go on in a thread of its own until it ends or the process does.
+        KeyboardInterrupt: within a second. The upload has then ended and the session can be used, unless its network is stuck.
         snowflake.connector.errors.Error: what the connector raises.
 
     Example:
@@ -168,41 +161,4 @@ def put(
             tracker = stack.enter_context(ProgressTracker()) if tracker is None else tracker
             task = stack.enter_context(tracker.add_task(f"Upload {file.name}", total=size, unit="B", color="green"))
         with counted(task, source, size):
-            return _executed(cursor, statement, source, size)
-
-
-def _executed(cursor: Any, statement: str, source: Source, size: int) -> list[Any]:
-    """Execute `statement` in a thread of its own, and return its rows; Ctrl-C is heard meanwhile, and stops what it can."""
-    stopping: BodyBytes | None = None
-    if isinstance(source, BodyBytes):
-        stopping = source
-    elif BodyBytes.available():
-        stopping = BodyBytes(cursor.connection)
-    rows: list[Any] = []
-    errors: list[BaseException] = []
-    over = threading.Event()
-
-    def run() -> None:
-        try:
-            rows.extend(cursor.execute(statement).fetchall())
-        except BaseException as error:  # raised by the caller's thread, whatever it is
-            errors.append(error)
-        finally:
-            over.set()
-
-    with contextlib.ExitStack() as stack:
-        if stopping is not None and stopping is not source:
-            stopping.begin(size)
-            stack.callback(stopping.end, size, well=False)
-        threading.Thread(target=run, name="upload", daemon=True).start()
-        try:
-            while not over.wait(HEARING):
-                pass
-        except BaseException:
-            if stopping is not None:
-                stopping.stop()
-                over.wait(PATIENCE)
-            raise
-    if errors:
-        raise errors[0]
-    return rows
+            return execute(cursor, statement)

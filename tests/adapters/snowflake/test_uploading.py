@@ -18,6 +18,8 @@ import snowflake.connector
 from progresskit_snowflake import put
 from progresskit_snowflake.bodies import Body, BodyBytes, UploadStopped
 from progresskit_snowflake.embedded import embedded_server
+from progresskit_snowflake.pipeline import Stopped
+from progresskit_snowflake.session import Staging
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
@@ -49,10 +51,14 @@ def test_a_body_is_read_like_a_file_until_it_is_stopped() -> None:
 def test_a_part_that_is_sent_again_counts_anew() -> None:
     source = BodyBytes(None)
     source.begin(6)
-    source.wrap(1, 0, b"abc").read()
-    source.wrap(1, 1, b"def").read()
+    first, second, again = Body(b"abc"), Body(b"def"), Body(b"def")
+    source.take(1, 0, first)
+    source.take(1, 1, second)
+    first.read()
+    second.read()
     assert (source.sent(), source.attempts) == (6, 1)
-    source.wrap(1, 1, b"def").read(1)
+    source.take(1, 1, again)
+    again.read(1)
     assert (source.sent(), source.attempts) == (4, 2)
     source.end(6, well=True)
 
@@ -66,9 +72,9 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(tmp_path: Path)
     seen = []
 
     class Seen(BodyBytes):
-        def wrap(self, transfer: int, part: int, data: bytes | bytearray) -> Body:
-            seen.append(len(data))
-            return super().wrap(transfer, part, data)
+        def take(self, transfer: int, part: int, body: Body) -> None:
+            seen.append(len(body))
+            super().take(transfer, part, body)
 
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=200_000, unit="B")
@@ -80,6 +86,25 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(tmp_path: Path)
     assert seen[0] >= 200_000
     assert task.completed == 200_000
     assert SnowflakeStorageClient._send_request_with_retry is before
+
+
+@pytest.mark.slow
+def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(slow: Any, tmp_path: Path) -> None:
+    path = tmp_path / "large.csv.gz"
+    path.write_bytes(os.urandom(40 * MB))
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=40 * MB, unit="B")
+    staging = Staging(slow)
+
+    def goes_on() -> None:
+        if task.completed:
+            raise Stopped
+
+    with staging.stage(staging):
+        with pytest.raises(Stopped):
+            staging.put(path, "large.csv", task, goes_on)
+        assert not [one for one in threading.enumerate() if one.name == "upload"]
+        assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 
 
 @pytest.mark.slow

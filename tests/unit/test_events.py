@@ -1,0 +1,85 @@
+"""Claims about `progresskit report`: what an events file tells, torn and strange ones too."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from progresskit import ProgressTracker
+from progresskit.cells import cell_width
+from progresskit.cli import main
+from progresskit.events import read, tell
+from progresskit.frames import Frame, encode, sample_view
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
+
+ORDERS = sample_view(id=1, description="orders.csv", total=300, completed=300, unit="row", elapsed=2.0, rate=150.0)
+ITEMS = sample_view(id=2, description="items.csv", completed=7, unit="row", elapsed=1.0, depth=1, parent=1)
+
+
+def lines(*frames: Frame) -> list[str]:
+    return [encode(frame) + "\n" for frame in frames]
+
+
+def test_each_task_is_told_once_as_it_was_seen_last() -> None:
+    later = Frame(3.0, ended=(ORDERS._replace(state="finished"),))
+    story = read(lines(Frame(1.0, (ORDERS._replace(completed=10), ITEMS)), Frame(2.0, (ORDERS, ITEMS)), later))
+    assert [(view.id, view.completed) for _, view in story.tasks] == [(1, 300), (2, 7)]
+    assert (story.ended, story.seconds, story.frames) == ({1}, 2.0, 3)
+
+
+def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
+    ended = (ORDERS._replace(state="finished", elapsed=1.0), ITEMS._replace(state="failed", reason="no such file"))
+    rows = tell(read(lines(Frame(10.0), Frame(11.0, ended=ended[:1]), Frame(12.0, ended=ended[1:])))).splitlines()
+    assert rows[1] == "orders.csv   finished  300/300 row  1.0 s  150 row/s  ▏██████████          ▕"
+    assert rows[2] == "  items.csv  failed    7 row        1.0 s             ▏          ██████████▕"
+    assert rows[3] == "items.csv: no such file"
+    assert rows[4] == "2 tasks in 2.0 s, 1 finished, 1 failed, 3 frames"
+
+
+def test_a_job_that_was_killed_leaves_its_tasks_named_and_a_torn_line_counted() -> None:
+    text = tell(read([*lines(Frame(0.0, (ORDERS,))), '{"print":"a line"}\n', '{"time":1.0,"tas']))
+    assert "orders.csv  left" in text
+    assert text.endswith("1 tasks in 0.0 s, 1 left at the last frame, 1 frames, 1 printed lines, 1 lines made no sense")
+
+
+@pytest.mark.parametrize("columns", [20, 60, 100])
+def test_a_long_name_gives_way_and_hostile_text_is_made_visible(columns: int) -> None:
+    view = ORDERS._replace(description="\x1b[2J" + "東京" * 100, state="finished")
+    text = tell(read(lines(Frame(0.0, ended=(view,)))), columns)
+    assert "\x1b" not in text
+    assert all(cell_width(row) <= max(columns, 12 + 80) for row in text.splitlines()[:2])
+
+
+def test_a_file_without_a_frame_says_so() -> None:
+    assert tell(read([])) == "0 tasks in 0.0 s, 0 frames"
+
+
+def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clock, ticker = ManualClock(), ManualTicker()
+    terminal = EmulatedTerminal(is_tty=False)
+    sent = io.StringIO()
+    write = terminal.write
+    terminal.write = lambda text: (sent.write(text), write(text))[1]  # type: ignore[method-assign]  # to have it as a file
+    tracker = ProgressTracker("json", terminal=terminal, clock=clock, ticker=ticker)
+    with tracker:
+        files = tracker.add_task("Files", total=2, unit="file")
+        for _ in range(2):
+            ticker.tick()
+            clock.advance(1.0)
+            files.advance()
+        tracker.print("between")
+    path = tmp_path / "events.jsonl"
+    path.write_text(sent.getvalue(), encoding="utf-8")
+    assert main(["report", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "Files  finished  2/2 file  2.0 s" in out
+    assert "1 finished" in out and "1 printed lines" in out
+
+
+def test_a_file_that_is_not_there_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["report", "/no/such/events"])
+    assert ended.value.code == 2
+    assert "the events file cannot be read" in capsys.readouterr().err
