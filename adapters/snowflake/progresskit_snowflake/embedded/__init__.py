@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..versions import connector_version, patient
+
 BUFFER = 1 << 16
 """Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
 RESET_AFTER = 1 << 20
@@ -49,6 +51,7 @@ class EmbeddedServer:
             "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
             "platform_detection_timeout_seconds": 0,  # 4.x asks a cloud's metadata address otherwise
             "network_timeout": 60,
+            **patient(connector_version()),
         }
         self._process = process
         self._pace = pace
@@ -82,9 +85,15 @@ class EmbeddedServer:
         """Answer the next uploads with these HTTP statuses, one each, instead of keeping them."""
         self._tell("refuse", *statuses)
 
-    def reset_next(self, times: int = 1, *, after: int = RESET_AFTER) -> None:
-        """Reset the connections of the next uploads, `times` of them, each when `after` bytes of it have arrived."""
-        self._tell("reset", times, after)
+    def reset_next(self, times: int = 1, *, after: int = RESET_AFTER, away: float = 0.0) -> None:
+        """Reset the connections of the next uploads, `times` of them.
+
+        Args:
+            times: How many uploads it happens to; one that is sent again counts anew.
+            after: Bytes of it that have arrived by then.
+            away: Seconds for which all other connections are reset too, as by `away`.
+        """
+        self._tell("reset", times, after, away)
 
     def away(self, seconds: float) -> None:
         """Reset all connections, and for some seconds every new one."""

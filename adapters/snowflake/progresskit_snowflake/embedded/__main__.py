@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -32,6 +33,7 @@ def main() -> int:
     parent = os.getppid()
     settings: dict[str, Any] = json.loads(pipe.readline())
     folder = Path(settings["folder"])
+    tempfile.tempdir = str(folder)  # fakesnow makes a folder when it is imported
     standin.install()
     warnings.filterwarnings("ignore", module=r"fakesnow\b")  # of a deprecation between it and DuckDB
     logging.disable(logging.ERROR)  # of queries that fail; the client is told

@@ -32,7 +32,7 @@ from .controls import Controls
 from .mending import mend
 from .stages import Bucket, Stage, StageError
 
-fakesnow_server = importlib.import_module("fakesnow.server")  # fakesnow has a function of the same name
+fakesnow_server: Any = importlib.import_module("fakesnow.server")  # fakesnow has a function of the same name
 LASTING = 4 * 3600
 """Seconds that a session lasts without a sign of life, as the service has it."""
 DIGEST = "x-goog-meta-sfc-digest"
@@ -109,7 +109,8 @@ class Application:
             document["sqlText"] = statement if answer is None else answer
         inner = with_body(request, document)
         inner.state.statement = statement
-        return await fakesnow_server.query_request(inner)
+        response: Response = await fakesnow_server.query_request(inner)
+        return response
 
     async def _login(self, request: Request) -> Response:
         """Begin a session; 5.x wants more in the answer than fakesnow has, and uploads in another way."""
@@ -126,7 +127,7 @@ class Application:
     async def _session(self, request: Request) -> Response:
         """End a session, if that is asked: what it had not committed is rolled back."""
         connection = fakesnow_server.sessions.get(token_of(request))
-        response = await fakesnow_server.session(request)
+        response: Response = await fakesnow_server.session(request)
         if connection is not None and token_of(request) not in fakesnow_server.sessions:
             await run_in_threadpool(end, connection)
         return response

@@ -32,7 +32,7 @@ class Controls:
         self._received: list[tuple[float, int]] = []
         self._total = 0
         self._refusals: list[int] = []
-        self._resets: list[int] = []
+        self._resets: list[tuple[int, float]] = []
         self._back = 0.0
         self._away: Callable[[], None] = lambda: None
         self._held: str | None = None
@@ -68,10 +68,11 @@ class Controls:
 
     def reset_due(self, taken: int) -> bool:
         """Return whether the connection of an upload of which `taken` bytes have arrived is to be reset; each counts once."""
-        if self._resets and taken >= self._resets[0]:
-            self._resets.pop(0)
-            return True
-        return False
+        if not self._resets or taken < self._resets[0][0]:
+            return False
+        if absence := self._resets.pop(0)[1]:
+            self._leave(absence)
+        return True
 
     @property
     def away(self) -> bool:
@@ -99,8 +100,8 @@ class Controls:
     def _refuse(self, *statuses: int) -> None:
         self._refusals += statuses
 
-    def _reset(self, times: int, after: int) -> None:
-        self._resets += [after] * times
+    def _reset(self, times: int, after: int, absence: float) -> None:
+        self._resets += [(after, absence)] * times
 
     def _forget(self) -> None:
         self._refusals, self._resets, self._back = [], [], 0.0

@@ -60,7 +60,9 @@ class Stage(NamedTuple):
         ]
         full = [database or "", schema or ""][: 3 - len(parts)] + parts
         if not all(_PLAIN.fullmatch(part) for part in full):
-            raise StageError(f"the embedded server has no stage {text}: no /, \\, ., ' may be in its name.", 1003, "42000")
+            raise StageError(
+                f"the embedded server has no stage {text}: no /, \\, ., ' may be in its name.", 1003, "42000"
+            )
         return cls(*full)
 
 
