@@ -17,7 +17,7 @@ from progresskit import Task
 from .columns import Column, create_table, literal, table_name
 from .sources import best_source
 from .stopping import execute
-from .uploading import counted
+from .uploading import Uploads, trial
 from .versions import connector_version, patient
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
@@ -171,19 +171,25 @@ class Staging(Session):
 
         What `goes_on` raises, called now and then, calls it off within a second.
         """
-        with counted(bar, self.source, path.stat().st_size):
-            rows = self._put(path, name, goes_on)
+        uploads = Uploads(bar, self.source)
+        with uploads.file(name, path.stat().st_size):
+            rows = self._put(path, name, uploads, goes_on)
         for row in rows:
             if "UPLOADED" not in row and "SKIPPED" not in row:
                 raise LoadError(f"uploading {name} failed: {row}")
 
-    def _put(self, path: Path, name: str, goes_on: Callable[[], None]) -> list[Any]:
-        return self.run(
-            f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
-            "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
-            f"uploading {name}",
-            goes_on=goes_on,
-        )
+    def _put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None]) -> list[Any]:
+        doing = f"uploading {name}"
+        try:
+            return self.run(
+                f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
+                "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
+                doing,
+                goes_on=goes_on,
+            )
+        except LoadError as error:
+            failed = f"{doing} failed ({trial(self.name, uploads.attempts())})"
+            raise LoadError(str(error).replace(f"{doing} failed", failed, 1), error.number) from error
 
 
 class Loading(Session):

@@ -15,11 +15,12 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake import put
+from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.bodies import Body, BodyBytes, UploadStopped
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.pipeline import Stopped
 from progresskit_snowflake.session import Staging
+from progresskit_snowflake.sources import best_source
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
@@ -80,7 +81,7 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(tmp_path: Path)
     with embedded_server() as server, snowflake.connector.connect(**server.arguments) as connection:
         cursor = connection.cursor()
         cursor.execute("CREATE STAGE bodies")
-        put(cursor, path, "bodies", task=task, source=Seen(connection))
+        put(cursor, path, "bodies", compress=False, uploads=Uploads(task, Seen(connection)))
     assert len(seen) == 1
     assert seen[0] >= 200_000
     assert task.completed == 200_000
@@ -125,7 +126,7 @@ def test_ctrl_c_in_put_stops_the_upload_and_leaves_a_session_that_can_be_used(sl
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        put(cursor, path, "stopped", task=task)
+        put(cursor, path, "stopped", compress=False, uploads=Uploads(task, best_source(slow)))
     ended.set()
     thread.join()
     assert moved.is_set()
