@@ -175,8 +175,8 @@ def _missing(stage: Stage) -> StageError:
 def rows(columns: Sequence[str], values: Sequence[Sequence[str | int]]) -> str:
     """Return a SELECT that has `values` for its result.
 
-    >>> rows(("name", "size"), [("it's", 2)])
-    'SELECT name, size FROM (VALUES (\\'it\\'\\'s\\', 2)) AS t(name, size)'
+    >>> print(rows(("name", "size"), [("it's", 2)]))
+    SELECT name, size FROM (VALUES ('it''s', 2)) AS t(name, size)
     """
     names = ", ".join(columns)
     if not values:
