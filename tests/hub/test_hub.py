@@ -32,8 +32,8 @@ class Bench:
         self.hub = Hub(self.feed, **arguments)
 
     def until(self, true: Callable[[], Any]) -> Any:
-        """Tick until `true` is, within 10 seconds."""
-        end = time.monotonic() + 10
+        """Tick until `true` is, within 40 seconds: measured by coverage on a busy machine, forks are slow."""
+        end = time.monotonic() + 40
         while not (found := true()):
             assert time.monotonic() < end, "it never came about"
             self.ticker.tick()
@@ -336,7 +336,7 @@ def test_processes_become_clients_through_their_environment(bench: Bench) -> Non
     bench.until(lambda: bench.shown == ["first", "second"])
     assert bench.hub.clients == 2
     for process in (first, second):
-        assert process.communicate("\n", timeout=20) == ("", "")
+        assert process.communicate("\n", timeout=60) == ("", "")
         assert process.returncode == 0
     bench.until(lambda: not bench.feed.sources)
     assert sorted(bench.ended) == [("first", "finished", None), ("second", "finished", None)]
@@ -347,7 +347,7 @@ def test_a_client_that_is_killed_is_lost(unix: Bench) -> None:
     process = start(unix, LOAD, "first")
     unix.until(lambda: unix.shown == ["first"])
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     unix.until(lambda: not unix.shown)
     assert unix.ended == [("first", "failed", "lost")]
 
@@ -356,7 +356,7 @@ def test_when_the_hub_goes_clients_go_on_with_plain_and_one_warning(bench: Bench
     process = start(bench, LOAD, "first")
     bench.until(lambda: bench.shown == ["first"])
     bench.hub.stop()
-    _, error = process.communicate("\n", timeout=20)
+    _, error = process.communicate("\n", timeout=60)
     assert process.returncode == 0
     assert error.count("the hub renderer failed (ConnectionError: the hub is gone") == 1
     assert "first: finished, 10 it" in error
@@ -372,7 +372,7 @@ def test_a_hub_that_was_never_there_is_no_harm() -> None:
     error = ""
     while "alone: started" not in error:
         error += process.stderr.readline()
-    error += process.communicate("\n", timeout=20)[1]
+    error += process.communicate("\n", timeout=60)[1]
     assert process.returncode == 0
     assert error.count("plain is used from here on") == 1
     assert "alone: finished, 10 it" in error
@@ -405,7 +405,7 @@ def test_a_forked_child_of_a_client_is_a_client_of_its_own(unix: Bench) -> None:
     process = start(unix, FORK)
     unix.until(lambda: unix.shown == ["parent", "child 0", "child 1", "child 2"])
     assert unix.hub.clients == 4
-    assert process.communicate("\n\n\n", timeout=20) == ("", "")
+    assert process.communicate("\n\n\n", timeout=60) == ("", "")
     assert process.returncode == 0
     unix.until(lambda: not unix.feed.sources)
     assert {state for _, state, _ in unix.ended} == {"finished"}
@@ -438,7 +438,7 @@ def test_a_fork_while_a_frame_is_drawn_deadlocks_nobody(unix: Bench) -> None:
     process = start(unix, FORK_WHILE_DRAWING)
     unix.until(lambda: len(unix.shown) >= 20)
     unix.until(lambda: process.poll() is not None)
-    output, error = process.communicate(timeout=20)
+    output, error = process.communicate(timeout=60)
     assert (process.returncode, output, error) == (0, "", "")
 
 
