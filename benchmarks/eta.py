@@ -119,7 +119,11 @@ class Alive:
 
 
 class Indicatif:
-    """indicatif 0.17: a rate averaged twice with weights that fall to a tenth in 15 seconds, freed of its bias."""
+    """indicatif 0.18: a rate averaged twice with weights that fall to a tenth in 15 seconds, freed of its bias.
+
+    Checked against `Estimator` and `eta` in its src/state.rs: a look between two updates counts as an update of nothing, and
+    where no rate is known it says 0.
+    """
 
     def __init__(self) -> None:
         self._once = self._twice = 0.0
@@ -141,8 +145,12 @@ class Indicatif:
 
     def eta(self, time: float, done: float) -> float | None:
         known = 1 - self._weight(time)
-        rate = self._twice * self._weight(time - self._last[0]) / known if known else 0.0
-        return (TOTAL - done) / rate if rate else None
+        if not known:
+            return 0.0
+        weight = self._weight(time - self._last[0])
+        once = self._once * weight / known
+        rate = (self._twice * weight + once * (1 - weight)) / known
+        return (TOTAL - done) / rate if rate else 0.0
 
 
 FORMULAS: dict[str, Callable[[], Formula]] = {

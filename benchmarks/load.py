@@ -1,7 +1,7 @@
 """What the bars cost a real load: processor time with bars in a pty against `--no-progress`, in pairs, the order in turn.
 
 Run it with `python benchmarks/load.py`, in the environment of the Snowflake loader. The figure is the median of the pairs'
-differences; beside it stands what the pairs scatter by, since a difference below that is none.
+differences, with its interval.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import os
 import pty
-import statistics
 import sys
 import threading
 from pathlib import Path
+
+from measuring import Interval, Line, interval, machine, text_of
 
 SAMPLE = sorted((Path(__file__).parents[1] / "examples" / "flights").glob("*.csv"))
 COMMAND = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
@@ -42,26 +43,26 @@ def read(fd: int) -> bytes:
         return b""
 
 
+def shares(pairs: int) -> Interval:
+    """Return what bars add to a load's processor time, as a share of it."""
+    seconds([])  # compiles, and fills the file cache
+    found = []
+    for pair in range(pairs):
+        order: list[list[str]] = [[], ["--no-progress"]]
+        used = {bool(more): seconds(more) for more in (order if pair % 2 else order[::-1])}
+        found.append((used[False] - used[True]) / used[True])
+    return interval(found)
+
+
 def main() -> int:
-    """Print the verdict; 0 when the bars cost less than 1 %, or less than the pairs scatter by."""
+    """Print the verdict; 0 unless the bars cost more than 1 % beyond the noise."""
     parser = argparse.ArgumentParser(description="Processor time of a load with bars, against one without.")
     parser.add_argument("--pairs", type=int, default=10, help="how many (10)")
     options = parser.parse_args()
-    seconds([])  # compiles, and fills the file cache
-    shares = []
-    for pair in range(options.pairs):
-        order: list[list[str]] = [[], ["--no-progress"]]
-        found = {bool(more): seconds(more) for more in (order if pair % 2 else order[::-1])}
-        shares.append((found[False] - found[True]) / found[True])
-    middle = statistics.median(shares)
-    scatter = statistics.stdev(shares) / len(shares) ** 0.5
-    verdict = (
-        "PASS" if middle + 2 * scatter <= 0.01 else "PASS within the noise" if middle - 2 * scatter <= 0.01 else "FAIL"
-    )
-    print(
-        f"{verdict}  bars cost {middle:+.2%} of a load, give or take {2 * scatter:.2%} (at most 1 %), {len(shares)} pairs"
-    )
-    return int(verdict == "FAIL")
+    line = Line("a Snowflake load with bars, processor time", shares(options.pairs).scaled(100), 1.0, "% of the load")
+    print(machine())
+    print(text_of([line]))
+    return int(line.verdict == "FAIL")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,29 @@
-"""What progresskit costs: iteration, manual updates, import, memory, drawing. A bare control beside each, interleaved.
+"""What our own hot paths cost over a bare control, and what a task weighs: the lines of the verdict that need no peer.
 
-Run it with `make bench`, or `python benchmarks/overhead.py`. One line a claim: the figure, the bar, PASS or FAIL.
+`python benchmarks/overhead.py` prints them; it needs nothing but progresskit, so it runs on any interpreter.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
-import os
-import platform
-import pty
-import subprocess
 import sys
 import threading
 import time
 import tracemalloc
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
+
+from measuring import Line, exact, interleaved, machine, over, ratio, text_of
+from screen import on_a_pty
 
 from progresskit import ProgressTracker
 
-ITEMS = 1_000_000
-ROUNDS = 9
+ITEMS = 200_000
+MANY = 4_000_000
+NEWER = sys.version_info >= (3, 12)
 
 
 class Empty:
@@ -33,47 +35,69 @@ class Empty:
         """Do nothing."""
 
 
-def fastest(variants: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Return the least seconds of each of `variants`, run in turn so that noise meets all alike."""
-    best = dict.fromkeys(variants, float("inf"))
-    for _ in range(rounds):
-        for name, work in variants.items():
-            began = time.perf_counter()
-            work()
-            best[name] = min(best[name], time.perf_counter() - began)
-    return best
-
-
-def loop(items: Any) -> None:
+def loop(items: Iterable[Any]) -> None:
+    """Go through `items` as a `for` statement does."""
     for _ in items:
         pass
 
 
-def iteration(tracker: ProgressTracker) -> list[tuple[str, float, float, str]]:
-    """Nanoseconds an item over the bare loop."""
+def consume(items: Iterable[Any]) -> None:
+    """Go through `items` in C."""
+    deque(items, maxlen=0)
+
+
+def run(through: Callable[[Iterable[Any]], None], make: Callable[[], Iterable[Any]]) -> None:
+    """Make the items and go through them."""
+    through(make())
+
+
+def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
+    """Nanoseconds of processor time an item over the bare loop, by a `for` statement and by a consumer in C.
+
+    A round takes a millisecond or two, less than a turn of the scheduler's: on a machine that is shared most rounds are whole.
+    """
     numbers = list(range(ITEMS))
     # Room for a number in memory that is used already: on the edge of a page each item would take and return a whole one.
     ballast = list(range(ITEMS, ITEMS + 2_000))
     del ballast[::2]
-    best = fastest(
-        {
-            "range": lambda: loop(range(ITEMS)),
-            "range tracked": lambda: loop(tracker.track(range(ITEMS))),
-            "list": lambda: loop(numbers),
-            "list tracked": lambda: loop(tracker.track(numbers)),
-            "generator": lambda: loop(n for n in numbers),
-            "generator tracked": lambda: loop(tracker.track(n for n in numbers)),
-        }
+    lines = []
+    bars = {"range": 4.0, "list": 4.0, "generator": 15.0 if NEWER else 9.0}
+    for through, how in ((loop, "for"), (consume, "C consumer")):
+        times = interleaved(
+            {
+                "range": partial(run, through, lambda: range(ITEMS)),
+                "range tracked": partial(run, through, lambda: tracker.track(range(ITEMS))),
+                "list": partial(run, through, lambda: numbers),
+                "list tracked": partial(run, through, lambda: tracker.track(numbers)),
+                "generator": partial(run, through, lambda: (n for n in numbers)),
+                "generator tracked": partial(run, through, lambda: tracker.track(n for n in numbers)),
+            },
+            5 * rounds,
+            time.thread_time,
+        )
+        for name, bar in bars.items():
+            cost = over(times, f"{name} tracked", name).scaled(1e9 / ITEMS)
+            lines.append(Line(f"iteration, {name}, {how}", cost, bar, "ns an item over bare"))
+    # The last portion of a list is handed over whole, so that a short one costs less than a long one.
+    many: list[Any] = [None] * MANY
+    times = interleaved(
+        {"list": partial(run, consume, lambda: many), "tracked": partial(run, consume, lambda: tracker.track(many))},
+        rounds,
+        time.thread_time,
     )
-    newer = sys.version_info >= (3, 12)
-    bars = {"range": 4.0, "list": 4.0, "generator": 15.0 if newer else 9.0}
+    cost = over(times, "tracked", "list").scaled(1e9 / MANY)
+    return [*lines, Line(f"iteration, list of {MANY:,}, C consumer", cost, bars["list"], "ns an item over bare")]
+
+
+def overhead_of_a_microsecond(lines: list[Line]) -> list[Line]:
+    """The share of a body of 1 us that the costlier kind of iteration takes: derived from its cost."""
+    worst = max((line for line in lines), key=lambda line: line.figure.middle)
     return [
-        (f"iteration, {name}", (best[f"{name} tracked"] - best[name]) / ITEMS * 1e9, bar, "ns an item over bare")
-        for name, bar in bars.items()
+        Line("overhead on a body of 1 us", worst.figure.scaled(0.1), 1.0, "% of the work", f"derived from {worst.what}")
     ]
 
 
-def updates(tracker: ProgressTracker) -> list[tuple[str, float, float, str]]:
+def updates(tracker: ProgressTracker, rounds: int) -> list[Line]:
     """The price of `tick` and `advance` as multiples of an empty method call."""
     task, empty = tracker.add_task("updates"), Empty()
     call, tick = empty.call, task.tick
@@ -98,94 +122,101 @@ def updates(tracker: ProgressTracker) -> list[tuple[str, float, float, str]]:
         for _ in range(ITEMS):
             task.advance(3)
 
-    best = fastest({"bare": bare, "call": calling, "one": calling_with_one, "tick": ticking, "advance": advancing})
+    times = interleaved(
+        {"bare": bare, "call": calling, "one": calling_with_one, "tick": ticking, "advance": advancing},
+        5 * rounds,
+        time.thread_time,
+    )
     task.finish()
-    most = 2.7 if sys.version_info >= (3, 12) else 2.2
+    unit = "x an empty method call"
     return [
-        ("tick()", (best["tick"] - best["bare"]) / (best["call"] - best["bare"]), 1.1, "x an empty method call"),
-        ("advance(n)", (best["advance"] - best["bare"]) / (best["one"] - best["bare"]), most, "x an empty method call"),
+        Line("tick()", ratio(times, "tick", "call", "bare"), 1.1, unit),
+        Line("advance(n)", ratio(times, "advance", "one", "bare"), 2.7 if NEWER else 2.2, unit),
     ]
 
 
-def imports() -> list[tuple[str, float, float, str]]:
-    """Milliseconds that imports add to the interpreter's start."""
-    # Compiled files are what an installed package has: without them this would time the compiler.
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    codes = {"bare": "pass", "import": "import progresskit", "from": "from progresskit import track, ProgressTracker"}
-    best = fastest(
-        {name: lambda code=code: subprocess.run([sys.executable, "-c", code]) for name, code in codes.items()}, 25
-    )
-    return [
-        ("import progresskit", (best["import"] - best["bare"]) * 1e3, 5.0, "ms over bare Python"),
-        ("from progresskit import track", (best["from"] - best["bare"]) * 1e3, 5.0, "ms over bare Python"),
-    ]
+def lost(tracker: ProgressTracker, total: int = 10_000_000, threads: int = 8) -> list[Line]:
+    """Updates lost by that many threads on one task, which the interpreter switches between a million times a second."""
+    task = tracker.add_task("threads")
 
+    def work() -> None:
+        for _ in range(total // threads):
+            task.advance()
 
-def on_a_pty(renderer: str, tasks: int, seconds: float) -> tuple[float, int]:
-    """Return the share of a core that drawing `tasks` moving tasks takes, and bytes kept for each task."""
-    leader, follower = pty.openpty()
-    os.environ.update(COLUMNS="120", LINES="50", TERM="xterm")
-    drain = threading.Thread(target=lambda: deque(iter(lambda: read(leader), b""), maxlen=0), daemon=True)
-    drain.start()
-    with open(follower, "w", encoding="utf-8") as stream, ProgressTracker(renderer, stream=stream) as tracker:
-        names = [f"task number {number}" for number in range(tasks)]
-        totals = [1_000_000 + number for number in range(tasks)]
-        gc.collect()
-        tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
-        made = [tracker.add_task(name, total) for name, total in zip(names, totals, strict=True)]
-        time.sleep(1.0)
-        gc.collect()
-        kept = (tracemalloc.get_traced_memory()[0] - before) // tasks
-        tracemalloc.stop()
-        time.sleep(1.0)
-        began, cpu = time.monotonic(), time.process_time()
-        moved = 0.0
-        while time.monotonic() - began < seconds:
-            time.sleep(0.25)
-            moving = time.thread_time()
-            for task in made:
-                task.advance(7)
-            moved += time.thread_time() - moving
-        share = (time.process_time() - cpu - moved) / (time.monotonic() - began)
-        for task in made:
-            task.cancel()
-    return share, kept
-
-
-def read(descriptor: int) -> bytes:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     try:
-        return os.read(descriptor, 1 << 16)
-    except OSError:
-        return b""
+        workers = [threading.Thread(target=work) for _ in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(before)
+    missing = total // threads * threads - task.completed
+    task.finish()
+    return [Line(f"updates lost of {total:,} over {threads} threads", exact(missing), 0.0, "updates")]
 
 
-def drawing() -> list[tuple[str, float, float, str]]:
-    """Drawing 1,000 tasks on 50 rows, and the memory of 10,000."""
-    found = []
-    for renderer in ("ansi", "tqdm", "rich", "alive"):
-        try:
-            share, _ = on_a_pty(renderer, 1_000, 6.0)
-        except ValueError:
-            continue
-        found.append((f"{renderer}, 1,000 live tasks", share * 100, 1.0, "% of a core, reading the pty included"))
-    found.append(
-        ("memory, 10,000 tasks on ansi", float(on_a_pty("ansi", 10_000, 0.5)[1]), 400.0, "bytes a task beside its text")
-    )
-    return found
+class Still:
+    """A ticker that never looks: tasks without a display."""
+
+    def attach(self, tracker: ProgressTracker) -> None: ...
+    def nudge(self) -> None: ...
+    def detach(self, tracker: ProgressTracker) -> None: ...
+
+
+def bytes_a_task(count: int, *, shown: bool) -> float:
+    """Return what a task takes, beside its text and its total; with what a display on a pty keeps for it if `shown`."""
+    tracker = ProgressTracker("ansi") if shown else ProgressTracker("none", ticker=Still())
+    names = [f"task number {number}" for number in range(count)]
+    totals = [1_000_000 + number for number in range(count)]
+    tracker.add_task("first", 1)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    made = [tracker.add_task(name, total) for name, total in zip(names, totals, strict=True)]
+    made_here = sys.getsizeof(made)
+    if shown:
+        time.sleep(0.5)
+        for task in made:
+            task.advance()
+        time.sleep(1.5)
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] - before - made_here
+    tracemalloc.stop()
+    return kept / count
+
+
+def memory(count: int = 10_000) -> list[Line]:
+    """Bytes a task, alone and on a display."""
+    alone = on_a_pty(lambda: bytes_a_task(count, shown=False)).result
+    shown = on_a_pty(lambda: bytes_a_task(count, shown=True)).result
+    unit = "bytes a task beside its text"
+    return [
+        Line(f"memory, {count:,} tasks", exact(alone), 250.0, unit),
+        Line(f"memory, {count:,} tasks on a display", exact(shown), 400.0, unit),
+    ]
+
+
+def core(rounds: int, updates_of_threads: int) -> list[Line]:
+    """Return all lines of this file."""
+    weights = memory()  # first: the child of a process that draws would not draw
+    with ProgressTracker("none") as tracker:
+        found = iteration(tracker, rounds)
+        found += overhead_of_a_microsecond(found)
+        return [*found, *updates(tracker, rounds), *lost(tracker, updates_of_threads), *weights]
 
 
 def main() -> int:
-    """Print the table; 0 when every line passes."""
-    print(
-        f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores; least of {ROUNDS} rounds"
-    )
-    with ProgressTracker("none") as tracker:
-        results = iteration(tracker) + updates(tracker)
-    results += imports() + drawing()
-    for name, figure, bar, unit in results:
-        print(f"{'PASS' if figure <= bar else 'FAIL'}  {name:<32} {figure:8.2f}  (at most {bar:g}) {unit}")
-    return int(any(figure > bar for _, figure, bar, _ in results))
+    """Print the table; 0 unless a line fails."""
+    parser = argparse.ArgumentParser(description="What progresskit costs over a bare control.")
+    parser.add_argument("--rounds", type=int, default=31, help="how often each variant runs (31)")
+    options = parser.parse_args()
+    print(machine())
+    lines = core(options.rounds, 10_000_000)
+    print(text_of(lines))
+    return int(any(line.verdict == "FAIL" for line in lines))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import snowflake.connector
-from progresskit_snowflake import put
+from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.sources import best_source
 
@@ -51,7 +51,7 @@ def measure(size: int, pace: float) -> tuple[Curve, Curve, str]:
         watcher = threading.Thread(target=look)
         watcher.start()
         try:
-            put(cursor, path, "curve", task=task, source=source)
+            put(cursor, path, "curve", uploads=Uploads(task, source))
         finally:
             over.set()
             watcher.join()

@@ -5,9 +5,15 @@ or from a counter that runs beside any other iterator. One generator, resumed wh
 a break. Must not know rows, renderers or clocks.
 
 Where the consumer is a `for` statement it comes by the interpreter's loop after every item, and is handed the source whole.
-Any other is handed slices, so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by there now and then
+Any other is handed portions, so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by there now and then
 too: it is where other threads, the ticker's among them, get their turn. (A filter in C between a `for` and its source lets
 them wait for as long as it lets nothing pass, as it would in the bare loop.)
+
+Each iterator in C that an item passes costs it one to three nanoseconds, and so what makes portions is chosen by the source:
+
+- a `range` and texts are cut, which costs an item nothing;
+- a list, which may change meanwhile, goes through an `islice`;
+- what is counted by a second iterator anyway lets that one do it.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ from opcode import opname
 from operator import length_hint
 
 from . import counting
-from .task import describe
+from .task import describe, is_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +34,13 @@ if TYPE_CHECKING:
 
     from .task import Task
 
-SLICE = 8_192
-"""Items between two visits of the interpreter's loop."""
+FIRST, MOST = 64, 262_144
+"""Items between two visits of the interpreter's loop, to begin with and at most."""
+PORTION = 0.001
+"""Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
+
+ENTRIES = 2_048
+"""Of the list that a `PausingCounter` counts by: the most items of a portion there."""
 
 # Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
 # hint is lost when the container changes under the loop, which is when the count is wanted.
@@ -50,37 +61,76 @@ _SIZED = tuple(
 )
 
 
+# Cut without copying what they hold, and never changed by anybody.
+_CUT = frozenset((range, str, bytes))
+
+
+class Pace:
+    """How many items the next portion shall have: four times as many for as long as a portion takes no time worth mentioning.
+
+    Example:
+        >>> times = iter([0.0, 0.0001, 0.5])
+        >>> pace = Pace(lambda: next(times))
+        >>> pace.next(), pace.next(), pace.next()
+        (64, 256, 1)
+    """
+
+    __slots__ = ("_began", "_clock", "_size")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._size = 0
+        self._began = 0.0
+
+    def next(self) -> int:
+        """Return the size of the portion that begins now; 1 where nobody but this loop can draw."""
+        if counting.poll is not None:
+            counting.poll()
+            return 1
+        now = self._clock()
+        took, self._began = now - self._began, now
+        if not self._size:
+            self._size = FIRST
+        elif took < PORTION:
+            self._size = min(4 * self._size, MOST)
+        else:
+            self._size = max(int(self._size * PORTION / took), 1)
+        return self._size
+
+
 class SizedCounter:
     """The items that a builtin iterator has handed out.
 
     A list may grow meanwhile, so its length is asked each time; where it shrank, the count stays at least what it was.
     """
 
-    __slots__ = ("_final", "_iterator", "_length", "_sequence")
+    __slots__ = ("_final", "_sequence", "_until")
 
-    def __init__(self, iterator: Any, sequence: Sized | None) -> None:
-        self._iterator = iterator
+    def __init__(self, iterator: Any, sequence: Sized | None = None) -> None:
         self._sequence = sequence
-        self._length = length_hint(iterator)
+        self._until: tuple[Any, int] = (iterator, length_hint(iterator))
         self._final: int | None = None
+
+    def turn_to(self, iterator: Any, before: int) -> None:
+        """Count `iterator` from now on, on top of the items `before` it."""
+        self._until = (iterator, before + length_hint(iterator))
 
     def handed(self) -> int:
         """Return how many items have been handed out."""
-        length = self._length if self._sequence is None else len(self._sequence)
-        return max(length - length_hint(self._iterator), 0)
+        iterator, end = self._until
+        if self._sequence is not None:
+            end = len(self._sequence)
+        return max(end - length_hint(iterator), 0)
 
     def count(self) -> int:
         """Return how many items are done: the one that was handed out last is still being worked on."""
-        final, iterator = self._final, self._iterator
-        if final is not None or iterator is None:
-            return final or 0
-        length = self._length if self._sequence is None else len(self._sequence)
-        return max(length - length_hint(iterator) - 1, 0)
+        handed = self.handed()
+        return max(handed - 1, 0) if self._final is None else self._final
 
     def close(self, final: int) -> None:
         """Count `final` from now on and let the iterator go."""
         self._final = final
-        self._iterator = self._sequence = None
+        self._until, self._sequence = ((), 0), None
 
 
 class AnyCounter:
@@ -102,6 +152,56 @@ class AnyCounter:
     def close(self, final: int) -> None:
         self._final = final
         self.iterator = None
+
+
+class PausingCounter:
+    """The same, with visits of the interpreter's loop on the way.
+
+    Each item takes one from an iterator over a list instead. Its last entry is this counter: asked whether it is true, it runs
+    some Python, and sets the iterator back. (An error that a signal's handler raises just there takes the item with it; the
+    consumer in C that it ends has lost all the others.)
+    """
+
+    __slots__ = ("_end", "_final", "_pace", "_pausing", "_selectors", "iterator")
+
+    def __init__(self, source: Iterator[Any], pace: Pace) -> None:
+        self._pace = pace
+        self._selectors: Any = iter([*repeat(True, ENTRIES - 1), self])
+        self._end = 0  # how many will have been handed out when the iterator is at its end
+        self._pausing: int | None = None
+        self._final: int | None = None
+        self._go_on(0)
+        self.iterator: Iterator[Any] | None = compress(source, self._selectors)
+
+    def _go_on(self, handed: int) -> None:
+        size = min(self._pace.next(), ENTRIES)
+        self._pausing = handed  # whoever reads the count meanwhile would find one number moved and the other not
+        self._selectors.__setstate__(ENTRIES - size)
+        self._end = handed + size
+        self._pausing = None
+
+    def __bool__(self) -> bool:
+        self._go_on(self._end)
+        return True
+
+    def handed(self) -> int:
+        while True:
+            end = self._end
+            handed = end - length_hint(self._selectors)
+            pausing = self._pausing
+            if pausing is not None:
+                return pausing
+            if end == self._end:
+                return handed
+
+    def count(self) -> int:
+        handed = self.handed()
+        return max(handed - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+        self.iterator = None
+        self._selectors, self._end = (), final  # the list holds this counter
 
 
 class AsyncCounter:
@@ -183,25 +283,34 @@ class Loop:
         self.remember_consumer(sys._getframe(1))
         task = self.begin()
         source, self._source = self._source, None
-        origin = source
-        counter: SizedCounter | AnyCounter
+        iterable, self._iterable = self._iterable, None
+        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
+        pace = Pace(task.tracker.clock)
+        counter: SizedCounter | AnyCounter | PausingCounter
         if type(source) in _SIZED:
-            sequence = self._iterable if type(self._iterable) is list else None
-            counter = SizedCounter(source, sequence)
+            counter = SizedCounter(source, iterable if type(iterable) is list else None)
+            if whole:
+                portions = iter((source,))
+            elif type(iterable) in _CUT:
+                portions = _cut(iterable, counter, pace)
+            else:
+                portions = _sliced(source, counter, pace)
         else:
-            counter = AnyCounter(source)
-            source = counter.iterator
-        self._iterable = None
+            counter = AnyCounter(source) if whole else PausingCounter(source, pace)
+            portions = iter((counter.iterator,))
+        del iterable
         task.rare.counters += (counter,)
         try:
-            if counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER":
-                yield source
-            else:
-                yield from _slices(source, counter)
+            yield from portions
         except GeneratorExit:
             # A generator that is over, though it did not tell us that it has come to its end, has raised an error.
-            raised = getattr(origin, "gi_frame", origin) is None
+            raised = getattr(source, "gi_frame", source) is None
             self.broken(task, counter, sys._getframe(1), raised=raised)
+            raise
+        except BaseException as error:  # a signal's handler raised it between two portions
+            counter.close(counter.handed())
+            if self._finish:
+                task.change("fail" if is_failure(type(error)) else "cancel", describe(error))
             raise
         counter.close(max(counter.handed(), counter.count()))
         if self._finish:
@@ -213,7 +322,12 @@ class Loop:
         self._instruction = frame.f_lasti
 
     def broken(
-        self, task: Task, counter: SizedCounter | AnyCounter | AsyncCounter, frame: Any, *, raised: bool = False
+        self,
+        task: Task,
+        counter: SizedCounter | AnyCounter | PausingCounter | AsyncCounter,
+        frame: Any,
+        *,
+        raised: bool = False,
     ) -> None:
         """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
@@ -253,20 +367,30 @@ def instruction(code: CodeType | None, at: int) -> str:
     return opname[code.co_code[at]] if code is not None and 0 <= at < len(code.co_code) else ""
 
 
-def _slices(source: Any, counter: SizedCounter | AnyCounter) -> Iterator[Iterator[Any]]:
+def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+    """Yield `sequence`, of a type that is `_CUT`, in pieces."""
+    before = 0
+    while before < len(sequence):
+        piece = sequence[before : before + pace.next()]
+        iterator = iter(piece)
+        counter.turn_to(iterator, before)
+        yield iterator
+        before += len(piece)
+
+
+def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
     """Yield `source` in slices until it is at its end."""
     before = 0
     while True:
-        size = SLICE if counting.poll is None else 1
+        size = pace.next()
+        if length_hint(source) <= size:
+            yield source
+            return
         yield islice(source, size)
-        # A full slice says nothing about the end; asking the source once more would, but a file that is being written to,
-        # or a terminal, must not be asked again after its end.
         handed = counter.handed()
         if handed - before < size:
             return
         before = handed
-        if counting.poll is not None:
-            counting.poll()
 
 
 class AsyncLoop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from bench import Bench
 
 from progresskit import ProgressTracker, Task
+from progresskit.iteration import Pace
 
 
 def ended(bench: Bench) -> tuple[str, int | float]:
@@ -58,9 +60,17 @@ def handed_on(items: Any) -> Iterator[Any]:
     yield from items
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 8191, 8192, 8193, 16384, 20000])
+SIZES = [0, 1, 2, 63, 64, 65, 319, 320, 321, 1344, 3392, 5440, 5441, 8191, 8192, 8193, 16384, 20000]
+"""Some of them the ends of portions, and their neighbours."""
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
-    "make", [range, numbers, lambda n: list(range(n)), lambda n: dict.fromkeys(range(n)), lambda n: map(int, range(n))]
+    "make",
+    [
+        *(range, numbers, lambda n: list(range(n)), lambda n: tuple(range(n)), lambda n: reversed(range(n))),
+        *(lambda n: dict.fromkeys(range(n)), lambda n: map(int, range(n)), lambda n: "é" * n, lambda n: bytes(n)),
+    ],
 )
 @pytest.mark.parametrize("consume", [list, by_statement, lambda items: [*handed_on(items)]])
 def test_a_loop_hands_out_what_the_bare_one_would(bench: Bench, size: int, make: Any, consume: Any) -> None:
@@ -194,6 +204,47 @@ def test_a_sum_moves_while_it_runs(bench: Bench) -> None:
         thread.join()
     assert len(set(seen)) > 3
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("make", [range, numbers, lambda n: list(range(n))])
+def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pytest.MonkeyPatch, make: Any) -> None:
+    portions: list[int] = []
+    following = Pace.next
+
+    def noting(pace: Pace) -> int:
+        portions.append(following(pace))
+        return portions[-1]
+
+    monkeypatch.setattr(Pace, "next", noting)
+    assert sum(bench.tracker.track(make(6_000))) == sum(range(6_000))
+    assert portions[:4] == [64, 256, 1_024, 4_096]  # nothing that the clock could see
+    portions.clear()
+    # From here on an item takes 10 ms.
+    clock = bench.clock
+    monkeypatch.setattr(bench.tracker, "clock", lambda: clock.advance(0.64) or clock())
+    assert sum(bench.tracker.track(make(70))) == sum(range(70))
+    assert portions[:3] == [64, 1, 1]
+
+
+@pytest.mark.parametrize("make", [range, numbers, lambda n: [0] * n])
+def test_an_error_of_a_signals_handler_ends_a_loop_in_c_and_its_task(bench: Bench, make: Any) -> None:
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    tracked = bench.tracker.track(make(4_000_000))
+    next(tracked)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+            collections.deque(tracked, maxlen=0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    del tracked
+    state, completed = ended(bench)
+    assert state == "cancelled"
+    assert completed < 4_000_000
 
 
 def test_async_loops_count_and_end_likewise(bench: Bench) -> None:

@@ -19,6 +19,8 @@ PATTERNS = {
 """SQL type -> what its values look like, from the narrowest on; anything is a VARCHAR."""
 
 WIDER = {"NUMBER(38,0)": "FLOAT"}
+_NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+")'
+_STAGE = re.compile(rf"@?((?:~|%{_NAME}|(?:{_NAME}\.){{0,2}}%?{_NAME})(?:/[A-Za-z0-9_.=:+/-]*)?)")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _RESERVED = frozenset(
     """
@@ -63,6 +65,25 @@ def table_name(name: str) -> str:
         'raw."my table"'
     """
     return ".".join(identifier(part) for part in name.split("."))
+
+
+def stage_name(text: str) -> str:
+    """Return a stage, with or without its `@` and with a folder or without, as SQL takes it, without the `@`.
+
+    Raises:
+        ValueError: that is no stage, or something stands behind it.
+
+    Example:
+        >>> stage_name("@raw.orders/2026"), stage_name("~"), stage_name('"my stage"')
+        ('raw.orders/2026', '~', '"my stage"')
+    """
+    found = _STAGE.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{text!r:.200} is no stage: give its name as SQL takes it, with double quotes around what is not plain, "
+            "and with database, schema and a folder where they are needed, as raw.orders/2026."
+        )
+    return found[1]
 
 
 def literal(text: str) -> str:

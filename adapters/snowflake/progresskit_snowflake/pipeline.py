@@ -223,7 +223,7 @@ class Load:
             path, target = item
             size = target.stat().st_size
             with self._at_work("upload"), self.progress.start_file_upload(path, size) as bar:
-                self.staging.put(target, str(path), bar)
+                self.staging.put(target, str(path), bar, self._goes_on)
             self._count_bytes("upload", size)
             target.unlink()
             self._put(self._staged, target.name)

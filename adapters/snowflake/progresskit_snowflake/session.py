@@ -16,7 +16,8 @@ from progresskit import Task
 
 from .columns import Column, create_table, literal, table_name
 from .sources import best_source
-from .uploading import counted
+from .stopping import execute
+from .uploading import Uploads, trial
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
 
@@ -87,13 +88,16 @@ class Session:
     def allow(self, doing: str) -> None:
         """Raise LoadError where `doing` may no longer be done. Asked with the session in hand: nothing comes between."""
 
-    def run(self, statement: str, doing: str, patience: float = -1) -> list[Any]:
+    def run(
+        self, statement: str, doing: str, patience: float = -1, goes_on: Callable[[], None] | None = None
+    ) -> list[Any]:
         """Execute `statement` and return its rows.
 
         Args:
             statement: SQL, with names and texts quoted.
             doing: What it is for; begins the sentence of an error.
             patience: Seconds to wait for another thread's statement; -1: as long as it takes.
+            goes_on: Called now and then while it uploads; what it raises calls it off.
 
         Raises:
             LoadError: the server refused, or another statement took too long.
@@ -104,6 +108,8 @@ class Session:
             raise LoadError(f"{doing} failed: another statement of the session is still running.")
         try:
             self.allow(doing)
+            if goes_on is not None:
+                return execute(self._cursor, statement, goes_on)
             return list(self._cursor.execute(statement).fetchall())
         except snowflake.connector.errors.Error as error:
             raise LoadError(f"{doing} failed: {error.msg}", error.errno) from error
@@ -159,20 +165,30 @@ class Staging(Session):
         finally:
             self.clean_up(f"DROP STAGE IF EXISTS {self.name}", spare)
 
-    def put(self, path: Path, name: str, bar: Task) -> None:
-        """Upload the gzip file at `path`, whose own name is plain, and move `bar`; `name` is what the user knows it by."""
-        with counted(bar, self.source, path.stat().st_size):
-            rows = self._put(path, name)
+    def put(self, path: Path, name: str, bar: Task, goes_on: Callable[[], None] = lambda: None) -> None:
+        """Upload the gzip file at `path`, whose own name is plain, and move `bar`; `name` is what the user knows it by.
+
+        What `goes_on` raises, called now and then, calls it off within a second.
+        """
+        uploads = Uploads(bar, self.source)
+        with uploads.file(name, path.stat().st_size):
+            rows = self._put(path, name, uploads, goes_on)
         for row in rows:
             if "UPLOADED" not in row and "SKIPPED" not in row:
                 raise LoadError(f"uploading {name} failed: {row}")
 
-    def _put(self, path: Path, name: str) -> list[Any]:
-        return self.run(
-            f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
-            "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
-            f"uploading {name}",
-        )
+    def _put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None]) -> list[Any]:
+        doing = f"uploading {name}"
+        try:
+            return self.run(
+                f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
+                "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
+                doing,
+                goes_on=goes_on,
+            )
+        except LoadError as error:
+            failed = f"{doing} failed ({trial(self.name, uploads.attempts())})"
+            raise LoadError(str(error).replace(f"{doing} failed", failed, 1), error.number) from error
 
 
 class Loading(Session):

@@ -15,9 +15,12 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake import put
+from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.bodies import Body, BodyBytes, UploadStopped
 from progresskit_snowflake.embedded import embedded_server
+from progresskit_snowflake.pipeline import Stopped
+from progresskit_snowflake.session import Staging
+from progresskit_snowflake.sources import best_source
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
@@ -49,10 +52,14 @@ def test_a_body_is_read_like_a_file_until_it_is_stopped() -> None:
 def test_a_part_that_is_sent_again_counts_anew() -> None:
     source = BodyBytes(None)
     source.begin(6)
-    source.wrap(1, 0, b"abc").read()
-    source.wrap(1, 1, b"def").read()
+    first, second, again = Body(b"abc"), Body(b"def"), Body(b"def")
+    source.take(1, 0, first)
+    source.take(1, 1, second)
+    first.read()
+    second.read()
     assert (source.sent(), source.attempts) == (6, 1)
-    source.wrap(1, 1, b"def").read(1)
+    source.take(1, 1, again)
+    again.read(1)
     assert (source.sent(), source.attempts) == (4, 2)
     source.end(6, well=True)
 
@@ -66,20 +73,39 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(tmp_path: Path)
     seen = []
 
     class Seen(BodyBytes):
-        def wrap(self, transfer: int, part: int, data: bytes | bytearray) -> Body:
-            seen.append(len(data))
-            return super().wrap(transfer, part, data)
+        def take(self, transfer: int, part: int, body: Body) -> None:
+            seen.append(len(body))
+            super().take(transfer, part, body)
 
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=200_000, unit="B")
     with embedded_server() as arguments, snowflake.connector.connect(**arguments) as connection:
         cursor = connection.cursor()
         cursor.execute("CREATE STAGE bodies")
-        put(cursor, path, "bodies", task=task, source=Seen(connection))
+        put(cursor, path, "bodies", compress=False, uploads=Uploads(task, Seen(connection)))
     assert len(seen) == 1
     assert seen[0] >= 200_000
     assert task.completed == 200_000
     assert SnowflakeStorageClient._send_request_with_retry is before
+
+
+@pytest.mark.slow
+def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(slow: Any, tmp_path: Path) -> None:
+    path = tmp_path / "large.csv.gz"
+    path.write_bytes(os.urandom(40 * MB))
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=40 * MB, unit="B")
+    staging = Staging(slow)
+
+    def goes_on() -> None:
+        if task.completed:
+            raise Stopped
+
+    with staging.stage(staging):
+        with pytest.raises(Stopped):
+            staging.put(path, "large.csv", task, goes_on)
+        assert not [one for one in threading.enumerate() if one.name == "upload"]
+        assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 
 
 @pytest.mark.slow
@@ -101,7 +127,7 @@ def test_ctrl_c_in_put_stops_the_upload_and_leaves_a_session_that_can_be_used(sl
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        put(cursor, path, "stopped", task=task)
+        put(cursor, path, "stopped", compress=False, uploads=Uploads(task, best_source(slow)))
     ended.set()
     thread.join()
     assert moved.is_set()

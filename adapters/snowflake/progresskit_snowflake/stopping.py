@@ -1,0 +1,142 @@
+"""Statements that can be called off while they upload, with each line of the connector.
+
+Knows how each line lets go of an upload: 4.x asks for the bytes block by block, and refuses the next one; 5.x leaves what it
+does to a compiled core, which drops a call that is awaited and cancelled. Must not know bars.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .bodies import StoppableBodies
+
+HEARING = 0.1
+"""Seconds between two times that a wait asks whether it goes on."""
+PATIENCE = 0.5
+"""Seconds that a stopped upload is waited for, so that its session can be used again."""
+
+
+class Stopper(Protocol):
+    """Lets go of the uploads of one cursor; in force for the time of a `with` block."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def stop(self) -> None:
+        """Have what the cursor executes end at once, with whatever error. From any thread."""
+
+
+class AwaitedCall:
+    """Connector 5.x: has the cursor await its call into the core, since only such a call can be cancelled.
+
+    One method of this cursor is replaced for the time of the block, by the one that the connector's own asynchronous cursors
+    have in its place.
+
+    Args:
+        cursor: The connector's cursor.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        self._lock = threading.Lock()
+        self._cancel: Callable[[], object] | None = None
+        self._stopped = False
+
+    @staticmethod
+    def available() -> bool:
+        """Return whether the connector that is installed has such a core."""
+        try:
+            from snowflake.connector.aio.cursor._base import SnowflakeCursorBase
+            from snowflake.connector.cursor._base import SnowflakeCursorBase as Blocking
+        except ImportError:
+            return False
+        return hasattr(SnowflakeCursorBase, "_execute_query") and hasattr(Blocking, "_execute_query")
+
+    def __enter__(self) -> AwaitedCall:
+        self._cursor._execute_query = self._execute
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        del self._cursor._execute_query  # the class's own is in force again
+
+    def stop(self) -> None:
+        """Cancel the call, and those to come."""
+        with self._lock:
+            self._stopped = True
+            if self._cancel is not None:
+                self._cancel()
+
+    def _execute(self, *arguments: Any) -> Any:
+        return asyncio.run(self._awaited(*arguments))
+
+    async def _awaited(self, *arguments: Any) -> Any:
+        from snowflake.connector.aio.cursor._base import SnowflakeCursorBase
+
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None  # this is one
+        with self._lock:
+            if self._stopped:
+                raise asyncio.CancelledError
+            self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
+        try:
+            return await SnowflakeCursorBase._execute_query(self._cursor, *arguments)
+        finally:
+            with self._lock:
+                self._cancel = None
+
+
+def stopper(cursor: Any) -> Stopper | None:
+    """Return what lets go of the uploads of `cursor`; None where its connector has no way to."""
+    for kind in (StoppableBodies, AwaitedCall):
+        if kind.available():
+            return kind(cursor)
+    return None
+
+
+def execute(cursor: Any, statement: str, goes_on: Callable[[], None] = lambda: None) -> list[Any]:
+    """Execute `statement`, a PUT, and return its rows; have it end where the caller is interrupted, or `goes_on` raises.
+
+    The statement runs in a thread of its own, so that Ctrl-C is heard meanwhile. What interrupts is raised within a second. The
+    upload has then ended and the session can be used, unless its network is stuck: such a thread ends with its upload.
+
+    Args:
+        cursor: A cursor of the connector, that nobody else uses.
+        statement: SQL, with names and texts quoted.
+        goes_on: Called about ten times a second, in the caller's thread; what it raises calls the upload off.
+
+    Raises:
+        snowflake.connector.errors.Error: what the connector raises.
+    """
+    rows: list[Any] = []
+    errors: list[BaseException] = []
+    over = threading.Event()
+
+    def run() -> None:
+        try:
+            rows.extend(cursor.execute(statement).fetchall())
+        except BaseException as error:  # raised by the caller's thread, whatever it is
+            errors.append(error)
+        finally:
+            over.set()
+
+    stopping = stopper(cursor)
+    with contextlib.nullcontext() if stopping is None else stopping:
+        thread = threading.Thread(target=run, name="upload", daemon=True)
+        thread.start()
+        try:
+            while not over.wait(HEARING):
+                goes_on()
+        except BaseException:
+            if stopping is not None:
+                stopping.stop()
+                thread.join(PATIENCE)
+            raise
+    thread.join()
+    if errors:
+        raise errors[0]
+    return rows

@@ -1,0 +1,121 @@
+"""How a figure is measured and judged: interleaved rounds, paired differences, an honest interval, a verdict.
+
+Knows statistics and the machine. Must not know what is measured.
+
+Noise only ever adds to a time, and it comes in waves. So all variants run in turn, round by round, and a variant is compared
+with the control of its own round: what a wave adds to both cancels. The figure is the median of these differences, and its
+interval comes from their order alone (the binomial ranks around the median), which assumes nothing of their distribution. The
+verdict looks at the interval: a bar within it is neither passed nor failed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+CONFIDENCE = 0.95
+
+
+class Interval(NamedTuple):
+    """A median, and between what it lies."""
+
+    low: float
+    middle: float
+    high: float
+
+    def scaled(self, factor: float) -> Interval:
+        """Return the interval in another unit."""
+        return Interval(self.low * factor, self.middle * factor, self.high * factor)
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return the median of `values` with its interval at `CONFIDENCE`; with five values or fewer that is all of them."""
+    ordered, count = sorted(values), len(values)
+    rank, below = 0, 0.0
+    while True:
+        below += math.comb(count, rank) / 2**count
+        if 2 * below > 1 - CONFIDENCE or rank >= count // 2:
+            break
+        rank += 1
+    rank = max(rank - 1, 0)
+    return Interval(ordered[rank], statistics.median(ordered), ordered[count - 1 - rank])
+
+
+def interleaved(
+    variants: Mapping[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """Return the seconds of each of `variants` in each round. Every other round runs them in the opposite order."""
+    found: dict[str, list[float]] = {name: [] for name in variants}
+    for name in variants:
+        variants[name]()  # imports, caches, specialised bytecode
+    for turn in range(rounds):
+        for name in list(variants) if turn % 2 else list(variants)[::-1]:
+            began = clock()
+            variants[name]()
+            found[name].append(clock() - began)
+    return found
+
+
+def over(times: Mapping[str, Sequence[float]], variant: str, control: str) -> Interval:
+    """Return by how much `variant` took longer than `control`, round by round, in seconds."""
+    return interval([more - bare for more, bare in zip(times[variant], times[control], strict=True)])
+
+
+def ratio(times: Mapping[str, Sequence[float]], variant: str, unit: str, control: str) -> Interval:
+    """Return what `variant` costs over `control`, in multiples of what `unit` costs over it."""
+    rounds = zip(times[variant], times[unit], times[control], strict=True)
+    return interval([(more - bare) / (one - bare) for more, one, bare in rounds if one > bare])
+
+
+class Line(NamedTuple):
+    """One line of the verdict: a figure, its interval, the bar, the unit."""
+
+    what: str
+    figure: Interval
+    bar: float
+    unit: str
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`PASS`, `FAIL`, or that the noise is too great to say."""
+        if self.figure.high <= self.bar:
+            return "PASS"
+        return "FAIL" if self.figure.low > self.bar else "too noisy to say"
+
+
+def exact(value: float) -> Interval:
+    """Return the interval of what is counted and has no noise."""
+    return Interval(value, value, value)
+
+
+def text_of(lines: Sequence[Line]) -> str:
+    """Return the verdict as a table in Markdown."""
+    rows = ["| verdict | what | figure | 95 % interval | bar | unit |", "|---|---|---|---|---|---|"]
+    for line in lines:
+        low, middle, high = line.figure
+        note = f" ({line.note})" if line.note else ""
+        rows.append(
+            f"| {line.verdict} | {line.what}{note} | {middle:.2f} | {low:.2f} to {high:.2f} | {line.bar:g} | {line.unit} |"
+        )
+    return "\n".join(rows)
+
+
+def machine() -> str:
+    """Return what the figures were taken on, in a line. Names no host and no path."""
+    model = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), model)
+    except OSError:
+        pass
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    return (
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}, {model}, "
+        f"{os.cpu_count()} cores; load averages at the start {load}"
+    )

@@ -1,0 +1,250 @@
+"""The report: runs everything, prints the verdict, and writes docs/benchmarks.md and its plots.
+
+`--quick` took three and a half minutes on two cores; the whole has not been timed. Nothing is written without `--write`. Figures
+in the documentation come from here alone, with the machine, the versions and the noise that they were taken with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import comparison
+import eta
+import overhead
+from measuring import Interval, Line, exact, machine, text_of
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+IMAGES = ROOT / "docs" / "images"
+BARS = (1, 5, 50, 200, 1_000)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def shown(value: Interval, digits: int = 1) -> str:
+    """Return a median and half the width of its interval."""
+    return f"{value.middle:.{digits}f} ± {(value.high - value.low) / 2:.{digits}f}"
+
+
+def say(what: str) -> None:
+    """Tell on standard error what is measured now."""
+    print(f"{datetime.datetime.now():%H:%M:%S} {what}", file=sys.stderr)
+
+
+def load_line(pairs: int) -> list[Line]:
+    """Return the line of the Snowflake load, where the loader is installed."""
+    try:
+        import load
+
+        return [
+            Line("a Snowflake load with bars, processor time", load.shares(pairs).scaled(100), 1.0, "% of the load")
+        ]
+    except (ImportError, SystemExit) as error:
+        say(f"the Snowflake load is left out: {error}")
+        return []
+
+
+def eta_lines(seeds: int) -> tuple[dict[str, dict[str, float]], list[Line]]:
+    """Return the mean errors, trace by trace, and the two lines of the verdict."""
+    found = eta.table(range(100, 100 + seeds))
+    places = [place for name, place in eta.ranks(found).items() if name in eta.TRACES]
+    means = {name: {formula: eta.mean(errors) for formula, errors in line.items()} for name, line in found.items()}
+    return means, [
+        Line(
+            "ETA: traces of six without the lowest mean error", exact(sum(place > 1 for place in places)), 1.0, "traces"
+        ),
+        Line("ETA: worst place", exact(max(places)), 2.0, "place"),
+    ]
+
+
+def plots(
+    iteration: dict[str, dict[str, Interval]], drawn: dict[str, dict[int, Any]], means: dict[str, dict[str, float]]
+) -> None:
+    """Write the three pictures."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "progresskit"
+    from matplotlib import pyplot
+
+    def grouped(data: dict[str, dict[str, float]], label: str, name: str, log: bool) -> None:
+        figure, axes = pyplot.subplots(figsize=(8, 4))
+        members = list(next(iter(data.values())))
+        width = 0.8 / len(members)
+        for number, member in enumerate(members):
+            values = [max(line[member], 0.1) if log else line[member] for line in data.values()]
+            axes.bar([at + number * width for at in range(len(data))], values, width, label=member)
+        axes.set_xticks([at + 0.4 - width / 2 for at in range(len(data))], list(data), rotation=12, fontsize=8)
+        axes.set_ylabel(label)
+        axes.set_yscale("log" if log else "linear")
+        axes.legend(fontsize=7)
+        save(figure, name)
+
+    def save(figure: Any, name: str) -> None:
+        figure.tight_layout()
+        path = IMAGES / f"bench-{name}.svg"
+        figure.savefig(path, metadata={"Date": None})
+        path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+        pyplot.close(figure)
+
+    middles = {source: {peer: value.middle for peer, value in line.items()} for source, line in iteration.items()}
+    grouped(middles, "ns an item over bare", "iteration", True)
+    grouped(means, "mean error, share of the duration", "eta", False)
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    for number, (name, line) in enumerate(drawn.items()):
+        points = [(count, value[0]) for count, value in line.items() if not isinstance(value, str)]
+        ours = name.startswith("progresskit")
+        axes.plot(
+            *zip(*points, strict=True), "o-" if ours else "s--", label=name, color=f"C{number}"
+        ) if points else None
+    axes.axhline(1.0, color="black", linewidth=0.8, linestyle=":")
+    axes.set(xscale="log", yscale="log", xlabel="live bars", ylabel="% of a core")
+    axes.legend(fontsize=7)
+    save(figure, "drawing")
+
+
+def main() -> int:
+    """Measure, print and write; 0 unless a line of the verdict fails."""
+    parser = argparse.ArgumentParser(description="All benchmarks, with the peers side by side.")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no load")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plots")
+    options = parser.parse_args()
+    quick = options.quick
+    here = machine()
+    peers = comparison.installed()
+    random.seed(0)
+
+    say("iteration, updates and memory of ours")
+    lines = overhead.core(15 if quick else 51, 10_000_000)
+    say("iteration beside the peers")
+    iteration = comparison.iteration(peers, 7 if quick else 15, 20_000 if quick else 50_000)
+    say("work beside the peers")
+    work = comparison.work(peers, 7 if quick else 21)
+    ours = {name: line["progresskit"] for name, line in work.items()}
+    lines += [
+        Line(f"overhead, {name}", value, 1.0, "% of processor time", "drawing included") for name, value in ours.items()
+    ]
+    say("manual updates beside the peers")
+    manual = {peer.name: comparison.updates(peer, 40_000, 8) for peer in peers if peer.manual is not None}
+    say("imports")
+    imports = comparison.imports(peers, 9 if quick else 25)
+    best = min(
+        value.low for name, value in imports.items() if name not in ("progresskit", "from progresskit import track")
+    )
+    for name in ("progresskit", "from progresskit import track"):
+        lines.append(Line(f"import: {name}", imports[name], 5.0, "ms over bare Python"))
+        lines.append(Line(f"import: {name}, and the quickest peer", imports[name], best, "ms over bare Python"))
+    say("memory of the peers")
+    memory = dict(comparison.memory_of_peers(1_000))
+    drawn: dict[str, dict[int, Any]] = {}
+    for name in comparison.DRAWERS:
+        for count in (1, 1_000) if quick else BARS:
+            say(f"drawing: {name}, {count} bars")
+            # Long enough for several frames of the costliest renderer that the budget allows for.
+            drawn.setdefault(name, {})[count] = comparison.drawing(name, count, 4.0 if count < 1_000 else 8.0)
+        most = drawn[name][1_000]
+        if name.startswith("progresskit") and not isinstance(most, str):
+            gap = f"longest gap between frames {most[1]:.2f} s"
+            lines.append(Line(f"1,000 live bars, {name.split()[1]}", exact(most[0]), 1.0, "% of a core", gap))
+    say("time left")
+    means, more = eta_lines(5 if quick else 20)
+    lines += more
+    if not quick:
+        say("Snowflake loads")
+        lines += load_line(10)
+
+    verdict = text_of(lines)
+    names = [peer.name for peer in peers]
+    versions = ", ".join(f"{peer.name} {peer.version}" for peer in peers)
+    cells = [
+        [
+            name,
+            *(
+                "-" if isinstance(v := line.get(count), (str, type(None))) else f"{v[0]:.2f} / {v[1]:.1f}"
+                for count in BARS
+            ),
+        ]
+        for name, line in drawn.items()
+    ]
+    refusals = [
+        f"- {name} at {count:,}: `{value}`"
+        for name, line in drawn.items()
+        for count, value in line.items()
+        if isinstance(value, str)
+    ]
+    hurried = " (`--quick`: few rounds and seeds, no load, so much noise: provisional)" if quick else ""
+    page = f"""# Benchmarks
+
+Made by `python benchmarks/report.py --write` on {datetime.date.today()}{hurried}; run it to have your own.
+
+- {here}
+- {versions}
+
+All variants run in turn, round by round; a figure is the median of the differences from the bare control of the same round,
+and the interval beside it comes from their ranks. A bar inside the interval is neither passed nor failed. Lines of one figure
+are counted or measured once.
+
+## Verdict
+
+{verdict}
+
+## Iteration: nanoseconds an item over the bare loop
+
+{table(["source", *names], [[source, *(shown(line[name]) for name in names)] for source, line in iteration.items()])}
+
+![nanoseconds an item](images/bench-iteration.svg)
+
+## Work: processor time that progress adds, in hundredths
+
+{table(["work", *names], [[what, *(shown(line[name], 2) for name in names)] for what, line in work.items()])}
+
+## Manual updates
+
+{table(["library", "ns an update", "% lost over 8 threads"], [[n, f"{v[0]:.0f}", f"{v[1] * 100:.1f}"] for n, v in manual.items()])}
+
+The switch interval is a microsecond while eight threads write, which is the worst case.
+
+## Live bars, each moved ten times a second: % of a core / longest gap between writes in seconds
+
+{table(["renderer", *(f"{count:,}" for count in BARS)], cells)}
+
+The moving is in these figures, since some libraries draw there; the budget is for drawing alone.
+The pty has 50 rows. Some show what fits, some scroll, some show one bar; a dash is what could not be had:
+
+{chr(10).join(refusals) or "none."}
+
+![drawing](images/bench-drawing.svg)
+
+## Import: milliseconds over bare Python
+
+{table(["import", "ms"], [[name, shown(value)] for name, value in imports.items()])}
+
+## Memory of the peers
+
+{table(["library", "bytes a bar of 1,000"], [[name, f"{value:,.0f}"] for name, value in memory.items()])}
+
+## Time left: mean error as a share of the duration
+
+{table(["trace", *eta.FORMULAS], [[t, *(f"{e:.3f}" for e in line.values())] for t, line in means.items()])}
+
+The formulas of the others are written anew from their published sources; `benchmarks/eta.py` says how the error is counted.
+
+![time left](images/bench-eta.svg)
+"""
+    print(page if quick else verdict)
+    if options.write:
+        plots(iteration, drawn, means)
+        PAGE.write_text(page, encoding="utf-8")
+    return int(any(line.verdict == "FAIL" for line in lines))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,91 @@
+"""A real pty around a piece of work: its output is read, and its questions are answered, by another process.
+
+Knows ptys. Must not know what runs on one. The reader is the parent, so that what reading costs is not in the figures; it
+answers as a terminal does where the cursor stands and what it is, since some libraries wait for that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+import traceback
+import tty
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+COLUMNS, ROWS = 120, 50
+ANSWERS = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?62c"}
+
+
+class Seen(NamedTuple):
+    """What came of it: the result, and when something was written (seconds on the monotonic clock, which processes share)."""
+
+    result: Any
+    writes: list[float]
+    written: int
+
+
+def on_a_pty(work: Callable[[], Any], patience: float = 120.0) -> Seen:
+    """Run `work` in a forked child whose standard streams are a pty, and return what it returned (through JSON).
+
+    Raises:
+        RuntimeError: it failed, or took longer than `patience` seconds.
+    """
+    read_end, write_end = os.pipe()
+    pid, terminal = pty.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(read_end)
+            tty.setraw(0)
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+            os.environ.update(TERM="xterm-256color", COLUMNS=str(COLUMNS), LINES=str(ROWS))
+            os.write(write_end, json.dumps({"result": work()}).encode())
+            status = 0
+        except BaseException:
+            os.write(write_end, json.dumps({"error": traceback.format_exc()[-1500:]}).encode())
+        finally:
+            os._exit(status)
+    os.close(write_end)
+    writes: list[float] = []
+    written, answer, deadline, timed_out = 0, b"", time.monotonic() + patience, False
+    while True:
+        if not timed_out and time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            timed_out = True
+        ready, _, _ = select.select([terminal, read_end], [], [], 0.5)
+        if terminal in ready:
+            try:
+                data = os.read(terminal, 1 << 16)
+            except OSError:  # Linux's word for the end of a pty
+                break
+            if not data:
+                break
+            writes.append(time.monotonic())
+            written += len(data)
+            for question, reply in ANSWERS.items():
+                for _ in range(data.count(question)):
+                    os.write(terminal, reply)
+        if read_end in ready:
+            more = os.read(read_end, 1 << 16)
+            answer += more
+            if not more:
+                time.sleep(0.01)
+    os.waitpid(pid, 0)
+    while more := os.read(read_end, 1 << 16):
+        answer += more
+    os.close(read_end)
+    os.close(terminal)
+    if not answer:
+        raise RuntimeError(f"nothing came back{' in time' if timed_out else ''}")
+    found = json.loads(answer)
+    if "error" in found:
+        raise RuntimeError(found["error"])
+    return Seen(found["result"], writes, written)

@@ -1,0 +1,78 @@
+"""Claims about examples/parallel_load.sh: three real loads on one real terminal, every mode."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections import Counter
+
+import pytest
+from screens import ROOT, Screen
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
+
+SCRIPT = str(ROOT / "examples" / "parallel_load.sh")
+BAR = re.compile(r"[ ✓] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*(\d+%|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]).*\d:\d\d|✓ ")
+LIVE = re.compile(r"  (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
+HUB = ("progresskit", "run", "--", "bash", SCRIPT)
+# Each job is several times the sample, where it would be over before the slowest of the three has begun.
+MODES = [([], 5), (["--skip-qc"], 4), (["--validate-only", "-t", "12"], 1), (["--analyze-only", "-t", "12"], 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "bars"), MODES, ids=["normal", "skip-qc", "validate-only", "analyze-only"])
+def test_three_jobs_have_their_rows_and_nothing_else_is_on_the_screen(mode: list[str], bars: int) -> None:
+    most: Counter[str] = Counter()
+    at_once = 0
+    with Screen(*HUB, "--quiet", *mode) as shown:
+        for rows in shown.moments():
+            for row in rows:
+                assert BAR.match(row), f"not a bar, or not a whole one: {rows}"
+            live = Counter(found[1] for row in rows if (found := LIVE.match(row)))
+            most |= live
+            at_once = max(at_once, live.total())
+            assert len(rows) <= 3 * bars
+        assert shown.status == 0
+        shown.check_prompt()
+        kept = {1: "Validation" if "--validate-only" in mode else "Analysis"}.get(bars, "Files")
+        assert len(shown.rows) == 3
+        assert all(row.startswith(f"✓ {kept}") for row in shown.rows)
+    names = {5: {"Files", "QC rows", "Compression", "Upload", "COPY"}, 4: {"Files", "Compression", "Upload", "COPY"}}
+    assert set(most) == names.get(bars, {kept})
+    assert most[kept] == 3  # all three jobs at once
+    assert max(most.values()) == 3
+    assert 3 <= at_once <= 3 * bars
+
+
+def children(pid: int) -> list[int]:
+    """Return all processes below `pid`."""
+    found = []
+    for task in os.listdir("/proc"):
+        if task.isdigit():
+            try:
+                with open(f"/proc/{task}/stat") as file:
+                    parent = int(file.read().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == pid:
+                found += [int(task), *children(int(task))]
+    return found
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_all_jobs_and_leaves_a_clean_prompt() -> None:
+    silent = ("bash", "-c", 'stty -echoctl; exec "$@"', "sh")  # the terminal's own ^C would stand below the bars
+    with Screen(*silent, *HUB, "--quiet", "--analyze-only", "-t", "100") as shown:
+        shown.until("Analysis")
+        below = children(shown.pid)
+        shown.type(b"\x03")
+        shown.end()
+        assert shown.status in (130, -signal.SIGINT)
+        shown.check_prompt()
+        end = time.monotonic() + 10
+        while any(os.path.exists(f"/proc/{pid}") for pid in below):
+            assert time.monotonic() < end
+            time.sleep(0.05)

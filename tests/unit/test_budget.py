@@ -1,0 +1,78 @@
+"""The budget holds by itself: what a frame costs decides when the next one comes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from progresskit import ProgressTracker
+from progresskit.frames import Frame
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
+
+
+class SlowRenderer(RecordingRenderer):
+    """Takes `seconds` of the clock that drawing is measured by for each frame."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        super().__init__()
+        self.clock, self.seconds = clock, seconds
+
+    def render(self, frame: Frame) -> None:
+        super().render(frame)
+        self.clock.advance(self.seconds)
+
+
+def drawn(
+    seconds: float, budget: float, duration: float, change: dict[int, float] | None = None
+) -> tuple[float, list[float]]:
+    """Return the seconds spent on drawing in `duration`, after the first frame, and the gaps between the frames.
+
+    Frames come when the display asks for them, as the ticker has it. `change` gives the cost of a frame from its number on.
+    """
+    ticker = ManualTicker()
+    renderer = SlowRenderer(ticker.cost, seconds)
+    gaps: list[float] = []
+    with ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.1, budget=budget, ticker=ticker) as tracker:
+        task = tracker.add_task("slow to draw", total=1_000_000)
+        display = ticker.displays[0]
+        display.tick()  # pays for imports, and is no cost of drawing
+        began = ticker.cost()
+        spent, now = 0.0, display.tick()
+        spent += ticker.cost() - began
+        while now < duration:
+            renderer.seconds = (change or {}).get(len(gaps), renderer.seconds)
+            task.advance()
+            before = ticker.cost()
+            gap = display.tick()
+            spent += ticker.cost() - before
+            gaps.append(gap)
+            now += gap
+    return spent, gaps
+
+
+@pytest.mark.parametrize("cost", [0.0005, 0.02, 0.3, 2.0])
+@pytest.mark.parametrize("budget", [0.01, 0.2])
+def test_a_renderer_costs_no_more_than_the_budget_however_slow_it_is(cost: float, budget: float) -> None:
+    spent, gaps = drawn(cost, budget, duration=2_000.0)
+    assert gaps
+    assert spent <= budget * (sum(gaps) + max(gaps)) * 1.001
+
+
+def test_a_renderer_of_300_ms_a_frame_is_drawn_every_30_seconds() -> None:
+    _, gaps = drawn(0.3, 0.01, duration=1_000.0)
+    assert min(gaps) == pytest.approx(30.0)
+    assert max(gaps) == pytest.approx(30.0)
+
+
+def test_a_cheap_renderer_keeps_its_ten_frames_a_second() -> None:
+    _, gaps = drawn(0.0005, 0.01, duration=100.0)
+    assert max(gaps) == pytest.approx(0.1)
+
+
+def test_one_slow_frame_is_paid_for_at_once_and_forgotten_little_by_little() -> None:
+    _, gaps = drawn(0.0005, 0.01, duration=1_000.0, change={20: 0.3, 21: 0.0005})
+    assert max(gaps[:20]) == pytest.approx(0.1)
+    assert gaps[20] == pytest.approx(30.0)
+    assert all(later < sooner for sooner, later in pairwise(gaps[20:31]))
+    assert gaps[-1] == pytest.approx(0.1)
