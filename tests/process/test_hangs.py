@@ -8,8 +8,8 @@ import warnings
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from test_faults import run
 from test_ticker import until
+from test_troubles import run
 
 from progresskit import ProgressTracker
 from progresskit.display import Display, Retired
