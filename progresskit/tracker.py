@@ -159,7 +159,8 @@ class ProgressTracker:
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
-            position: The slot among its siblings, from 0; None takes the lowest that was left, else a new one.
+            position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
+                lowest that was left, else a new one.
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             fields: Columns of the task's own.
 

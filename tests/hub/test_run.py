@@ -267,7 +267,7 @@ def test_what_goes_elsewhere_than_to_the_terminal_is_untouched_and_apart() -> No
 
 def test_a_run_below_a_run_is_the_command_alone() -> None:
     run = subprocess.run(
-        [*RUN, "--", *RUN, "--", "sh", "-c", "exit 4"], env=environment(), capture_output=True, timeout=20
+        [*RUN, "--", *RUN, "--", "sh", "-c", "exit 4"], env=environment(), capture_output=True, timeout=60
     )
     assert (run.returncode, run.stderr) == (4, b"")
 
