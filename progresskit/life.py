@@ -16,6 +16,7 @@ from .tracker import ProgressTracker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 
 def _see_to_the_end() -> None:
@@ -30,7 +31,7 @@ def _see_to_the_end() -> None:
 
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_see_to_the_end)
-_held: list[bool] = []
+_held: list[Any] = []  # the drawing lock, if we have it
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
 
@@ -50,18 +51,21 @@ def _before_fork() -> None:
         call()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
-    _held.append(TICKER.drawing.acquire(timeout=0.1))
+    drawing = TICKER.drawing
+    held = drawing.acquire(timeout=0.1)
     TICKER.lock.acquire()
     ProgressTracker.lock.acquire()
     counting.LOCK.acquire()
+    if held:
+        _held.append(drawing)
 
 
 def _after_in_parent() -> None:
+    if _held:
+        _held.pop().release()
     counting.LOCK.release()
     ProgressTracker.lock.release()
     TICKER.lock.release()
-    if _held.pop():
-        TICKER.drawing.release()
 
 
 def _after_in_child() -> None:
