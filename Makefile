@@ -36,6 +36,7 @@ bench: $(VENV)/.ready  ## what it costs, and how good its estimates are
 	$(PY) benchmarks/eta.py
 	$(PY) benchmarks/instructions.py
 	$(PY) benchmarks/hub.py
+	$(PY) benchmarks/blocked.py
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
 	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt

@@ -43,6 +43,7 @@ EDGE = {
     "hub",
     "run",
     "pipe",
+    "presence",
 }
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
