@@ -36,7 +36,8 @@ def main() -> int:
     tempfile.tempdir = str(folder)  # fakesnow makes a folder when it is imported
     standin.install()
     warnings.filterwarnings("ignore", module=r"fakesnow\b")  # of a deprecation between it and DuckDB
-    logging.disable(logging.ERROR)  # of queries that fail; the client is told
+    logging.disable(logging.WARNING)
+    logging.getLogger("fakesnow").propagate = False  # of queries that fail, the client is told
 
     import uvicorn
 
