@@ -82,7 +82,7 @@ class Application:
         self._controls, self._keep = controls, keep
         self._queries = Queries(controls.held_at, interrupt)
         self._troubles = Troubles()
-        logging.getLogger("fakesnow.server").addHandler(self._troubles)
+        logging.getLogger("fakesnow.server").handlers = [self._troubles]  # not uvicorn's list of them
         self._numbers = itertools.count(1)
         self._modern: set[str] = set()  # the sessions of 5.x
         self._digests: dict[Path, str] = {}

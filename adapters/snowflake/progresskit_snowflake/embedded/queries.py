@@ -36,6 +36,7 @@ class Query:
         status: How far it is, in the service's words.
         answer: What the client is told, once it is done.
         aborted: Whether somebody wants it to end.
+        executing: Whether it has its session's turn, and the database.
     """
 
     def __init__(self, session: str, statement: str) -> None:
@@ -45,7 +46,9 @@ class Query:
         self.answer: Answer | None = None
         self.aborted = False
         self.done = asyncio.Event()
-        self.task: asyncio.Task[None] | None = None
+        self.executing = False
+        self.task: asyncio.Task[None] | None = None  # a task that nobody holds may be collected
+        self.ending: asyncio.Task[None] | None = None
 
     async def result(self) -> Answer:
         """Return the answer; where it takes longer than a client waits, that it is in progress."""
@@ -114,6 +117,7 @@ class Queries:
                     query.status = status
                     while holdable and self._held_at(state) and not query.aborted:
                         await asyncio.sleep(HOLDING)
+                query.executing = True
                 answer = failure(*CANCELED) if query.aborted else await execute(query)
                 if query.aborted and not answer["success"]:
                     answer = failure(*CANCELED)
@@ -131,10 +135,16 @@ class Queries:
 
     def abort(self, query: Query) -> None:
         """Have a statement end; what it has done is undone."""
-        if query.answer is None:
+        if query.answer is None and not query.aborted:
             query.aborted = True
-            if query.status == "RUNNING":
+            query.ending = asyncio.create_task(self._end(query))
+
+    async def _end(self, query: Query) -> None:
+        # Until it has ended: an interruption that comes just before the database begins is lost.
+        while query.answer is None:
+            if query.executing:
                 self._interrupt(query.session)
+            await asyncio.sleep(HOLDING)
 
     async def end(self, session: str) -> None:
         """Abort what a session has begun, and wait until none of it runs."""
