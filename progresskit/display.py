@@ -193,9 +193,10 @@ class Display:
         renderer = self._started()
         frame = self._frame(self.terminal.size()[1] - 1 if renderer.in_place else None)
         self._owed = (self._owed[0], frame)
-        counts = tuple(
+        counts: tuple[object, ...] = tuple(
             (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
         )
+        counts += (frame.counts,)
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
         if lines:
@@ -215,16 +216,18 @@ class Display:
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
+        counts: dict[int, int | float] = {}
         for tracker in self.trackers:
             part = tracker.frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
+            counts.update(part.counts)
             more += part.more
             used = tasks[-1].position + 1 if tasks else 0
         if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more)
+        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more, counts)
 
     # Renderers that fail
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 
 from . import counting
 from .ticker import ThreadTicker
@@ -17,9 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-TICKER = ThreadTicker()
+
+def _see_to_the_end() -> None:
+    """Have a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
+    global _seen_to
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
+    if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
+        _seen_to = os.getpid()
+        finalize(None, TICKER.close, exitpriority=-100)  # when all else has been done
+
+
+_seen_to = 0  # the process that this was done in
+TICKER = ThreadTicker(begin=_see_to_the_end)
 _held: list[Any] = []  # the drawing lock, if we have it
+_before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
+
+
+def before_fork(call: Callable[[], None]) -> None:
+    """Have `call` called before every fork, with no lock held."""
+    _before.append(call)
 
 
 def in_child(call: Callable[[], None]) -> None:
@@ -28,6 +47,8 @@ def in_child(call: Callable[[], None]) -> None:
 
 
 def _before_fork() -> None:
+    for call in _before:
+        call()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
     drawing = TICKER.drawing
@@ -51,9 +72,9 @@ def _after_in_child() -> None:
     _held.clear()
     counting.LOCK.release()
     ProgressTracker.lock.release()
-    TICKER.forget()
     for call in _in_child:
         call()
+    TICKER.forget()
 
 
 if hasattr(os, "register_at_fork"):

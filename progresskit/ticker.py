@@ -71,7 +71,10 @@ class Watch:
 class ThreadTicker:
     """Looks at trackers from a thread of its own. All methods but `run` may be called from any thread."""
 
-    def __init__(self, patience: float = PATIENCE, hung: float = HUNG) -> None:
+    def __init__(
+        self, patience: float = PATIENCE, hung: float = HUNG, begin: Callable[[], object] | None = None
+    ) -> None:
+        self._on_begin = begin  # called before the thread starts
         self.lock = native("_thread", "RLock")()  # guards the fields below; a signal handler may take it again
         self._running = False
         self._watched = False
@@ -264,6 +267,8 @@ class ThreadTicker:
     # The thread
 
     def _begin(self) -> None:
+        if self._on_begin is not None:
+            self._on_begin()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
             start(partial(self._run, self._generation), "progresskit")
