@@ -5,8 +5,12 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
 ALL := $(PLAIN) -e adapters/snowflake[embedded]
+<<<<<<< HEAD
 DEV := coverage gevent pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
 BENCH := alive-progress atpbar enlighten matplotlib progressbar2 pytest-benchmark rich tqdm
+=======
+DEV := coverage gevent joblib pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
+>>>>>>> main
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 .PHONY: load test test-all coverage check docs picture bench bench-quick bench-pytest demo constraints clean

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import snowflake.connector
-from progresskit_snowflake import put
+from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.sources import best_source
 
@@ -26,12 +26,11 @@ Curve = list[tuple[float, int]]
 
 def measure(size: int, pace: float) -> tuple[Curve, Curve, str]:
     """Upload a file of `size` random bytes at `pace`: what the server had and what the bar said, by time, and the source."""
-    received: Curve = []
     said: Curve = []
     with (
         tempfile.TemporaryDirectory(prefix="progresskit-") as folder,
-        embedded_server(pace=pace, received=received) as arguments,
-        snowflake.connector.connect(**arguments) as connection,
+        embedded_server(pace=pace) as server,
+        snowflake.connector.connect(**server.arguments) as connection,
         ProgressTracker("none") as tracker,
     ):
         path = Path(folder) / "upload.gz"
@@ -51,10 +50,11 @@ def measure(size: int, pace: float) -> tuple[Curve, Curve, str]:
         watcher = threading.Thread(target=look)
         watcher.start()
         try:
-            put(cursor, path, "curve", task=task, source=source)
+            put(cursor, path, "curve", uploads=Uploads(task, source))
         finally:
             over.set()
             watcher.join()
+        received = server.received
     return received, said, source.name
 
 

@@ -97,7 +97,8 @@ _WIDE_SINCE = (
 @lru_cache(maxsize=1024)
 def _cells_of(character: str) -> int:
     code = ord(character)
-    if category(character) in ("Mn", "Me", "Mc") or 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF:
+    # Not spacing marks (Mc): glibc and VTE give them a cell, wcwidth only behind a base. Counted, they can do no harm.
+    if category(character) in ("Mn", "Me") or 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF:
         return 0  # combining marks, and the vowels and finals of Hangul, which stand in the cell of their initial
     wide = east_asian_width(character) in "WF" or any(first <= code <= last for first, last in _WIDE_SINCE)
     return 2 if wide else 1

@@ -12,6 +12,7 @@ from _thread import RLock
 from collections import deque
 from itertools import count
 
+from .invitations import closing, opened
 from .positions import Slots, seat, walk
 from .states import ENDED
 from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
@@ -159,7 +160,8 @@ class ProgressTracker:
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
-            position: The slot among its siblings, from 0; None takes the lowest that was left, else a new one.
+            position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
+                lowest that was left, else a new one.
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             fields: Columns of the task's own.
 
@@ -399,6 +401,7 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
+        opened(self)
         if self._capture is not None:
             self._capture.start()
 
@@ -421,6 +424,8 @@ class ProgressTracker:
     def _close(self, error: type[BaseException] | None) -> None:
         if self._capture is not None:
             self._capture.stop()
+        if self in _entered:
+            closing(self, [each for each in _entered if each is not self])
         for task in reversed(self.tasks):
             if error is not None and is_failure(error):
                 task.fail(error.__name__)
@@ -549,12 +554,15 @@ def current_tracker() -> ProgressTracker:
     """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
     process (a thread does not inherit the context it was started in), else one that the process shares.
     """
-    global _shared
     active = _active.get()
     if active is not None and active in _entered:
         return active
-    if _entered:
-        return _entered[-1]
+    return _entered[-1] if _entered else shared_tracker()
+
+
+def shared_tracker() -> ProgressTracker:
+    """Return the tracker that the process shares."""
+    global _shared
     if _shared is None:
         _shared = ProgressTracker()
     return _shared

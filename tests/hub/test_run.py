@@ -63,7 +63,7 @@ class Terminal:
         return bool(data)
 
     def until(self, *words: str) -> list[str]:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not all(any(word in row for row in self.rows) for word in words):
             assert time.monotonic() < end, self.rows
             self.read(0.2)
@@ -78,7 +78,7 @@ class Terminal:
 
     def wait(self) -> int:
         """Return the exit status; below 0 a signal's number."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.status is None:
             assert time.monotonic() < end, self.rows
             self.read(0.02)
@@ -248,26 +248,26 @@ def test_a_command_that_stops_stops_us_and_goes_on_with_us(terminal: type[Termin
     ids=["0", "7", "not found", "no program"],
 )
 def test_the_exit_status_is_the_commands(command: list[str], status: int) -> None:
-    run = subprocess.run([*RUN, "--", *command], env=environment(), capture_output=True, timeout=20)
+    run = subprocess.run([*RUN, "--", *command], env=environment(), capture_output=True, timeout=60)
     assert run.returncode == status
 
 
 def test_a_shell_sees_128_and_the_signal() -> None:
     shell = f"{' '.join(RUN)} -- sh -c 'kill -TERM $$'; echo $?"
-    run = subprocess.run(["bash", "-c", shell], env=environment(), capture_output=True, text=True, timeout=20)
+    run = subprocess.run(["bash", "-c", shell], env=environment(), capture_output=True, text=True, timeout=60)
     assert run.stdout == "143\n"
 
 
 def test_what_goes_elsewhere_than_to_the_terminal_is_untouched_and_apart() -> None:
     code = r"import sys, os; os.write(1, bytes(range(256)) * 40); os.write(2, b'\x00error\r\xff'); sys.exit(5)"
     plain = subprocess.run([sys.executable, "-c", code], capture_output=True)
-    run = subprocess.run([*RUN, "--", sys.executable, "-c", code], env=environment(), capture_output=True, timeout=20)
+    run = subprocess.run([*RUN, "--", sys.executable, "-c", code], env=environment(), capture_output=True, timeout=60)
     assert (run.returncode, run.stdout, run.stderr) == (5, plain.stdout, plain.stderr)
 
 
 def test_a_run_below_a_run_is_the_command_alone() -> None:
     run = subprocess.run(
-        [*RUN, "--", *RUN, "--", "sh", "-c", "exit 4"], env=environment(), capture_output=True, timeout=20
+        [*RUN, "--", *RUN, "--", "sh", "-c", "exit 4"], env=environment(), capture_output=True, timeout=60
     )
     assert (run.returncode, run.stderr) == (4, b"")
 
@@ -279,9 +279,9 @@ def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_pat
     while "job: started" not in process.stderr.readline():
         pass
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     Path(gate).touch()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while "job: finished, 10 it" not in (errors := (tmp_path / "errors").read_text()):
         assert time.monotonic() < end, errors
         time.sleep(0.02)

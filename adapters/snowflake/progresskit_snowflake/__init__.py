@@ -1,6 +1,6 @@
 """Load CSV files into Snowflake with a bar for each phase."""
 
 from .progress import SnowflakeProgress
-from .uploading import put
+from .uploading import UploadError, Uploads, put
 
-__all__ = ["SnowflakeProgress", "put"]
+__all__ = ["SnowflakeProgress", "UploadError", "Uploads", "put"]

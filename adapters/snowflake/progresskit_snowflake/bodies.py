@@ -83,6 +83,7 @@ class BodyBytes:
 
     name: ClassVar[str] = "bytes handed to the connector's HTTP client"
     stopped = None
+    broken = False  # the connector's client tells of no break
 
     def __init__(self, connection: object) -> None:
         self._connection = connection

@@ -47,12 +47,17 @@ class Source(Protocol):
     def attempts(self) -> int:
         """How often an object has been sent: 1, and one more for each time that one was sent anew."""
 
+    @property
+    def broken(self) -> bool:
+        """Whether an attempt has broken off, and nothing has been sent since."""
+
 
 class WholeFiles:
     """Knows nothing of what goes on within a file: it is up when it is up."""
 
     name: ClassVar[str] = "whole files"
     attempts = 1
+    broken = False
 
     def begin(self, size: int) -> None:
         """There is nothing to expect."""
@@ -97,6 +102,11 @@ class KernelBytes:
     def attempts(self) -> int:
         """How often an object has been sent: 1, and one more for each time that one was sent anew."""
         return self._tally.attempts
+
+    @property
+    def broken(self) -> bool:
+        """Whether an attempt has broken off, and nothing has been sent since."""
+        return self._tally.broken
 
     @staticmethod
     def available() -> bool:

@@ -39,6 +39,7 @@ class Tally:
 
     Attributes:
         attempts: 1, and one more for each time that an object was sent anew.
+        broken: Whether an attempt has broken off, and nothing has been sent since.
 
     Example:
         >>> tally = Tally()
@@ -51,6 +52,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.attempts = 1
+        self.broken = False
+        self._whole_before = 0
         self._sizes: list[int] = []  # of the uploads under way
         self._open: dict[int, tuple[Look, Look]] = {}  # socket -> where its counting began, and its last look
         self._kept = 0  # bytes of connections that ended well
@@ -65,8 +68,8 @@ class Tally:
         self._sizes.remove(size)
         if not self._sizes:
             self._open = {number: (last, last) for number, (_, last) in self._open.items()}
-            self._kept = self._settled = 0
-            self.attempts = 1
+            self._kept = self._settled = self._whole_before = 0
+            self.attempts, self.broken = 1, False
         elif well:
             self._settled += min(size, self._whole())
 
@@ -77,6 +80,7 @@ class Tally:
 
     def look(self, looks: Mapping[int, Look]) -> int:
         """Take in one look at all sockets, and return the bytes that are up of the uploads under way."""
+        breaks = 0
         for number, look in looks.items():
             first, _ = self._open.get(number, (Look(0), look))
             carried = look.acked - first.acked
@@ -85,11 +89,14 @@ class Tally:
                 continue
             self._open.pop(number, None)
             if look.dead or look.pending or look.received <= first.received:
-                self.attempts += carried > 1  # the opening of a connection is acknowledged like a byte
+                breaks += carried > 1  # the opening of a connection is acknowledged like a byte
             else:
                 self._kept += carried
         expected = sum(self._sizes)
         whole = self._whole()
+        self.attempts += breaks
+        self.broken = bool(breaks) or (self.broken and whole <= self._whole_before + 1)
+        self._whole_before = whole
         beyond = whole - (expected + OVERHEAD * len(self._sizes) + expected // 256)
         if self._sizes and beyond > 0:
             least = max(min(self._sizes), 1)

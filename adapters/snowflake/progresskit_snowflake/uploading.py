@@ -1,22 +1,53 @@
-"""One upload and its bar: PUT in the caller's thread, the counting beside it."""
+"""Uploads and their bars: the counting beside what uploads, one bar over all that is under way, and `put` for files.
+
+Knows bars, and who counts. What goes over the wire is `wire`'s to know, how a statement is stopped `stopping`'s.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from progresskit import ProgressTracker, Task
 
-from .columns import literal
+from .columns import literal, stage_name
+from .progress import SnowflakeProgress
 from .sources import Source, best_source
 from .stopping import execute
+from .wire import Packing, expand
 
 EVERY = 0.05
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
+
+
+class UploadError(Exception):
+    """An upload failed for good; the sentence says which, where to, how often it was tried, and what the connector said.
+
+    Attributes:
+        file: What was uploaded.
+        stage: Where to.
+        attempts: How often bytes were sent.
+        number: The server's or the connector's own number of the error; None where there is none.
+    """
+
+    def __init__(self, file: str, stage: str, attempts: int, message: str, number: int | None = None) -> None:
+        super().__init__(f"uploading {file} failed ({trial(stage, attempts)}): {message}")
+        self.file, self.stage, self.attempts, self.number = file, stage, attempts, number
+
+
+def trial(stage: str, attempts: int) -> str:
+    """Return where to and how often something was tried, for a sentence.
+
+    Example:
+        >>> trial("raw.orders", 6), trial("raw.orders", 1)
+        ('to @raw.orders, after 6 attempts', 'to @raw.orders')
+    """
+    return f"to @{stage}, after {attempts} attempts" if attempts > 1 else f"to @{stage}"
 
 
 class Uploads:
@@ -78,10 +109,23 @@ class Uploads:
             if sent is None:
                 self._task.update(completed=self._done, measured="per file")
                 return
-            fields: dict[str, Any] = {"phase": "finalising" if sent >= sum(self._sizes) else None}
+            phase = "retrying" if self._source.broken else "finalising" if sent >= sum(self._sizes) else None
+            fields: dict[str, Any] = {"phase": phase}
             if self._source.attempts > 1:
                 fields["retry"] = str(self._source.attempts - 1)
             self._task.update(completed=self._done + sent, **fields)
+
+    def attempts(self) -> int:
+        """Return how often bytes of the uploads under way have been sent; 1 where nobody counts."""
+        with self._lock:
+            self._source.sent()
+            return max(self._source.attempts - self._source.broken, 1)
+
+    def tell(self, **fields: Any) -> None:
+        """Update the bar, unless it moves."""
+        with self._lock:
+            if not self._sizes:
+                self._task.update(**fields)
 
 
 class _Sampler:
@@ -124,41 +168,166 @@ def counted(task: Task, source: Source, size: int) -> contextlib.AbstractContext
 
 def put(
     cursor: Any,
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     stage: str,
     *,
+    compress: bool = True,
+    overwrite: bool = False,
+    parallel: int | None = None,
     tracker: ProgressTracker | None = None,
-    task: Task | None = None,
+    uploads: Uploads | None = None,
     source: Source | None = None,
-    options: str = "AUTO_COMPRESS = FALSE OVERWRITE = TRUE",
 ) -> list[Any]:
-    """Upload the file at `path` to `stage` with a bar of the bytes that have arrived, and return the rows of PUT.
+    """Upload files to `stage` with a bar of the bytes that have arrived, and return the rows of PUT, one a file.
+
+    What is to be compressed is compressed here, in the background, under a bar of its own: so the total is what goes over the
+    wire, and unknown until all is compressed. The compressed copies take room in the folder for temporary files. Large files
+    go one by one, small ones up to a hundred in a statement. `Files` counts them where there are several.
 
     Args:
-        cursor: A cursor of the connector.
-        path: The file. It goes as it is: compress it before, or say `AUTO_COMPRESS = TRUE` and have a bar of whole files.
-        stage: The stage, as SQL takes it, without the `@`.
-        tracker: Where the bar is shown; None takes one of its own.
-        task: A bar to move in place of a new one; the caller ends it.
+        cursor: A cursor of the connector, that nobody else uses meanwhile.
+        path: A file, or several. A string that names no file may have the wildcards `*`, `?` and `[...]`. Names may hold
+            anything: they go into no statement.
+        stage: The stage, as SQL takes it: `raw.orders`, `~`, `%orders`, `"my stage"/a/folder`.
+        compress: Whether files that are not compressed yet go as gzip, with `.gz` behind their names.
+        overwrite: Whether files on the stage give way to those of their name; else they are skipped.
+        parallel: Parts of a large file, or files of a statement, that go at once, 1 to 99; None: as the connector has it.
+        tracker: Where the bars are shown; None takes one of its own.
+        uploads: A bar to move in place of all others, that several cursors may share; the caller ends it.
         source: What counts; None takes the most truthful that there is.
-        options: What stands behind the stage in the statement.
 
     Raises:
-        OSError: the file cannot be read.
+        FileNotFoundError: there is no such file.
+        OSError: a file cannot be read, or there is no room for its compressed copy.
+        ValueError: that is no stage, or two files have one name.
+        UploadError: the connector or the server refused; what went up before stays.
         KeyboardInterrupt: within a second. The upload has then ended and the session can be used, unless its network is stuck.
-        snowflake.connector.errors.Error: what the connector raises.
 
     Example:
-        >>> put(cursor, "orders.csv.gz", "MY_STAGE")  # doctest: +SKIP
+        >>> put(cursor, "orders-*.csv", "raw.orders")  # doctest: +SKIP
     """
-    file = Path(path)
-    size = file.stat().st_size
-    statement = f"PUT {literal('file://' + file.absolute().as_posix())} @{stage} {options}"
-    if source is None:
-        source = best_source(cursor.connection)
+    target = stage_name(stage)
+    if parallel is not None and not 1 <= parallel <= 99:
+        raise ValueError(f"parallel={parallel!r:.20} is no number of parts: give 1 to 99.")
+    files = expand(path)
+    options = f"AUTO_COMPRESS = FALSE OVERWRITE = {str(overwrite).upper()}"
+    options += "" if parallel is None else f" PARALLEL = {parallel:d}"
+    rows: list[Any] = []
     with contextlib.ExitStack() as stack:
-        if task is None:
-            tracker = stack.enter_context(ProgressTracker()) if tracker is None else tracker
-            task = stack.enter_context(tracker.add_task(f"Upload {file.name}", total=size, unit="B", color="green"))
-        with counted(task, source, size):
-            return execute(cursor, statement)
+        if uploads is None and tracker is None:
+            tracker = stack.enter_context(ProgressTracker())
+        if uploads is None and source is None:
+            source = best_source(cursor.connection)
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="progresskit-", ignore_cleanup_errors=True))
+        )
+        packing = Packing(files, folder, compress=compress)
+        bars = stack.enter_context(_Bars(packing, len(files), tracker, uploads, source))
+        stack.enter_context(packing)
+        for batch in packing:
+            name = batch.files[0].source.name if len(batch.files) == 1 else f"{len(batch.files)} files"
+            going = bars.uploading(name)
+            statement = f"PUT {literal('file://' + batch.pattern)} @{target} {options}"
+            with contextlib.ExitStack() as under_way:
+                for file in batch.files:
+                    under_way.enter_context(going.file(file.name, file.size))
+                found = _executed(cursor, statement, bars, going, name, target)
+            rows += found
+            bars.uploaded(len(batch.files), sum("SKIPPED" in _values(row) for row in found))
+    return rows
+
+
+def _executed(cursor: Any, statement: str, bars: _Bars, uploads: Uploads, name: str, stage: str) -> list[Any]:
+    """Execute a PUT and return its rows, all of them well."""
+    from snowflake.connector.errors import Error
+
+    try:
+        rows = execute(cursor, statement, bars.look)
+    except Error as error:
+        raise UploadError(name, stage, uploads.attempts(), str(error.msg), error.errno) from error
+    for row in rows:
+        if "UPLOADED" not in _values(row) and "SKIPPED" not in _values(row):
+            raise UploadError(name, stage, uploads.attempts(), " ".join(map(str, _values(row))))
+    return rows
+
+
+def _values(row: Any) -> Any:
+    return row.values() if isinstance(row, dict) else row
+
+
+class _Bars:
+    """The bars of one `put`: Files where there are several, Compression and Upload while they are at work; or the caller's."""
+
+    def __init__(
+        self,
+        packing: Packing,
+        files: int,
+        tracker: ProgressTracker | None,
+        uploads: Uploads | None,
+        source: Source | None,
+    ) -> None:
+        self._packing, self._count = packing, files
+        self._tracker, self._uploads, self._source = tracker, uploads, source
+        self._stack = contextlib.ExitStack()
+        self._files: Task | None = None
+        self._compression: Task | None = None
+        self._upload: Task | None = None
+        self._skipped = 0
+
+    def __enter__(self) -> _Bars:
+        if self._tracker is not None and self._uploads is None:
+            if self._count > 1:
+                self._files = self._begin("Files", self._count, "file", "blue")
+            if self._packing.to_compress:
+                self._compression = self._begin("Compression", self._packing.to_compress, "B", "magenta")
+        elif self._uploads is not None and self._packing.to_compress:
+            self._uploads.tell(phase="compressing")
+        self._packing.advance = self._compressed
+        return self
+
+    def __exit__(self, *exception: Any) -> bool | None:
+        return self._stack.__exit__(*exception)
+
+    def uploading(self, name: str) -> Uploads:
+        """Return what moves the bar that uploads `name`."""
+        if self._uploads is None:
+            assert self._tracker is not None  # put has one of its own, otherwise
+            assert self._source is not None
+            self._upload = self._begin(f"Upload {name}", None, "B", "green")
+            self._uploads = Uploads(self._upload, self._source)
+        elif self._upload is not None:
+            self._upload.update(description=f"Upload {name}")
+        self.look()
+        return self._uploads
+
+    def look(self) -> None:
+        """Take in what has been compressed by now: all of it gives the total."""
+        total = self._packing.total()
+        if total is None:
+            return
+        if self._compression is not None:
+            self._compression.finish()
+            self._compression = None
+        if self._upload is not None and self._upload.total is None:
+            self._upload.update(total=total)
+
+    def uploaded(self, files: int, skipped: int) -> None:
+        """Count files that are up, and those of them that were there already."""
+        self._skipped += skipped
+        if self._files is not None:
+            self._files.advance(files)
+        if self._skipped and self._upload is not None:  # what the caller ends is not ours to write on
+            (self._files or self._upload).update(skipped=self._skipped)
+
+    def _compressed(self, size: int) -> None:
+        if self._compression is not None:
+            self._compression.advance(size)
+
+    def _begin(self, name: str, total: float | None, unit: str, color: str) -> Task:
+        assert self._tracker is not None  # asked by who begins
+        if isinstance(self._tracker, SnowflakeProgress):  # its bars have positions of their own
+            kind, _, detail = name.partition(" ")
+            task = self._tracker.phase(kind, total, unit, detail=detail)
+        else:
+            task = self._tracker.add_task(name, total, unit=unit, color=color, keep=name != "Compression")
+        return self._stack.enter_context(task)

@@ -15,17 +15,17 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake import put
+from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.bodies import Body, BodyBytes, UploadStopped
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.pipeline import Stopped
 from progresskit_snowflake.session import Staging
+from progresskit_snowflake.sources import best_source
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning"),
     pytest.mark.skipif(not BodyBytes.available(), reason="this connector hands over no bodies"),
 ]
 MB = 1_000_000
@@ -34,7 +34,7 @@ MB = 1_000_000
 @pytest.fixture
 def slow() -> Iterator[Any]:
     """A session whose uploads take two seconds a megabyte."""
-    with embedded_server(pace=MB / 2) as arguments, snowflake.connector.connect(**arguments) as connection:
+    with embedded_server(pace=MB / 2) as server, snowflake.connector.connect(**server.arguments) as connection:
         yield connection
 
 
@@ -78,10 +78,10 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(tmp_path: Path)
 
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=200_000, unit="B")
-    with embedded_server() as arguments, snowflake.connector.connect(**arguments) as connection:
+    with embedded_server() as server, snowflake.connector.connect(**server.arguments) as connection:
         cursor = connection.cursor()
         cursor.execute("CREATE STAGE bodies")
-        put(cursor, path, "bodies", task=task, source=Seen(connection))
+        put(cursor, path, "bodies", compress=False, uploads=Uploads(task, Seen(connection)))
     assert len(seen) == 1
     assert seen[0] >= 200_000
     assert task.completed == 200_000
@@ -126,7 +126,7 @@ def test_ctrl_c_in_put_stops_the_upload_and_leaves_a_session_that_can_be_used(sl
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        put(cursor, path, "stopped", task=task)
+        put(cursor, path, "stopped", compress=False, uploads=Uploads(task, best_source(slow)))
     ended.set()
     thread.join()
     assert moved.is_set()
