@@ -39,6 +39,7 @@ demo: $(VENV)/.ready  ## what it looks like
 bench: $(VENV)/.bench  ## what it costs, beside the other libraries, and how good its estimates are: writes docs/benchmarks.md
 	$(PY) benchmarks/instructions.py
 	$(PY) benchmarks/hub.py
+	$(PY) benchmarks/blocked.py
 	$(PY) benchmarks/report.py --write
 bench-quick: $(VENV)/.bench  ## the same with fewer rounds, and nothing written
 	$(PY) benchmarks/report.py --quick

@@ -117,6 +117,16 @@ class Display:
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
 
     @property
+    def over_rows(self) -> bool:
+        """Whether rows stand there, to be drawn over by the next frame."""
+        return self._renderer is not None and self._renderer.in_place
+
+    @property
+    def may_be_drawn_over(self) -> bool:
+        """Whether they stand on a terminal that a shell has while we are stopped."""
+        return self.over_rows and self.terminal.is_tty and self.terminal.fd is not None
+
+    @property
     def sleeping(self) -> bool:
         """Whether nothing can change until somebody calls: every live task is paused."""
         return all(task.state == "paused" for tracker in self.trackers for task in tracker.tasks)
