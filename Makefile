@@ -5,21 +5,19 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
 ALL := $(PLAIN) -e adapters/snowflake[embedded]
-<<<<<<< HEAD
-DEV := coverage gevent pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
-BENCH := alive-progress atpbar enlighten matplotlib progressbar2 pytest-benchmark rich tqdm
-=======
 DEV := coverage gevent joblib pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
->>>>>>> main
+BENCH := alive-progress atpbar enlighten matplotlib progressbar2 pytest-benchmark rich tqdm
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all coverage check docs picture bench bench-quick bench-pytest demo constraints clean
+.PHONY: load test test-all test-connectors coverage check docs picture bench bench-quick bench-pytest demo constraints clean
 load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest
 test-all: $(VENV)/.ready  ## all tests
 	$(PY) -m pytest -m ''
+test-connectors: $(VENV)/.ready  ## all tests of the Snowflake loader, with the newest connector 4.x and 5.x
+	.ci/connectors 4 5 -- -m ''
 coverage: $(VENV)/.ready  ## all tests, and how much of the core they run
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run -m pytest -m '' $(TESTS)
