@@ -146,6 +146,8 @@ class EmulatedTerminal(StreamTerminal):
         is_tty: Whether it says that it is a terminal.
         unicode: Whether its encoding is UTF-8; otherwise it is ASCII.
         colors: Whether colours are wanted.
+        reflow: Whether rows are wrapped anew when the width changes, as tmux, VTE and most others do; otherwise they are
+            cut, as xterm does.
 
     Attributes:
         output: Everything that was sent to it, flush by flush.
@@ -168,8 +170,9 @@ class EmulatedTerminal(StreamTerminal):
         is_tty: bool = True,
         unicode: bool = True,
         colors: bool = False,
+        reflow: bool = False,
     ) -> None:
-        self._screen, self._parser = _new_screen(columns, lines)
+        self._screen, self._parser = _new_screen(columns, lines, reflow)
         self.output: list[str] = []
         super().__init__(_EmulatedStream(self, is_tty, "utf-8" if unicode else "ascii"), {})
         self.colors = colors
@@ -183,19 +186,18 @@ class EmulatedTerminal(StreamTerminal):
         return self._screen.columns, self._screen.lines
 
     def resize(self, columns: int, lines: int) -> None:
-        """Give the window another size. Rows are cut or added; nothing is wrapped anew."""
+        """Give the window another size. Rows that it has no room for go into the scrollback, and come back with the room."""
         self._screen.resize(lines, columns)
 
     @property
     def screen(self) -> list[str]:
         """The rows of the screen from the top, without trailing blanks."""
-        return [row.rstrip() for row in self._screen.display]
+        return self._screen.rows(self._screen.visible)  # type: ignore[no-any-return]  # made from a module loaded late
 
     @property
     def scrollback(self) -> list[str]:
         """The rows that have left the screen at the top, the oldest first, without trailing blanks."""
-        columns = self._screen.columns
-        return ["".join(line[column].data for column in range(columns)).rstrip() for line in self._screen.history.top]
+        return self._screen.rows(self._screen.scrollback)  # type: ignore[no-any-return]
 
     @property
     def text(self) -> list[str]:
@@ -231,10 +233,12 @@ class _EmulatedStream:
         return self._is_tty
 
 
-def _new_screen(columns: int, lines: int) -> Any:
+def _new_screen(columns: int, lines: int, reflow: bool) -> Any:
     import pyte
 
-    screen = pyte.HistoryScreen(columns, lines, history=100_000, ratio=0.5)
+    from .screen import Screen
+
+    screen = Screen(columns, lines, reflow=reflow)
     return screen, pyte.Stream(screen)
 
 

@@ -38,6 +38,7 @@ EDGE = {
     "cli",
     "demo",
     "testing",
+    "screen",
     "renderers",
     "hub",
     "run",

@@ -18,6 +18,7 @@ from .columns import Column, create_table, literal, table_name
 from .sources import best_source
 from .stopping import execute
 from .uploading import Uploads, trial
+from .versions import connector_version, patient
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
 
@@ -52,14 +53,14 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
     Raises:
         LoadError: there is no such connection, or the server does not take it.
     """
-    import snowflake.connector
-
     with contextlib.ExitStack() as stack:
-        arguments: dict[str, Any] = {"connection_name": name}
+        arguments: dict[str, Any] = {"connection_name": name, **patient(connector_version())}
         if embedded:
             from .embedded import embedded_server
 
-            arguments = stack.enter_context(embedded_server(pace=pace))
+            arguments = stack.enter_context(embedded_server(pace=pace)).arguments
+
+        import snowflake.connector
 
         def open_session() -> Any:
             try:

@@ -33,9 +33,6 @@ from progresskit_snowflake.session import LoadError, Loading, Session, Staging, 
 
 from progresskit import ProgressTracker
 
-# The server runs in this process, and DuckDB warns of how fakesnow asks it: as errors, the warnings would be its 500s.
-pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning")
-
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
 
 
@@ -272,8 +269,10 @@ def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[s
 def named_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A server, and a home of the connector's whose connections.toml calls it `local`."""
     home = tmp_path_factory.mktemp("snowflake")
-    with embedded_server() as arguments:
-        lines = [f"{name} = {json.dumps(value)}" for name, value in arguments.items() if not isinstance(value, dict)]
+    with embedded_server() as server:
+        lines = [
+            f"{name} = {json.dumps(value)}" for name, value in server.arguments.items() if not isinstance(value, dict)
+        ]
         file = home / "connections.toml"
         file.write_text("\n".join(["[local]", *lines, ""]), "utf-8")
         file.chmod(0o600)

@@ -26,7 +26,6 @@ from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning"),
     pytest.mark.skipif(not BodyBytes.available(), reason="this connector hands over no bodies"),
 ]
 MB = 1_000_000
@@ -35,7 +34,7 @@ MB = 1_000_000
 @pytest.fixture
 def slow() -> Iterator[Any]:
     """A session whose uploads take two seconds a megabyte."""
-    with embedded_server(pace=MB / 2) as arguments, snowflake.connector.connect(**arguments) as connection:
+    with embedded_server(pace=MB / 2) as server, snowflake.connector.connect(**server.arguments) as connection:
         yield connection
 
 
@@ -79,7 +78,7 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(tmp_path: Path)
 
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=200_000, unit="B")
-    with embedded_server() as arguments, snowflake.connector.connect(**arguments) as connection:
+    with embedded_server() as server, snowflake.connector.connect(**server.arguments) as connection:
         cursor = connection.cursor()
         cursor.execute("CREATE STAGE bodies")
         put(cursor, path, "bodies", compress=False, uploads=Uploads(task, Seen(connection)))

@@ -1,0 +1,107 @@
+"""The emulated terminal shows what a real one does; tmux is asked."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from tmuxed import Pane, needs_tmux
+
+from progresskit.testing import EmulatedTerminal
+
+
+def shown(text: str, columns: int = 10, lines: int = 4) -> list[str]:
+    terminal = EmulatedTerminal(columns, lines)
+    terminal.feed(text)
+    return terminal.text
+
+
+def test_a_character_without_a_width_does_not_take_the_rest_with_it() -> None:
+    for character in "\u200d\u200b\u0301\ufe0f\u1160\u00ad":
+        assert "".join(shown(f"a{character}bcd")).endswith("bcd")
+
+
+def test_a_wide_character_never_stands_half_outside() -> None:
+    assert shown("123456789東") == ["123456789", "東"]
+    assert shown("\x1b[?7l123456789東") == ["123456789"]
+    assert shown("東", columns=1) == []
+
+
+def test_half_of_a_wide_character_that_is_overwritten_is_blank() -> None:
+    assert shown("東京\rx") == ["x 京"]
+    assert shown("東京\x1b[3G東") == ["東東"]
+    assert shown("東京\x1b[2G東") == [" 東"]
+    assert shown("東京\x1b[2G\x1b[K") == []
+
+
+def test_rows_that_a_lower_window_has_no_room_for_are_kept_and_come_back() -> None:
+    terminal = EmulatedTerminal(10, 5)
+    terminal.feed("\n".join("abcd"))
+    terminal.resize(10, 2)
+    assert (terminal.scrollback, terminal.screen, terminal.cursor[0]) == (["a", "b"], ["c", "d"], 1)
+    terminal.resize(10, 3)
+    assert (terminal.scrollback, terminal.screen, terminal.cursor[0]) == (["a"], ["b", "c", "d"], 2)
+
+
+def test_rows_are_cut_or_wrapped_anew() -> None:
+    for reflow, narrow, wide in (
+        (False, ["abcd", "12"], ["abcd", "12"]),
+        (True, ["abcd", "ef", "12"], ["abcdef", "12"]),
+    ):
+        terminal = EmulatedTerminal(10, 2, reflow=reflow)
+        terminal.feed("abcdef\n12")
+        terminal.resize(4, 2)
+        assert terminal.text == narrow
+        assert terminal.cursor == (1, 2, True)
+        terminal.resize(10, 2)
+        assert terminal.text == wide
+
+
+WORDS = ["a", "word ", "a longer piece of text ", "e\u0301", "\u0301", "x" * 30, "é", "\t"]
+WIDE = ["東京", "한국"]
+
+
+def stream(chance: random.Random, wide: bool) -> str:
+    """Return text, newlines and the sequences that displays use. Halves of wide characters are left alone: tmux shows remains."""
+    move = chance.choice(
+        ("ABKK" if wide else "ABCDGKK") + ("J" if chance.random() < 0.2 else "") + ("H" if not wide else "")
+    )
+    words = WORDS + WIDE if wide else WORDS
+    kinds = [
+        lambda: chance.choice(words),
+        lambda: "\n" * chance.randint(1, 3),
+        lambda: "\r",
+        lambda: "\x1b[2K",
+        lambda: f"\x1b[{chance.randint(0, 2) if move in 'KJ' else chance.randint(1, 5)}{move}",
+        lambda: chance.choice(["\x1b[?7l", "\x1b[?7h", "\x1b[?25l", "\x1b[?25h", "\x1b[?2026h", "\x1b[31m", "\x1b[0m"]),
+    ]
+    return "".join(chance.choices(kinds, [6, 3, 1, 1, 3, 1])[0]() for _ in range(chance.randint(1, 12)))
+
+
+@needs_tmux
+@pytest.mark.slow
+def test_the_emulated_terminal_and_tmux_agree_on_any_stream(tmp_path: Path) -> None:
+    for seed in range(16):
+        chance = random.Random(seed)
+        (folder := tmp_path / str(seed)).mkdir()
+        pane, terminal = Pane(folder, 20, 6), EmulatedTerminal(20, 6, reflow=True)
+        said = []
+        try:
+            for _ in range(25):
+                if chance.random() < 0.25:
+                    size = chance.randint(3, 40), chance.randint(2, 12)
+                    said.append(repr(size))
+                    pane.resize(*size)
+                    terminal.resize(*size)
+                else:
+                    text = stream(chance, wide=bool(seed % 2))
+                    said.append(repr(text))
+                    pane.feed(text.encode())
+                    terminal.feed(text)
+                rows, cursor = pane.look()
+                mine = terminal.scrollback + terminal.screen
+                assert mine == rows, f"seed {seed}: " + " ".join(said)
+                assert terminal.cursor == cursor, f"seed {seed}: " + " ".join(said)
+        finally:
+            pane.close()

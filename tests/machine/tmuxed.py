@@ -1,0 +1,61 @@
+"""A pane of a real tmux as a judge: it is fed bytes, given sizes, and asked what it shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from unicodedata import normalize
+
+import pytest
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux, the second judge, is not installed")
+
+
+class Pane:
+    """One pane, of a server of its own in `folder`, which shows what it is fed."""
+
+    def __init__(self, folder: Path, columns: int, lines: int) -> None:
+        options = ("status off", "history-limit 100000", "focus-events off")
+        (folder / "conf").write_text("".join(f"set -g {option}\n" for option in options))
+        self._base = ["tmux", "-S", str(folder / "tmux"), "-f", str(folder / "conf")]
+        fifo = folder / "fifo"
+        os.mkfifo(fifo)
+        shell = f"stty raw -echo; exec cat '{fifo}'"
+        environ = {**os.environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+        environ.pop("TMUX", None)
+        size = ["-x", str(columns), "-y", str(lines)]
+        subprocess.run([*self._base, "new-session", "-d", *size, shell], env=environ, check=True)
+        self._ask("set", "-g", "window-size", "manual", ";", "resize-window", *size)
+        self._out = os.open(fifo, os.O_WRONLY)
+        self._fed = 0
+
+    def _ask(self, *words: str) -> str:
+        asked = subprocess.run([*self._base, *words], check=True, capture_output=True)
+        return asked.stdout.decode("utf-8", "replace")
+
+    def feed(self, data: bytes) -> None:
+        """Show `data` as a program's output would be shown by a terminal that makes `\\r\\n` of newlines."""
+        self._fed += 1
+        data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + f"\x1b]2;{self._fed}\a".encode()
+        while data:
+            data = data[os.write(self._out, data) :]
+        while self._ask("display-message", "-p", "#{pane_title}").strip() != str(self._fed):
+            pass  # the suite's time-out is the watchdog
+
+    def resize(self, columns: int, lines: int) -> None:
+        self._ask("resize-window", "-x", str(columns), "-y", str(lines))
+
+    def look(self) -> tuple[list[str], tuple[int, int, bool]]:
+        """Return history and screen, and the cursor's row and column and whether it is shown."""
+        text = self._ask(
+            "capture-pane", "-p", "-S", "-", ";", "display-message", "-p", "#{cursor_y} #{cursor_x} #{cursor_flag}"
+        )
+        *rows, facts = text.split("\n")[:-1]
+        row, column, shown = map(int, facts.split())
+        return [normalize("NFC", line.rstrip()) for line in rows], (row, column, bool(shown))
+
+    def close(self) -> None:
+        os.close(self._out)
+        subprocess.run([*self._base, "kill-server"], capture_output=True)  # its one process may have ended it already
