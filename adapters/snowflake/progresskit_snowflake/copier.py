@@ -6,14 +6,15 @@ Talks to the server by a cursor; what is to be said it takes from `copying`.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from progresskit import ProgressTracker, Task
-from progresskit.formatting import format_count
+from progresskit.formatting import format_count, format_progress
 
-from .columns import stage_name, table_name
+from .columns import literal, stage_name, table_name
 from .copying import (
     BATCH,
     FORMATS,
@@ -29,6 +30,7 @@ from .copying import (
     statement,
 )
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
 LOOK, SELDOM = 0.05, 0.5
 """Seconds between two questions for a statement's state, at its beginning and later."""
 STATES = {
@@ -69,7 +71,8 @@ def execute_watched(
             cursor.abort_query(query)
         raise
     cursor.get_results_from_sfqid(query)
-    return [column[0] for column in cursor.description or ()], list(cursor.fetchall())
+    rows = list(cursor.fetchall())  # first: the description is that of the statement before until then
+    return [column[0] for column in cursor.description or ()], rows
 
 
 class CopyWatch:
@@ -121,9 +124,7 @@ class CopyWatch:
         bar.update(completed=self.copied.rows, estimated=False, phase=None, **self._fields())
 
     def _fields(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {"size": format_count(self.bytes, "B")}
-        if self.size:
-            fields["size"] = format_count(self.bytes, "B", self.size)
+        fields: dict[str, Any] = {"size": format_progress(self.bytes, self.size, "B")}
         if self.copied.rejected:
             fields["rejected"] = format_count(self.copied.rejected, "row")
         return fields
@@ -183,7 +184,7 @@ def copy_into(
     stage = stage_name(stage)
     known = files if isinstance(files, Mapping) else {}
     listed = [(relative(row[0], stage), int(row[1])) for row in cursor.execute(f"LIST @{stage}").fetchall()]
-    names = [name for name, _ in listed] if files is None else list(files)
+    names = [name for name, _ in listed if name] if files is None else list(files)
     sizes = dict(listed)
     missing = [name for name in names if name not in sizes]
     if missing:
@@ -202,14 +203,20 @@ def copy_into(
             stack.enter_context(_transaction(cursor))
         for batch in plan:
             sql = statement(
-                into, stage, batch, FORMATS.get(file_format, file_format), on_error=on_error, by_name=by_name, force=force
+                into,
+                stage,
+                batch,
+                FORMATS.get(file_format, file_format),
+                on_error=on_error,
+                by_name=by_name,
+                force=force,
             )
             with _bar(tracker, task, table, rows) as bar:
                 copy_batch(cursor, sql, batch, watch, bar)
     if purge:
         for file in watch.copied.files:
             if file.status in ("LOADED", "PARTIALLY_LOADED", "LOAD_SKIPPED"):
-                cursor.execute(f"REMOVE @{stage}/{_as_staged(file.file, names)}")
+                cursor.execute(f"REMOVE {_location(stage, _as_staged(file.file, names))}")
     watch.copied.strategy = strategy(len(plan), watch.estimates)
     return watch.copied
 
@@ -264,4 +271,11 @@ def _bar(tracker: ProgressTracker | None, task: Task | None, table: str, rows: i
 
 def _as_staged(told: str, names: Sequence[str]) -> str:
     """Return the name that was asked for, for what the server calls the file."""
-    return next((name for name in names if told == name or told.endswith(f"/{name}")), told)
+    alike = [name for name in names if told == name or told.endswith(f"/{name}")]
+    return max(alike, key=len, default=told)
+
+
+def _location(stage: str, name: str) -> str:
+    """Return where a file of a stage lies, as SQL takes it."""
+    where = f"@{stage.rstrip('/')}/{name}"
+    return where if _PLAIN.fullmatch(name) else literal(where)

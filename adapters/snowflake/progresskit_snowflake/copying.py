@@ -69,6 +69,8 @@ def batches(files: Sequence[Staged], *, size: int = BATCH, most: int = MOST_FILE
 def relative(listed: str, stage: str) -> str:
     """Return the name that FILES= takes for what LIST calls `listed`, on `stage` with a path or without.
 
+    Nothing where it lies elsewhere: LIST takes a path for the beginning of names, not for a folder.
+
     Example:
         >>> relative("orders/2013/01.csv.gz", "raw.Orders/2013")
         '01.csv.gz'
@@ -79,7 +81,8 @@ def relative(listed: str, stage: str) -> str:
     own = name.rpartition(".")[2]
     if not own.startswith(("~", "%")):
         listed = listed.partition("/")[2]
-    return listed.removeprefix(path.strip("/")).lstrip("/") if path else listed
+    folder = f"{path.strip('/')}/" if path.strip("/") else ""
+    return listed[len(folder) :] if listed.startswith(folder) else ""
 
 
 def statement(

@@ -17,8 +17,8 @@ pytest.importorskip("fakesnow", reason="the embedded server is not installed in 
 import snowflake.connector
 from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.bodies import Body, BodyBytes, UploadStopped
+from progresskit_snowflake.crew import Stopped
 from progresskit_snowflake.embedded import embedded_server
-from progresskit_snowflake.pipeline import Stopped
 from progresskit_snowflake.session import Staging
 from progresskit_snowflake.sources import best_source
 
@@ -102,7 +102,7 @@ def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(slow
 
     with staging.stage(staging):
         with pytest.raises(Stopped):
-            staging.put(path, "large.csv", task, goes_on)
+            staging.put(path, "large.csv", Uploads(task, staging.source), goes_on)
         assert not [one for one in threading.enumerate() if one.name == "upload"]
         assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 
