@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
 ALL := $(PLAIN) -e adapters/snowflake[embedded]
-DEV := coverage gevent pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
+DEV := coverage gevent joblib pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 .PHONY: load test test-all coverage check docs picture bench demo constraints clean

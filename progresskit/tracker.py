@@ -12,6 +12,7 @@ from _thread import RLock
 from collections import deque
 from itertools import count
 
+from .invitations import closing, opened
 from .positions import Slots, seat, walk
 from .states import ENDED
 from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
@@ -400,6 +401,7 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
+        opened(self)
         if self._capture is not None:
             self._capture.start()
 
@@ -422,6 +424,8 @@ class ProgressTracker:
     def _close(self, error: type[BaseException] | None) -> None:
         if self._capture is not None:
             self._capture.stop()
+        if self in _entered:
+            closing(self, [each for each in _entered if each is not self])
         for task in reversed(self.tasks):
             if error is not None and is_failure(error):
                 task.fail(error.__name__)
@@ -550,12 +554,15 @@ def current_tracker() -> ProgressTracker:
     """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
     process (a thread does not inherit the context it was started in), else one that the process shares.
     """
-    global _shared
     active = _active.get()
     if active is not None and active in _entered:
         return active
-    if _entered:
-        return _entered[-1]
+    return _entered[-1] if _entered else shared_tracker()
+
+
+def shared_tracker() -> ProgressTracker:
+    """Return the tracker that the process shares."""
+    global _shared
     if _shared is None:
         _shared = ProgressTracker()
     return _shared
