@@ -15,7 +15,8 @@ test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest
 test-all: $(VENV)/.ready  ## all tests
 	$(PY) -m pytest -m ''
-coverage: $(VENV)/.ready  ## all tests, and how much of the core they run
+TESTS ?= tests --ignore=tests/adapters
+coverage: $(VENV)/.ready  ## all tests of the core, and how much of it they run
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run -m pytest -m '' $(TESTS)
 	$(VENV)/bin/coverage combine -q
