@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
+AROUND = 0.95
+"""What of the budget a frame may use: the rest is for the thread's own steps around it, which are not on its clock."""
 CLIENT_BUDGET = 0.0015
 """The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
 PARTING = 1.0
@@ -156,7 +158,7 @@ class Display:
         if self._frames > 1:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
-        self.least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
+        self.least = max(self.interval, self._cost / (AROUND * self.budget), 2 * (self._wall() - began))
         if moved:
             self.delay = self.least
         else:
