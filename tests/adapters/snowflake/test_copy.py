@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
-pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
 from progresskit_snowflake import copy_into
-from progresskit_snowflake.embedded import embedded_server
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    with embedded_server() as running:
-        yield running
-
-
 @pytest.fixture
-def sessions(server: Any) -> Iterator[Any]:
-    """What opens sessions, closed at the end."""
-    opened: list[Any] = []
-
-    def open_session() -> Any:
-        opened.append(snowflake.connector.connect(**server.arguments))
-        return opened[-1]
-
-    yield open_session
-    for connection in opened:
-        connection.close()
+def sessions(session: Any) -> Any:
+    """What opens sessions."""
+    return session
 
 
 def count(cursor: Any, table: str) -> int:

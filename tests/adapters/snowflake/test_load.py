@@ -112,6 +112,12 @@ def test_a_header_that_does_not_go_with_the_table_is_refused_before_anything_is_
             load(sessions, tmp_path, [path], "needs")
 
 
+def test_files_of_another_header_are_refused_by_name(sessions: Any, tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one.csv", "a,b\n1,2\n"), write(tmp_path / "other.csv", "a\n1\n")
+    with pytest.raises(BadData, match=r"other.csv: its header is a, but a, b is expected"):
+        load(sessions, tmp_path, [one, other], "headers")
+
+
 def test_identifiers_of_any_length_keep_every_digit(sessions: Any, connection: Any, tmp_path: Path) -> None:
     ids = [str(10**18 + n) for n in range(3)]  # the local server's whole numbers end below 2**63
     longer = [str(10**38 + n) for n in range(3)]

@@ -50,9 +50,10 @@ class EmbeddedServer:
             "schema": "PUBLIC",
             "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
             "platform_detection_timeout_seconds": 0,  # 4.x asks a cloud's metadata address otherwise
-            "network_timeout": 60,
             **patient(connector_version()),
         }
+        if connector_version() < (5,):
+            self.arguments["network_timeout"] = 60  # 4.x asks a server that is gone for ever; to 5.x it bounds a query
         self._process = process
         self._pace = pace
         self._received: list[tuple[float, int]] = []

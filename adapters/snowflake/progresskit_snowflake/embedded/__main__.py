@@ -36,7 +36,8 @@ def main() -> int:
     tempfile.tempdir = str(folder)  # fakesnow makes a folder when it is imported
     standin.install()
     warnings.filterwarnings("ignore", module=r"fakesnow\b")  # of a deprecation between it and DuckDB
-    logging.disable(logging.ERROR)  # of queries that fail; the client is told
+    logging.disable(logging.WARNING)
+    logging.getLogger("fakesnow").propagate = False  # of queries that fail, the client is told
 
     import uvicorn
 
@@ -51,7 +52,7 @@ def main() -> int:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # inherited by what it accepts
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)
-    server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_level="critical", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_config=None, lifespan="off"))
     controls.on_away(lambda: drop_all(server))
 
     def serve() -> None:

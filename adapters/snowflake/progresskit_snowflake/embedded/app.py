@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import importlib
 import itertools
 import json
+import logging
 import re
 import socket
 import struct
@@ -30,6 +32,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .controls import Controls
 from .mending import mend
+from .queries import Answer, Queries, Query, failure
 from .stages import Bucket, Stage, StageError
 
 fakesnow_server: Any = importlib.import_module("fakesnow.server")  # fakesnow has a function of the same name
@@ -38,6 +41,9 @@ LASTING = 4 * 3600
 DIGEST = "x-goog-meta-sfc-digest"
 """The header that a client writes its own checksum of a file to, to compare it later."""
 DATABASE, SCHEMA = "EMBEDDED", "PUBLIC"
+_COPY = re.compile(r"\s*COPY\s+INTO\b", re.IGNORECASE)
+_CANCEL = re.compile(r"\s*SELECT\s+SYSTEM\$CANCEL_QUERY\(\s*'([^']+)'\s*\)\s*;?\s*", re.IGNORECASE)
+_RESULT = re.compile(r"\s*SELECT\s+\*\s+FROM\s+TABLE\(RESULT_SCAN\('([^']+)'\)\)\s*;?\s*", re.IGNORECASE)
 _OPTION = re.compile(r"\b(OVERWRITE|PARALLEL)\s*=\s*(\w+)", re.IGNORECASE)
 
 
@@ -74,6 +80,9 @@ class Application:
         catalog = Catalog(fakesnow_server.shared_fs.duck_conn)
         self._bucket = bucket = Bucket(folder / "bucket", folder / "partial", catalog)
         self._controls, self._keep = controls, keep
+        self._queries = Queries(controls.held_at, interrupt)
+        self._troubles = Troubles()
+        logging.getLogger("fakesnow.server").handlers = [self._troubles]  # not uvicorn's list of them
         self._numbers = itertools.count(1)
         self._modern: set[str] = set()  # the sessions of 5.x
         self._digests: dict[Path, str] = {}
@@ -84,11 +93,16 @@ class Application:
         ours: dict[str, tuple[Callable[[Request], Awaitable[Response]], list[str]]] = {
             "/queries/v1/query-request": (self._query, ["POST"]),
             "/fs_bucket/{path:path}": (self._object, ["PUT", "HEAD"]),
+            "/queries/v1/abort-request": (self._abort, ["POST"]),
+            "/queries/{id}/result": (self._result, ["GET"]),
+            "/monitoring/queries/{id}": (self._monitor, ["GET"]),
+            "/monitoring/queries//{id}": (self._monitor, ["GET"]),  # so asks 5.2
             "/session": (self._session, ["POST"]),
             "/session/v1/login-request": (self._login, ["POST"]),
         }
         self.routes = [Route(path, endpoint, methods=methods) for path, (endpoint, methods) in ours.items()]
-        self.routes += [route for route in fakesnow_server.routes if route.path not in ours]
+        theirs = {"/session/heartbeat"}
+        self.routes += [route for route in fakesnow_server.routes if route.path in theirs]
         self._starlette = Starlette(routes=self.routes)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -97,20 +111,63 @@ class Application:
         await self._starlette(scope, receive, send)
 
     async def _query(self, request: Request) -> Response:
+        """Begin a statement, and wait for it unless the client will ask later."""
         document = await body_of(request)
-        connection = fakesnow_server.sessions.get(token_of(request))
-        statement = str(document.get("sqlText", ""))
-        if connection is not None:
-            try:
-                current = (connection.database, connection.schema)
-                answer = await run_in_threadpool(self._bucket.answer, statement, *current)
-            except StageError as error:
-                return refused(str(error), error.number, error.state)
-            document["sqlText"] = statement if answer is None else answer
-        inner = with_body(request, document)
+        session, statement = token_of(request), str(document.get("sqlText", ""))
+        connection = fakesnow_server.sessions.get(session)
+        if connection is None:
+            response: Response = await fakesnow_server.query_request(with_body(request, document))
+            return response
+        if match := _CANCEL.fullmatch(statement):
+            if query := self._queries.get(match[1]):
+                self._queries.abort(query)
+            document["sqlText"] = "SELECT 'query cancelled' AS status"
+        elif (match := _RESULT.fullmatch(statement)) and (query := self._queries.get(match[1])):
+            return JSONResponse(await query.result())
+        name = request.query_params.get("requestId", "")
+        query = self._queries.asked(session, name) or self._queries.begin(
+            session,
+            name,
+            statement,
+            functools.partial(self._execute, request, document, connection),
+            holdable=bool(_COPY.match(statement)),
+        )
+        return JSONResponse(query.in_progress("333334") if document.get("asyncExec") else await query.result())
+
+    async def _execute(self, request: Request, document: dict[str, Any], connection: Any, query: Query) -> Answer:
+        statement = str(document["sqlText"])
+        try:
+            current = (connection.database, connection.schema)
+            answer = await run_in_threadpool(self._bucket.answer, statement, *current)
+        except StageError as error:
+            return failure(error.number, error.state, str(error))
+        inner = with_body(request, {**document, "sqlText": statement if answer is None else answer})
         inner.state.statement = statement
-        response: Response = await fakesnow_server.query_request(inner)
-        return response
+        response = await fakesnow_server.query_request(inner)
+        told: Answer = json.loads(response.body)
+        if response.status_code != 200:  # the connector would ask again and again
+            return failure(603, "XX000", f"the embedded server cannot run this: {self._troubles.last!r}")
+        return told
+
+    async def _result(self, request: Request) -> Response:
+        """Answer a client that comes back for a result."""
+        query = self._queries.get(request.path_params["id"])
+        if query is None or query.session != token_of(request):
+            return JSONResponse(failure(709, "02000", f"Statement {request.path_params['id']} not found"))
+        return JSONResponse(await query.result())
+
+    async def _monitor(self, request: Request) -> Response:
+        """Say how far a statement is."""
+        query = self._queries.get(request.path_params["id"])
+        found = [] if query is None else [query.monitored()]
+        return JSONResponse({"data": {"queries": found}, "code": None, "message": None, "success": True})
+
+    async def _abort(self, request: Request) -> Response:
+        """Have a statement end, named by the request that began it."""
+        query = self._queries.asked(token_of(request), str((await body_of(request)).get("requestId", "")))
+        if query is not None:
+            self._queries.abort(query)
+        return JSONResponse({"data": None, "code": None, "message": None, "success": True})
 
     async def _login(self, request: Request) -> Response:
         """Begin a session; 5.x wants more in the answer than fakesnow has, and uploads in another way."""
@@ -126,6 +183,8 @@ class Application:
 
     async def _session(self, request: Request) -> Response:
         """End a session, if that is asked: what it had not committed is rolled back."""
+        if request.query_params.get("delete"):
+            await self._queries.end(token_of(request))
         connection = fakesnow_server.sessions.get(token_of(request))
         response: Response = await fakesnow_server.session(request)
         if connection is not None and token_of(request) not in fakesnow_server.sessions:
@@ -242,11 +301,26 @@ def token_of(request: Request) -> str:
     return request.headers.get("Authorization", "")[17:-1]  # Snowflake Token="..."
 
 
-def refused(message: str, number: int, state: str) -> Response:
-    """Return the answer that has the connector raise a ProgrammingError."""
-    code = f"{number:06d}"
-    data = {"errorCode": code, "sqlState": state}
-    return JSONResponse({"data": data, "code": code, "message": message, "success": False})
+class Troubles(logging.Handler):
+    """Keeps what fakesnow logs of a statement that it could not run: its answer does not say.
+
+    Attributes:
+        last: The latest exception.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.last: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.exc_info[1] if record.exc_info else None
+
+
+def interrupt(session: str) -> None:
+    """Interrupt what a session is executing."""
+    connection = fakesnow_server.sessions.get(session)
+    if connection is not None:
+        connection._duck_conn.interrupt()
 
 
 def end(connection: Any) -> None:

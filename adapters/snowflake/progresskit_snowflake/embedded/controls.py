@@ -5,7 +5,6 @@ Knows no HTTP and no SQL. Written by the thread that hears the commands, read by
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -22,12 +21,10 @@ class Controls:
 
     Attributes:
         pace: Bytes a second that all uploads together may take; None: as fast as they can.
-        changed: Is notified when a statement may go on.
     """
 
     def __init__(self, pace: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.pace = pace
-        self.changed = threading.Condition()
         self._clock = clock
         self._received: list[tuple[float, int]] = []
         self._total = 0
@@ -112,9 +109,7 @@ class Controls:
         self._away()
 
     def _hold(self, state: str | None) -> None:
-        with self.changed:
-            self._held = state
-            self.changed.notify_all()
+        self._held = state
 
     def _since(self, entries: int) -> list[tuple[float, int]]:
         # The last one may still change: it is told again.
