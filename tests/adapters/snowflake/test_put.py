@@ -22,8 +22,10 @@ import pyte
 import snowflake.connector
 from progresskit_snowflake import SnowflakeProgress, UploadError, Uploads, put
 from progresskit_snowflake.bodies import BodyBytes
-from progresskit_snowflake.embedded import EmbeddedServer, embedded_server
+from progresskit_snowflake.crew import Stopped
+from progresskit_snowflake.embedded import EmbeddedServer
 from progresskit_snowflake.proxy import CountingProxy
+from progresskit_snowflake.session import Staging
 from progresskit_snowflake.sources import KernelBytes, ProxyBytes, WholeFiles, best_source
 
 from progresskit import ProgressTracker, Task
@@ -32,30 +34,10 @@ from progresskit.testing import ManualTicker, RecordingRenderer
 MB = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[EmbeddedServer]:
-    with embedded_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: EmbeddedServer) -> Iterator[EmbeddedServer]:
-    yield running
-    running.forget()
-    running.pace = None
-
-
 @pytest.fixture
 def connection(server: EmbeddedServer) -> Iterator[Any]:
     with snowflake.connector.connect(**server.arguments) as opened:
         yield opened
-
-
-@pytest.fixture
-def stage(connection: Any, request: pytest.FixtureRequest) -> str:
-    name = f"s{abs(hash(request.node.name))}"
-    connection.cursor().execute(f"CREATE STAGE {name}")
-    return name
 
 
 class Watched:
@@ -270,6 +252,27 @@ def test_ctrl_c_in_put_ends_the_upload_within_a_second_and_the_session_goes_on(
     put(cursor, small, stage, compress=False, uploads=uploads)
     assert listed(connection, stage) == ["small.bin"]
     assert server.received[-1][1] <= arrived + 1_000 + MB  # what was on the way; the large one did not go on
+
+
+@pytest.mark.slow
+def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(
+    server: EmbeddedServer, connection: Any, tmp_path: Path
+) -> None:
+    server.pace = MB
+    path = noise(tmp_path / "large.csv.gz", 40 * MB)
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=40 * MB, unit="B")
+    staging = Staging(connection)
+
+    def goes_on() -> None:
+        if task.completed:
+            raise Stopped
+
+    with staging.stage(staging):
+        with pytest.raises(Stopped):
+            staging.put(path, "large.csv", Uploads(task, staging.source), goes_on)
+        assert not [one for one in threading.enumerate() if one.name == "upload"]
+        assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 
 
 SCRIPT = """
