@@ -143,7 +143,11 @@ class Display:
         The cost is measured on this thread's processor clock and on the wall. The next frame comes when the first is within
         the budget again, and when the second has been at most half of the time.
         """
+        if not last and any(tracker.hiding for tracker in self.trackers):
+            return self.delay
         if not last and (self.terminal.congested or not self.terminal.foreground):
+            for tracker in self.trackers:
+                tracker.behind = True
             taken = self.terminal.taken
             self.flush()
             if self.terminal.taken != taken or not self.terminal.congested:
@@ -183,6 +187,14 @@ class Display:
             self._renderer = None
             self.terminal.write(self._handle.take())
 
+    def withdraw(self) -> None:
+        """Take the rows off the screen: somebody wants it for a while. What appends lines has none."""
+        if self.over_rows:
+            self._guarded(lambda renderer: renderer.render(Frame(self.trackers[0].clock())))
+            self.abandon()
+            self._last = ()
+        self.flush(PARTING)
+
     def flush(self, patience: float = 0.0) -> None:
         """Send what was written; `patience` as the terminal's."""
         self.terminal.write(self._handle.take())
@@ -203,8 +215,8 @@ class Display:
             self._inherited = ([], None)
         lines = []
         for tracker in self.trackers:
-            for _ in range(len(tracker.prints)):
-                lines.extend(clean_lines(tracker.prints.popleft()))
+            for line in tracker.take_prints():
+                lines.extend(clean_lines(line))
         if not self.terminal.colors:
             lines = [plain_line(line) for line in lines]
         self._owed = ([*self._owed[0], *lines], self._owed[1])

@@ -205,6 +205,16 @@ class ThreadTicker:
                 pass
             meanwhile()
 
+    def withdraw(self, tracker: ProgressTracker) -> None:
+        """Take the rows of the display that `tracker` is on off the screen."""
+        with self.hold():
+            try:
+                for display in self.displays:
+                    if tracker in display.trackers:
+                        display.withdraw()
+            except Retired:
+                pass
+
     def _part(self, tracker: ProgressTracker) -> None:
         """Draw the last frame of `tracker`. The caller holds `drawing`."""
         for display in [display for display in self.displays if tracker in display.trackers]:

@@ -216,3 +216,24 @@ def test_ctrl_c_at_random_instants_leaves_a_clean_terminal() -> None:
         program.sent = program.sent.replace(b"^C", b"")
         program.check_restored()
         assert sum("alpha" in row for row in program.rows) == 1
+
+
+def test_a_question_asked_in_a_terminal_stands_by_itself_and_the_bars_come_back_below() -> None:
+    program = Program("""
+import time
+from progresskit import ProgressTracker
+with ProgressTracker("ansi", interval=0.005, budget=1.0, capture=True) as tracker:
+    task = tracker.add_task("alpha", total=2)
+    while not tracker.ticker.displays or not tracker.ticker.displays[0].drawn: time.sleep(0.001)
+    print("Please: ", end="")
+    name = input("your name? ")
+    print("Hello,", name)
+    task.advance(2)
+""")
+    program.until("your name? ")
+    assert program.rows == ["Please: your name?"]
+    os.write(program.fd, b"Ada\n")
+    assert program.end() == 0
+    assert program.rows[:2] == ["Please: your name? Ada", "Hello, Ada"]
+    assert sum("alpha" in row for row in program.rows) == 1
+    program.check_restored()
