@@ -22,8 +22,8 @@ import pyte
 import snowflake.connector
 from progresskit_snowflake import SnowflakeProgress, UploadError, Uploads, put
 from progresskit_snowflake.bodies import BodyBytes
+from progresskit_snowflake.crew import Stopped
 from progresskit_snowflake.embedded import EmbeddedServer
-from progresskit_snowflake.pipeline import Stopped
 from progresskit_snowflake.proxy import CountingProxy
 from progresskit_snowflake.session import Staging
 from progresskit_snowflake.sources import KernelBytes, ProxyBytes, WholeFiles, best_source
@@ -87,6 +87,13 @@ def listed(connection: Any, stage: str) -> list[str]:
 def noise(path: Path, size: int) -> Path:
     path.write_bytes(os.urandom(size))
     return path
+
+
+def no_upload_goes_on() -> None:
+    """Wait for the end of what was called off: it hears of it when the socket takes the next block."""
+    for thread in [one for one in threading.enumerate() if one.name == "upload"]:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
@@ -244,7 +251,7 @@ def test_ctrl_c_in_put_ends_the_upload_within_a_second_and_the_session_goes_on(
         put(cursor, path, stage, compress=False, uploads=uploads)
     ended.set()
     thread.join()
-    assert not [one for one in threading.enumerate() if one.name == "upload"]
+    no_upload_goes_on()
     assert cursor.execute("SELECT 1").fetchall() == [(1,)]
     assert listed(connection, stage) == []
     arrived = server.received[-1][1]
@@ -270,8 +277,8 @@ def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(
 
     with staging.stage(staging):
         with pytest.raises(Stopped):
-            staging.put(path, "large.csv", task, goes_on)
-        assert not [one for one in threading.enumerate() if one.name == "upload"]
+            staging.put(path, "large.csv", Uploads(task, staging.source), goes_on)
+        no_upload_goes_on()
         assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 
 
