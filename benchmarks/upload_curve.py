@@ -26,12 +26,11 @@ Curve = list[tuple[float, int]]
 
 def measure(size: int, pace: float) -> tuple[Curve, Curve, str]:
     """Upload a file of `size` random bytes at `pace`: what the server had and what the bar said, by time, and the source."""
-    received: Curve = []
     said: Curve = []
     with (
         tempfile.TemporaryDirectory(prefix="progresskit-") as folder,
-        embedded_server(pace=pace, received=received) as arguments,
-        snowflake.connector.connect(**arguments) as connection,
+        embedded_server(pace=pace) as server,
+        snowflake.connector.connect(**server.arguments) as connection,
         ProgressTracker("none") as tracker,
     ):
         path = Path(folder) / "upload.gz"
@@ -55,6 +54,7 @@ def measure(size: int, pace: float) -> tuple[Curve, Curve, str]:
         finally:
             over.set()
             watcher.join()
+        received = server.received
     return received, said, source.name
 
 

@@ -17,8 +17,8 @@ from progresskit_snowflake.embedded import embedded_server
 def main(folder: Path) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with embedded_server() as arguments:
-            plain = {name: value for name, value in arguments.items() if not isinstance(value, dict)}
+        with embedded_server() as server:
+            plain = {name: value for name, value in server.arguments.items() if not isinstance(value, dict)}
             lines = ["[local]", *(f"{name} = {json.dumps(value)}" for name, value in plain.items())]
             partial = folder / "connections.partial"
             with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -8,7 +8,7 @@ import. Must not know clocks, trackers or states.
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock
+from _thread import RLock
 from itertools import repeat
 from operator import length_hint
 
@@ -92,7 +92,9 @@ class LockedCell:
             self._n += n
 
 
-LOCK = allocate_lock()
+LOCK = (
+    RLock()
+)  # a signal handler that counts may interrupt the holder: before its load or after its store, never between
 poll: Callable[[], None] | None = None
 """What to call between slices of a loop, where no thread can be had; None otherwise."""
 

@@ -7,14 +7,16 @@ fall back to when a renderer fails. Must not know threads: whoever calls it sees
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .cells import clean_lines, plain_line
 from .frames import Frame
+from .region import END
 from .registry import BUILTIN, Choice, default_stream, load, under_hub
 from .settings import number
 from .task import describe
-from .terminal import StreamTerminal
+from .terminal import Handle, StreamTerminal
 from .threads import is_main_thread
 
 if TYPE_CHECKING:
@@ -27,12 +29,20 @@ if TYPE_CHECKING:
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
+AROUND = 0.95
+"""What of the budget a frame may use: the rest is for the thread's own steps around it, which are not on its clock."""
 CLIENT_BUDGET = 0.0015
 """The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
 PARTING = 1.0
 """Seconds that the end waits for a terminal that has just fallen behind to take the last frame."""
 GONE = 0.05
 """The same for one that nobody has read from for some time."""
+
+FAILED = "{why}; {name} is used from here on."
+
+
+class Retired(BaseException):
+    """A display was given up while a call of it hung, and the call has come back: whoever made it has nothing left to do."""
 
 
 def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
@@ -56,6 +66,9 @@ def display_of(
 
 class Display:
     """What stands on one terminal.
+
+    What is called that is not ours (a renderer, a stream without a descriptor) may hang for ever. Each such call is a window
+    of its own: whoever watches may take what is in it, and then the call, should it come back, ends in `Retired`.
 
     Args:
         terminal: Where to draw.
@@ -89,7 +102,11 @@ class Display:
         self._frames = 0
         self._last: tuple[object, ...] = ()
         self._unshown: list[str] = []  # lines that an in-place renderer was given and has not drawn yet
-        self._behind = 0  # ticks in a row that found the terminal's reader behind
+        self._owed: tuple[list[str], Frame | None] = ([], None)  # of this tick, as long as the terminal has not got it
+        self._inherited: tuple[list[str], Frame | None] = ([], None)  # the same of the display before this one
+        self._handle = Handle(terminal)
+        self.window: list[str] | None = None  # what may hang at this moment: "renderer" or "stream"
+        self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -98,6 +115,16 @@ class Display:
     def idle(self) -> bool:
         """Whether no task is live and nothing waits to be shown."""
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
+
+    @property
+    def over_rows(self) -> bool:
+        """Whether rows stand there, to be drawn over by the next frame."""
+        return self._renderer is not None and self._renderer.in_place
+
+    @property
+    def may_be_drawn_over(self) -> bool:
+        """Whether they stand on a terminal that a shell has while we are stopped."""
+        return self.over_rows and self.terminal.is_tty and self.terminal.fd is not None
 
     @property
     def sleeping(self) -> bool:
@@ -110,11 +137,20 @@ class Display:
         The cost is measured on this thread's processor clock and on the wall. The next frame comes when the first is within
         the budget again, and when the second has been at most half of the time.
         """
-        if not last and (self.terminal.congested or not self.terminal.foreground):
-            self._behind += 1
-            self.terminal.flush()
+        if not last and any(tracker.hiding for tracker in self.trackers):
             return self.delay
-        self._behind = 0 if not last else self._behind
+        if not last and (self.terminal.congested or not self.terminal.foreground):
+            for tracker in self.trackers:
+                tracker.behind = True
+            taken = self.terminal.taken
+            self.flush()
+            if self.terminal.taken != taken or not self.terminal.congested:
+                self._stuck = None
+            elif self._stuck is None:
+                self._stuck = self._wall()
+            return self.delay
+        if not last:
+            self._stuck = None
         began_cpu, began = self._cpu(), self._wall()
         moved = self._draw(last)
         self._frames += 1  # the first one pays for imports: that is no cost of drawing
@@ -122,7 +158,7 @@ class Display:
         if self._frames > 1:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
-        self.least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
+        self.least = max(self.interval, self._cost / (AROUND * self.budget), 2 * (self._wall() - began))
         if moved:
             self.delay = self.least
         else:
@@ -135,28 +171,56 @@ class Display:
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
-        self.terminal.flush(GONE if self._behind >= 5 else PARTING)
+        gone = self._stuck is not None and self._wall() - self._stuck > PARTING
+        self.flush(GONE if gone else PARTING)
 
     def abandon(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
+            self.terminal.write(self._handle.take())
+
+    def withdraw(self) -> None:
+        """Take the rows off the screen: somebody wants it for a while. What appends lines has none."""
+        if self.over_rows:
+            self._guarded(lambda renderer: renderer.render(Frame(self.trackers[0].clock())))
+            self.abandon()
+            self._last = ()
+        self.flush(PARTING)
+
+    def flush(self, patience: float = 0.0) -> None:
+        """Send what was written; `patience` as the terminal's."""
+        self.terminal.write(self._handle.take())
+        if self.terminal.fd is None:
+            self._risk("stream", lambda: self.terminal.flush(patience))
+        else:
+            self.terminal.flush(patience)
 
     def _draw(self, last: bool) -> bool:
-        if self._renderer is None and self.idle:
+        if self._renderer is None and self.idle and not self._inherited[0]:
             return False
-        lines: list[str] = []
+        self._owed = self._inherited
+        if self._inherited[0]:
+            lines, rest = self._inherited
+            self._guarded(lambda renderer: renderer.write("\n".join(lines)))
+            if rest is not None:
+                self._guarded(lambda renderer: renderer.render(rest))
+            self._inherited = ([], None)
+        lines = []
         for tracker in self.trackers:
-            for _ in range(len(tracker.prints)):
-                lines.extend(clean_lines(tracker.prints.popleft()))
+            for line in tracker.take_prints():
+                lines.extend(clean_lines(line))
         if not self.terminal.colors:
             lines = [plain_line(line) for line in lines]
+        self._owed = ([*self._owed[0], *lines], self._owed[1])
         renderer = self._started()
         frame = self._frame(self.terminal.size()[1] - 1 if renderer.in_place else None)
-        counts = tuple(
+        self._owed = (self._owed[0], frame)
+        counts: tuple[object, ...] = tuple(
             (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
         )
+        counts += (frame.counts,)
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
         if lines:
@@ -165,7 +229,8 @@ class Display:
         if moved or frame.tasks or frame.more or last:
             self._guarded(lambda renderer: renderer.render(frame))
         self._unshown = []
-        self.terminal.flush()
+        self.flush()
+        self._owed = ([], None)
         return moved
 
     def _frame(self, rows: int | None) -> Frame:
@@ -175,16 +240,18 @@ class Display:
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
+        counts: dict[int, int | float] = {}
         for tracker in self.trackers:
             part = tracker.frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
+            counts.update(part.counts)
             more += part.more
             used = tasks[-1].position + 1 if tasks else 0
         if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more)
+        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more, counts)
 
     # Renderers that fail
 
@@ -194,23 +261,64 @@ class Display:
         assert self._renderer is not None  # _guarded ends with a renderer, "none" if need be
         return self._renderer
 
+    def _risk(self, kind: str, call: Callable[[], None]) -> None:
+        """Do `call`, which may hang. Raises Retired where the display was given up meanwhile, whatever `call` did."""
+        self.window = window = [kind]
+        try:
+            call()
+        finally:
+            self.window = None
+            try:
+                window.pop()
+            except IndexError:
+                raise Retired from None
+
+    @property
+    def may_hang(self) -> bool:
+        """Whether something is called that is not ours; our renderers write to a descriptor without ever waiting for it."""
+        ours = self.choice.name in BUILTIN and not self.choice.given
+        return not ours or (self.terminal.fd is None and not self.terminal.dark)
+
+    def successor(self, kind: str) -> Display:
+        """Return the display that takes this one's place, now that a call of the `kind` that its window had hangs.
+
+        What has not reached the terminal is shown by the successor. The renderer's handle leads nowhere from now on.
+        """
+        self._handle.cut = True
+        if kind == "stream":
+            self.terminal.dark = True
+            name, why = "none", "the stream does not answer"
+        else:
+            name, why = (
+                self._fallbacks[0] if self._fallbacks else "none",
+                f"the {self.choice.name} renderer does not answer",
+            )
+        choice = Choice(name, load(BUILTIN[name]), why)
+        heir = Display(
+            self.terminal, choice, interval=self.interval, budget=self.budget, cpu=self._cpu, wall=self._wall
+        )
+        heir.trackers = list(self.trackers)
+        heir._fallbacks = self._fallbacks[1:]
+        if kind == "renderer":
+            lines, frame = self._owed
+            heir._inherited = ([*lines, *clean_lines(f"progresskit: {FAILED.format(why=why, name=name)}")], frame)
+            if self._renderer is not None and self._renderer.in_place and self.terminal.is_tty:
+                self.terminal.write(END)  # a library may have hidden the cursor, and can no longer show it
+        return heir
+
     def _guarded(self, call: Callable[[Renderer], None]) -> None:
         """Do `call`; where the renderer fails, say so once, fall back, and do it with the next one."""
         while True:
             name = self.choice.name
             try:
-                if self._renderer is None:
-                    make = self.choice.make
-                    assert make is not None  # settled in __init__
-                    renderer = make()
-                    if renderer.in_place and not self.choice.given and not self.terminal.is_tty:
-                        self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
-                        self.choice = Choice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
-                        continue
-                    self._renderer = renderer
-                    self._renderer.start(self.terminal)
-                call(self._renderer)
+                if self._renderer is None and not self._make():
+                    continue
+                renderer = self._renderer
+                assert renderer is not None  # made above
+                self._risk("renderer", partial(call, renderer))
                 return
+            except Retired:
+                raise
             except BaseException as error:
                 if isinstance(error, KeyboardInterrupt) and is_main_thread():
                     raise  # drawn from the job's own thread: Ctrl-C is the job's
@@ -221,16 +329,32 @@ class Display:
                     return
                 self._fall_back(name, failed, error)
 
+    def _make(self) -> bool:
+        """Make and start the renderer that was chosen; return False where it does not suit the stream and another is chosen."""
+        make = self.choice.make
+        assert make is not None  # settled in __init__
+        made: list[Renderer] = []
+        self._risk("renderer", lambda: made.append(make()))
+        if made[0].in_place and not self.choice.given and not self.terminal.is_tty:
+            self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
+            self.choice = Choice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
+            return False
+        self._renderer = made[0]
+        self._risk("renderer", lambda: made[0].start(self._handle))
+        return True
+
     def _fall_back(self, name: str, failed: Renderer | None, error: BaseException) -> None:
         if failed is not None:
             try:
-                failed.stop()
+                self._risk("renderer", failed.stop)
+            except Retired:
+                raise
             except BaseException:  # it failed before; what it leaves behind is all that can be had
                 pass
         fallback = self._fallbacks.pop(0)
         self.choice = Choice(fallback, load(BUILTIN[fallback]), f"{name} failed")
         self._renderer = renderer = load(BUILTIN[fallback])()
-        renderer.start(self.terminal)
-        warning = f"progresskit: the {name} renderer failed ({describe(error)}); {fallback} is used from here on."
-        renderer.write("\n".join([*self._unshown, *clean_lines(warning)]))
+        renderer.start(self._handle)
+        warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
+        renderer.write("\n".join([*self._unshown, *clean_lines(f"progresskit: {warning}")]))
         self._unshown = []

@@ -17,7 +17,7 @@ from .tracker import NUMBERS, ProgressTracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from typing import Any, Self
 
     from .frames import Frame, TaskView
@@ -110,6 +110,7 @@ class Feed(ProgressTracker):
     Attributes:
         refresh: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
             will be shown; None: nothing is.
+        counted: Called with a source and its `Frame.counts`, and with None when it has gone; None: nothing is.
 
     Example:
         >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
@@ -122,6 +123,7 @@ class Feed(ProgressTracker):
     """
 
     refresh: Callable[[], object] | None = None
+    counted: Callable[[Hashable, Mapping[int, int | float] | None], object] | None = None
 
     def __init__(self, *arguments: Any, totals: bool = False, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -171,6 +173,8 @@ class Feed(ProgressTracker):
                 known = self._sources[source] = _Source((order is None, place, self._arrivals))
                 insort(self._in_order, known, key=attrgetter("key"))
             self._end(known.take(frame, self.clock()))
+            if frame.counts and self.counted is not None:
+                self.counted(source, frame.counts)
             shown = bool(known.views or self._ended)
         if shown:
             self._show()
@@ -219,6 +223,8 @@ class Feed(ProgressTracker):
 
     def _forget(self, source: Hashable) -> _Source:
         known = self._sources.pop(source, None)
+        if self.counted is not None:
+            self.counted(source, None)
         if known is None:
             return _Source((True, (), 0))
         self._in_order.remove(known)

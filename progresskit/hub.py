@@ -93,7 +93,10 @@ class Hub:
         self._lock = threading.Lock()  # guards inboxes and what follows
         self._ready: dict[_Client, None] = {}  # clients with something in the inbox, the first to speak first
         self._clients: set[_Client] = set()
+        self._handing = threading.RLock()  # held by who hands in: a client's farewell must not overtake its frame
         self._stopping = threading.Event()
+        self._asked = False
+        self._caught = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
@@ -157,6 +160,25 @@ class Hub:
                 except OSError:  # somebody else has cleared it away
                     pass
 
+    def move(self, feed: Feed) -> None:
+        """Have `feed` show the clients from here on; they come with their next frames."""
+        with self._handing:
+            old, self.feed = self.feed, feed
+            old.refresh = None
+            feed.refresh = self._hand_in
+        if self._ready:
+            feed.announce()
+
+    def catch_up(self, patience: float = 1.0) -> None:
+        """Hand in all that clients have sent so far, final states above all, within `patience` seconds."""
+        if self._thread is None:
+            return
+        self._caught.clear()
+        self._asked = True
+        self._waker.send(b"x")
+        self._caught.wait(patience)
+        self._hand_in()
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -201,6 +223,12 @@ class Hub:
                 pass  # the terminal does not take more: clients keep what they have, and merge it
             if self._look(1.0 if self._strangers() else None):
                 self._stopping.wait(PAUSE)
+            if self._asked:
+                self._asked = False
+                for _ in range(100):  # who goes on speaking is heard later
+                    if not self._look(0):
+                        break
+                self._caught.set()
 
     @property
     def _behind(self) -> bool:
@@ -210,6 +238,8 @@ class Hub:
         """Read what there is, waiting at most `timeout` seconds for it, and return how many sockets had something."""
         events = self._selector.select(timeout)
         ready = [key.fileobj for key, _ in events if key.fileobj is not self._woken]
+        if len(ready) < len(events) and not self._stopping.is_set():
+            self._woken.recv(64)
         for each in ready:
             if each is self._listener:
                 self._accept()
@@ -325,6 +355,10 @@ class Hub:
     # Handing in, in the thread that draws
 
     def _hand_in(self) -> None:
+        with self._handing:
+            self._hand_in_all()
+
+    def _hand_in_all(self) -> None:
         with self._lock:
             ready, self._ready = self._ready, {}
             inboxes = []

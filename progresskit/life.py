@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 
 from . import counting
 from .ticker import ThreadTicker
@@ -15,10 +16,29 @@ from .tracker import ProgressTracker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-TICKER = ThreadTicker()
-_held: list[bool] = []
+
+def _see_to_the_end() -> None:
+    """Have a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
+    global _seen_to
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
+    if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
+        _seen_to = os.getpid()
+        finalize(None, TICKER.close, exitpriority=-100)  # when all else has been done
+
+
+_seen_to = 0  # the process that this was done in
+TICKER = ThreadTicker(begin=_see_to_the_end)
+_held: list[Any] = []  # the drawing lock, if we have it
+_before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
+
+
+def before_fork(call: Callable[[], None]) -> None:
+    """Have `call` called before every fork, with no lock held."""
+    _before.append(call)
 
 
 def in_child(call: Callable[[], None]) -> None:
@@ -27,29 +47,34 @@ def in_child(call: Callable[[], None]) -> None:
 
 
 def _before_fork() -> None:
+    for call in _before:
+        call()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
-    _held.append(TICKER.drawing.acquire(timeout=0.1))
+    drawing = TICKER.drawing
+    held = drawing.acquire(timeout=0.1)
     TICKER.lock.acquire()
     ProgressTracker.lock.acquire()
     counting.LOCK.acquire()
+    if held:
+        _held.append(drawing)
 
 
 def _after_in_parent() -> None:
+    if _held:
+        _held.pop().release()
     counting.LOCK.release()
     ProgressTracker.lock.release()
     TICKER.lock.release()
-    if _held.pop():
-        TICKER.drawing.release()
 
 
 def _after_in_child() -> None:
     _held.clear()
     counting.LOCK.release()
     ProgressTracker.lock.release()
-    TICKER.forget()
     for call in _in_child:
         call()
+    TICKER.forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -31,12 +31,13 @@ class Slots:
         ['a', 'd', 'c']
     """
 
-    __slots__ = ("_cells", "_free", "_freed", "_live")
+    __slots__ = ("_cells", "_fixed", "_free", "_freed", "_live")
 
     def __init__(self) -> None:
         self._cells: list[Any] = []  # None stands for an empty slot
         self._free: list[int] = []  # a heap; may hold slots beyond the end of _cells, which are skipped
         self._freed: dict[int, float] = {}  # slot -> when it was left, for those that keep a blank row
+        self._fixed = 0  # slots up to the highest that was asked for: their rows are there, whoever lives
         self._live = 0
 
     def __len__(self) -> int:
@@ -53,6 +54,7 @@ class Slots:
         cells = self._cells
         self._live += 1
         if preferred is not None:
+            self._fixed = max(self._fixed, preferred + 1)
             if preferred >= len(cells):
                 cells.extend([None] * (preferred - len(cells)))
                 cells.append(item)
@@ -80,6 +82,7 @@ class Slots:
             cells.clear()
             self._free.clear()
             self._freed.clear()
+            self._fixed = 0
             return
         if now is not None:
             self._freed[slot] = now
@@ -87,16 +90,19 @@ class Slots:
             heappush(self._free, slot)
 
     def rows(self, now: float) -> Iterator[Any]:
-        """Yield the items in order, and None for each slot that was left less than `GRACE` seconds before `now`."""
+        """Yield the items in order, and None for a blank row.
+
+        Those are the slots up to the highest that was asked for, and any that was left less than `GRACE` seconds before `now`.
+        """
         freed = self._freed
-        if not freed:
+        if not freed and not self._fixed:
             yield from self
             return
         for slot, when in list(freed.items()):
             if now - when >= GRACE:
                 del freed[slot]
         for slot, item in enumerate(self._cells):
-            if item is not None or slot in freed:
+            if item is not None or slot < self._fixed or slot in freed:
                 yield item
 
 

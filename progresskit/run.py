@@ -165,11 +165,7 @@ def _next_signal(waited: set[Any]) -> tuple[int, bool]:
 
 def _stop() -> None:
     """Stop as the command has, so that the shell sees a stopped job; the rows are given up to whoever draws meanwhile."""
-    with TICKER.drawing:
-        for display in TICKER.displays:
-            display.abandon()
-            display.terminal.flush()
-        os.kill(os.getpid(), signal.SIGSTOP)
+    TICKER.stand_aside(lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
 
 class _Outputs:

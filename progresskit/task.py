@@ -214,6 +214,12 @@ class Task(CountingCell):
     def __repr__(self) -> str:
         return f"<Task {self._description!r} {self.state} {self.completed}/{self.total} {self.unit}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A task can be pickled to a worker: what is counted there counts here. See `progresskit.workers`."""
+        from .registry import load
+
+        return load("progresskit.workers:reduce")(self)  # type: ignore[no-any-return]  # loaded by name
+
     # What a task is
 
     @property

@@ -11,6 +11,7 @@ import io
 import os
 import select
 import stat
+import sys
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .cells import encodable
@@ -30,7 +31,7 @@ PIECE = 512
 class TerminalFile(io.TextIOBase):
     """A terminal as a text file, for libraries that want one. Its flush does nothing: the display flushes."""
 
-    def __init__(self, terminal: StreamTerminal) -> None:
+    def __init__(self, terminal: StreamTerminal | Handle) -> None:
         self._terminal = terminal
 
     @property
@@ -53,6 +54,58 @@ class TerminalFile(io.TextIOBase):
         return self._terminal.fd
 
 
+class Handle:
+    """A terminal as a renderer has it. What is written waits here until the display takes it, so that a renderer that was
+    given up can write as late as it likes: nobody takes it any more.
+
+    Example:
+        >>> terminal = EmulatedTerminal(columns=20, lines=3)
+        >>> handle = Handle(terminal)
+        >>> handle.write("hello")
+        >>> handle.take(), handle.take()
+        ('hello', '')
+    """
+
+    def __init__(self, terminal: StreamTerminal) -> None:
+        self._terminal = terminal
+        self._parts: list[str] = []
+        self.cut = False
+        self.file: TextIO = cast("TextIO", TerminalFile(self))
+
+    @property
+    def is_tty(self) -> bool:
+        return self._terminal.is_tty
+
+    @property
+    def unicode(self) -> bool:
+        return self._terminal.unicode
+
+    @property
+    def colors(self) -> bool:
+        return self._terminal.colors
+
+    @property
+    def encoding(self) -> str:
+        return self._terminal.encoding
+
+    @property
+    def fd(self) -> int | None:
+        return None if self.cut else self._terminal.fd
+
+    def size(self) -> tuple[int, int]:
+        return self._terminal.size()
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the display takes."""
+        self._parts.append(text)
+
+    def take(self) -> str:
+        """Return what was written since the last time."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        return text
+
+
 class StreamTerminal:
     """A text stream as a terminal.
 
@@ -63,6 +116,7 @@ class StreamTerminal:
     Attributes:
         dark: Whether the stream has failed: nothing is written to it any more.
         fd: A descriptor of its own for the same file; None where the stream has none.
+        taken: Bytes that the descriptor has taken so far.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
@@ -72,6 +126,7 @@ class StreamTerminal:
         self._stream = stream
         self._parts: list[str] = []
         self._backlog = b""
+        self.taken = 0
         self.fd: int | None = None
         self.dark = stream is None
         try:
@@ -99,6 +154,11 @@ class StreamTerminal:
             return (id(self._stream),)
         status = os.fstat(self.fd)
         return (status.st_dev, status.st_ino, status.st_rdev)
+
+    @property
+    def is_stderr(self) -> bool:
+        """Whether this is where warnings go."""
+        return self._stream is sys.stderr
 
     def size(self) -> tuple[int, int]:
         """Return columns and lines, each at least 1: what `COLUMNS` and `LINES` say, else the terminal, else 80 by 24."""
@@ -159,7 +219,9 @@ class StreamTerminal:
             if self._polled and not nonblocking and not _ready(descriptor, patience):
                 break
             try:
-                view = view[os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE]) :]
+                count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
+                self.taken += count
+                view = view[count:]
             except BlockingIOError:
                 if not _ready(descriptor, patience):
                     break

@@ -8,35 +8,79 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import counting
-from .display import display_of, terminal_of
+from .display import Retired, display_of, terminal_of
+from .presence import SHORT, Presence, was_stopped
 from .registry import hub_address
 from .report import warn_once
 from .task import describe
 from .threads import Bell, block_signals, native, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .display import Display
     from .tracker import ProgressTracker
 
 LINGER = 0.5
 """Seconds without a live task after which the thread goes: loops that follow each other share one."""
-LATE = 1.0
-"""Seconds by which a look may be late before the terminal may have been somebody else's meanwhile."""
+GLANCE = 0.25
+"""Seconds between two looks at the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
 PATIENCE = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
+LONGEST = 30.0
+"""The same for a terminal that is slow, but goes on taking what it is sent."""
+HUNG = 5.0
+"""Seconds after which one call of a renderer or a stream is taken to hang for ever."""
+BEATS = 10
+"""Looks in such a time. They are counted, not the time: a process that was stopped for an hour has looked once."""
+
+
+class Watch:
+    """Tells from looking again and again which display hangs."""
+
+    def __init__(self, beats: int) -> None:
+        self._beats = beats
+        self._window: list[str] | None = None
+        self._count = 0
+
+    def look(self, displays: list[Display]) -> tuple[Display, str] | None:
+        """Return the display that has been in one and the same call for all these looks, and in what it hangs.
+
+        The display is then the caller's: what hangs finds itself retired when it comes back.
+        """
+        for display in displays:
+            window = display.window
+            if window is None:
+                continue
+            self._count = self._count + 1 if window is self._window else 0
+            self._window = window
+            if self._count >= self._beats:
+                try:
+                    return display, window.pop()
+                except IndexError:  # it has come back at this instant, or somebody else has seen it
+                    pass
+            return None
+        self._window = None
+        return None
 
 
 class ThreadTicker:
     """Looks at trackers from a thread of its own. All methods but `run` may be called from any thread."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self.lock = native("_thread", "RLock")()  # guards the four fields below; a signal handler may take it again
+    def __init__(
+        self, patience: float = PATIENCE, hung: float = HUNG, begin: Callable[[], object] | None = None
+    ) -> None:
+        self._on_begin = begin  # called before the thread starts
+        self.lock = native("_thread", "RLock")()  # guards the fields below; a signal handler may take it again
         self._running = False
+        self._watched = False
+        self._generation = 0  # of the thread that may draw: one that hung and has come back is of an earlier one
+        self._parting: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._inline = False
@@ -44,7 +88,11 @@ class ThreadTicker:
         self.displays: list[Display] = []
         self.silent = False  # in a forked child whose parent draws
         self._patience = patience
+        self._deadline: float | None = None  # for all trackers together, at the end of the process
+        self._hung = hung
+        self._watch_bell = Bell()
         self._ident: int | None = None
+        self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
 
@@ -88,13 +136,84 @@ class ThreadTicker:
         if running:
             self._bell.ring()
             if self._ident != native("_thread", "get_ident")():  # a renderer may stop its own tracker: it cannot wait
-                done.wait(self._patience)
-        elif self.drawing.acquire(timeout=self._patience):
+                self._await(done)
+            return
+        lock = self.drawing
+        if lock.acquire(timeout=self._patience):
             try:
                 self._adopt()
                 self._part(tracker)
             finally:
-                self.drawing.release()
+                lock.release()
+
+    def _await(self, done: Bell) -> None:
+        """Wait for `done`, for a bounded time; where something hangs meanwhile, have another thread go on."""
+        watch = Watch(BEATS - 3)  # the rest of the time is for the one that goes on
+        began = time.monotonic()
+        until = began + self._patience if self._deadline is None else self._deadline
+        taken = self._taken()
+        while True:
+            left = until - time.monotonic()
+            if done.wait(min(self._patience / BEATS, left)) or left <= 0:
+                return
+            hangs = watch.look(self.displays)
+            if hangs is not None:
+                self._go_on(*hangs)
+            before, taken = taken, self._taken()
+            if taken != before:  # slow, but alive: it would hold up a job that prints as well
+                until = max(until, min(time.monotonic() + self._patience / 2, began + LONGEST))
+
+    def _taken(self) -> int:
+        return sum(display.terminal.taken for display in self.displays)
+
+    def _go_on(self, display: Display, kind: str) -> None:
+        """Leave the thread that hangs in `display` to itself, and draw from a new one."""
+        with self.lock:
+            heir = display.successor(kind)
+            self.displays = [heir if shown is display else shown for shown in self.displays]
+            self.drawing = native("_thread", "RLock")()
+            self._generation += 1
+            if self._parting is not None:
+                self._leaving.insert(0, self._parting)
+                self._parting = None
+            self._begin()
+        if kind == "stream" and not display.terminal.is_stderr:  # where the warning would hang as well
+            warn_once("the stream does not answer; nothing is drawn on it from here on.")
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Draw meanwhile, or have nobody draw. Should the thread that draws hang, the lock is another one afterwards."""
+        while True:
+            lock = self.drawing
+            if lock.acquire(timeout=0.2):
+                if lock is self.drawing:
+                    break
+                lock.release()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def stand_aside(self, meanwhile: Callable[[], None]) -> None:
+        """Give up what is on the screen, and do `meanwhile` while nobody draws."""
+        with self.hold():
+            try:
+                for display in self.displays:
+                    display.abandon()
+                    display.flush()
+            except Retired:
+                pass
+            meanwhile()
+
+    def withdraw(self, tracker: ProgressTracker) -> None:
+        """Take the rows of the display that `tracker` is on off the screen."""
+        with self.hold():
+            try:
+                for display in self.displays:
+                    if tracker in display.trackers:
+                        display.withdraw()
+            except Retired:
+                pass
 
     def _part(self, tracker: ProgressTracker) -> None:
         """Draw the last frame of `tracker`. The caller holds `drawing`."""
@@ -105,20 +224,27 @@ class ThreadTicker:
             else:
                 try:
                     display.stop()
-                finally:
+                except Retired:
+                    raise
+                except BaseException:
                     self._drop(display)
+                    raise
+                self._drop(display)
         tracker.let_go()
 
     def _part_all(self) -> None:
         """Draw the last frames of those that leave. The caller holds `drawing`."""
         while self._leaving:
-            tracker, done = self._leaving.pop(0)
+            with self.lock:
+                self._parting = tracker, done = self._leaving.pop(0)
             try:
                 self._part(tracker)
+            except Retired:  # the successor parts with it
+                raise
             except BaseException as error:  # whatever it is, it is the display's, not the job's
                 warn_once(f"a display failed and is given up: {describe(error)}.")
-            finally:
-                done.ring()
+            self._parting = None
+            done.ring()
 
     def drain(self, tracker: ProgressTracker, goes_on: Callable[[], bool]) -> None:
         """Draw what `tracker` has, and wait until its terminal has taken it, for as long as `goes_on()` says so.
@@ -126,14 +252,17 @@ class ThreadTicker:
         A terminal holds up whoever writes to it: who passes on the words of others must hold them up, not lose them.
         """
         while True:
-            with self.drawing:
+            behind = False
+            with self.hold():
                 self._adopt()
-                behind = False
-                for display in self.displays:
-                    if tracker in display.trackers and display.terminal.foreground:
-                        display.tick()
-                        display.terminal.flush(0.05)
-                        behind = behind or display.terminal.congested or bool(tracker.prints)
+                try:
+                    for display in self.displays:
+                        if tracker in display.trackers and display.terminal.foreground:
+                            display.tick()
+                            display.flush(0.05)
+                            behind = behind or display.terminal.congested or bool(tracker.prints)
+                except Retired:
+                    behind = True
             if not (behind and goes_on()):
                 return
 
@@ -142,54 +271,94 @@ class ThreadTicker:
         with self.lock:
             trackers = list(self._new)
         trackers += [tracker for display in self.displays for tracker in display.trackers]
+        self._deadline = time.monotonic() + self._patience
         for tracker in trackers:
             tracker.stop()
+        self._deadline = None
 
     # The thread
 
     def _begin(self) -> None:
+        if self._on_begin is not None:
+            self._on_begin()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
-            start(self._run, "progresskit")
+            start(partial(self._run, self._generation), "progresskit")
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._draw_from_advance()
 
-    def _run(self) -> None:
+    def _run(self, generation: int) -> None:
         block_signals()
+        try:
+            self._draw_on(generation)
+        except Retired:  # another thread draws by now
+            pass
+
+    def _draw_on(self, generation: int) -> None:
         self._ident = native("_thread", "get_ident")()
+        presence = self._presence = Presence()
+        try:
+            self._look_and_sleep(generation, presence)
+        finally:
+            presence.close()
+
+    def _look_and_sleep(self, generation: int, presence: Presence) -> None:
         empty_since: float | None = None
         delay = self._first_delay()
         away = False  # whether the process was stopped while it drew
         while True:
             self._drowsy = delay > 2 * self._first_delay()
+            watched = any(display.may_be_drawn_over for display in self.displays)
+            if watched:
+                delay = min(delay, GLANCE)
             due = time.monotonic() + delay
-            cpu = time.process_time()
+            cpu, scheduled = time.process_time(), presence.read() if watched else None
             nudged = self._bell.wait(delay)
             self._drowsy = False
             now = time.monotonic()
-            # Late with an idle processor: the process was stopped or the machine asleep. Late with a busy one: some C
-            # code kept the interpreter to itself, and the screen is still ours.
-            stopped = _idle(now - due, time.process_time() - cpu)
+            late = now - due
+            stopped = late > SHORT and was_stopped(late, time.process_time() - cpu, scheduled, presence.read())
             with self.drawing:
+                if self._generation != generation:
+                    return
                 for display in self.displays:
-                    if stopped or (away and not display.choice.given):  # a renderer of the user's own may just be slow
+                    slow = display.choice.given  # a renderer of the user's own may just have been slow
+                    if display.over_rows and (stopped or (away and not slow)):
                         display.abandon()
                 cpu = time.process_time()
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
-                away = _idle(time.monotonic() - now, time.process_time() - cpu)
+                away = was_stopped(time.monotonic() - now, time.process_time() - cpu, None, None)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
-            if busy:
-                empty_since = None
-                continue
-            empty_since = now if empty_since is None else empty_since
-            if now - empty_since >= LINGER or not self.displays:
-                with self.drawing, self.lock:
-                    if not self._new and not self._leaving and self._rest():
-                        self._running = False
-                        return
+                if busy:
+                    empty_since = None
+                    continue
+                empty_since = now if empty_since is None else empty_since
+                if (now - empty_since >= LINGER or not self.displays) and self._rest():
+                    return
             delay = min(delay, LINGER)
+
+    def _begin_watch(self) -> None:
+        self._watched = True
+        try:
+            start(self._watch, "progresskit watch")
+        except RuntimeError:  # no more threads to be had: what hangs is given up by `detach`
+            pass
+
+    def _watch(self) -> None:
+        """See to it, from another thread, that what hangs is given up."""
+        block_signals()
+        watch = Watch(BEATS)
+        while True:
+            self._watch_bell.wait(self._hung / BEATS)
+            with self.lock:
+                if not self._running:
+                    self._watched = False
+                    return
+            hangs = watch.look(self.displays)
+            if hangs is not None:
+                self._go_on(*hangs)
 
     def _first_delay(self) -> float:
         return min((display.interval for display in self.displays), default=0.1)
@@ -197,6 +366,8 @@ class ThreadTicker:
     def _look(self, now: float, *, nudged: bool = False) -> float:
         """Draw what is due and return the seconds until something is. A nudge makes due whatever its budget allows."""
         self._adopt()
+        if not (self._watched or self._inline) and any(display.may_hang for display in self.displays):
+            self._begin_watch()
         soonest = 3600.0
         for display in self.displays:
             if nudged:
@@ -205,6 +376,8 @@ class ThreadTicker:
                 try:
                     display.due = now + display.tick()
                     display.drawn = now
+                except Retired:
+                    raise
                 except BaseException as error:  # ours or a clock's: whatever it is, it is the display's, not the job's
                     if self._inline and not isinstance(error, Exception):
                         raise  # drawn from the job's own thread: Ctrl-C is the job's
@@ -235,17 +408,26 @@ class ThreadTicker:
             display.trackers.append(tracker)
 
     def _rest(self) -> bool:
-        """Let go of all trackers, if none has anything to show; end the displays of those that nobody holds open."""
-        let_go = [tracker.let_go() for display in self.displays for tracker in display.trackers]  # each is asked
-        if not all(let_go):
-            return False
-        for display in list(self.displays):
+        """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return
+        whether the thread may end. The caller holds `drawing`."""
+        with self.lock:
+            if self._new or self._leaving:
+                return False
+            let_go = [tracker.let_go() for display in self.displays for tracker in display.trackers]  # each is asked
+            if not all(let_go):
+                return False
+        for display in list(self.displays):  # without the lock: a renderer may hang
             if any(tracker.entered for tracker in display.trackers):
                 display.abandon()  # so that nothing of a renderer's is left to be called when the process ends
             else:
                 display.stop()
                 self._drop(display)
-        return True
+        with self.lock:
+            if self._new or self._leaving:
+                return False
+            self._running = False
+            self._watch_bell.ring()
+            return True
 
     def _drop(self, display: Display) -> None:
         self.displays.remove(display)
@@ -260,11 +442,12 @@ class ThreadTicker:
         counting.draw_from_advance(self._poll)
 
     def _poll(self) -> None:
-        if not sys.is_finalizing() and self.drawing.acquire(blocking=False):
+        lock = self.drawing
+        if not sys.is_finalizing() and lock.acquire(blocking=False):
             try:
                 self._look(time.monotonic())
             finally:
-                self.drawing.release()
+                lock.release()
 
     # After a fork
 
@@ -279,12 +462,13 @@ class ThreadTicker:
         self.lock = native("_thread", "RLock")()
         self.drawing = native("_thread", "RLock")()
         self._bell = Bell()
+        self._watch_bell = Bell()
+        if self._presence is not None:
+            self._presence.close()
         self._running = False
+        self._watched = False
+        self._generation += 1
+        self._parting = None
         self._new = []
         self._leaving = []
         self.displays = []
-
-
-def _idle(late: float, cpu: float) -> bool:
-    """Return whether `late` seconds with so much processor time in them mean that the process was stopped."""
-    return late > LATE and cpu < 0.5 * late

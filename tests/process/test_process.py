@@ -65,9 +65,10 @@ print(task.state, task.completed)
 def test_the_environment_chooses_the_renderer_and_disable_wins() -> None:
     code = """
 from progresskit import ProgressTracker
+from progresskit.life import TICKER
 with ProgressTracker() as tracker:
     task = tracker.add_task("alpha")
-    while tracker.frame().tasks[0].elapsed < 0.3:
+    while not any(display.drawn for display in TICKER.displays):
         pass
     tracker.print("words")
 """

@@ -79,10 +79,10 @@ def test_after_a_stop_and_a_shell_the_bars_are_drawn_anew_below() -> None:
     program.until("alpha", 3)
     program.kill(signal.SIGSTOP)
     os.waitpid(program.pid, os.WUNTRACED)
-    before = program.sent.count(b"alpha")
     stopped = time.monotonic()
     os.write(program.fd, b"a shell's words\n")  # echoed by the terminal, as a shell's own would be
     program.until("words")
+    before = program.sent.count(b"alpha")
     while time.monotonic() - stopped < 1.5:  # longer than a late tick may be: what is tested is a stop
         time.sleep(0.05)
     program.kill(signal.SIGCONT)

@@ -42,25 +42,6 @@ def test_a_renderer_that_raises_gives_way_with_one_warning(verb: str, error: typ
         assert sum(row == "words" for row in terminal.text) == 1
 
 
-def test_a_renderer_that_hangs_holds_up_the_end_for_a_bounded_time_only() -> None:
-    entered, for_ever = threading.Event(), threading.Event()
-
-    class Hanging(RecordingRenderer):
-        def render(self, frame: object) -> None:
-            entered.set()
-            for_ever.wait()
-
-    ticker = ThreadTicker(patience=0.05)
-    with ProgressTracker(Hanging(), terminal=EmulatedTerminal(), interval=0.01, ticker=ticker) as tracker:
-        task = tracker.add_task("alpha", total=2)
-        assert entered.wait(30)
-        tracker.add_task("beta").finish()
-        tracker.print("words")
-        task.advance(2)
-    assert task.state == "finished"
-    for_ever.set()
-
-
 def test_a_stop_from_within_a_renderer_does_not_wait_for_itself() -> None:
     stopped = threading.Event()
 

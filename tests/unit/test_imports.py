@@ -27,7 +27,7 @@ PURE = {
     "lines",
     "events",
 }
-FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed"}
+FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed", "invitations"}
 EDGE = {
     "terminal",
     "ticker",
@@ -43,6 +43,8 @@ EDGE = {
     "hub",
     "run",
     "pipe",
+    "presence",
+    "workers",
 }
 ABOVE = {"__init__", "__main__"}
 STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}

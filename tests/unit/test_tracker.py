@@ -253,3 +253,17 @@ def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(b
     display.tick()
     task.advance()
     assert display.tick() >= 0.8
+
+
+def test_a_row_that_was_asked_for_stays_where_it_is_whoever_comes_and_goes(bench: Bench) -> None:
+    last = bench.tracker.add_task("last", position=3)
+    assert names(bench.tick()) == [(3, "last")]
+    first, free = bench.tracker.add_task("first", position=0), bench.tracker.add_task("free")
+    assert names(bench.tick()) == [(0, "first"), (3, "last"), (4, "free")]
+    first.finish()
+    assert names(bench.tick(10.0)) == [(3, "last"), (4, "free")]
+    last.finish()
+    free.finish()
+    bench.tick()
+    bench.tracker.add_task("again")
+    assert names(bench.tick()) == [(0, "again")]

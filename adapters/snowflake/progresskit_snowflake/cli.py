@@ -11,13 +11,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from progresskit.formatting import format_count, format_rate
-
-from .columns import Column, table_name
-from .pipeline import Load, Summary, bad_rows
+from .columns import table_name
+from .inspecting import analyze, validate
+from .pipeline import Load
 from .progress import MODES, SnowflakeProgress
-from .quality import BadData, Report, check, header_of
-from .session import LoadError, Loading, Session, Staging, connect
+from .quality import BadData
+from .session import LoadError, Loading, Staging, connect
+from .summary import summarize
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.table:
             table_name(options.table)
-        text = _analyze(options) if options.analyze_only else _with_server(options)
+        if options.analyze_only:
+            with _progress(options) as progress:
+                text = analyze(options.files, progress, options.null)
+        else:
+            text = _with_server(options)
     except (BadData, LoadError, ValueError) as error:
         print(f"progresskit-snowflake: {error}", file=sys.stderr)
         return _broken_off(1)
@@ -137,7 +141,8 @@ def _with_server(options: argparse.Namespace) -> str:
     with connect(options.connection, options.embedded, options.pace) as open_session:
         loading = Loading(open_session())
         if options.validate_only:
-            return _validate(options, loading)
+            with _progress(options) as progress:
+                return validate(options.files, options.table, loading, progress, options.null, options.max_bad_rows)
         with (
             _private_folder() as folder,
             _progress(options) as progress,
@@ -155,60 +160,3 @@ def _with_server(options: argparse.Namespace) -> str:
             )
             summary = load.run()
     return summarize(options.table, summary)
-
-
-def summarize(table: str, summary: Summary) -> str:
-    """Return what a load did, a line a phase."""
-    lines = [f"{table}: {summary.loaded:,d} rows of {summary.files:,d} files"]
-    if summary.bad:
-        lines.append(f"  {summary.bad:,d} bad rows were left out")
-    amounts = {
-        "QC": (summary.rows, "row"),
-        "compression": (summary.bytes.get("compression"), "B"),
-        "upload": (summary.bytes.get("upload"), "B"),
-        "COPY": (summary.loaded, "row"),
-    }
-    for name, (amount, unit) in amounts.items():
-        seconds = summary.seconds.get(name)
-        if amount and seconds:
-            words = f"{format_count(amount, unit)} in {seconds:.1f} s, {format_rate(amount / seconds, unit)}"
-            counted = f" (counted: {summary.source})" if name == "upload" else ""
-            lines.append(f"  {name:<12} {words}{counted}")
-    return "\n".join(lines)
-
-
-def _validate(options: argparse.Namespace, session: Session) -> str:
-    columns = session.columns(options.table)
-    if columns is None:
-        raise LoadError(f"there is no table {options.table} to validate against.")
-    reports = []
-    with _progress(options) as progress, progress.phase("Validation", unit="row") as bar:
-        for path in options.files:
-            names = header_of(path)
-            if len(names) != len(columns):
-                raise BadData(f"{path}: {len(names)} columns, but {options.table} has {len(columns)}.")
-            typed = [Column(name, column.type) for name, column in zip(names, columns, strict=True)]
-            reports.append(check(path, typed, bar.advance, fixed=True, nulls=options.null))
-    if sum(len(report.bad) for report in reports) > options.max_bad_rows:
-        raise BadData(bad_rows(reports, options.max_bad_rows))
-    return f"{sum(report.rows for report in reports):,d} rows fit {options.table}."
-
-
-def _analyze(options: argparse.Namespace) -> str:
-    parts = []
-    with _progress(options) as progress, progress.phase("Analysis", unit="row") as bar:
-        for path in options.files:
-            columns = [Column(name) for name in header_of(path)]
-            parts.append(_described(check(path, columns, bar.advance, nulls=options.null), columns))
-    return "\n\n".join(parts)
-
-
-def _described(report: Report, columns: list[Column]) -> str:
-    width = max(len(column.name) for column in columns)
-    lines = [f"{report.path}: {report.rows:,d} rows, {len(columns)} columns, {len(report.bad):,d} bad rows"]
-    for column in columns:
-        low, high = report.ranges.get(column.name, ("", ""))
-        span = f"{low} .. {high}" if column.name in report.ranges else ""
-        nulls = report.nulls.get(column.name, 0)
-        lines.append(f"  {column.name:<{width}}  {column.type or 'empty':<13}  {nulls:>8,d} nulls  {span}")
-    return "\n".join(lines)

@@ -1,24 +1,10 @@
-"""Columns: their types as values tell them, their names as SQL takes them.
-
-Pure. A type is decided by the first rows that have a value; later values may widen a whole number to a decimal one, and any
-other that does not parse is a bad value.
-"""
+"""Columns: their names as SQL takes them, and which of a table's columns a file's header means. Pure."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-PATTERNS = {
-    "NUMBER(38,0)": r"^[+-]?(0|[1-9][0-9]{0,17})$",  # 007 is a code, not a number
-    "FLOAT": r"^[+-]?(0|[1-9][0-9]*)?(\.[0-9]+)?([eE][+-]?[0-9]+)?$",
-    "DATE": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
-    "TIMESTAMP_NTZ": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?Z?$",
-    "VARCHAR": r"",
-}
-"""SQL type -> what its values look like, from the narrowest on; anything is a VARCHAR."""
-
-WIDER = {"NUMBER(38,0)": "FLOAT"}
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+")'
 _STAGE = re.compile(rf"@?((?:~|%{_NAME}|(?:{_NAME}\.){{0,2}}%?{_NAME})(?:/[A-Za-z0-9_.=:+/-]*)?)")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -34,10 +20,23 @@ _RESERVED = frozenset(
 
 @dataclass(slots=True)
 class Column:
-    """A column of a load: its header's name and its SQL type; None while no value has been seen."""
+    """A column of a load, or of a table.
+
+    Attributes:
+        name: The header's, or the table's.
+        type: The SQL type; None while no value has been seen.
+        nullable: Whether it takes no value too.
+        default: Whether the table has a value for it where the file has none.
+        target: The name in an existing table, as SQL takes it.
+        digits: How many the longest whole number has that has been seen.
+    """
 
     name: str
     type: str | None = None
+    nullable: bool = True
+    default: bool = field(default=False, compare=False)
+    target: str = field(default="", compare=False)
+    digits: int = field(default=0, compare=False)
 
 
 def identifier(name: str) -> str:
@@ -54,6 +53,11 @@ def identifier(name: str) -> str:
         raise ValueError(f"{name!r:.80} is no name for a table or column: give one character or more, and no NUL.")
     if _PLAIN.fullmatch(name) and name.upper() not in _RESERVED:
         return name
+    return quoted(name)
+
+
+def quoted(name: str) -> str:
+    """Return `name` in quotes: exactly this one, its case included."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -112,3 +116,36 @@ def create_table(table: str, columns: list[Column]) -> str:
     """Return the statement that creates `table` with `columns`."""
     parts = ", ".join(f"{identifier(column.name)} {column.type or 'VARCHAR'}" for column in columns)
     return f"CREATE TABLE {table_name(table)} ({parts})"
+
+
+def matched(header: list[str], table: str, existing: list[Column]) -> tuple[list[Column], list[str]]:
+    """Return the columns of `existing` that the names of `header` mean, in the header's order, and the names left out.
+
+    A name means the column of just that name, else the only one that differs from it in case alone.
+
+    Raises:
+        ValueError: a name means none or several; or a column that must have a value is left out.
+
+    Example:
+        >>> columns, left = matched(["b", "a"], "t", [Column("A", "FLOAT"), Column("B", "DATE"), Column("C", "DATE")])
+        >>> [column.type for column in columns], left
+        (['DATE', 'FLOAT'], ['C'])
+    """
+    found = []
+    for name in header:
+        same = [column for column in existing if column.name == name]
+        alike = same or [column for column in existing if column.name.upper() == name.upper()]
+        if len(alike) != 1:
+            names = ", ".join(column.name for column in alike or existing)
+            few = f"has no column {name}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
+            raise ValueError(f"{table} {few}. Give the header the names of the table's columns.")
+        found.append(replace(alike[0], name=name, target=quoted(alike[0].name)))
+    targets = [column.target for column in found]
+    for column in found:
+        if targets.count(column.target) > 1:
+            raise ValueError(f"two names of the header mean the column {column.target} of {table}: name one otherwise.")
+    left = [column for column in existing if quoted(column.name) not in targets]
+    needed = [column.name for column in left if not column.nullable and not column.default]
+    if needed:
+        raise ValueError(f"{table} needs a value for {', '.join(needed):.300}, which the header does not have.")
+    return found, [column.name for column in left]

@@ -14,17 +14,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from progresskit import Task
 
 from .columns import Column
 from .packing import pack
 from .progress import SnowflakeProgress
-from .quality import MOST_SHOWN, BadData, Report, check, header_of, peek
+from .quality import BadData, Report, bad_rows, check, columns_of, header_of, peek
 from .session import Loading, Staging
+from .summary import Summary
 
 AHEAD = 2
 """Compressed files that wait for their upload at most: they take room on the disk."""
@@ -34,19 +32,6 @@ MOST_FILES = 1_000
 
 class Stopped(Exception):
     """Another phase failed, or the user called the load off."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a load did. Seconds are those that a phase was at work, waits left out; `source` counted the upload."""
-
-    files: int = 0
-    rows: int | None = None
-    loaded: int = 0
-    bad: int = 0
-    source: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
-    bytes: dict[str, int] = field(default_factory=dict)
 
 
 class Load:
@@ -85,6 +70,7 @@ class Load:
         self.columns = [Column(name) for name in header_of(paths[0])]
         self._stop = threading.Event()
         self._errors: list[BaseException] = []
+        self._sizes: dict[str, int] = {}  # of the files on the stage
         self._checked: queue.Queue[tuple[Path, Report | None] | None] = queue.Queue()
         self._packed: queue.Queue[tuple[Path, Path] | None] = queue.Queue(AHEAD)
         self._staged: queue.Queue[str | None] = queue.Queue()
@@ -99,11 +85,8 @@ class Load:
         existing = self.loading.columns(self.table)
         if existing is None:
             peek(self.paths, self.columns, self.nulls)
-        elif len(existing) != len(self.columns):
-            raise BadData(f"{self.table} has {len(existing)} columns, but {self.paths[0]} has {len(self.columns)}.")
         else:
-            for column, target in zip(self.columns, existing, strict=True):
-                column.type = target.type
+            self.columns, self.summary.left_out = columns_of(self.paths[0], self.table, existing)
         made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
         with (
             self.staging.stage(self.loading),
@@ -194,6 +177,7 @@ class Load:
                     bar.update(description=f"QC rows {path.name}")
                     report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls)
                     self.reports.append(report)
+                    self._count_bytes("QC", path.stat().st_size)
                     self.summary.bad += len(report.bad)
                     if self.summary.bad > self.max_bad_rows:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
@@ -225,27 +209,25 @@ class Load:
             with self._at_work("upload"), self.progress.start_file_upload(path, size) as bar:
                 self.staging.put(target, str(path), bar, self._goes_on)
             self._count_bytes("upload", size)
+            self._sizes[target.name] = size
             target.unlink()
             self._put(self._staged, target.name)
         self._put(self._staged, None)
 
     def _copy_all(self, table: str, made_with: list[str | None], done: Callable[[int], None]) -> None:
         copied: list[str] = []
-        with contextlib.ExitStack() as stack:
-            bar: Task | None = None
-            for batch in self._batches():
-                bar = bar or stack.enter_context(self.progress.start_copy_operation(self.table, self.summary.rows))
-                self._copy(table, batch, bar)
-                copied += batch
-                done(len(batch))
-            if bar is not None and [column.type for column in self.columns] != made_with:
-                self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
-                self.summary.loaded = 0
-                for first in range(0, len(copied), MOST_FILES):
-                    self._copy(table, copied[first : first + MOST_FILES], bar)
-            self._goes_on()
-            with self._at_work("COPY"):
-                self.loading.publish()
+        for batch in self._batches():
+            self._copy(table, batch)
+            copied += batch
+            done(len(batch))
+        if copied and [column.type for column in self.columns] != made_with:
+            self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
+            self.summary.loaded = 0
+            for first in range(0, len(copied), MOST_FILES):
+                self._copy(table, copied[first : first + MOST_FILES])
+        self._goes_on()
+        with self._at_work("COPY"):
+            self.loading.publish()
 
     def _batches(self) -> Iterator[list[str]]:
         """Yield the files that are on the stage, together where several wait, until there are no more to come."""
@@ -260,17 +242,14 @@ class Load:
             if names:
                 yield names
 
-    def _copy(self, table: str, batch: list[str], bar: Task) -> None:
+    def _copy(self, table: str, batch: list[str]) -> None:
         self._goes_on()
-        with self._at_work("COPY"):
-            self.summary.loaded += self.loading.copy(table, self.staging.name, batch, self.nulls)
-        bar.update(completed=self.summary.loaded, total=self.summary.rows)
-
-
-def bad_rows(reports: list[Report], allowed: int) -> str:
-    """Return the bad rows found so far, by file and line, and what can be done."""
-    found = [f"  {report.path}:{line}: {reason}" for report in reports for line, reason in sorted(report.bad.items())]
-    lines = [f"{len(found):,d} bad rows, and {allowed:,d} are allowed (--max-bad-rows):", *found[:MOST_SHOWN]]
-    if len(found) > MOST_SHOWN:
-        lines.append(f"  ... {len(found) - MOST_SHOWN:,d} more")
-    return "\n".join(lines)
+        loaded, targets = self.summary.loaded, [column.target for column in self.columns if column.target]
+        with (
+            self._at_work("COPY"),
+            self.progress.start_copy_operation(self.table, self.summary.rows, completed=loaded) as bar,
+        ):
+            loaded += self.loading.copy(table, self.staging.name, batch, self.nulls, targets)
+            bar.update(completed=loaded, total=self.summary.rows)
+        self.summary.loaded = loaded
+        self._count_bytes("COPY", sum(self._sizes[name] for name in batch))

@@ -51,6 +51,14 @@ class SnowflakeProgress(ProgressTracker):
         total = file.stat().st_size if size is None else size
         return self.phase("Upload", total, "B", detail=file.name)
 
-    def start_copy_operation(self, table: str, rows: int | None = None) -> Task:
-        """Begin the COPY bar for `table`; `rows` is how many it should become, None when nobody counted them."""
-        return self.phase("COPY", rows, "row", detail=table, measured="per batch")
+    def start_copy_operation(self, table: str, rows: int | None = None, *, completed: int = 0) -> Task:
+        """Begin the COPY bar for `table`, for one statement: the bar ends with it.
+
+        Args:
+            table: The table.
+            rows: How many it should become in all, None when nobody counted them.
+            completed: How many there are by now, of the statements before.
+        """
+        bar = self.phase("COPY", rows, "row", detail=table, measured="per batch")
+        bar.update(completed=completed)
+        return bar

@@ -11,10 +11,12 @@ import csv
 import gzip
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
-from .columns import PATTERNS, WIDER, Column, check_header
+from .columns import Column, check_header, matched
+from .values import GUESSES, WHOLE, WIDER, Rule, rule_for
 
 BLOCK = 1 << 20
 MOST_SHOWN = 20
@@ -153,34 +155,70 @@ def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int
 def _check_column(column: Column, values: Any, offset: int, bad: dict[int, str], report: Report, fixed: bool) -> None:
     import pyarrow.compute as pc
 
-    nulls = values.null_count
-    report.nulls[column.name] = report.nulls.get(column.name, 0) + nulls
-    if nulls == len(values):
+    report.nulls[column.name] = report.nulls.get(column.name, 0) + values.null_count
+    if values.null_count and not column.nullable:
+        for at in pc.indices_nonzero(pc.is_null(values)).to_pylist():
+            bad.setdefault(offset + at, f"{column.name} has no value, and must have one")
+    if values.null_count == len(values):
         return
     if column.type is None:
         column.type = _type_of(values.drop_null().slice(0, 1_000))
-    if column.type not in PATTERNS or column.type == "VARCHAR":
-        return
-    fits = pc.match_substring_regex(values, PATTERNS[column.type])
-    misses = pc.indices_nonzero(pc.invert(fits)).to_pylist()
-    wider = WIDER.get(column.type)
-    if misses and wider and not fixed:
-        taken = values.take(misses)
-        if pc.all(pc.match_substring_regex(taken, PATTERNS[wider])).as_py():
-            column.type, misses = wider, []
-    for at in misses:
-        bad.setdefault(offset + at, f"{column.name} is {values[at].as_py()!r:.60}, which is no {column.type}")
-    _widen_range(column, values.filter(fits), report)
+    while (rule := rule_for(column.type) if fixed else GUESSES[column.type]) is not None and rule.pattern:
+        fits, misses = _misses(values, rule)
+        wider = _wider(column, values, misses) if misses and not fixed else None
+        if wider is None:
+            for at in misses:
+                bad.setdefault(offset + at, f"{column.name} is {values[at].as_py()!r:.60}, which is no {column.type}")
+            if not fixed:
+                _widen_range(column, values.filter(fits), report)
+            return
+        column.type = wider
+    report.ranges.pop(column.name, None)  # of numbers that are texts by now
+
+
+def _misses(values: Any, rule: Rule) -> tuple[Any, list[int]]:
+    """Return which of `values` match, and where those are that are no values at all."""
+    import pyarrow.compute as pc
+
+    fits = pc.match_substring_regex(values, rule.pattern)
+    others = pc.indices_nonzero(pc.invert(fits)).to_pylist()
+    return fits, [at for at in others if not rule.settle(values[at].as_py())]
+
+
+def _wider(column: Column, values: Any, misses: list[int]) -> str | None:
+    """Return the type that holds the misses too, and every whole number that the column has had; None where none does."""
+    import pyarrow.compute as pc
+
+    taken = values.take(misses)
+    digits = max(column.digits, _digits(values))
+    for name, pattern, most in WIDER.get(column.type or "", []):
+        if digits <= most and pc.all(pc.match_substring_regex(taken, pattern)).as_py():
+            return name
+    return None
+
+
+def _digits(values: Any) -> int:
+    """Return how many digits the longest whole number has."""
+    import pyarrow.compute as pc
+
+    whole = values.filter(pc.match_substring_regex(values, GUESSES[WHOLE].pattern))
+    return pc.max(pc.utf8_length(pc.utf8_ltrim(whole, "+-"))).as_py() or 0
 
 
 def _widen_range(column: Column, values: Any, report: Report) -> None:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if not len(values):
         return
-    if column.type in ("NUMBER(38,0)", "FLOAT"):
-        values = values.cast("double" if column.type == "FLOAT" else "int64")
-    low, high = pc.min_max(values).as_py().values()
+    if column.type in (WHOLE, "FLOAT"):
+        values = pc.utf8_ltrim(values, "+")  # pyarrow reads no number with one
+        if column.type == "FLOAT":
+            values = values.cast("double")
+        else:
+            column.digits = max(column.digits, _digits(values))
+            values = values.cast("int64" if column.digits <= 18 else pa.decimal128(38, 0))
+    low, high = (int(v) if isinstance(v, Decimal) else v for v in pc.min_max(values).as_py().values())
     if column.name in report.ranges:
         low, high = min(low, report.ranges[column.name][0]), max(high, report.ranges[column.name][1])
     report.ranges[column.name] = (low, high)
@@ -189,9 +227,9 @@ def _widen_range(column: Column, values: Any, report: Report) -> None:
 def _type_of(values: Any) -> str:
     import pyarrow.compute as pc
 
-    for name, pattern in PATTERNS.items():
+    for name, rule in GUESSES.items():
         # A type that most of the values have is the column's: the odd one is bad, and does not make a text of all.
-        share = pc.mean(pc.match_substring_regex(values, pattern).cast("double")).as_py() if pattern else 1.0
+        share = pc.mean(pc.match_substring_regex(values, rule.pattern).cast("double")).as_py() if rule.pattern else 1.0
         if share >= 0.95:
             return name
     return "VARCHAR"
@@ -209,3 +247,24 @@ def _find_lines(path: Path, width: int, ordinals: dict[int, str], report: Report
         if ordinal in ordinals:
             report.bad[line] = ordinals[ordinal]
         ordinal += 1
+
+
+def columns_of(path: Path, table: str, existing: list[Column]) -> tuple[list[Column], list[str]]:
+    """Return the columns of an existing table that the file's header means, and the names of those that it leaves out.
+
+    Raises:
+        BadData: the header and the table do not go together.
+    """
+    try:
+        return matched(header_of(path), table, existing)
+    except ValueError as error:
+        raise BadData(f"{path}: {error}") from error
+
+
+def bad_rows(reports: list[Report], allowed: int) -> str:
+    """Return the bad rows found so far, by file and line, and what can be done."""
+    found = [f"  {report.path}:{line}: {reason}" for report in reports for line, reason in sorted(report.bad.items())]
+    lines = [f"{len(found):,d} bad rows, and {allowed:,d} are allowed (--max-bad-rows):", *found[:MOST_SHOWN]]
+    if len(found) > MOST_SHOWN:
+        lines.append(f"  ... {len(found) - MOST_SHOWN:,d} more")
+    return "\n".join(lines)

@@ -18,6 +18,7 @@ from .columns import Column, create_table, literal, table_name
 from .sources import best_source
 from .stopping import execute
 from .uploading import Uploads, trial
+from .versions import connector_version, patient
 
 FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
 
@@ -52,14 +53,14 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
     Raises:
         LoadError: there is no such connection, or the server does not take it.
     """
-    import snowflake.connector
-
     with contextlib.ExitStack() as stack:
-        arguments: dict[str, Any] = {"connection_name": name}
+        arguments: dict[str, Any] = {"connection_name": name, **patient(connector_version())}
         if embedded:
             from .embedded import embedded_server
 
-            arguments = stack.enter_context(embedded_server(pace=pace))
+            arguments = stack.enter_context(embedded_server(pace=pace)).arguments
+
+        import snowflake.connector
 
         def open_session() -> Any:
             try:
@@ -138,7 +139,7 @@ class Session:
             if error.number == NO_SUCH_OBJECT:
                 return None
             raise
-        return [Column(row[0], _kind(row[1])) for row in rows]
+        return [Column(row[0], row[1], row[3] != "N", row[4] is not None) for row in rows]
 
 
 class Staging(Session):
@@ -249,12 +250,15 @@ class Loading(Session):
         if self._work is not None:
             self.clean_up(f"DROP TABLE IF EXISTS {table_name(self._work)}", spare)
 
-    def copy(self, table: str, stage: str, files: Sequence[str], nulls: Sequence[str] = ()) -> int:
-        """Copy `files` of `stage` into `table` and return how many rows they were."""
+    def copy(
+        self, table: str, stage: str, files: Sequence[str], nulls: Sequence[str] = (), targets: Sequence[str] = ()
+    ) -> int:
+        """Copy `files` of `stage` into `table`, its columns `targets` where they are given; return how many rows they were."""
         values = ", ".join(map(literal, ("", *nulls)))
         names = ", ".join(map(literal, files))
+        into = f"{table_name(table)} ({', '.join(targets)})" if targets else table_name(table)
         rows = self.run(
-            f"COPY INTO {table_name(table)} FROM @{stage} FILES = ({names}) {FORMAT.format(nulls=values)}",
+            f"COPY INTO {into} FROM @{stage} FILES = ({names}) {FORMAT.format(nulls=values)}",
             f"copying into {self._table}",
         )
         return sum(int(row[3]) for row in rows)
@@ -266,15 +270,3 @@ class Loading(Session):
             names = f"{table_name(self._work)} RENAME TO {table_name(self._table)}"
             self.run(f"ALTER TABLE {names}", f"naming the new table {self._table}")
         self._published = True
-
-
-def _kind(declared: str) -> str:
-    """Return the type that values are checked by, for what DESCRIBE says."""
-    kind = declared.upper()
-    if kind.startswith(("NUMBER", "INT", "BIGINT", "DECIMAL")):
-        scale = kind.partition(",")[2].rstrip(") ")
-        return "FLOAT" if scale not in ("", "0") else "NUMBER(38,0)"
-    for name in ("FLOAT", "DATE", "TIMESTAMP_NTZ"):
-        if kind.startswith(name.split("_")[0]):
-            return name
-    return "VARCHAR"

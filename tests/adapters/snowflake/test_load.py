@@ -7,9 +7,11 @@ import json
 import os
 import pty
 import random
+import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,9 +32,6 @@ from progresskit_snowflake.quality import BadData, check
 from progresskit_snowflake.session import LoadError, Loading, Session, Staging, connect
 
 from progresskit import ProgressTracker
-
-# The server runs in this process, and DuckDB warns of how fakesnow asks it: as errors, the warnings would be its 500s.
-pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result:UserWarning")
 
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
 
@@ -85,6 +84,42 @@ def test_names_that_need_quotes_and_hostile_files_are_loaded(sessions: Any, conn
     assert load(sessions, tmp_path, paths, "odd table").loaded == 3
     assert count(connection, 'SELECT count(*) FROM "odd table" WHERE "select" > 1 AND "größe" >= 3') == 2
     assert count(connection, 'SELECT count("a ""quoted"" one") FROM "odd table"') == 3
+
+
+def test_columns_of_an_existing_table_go_by_name(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    connection.cursor().execute("""CREATE TABLE "by name" (first INT, "Second" VARCHAR, third INT DEFAULT 3)""")
+    path = write(tmp_path / "turned.csv", "SECOND,first\nx,1\ny,2\n")
+    summary = load(sessions, tmp_path, [path], "by name")
+    assert (summary.loaded, summary.left_out) == (2, ["THIRD"])
+    rows = connection.cursor().execute("""SELECT first, "Second", third FROM "by name" ORDER BY 1""").fetchall()
+    assert rows == [(1, "x", 3), (2, "y", 3)]
+
+
+def test_a_header_that_does_not_go_with_the_table_is_refused_before_anything_is_loaded(
+    sessions: Any, connection: Any, tmp_path: Path
+) -> None:
+    connection.cursor().execute("""CREATE TABLE needs (a INT NOT NULL, b INT)""")
+    for header, reason in {
+        "a,z": "needs has no column z: it has A, B",
+        "b": "needs a value for A, which the header does not have",
+    }.items():
+        path = write(tmp_path / "header.csv", f"{header}\n1{',1' * header.count(',')}\n")
+        with pytest.raises(BadData, match=reason):
+            load(sessions, tmp_path, [path], "needs")
+
+
+def test_identifiers_of_any_length_keep_every_digit(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    ids = [str(10**18 + n) for n in range(3)]  # the local server's whole numbers end below 2**63
+    longer = [str(10**38 + n) for n in range(3)]
+    rows = "".join(f"{a},{b},{n + 1}.5\n" for n, (a, b) in enumerate(zip(ids, longer, strict=True)))
+    path = write(tmp_path / "ids.csv", "a,b,c\n" + rows + f"{ids[0]},{longer[0]},1234567890123456789\n")
+    assert load(sessions, tmp_path, [path], "ids").loaded == 4
+    kinds = [column.type or "" for column in Session(connection).columns("ids") or ()]
+    assert [kind.partition("(")[0] for kind in kinds] == ["NUMBER", "VARCHAR", "VARCHAR"]
+    found = connection.cursor().execute("SELECT a, b, c FROM ids").fetchall()
+    assert [str(row[0]) for row in found] == [*ids, ids[0]]
+    assert [row[1] for row in found] == [*longer, longer[0]]
+    assert found[-1][2] == "1234567890123456789"  # beside decimal numbers no type holds it but text
 
 
 def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
@@ -164,6 +199,37 @@ def test_a_copy_that_comes_after_the_rollback_loads_nothing(sessions: Any, conne
     assert count(connection, "SELECT count(*) FROM late") == 0
 
 
+def test_the_bar_of_copy_is_there_for_a_statement_and_closed_with_it(
+    sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write(tmp_path / f"{n}.csv", "a\n" + "1\n" * (n + 1)) for n in range(3)]
+    bars: list[Any] = []
+    begin, copy, put = SnowflakeProgress.start_copy_operation, Loading.copy, Staging.put
+
+    def begun(*arguments: Any, **more: Any) -> Any:
+        bars.append((begin(*arguments, **more), more["completed"]))
+        return bars[-1][0]
+
+    def copied(*arguments: Any) -> int:
+        assert [bar.state for bar, _ in bars] == ["finished"] * (len(bars) - 1) + ["running"]
+        return copy(*arguments)
+
+    def uploaded(staging: Any, path: Path, name: str, *more: Any) -> None:
+        number = int(Path(name).stem)
+        deadline = time.monotonic() + 30
+        while len(bars) < number or any(bar.state != "finished" for bar, _ in bars):
+            assert time.monotonic() < deadline, [bar.state for bar, _ in bars]
+            time.sleep(0.001)
+        put(staging, path, name, *more)
+
+    monkeypatch.setattr(SnowflakeProgress, "start_copy_operation", begun)
+    monkeypatch.setattr(Loading, "copy", copied)
+    monkeypatch.setattr(Staging, "put", uploaded)
+    assert load(sessions, tmp_path, paths, "bars").loaded == 6
+    assert [completed for _, completed in bars] == [0, 1, 3]
+    assert [bar.completed for bar, _ in bars] == [1, 3, 6]
+
+
 def test_an_existing_table_decides_the_types(sessions: Any, connection: Any, tmp_path: Path) -> None:
     connection.cursor().execute("CREATE OR REPLACE TABLE typed (a INT, b VARCHAR)")
     with pytest.raises(BadData, match="which is no NUMBER"):
@@ -203,8 +269,10 @@ def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[s
 def named_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A server, and a home of the connector's whose connections.toml calls it `local`."""
     home = tmp_path_factory.mktemp("snowflake")
-    with embedded_server() as arguments:
-        lines = [f"{name} = {json.dumps(value)}" for name, value in arguments.items() if not isinstance(value, dict)]
+    with embedded_server() as server:
+        lines = [
+            f"{name} = {json.dumps(value)}" for name, value in server.arguments.items() if not isinstance(value, dict)
+        ]
         file = home / "connections.toml"
         file.write_text("\n".join(["[local]", *lines, ""]), "utf-8")
         file.chmod(0o600)
@@ -248,11 +316,11 @@ def test_validation_checks_against_the_table_and_loads_nothing(
     assert fails.returncode == 1
     assert "bad.csv:3: a is 'two', which is no NUMBER(38,0)" in fails.stderr
     assert run(good, *target, **named_connection).stdout.startswith("strict: 2 rows")
-    narrow = write(tmp_path / "narrow.csv", "a\n1\n")
+    wide = write(tmp_path / "wide.csv", "a,b,c\n1,x,2\n")
     for mode in ((), ("--validate-only",)):
-        wrong = run(narrow, *target, *mode, **named_connection)
+        wrong = run(wide, *target, *mode, **named_connection)
         assert wrong.returncode == 1
-        assert "1 columns, but strict has 2" in wrong.stderr or "strict has 2 columns, but" in wrong.stderr
+        assert "wide.csv: strict has no column c: it has A, B" in wrong.stderr
 
 
 def test_quiet_shows_the_bars_and_nothing_else_and_no_progress_no_bars(
@@ -340,6 +408,69 @@ def in_a_pty(arguments: list[str], renderer: str, **more: str) -> tuple[int, int
     return pid, fd, pyte.Screen(140, 24)
 
 
+FIVE = ("Files", "QC rows", "Compression", "Upload", "COPY")
+SPY = """
+from pathlib import Path
+from progresskit_snowflake.session import Loading
+publish = Loading.publish
+def counted(loading):
+    publish(loading)
+    ((rows,),) = loading.run("SELECT count(*) FROM flights", "counting")
+    Path(WHERE).write_text(str(rows))
+Loading.publish = counted
+"""
+
+
+def bars_of(rows: list[str]) -> list[str]:
+    """Return the phases whose bars stand in `rows`, from the top, each as often as it stands there."""
+    return [name for row in rows for name in FIVE if row.strip(" ✓").startswith(name)]
+
+
+@pytest.mark.slow
+def test_make_load_shows_each_of_its_five_bars_at_its_own_row_and_fills_the_table(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    made = subprocess.run(["make", "-n", "load"], capture_output=True, text=True, cwd=root, check=True).stdout
+    _, command, rest = made.splitlines()[-1].partition("progresskit-snowflake ")
+    arguments = shlex.split(rest)
+    assert (command, arguments[0], arguments[-1]) == ("progresskit-snowflake ", "load", "1MB")
+    counted = tmp_path / "rows"
+    code = SPY.replace("WHERE", repr(str(counted)))
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(root)
+        # Often enough that a statement of some milliseconds has a frame.
+        more = {
+            "TERM": "xterm",
+            "COLUMNS": "100",
+            "LINES": "10",
+            "PROGRESSKIT_INTERVAL": "0.02",
+            "PROGRESSKIT_BUDGET": "1",
+        }
+        environ = {name: value for name, value in os.environ.items() if name != "CI" and "PROGRESSKIT" not in name}
+        os.execve(sys.executable, [sys.executable, "-c", code + COMMAND[2], *arguments], {**environ, **more})
+    screen = pyte.Screen(100, 10)
+    stream = pyte.ByteStream(screen)
+    places: dict[str, set[int]] = {}
+    waiting = b""
+    while data := read(fd):
+        *frames, waiting = (waiting + data).split(END)
+        for frame in frames:
+            stream.feed(frame + END)
+            display = screen.display
+            found = bars_of(display)
+            assert found == sorted(set(found), key=FIVE.index), display
+            for row, text in enumerate(display):
+                for name in bars_of([text]):
+                    places.setdefault(name, set()).add(row)
+    stream.feed(waiting)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, screen.display
+    os.close(fd)
+    assert places == {name: {row} for row, name in enumerate(FIVE)}
+    assert not screen.cursor.hidden
+    assert counted.read_text() == "80789"
+    assert any("flights: 80,789 rows of 3 files" in row for row in screen.display)
+
+
 SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("tqdm", "rich", "alive")]
 
 
@@ -353,7 +484,6 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
     arguments = [*map(str, paths), "--table", "t", "--embedded", "--null", "NA", "--pace", "3MB"]
     pid, fd, screen = in_a_pty(arguments, renderer)
     stream = pyte.ByteStream(screen)
-    order = ("Files", "QC rows", "Compression", "Upload", "COPY")
     seen: set[str] = set()
     most = 0
     waiting = b""
@@ -361,16 +491,15 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
         *frames, waiting = (waiting + data).split(END)
         for frame in frames:
             stream.feed(frame + END)
-            rows = [row.strip(" ✓") for row in screen.display]
-            found = [name for row in rows for name in order if row.startswith(name)]
-            assert found == sorted(set(found), key=order.index), rows
+            found = bars_of(screen.display)
+            assert found == sorted(set(found), key=FIVE.index), screen.display
             seen |= set(found)
             most = max(most, len(found))
     stream.feed(waiting)  # what follows the last frame is the command's own summary
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, screen.display
     os.close(fd)
-    assert seen == set(order)
-    assert most == len(order)
+    assert seen == set(FIVE)
+    assert most == len(FIVE)
     assert not screen.cursor.hidden
     assert any(f"t: {27_004 * sum(months):,d} rows of 8 files" in row for row in screen.display)
 

@@ -1,0 +1,198 @@
+"""A local server that takes PUT and COPY: fakesnow's routes, with DuckDB behind them, on a free port of loopback.
+
+It runs in a process of its own: the loader's interpreter and memory stay free of it, two servers share nothing, and it needs
+nothing of the connector that is installed, be it 4.x or 5.x. Not like the real service: no rights, and one warehouse that is
+always awake. This module starts it and hands commands over a pipe; it must import neither fakesnow nor the connector.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..versions import connector_version, patient
+
+BUFFER = 1 << 16
+"""Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
+RESET_AFTER = 1 << 20
+"""Bytes of an upload after which its connection is reset, unless told otherwise."""
+STARTING = 60.0
+"""Seconds that the server may take to start."""
+
+
+class EmbeddedServer:
+    """A running server, and what it can be told.
+
+    Attributes:
+        arguments: What `snowflake.connector.connect` takes.
+        port: Where it listens, on loopback.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], port: int, pace: float | None) -> None:
+        self.port = port
+        self.arguments: dict[str, Any] = {
+            "user": "embedded",
+            "password": "embedded",
+            "account": "embedded",
+            "host": "127.0.0.1",
+            "port": port,
+            "protocol": "http",
+            "database": "EMBEDDED",
+            "schema": "PUBLIC",
+            "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            "platform_detection_timeout_seconds": 0,  # 4.x asks a cloud's metadata address otherwise
+            **patient(connector_version()),
+        }
+        if connector_version() < (5,):
+            self.arguments["network_timeout"] = 60  # 4.x asks a server that is gone for ever; to 5.x it bounds a query
+        self._process = process
+        self._pace = pace
+        self._received: list[tuple[float, int]] = []
+        self._one = threading.Lock()
+
+    @property
+    def pace(self) -> float | None:
+        """Bytes a second that it takes of all uploads together; None: as fast as it can."""
+        return self._pace
+
+    @pace.setter
+    def pace(self, pace: float | None) -> None:
+        self._tell("pace", pace)
+        self._pace = pace
+
+    @property
+    def received(self) -> list[tuple[float, int]]:
+        """What has arrived of uploads: times by `time.monotonic`, and the bytes until then, of all together."""
+        with self._one:
+            known = max(0, len(self._received) - 1)  # the last one may have grown
+            self._received[known:] = [(at, total) for at, total in self._ask("received", known)]
+            return list(self._received)
+
+    @property
+    def pending(self) -> int:
+        """How many refusals and resets are still to come."""
+        return int(self._tell("pending"))
+
+    def refuse(self, *statuses: int) -> None:
+        """Answer the next uploads with these HTTP statuses, one each, instead of keeping them."""
+        self._tell("refuse", *statuses)
+
+    def reset_next(self, times: int = 1, *, after: int = RESET_AFTER, away: float = 0.0) -> None:
+        """Reset the connections of the next uploads, `times` of them.
+
+        Args:
+            times: How many uploads it happens to; one that is sent again counts anew.
+            after: Bytes of it that have arrived by then.
+            away: Seconds for which all other connections are reset too, as by `away`.
+        """
+        self._tell("reset", times, after, away)
+
+    def away(self, seconds: float) -> None:
+        """Reset all connections, and for some seconds every new one."""
+        self._tell("away", seconds)
+
+    def hold(self, state: str) -> None:
+        """Have each COPY stay `queued`, `resuming` (the warehouse) or `running`, until `release`.
+
+        Raises:
+            ValueError: there is no such state.
+        """
+        from .controls import STATES
+
+        if state not in STATES:
+            raise ValueError(f"{state!r:.40} is no state to hold at: give one of {', '.join(STATES)}.")
+        self._tell("hold", state)
+
+    def release(self) -> None:
+        """Let the statements that are held go on."""
+        self._tell("hold", None)
+
+    def forget(self) -> None:
+        """Take back all refusals, resets, absences and holds."""
+        self._tell("forget")
+
+    def _tell(self, name: str, *arguments: Any) -> Any:
+        with self._one:
+            return self._ask(name, *arguments)
+
+    def _ask(self, name: str, *arguments: Any) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps([name, *arguments]), file=self._process.stdin, flush=True)
+        value, error = json.loads(self._process.stdout.readline())
+        if error is not None:
+            raise RuntimeError(f"the embedded server did not understand {name!r}: {error}")
+        return value
+
+
+@contextlib.contextmanager
+def embedded_server(*, pace: float | None = None, keep: bool = True) -> Iterator[EmbeddedServer]:
+    """Start the server and yield it; stop it at the end.
+
+    Args:
+        pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
+        keep: Whether to keep what is uploaded; without, it is counted and thrown away, and there is nothing to copy.
+
+    Raises:
+        LoadError: fakesnow is not installed, or the server does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="progresskit-server-"))
+    try:
+        with (folder / "errors").open("wb") as errors, _process(errors) as process:
+            settings = {"folder": str(folder), "pace": pace, "keep": keep}
+            yield EmbeddedServer(process, _start(process, settings, folder / "errors"), pace)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _process(errors: Any) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-P", "-m", "progresskit_snowflake.embedded"]
+    # Out of the terminal's foreground group: Ctrl-C is for the load, which then ends the server.
+    apart: dict[str, Any] = {} if os.name == "nt" else {"process_group": 0}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+    process = subprocess.Popen(command, text=True, encoding="utf-8", **pipes, **apart)
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # which ends it
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Path) -> int:
+    """Tell the process what it needs, and return the port that it then listens on."""
+    from ..session import LoadError
+
+    assert process.stdin is not None
+    assert process.stdout is not None
+    late = threading.Timer(STARTING, process.kill)
+    late.daemon = True
+    late.start()
+    try:
+        with contextlib.suppress(OSError):  # it is gone; its last words say why
+            print(json.dumps(settings), file=process.stdin, flush=True)
+        answer = process.stdout.readline()
+    finally:
+        late.cancel()
+    if answer:
+        return int(json.loads(answer)[0])
+    process.wait()
+    words = errors.read_text("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
+    raise LoadError(f'the embedded server did not start ({words[0]}): pip install "progresskit[snowflake,embedded]"')

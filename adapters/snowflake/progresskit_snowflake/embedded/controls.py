@@ -1,0 +1,130 @@
+"""What the embedded server is told while it runs: its pace, what to refuse, which connections to reset, where to stop.
+
+Knows no HTTP and no SQL. Written by the thread that hears the commands, read by those that serve.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+STATES = ("queued", "resuming", "running")
+"""What a statement goes through, in this order, before it is done."""
+CLOSE = 0.001
+"""Seconds: two blocks of an upload that arrive closer to each other are written down as one."""
+AWAY_LONGEST = 3600.0
+
+
+class Controls:
+    """The server's state for tests, and what was received.
+
+    Attributes:
+        pace: Bytes a second that all uploads together may take; None: as fast as they can.
+    """
+
+    def __init__(self, pace: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.pace = pace
+        self._clock = clock
+        self._received: list[tuple[float, int]] = []
+        self._total = 0
+        self._refusals: list[int] = []
+        self._resets: list[tuple[int, float]] = []
+        self._back = 0.0
+        self._away: Callable[[], None] = lambda: None
+        self._held: str | None = None
+        self._free = 0.0  # when the next byte may come
+
+    def on_away(self, call: Callable[[], None]) -> None:
+        """Have `call` drop the connections that there are, when the server goes away."""
+        self._away = call
+
+    def delay(self, size: int) -> float:
+        """Return the seconds to wait before `size` more bytes keep to the pace."""
+        pace = self.pace
+        if pace is None:
+            return 0.0
+        now = self._clock()
+        self._free = max(self._free, now) + size / pace
+        return self._free - now
+
+    def arrived(self, size: int) -> None:
+        """Write down that `size` more bytes of uploads have arrived."""
+        now = self._clock()
+        self._total += size
+        entry = (now, self._total)
+        # The one that closes a millisecond stands for it; the first of all stays, as the curve's beginning.
+        if len(self._received) > 1 and now - self._received[-2][0] < CLOSE:
+            self._received[-1] = entry
+        else:
+            self._received.append(entry)
+
+    def refusal(self) -> int | None:
+        """Return the HTTP status to refuse an upload with, or None; each counts once."""
+        return self._refusals.pop(0) if self._refusals else None
+
+    def reset_due(self, taken: int) -> bool:
+        """Return whether the connection of an upload of which `taken` bytes have arrived is to be reset; each counts once."""
+        if not self._resets or taken < self._resets[0][0]:
+            return False
+        if absence := self._resets.pop(0)[1]:
+            self._leave(absence)
+        return True
+
+    @property
+    def away(self) -> bool:
+        """Whether nobody is served now."""
+        return self._clock() < self._back
+
+    def held_at(self, state: str) -> bool:
+        """Return whether statements are to stay in `state`."""
+        return self._held == state
+
+    def tell(self, name: str, *arguments: Any) -> Any:
+        """Carry out the command `name` and return what it says.
+
+        Raises:
+            ValueError: there is no such command.
+        """
+        command = self._COMMANDS.get(name)
+        if command is None:
+            raise ValueError(f"{name!r:.40} is no command of the server: give one of {', '.join(self._COMMANDS)}.")
+        return command(self, *arguments)
+
+    def _pace(self, pace: float | None) -> None:
+        self.pace, self._free = pace, 0.0
+
+    def _refuse(self, *statuses: int) -> None:
+        self._refusals += statuses
+
+    def _reset(self, times: int, after: int, absence: float) -> None:
+        self._resets += [(after, absence)] * times
+
+    def _forget(self) -> None:
+        self._refusals, self._resets, self._back = [], [], 0.0
+        self._hold(None)
+
+    def _leave(self, seconds: float) -> None:
+        self._back = self._clock() + min(seconds, AWAY_LONGEST)
+        self._away()
+
+    def _hold(self, state: str | None) -> None:
+        self._held = state
+
+    def _since(self, entries: int) -> list[tuple[float, int]]:
+        # The last one may still change: it is told again.
+        return self._received[entries:]
+
+    def _pending(self) -> int:
+        return len(self._refusals) + len(self._resets)
+
+    _COMMANDS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "pace": _pace,
+        "refuse": _refuse,
+        "reset": _reset,
+        "away": _leave,
+        "hold": _hold,
+        "received": _since,
+        "pending": _pending,
+        "forget": _forget,
+    }

@@ -1,0 +1,492 @@
+"""COPY INTO a table from an internal stage, as the service does it: errors by file, line and column, and ON_ERROR.
+
+fakesnow's own COPY stops at the first error, in the middle of what it has inserted. Here each file is read into a table of
+its own first, with what does not fit put aside by DuckDB; then the statement decides what of it is loaded, and loads all of
+that or nothing. Line numbers are the file's own. Not done: VALIDATION_MODE, SIZE_LIMIT, COPY with a transformation other
+than fakesnow's, formats but CSV, JSON (an object a line) and Parquet.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import gzip
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import snowflake.connector.errors
+from fakesnow import copy_into as theirs
+from fakesnow.transforms import stage
+from sqlglot import exp
+
+COLUMNS = (
+    "file",
+    "status",
+    "rows_parsed",
+    "rows_loaded",
+    "error_limit",
+    "errors_seen",
+    "first_error",
+    "first_error_line",
+    "first_error_character",
+    "first_error_column_name",
+)
+"""What COPY tells of each file."""
+HISTORY = "_fs_information_schema._fs_load_history"
+OTHERWISE = (
+    "If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or "
+    "'CONTINUE' for the ON_ERROR option. For more information on loading options, please run 'info loading_data' in a "
+    "SQL client."
+)
+_ON_ERROR = re.compile(r"ABORT_STATEMENT|CONTINUE|SKIP_FILE(?:_(\d+)(%?))?")
+_KINDS = {"DECIMAL": "Numeric value", "DOUBLE": "Numeric value", "BIGINT": "Numeric value", "DATE": "Date"}
+_NUMBERS = {"Numeric value": (100038, "22018"), "Date": (100040, "22007"), "Timestamp": (100035, "22007")}
+
+
+class Column(NamedTuple):
+    """A column of the target."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+class Reject(NamedTuple):
+    """Why a row could not be taken, and where it stands."""
+
+    message: str
+    line: int | None
+    character: int | None
+    column: str | None
+    number: int
+    state: str
+
+
+class Batch(NamedTuple):
+    """One file, read: the table that its good rows lie in, and what was wrong with the others."""
+
+    path: str
+    table: str
+    good: int
+    bad: int
+    first: Reject | None
+
+
+class Options(NamedTuple):
+    """What the statement asks for beyond the format."""
+
+    on_error: str
+    limit: int | None
+    percent: bool
+    purge: bool
+    force: bool
+    pattern: str | None
+
+
+def copy(
+    connection: Any,
+    database: str | None,
+    schema: str | None,
+    expression: exp.Copy,
+    table_stages: Any,
+    params: Any = None,
+) -> str:
+    """Carry out a COPY and return the statement that has its result; in fakesnow's place, and with its arguments.
+
+    Raises:
+        ProgrammingError: an error in a file, or of the statement's own.
+    """
+    options = _options(expression)
+    plain = _without(expression, "ON_ERROR", "PURGE", "FORCE", "PATTERN")
+    origin = theirs._from_source(expression)
+    if not origin.startswith("@") or isinstance(expression.args["files"][0], exp.Subquery):
+        if options.on_error != "ABORT_STATEMENT":
+            raise NotImplementedError("ON_ERROR with a transformation, or from another place than a stage")
+        return str(theirs.copy_into(connection, database, schema, expression, table_stages, params))
+    told = theirs._params(plain, params, duck_conn=connection, current_database=database, current_schema=schema)
+    target = theirs._extract_table(expression.this)
+    names = (target.catalog or database, target.db or schema, target.name)
+    columns = _chosen(_columns(connection, names), expression.this)
+    source = theirs.stage_url_from_var(origin[1:], connection, database, schema, table_stages, target)
+    paths = _paths(source, told.files, options.pattern)
+    # In the current transaction; where there is none, in one of the statement's own.
+    own = _transaction(connection) != _transaction(connection)
+    if own:
+        connection.begin()
+    made: list[str] = []
+    try:
+        read = functools.partial(_read, connection, told, columns, made)
+        results = _load(connection, names, columns, paths, options, read)
+        for name in made:
+            connection.execute(f"DROP TABLE temp.{name}")
+        if own:
+            connection.commit()
+    except BaseException:
+        if own:
+            connection.rollback()
+        raise
+    if options.purge:
+        for path, result in zip(paths, results, strict=True):
+            if result[1] == "LOADED":
+                Path(path).unlink(missing_ok=True)
+    statement = _result(results)
+    connection.execute(statement)
+    return statement
+
+
+def _options(expression: exp.Copy) -> Options:
+    values: dict[str, str] = {}
+    for parameter in expression.args.get("params") or []:
+        value = parameter.expression
+        values[parameter.this.name.upper()] = "" if value is None else value.name or str(value.this)
+    on_error = values.get("ON_ERROR", "ABORT_STATEMENT").upper()
+    match = _ON_ERROR.fullmatch(on_error)
+    if match is None:
+        raise _error(f"SQL compilation error:\ninvalid value [{on_error}] for parameter 'ON_ERROR'", 1008, "22023")
+    limit = None if match[1] is None else int(match[1])
+    flags = [values.get(name, "FALSE").upper() == "TRUE" for name in ("PURGE", "FORCE")]
+    kind = on_error if limit is None else "SKIP_FILE"
+    return Options(kind, limit, match[2] == "%", flags[0], flags[1], values.get("PATTERN"))
+
+
+def _without(expression: exp.Copy, *names: str) -> exp.Copy:
+    plain = expression.copy()
+    plain.set("params", [one for one in plain.args.get("params") or [] if one.this.name.upper() not in names])
+    return plain
+
+
+def _transaction(connection: Any) -> int:
+    """Return the number of the transaction: another one each time, where none is open."""
+    return int(connection.execute("SELECT txid_current()").fetchone()[0])
+
+
+def _columns(connection: Any, names: Sequence[str | None]) -> list[Column]:
+    found = connection.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE table_name = ? AND ((database_name = ? AND schema_name = ?) OR database_name = 'temp') "
+        "ORDER BY column_index",
+        [names[2], names[0], names[1]],
+    ).fetchall()
+    if not found:
+        raise _error(
+            f"SQL compilation error:\nTable '{'.'.join(map(str, names))}' does not exist or not authorized.", 2003
+        )
+    return [Column(*row) for row in found]
+
+
+def _chosen(columns: list[Column], target: Any) -> list[Column]:
+    """Return the columns that the statement names, in its order; all where it names none."""
+    if not isinstance(target, exp.Schema):
+        return columns
+    known = {column.name: column for column in columns}
+    return [known[column.name] for column in target.expressions]
+
+
+def _paths(source: str, files: list[str], pattern: str | None) -> list[str]:
+    if files:
+        paths = [f"{source.rstrip('/')}/{file}" for file in files]
+        for file, path in zip(files, paths, strict=True):
+            if not Path(path).is_file() or not stage.is_internal(str(Path(path).resolve())):
+                message = f"Remote file '{file}' was not found. There are several potential causes."
+                raise _error(message, 91016, "22000")
+        return list(dict.fromkeys(paths))
+    database, schema, name, *_ = Path(source).relative_to(stage.LOCAL_BUCKET_PATH).parts
+    root = Path(stage.LOCAL_BUCKET_PATH, database, schema, name)
+    found = sorted(str(path) for path in root.rglob("*") if path.is_file() and str(path).startswith(source))
+    return [path for path in found if pattern is None or re.fullmatch(pattern, path[len(str(root)) + 1 :])]
+
+
+def _load(
+    connection: Any,
+    names: Sequence[Any],
+    columns: list[Column],
+    paths: list[str],
+    options: Options,
+    read: Callable[[str], Batch],
+) -> list[tuple[Any, ...]]:
+    """Read all files, decide about each, and insert what is to be loaded."""
+    results: list[tuple[Any, ...]] = []
+    batches: list[Batch] = []
+    # As the service names a column of an error: "T"["A":1].
+    places = {
+        column.name: f"{_quoted(str(names[2]))}[{_quoted(column.name)}:{n}]" for n, column in enumerate(columns, 1)
+    }
+    loaded = _loaded(connection, names)
+    for path in paths:
+        file = stage.internal_file_name(path)
+        if not options.force and path in loaded and loaded[path] >= Path(path).stat().st_mtime:
+            words = "File was loaded before."
+            results.append((file, "LOAD_SKIPPED", 0, 0, None, 1, words, None, None, None))
+            continue
+        batch = read(path)
+        if batch.first is not None and batch.first.column is not None:
+            batch = batch._replace(first=batch.first._replace(column=places[batch.first.column]))
+        if batch.first is not None and options.on_error == "ABORT_STATEMENT":
+            raise _aborted(file, batch.first)
+        taken = _taken(batch, options)
+        if taken:
+            batches.append(batch)
+        results.append(_told(file, batch, options, taken))
+    listed = ", ".join(map(_quoted, places))
+    where = ".".join(_quoted(str(name)) for name in names)
+    for batch in batches:
+        connection.execute(f"INSERT INTO {where} ({listed}) SELECT {listed} FROM temp.{batch.table}")
+    _remember(connection, names, {stage.internal_file_name(batch.path): batch.path for batch in batches}, results)
+    return results
+
+
+def _taken(batch: Batch, options: Options) -> bool:
+    """Return whether the good rows of a file are loaded."""
+    if not batch.bad or options.on_error == "CONTINUE":
+        return True
+    if options.limit is None:
+        return False
+    return batch.bad < (options.limit * (batch.good + batch.bad) / 100 if options.percent else options.limit)
+
+
+def _told(file: str, batch: Batch, options: Options, taken: bool) -> tuple[Any, ...]:
+    parsed, loaded = batch.good + batch.bad, batch.good if taken else 0
+    status = "LOADED" if not batch.bad else "PARTIALLY_LOADED" if loaded else "LOAD_FAILED"
+    limit = parsed if options.on_error == "CONTINUE" else options.limit or 1
+    first = batch.first or Reject(None, None, None, None, 0, "")  # type: ignore[arg-type]  # there is none
+    return (file, status, parsed, loaded, limit, batch.bad, first.message, first.line, first.character, first.column)
+
+
+def _read(connection: Any, told: Any, columns: list[Column], made: list[str], path: str) -> Batch:
+    """Read one file into a table of its own."""
+    reader = told.file_format
+    table = f"progresskit_{secrets.token_hex(8)}"
+    made.append(table)
+    if isinstance(reader, theirs.ReadCSV):
+        bad, first = _read_csv(connection, reader, columns, made, table, path)
+    else:
+        bad, first = _read_objects(connection, reader, told.match_by_column_name.value, columns, table, path)
+    needed = [column for column in columns if not column.nullable]
+    for column in needed:
+        (empty,) = connection.execute(f"DELETE FROM temp.{table} WHERE {_quoted(column.name)} IS NULL").fetchone()
+        if empty:
+            bad += empty
+            first = first or Reject("NULL result in a non-nullable column", None, None, column.name, 100072, "22000")
+    (good,) = connection.execute(f"SELECT count(*) FROM temp.{table}").fetchone()
+    return Batch(path, table, good, bad, first)
+
+
+def _read_csv(
+    connection: Any, reader: Any, columns: list[Column], made: list[str], table: str, path: str
+) -> tuple[int, Reject | None]:
+    rejects, scans = f"{table}_rejects", f"{table}_scans"
+    made += [rejects, scans]
+    types = ", ".join(f"{_text(column.name)}: {_text(column.type)}" for column in columns)
+    nulls = ", ".join(_text(value) for value in reader.null_if or [])
+    settings = {
+        "columns": f"{{{types}}}",
+        "auto_detect": "false",
+        "header": "false",
+        "skip": str(reader.skip_header),
+        "sep": _text(reader.sep or ","),
+        "quote": _text(reader.quote or ""),
+        "escape": _text(reader.quote or ""),
+        "nullstr": f"[{nulls}]",
+        "store_rejects": "true",
+        "rejects_table": _text(rejects),
+        "rejects_scan": _text(scans),
+    }
+    if reader.compression:
+        settings["compression"] = _text(reader.compression)
+    told = ", ".join(f"{name} = {value}" for name, value in settings.items())
+    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_csv({_file(path)}, {told})")
+    (bad,) = connection.execute(f"SELECT count(DISTINCT line) FROM temp.{rejects}").fetchone()
+    if not bad:
+        return 0, None
+    row = connection.execute(
+        "SELECT line_byte_position, byte_position, column_name, error_type, error_message, csv_line "
+        f"FROM temp.{rejects} ORDER BY line, column_idx LIMIT 1"
+    ).fetchone()
+    return bad, _reject(path, len(columns), columns, *row)
+
+
+def _reject(
+    path: str,
+    width: int,
+    columns: list[Column],
+    start: int,
+    at: int | None,
+    name: str | None,
+    kind: str,
+    words: str,
+    text: str,
+) -> Reject:
+    """Return a row that DuckDB put aside, as the service tells of it."""
+    began = start + len(text) - len(text.lstrip("\r\n"))  # empty lines before it are counted to it
+    line = _line(path, began)
+    character = 1 if at is None else max(1, at - began + 1)
+    if kind == "CAST" and name is not None:
+        found = re.search(r'Could not convert string "(.*)" to', words, re.DOTALL)
+        declared = next((column.type for column in columns if column.name == name), "")
+        what = _KINDS.get(declared.partition("(")[0], "Timestamp" if declared.startswith("TIMESTAMP") else "Value")
+        number, state = _NUMBERS.get(what, (100037, "22018"))
+        return Reject(f"{what} '{found[1] if found else ''}' is not recognized", line, character, name, number, state)
+    if kind in ("MISSING COLUMNS", "TOO MANY COLUMNS"):
+        there = re.search(r"Found: (\d+)", words)
+        message = (
+            f"Number of columns in file ({there[1] if there else '?'}) does not match that of the corresponding table "
+            f"({width}), use file format option error_on_column_count_mismatch=false to ignore this error"
+        )
+        return Reject(message, line, character, name, 100080, "22000")
+    return Reject(words.partition("\n")[0], line, character, name, 100016, "22000")
+
+
+def _line(path: str, position: int) -> int:
+    """Return the line of the file that its byte `position`, uncompressed, lies in; the first is 1."""
+    with open(path, "rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    number, left = 1, position
+    with gzip.open(path) if packed else open(path, "rb") as file:
+        while left > 0 and (block := file.read(min(left, 1 << 20))):
+            number += block.count(b"\n")
+            left -= len(block)
+    return number
+
+
+def _read_objects(
+    connection: Any, reader: Any, match: str, columns: list[Column], table: str, path: str
+) -> tuple[int, Reject | None]:
+    """Read JSON lines or Parquet: each column as text of what is there, and as the target's type."""
+    raw = f"{table}_raw"
+    whole = len(columns) == 1 and columns[0].type == "JSON" and match == "NONE"
+    if not whole and match == "NONE":
+        kind = "PARQUET" if isinstance(reader, theirs.ReadParquet) else "JSON"
+        raise _error(
+            f"SQL compilation error:\n{kind} file format can produce one and only one column of type variant, object, or "
+            "array. Load data into separate columns using the MATCH_BY_COLUMN_NAME copy option or copy with "
+            "transformation.",
+            2019,
+            "0A000",
+        )
+    parquet = isinstance(reader, theirs.ReadParquet)
+    if parquet:
+        there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_file(path)})").fetchall()]
+        fields = {name if match == "CASE_SENSITIVE" else name.upper(): _quoted(name) for name in there}
+        packed = ", ".join(f"{_text(name)}, {_quoted(name)}" for name in there)
+        values = [f"json_object({packed})"] if whole else [fields.get(column.name, "NULL") for column in columns]
+        source, valid, empty = f"read_parquet({_file(path)})", "true", "false"
+    else:
+        settings = (
+            "columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, sep = '\x01', quote = '', escape = ''"
+        )
+        source, valid, empty = f"read_csv({_file(path)}, {settings})", "json_valid(line)", "line IS NULL"
+        values = ["line"] if whole else [_member(column.name, match) for column in columns]
+    listed = ", ".join(f"{value} AS {_quoted(column.name)}" for value, column in zip(values, columns, strict=True))
+    text = "NULL" if parquet else "text"
+    if not parquet:  # a line that is no JSON has no members to look for
+        source = f"(SELECT CASE WHEN json_valid(line) OR {whole} THEN line END AS line, line AS text FROM {source})"
+        valid, empty = "json_valid(text)", "text IS NULL"
+    told = (
+        f"SELECT row_number() OVER () AS progresskit_line, {valid} AS progresskit_valid, "
+        f"{empty} AS progresskit_empty, {text} AS progresskit_text"
+    )
+    connection.execute(f"CREATE TEMP TABLE {raw} AS {told}, {listed} FROM {source}")
+    casts = {column.name: f"TRY_CAST({_quoted(column.name)} AS {column.type})" for column in columns}
+    wrong = " OR ".join(f"({_quoted(name)} IS NOT NULL AND {cast} IS NULL)" for name, cast in casts.items())
+    taken = ", ".join(f"{cast} AS {_quoted(name)}" for name, cast in casts.items())
+    fit = f"progresskit_valid AND NOT ({wrong})"
+    connection.execute(
+        f"CREATE TEMP TABLE {table} AS SELECT {taken} FROM temp.{raw} WHERE {fit} AND NOT progresskit_empty"
+    )
+    where = f"temp.{raw} WHERE NOT coalesce({fit}, false) AND NOT progresskit_empty"
+    (bad,) = connection.execute(f"SELECT count(*) FROM {where}").fetchone()
+    first = None
+    if bad:
+        names = [column.name for column in columns]
+        texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR), {casts[name]} IS NULL" for name in names)
+        line, is_valid, text, *pairs = connection.execute(
+            f"SELECT progresskit_line, progresskit_valid, progresskit_text, {texts} FROM {where} ORDER BY progresskit_line LIMIT 1"
+        ).fetchone()
+        first = Reject(f"Error parsing JSON: {str(text)[:80]}", line, 1, None, 100069, "22P02")
+        if is_valid:
+            at = next(n for n in range(len(names)) if pairs[2 * n] is not None and pairs[2 * n + 1])
+            first = Reject(
+                f"Failed to cast value '{pairs[2 * at]}' to {columns[at].type}", line, None, names[at], 100071, "22000"
+            )
+    connection.execute(f"DROP TABLE temp.{raw}")
+    return bad, first
+
+
+def _member(name: str, match: str) -> str:
+    """Return what finds the member of a line's object that goes to a column."""
+    spellings = [name] if match == "CASE_SENSITIVE" else list(dict.fromkeys((name, name.lower(), name.title())))
+    found = [f"json_extract_string(line, {_text('$.' + _quoted(one))})" for one in spellings]
+    return f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
+
+
+def _loaded(connection: Any, names: Sequence[Any]) -> dict[str, float]:
+    """Return the files that were loaded into a table before, and when."""
+    rows = connection.execute(
+        f"SELECT FILE_NAME, max(LAST_LOAD_TIME) FROM {_quoted(str(names[0]))}.{HISTORY} "
+        "WHERE TABLE_NAME = ? AND SCHEMA_NAME = ? GROUP BY ALL",
+        [names[2], names[1]],
+    ).fetchall()
+    return {name: _seconds(at) for name, at in rows}
+
+
+def _seconds(at: Any) -> float:
+    moment = at if isinstance(at, datetime.datetime) else datetime.datetime.fromisoformat(str(at))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+
+
+def _remember(connection: Any, names: Sequence[Any], paths: dict[str, str], results: list[tuple[Any, ...]]) -> None:
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    for file, status, parsed, loaded, limit, seen, first, line, character, column in results:
+        if file not in paths or status == "LOAD_FAILED":  # those may come again
+            continue
+        row = [
+            names[1],
+            paths[file],
+            names[2],
+            now,
+            status,
+            loaded,
+            parsed,
+            first,
+            line,
+            character,
+            column,
+            seen,
+            limit,
+        ]
+        marks = ", ".join("?" * len(row))
+        connection.execute(f"INSERT INTO {_quoted(str(names[0]))}.{HISTORY} VALUES ({marks})", row)
+
+
+def _result(results: list[tuple[Any, ...]]) -> str:
+    if not results:
+        return "SELECT 'Copy executed with 0 files processed.' AS status"
+    values = exp.values(results, alias="t", columns=COLUMNS)
+    return str(exp.select("*").from_(values).sql(dialect="duckdb"))
+
+
+def _aborted(file: str, first: Reject) -> Exception:
+    where = f"\n  File '{file}', line {first.line}, character {first.character}" if first.line else f"\n  File '{file}'"
+    column = f"\n  Column {first.column}" if first.column else ""
+    return _error(f"{first.message}{where}{column}\n  {OTHERWISE}", first.number, first.state)
+
+
+def _error(message: str, number: int, state: str = "42S02") -> Exception:
+    error: Exception = snowflake.connector.errors.ProgrammingError(msg=message, errno=number, sqlstate=state)
+    return error
+
+
+def _file(path: str) -> str:
+    literal: exp.Literal = theirs.FileTypeHandler.file_literal(path)
+    return str(literal.sql(dialect="duckdb"))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,163 @@
+"""The statements that sessions have given, from queued to done: what asynchronous execution and status polling look at.
+
+A session's statements run one after the other, each in a task of its own, so that a client may come back for the result, ask
+how far it is, or abort it. A request that comes again, as after a broken connection, joins the statement that it began.
+Knows no SQL and no database: how a statement is run is handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Answer = dict[str, Any]
+Execute = Callable[["Query"], Awaitable[Answer]]
+
+STATUSES = {"queued": "QUEUED", "resuming": "RESUMING_WAREHOUSE", "running": "RUNNING"}
+"""What the service calls the states that a statement can be held in, in their order."""
+PATIENCE = 20.0
+"""Seconds that a client waits in one request; then it is told to come back for the result."""
+REMEMBERED = 1000
+"""Statements that are remembered, the latest."""
+HOLDING = 0.01
+"""Seconds between looks whether a statement that is held may go on."""
+CANCELED = (604, "57014", "SQL execution canceled")
+
+
+class Query:
+    """One statement of a session.
+
+    Attributes:
+        id: What the service calls it.
+        session: The token of its session.
+        statement: Its text.
+        status: How far it is, in the service's words.
+        answer: What the client is told, once it is done.
+        aborted: Whether somebody wants it to end.
+        executing: Whether it has its session's turn, and the database.
+    """
+
+    def __init__(self, session: str, statement: str) -> None:
+        self.id = str(uuid.uuid4())
+        self.session, self.statement = session, statement
+        self.status = "QUEUED"
+        self.answer: Answer | None = None
+        self.aborted = False
+        self.done = asyncio.Event()
+        self.executing = False
+        self.task: asyncio.Task[None] | None = None  # a task that nobody holds may be collected
+        self.ending: asyncio.Task[None] | None = None
+
+    async def result(self) -> Answer:
+        """Return the answer; where it takes longer than a client waits, that it is in progress."""
+        try:
+            await asyncio.wait_for(self.done.wait(), PATIENCE)
+        except TimeoutError:
+            return self.in_progress("333333")
+        assert self.answer is not None
+        return self.answer
+
+    def in_progress(self, code: str) -> Answer:
+        """Return what tells a client where to get the result later."""
+        data = {"queryId": self.id, "getResultUrl": f"/queries/{self.id}/result", "queryAbortsAfterSecs": 300}
+        return {"data": {**data, "progressDesc": None}, "code": code, "message": "in progress", "success": True}
+
+    def monitored(self) -> Answer:
+        """Return what the service tells of a query that is asked about."""
+        failed = self.answer is not None and not self.answer["success"]
+        code, message = (self.answer["code"], self.answer["message"]) if failed and self.answer else ("", "")
+        return {
+            "id": self.id,
+            "sqlText": self.statement,
+            "status": self.status,
+            "state": self.status,
+            "errorCode": code,
+            "errorMessage": message,
+        }
+
+
+class Queries:
+    """The latest statements.
+
+    Args:
+        held_at: Tells whether statements that can be held are to stay in a state.
+        interrupt: Interrupts what a session, by its token, is executing.
+    """
+
+    def __init__(self, held_at: Callable[[str], bool], interrupt: Callable[[str], None]) -> None:
+        self._held_at, self._interrupt = held_at, interrupt
+        self._queries: dict[str, Query] = {}
+        self._requests: dict[tuple[str, str], Query] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    def get(self, identity: str) -> Query | None:
+        """Return the query of that id, if it is known."""
+        return self._queries.get(identity)
+
+    def asked(self, session: str, request: str) -> Query | None:
+        """Return the query that a request of `session` began, if it has come before."""
+        return self._requests.get((session, request)) if request else None
+
+    def begin(self, session: str, request: str, statement: str, execute: Execute, *, holdable: bool) -> Query:
+        """Begin a statement, and return it at once."""
+        query = Query(session, statement)
+        self._queries[query.id] = self._requests[session, request] = query
+        if len(self._queries) > REMEMBERED:
+            del self._queries[next(iter(self._queries))]
+            del self._requests[next(iter(self._requests))]
+        query.task = asyncio.create_task(self._run(query, execute, holdable))
+        return query
+
+    async def _run(self, query: Query, execute: Execute, holdable: bool) -> None:
+        try:
+            async with self.turn(query.session):
+                for state, status in STATUSES.items():
+                    query.status = status
+                    while holdable and self._held_at(state) and not query.aborted:
+                        await asyncio.sleep(HOLDING)
+                query.executing = True
+                answer = failure(*CANCELED) if query.aborted else await execute(query)
+                if query.aborted and not answer["success"]:
+                    answer = failure(*CANCELED)
+        except Exception as error:  # a fault of the server's: told, not left to a client that waits
+            answer = failure(603, "XX000", f"the embedded server failed: {error!r}")
+        if isinstance(answer.get("data"), dict):
+            answer["data"]["queryId"] = query.id
+        query.answer = answer
+        query.status = "SUCCESS" if answer["success"] else "FAILED_WITH_ERROR"
+        query.done.set()
+
+    def turn(self, session: str) -> asyncio.Lock:
+        """Return what the statements of a session wait for each other by."""
+        return self._turns.setdefault(session, asyncio.Lock())
+
+    def abort(self, query: Query) -> None:
+        """Have a statement end; what it has done is undone."""
+        if query.answer is None and not query.aborted:
+            query.aborted = True
+            query.ending = asyncio.create_task(self._end(query))
+
+    async def _end(self, query: Query) -> None:
+        # Until it has ended: an interruption that comes just before the database begins is lost.
+        while query.answer is None:
+            if query.executing:
+                self._interrupt(query.session)
+            await asyncio.sleep(HOLDING)
+
+    async def end(self, session: str) -> None:
+        """Abort what a session has begun, and wait until none of it runs."""
+        mine = [query for query in self._queries.values() if query.session == session and query.answer is None]
+        for query in mine:
+            self.abort(query)
+        for query in mine:
+            await query.done.wait()
+        self._turns.pop(session, None)
+
+
+def failure(number: int, state: str, message: str) -> Answer:
+    """Return the answer that has the connector raise a ProgrammingError."""
+    code = f"{number:06d}"
+    data = {"errorCode": code, "sqlState": state}
+    return {"data": data, "code": code, "message": message, "success": False}

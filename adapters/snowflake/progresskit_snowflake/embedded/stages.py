@@ -1,0 +1,191 @@
+"""The bucket that internal stages live in, and the statements on it that fakesnow lacks: LIST with a path, REMOVE, DROP STAGE.
+
+A stage is a folder, its files lie in it under their own names. What is still being uploaded lies in a folder beside the
+bucket, on the same file system: a stage never shows half a file. Knows no HTTP; statements that it knows are answered with
+another one, that fakesnow can run.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
+_FULL = rf"{_NAME}(?:\.{_NAME}){{0,2}}"
+_AT = rf"(?P<quote>'?)@(?P<name>{_FULL})(?P<path>/[^';]*)?(?P=quote)"
+_DROP = re.compile(rf"DROP\s+STAGE\s+(?P<exists>IF\s+EXISTS\s+)?(?P<name>{_FULL})", re.IGNORECASE)
+_REMOVE = re.compile(rf"(?:REMOVE|RM)\s+{_AT}(?:\s+PATTERN\s*=\s*'(?P<pattern>[^']*)')?", re.IGNORECASE)
+_LIST = re.compile(rf"(?:LIST|LS)\s+{_AT}(?:\s+PATTERN\s*=\s*'(?P<pattern>[^']*)')?", re.IGNORECASE)
+_PLAIN = re.compile(r"[^/.\\'\x00]+")
+
+
+class StageError(Exception):
+    """The statement names a stage that cannot be: the sentence says why.
+
+    Attributes:
+        number: What Snowflake calls the error.
+        state: What the SQL standard calls it.
+    """
+
+    def __init__(self, message: str, number: int = 2003, state: str = "02000") -> None:
+        super().__init__(message)
+        self.number, self.state = number, state
+
+
+class Stage(NamedTuple):
+    """The full name of a stage."""
+
+    database: str
+    schema: str
+    name: str
+
+    @classmethod
+    def of(cls, text: str, database: str | None, schema: str | None) -> Stage:
+        """Return the stage that SQL calls `text` in a session of `database` and `schema`.
+
+        Raises:
+            StageError: a part of the name could not be a folder's.
+
+        >>> Stage.of('s."a b"', "DB", "PUBLIC")
+        Stage(database='DB', schema='S', name='a b')
+        """
+        parts = [
+            part[1:-1].replace('""', '"') if part.startswith('"') else part.upper() for part in re.findall(_NAME, text)
+        ]
+        full = [database or "", schema or ""][: 3 - len(parts)] + parts
+        if not all(_PLAIN.fullmatch(part) for part in full):
+            raise StageError(
+                f"the embedded server has no stage {text}: no /, \\, ., ' may be in its name.", 1003, "42000"
+            )
+        return cls(*full)
+
+
+class Catalog(Protocol):
+    """What knows which stages there are."""
+
+    def has(self, stage: Stage) -> bool:
+        """Return whether there is such a stage."""
+
+    def drop(self, stage: Stage) -> bool:
+        """Forget a stage, and return whether there was one."""
+
+
+class Bucket:
+    """The folder of all stages.
+
+    Args:
+        root: A folder of its own; made.
+        partial: A folder on the same file system for what is under way; made.
+        catalog: What knows which stages there are.
+    """
+
+    def __init__(self, root: Path, partial: Path, catalog: Catalog) -> None:
+        self.root, self.partial, self._catalog = root, partial, catalog
+        for folder in (root, partial):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sums: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._count = 0
+        self._one = threading.Lock()
+
+    def target(self, path: str) -> Path | None:
+        """Return the file that an upload to `path` is to become; None where that lies outside of any stage."""
+        parts = path.split("/")
+        if len(parts) < 4 or any(part in ("", ".", "..") or "\x00" in part for part in parts):
+            return None
+        return self.root.joinpath(*parts)
+
+    def beginning(self) -> Path:
+        """Return a file of its own for an upload under way."""
+        with self._one:
+            self._count += 1
+            return self.partial / str(self._count)
+
+    def folder(self, stage: Stage) -> Path:
+        """Return the folder of `stage`; it is made with its first file."""
+        return self.root.joinpath(*stage)
+
+    def files(self, stage: Stage, prefix: str = "", pattern: str | None = None) -> Iterator[tuple[str, Path]]:
+        """Yield the files of `stage` whose paths begin with `prefix` and match `pattern`, by name."""
+        folder = self.folder(stage)
+        found = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+        for name, path in found:
+            if name.startswith(prefix) and (pattern is None or re.fullmatch(pattern, name)):
+                yield name, path
+
+    def md5(self, path: Path) -> str:
+        """Return the checksum of a file; it is read once, until it changes."""
+        status = path.stat()
+        version = (status.st_size, status.st_mtime_ns)
+        known = self._sums.get(path)
+        if known is None or known[0] != version:
+            with path.open("rb") as file:
+                known = (version, hashlib.file_digest(file, "md5").hexdigest())
+            self._sums[path] = known
+        return known[1]
+
+    def answer(self, statement: str, database: str | None, schema: str | None) -> str | None:
+        """Carry `statement` out, as far as it is about files, and return what is to be run in its place; None: not ours.
+
+        Raises:
+            StageError: what it names cannot be.
+        """
+        statement = statement.strip().rstrip("; \n\t")
+        for kind, answer in ((_DROP, self._drop), (_REMOVE, self._remove), (_LIST, self._list)):
+            if match := kind.fullmatch(statement):
+                stage = Stage.of(match["name"], database, schema)
+                if kind is not _DROP and not self._catalog.has(stage):
+                    raise _missing(stage)
+                return answer(stage, match)
+        return None
+
+    def _drop(self, stage: Stage, match: re.Match[str]) -> str:
+        if self._catalog.drop(stage):
+            shutil.rmtree(self.folder(stage), ignore_errors=True)
+        elif match["exists"] is None:
+            raise _missing(stage)
+        return rows(("status",), [(f"{stage.name} successfully dropped.",)])
+
+    def _remove(self, stage: Stage, match: re.Match[str]) -> str:
+        removed = []
+        for name, path in list(self.files(stage, (match["path"] or "")[1:], match["pattern"])):
+            path.unlink(missing_ok=True)
+            removed.append((f"{stage.name.lower()}/{name}", "removed"))
+        return rows(("name", "result"), removed)
+
+    def _list(self, stage: Stage, match: re.Match[str]) -> str:
+        listed = []
+        for name, path in self.files(stage, (match["path"] or "")[1:], match["pattern"]):
+            status = path.stat()
+            changed = datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC)
+            shown = changed.strftime("%a, %d %b %Y %H:%M:%S GMT")
+            listed.append((f"{stage.name.lower()}/{name}", status.st_size, self.md5(path), shown))
+        return rows(("name", "size", "md5", "last_modified"), listed)
+
+
+def _missing(stage: Stage) -> StageError:
+    return StageError(f"SQL compilation error:\nStage '{'.'.join(stage)}' does not exist or not authorized.")
+
+
+def rows(columns: Sequence[str], values: Sequence[Sequence[str | int]]) -> str:
+    """Return a SELECT that has `values` for its result.
+
+    >>> print(rows(("name", "size"), [("it's", 2)]))
+    SELECT name, size FROM (VALUES ('it''s', 2)) AS t(name, size)
+    """
+    names = ", ".join(columns)
+    if not values:
+        return f"SELECT {', '.join(f'NULL AS {name}' for name in columns)} WHERE FALSE"
+    text = ", ".join(f"({', '.join(_literal(value) for value in row)})" for row in values)
+    return f"SELECT {names} FROM (VALUES {text}) AS t({names})"
+
+
+def _literal(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"  # a backslash escapes, in Snowflake's texts

@@ -1,0 +1,83 @@
+"""What the tests of the loader share: one embedded server for all, sessions with it, and stages and tables of each test's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def one_server() -> Iterator[Any]:
+    """The server that the tests share; they take it as `server`."""
+    pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+    pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
+    from progresskit_snowflake.embedded import embedded_server
+
+    with embedded_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(one_server: Any) -> Iterator[Any]:
+    """A server that nobody has told anything, as fast as it can."""
+    yield one_server
+    one_server.forget()
+    if one_server.pace is not None:
+        one_server.pace = None
+
+
+@pytest.fixture
+def session(server: Any) -> Iterator[Callable[..., Any]]:
+    """What opens a session with the server; it is closed with the test."""
+    import snowflake.connector
+
+    opened = []
+
+    def open_session(**more: Any) -> Any:
+        opened.append(snowflake.connector.connect(**{**server.arguments, **more}))
+        return opened[-1]
+
+    yield open_session
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def cursor(session: Callable[..., Any]) -> Any:
+    """A cursor of a session of the test's own."""
+    return session().cursor()
+
+
+@pytest.fixture
+def stage(cursor: Any) -> str:
+    """The name of a stage of the test's own."""
+    name = f"STAGE_{next(_numbers)}"
+    cursor.execute(f"CREATE STAGE {name}")
+    return name
+
+
+@pytest.fixture
+def table(cursor: Any) -> str:
+    """The name of an empty table of the test's own: a INT, b VARCHAR, c DATE."""
+    name = f"TABLE_{next(_numbers)}"
+    cursor.execute(f"CREATE TABLE {name} (a INT, b VARCHAR, c DATE)")
+    return name
+
+
+@pytest.fixture
+def upload(cursor: Any, stage: str, tmp_path: Path) -> Callable[..., str]:
+    """What puts bytes on the stage, under a name."""
+
+    def put(name: str, content: bytes, options: str = "AUTO_COMPRESS = FALSE OVERWRITE = TRUE") -> str:
+        path = tmp_path / name
+        path.write_bytes(content)
+        cursor.execute(f"PUT 'file://{path}' @{stage} {options}")
+        return name
+
+    return put

@@ -1,0 +1,263 @@
+"""The embedded server, asked by the connector that is installed: stages, sessions, asynchronous statements, its own end."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
+
+import snowflake.connector
+from progresskit_snowflake.embedded import embedded_server
+from progresskit_snowflake.embedded.controls import Controls
+
+from progresskit.testing import ManualClock
+
+CSV = "FILE_FORMAT = (TYPE = CSV)"
+BOUND = 20.0
+"""Seconds that a test waits for what comes at once."""
+
+
+def names(cursor: Any, what: str) -> list[str]:
+    return [row[0] for row in cursor.execute(f"LIST @{what}").fetchall()]
+
+
+def count(cursor: Any, table: str) -> int:
+    return int(cursor.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + BOUND
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        os.sched_yield()
+
+
+def test_remove_takes_the_files_that_it_names_and_no_others(cursor: Any, stage: str, upload: Any) -> None:
+    for name in ("a.csv", "a.csv.bak", "b.csv"):
+        upload(name, b"1,x,\n")
+    assert cursor.execute(f"REMOVE @{stage}/b.csv").fetchall() == [(f"{stage.lower()}/b.csv", "removed")]
+    assert names(cursor, stage) == [f"{stage.lower()}/a.csv", f"{stage.lower()}/a.csv.bak"]
+    cursor.execute(f"RM @{stage} PATTERN = '.*bak'")
+    assert names(cursor, stage) == [f"{stage.lower()}/a.csv"]
+    cursor.execute(f"REMOVE @{stage}")
+    assert names(cursor, stage) == []
+
+
+def test_list_tells_size_and_checksum_and_takes_a_path(cursor: Any, stage: str, upload: Any, tmp_path: Path) -> None:
+    upload("a.csv", b"1,x,\n")
+    cursor.execute(f"PUT 'file://{tmp_path}/a.csv' @{stage}/deep AUTO_COMPRESS = FALSE")
+    rows = cursor.execute(f"LIST @{stage}/deep").fetchall()
+    checksum = hashlib.md5(b"1,x,\n", usedforsecurity=False).hexdigest()
+    assert [row[:3] for row in rows] == [(f"{stage.lower()}/deep/a.csv", 5, checksum)]
+
+
+def test_a_stage_shows_no_file_that_is_still_being_uploaded(
+    server: Any, session: Callable[..., Any], cursor: Any, stage: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(os.urandom(2_000_000))
+    server.pace = 100_000.0
+    before = len(server.received)
+    put = f"PUT 'file://{path}' @{stage} AUTO_COMPRESS = FALSE"
+    thread = threading.Thread(target=lambda: session().cursor().execute(put))
+    thread.start()
+    wait_until(lambda: len(server.received) > before)
+    assert names(cursor, stage) == []
+    server.pace = None
+    thread.join(BOUND)
+    assert names(cursor, stage) == [f"{stage.lower()}/large.bin"]
+
+
+def test_a_dropped_stage_is_gone_with_its_files_and_no_other(cursor: Any, stage: str, upload: Any) -> None:
+    upload("a.csv", b"1,x,\n")
+    cursor.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
+    cursor.execute("USE SCHEMA embedded.public")
+    cursor.execute(f'CREATE STAGE elsewhere."{stage}"')
+    cursor.execute(f'DROP STAGE elsewhere."{stage}"')
+    assert names(cursor, stage) == [f"{stage.lower()}/a.csv"]
+    cursor.execute(f"DROP STAGE {stage}")
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist"):
+        cursor.execute(f"LIST @{stage}")
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist"):
+        cursor.execute(f"DROP STAGE {stage}")
+    cursor.execute(f"CREATE STAGE {stage}")
+    assert names(cursor, stage) == []
+
+
+def test_two_servers_share_neither_tables_nor_stages(cursor: Any, table: str, stage: str) -> None:
+    with embedded_server() as other, snowflake.connector.connect(**other.arguments) as connection:
+        for statement in (f"SELECT * FROM {table}", f"LIST @{stage}"):
+            with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist"):
+                connection.cursor().execute(statement)
+
+
+def test_the_server_listens_on_loopback_only(server: Any) -> None:
+    listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text("ascii").splitlines() if " 0A " in line]
+    assert [address for address in listening if address.endswith(f":{server.port:04X}")] == [
+        f"0100007F:{server.port:04X}"
+    ]
+
+
+STARTS = """
+import sys
+from progresskit_snowflake.embedded import embedded_server
+with embedded_server() as server:
+    print(server.port, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_the_server_ends_with_whoever_started_it_and_leaves_nothing(how: signal.Signals, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        port = int(process.stdout.readline())
+        os.kill(process.pid, how)
+        process.wait(BOUND)
+
+    def is_gone() -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return False
+        return True
+
+    wait_until(is_gone)
+    wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+def test_a_session_that_is_closed_is_rolled_back(session: Callable[..., Any], cursor: Any, table: str) -> None:
+    leaving = session()
+    leaving.cursor().execute("BEGIN")
+    leaving.cursor().execute(f"INSERT INTO {table} VALUES (1, 'x', NULL)")
+    leaving.close()
+    assert count(cursor, table) == 0
+
+
+def test_a_file_of_a_load_that_was_rolled_back_is_loaded_the_next_time(
+    cursor: Any, stage: str, table: str, upload: Any
+) -> None:
+    upload("a.csv", b"1,x,\n")
+    statement = f"COPY INTO {table} FROM @{stage} {CSV}"
+    cursor.execute("BEGIN")
+    assert cursor.execute(statement).fetchall()[0][1:4] == ("LOADED", 1, 1)
+    cursor.execute("ROLLBACK")
+    assert count(cursor, table) == 0
+    assert cursor.execute(statement).fetchall()[0][1:4] == ("LOADED", 1, 1)
+    assert cursor.execute(statement).fetchall()[0][1:4] == ("LOAD_SKIPPED", 0, 0)
+    assert count(cursor, table) == 1
+
+
+def test_an_asynchronous_copy_is_queued_waits_for_the_warehouse_runs_and_is_done(
+    server: Any, session: Callable[..., Any], stage: str, table: str, upload: Any
+) -> None:
+    upload("a.csv", b"1,x,\n2,y,\n")
+    connection = session()
+    cursor = connection.cursor()
+    server.hold("queued")
+    cursor.execute_async(f"COPY INTO {table} FROM @{stage} {CSV}")
+    query = cursor.sfqid
+    for held, status in (("queued", "QUEUED"), ("resuming", "RESUMING_WAREHOUSE"), ("running", "RUNNING")):
+        server.hold(held)
+        wait_until(lambda status=status: connection.get_query_status(query).name == status)  # type: ignore[misc]
+        assert connection.is_still_running(connection.get_query_status(query))
+    server.release()
+    cursor.get_results_from_sfqid(query)
+    assert cursor.fetchall() == [(f"{stage.lower()}/a.csv", "LOADED", 2, 2, 1, 0, None, None, None, None)]
+    assert connection.get_query_status(query).name == "SUCCESS"
+
+
+def test_a_state_that_nothing_can_be_held_in_is_refused(server: Any) -> None:
+    with pytest.raises(ValueError, match="'done' is no state to hold at: give one of queued, resuming, running"):
+        server.hold("done")
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_a_statement_that_is_cancelled_fails_and_loads_nothing(
+    server: Any, session: Callable[..., Any], cursor: Any, stage: str, table: str, upload: Any, state: str
+) -> None:
+    upload("a.csv", b"1,x,\n")
+    connection = session()
+    copying = connection.cursor()
+    server.hold(state)
+    copying.execute_async(f"COPY INTO {table} FROM @{stage} {CSV}")
+    cursor.execute(f"SELECT SYSTEM$CANCEL_QUERY('{copying.sfqid}')")
+    wait_until(lambda: not connection.is_still_running(connection.get_query_status(copying.sfqid)))
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="SQL execution canceled"):
+        connection.get_query_status_throw_if_error(copying.sfqid)
+    assert count(cursor, table) == 0
+
+
+def test_a_statement_that_runs_for_ever_is_interrupted(session: Callable[..., Any], cursor: Any) -> None:
+    connection = session()
+    running = connection.cursor()
+    running.execute_async("SELECT count(*) FROM range(1000000000) a, range(1000000000) b")
+    cursor.execute(f"SELECT SYSTEM$CANCEL_QUERY('{running.sfqid}')")
+    wait_until(lambda: connection.get_query_status(running.sfqid).name == "FAILED_WITH_ERROR")
+    assert connection.cursor().execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_what_the_server_cannot_run_is_said_and_not_asked_again(cursor: Any, stage: str) -> None:
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match=r"cannot run this: .*Unknown copy parameter"):
+        cursor.execute(f"COPY INTO t FROM @{stage} NONSENSE = TRUE {CSV}")
+
+
+def test_a_server_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn here')", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(Exception, match=r"did not start .*no uvicorn here"), embedded_server():
+        pass
+
+
+def test_uploads_keep_to_the_pace_all_together() -> None:
+    clock = ManualClock()
+    controls = Controls(1000.0, clock)
+    assert [controls.delay(500), controls.delay(500)] == [0.5, 1.0]
+    clock.advance(2)
+    assert controls.delay(100) == pytest.approx(0.1)
+    controls.tell("pace", None)
+    assert controls.delay(10**9) == 0
+
+
+def test_what_arrives_is_written_down_by_the_millisecond() -> None:
+    clock = ManualClock()
+    controls = Controls(clock=clock)
+    began = clock()
+    for step in (0, 0.0004, 0.0004, 0.0004, 1):
+        clock.advance(step)
+        controls.arrived(10)
+    told = [(round(at - began, 4), total) for at, total in controls.tell("received", 0)]
+    assert told == [(0, 10), (0.0008, 30), (0.0012, 40), (1.0012, 50)]
+
+
+def test_a_reset_comes_once_and_may_begin_an_absence() -> None:
+    clock = ManualClock()
+    controls = Controls(clock=clock)
+    controls.tell("reset", 1, 100, 5.0)
+    assert [controls.reset_due(99), controls.reset_due(100), controls.reset_due(200)] == [False, True, False]
+    assert controls.away
+    clock.advance(5)
+    assert not controls.away
+    with pytest.raises(ValueError, match="'nonsense' is no command of the server: give one of pace, refuse"):
+        controls.tell("nonsense")

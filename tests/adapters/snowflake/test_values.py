@@ -1,0 +1,146 @@
+"""Which texts are values of a type, what an existing table's columns take, and what a new one's are guessed to be."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+
+from hypothesis import given
+from hypothesis import strategies as st
+from progresskit_snowflake.columns import Column, matched
+from progresskit_snowflake.quality import Report, check
+from progresskit_snowflake.values import GUESSES, rule_for
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8", newline="")
+    return path
+
+
+def takes(kind: str, text: str) -> bool:
+    rule = rule_for(kind)
+    assert rule is not None
+    return re.search(rule.pattern, text) is not None or rule.settle(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("NUMBER(38,0)", ["0", "-5", "+5", "007", "1e3", "5.", "1.0", "9" * 38], ["", "-", "+", "e5", "1.5", "9" * 39, "1_0", "٣"]),
+        ("NUMBER(5,2)", ["123.45", "-.5", "0.10", "1e2", "123.4500"], ["1234", "1.234", "1e3", "."]),
+        ("NUMBER(2,2)", ["0.25", ".25", "00.25"], ["1", "1.25"]),
+        ("FLOAT", ["1", "-1.5e-3", ".5", "NaN", "-inf", "1e308", "9" * 40], ["-", "+", "e5", "", "1e999", "1.2.3"]),
+        ("VARCHAR(3)", ["", "abc", "äöü", "a\nb"], ["abcd"]),
+        ("VARCHAR(2000)", ["x" * 2000], ["x" * 2001]),
+        ("VARCHAR(16777216)", ["x" * 3000, "a\n" * 2000], []),
+        ("BOOLEAN", ["true", "FALSE", "1", "off", "Y"], ["2", "yesno", ""]),
+        ("DATE", ["2013-02-28", "2012-02-29", "2000-02-29"], ["2013-02-29", "2013-02-31", "1900-02-29", "2013-13-01", "0000-01-01"]),
+        ("TIME(9)", ["23:59", "00:00:00.5"], ["24:00", "12:60", "12"]),
+        ("TIMESTAMP_NTZ(9)", ["2013-01-01 10:00", "2013-01-01", "2013-01-01T10:00:00Z"], ["2013-99-99 99:99", "2013-02-30T10:00"]),
+        ("TIMESTAMP_TZ(9)", ["2013-01-01T10:00:00+02:00", "2013-01-01 10:00:00 -0800"], ["2013-01-01T10:00:00+2"]),
+    ],
+)  # fmt: skip
+def test_a_type_takes_these_and_not_those(kind: str, good: list[str], bad: list[str]) -> None:
+    assert [text for text in good if not takes(kind, text)] == []
+    assert [text for text in bad if takes(kind, text)] == []
+
+
+def test_a_type_that_nothing_is_known_of_has_no_rule() -> None:
+    assert [rule_for(kind) for kind in ("VARIANT", "BINARY(8388608)", "GEOGRAPHY", "odd")] == [None] * 4
+
+
+@given(st.integers(0, 3_650_000))
+def test_every_day_that_there_is_is_a_date_and_the_day_before_the_first_of_a_month_is_the_last(days: int) -> None:
+    day = date(1, 1, 1) + timedelta(days % 3_650_000)
+    assert takes("DATE", day.isoformat())
+    if (day + timedelta(1)).month != day.month:
+        beyond = [f"{day.isoformat()[:8]}{number}" for number in range(day.day + 1, 33)]
+        assert not any(takes("DATE", text) for text in beyond)
+
+
+def checked(tmp_path: Path, text: str, **columns: Any) -> tuple[list[str | None], Report]:
+    held = [Column(name, **more) for name, more in columns.items()]
+    fixed = any(column.type for column in held)
+    report = check(write(tmp_path / "x.csv", text), held, lambda rows: None, fixed=fixed)
+    return [column.type for column in held], report
+
+
+@pytest.mark.parametrize("odd", ["-", "+", "e5", ".", "-e5"])
+def test_a_sign_alone_is_no_number_and_has_its_file_and_line(tmp_path: Path, odd: str) -> None:
+    text = "a,b\n" + "1.5,1\n" * 50 + f"{odd},{odd}\n"
+    kinds, report = checked(tmp_path, text, a={}, b={})
+    assert kinds == ["FLOAT", "NUMBER(38,0)"]
+    assert report.bad == {52: f"a is {odd!r}, which is no FLOAT"}
+
+
+def test_ranges_hold_numbers_of_any_length_and_sign(tmp_path: Path) -> None:
+    large = 10**37
+    kinds, report = checked(tmp_path, f"a,b\n+5,1.5\n-{large},+2.5\n{large},-1\n", a={}, b={})
+    assert kinds == ["NUMBER(38,0)", "FLOAT"]
+    assert report.ranges == {"a": (-large, large), "b": (-1.0, 2.5)}
+
+
+@pytest.mark.parametrize(
+    ("later", "kind"),
+    [
+        ("2.5", "FLOAT"),
+        ("9" * 39, "VARCHAR"),
+        ("x", "NUMBER(38,0)"),
+    ],
+)
+def test_a_whole_number_widens_to_what_loses_no_digit(tmp_path: Path, later: str, kind: str) -> None:
+    kinds, report = checked(tmp_path, "a\n" + "5\n" * 50 + f"{later}\n", a={})
+    assert kinds == [kind]
+    assert bool(report.bad) is (later == "x")
+
+
+def test_decimals_among_long_identifiers_make_a_text_of_them(tmp_path: Path) -> None:
+    assert checked(tmp_path, "a\n" + f"{10**18}\n" * 50 + "2.5\n", a={})[0] == ["VARCHAR"]
+    assert checked(tmp_path, "a\n" + "2.5\n" * 50 + f"{10**18}\n", a={})[0] == ["VARCHAR"]
+
+
+def test_a_day_that_does_not_exist_is_a_bad_row_and_the_29th_of_february_is_a_date(tmp_path: Path) -> None:
+    text = "a,b\n" + "2013-02-28,2013-01-01 10:00\n" * 50 + "2013-02-31,2013-01-01 10:00\n2013-01-01,2013-99-99 99:99\n"
+    kinds, report = checked(tmp_path, text, a={}, b={})
+    assert kinds == ["DATE", "TIMESTAMP_NTZ"]
+    assert sorted(report.bad) == [52, 53]
+    assert checked(tmp_path, "a\n" + "2024-02-29\n" * 50, a={})[0] == ["DATE"]
+
+
+def test_lengths_scales_and_missing_values_are_held_to_the_table(tmp_path: Path) -> None:
+    text = "a,b,c,d\nabc,1.25,true,\nabcd,1.25,true,x\nabc,1.255,true,x\nabc,1,maybe,x\n,1,1,y\n"
+    _, report = checked(
+        tmp_path,
+        text,
+        a={"type": "VARCHAR(3)", "nullable": False},
+        b={"type": "NUMBER(5,2)"},
+        c={"type": "BOOLEAN"},
+        d={"type": "VARIANT"},
+    )
+    assert report.rows == 1
+    assert report.bad == {
+        3: "a is 'abcd', which is no VARCHAR(3)",
+        4: "b is '1.255', which is no NUMBER(5,2)",
+        5: "c is 'maybe', which is no BOOLEAN",
+        6: "a has no value, and must have one",
+    }
+
+
+def test_names_mean_columns_whatever_their_case_unless_two_differ_in_case_alone() -> None:
+    table = [Column("A"), Column("a"), Column("B c")]
+    assert [column.target for column in matched(["a", "B C"], "t", table)[0]] == ['"a"', '"B c"']
+    with pytest.raises(ValueError, match="two names of the header mean the column"):
+        matched(["B c", "b C"], "t", table)
+    with pytest.raises(ValueError, match="t has Ab, aB for ab"):
+        matched(["ab"], "t", [Column("Ab"), Column("aB")])
+
+
+def test_a_guess_is_what_an_existing_column_would_take_too() -> None:
+    for kind in GUESSES:
+        assert rule_for(kind) is not None

@@ -1,0 +1,67 @@
+"""What the tests of workers have run in processes: importable there, whatever starts them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from progresskit import Task, track
+from progresskit.tracker import current_tracker
+
+
+def square(number: int) -> int:
+    """A task of three steps, with a line above."""
+    for _ in track(range(3), f"square {number}"):
+        time.sleep(0.07)
+    return number * number
+
+
+def told(number: int) -> int:
+    current_tracker().print(f"line of {number}")
+    return square(number)
+
+
+def deep(number: int) -> int:
+    """The same in a process of this process's own."""
+    context = multiprocessing.get_context("spawn")
+    child = context.Process(target=square, args=(number,))
+    child.start()
+    child.join()
+    return child.exitcode or number
+
+
+def wait(folder: str, name: str) -> None:
+    """Show a task until there is a file `gate`."""
+    for _ in track(range(1), name):
+        Path(folder, f"{os.getpid()}.here").touch()
+        while not Path(folder, "gate").exists():
+            time.sleep(0.01)
+
+
+def count(task: Task, times: int) -> int:
+    tick = task.tick
+    for _ in range(times):
+        tick()
+    task.advance(times)
+    return os.getpid()
+
+
+def counted(item: tuple[Task, int]) -> int:
+    return count(*item)
+
+
+def count_and_die(task: Task, folder: str) -> None:
+    task.advance(5)
+    Path(folder, "counted").touch()
+    while not Path(folder, "gate").exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def look(_: Any) -> dict[str, Any]:
+    """What a program could notice of us."""
+    return {"hub": "PROGRESSKIT_HUB" in os.environ, "silent": True}

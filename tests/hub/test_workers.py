@@ -1,0 +1,295 @@
+"""Claims about workers: processes of every kind, for real, whose tasks stand in the parent's display."""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pools
+import pytest
+
+from progresskit import ProgressTracker, TaskView, registry, workers
+from progresskit.testing import EmulatedTerminal, RecordingRenderer
+
+METHODS = multiprocessing.get_all_start_methods()
+BOUND = 30.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hasty() -> Iterator[None]:
+    """Workers send a frame every ten milliseconds, so that a task of 0.2 s is in one of them on a busy machine too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROGRESSKIT_INTERVAL", "0.01")
+        patch.setenv("PROGRESSKIT_BUDGET", "1")
+        yield
+
+
+class Shown:
+    """A tracker whose frames are kept."""
+
+    def __init__(self) -> None:
+        self.renderer = RecordingRenderer()
+        self.tracker = ProgressTracker(self.renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0)
+
+    def until(self, true: Callable[[], Any]) -> Any:
+        end = time.monotonic() + BOUND
+        while not (found := true()):
+            assert time.monotonic() < end, f"it never came about: {self.renderer.frames[-1:]}"
+            time.sleep(0.005)
+        return found
+
+    @property
+    def live(self) -> list[str]:
+        return [view.description for view in self.renderer.frames[-1].tasks] if self.renderer.frames else []
+
+    @property
+    def seen(self) -> set[str]:
+        return {view.description for frame in self.renderer.frames for view in frame.tasks}
+
+    @property
+    def ended(self) -> list[TaskView]:
+        return [view for frame in self.renderer.frames for view in frame.ended]
+
+    @property
+    def endings(self) -> dict[str, str]:
+        return {view.description: view.reason or view.state for view in self.ended}
+
+
+@pytest.fixture
+def shown() -> Iterator[Shown]:
+    shown = Shown()
+    with shown.tracker:
+        yield shown
+    assert "PROGRESSKIT_HUB" not in os.environ
+
+
+SQUARES = {f"square {n}": "finished" for n in range(4)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_tasks_and_lines_of_a_pools_workers_are_the_parents(method: str) -> None:
+    shown = Shown()
+    with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map(pools.told, range(4)) == [0, 1, 4, 9]
+        pool.close()
+        pool.join()
+    assert shown.endings == SQUARES
+    assert len(shown.ended) == 4
+    assert sorted(shown.renderer.lines) == [f"line of {n}" for n in range(4)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_so_are_those_of_an_executors_workers(method: str) -> None:
+    shown = Shown()
+    context = multiprocessing.get_context(method)
+    with shown.tracker, ProcessPoolExecutor(2, mp_context=context) as pool:
+        assert list(pool.map(pools.square, range(4))) == [0, 1, 4, 9]
+    assert shown.endings == SQUARES
+
+
+def test_so_are_those_of_joblibs_workers_also_when_they_are_used_again() -> None:
+    joblib = pytest.importorskip("joblib", reason="joblib is not installed in this environment")
+    for _ in range(2):  # the second time the workers are there already
+        shown = Shown()
+        with shown.tracker:
+            assert joblib.Parallel(n_jobs=2)(joblib.delayed(pools.square)(n) for n in range(4)) == [0, 1, 4, 9]
+            shown.until(lambda shown=shown: len(shown.endings) == 4)
+        assert shown.endings == SQUARES
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown()
+
+
+def test_so_are_those_of_processes_below_workers(shown: Shown) -> None:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(pools.deep, range(2))) == [0, 1]
+    shown.until(lambda: len(shown.endings) == 2)
+    assert shown.endings == {"square 0": "finished", "square 1": "finished"}
+
+
+def test_workers_that_are_replaced_after_each_task_are_shown_one_after_the_other(shown: Shown) -> None:
+    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+        assert pool.map(pools.square, range(4), chunksize=1) == [0, 1, 4, 9]
+        pool.close()
+        pool.join()
+    shown.until(lambda: len(shown.endings) == 4)
+    assert shown.endings == SQUARES
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_terminated_worker_had_running_is_lost_and_its_row_goes(
+    shown: Shown, tmp_path: Path, method: str
+) -> None:
+    context = multiprocessing.get_context(method)
+    processes = [context.Process(target=pools.wait, args=(str(tmp_path), name), daemon=True) for name in ("one", "two")]
+    for process in processes:
+        process.start()
+    shown.until(lambda: set(shown.live) == {"one", "two"})
+    processes[0].terminate()
+    shown.until(lambda: shown.live == ["two"])
+    assert shown.endings == {"one": "lost"}
+    (tmp_path / "gate").touch()
+    processes[1].join(BOUND)
+    shown.until(lambda: shown.endings == {"one": "lost", "two": "finished"})
+    processes[0].join(BOUND)
+
+
+def test_a_pool_that_was_there_before_the_tracker_needs_the_initializer() -> None:
+    with ProcessPoolExecutor(
+        2, mp_context=multiprocessing.get_context("spawn"), initializer=workers.initializer()
+    ) as pool:
+        assert pool.submit(abs, -1).result() == 1
+        shown = Shown()
+        with shown.tracker:
+            assert list(pool.map(pools.square, range(4))) == [0, 1, 4, 9]
+            shown.until(lambda: len(shown.endings) == 4)
+        assert shown.endings == SQUARES
+
+
+def test_a_forkserver_that_was_there_before_the_tracker_makes_workers_of_it() -> None:
+    context = multiprocessing.get_context("forkserver")
+    before = context.Process(target=abs, args=(-1,))
+    before.start()
+    before.join(BOUND)
+    shown = Shown()
+    with shown.tracker:
+        process = context.Process(target=pools.square, args=(5,))
+        process.start()
+        process.join(BOUND)
+    assert shown.endings == {"square 5": "finished"}
+
+
+def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
+    code = (
+        "import sys; from progresskit import ProgressTracker;"
+        "tracker = ProgressTracker('plain').__enter__(); before = list(sys.meta_path);"
+        "assert 'multiprocessing' not in sys.modules;"
+        "from multiprocessing import get_context; import pools;"
+        "child = get_context('fork').Process(target=pools.square, args=(7,)); child.start(); child.join();"
+        "assert len(sys.meta_path) == len(before) - 1; tracker.stop()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
+    assert done.stderr.splitlines()[-1].startswith("square 7: finished, 3 it")
+
+
+def test_a_program_that_starts_no_worker_gets_no_hub_and_no_thread() -> None:
+    code = (
+        "import multiprocessing, os, subprocess, sys, threading; from progresskit import ProgressTracker, workers;\n"
+        "with ProgressTracker('none') as tracker:\n"
+        "    subprocess.run(['true']); pid = os.fork()\n"
+        "    if not pid: os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+        "    print(workers._host, threading.active_count(), 'progresskit.hub' in sys.modules)\n"
+        "    assert 'progresskit' in multiprocessing.current_process()._config\n"
+        "assert 'progresskit' not in multiprocessing.current_process()._config"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
+    assert (done.stdout, done.stderr) == ("None 1 False\n", "")
+
+
+def test_where_multiprocessing_has_no_such_place_everything_is_as_without_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = dict(multiprocessing.current_process()._config)  # type: ignore[attr-defined]
+
+    class Other:
+        _config = None
+
+    monkeypatch.setattr("multiprocessing.process._current_process", Other())
+    with ProgressTracker("none"):
+        pass
+    monkeypatch.undo()
+    assert multiprocessing.current_process()._config == config  # type: ignore[attr-defined]
+
+
+def test_a_worker_starts_also_where_no_hub_can_be_made(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    monkeypatch.setattr(workers, "_host", None)
+    monkeypatch.setattr("progresskit.hub.Hub.start", _refuse)
+    for method in METHODS:
+        process = multiprocessing.get_context(method).Process(target=abs, args=(-1,))
+        process.start()
+        process.join(BOUND)
+        assert process.exitcode == 0
+
+
+def _refuse(_: object) -> None:
+    raise OSError("no descriptor left")
+
+
+# Tasks that are handed out
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_workers_count_of_a_task_is_summed_in_the_parent(shown: Shown, method: str) -> None:
+    task = shown.tracker.add_task("together", total=4_010)
+    task.advance(10)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
+        list(pool.map(pools.counted, [(task, 500)] * 4))
+    shown.until(lambda: task.completed == 4_010)
+    assert task.state == "running"
+    task.finish()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_process_may_be_given_a_task_as_it_is(shown: Shown, method: str) -> None:
+    task = shown.tracker.add_task("handed", total=2_000)
+    task.tick()
+    task.tick()
+    process = multiprocessing.get_context(method).Process(target=pools.count, args=(task, 999))
+    process.start()
+    process.join(BOUND)
+    assert process.exitcode == 0
+    shown.until(lambda: task.completed == 2_000)
+
+
+def test_what_a_killed_worker_has_counted_stays_and_its_successors_is_added(shown: Shown, tmp_path: Path) -> None:
+    task = shown.tracker.add_task("twice", total=10)
+    context = multiprocessing.get_context("spawn")
+    for done in (5, 10):
+        process = context.Process(target=pools.count_and_die, args=(task, str(tmp_path)))
+        process.start()
+        shown.until(lambda done=done: task.completed == done)
+        process.kill()
+        process.join(BOUND)
+    task.advance(1)
+    assert task.completed == 11
+
+
+def test_a_task_that_is_copied_where_it_lives_is_itself(shown: Shown) -> None:
+    task = shown.tracker.add_task("one")
+    assert pickle.loads(pickle.dumps(task)) is task
+    assert copy.deepcopy({"task": task})["task"] is task
+
+
+def test_a_handle_costs_what_a_task_costs() -> None:
+    """After the first count it is a task like any other: the same class, the same C-level tick."""
+    handle = workers.handle("00@/nowhere", 7, "far", 10, "row", None)
+    tick = handle.tick
+    assert (handle.description, handle.total, handle.unit) == ("far", 10, "row")
+    local = ProgressTracker("none").add_task("near")
+    assert type(tick) is type(local.tick)
+    assert type(handle) is type(local)
+    tick()
+    handle.advance(2)
+    assert handle.completed == 3
+    handle.finish()
+    assert workers.handle("00@/nowhere", 7, "far", 10, "row", None) is handle
+    assert handle.state == "running"
+    registry.load("progresskit.life:TICKER").detach(handle.tracker)
+
+
+def environment() -> dict[str, str]:
+    environ = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[2]), str(Path(__file__).parent))),
+    }
+    for name in ("PROGRESSKIT_HUB", "PROGRESSKIT_RENDERER", "CI"):
+        environ.pop(name, None)
+    return environ
