@@ -89,6 +89,10 @@ class Handle:
         return self._terminal.encoding
 
     @property
+    def reflows(self) -> bool:
+        return self._terminal.reflows
+
+    @property
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
