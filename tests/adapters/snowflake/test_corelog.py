@@ -64,7 +64,8 @@ def test_the_users_log_has_neither_more_nor_less_for_it(level: int, caplog: pyte
         log.remove(heard)
         assert heard.calls == [("two words.csv.gz", 2)]
         assert ("a warning" in caplog.messages, SENDING in caplog.messages) == (True, least <= logging.INFO)
-        assert (logger.level, logger.filters) == (level, [])
+        assert logger.level == level
+        assert log not in logger.filters
     finally:
         logger.setLevel(before)
 
