@@ -6,18 +6,20 @@ UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 PLAIN := -e . -e adapters/tqdm -e adapters/rich -e adapters/alive
 ALL := $(PLAIN) -e adapters/snowflake[embedded]
 DEV := coverage gevent joblib pyte pytest pytest-timeout hypothesis mypy ruff wcwidth mkdocs mkdocstrings[python]
+BENCH := alive-progress atpbar enlighten matplotlib progressbar2 pytest-benchmark rich tqdm
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all test-connectors coverage check docs picture bench demo constraints clean
+.PHONY: load test test-all test-connectors coverage check docs picture bench bench-quick bench-pytest demo constraints clean
 load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
 	$(PY) -m pytest
 test-all: $(VENV)/.ready  ## all tests
 	$(PY) -m pytest -m ''
+TESTS ?= --ignore=tests/adapters/snowflake
 test-connectors: $(VENV)/.ready  ## all tests of the Snowflake loader, with the newest connector 4.x and 5.x
 	.ci/connectors 4 5 -- -m ''
-coverage: $(VENV)/.ready  ## all tests, and how much of the core they run
+coverage: $(VENV)/.ready  ## all tests but the loader's, and how much of the core they run
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run -m pytest -m '' $(TESTS)
 	$(VENV)/bin/coverage combine -q
@@ -33,13 +35,17 @@ picture: $(VENV)/.ready  ## make the picture of the five bars anew
 	$(PY) docs/picture.py
 demo: $(VENV)/.ready  ## what it looks like
 	$(VENV)/bin/progresskit demo
-bench: $(VENV)/.ready  ## what it costs, and how good its estimates are
-	$(PY) benchmarks/overhead.py
-	$(PY) benchmarks/eta.py
+bench: $(VENV)/.bench  ## what it costs, beside the other libraries, and how good its estimates are: writes docs/benchmarks.md
 	$(PY) benchmarks/instructions.py
 	$(PY) benchmarks/hub.py
+	$(PY) benchmarks/blocked.py
+	$(PY) benchmarks/report.py --write
+bench-quick: $(VENV)/.bench  ## the same with fewer rounds, and nothing written
+	$(PY) benchmarks/report.py --quick
+bench-pytest: $(VENV)/.bench  ## an item, an update: on pytest-benchmark
+	$(PY) -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
-	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV)
+	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV) $(BENCH)
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt
 
 clean:  ## remove what the targets above have made
@@ -49,4 +55,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(wildcard adapters/*/pyproject.t
 	$(PYTHON) -m venv $(VENV)
 	@command -v uv >/dev/null || $(PY) -m pip install -q uv
 	$(UV) pip install -q -p $(PY) -c constraints.txt $(ALL) $(DEV)
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.ready
+	$(UV) pip install -q -p $(PY) -c constraints.txt $(BENCH)
 	@touch $@

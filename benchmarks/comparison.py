@@ -19,12 +19,13 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from functools import partial
+from itertools import cycle, pairwise, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from measuring import Interval, interleaved, interval, over
-from peers import OURS, PEERS, Peer, installed, load, ours_bars
+from peers import OURS, PEERS, Peer, Still, installed, load, ours_bars, undrawn_bars
 from screen import on_a_pty
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "flights" / "flights-2013-01.csv"
@@ -77,7 +78,7 @@ def spin(seconds: float) -> Callable[[], None]:
 def works() -> dict[str, tuple[Work, int]]:
     """Return work of real kinds, and how many items each has."""
     block = os.urandom(1 << 19) + bytes(1 << 19)
-    rows = SAMPLE.read_text(encoding="utf-8")
+    rows = "".join(SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[:5_000])
 
     def looping(seconds: float, count: int) -> tuple[Work, int]:
         body = spin(seconds)
@@ -89,12 +90,12 @@ def works() -> dict[str, tuple[Work, int]]:
         return work, count
 
     def compress(through: Callable[[Iterable[Any], int], Iterable[Any]]) -> None:
-        for chunk in through([block] * 4, 4):
+        for chunk in through([block], 1):
             zlib.compress(chunk, 1, 31)
 
     def digest(through: Callable[[Iterable[Any], int], Iterable[Any]]) -> None:
-        hashed, file = hashlib.sha256(), io.BytesIO(block * 16)
-        for chunk in through(iter(lambda: file.read(65_536), b""), 256):
+        hashed, file = hashlib.sha256(), io.BytesIO(block * 8)
+        for chunk in through(iter(lambda: file.read(65_536), b""), 128):
             hashed.update(chunk)
 
     def parse(through: Callable[[Iterable[Any], int], Iterable[Any]]) -> None:
@@ -103,13 +104,13 @@ def works() -> dict[str, tuple[Work, int]]:
 
     count_of_rows = rows.count("\n")
     return {
-        "body of 1 us": looping(1e-6, 50_000),
-        "body of 10 us": looping(1e-5, 5_000),
-        "body of 100 us": looping(1e-4, 500),
-        "body of 1 ms": looping(1e-3, 50),
+        "body of 1 us": looping(1e-6, 10_000),
+        "body of 10 us": looping(1e-5, 1_000),
+        "body of 100 us": looping(1e-4, 100),
+        "body of 1 ms": looping(1e-3, 10),
         "csv rows": (parse, count_of_rows),
-        "gzip of 1 MB chunks": (compress, 4),
-        "sha256 of 64 kB chunks": (digest, 256),
+        "gzip of 1 MB chunks": (compress, 1),
+        "sha256 of 64 kB chunks": (digest, 128),
     }
 
 
@@ -139,7 +140,7 @@ def iteration(peers: tuple[Peer, ...], rounds: int, count: int) -> dict[str, dic
 def work(peers: tuple[Peer, ...], rounds: int) -> dict[str, dict[str, Interval]]:
     """Return what progress adds to processor time, in hundredths of the work: work -> peer -> interval.
 
-    Of the whole process, so that what other threads draw is in it.
+    Of the whole process, so that what other threads draw is in it, and all that a loop costs once.
     """
 
     def measure() -> dict[str, dict[str, Interval]]:
@@ -152,6 +153,67 @@ def work(peers: tuple[Peer, ...], rounds: int) -> dict[str, dict[str, Interval]]
         return found
 
     return intervals(on_a_pty(measure, 400.0).result)
+
+
+def long_loops() -> dict[str, tuple[Iterable[Any], Callable[[Any], object], int]]:
+    """Return loops without an end: their items, their bodies, and how many items take some milliseconds."""
+    block = os.urandom(1 << 19) + bytes(1 << 19)
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines()[:5_000]
+
+    def spinning(seconds: float) -> tuple[Iterable[Any], Callable[[Any], object], int]:
+        body = spin(seconds)
+        return range(1_000_000_000), lambda item: body(), max(int(5e-3 / seconds), 1)
+
+    return {
+        "body of 1 us": spinning(1e-6),
+        "body of 10 us": spinning(1e-5),
+        "body of 100 us": spinning(1e-4),
+        "body of 1 ms": spinning(1e-3),
+        "csv rows": (csv.reader(cycle(lines)), len, 2_000),
+        "gzip of 1 MB chunks": (repeat(block), lambda chunk: zlib.compress(chunk, 1, 31), 1),
+        "sha256 of 64 kB chunks": (repeat(block[: 1 << 16]), lambda chunk: hashlib.sha256(chunk), 100),
+    }
+
+
+def own_work(rounds: int) -> tuple[dict[str, tuple[float, Interval]], Interval]:
+    """Return microseconds an item, what our bars add to the working thread's processor time in hundredths, and what is drawn beside.
+
+    Two loops, a bare and a tracked one, go on in turn for some milliseconds each, so that most rounds are whole on a machine that is
+    shared, and no loop's beginning is in them. What the drawing thread takes is another figure, in hundredths of a core: it
+    depends on the time that passes, and not on the work.
+    """
+
+    def go_on(items: Iterator[Any], body: Callable[[Any], object], count: int) -> None:
+        for item in items:
+            body(item)
+            count -= 1
+            if not count:
+                return
+
+    def measure() -> tuple[dict[str, tuple[float, Interval]], Interval]:
+        from progresskit import ProgressTracker
+
+        found, drawn = {}, []
+        with ProgressTracker("ansi") as tracker:
+            for (name, (items, body, count)), (again, _, _) in zip(
+                long_loops().items(), long_loops().values(), strict=True
+            ):
+                began, used, own = time.monotonic(), time.process_time(), time.thread_time()
+                tracked = tracker.track(again, name)
+                times = interleaved(
+                    {"bare": partial(go_on, iter(items), body, count), "ours": partial(go_on, tracked, body, count)},
+                    rounds,
+                    time.thread_time,
+                )
+                beside = time.process_time() - used - (time.thread_time() - own)
+                drawn.append(beside / (time.monotonic() - began) * 100)
+                whole = interval(times["bare"]).middle
+                found[name] = whole / count * 1e6, over(times, "ours", "bare").scaled(100 / whole)
+                del tracked
+        return found, interval(drawn)
+
+    found, drawn = on_a_pty(measure, 400.0).result
+    return {name: (each, Interval(*values)) for name, (each, values) in found.items()}, Interval(*drawn)
 
 
 def intervals(found: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, Interval]]:
@@ -227,7 +289,25 @@ def memory_of_peers(count: int) -> Iterator[tuple[str, float]]:
 
         return [progressbar.ProgressBar(max_value=1_000_000, fd=io.StringIO()) for n in range(count)]
 
-    makers: dict[str, Callable[[], list[Any]]] = {"tqdm": tqdm, "rich": rich, "progressbar2": progressbar2}
+    def enlighten() -> list[Any]:
+        import enlighten
+
+        manager = enlighten.Manager(stream=io.StringIO(), enabled=False)
+        return [manager, *(manager.counter(total=1_000_000, desc=f"task number {n}") for n in range(count))]
+
+    def progresskit() -> list[Any]:
+        from progresskit import ProgressTracker
+
+        tracker = ProgressTracker("none", ticker=Still())
+        return [tracker, *(tracker.add_task(f"task number {n}", 1_000_000) for n in range(count))]
+
+    makers: dict[str, Callable[[], list[Any]]] = {
+        "progresskit": progresskit,
+        "tqdm": tqdm,
+        "rich": rich,
+        "progressbar2": progressbar2,
+        "enlighten": enlighten,
+    }
 
     def measured(make: Callable[[], list[Any]]) -> float:
         kept = make()  # imports
@@ -239,7 +319,7 @@ def memory_of_peers(count: int) -> Iterator[tuple[str, float]]:
         return tracemalloc.get_traced_memory()[0] / max(len(kept), 1)
 
     for name, make in makers.items():
-        if any(peer.name == name and peer.version for peer in PEERS):
+        if any(peer.name == name and peer.version for peer in (OURS, *PEERS)):
             yield name, on_a_pty(lambda make=make: measured(make), 120.0).result
 
 
@@ -249,34 +329,84 @@ DRAWERS: dict[str, Callable[[int], tuple[Callable[[], None], Callable[[], object
 }
 
 
-def drawing(name: str, count: int, seconds: float) -> tuple[float, float] | str:
-    """Return hundredths of a core and the longest gap between two writes, with `count` bars all moved ten times a second.
+class Drawn(NamedTuple):
+    """What live bars cost, in hundredths of a core, and the longest gap between two writes in seconds."""
 
-    The moving is in the figure: some draw there. The share is of the time that passed, which is longer than `seconds` where the
-    moving itself takes longer than a tenth of a second. A sentence where it cannot be had.
+    whole: Interval  # of the process, less that of a control which moves the same bars and draws none
+    ticker: Interval | None  # of our drawing thread: what our budget is about
+    gap: float
+
+
+def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
+    """Return what `count` bars cost, all moved ten times a second, over so many windows of so many seconds.
+
+    The peers' control moves nothing: with them moving and drawing cannot be told apart. A sentence where it cannot be had.
     """
+    ours = name.startswith("progresskit")
 
-    def measure() -> tuple[float, float, float]:
+    def watch(advance: Callable[[], None], clocks: list[Callable[[], float]], duration: float) -> list[float]:
+        began, used = time.monotonic(), [clock() for clock in clocks]
+        while (passed := time.monotonic() - began) < duration:
+            advance()
+            time.sleep(0.1)
+        return [(clock() - before) / passed * 100 for clock, before in zip(clocks, used, strict=True)]
+
+    def measure() -> dict[str, Any]:
+        still = undrawn_bars(count)[0] if ours else lambda: None
+        control = interval([watch(still, [time.process_time], 0.5)[0] for _ in range(3)]).middle
         # A budget holds over the time it is given: setting up a thousand bars, and the costly first frame of all, come before.
         advance, _ = DRAWERS[name](count)
-        warm = time.monotonic() + 2.0
-        while time.monotonic() < warm:
-            advance()
-            time.sleep(0.1)
-        began, used = time.monotonic(), time.process_time()
-        while time.monotonic() - began < seconds:
-            advance()
-            time.sleep(0.1)
-        ended = time.monotonic()
-        return began, ended, (time.process_time() - used) / (ended - began)
+        watch(advance, [], 2.0)
+        clocks: list[Callable[[], float]] = [time.process_time]
+        for thread in threading.enumerate():
+            if thread.name == "progresskit" and thread.ident is not None:
+                clocks.append(partial(time.clock_gettime, time.pthread_getcpuclockid(thread.ident)))
+        began = time.monotonic()
+        shares = [watch(advance, clocks, seconds) for _ in range(windows)]
+        whole = interval([share[0] - control for share in shares])
+        ticker = interval([share[1] for share in shares]) if len(clocks) > 1 else None
+        return {"began": began, "ended": time.monotonic(), "whole": whole, "ticker": ticker}
 
     try:
-        seen = on_a_pty(measure, 25.0 + seconds)
+        seen = on_a_pty(measure, 25.0 + windows * seconds)
     except RuntimeError as error:
         return str(error).strip().splitlines()[-1][:80]
-    began, ended, share = seen.result
+    began, ended = seen.result["began"], seen.result["ended"]
     marks = [began, *(at for at in seen.writes if began < at < ended), ended]
-    return share * 100, max(after - before for before, after in pairwise(marks))
+    ticker = seen.result["ticker"]
+    return Drawn(
+        Interval(*seen.result["whole"]),
+        Interval(*ticker) if ticker else None,
+        max(after - before for before, after in pairwise(marks)),
+    )
 
 
-__all__ = ["DRAWERS", "OURS", "drawing", "imports", "installed", "iteration", "memory_of_peers", "updates", "work"]
+def slow_renderer(seconds: float, frames: int) -> tuple[Interval, float]:
+    """Return the hundredths of a core that a renderer takes which computes for so long a frame, and the seconds between its frames."""
+
+    def measure() -> list[tuple[float, float]]:
+        from progresskit import ProgressTracker
+        from progresskit.testing import RecordingRenderer
+
+        drawn: list[tuple[float, float]] = []
+
+        class Slow(RecordingRenderer):
+            def render(self, frame: Any) -> None:
+                drawn.append((time.monotonic(), time.process_time()))
+                until = time.thread_time() + seconds
+                while time.thread_time() < until:
+                    pass
+
+        with ProgressTracker(Slow()) as tracker:
+            task = tracker.add_task("slow to draw")
+            while len(drawn) < frames:
+                task.advance()
+                time.sleep(0.1)
+        return drawn[1:frames]  # the first frame of all is no cost of drawing: it pays for imports
+
+    marks = [tuple(mark) for mark in on_a_pty(measure, 100.0 * frames).result]
+    gaps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(marks)]
+    return interval([100 * used / passed for passed, used in gaps]), max(passed for passed, _ in gaps)
+
+
+__all__ = ["DRAWERS", "drawing", "imports", "installed", "iteration", "memory_of_peers", "own_work", "updates", "work"]

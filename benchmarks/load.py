@@ -44,7 +44,7 @@ def read(fd: int) -> bytes:
 
 
 def shares(pairs: int) -> Interval:
-    """Return what bars add to a load's processor time, as a share of it."""
+    """Return what bars add to a load's processor time, as a share of it. Fewer than six `pairs` have no interval."""
     seconds([])  # compiles, and fills the file cache
     found = []
     for pair in range(pairs):
@@ -59,6 +59,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Processor time of a load with bars, against one without.")
     parser.add_argument("--pairs", type=int, default=10, help="how many (10)")
     options = parser.parse_args()
+    if options.pairs < 6:
+        parser.error(
+            f"--pairs is {options.pairs}: give 6 or more; of fewer no interval can be had that 19 in 20 lie in."
+        )
     line = Line("a Snowflake load with bars, processor time", shares(options.pairs).scaled(100), 1.0, "% of the load")
     print(machine())
     print(text_of([line]))

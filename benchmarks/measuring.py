@@ -73,17 +73,19 @@ def ratio(times: Mapping[str, Sequence[float]], variant: str, unit: str, control
 
 
 class Line(NamedTuple):
-    """One line of the verdict: a figure, its interval, the bar, the unit."""
+    """One line of the verdict: a figure, its interval, the bar (None where there is none), the unit."""
 
     what: str
     figure: Interval
-    bar: float
+    bar: float | None
     unit: str
     note: str = ""
 
     @property
     def verdict(self) -> str:
         """`PASS`, `FAIL`, or that the noise is too great to say."""
+        if self.bar is None:
+            return "-"
         if self.figure.high <= self.bar:
             return "PASS"
         return "FAIL" if self.figure.low > self.bar else "too noisy to say"
@@ -100,8 +102,9 @@ def text_of(lines: Sequence[Line]) -> str:
     for line in lines:
         low, middle, high = line.figure
         note = f" ({line.note})" if line.note else ""
+        bar = "-" if line.bar is None else f"{line.bar:.3g}"
         rows.append(
-            f"| {line.verdict} | {line.what}{note} | {middle:.2f} | {low:.2f} to {high:.2f} | {line.bar:g} | {line.unit} |"
+            f"| {line.verdict} | {line.what}{note} | {middle:.2f} | {low:.2f} to {high:.2f} | {bar} | {line.unit} |"
         )
     return "\n".join(rows)
 

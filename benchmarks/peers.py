@@ -58,6 +58,28 @@ def ours_manual(total: int) -> Manual:
     return task.advance, lambda: int(task.completed), close
 
 
+class Still:
+    """A ticker that never looks: tasks that are moved and never drawn."""
+
+    def attach(self, tracker: Any) -> None: ...
+    def nudge(self) -> None: ...
+    def detach(self, tracker: Any) -> None: ...
+
+
+def undrawn_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
+    """Return ours without anything that looks at them: the control of our renderers."""
+    from progresskit import ProgressTracker
+
+    tracker = ProgressTracker("none", ticker=Still())
+    tasks = [tracker.add_task(f"task number {number}", 1_000_000) for number in range(count)]
+
+    def advance() -> None:
+        for task in tasks:
+            task.advance(7)
+
+    return advance, tracker.stop
+
+
 def ours_bars(renderer: str) -> Callable[[int], tuple[Callable[[], None], Callable[[], object]]]:
     def bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
         from progresskit import ProgressTracker
@@ -156,8 +178,9 @@ def alive_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
 
     if count > 1:
         raise NotImplementedError("it shows one bar at a time")
-    bar = alive_bar(1_000_000, refresh_secs=0.1).__enter__()
-    return lambda: bar(7), lambda: None
+    manager = alive_bar(1_000_000, refresh_secs=0.1)  # kept: the bar ends with it
+    bar = manager.__enter__()
+    return lambda: bar(7), lambda: manager.__exit__(None, None, None)
 
 
 # progressbar2

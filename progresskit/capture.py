@@ -6,6 +6,8 @@ them to the tracker's `print`. No lock is taken on the way, so that a signal han
 
 from __future__ import annotations
 
+import builtins
+import codecs
 import logging
 import os
 import sys
@@ -17,7 +19,7 @@ from .display import terminal_of
 from .terminal import StreamTerminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -39,10 +41,25 @@ class CapturedStream:
         self._capture = capture
         self._pid = os.getpid()
         self._partial: dict[int, str] = {}  # thread -> what it has written of a line: two threads' lines do not mix
+        self._asking: set[int] = set()  # threads
+        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
+
+    @property
+    def captures(self) -> bool:
+        """Whether lines are taken: not after the end, not in a forked child, and not from a thread that asks for an answer."""
+        return self.active and os.getpid() == self._pid and get_ident() not in self._asking
+
+    def decoder(self) -> codecs.IncrementalDecoder:
+        """Return this thread's decoder of bytes."""
+        decoder = self._decoders.get(get_ident())
+        if decoder is None:
+            encoding = getattr(self.captured, "encoding", None) or "utf-8"
+            decoder = self._decoders[get_ident()] = codecs.getincrementaldecoder(encoding)("backslashreplace")
+        return decoder
 
     def write(self, text: str) -> int:
         """Write `text` as the stream would."""
-        if not self.active or os.getpid() != self._pid:
+        if not self.captures:
             return self.captured.write(text)  # type: ignore[no-any-return]  # the stream's own answer
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -53,6 +70,23 @@ class CapturedStream:
             self._capture.take(line)
         return len(text)
 
+    @property
+    def buffer(self) -> CapturedBytes:
+        """The same for bytes; AttributeError where the stream has no `buffer`."""
+        return CapturedBytes(self.captured.buffer, self)
+
+    def ask(self) -> None:
+        """Show what this thread has written of a line, and writes until `answered`: it waits for an answer."""
+        self._asking.add(get_ident())
+        partial = self._partial.pop(get_ident(), "")
+        if partial:
+            self.captured.write(partial)
+            self.captured.flush()
+
+    def answered(self) -> None:
+        """Take this thread's lines again."""
+        self._asking.discard(get_ident())
+
     def writelines(self, lines: Any) -> None:
         """Write each of `lines`."""
         for line in lines:
@@ -60,7 +94,7 @@ class CapturedStream:
 
     def flush(self) -> None:
         """Hand on what can be: a line without its newline waits."""
-        if not self.active or os.getpid() != self._pid:
+        if not self.captures:
             self.captured.flush()
 
     def release(self) -> None:
@@ -76,6 +110,43 @@ class CapturedStream:
         return getattr(self.captured, name)
 
 
+class CapturedBytes:
+    """Stands in for the `buffer` of a captured stream: bytes become its text, a character that is split waits for its rest."""
+
+    def __init__(self, buffer: Any, stream: CapturedStream) -> None:
+        self._buffer = buffer
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        """Write `data` as the buffer would."""
+        if not self._stream.captures:
+            return self._buffer.write(data)  # type: ignore[no-any-return]  # the buffer's own answer
+        with memoryview(data) as view:
+            self._stream.write(self._stream.decoder().decode(view))
+            return view.nbytes
+
+    def flush(self) -> None:
+        """Hand on what can be."""
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._buffer, name)
+
+
+class CapturedInput:
+    """Stands in for the builtin `input`: the question stands on the terminal by itself, and the bars come back below."""
+
+    def __init__(self, captured: Callable[..., str], capture: Capture) -> None:
+        self.captured = captured
+        self.active = True
+        self._capture = capture
+
+    def __call__(self, *prompt: object) -> str:
+        if not self.active:
+            return self.captured(*prompt)
+        return self._capture.ask(self.captured, *prompt)
+
+
 class Capture:
     """What writes to the tracker's terminal goes above its bars, until the capture ends. Made by `ProgressTracker.capture`.
 
@@ -89,6 +160,7 @@ class Capture:
         self._quiet = quiet
         self.lines: deque[str] = deque(maxlen=KEPT)
         self._streams: dict[str, CapturedStream] = {}
+        self._input: CapturedInput | None = None
         self._handlers: list[tuple[logging.StreamHandler[Any], CapturedStream]] = []
 
     def take(self, line: str) -> None:
@@ -98,6 +170,18 @@ class Capture:
             self.lines.append(line)
         else:
             self._tracker.print(line)
+
+    def ask(self, ask: Callable[..., str], *prompt: object) -> str:
+        """Return what `ask` does, while the rows are off the screen and what this thread has begun to say is on it."""
+        with self._tracker.hidden():
+            streams = list(self._streams.values())
+            try:
+                for captured in streams:
+                    captured.ask()
+                return ask(*prompt)
+            finally:
+                for captured in streams:
+                    captured.answered()
 
     def start(self) -> Self:
         """Stand in for the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
@@ -114,6 +198,8 @@ class Capture:
                 terminal.close()
         for name, captured in self._streams.items():
             setattr(sys, name, captured)
+        if self._streams and _is_tty(sys.stdin):
+            self._input = builtins.input = CapturedInput(builtins.input, self)
         for handler in _stream_handlers():
             for captured in self._streams.values():
                 if handler.stream is captured.captured:
@@ -137,6 +223,11 @@ class Capture:
             if getattr(sys, name) is captured:
                 setattr(sys, name, _present(captured.captured))
         self._streams.clear()
+        if self._input is not None:
+            self._input.active = False
+            if builtins.input is self._input:
+                builtins.input = _present(self._input.captured)
+            self._input = None
         if failed and self._quiet:
             for line in self.lines:
                 self._tracker.print(line)
@@ -159,9 +250,16 @@ def _on(stream: Any, terminal: StreamTerminal) -> bool:
         other.close()
 
 
+def _is_tty(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except Exception:  # None, closed, or a stream of the user's own
+        return False
+
+
 def _present(stream: Any) -> Any:
     """Return `stream`, or what stands behind it where it is a capture that has ended."""
-    while isinstance(stream, CapturedStream) and not stream.active:
+    while isinstance(stream, CapturedStream | CapturedInput) and not stream.active:
         stream = stream.captured
     return stream
 

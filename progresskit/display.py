@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
+AROUND = 0.95
+"""What of the budget a frame may use: the rest is for the thread's own steps around it, which are not on its clock."""
 CLIENT_BUDGET = 0.0015
 """The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
 PARTING = 1.0
@@ -115,6 +117,16 @@ class Display:
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
 
     @property
+    def over_rows(self) -> bool:
+        """Whether rows stand there, to be drawn over by the next frame."""
+        return self._renderer is not None and self._renderer.in_place
+
+    @property
+    def may_be_drawn_over(self) -> bool:
+        """Whether they stand on a terminal that a shell has while we are stopped."""
+        return self.over_rows and self.terminal.is_tty and self.terminal.fd is not None
+
+    @property
     def sleeping(self) -> bool:
         """Whether nothing can change until somebody calls: every live task is paused."""
         return all(task.state == "paused" for tracker in self.trackers for task in tracker.tasks)
@@ -125,7 +137,11 @@ class Display:
         The cost is measured on this thread's processor clock and on the wall. The next frame comes when the first is within
         the budget again, and when the second has been at most half of the time.
         """
+        if not last and any(tracker.hiding for tracker in self.trackers):
+            return self.delay
         if not last and (self.terminal.congested or not self.terminal.foreground):
+            for tracker in self.trackers:
+                tracker.behind = True
             taken = self.terminal.taken
             self.flush()
             if self.terminal.taken != taken or not self.terminal.congested:
@@ -142,7 +158,7 @@ class Display:
         if self._frames > 1:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
-        self.least = max(self.interval, self._cost / self.budget, 2 * (self._wall() - began))
+        self.least = max(self.interval, self._cost / (AROUND * self.budget), 2 * (self._wall() - began))
         if moved:
             self.delay = self.least
         else:
@@ -165,6 +181,14 @@ class Display:
             self._renderer = None
             self.terminal.write(self._handle.take())
 
+    def withdraw(self) -> None:
+        """Take the rows off the screen: somebody wants it for a while. What appends lines has none."""
+        if self.over_rows:
+            self._guarded(lambda renderer: renderer.render(Frame(self.trackers[0].clock())))
+            self.abandon()
+            self._last = ()
+        self.flush(PARTING)
+
     def flush(self, patience: float = 0.0) -> None:
         """Send what was written; `patience` as the terminal's."""
         self.terminal.write(self._handle.take())
@@ -185,8 +209,8 @@ class Display:
             self._inherited = ([], None)
         lines = []
         for tracker in self.trackers:
-            for _ in range(len(tracker.prints)):
-                lines.extend(clean_lines(tracker.prints.popleft()))
+            for line in tracker.take_prints():
+                lines.extend(clean_lines(line))
         if not self.terminal.colors:
             lines = [plain_line(line) for line in lines]
         self._owed = ([*self._owed[0], *lines], self._owed[1])

@@ -100,6 +100,12 @@ class ManualTicker:
                 self.displays.remove(display)
         tracker.let_go()
 
+    def withdraw(self, tracker: ProgressTracker) -> None:
+        """Take the rows of the display that `tracker` is on off the screen."""
+        for display in self.displays:
+            if tracker in display.trackers:
+                display.withdraw()
+
     def tick(self) -> None:
         """Draw one frame of every display."""
         for display in self.displays:

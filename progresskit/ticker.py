@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import counting
 from .display import Retired, display_of, terminal_of
+from .presence import SHORT, Presence, was_stopped
 from .registry import hub_address
 from .report import warn_once
 from .task import describe
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 LINGER = 0.5
 """Seconds without a live task after which the thread goes: loops that follow each other share one."""
-LATE = 1.0
-"""Seconds by which a look may be late before the terminal may have been somebody else's meanwhile."""
+GLANCE = 0.25
+"""Seconds between two looks at the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
 PATIENCE = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
 LONGEST = 30.0
@@ -91,6 +92,7 @@ class ThreadTicker:
         self._hung = hung
         self._watch_bell = Bell()
         self._ident: int | None = None
+        self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
 
@@ -203,6 +205,16 @@ class ThreadTicker:
                 pass
             meanwhile()
 
+    def withdraw(self, tracker: ProgressTracker) -> None:
+        """Take the rows of the display that `tracker` is on off the screen."""
+        with self.hold():
+            try:
+                for display in self.displays:
+                    if tracker in display.trackers:
+                        display.withdraw()
+            except Retired:
+                pass
+
     def _part(self, tracker: ProgressTracker) -> None:
         """Draw the last frame of `tracker`. The caller holds `drawing`."""
         for display in [display for display in self.displays if tracker in display.trackers]:
@@ -285,29 +297,39 @@ class ThreadTicker:
 
     def _draw_on(self, generation: int) -> None:
         self._ident = native("_thread", "get_ident")()
+        presence = self._presence = Presence()
+        try:
+            self._look_and_sleep(generation, presence)
+        finally:
+            presence.close()
+
+    def _look_and_sleep(self, generation: int, presence: Presence) -> None:
         empty_since: float | None = None
         delay = self._first_delay()
         away = False  # whether the process was stopped while it drew
         while True:
             self._drowsy = delay > 2 * self._first_delay()
+            watched = any(display.may_be_drawn_over for display in self.displays)
+            if watched:
+                delay = min(delay, GLANCE)
             due = time.monotonic() + delay
-            cpu = time.process_time()
+            cpu, scheduled = time.process_time(), presence.read() if watched else None
             nudged = self._bell.wait(delay)
             self._drowsy = False
             now = time.monotonic()
-            # Late with an idle processor: the process was stopped or the machine asleep. Late with a busy one: some C
-            # code kept the interpreter to itself, and the screen is still ours.
-            stopped = _idle(now - due, time.process_time() - cpu)
+            late = now - due
+            stopped = late > SHORT and was_stopped(late, time.process_time() - cpu, scheduled, presence.read())
             with self.drawing:
                 if self._generation != generation:
                     return
                 for display in self.displays:
-                    if stopped or (away and not display.choice.given):  # a renderer of the user's own may just be slow
+                    slow = display.choice.given  # a renderer of the user's own may just have been slow
+                    if display.over_rows and (stopped or (away and not slow)):
                         display.abandon()
                 cpu = time.process_time()
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
-                away = _idle(time.monotonic() - now, time.process_time() - cpu)
+                away = was_stopped(time.monotonic() - now, time.process_time() - cpu, None, None)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
@@ -441,6 +463,8 @@ class ThreadTicker:
         self.drawing = native("_thread", "RLock")()
         self._bell = Bell()
         self._watch_bell = Bell()
+        if self._presence is not None:
+            self._presence.close()
         self._running = False
         self._watched = False
         self._generation += 1
@@ -448,8 +472,3 @@ class ThreadTicker:
         self._new = []
         self._leaving = []
         self.displays = []
-
-
-def _idle(late: float, cpu: float) -> bool:
-    """Return whether `late` seconds with so much processor time in them mean that the process was stopped."""
-    return late > LATE and cpu < 0.5 * late

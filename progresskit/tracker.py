@@ -12,6 +12,7 @@ from _thread import RLock
 from collections import deque
 from itertools import count
 
+from .counting import CountingTicks
 from .invitations import closing, opened
 from .positions import Slots, seat, walk
 from .states import ENDED
@@ -55,6 +56,10 @@ DEFAULT_TICKER = "progresskit.life:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 
 CAPTURE = "progresskit.capture:Capture"
+MOST_WAITING = 1 << 24
+"""Characters of printed lines that are kept for a terminal that takes nothing."""
+LINE = 64
+"""What a line counts beside its characters."""
 
 
 class ProgressTracker:
@@ -110,6 +115,11 @@ class ProgressTracker:
         self.budget = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
         self.prints: deque[str] = deque()
+        self.behind = False  # set by whoever draws, while the terminal does not take what it is sent
+        self._waiting = 0  # roughly the characters in `prints` that have come since lines were last taken
+        self._dropped = CountingTicks()
+        self._told = 0  # how many of the dropped lines have been told
+        self.hiding = 0  # how many want the rows off the screen
         self._ticker = ticker
         self._slots = Slots()
         self._live = 0
@@ -313,22 +323,49 @@ class ProgressTracker:
     def print(self, *values: object, sep: str = " ", end: str = "\n") -> None:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
 
-        Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible.
+        Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
+        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
         line = sep.join(map(str, values)) + end
+        if self.behind and self._waiting > MOST_WAITING:
+            self._dropped.tick()
+            return
         self.prints.append(line[:-1] if line.endswith("\n") else line)
+        self._waiting += len(line) + LINE
         self._show()
         self.nudge()
+
+    def hidden(self) -> Hidden:
+        """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
+
+        For what needs the terminal to itself: a question, an editor, a pager. Counting goes on, and lines printed wait.
+
+        Example:
+            >>> with tracker.hidden():
+            ...     answer = "yes"  # input("Go on? ")
+        """
+        return Hidden(self)
+
+    def take_prints(self) -> list[str]:
+        """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
+        self.behind, self._waiting = False, 0
+        lines = [self.prints.popleft() for _ in range(len(self.prints))]
+        missing = self._dropped.count() - self._told
+        if missing:
+            self._told += missing
+            lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
+        return lines
 
     def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
 
         Lines come whole and in order, and one without its newline waits for it, or for the end. Log handlers that hold one of
         these streams are led along, and warnings too, since they are written to standard error. What writes to a descriptor
-        (C code, other programs) is not captured. Afterwards all is as it was, but for what others have replaced.
+        (C code, other programs) is not captured: `progresskit run` does that. `input` has the terminal to itself while it
+        waits, as with `hidden`. Afterwards all is as it was, but for what others have replaced.
 
         Args:
             stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
@@ -470,6 +507,7 @@ class ProgressTracker:
         self._endings.clear()
         self._ended.clear()
         self.prints.clear()
+        self.behind, self._waiting, self._told, self.hiding = False, 0, self._dropped.count(), 0
         self._attached = False
 
     def nudge(self) -> None:
@@ -527,6 +565,23 @@ class ProgressTracker:
             slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
         if parent is not None and parent._state in ENDED:  # it has been removed, and only waited for its children
             self._vacate(parent, seen)
+
+
+class Hidden:
+    """Keeps a tracker's rows off the screen. Made by `ProgressTracker.hidden`; several may hold at once."""
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        self._tracker = tracker
+
+    def __enter__(self) -> None:
+        self._tracker.hiding += 1
+        withdraw = getattr(self._tracker._ticker, "withdraw", None)  # not every ticker has rows on a screen
+        if withdraw is not None:
+            withdraw(self._tracker)
+
+    def __exit__(self, *_: object) -> None:
+        self._tracker.hiding = max(self._tracker.hiding - 1, 0)
+        self._tracker.nudge()
 
 
 def _within(name: str, value: float | None, most: float) -> float | None:

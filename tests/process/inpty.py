@@ -29,7 +29,7 @@ class Program:
             if name not in environ:
                 env.pop(name, None)
         self.sent = b""
-        self.screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self.screen = pyte.HistoryScreen(columns, lines, history=10_000)
         self._stream = pyte.ByteStream(self.screen)
         self._ends = time.monotonic() + BOUND
         self.pid, self.fd = pty.fork()
@@ -69,10 +69,16 @@ class Program:
     def rows(self) -> list[str]:
         return [row.rstrip() for row in self.screen.display if row.strip()]
 
+    @property
+    def everything(self) -> list[str]:
+        """The rows of the scrollback and of the screen."""
+        top = ["".join(line[at].data for at in range(self.screen.columns)) for line in self.screen.history.top]
+        return [row.rstrip() for row in (*top, *self.screen.display) if row.strip()]
+
     def check_restored(self) -> None:
         """Assert that the terminal is as a prompt wants it: cursor shown and at a line's beginning, modes off, no colour."""
         assert not self.screen.cursor.hidden
         assert self.screen.cursor.x == 0
         assert self.screen.cursor.attrs.fg == "default"
-        assert self.sent.count(b"\x1b[?2026h") == self.sent.count(b"\x1b[?2026l")
-        assert self.sent.count(b"\x1b[?7l") == self.sent.count(b"\x1b[?7h")
+        assert self.sent.rfind(b"\x1b[?2026h") <= self.sent.rfind(b"\x1b[?2026l")
+        assert self.sent.rfind(b"\x1b[?7l") <= self.sent.rfind(b"\x1b[?7h")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import logging
 import sys
@@ -11,6 +12,7 @@ import warnings
 import pytest
 
 from progresskit import LogHandler, ProgressTracker
+from progresskit.capture import CapturedStream
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 
@@ -160,3 +162,105 @@ def test_a_record_that_cannot_be_formatted_is_loggings_own_trouble(
     logger.error("bad row %d", "three")
     assert list(tracker.prints) == []
     assert "Logging error" in capsys.readouterr().err
+
+
+def test_bytes_for_the_buffer_go_above_too_and_a_split_character_waits(
+    tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with tracker.capture(stdout=True, stderr=False):
+        held = sys.stdout.buffer
+        size = "größe\n".encode()
+        assert held.write(size[:4]) == 4
+        held.write(memoryview(size[4:]))
+        held.write(b"\xff\n")
+        held.flush()
+        assert held.writable()  # what it does not know it asks the buffer for
+    assert list(tracker.prints) == ["größe", "\\xff"]
+    held.write(b"after")
+    assert stream.buffer.getvalue() == b"after"  # type: ignore[attr-defined]
+    with tracker.capture(stdout=True, stderr=False):
+        assert not hasattr(CapturedStream(io.StringIO(), tracker.capture()), "buffer")
+
+
+class Asked(io.StringIO):
+    """An input that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_question_is_visible_while_it_is_asked_and_the_bars_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+
+    class Answer(Asked):
+        def readline(self, *_: object) -> str:  # type: ignore[override]
+            tracker.print("a line meanwhile")
+            ticker.tick()
+            seen.extend([out.getvalue(), list(terminal.text)])
+            return "Ada\n"
+
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stdin", Answer())
+    before = builtins.input
+    with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
+        tracker.add_task("alpha", total=2)
+        with tracker.capture(stdout=True, stderr=False):
+            print("some words, ", end="")
+            ticker.tick()
+            assert "alpha" in terminal.text[0]
+            assert input("name? ") == "Ada"
+            print("more words")
+            ticker.tick()
+            assert [row.split()[0] for row in terminal.text] == ["a", "more", "alpha"]
+        assert builtins.input is before
+    assert seen == ["some words, name? ", []]
+
+
+def test_stand_ins_for_input_are_put_back_in_any_order(
+    tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Asked("one\n"))
+    before = builtins.input
+    outer, inner = tracker.capture(stdout=True, stderr=False), tracker.capture(stdout=True, stderr=False)
+    outer.start()
+    inner.start()
+    held = builtins.input
+    outer.stop()
+    assert builtins.input is held
+    inner.stop()
+    assert builtins.input is before
+    assert held() == "one"
+
+
+def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_ones_counted(
+    tracker: ProgressTracker,
+) -> None:
+    tracker.behind = True
+    long = "x" * (1 << 20)
+    for _ in range(20):
+        tracker.print(long)
+    kept = len(tracker.prints)
+    assert kept == 16
+    tracker.behind = False
+    tracker.print("a terminal that is merely slow loses nothing")
+    lines = tracker.take_prints()
+    assert len(lines) == kept + 2
+    assert lines[-1] == "progresskit: 4 lines are missing here: the terminal did not take them in time."
+    tracker.print("again")
+    assert tracker.take_prints() == ["again"]
+
+
+def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+    with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
+        tracker.add_task("alpha")
+        terminal._backlog = b"what nobody reads"
+        ticker.tick()
+        assert tracker.behind
+        terminal._backlog = b""
+        ticker.tick()
+        assert not tracker.behind

@@ -43,6 +43,7 @@ EDGE = {
     "hub",
     "run",
     "pipe",
+    "presence",
     "workers",
 }
 ABOVE = {"__init__", "__main__"}

@@ -6,6 +6,7 @@ the load's summary, since a number is worth what it was counted by.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import stat
@@ -70,7 +71,53 @@ class WholeFiles:
         return None
 
 
-class KernelBytes:
+class _Sockets:
+    """What both sources have in common that look at sockets: what they say, added up."""
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._uploads = 0
+
+    @property
+    def attempts(self) -> int:
+        """How often an object has been sent: 1, and one more for each time that one was sent anew."""
+        return self._tally.attempts
+
+    @property
+    def broken(self) -> bool:
+        """Whether an attempt has broken off, and nothing has been sent since."""
+        return self._tally.broken
+
+    def begin(self, size: int) -> None:
+        """Expect one more upload: what was acknowledged before the first does not count."""
+        if not self._uploads:
+            self._watch(True)
+            self._tally.ignore(self._looks())
+        self._uploads += 1
+        self._tally.begin(size)
+
+    def end(self, size: int, *, well: bool) -> None:
+        """Count an upload of `size` bytes no more; after the last one no socket is held."""
+        self._tally.look(self._looks())
+        self._tally.end(size, well=well)
+        self._uploads -= 1
+        if not self._uploads:
+            self._watch(False)
+            self._tally = Tally()
+
+    def sent(self) -> int | None:
+        """Return the bytes that have arrived; an attempt that broke off counts no more."""
+        return self._tally.look(self._looks())
+
+    def _watch(self, watched: bool) -> None:
+        """Begin to watch sockets, or let go of all."""
+
+    def _looks(self) -> dict[int, Look]:
+        """Return what each socket to the storage host says of itself, by a number of its own."""
+        raise NotImplementedError
+
+
+class KernelBytes(_Sockets):
     """Counts what the other side's kernel has acknowledged, on this process's own sockets to the storage host. Linux only.
 
     Nothing of the connector is touched, so that it serves each of its versions, in Python or not, under TLS or not. It knows
@@ -93,56 +140,22 @@ class KernelBytes:
     name: ClassVar[str] = "bytes acknowledged to the kernel"
 
     def __init__(self, is_storage: Callable[[Peer], bool] | None = None) -> None:
+        super().__init__()
         self._is_storage = is_storage
         self._held: dict[int, socket.socket] = {}  # the socket's own number -> our duplicate
-        self._tally = Tally()
-        self._uploads = 0
-
-    @property
-    def attempts(self) -> int:
-        """How often an object has been sent: 1, and one more for each time that one was sent anew."""
-        return self._tally.attempts
-
-    @property
-    def broken(self) -> bool:
-        """Whether an attempt has broken off, and nothing has been sent since."""
-        return self._tally.broken
 
     @staticmethod
     def available() -> bool:
-        """Return whether this system tells what has been acknowledged."""
-        if not (hasattr(socket, "TCP_INFO") and os.path.isdir("/proc/self/fd")):
-            return False
-        with socket.socket() as probe:
-            try:
-                return len(probe.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)) >= UNSENT + 4
-            except OSError:
-                return False
+        """Return whether this system tells what has been acknowledged, and which sockets this process has."""
+        return tells_acknowledged() and os.path.isdir("/proc/self/fd")
 
-    def begin(self, size: int) -> None:
-        """Expect one more upload: what was acknowledged before the first does not count."""
-        if not self._uploads:
-            self._tally.ignore(self._looks())
-        self._uploads += 1
-        self._tally.begin(size)
-
-    def end(self, size: int, *, well: bool) -> None:
-        """Count an upload of `size` bytes no more; after the last one no socket is held."""
-        self._tally.look(self._looks())
-        self._tally.end(size, well=well)
-        self._uploads -= 1
-        if not self._uploads:
+    def _watch(self, watched: bool) -> None:
+        if not watched:
             for held in self._held.values():
                 held.close()
             self._held = {}
-            self._tally = Tally()
-
-    def sent(self) -> int | None:
-        """Return the bytes that have arrived; an attempt that broke off counts no more."""
-        return self._tally.look(self._looks())
 
     def _looks(self) -> dict[int, Look]:
-        """Return what each socket to the storage host says of itself, by the socket's own number."""
         ours = {held.fileno() for held in self._held.values()}
         owned = set()
         for name in os.listdir("/proc/self/fd"):
@@ -179,6 +192,50 @@ class KernelBytes:
         finally:
             if self._held.get(number) is not duplicate:
                 duplicate.close()
+
+
+class Ways(Protocol):
+    """A proxy that tells of its connections."""
+
+    def watch(self, watched: bool) -> None:
+        """Keep the last look at connections that end, or keep none."""
+
+    def looks(self) -> dict[int, Look]:
+        """Return what each connection to the storage has carried; those that ended are told once."""
+
+
+class ProxyBytes(_Sockets):
+    """Counts what a proxy of our own on loopback has carried, as `CountingProxy` does. On any platform, for any connector.
+
+    On Linux that is what the other side has acknowledged; elsewhere what the system has taken: ahead by its buffer.
+
+    Args:
+        proxy: The proxy, that the connector was told to go through.
+    """
+
+    name: ClassVar[str] = "bytes through a proxy on loopback"
+
+    def __init__(self, proxy: Ways) -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    def _watch(self, watched: bool) -> None:
+        self._proxy.watch(watched)
+
+    def _looks(self) -> dict[int, Look]:
+        return self._proxy.looks()
+
+
+@functools.cache
+def tells_acknowledged() -> bool:
+    """Return whether this system tells of a socket what the other side has acknowledged."""
+    if not hasattr(socket, "TCP_INFO"):
+        return False
+    with socket.socket() as probe:
+        try:
+            return len(probe.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)) >= UNSENT + 4
+        except OSError:
+            return False
 
 
 def look_at(connection: socket.socket) -> Look:

@@ -48,9 +48,9 @@ class Packed(NamedTuple):
     size: int
 
     @property
-    def hidden(self) -> bool:
-        """Whether wildcards leave it out unless they begin with a dot."""
-        return self.name.startswith(".")
+    def beginning(self) -> str:
+        """How a pattern begins that finds it: wildcards leave a leading dot out, or take the folder itself for a file."""
+        return "..?" if self.name.startswith("..") else ".[!.]" if self.name.startswith(".") else ""
 
 
 class Batch(NamedTuple):
@@ -67,7 +67,7 @@ class Batch(NamedTuple):
     @property
     def pattern(self) -> str:
         """What stands for its files in a statement: no name of the user's is in it, so that none has to be quoted."""
-        return f"{glob.escape(self.folder.absolute().as_posix())}/{'.' * self.files[0].hidden}*"
+        return f"{glob.escape(self.folder.absolute().as_posix())}/{self.files[0].beginning}*"
 
 
 def expand(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -184,7 +184,7 @@ class Packing:
     @staticmethod
     def _fits(file: Packed, others: Sequence[Packed]) -> bool:
         room = len(others) < MOST and sum(other.size for other in others) + file.size <= ENOUGH
-        return room and file.hidden == others[0].hidden
+        return room and file.beginning == others[0].beginning
 
     def total(self) -> int | None:
         """Return the bytes that all files together put on the wire; None while some are still to be compressed."""

@@ -15,7 +15,16 @@ from progresskit_snowflake import wire
 from progresskit_snowflake.columns import stage_name
 from progresskit_snowflake.wire import Cancelled, Packing, expand, is_compressed, squeeze
 
-HOSTILE = ["it's; DROP.csv", "two words.csv", "100% %41.csv", "new\nline.csv", "[*]?.csv", ".hidden.csv", 'a"b\\c.csv']
+HOSTILE = [
+    "it's; DROP.csv",
+    "two words.csv",
+    "100% %41.csv",
+    "new\nline.csv",
+    "[*]?.csv",
+    ".hidden.csv",
+    "..twice.csv",
+    'a"b\\c.csv',
+]
 
 
 @pytest.fixture

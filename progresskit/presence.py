@@ -1,0 +1,82 @@
+"""Whether the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept: somebody else may have drawn since.
+
+Knows what a scheduler tells of one thread. No signal handler is needed for it, and nothing that is merely slow looks like a
+stop. Must not know what follows from it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+LATE = 1.0
+"""Seconds by which a look may be late, where nothing more is known than the process's own processor time."""
+SHORT = 0.25
+"""The same where the scheduler tells what the thread did meanwhile."""
+
+
+class Scheduled(NamedTuple):
+    """What the scheduler has counted for a thread: seconds for which it was ready and had to wait, and times that it ran."""
+
+    waiting: float
+    runs: int
+
+
+class Presence:
+    """Reads what the scheduler says of the thread that made it, where it says anything.
+
+    Example:
+        >>> presence = Presence()
+        >>> presence.read() is None or presence.read().runs >= 0
+        True
+        >>> presence.close()
+    """
+
+    def __init__(self, path: str = "/proc/thread-self/schedstat") -> None:
+        try:
+            self._fd = os.open(path, os.O_RDONLY)
+        except OSError:  # no Linux, or one without these counts
+            self._fd = -1
+
+    def read(self) -> Scheduled | None:
+        """Return the counts so far; None where there are none."""
+        if self._fd < 0:
+            return None
+        try:
+            _, waiting, runs = os.pread(self._fd, 100, 0).split()
+            return Scheduled(int(waiting) / 1e9, int(runs))
+        except (OSError, ValueError):
+            return None
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Scheduled | None) -> bool:
+    """Return whether the process was stopped in `late` seconds.
+
+    A thread that could not run because others did was waiting; one that waited for the interpreter's lock has run every
+    five milliseconds, to ask for it. A stopped one has done neither.
+
+    Args:
+        late: Seconds by which the thread woke later than it wanted.
+        cpu: Seconds of processor time that the whole process had in it.
+        before: What the scheduler said when the thread went to sleep; None: nothing.
+        after: The same when it woke.
+
+    Example:
+        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 12))
+        True
+        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.45, 12))  # the machine is busy
+        False
+        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 90))  # C code has kept the interpreter to itself
+        False
+        >>> was_stopped(0.5, 0.0, None, None), was_stopped(1.5, 0.0, None, None), was_stopped(1.5, 1.4, None, None)
+        (False, True, False)
+    """
+    if before is None or after is None:
+        return late > LATE and cpu < 0.5 * late
+    return late > SHORT and after.waiting - before.waiting < 0.5 * late and after.runs - before.runs < late / 0.02

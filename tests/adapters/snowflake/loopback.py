@@ -1,0 +1,97 @@
+"""Servers on loopback that the tests send to, and a certificate for them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import socket
+import ssl
+import struct
+import threading
+from pathlib import Path
+
+MB = 1_000_000
+
+
+class Sink:
+    """A server on loopback that reads what it is sent, and answers each megabyte with a byte: all of it has arrived."""
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._context = context
+        self._resets = False
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                accepted, _ = self._listening.accept()
+            except OSError:  # closed: the test is over
+                return
+            threading.Thread(target=self._drain, args=(accepted,), daemon=True).start()
+
+    def _drain(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            if self._context is not None:
+                accepted = self._context.wrap_socket(accepted, server_side=True)
+            taken = answered = 0
+            while data := accepted.recv(65536):
+                if self._resets:
+                    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    break
+                taken += len(data)
+                while answered < taken // MB:
+                    accepted.sendall(b".")
+                    answered += 1
+        accepted.close()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port))
+
+    def reset(self, client: socket.socket) -> None:
+        """Reset the connection of `client`, and wait until its kernel knows."""
+        self._resets = True
+        with contextlib.suppress(ConnectionError):
+            client.sendall(b"!")
+            while client.recv(4096):
+                pass
+        self._resets = False
+
+    def close(self) -> None:
+        self._listening.close()
+
+
+def send(client: socket.socket, megabytes: int) -> None:
+    """Send so much, and wait until it has arrived."""
+    for _ in range(megabytes):
+        client.sendall(bytes(MB))
+        assert client.recv(1) == b"."
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate of our own for 127.0.0.1."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "certificate.pem", folder / "key.pem"
+    paths[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    paths[1].write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
+    return paths

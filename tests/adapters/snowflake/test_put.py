@@ -1,0 +1,325 @@
+"""put() over real HTTP, with whichever connector is installed: its bars, its errors, Ctrl-C, and each source that counts."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
+
+import pyte
+import snowflake.connector
+from progresskit_snowflake import SnowflakeProgress, UploadError, Uploads, put
+from progresskit_snowflake.bodies import BodyBytes
+from progresskit_snowflake.embedded import EmbeddedServer
+from progresskit_snowflake.pipeline import Stopped
+from progresskit_snowflake.proxy import CountingProxy
+from progresskit_snowflake.session import Staging
+from progresskit_snowflake.sources import KernelBytes, ProxyBytes, WholeFiles, best_source
+
+from progresskit import ProgressTracker, Task
+from progresskit.testing import ManualTicker, RecordingRenderer
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def connection(server: EmbeddedServer) -> Iterator[Any]:
+    with snowflake.connector.connect(**server.arguments) as opened:
+        yield opened
+
+
+class Watched:
+    """A tracker that nothing draws, and all that it would have shown of its tasks, to their ends."""
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        self.tracker = tracker
+        self._tasks: list[Task] = []
+        self._views: list[Any] = []
+        self._over = threading.Event()
+        self._add, tracker.add_task = tracker.add_task, self._added  # type: ignore[method-assign]
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def _added(self, *arguments: Any, **more: Any) -> Task:
+        self._tasks.append(self._add(*arguments, **more))
+        return self._tasks[-1]
+
+    def _look(self) -> None:
+        while not self._over.wait(0.002):
+            self._views += self.tracker.frame().tasks
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def views(self, description: str) -> list[Any]:
+        return [view for view in self._views if view.description.startswith(description)]
+
+    def task(self, description: str) -> Task:
+        (found,) = (task for task in self._tasks if task.description.startswith(description))
+        return found
+
+
+@pytest.fixture
+def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
+    kind = getattr(request, "param", ProgressTracker)
+    watched = Watched(kind(renderer=RecordingRenderer(), ticker=ManualTicker()))
+    yield watched
+    watched.close()
+
+
+def listed(connection: Any, stage: str) -> list[str]:
+    return [row[0].partition("/")[2] for row in connection.cursor().execute(f"LIST @{stage}").fetchall()]
+
+
+def noise(path: Path, size: int) -> Path:
+    path.write_bytes(os.urandom(size))
+    return path
+
+
+def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
+    server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
+) -> None:
+    server.pace = 4 * MB
+    path = tmp_path / "orders.csv"
+    path.write_bytes(os.urandom(MB).hex().encode())  # which compression halves
+    put(connection.cursor(), path, stage, tracker=watched.tracker)
+    upload = watched.views("Upload orders.csv")
+    (size,) = {view.total for view in upload if view.total is not None}
+    assert listed(connection, stage) == ["orders.csv.gz"]
+    assert MB < size < 1.3 * MB
+    assert any(0 < view.completed < size for view in upload)
+    assert "finalising" in {view.fields.get("phase") for view in upload}
+    assert (watched.task("Upload").completed, watched.task("Upload").state) == (size, "finished")
+    compression = watched.task("Compression")
+    assert (compression.total, compression.completed, compression.state) == (2 * MB, 2 * MB, "finished")
+
+
+def test_several_files_are_one_bar_and_files_counts_them(
+    connection: Any, stage: str, watched: Watched, tmp_path: Path
+) -> None:
+    for number in range(5):
+        noise(tmp_path / f"{number}.bin", 30_000 + number)
+    rows = put(connection.cursor(), f"{tmp_path}/*.bin", stage, compress=False, tracker=watched.tracker)
+    assert len(rows) == 5
+    assert listed(connection, stage) == [f"{number}.bin" for number in range(5)]
+    files, upload = watched.task("Files"), watched.task("Upload")
+    assert (files.completed, files.total) == (5, 5)
+    assert (upload.completed, upload.total) == (150_010, 150_010)
+
+
+def test_several_cursors_share_one_bar_that_is_right_in_sum(
+    server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path
+) -> None:
+    server.pace = 4 * MB
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", unit="B")
+    uploads = Uploads(task, best_source(connection), grow=True)
+    errors: list[BaseException] = []
+
+    def upload(number: int) -> None:
+        try:
+            with snowflake.connector.connect(**server.arguments) as own:
+                put(own.cursor(), noise(tmp_path / f"{number}.bin", MB), stage, compress=False, uploads=uploads)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=upload, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert (task.completed, task.total) == (3 * MB, 3 * MB)
+    assert listed(connection, stage) == ["0.bin", "1.bin", "2.bin"]
+
+
+def test_files_that_are_there_are_skipped_and_told_as_such(
+    connection: Any, stage: str, watched: Watched, tmp_path: Path
+) -> None:
+    path = noise(tmp_path / "a.bin", 1_000)
+    put(connection.cursor(), path, stage, tracker=ProgressTracker("none"))
+    rows = put(connection.cursor(), path, stage, tracker=watched.tracker)
+    skipped = sum("SKIPPED" in row for row in rows)
+    assert watched.task("Upload").fields.get("skipped", 0) == skipped
+    assert len(listed(connection, stage)) == 1
+
+
+@pytest.mark.parametrize("watched", [SnowflakeProgress], indirect=True)
+def test_a_loads_tracker_has_the_bars_where_its_phases_are(
+    server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
+) -> None:
+    server.pace = MB
+    (tmp_path / "a.csv").write_bytes(os.urandom(200_000).hex().encode())
+    put(connection.cursor(), tmp_path / "a.csv", stage, tracker=watched.tracker)
+    assert {view.position for view in watched.views("Compression")} == {2}
+    assert {view.position for view in watched.views("Upload a.csv")} == {3}
+
+
+@pytest.mark.parametrize("name", ["two words.csv", ".hidden.csv", "100%.csv", 'quo"te.csv', "ünï.csv"])
+def test_a_name_that_needs_quotes_is_the_name_on_the_stage(
+    connection: Any, stage: str, tmp_path: Path, name: str
+) -> None:
+    put(connection.cursor(), noise(tmp_path / name, 100), stage, tracker=ProgressTracker("none"))
+    assert listed(connection, stage) == [f"{name}.gz"]
+
+
+def test_what_fails_for_good_is_told_by_file_stage_and_the_connectors_words(connection: Any, tmp_path: Path) -> None:
+    path = noise(tmp_path / "a.bin", 1_000)
+    with pytest.raises(
+        UploadError, match=r"^uploading a.bin failed \(to @no_such_stage\): .*(?s:.*)NO_SUCH_STAGE"
+    ) as raised:
+        put(connection.cursor(), path, "no_such_stage", tracker=ProgressTracker("none"))
+    assert (raised.value.file, raised.value.stage, raised.value.attempts) == ("a.bin", "no_such_stage", 1)
+    assert isinstance(raised.value.__cause__, snowflake.connector.errors.Error)
+
+
+@pytest.mark.parametrize("arguments", [{"parallel": 0}, {"stage": "s; DROP TABLE t"}])
+def test_what_cannot_be_is_refused_before_anything_is_done(tmp_path: Path, arguments: Any) -> None:
+    with pytest.raises(ValueError, match="is no "):
+        put(None, tmp_path / "not there", **{"stage": "s", **arguments})
+
+
+@pytest.mark.parametrize("kind", [best_source, BodyBytes, lambda connection: WholeFiles()])
+def test_each_source_brings_the_bar_to_its_end(
+    connection: Any, stage: str, watched: Watched, tmp_path: Path, kind: Any
+) -> None:
+    if kind is BodyBytes and not BodyBytes.available():
+        pytest.skip("this connector hands over no bodies")
+    path = noise(tmp_path / "a.bin", MB)
+    put(connection.cursor(), path, stage, compress=False, tracker=watched.tracker, source=kind(connection))
+    assert (watched.task("Upload").completed, watched.task("Upload").total) == (MB, MB)
+
+
+def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
+    server: EmbeddedServer, stage: str, watched: Watched, tmp_path: Path
+) -> None:
+    server.pace = 4 * MB
+    path = noise(tmp_path / "a.bin", 2 * MB)
+    with (
+        CountingProxy("127.0.0.1", server.port) as proxy,
+        snowflake.connector.connect(**server.arguments, **proxy.arguments) as connection,
+    ):
+        put(connection.cursor(), path, stage, compress=False, tracker=watched.tracker, source=ProxyBytes(proxy))
+        assert proxy._count > 2
+        assert listed(connection, stage) == ["a.bin"]
+    counts = [view.completed for view in watched.views("Upload")]
+    assert counts == sorted(counts)
+    assert any(0 < count < 2 * MB for count in counts)
+    assert watched.task("Upload").completed == 2 * MB
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_put_ends_the_upload_within_a_second_and_the_session_goes_on(
+    server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path
+) -> None:
+    server.pace = MB
+    path = noise(tmp_path / "large.bin", 40 * MB)  # forty seconds, if nobody stopped it
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", unit="B")
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        while not task.completed and not ended.is_set():
+            time.sleep(0)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    uploads = Uploads(task, best_source(connection), grow=True)
+    cursor = connection.cursor()
+    with pytest.raises(KeyboardInterrupt):
+        put(cursor, path, stage, compress=False, uploads=uploads)
+    ended.set()
+    thread.join()
+    assert not [one for one in threading.enumerate() if one.name == "upload"]
+    assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+    assert listed(connection, stage) == []
+    arrived = server.received[-1][1]
+    small = noise(tmp_path / "small.bin", 1_000)
+    put(cursor, small, stage, compress=False, uploads=uploads)
+    assert listed(connection, stage) == ["small.bin"]
+    assert server.received[-1][1] <= arrived + 1_000 + MB  # what was on the way; the large one did not go on
+
+
+@pytest.mark.slow
+def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(
+    server: EmbeddedServer, connection: Any, tmp_path: Path
+) -> None:
+    server.pace = MB
+    path = noise(tmp_path / "large.csv.gz", 40 * MB)
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=40 * MB, unit="B")
+    staging = Staging(connection)
+
+    def goes_on() -> None:
+        if task.completed:
+            raise Stopped
+
+    with staging.stage(staging):
+        with pytest.raises(Stopped):
+            staging.put(path, "large.csv", task, goes_on)
+        assert not [one for one in threading.enumerate() if one.name == "upload"]
+        assert staging.run("SELECT 1", "asking", 0) == [(1,)]
+
+
+SCRIPT = """
+import sys
+import snowflake.connector
+from progresskit_snowflake import put
+
+with snowflake.connector.connect(**{arguments!r}) as connection:
+    try:
+        put(connection.cursor(), {path!r}, {stage!r}, compress=False)
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_terminal_leaves_it_as_it_was(server: EmbeddedServer, stage: str, tmp_path: Path) -> None:
+    server.pace = MB
+    path = noise(tmp_path / "large.bin", 40 * MB)
+    program = tmp_path / "program.py"
+    program.write_text(SCRIPT.format(arguments=server.arguments, path=str(path), stage=stage), "utf-8")
+    ours, theirs = pty.openpty()
+    screen = pyte.Screen(100, 10)
+    stream = pyte.ByteStream(screen)
+    environment = {**os.environ, "TERM": "xterm-256color", "PROGRESSKIT_RENDERER": "ansi"}
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    while not any("Upload large.bin" in row and "MB/s" in row for row in screen.display):
+        stream.feed(os.read(ours, 65536))
+    process.send_signal(signal.SIGINT)
+    try:
+        while data := os.read(ours, 65536):
+            stream.feed(data)
+    except OSError:  # the other side has closed it
+        pass
+    os.close(ours)
+    assert process.wait(30) == 130, screen.display
+    assert not screen.cursor.hidden
+    assert not any("Traceback" in row for row in screen.display), screen.display
+
+
+def test_the_best_source_is_the_kernels_where_there_is_one(connection: Any) -> None:
+    assert isinstance(best_source(connection), KernelBytes) == KernelBytes.available()
