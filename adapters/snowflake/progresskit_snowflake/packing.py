@@ -8,12 +8,15 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from progresskit import Task
 
 from .quality import is_gzip, open_csv, records
+from .versions import connector_version
 
 CHUNK = 1 << 20
 LEVEL = 6
@@ -24,7 +27,7 @@ def pack(path: Path, target: Path, bad: set[int], begin: Callable[[], Task], goe
 
     Args:
         path: A CSV file, plain or gzip.
-        target: Where to; a gzip file that loses no rows is linked, not copied.
+        target: Where to; a gzip file that loses no rows is linked, and copied only where that cannot be.
         bad: Lines, as an editor counts them.
         begin: Gives the task that counts the bytes, when there is something to do.
         goes_on: Called now and then; raises what ends the work.
@@ -33,7 +36,7 @@ def pack(path: Path, target: Path, bad: set[int], begin: Callable[[], Task], goe
         Whether anything was compressed.
     """
     if is_gzip(path) and not bad:
-        target.symlink_to(path.resolve())
+        _link(path.resolve(), target)
         return False
     with begin() as bar, gzip.open(target, "wb", compresslevel=LEVEL) as out:
         if bad:
@@ -50,3 +53,17 @@ def pack(path: Path, target: Path, bad: set[int], begin: Callable[[], Task], goe
                 out.write(chunk)
                 bar.advance(len(chunk))
     return True
+
+
+def _link(path: Path, target: Path) -> None:
+    """Have `target` be the file at `path`, under its own name.
+
+    Connector 5.x calls a file on the stage by what a symbolic link leads to, so it is given another kind of link.
+    """
+    try:
+        os.link(path, target)
+    except OSError:  # another file system, or somebody else's file
+        if connector_version() < (5,):
+            target.symlink_to(path)
+        else:
+            shutil.copyfile(path, target)
