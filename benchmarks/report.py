@@ -67,7 +67,7 @@ def drawing_lines(drawn: dict[str, dict[int, comparison.Drawn | str]]) -> list[L
     """Return the lines of a thousand bars: what our drawing thread takes."""
     lines = []
     for name, line in drawn.items():
-        most = line[1_000]
+        most = line.get(1_000)
         if isinstance(most, comparison.Drawn) and most.ticker:
             gap = f"longest gap between frames {most.gap:.2f} s"
             lines.append(Line(f"1,000 live bars, {name.split()[1]}", most.ticker, 1.0, "% of a core", gap))
@@ -180,7 +180,7 @@ def main() -> int:
     say("manual updates beside the peers")
     manual = {peer.name: comparison.updates(peer, 40_000, 8) for peer in peers if peer.manual is not None}
     say("imports")
-    imports = comparison.imports(peers, 9 if quick else 25)
+    imports = comparison.imports(peers, 9 if quick else 15)
     best = min(
         value.low for name, value in imports.items() if name not in ("progresskit", "from progresskit import track")
     )
@@ -196,7 +196,8 @@ def main() -> int:
                 continue  # one bar at a time
             say(f"drawing: {name}, {count} bars")
             judged = count == 1_000 and name.startswith("progresskit")
-            drawn.setdefault(name, {})[count] = comparison.drawing(name, count, 7 if judged and not quick else 3, 2.0)
+            windows, seconds = (7, 2.0) if judged and not quick else (3, 1.0)
+            drawn.setdefault(name, {})[count] = comparison.drawing(name, count, windows, seconds)
     lines += drawing_lines(drawn)
     if not quick:
         say("a renderer of 300 ms a frame")

@@ -42,6 +42,9 @@ PORTION = 0.001
 ENTRIES = 2_048
 """Of the list that a `PausingCounter` counts by: the most items of a portion there."""
 
+MOST_COUNTERS = 16
+"""Of a task, before those of loops that are over are summed."""
+
 # Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
 # hint is lost when the container changes under the loop, which is when the count is wanted.
 _SIZED = tuple(
@@ -223,6 +226,31 @@ class AsyncCounter:
         self._final = final
 
 
+class Total:
+    """What loops that are over have counted."""
+
+    __slots__ = ("_final",)
+
+    def __init__(self, final: int) -> None:
+        self._final = final
+
+    def count(self) -> int:
+        return self._final
+
+
+def count_in(task: Task, counter: Any) -> None:
+    """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
+    rare = task.rare
+    before = rare.counters
+    if len(before) > MOST_COUNTERS:
+        over = [one for one in before if getattr(one, "_final", None) is not None]
+        after = (Total(sum(one.count() for one in over)), *(one for one in before if one not in over), counter)
+        if rare.counters is before:  # no other thread can come between this and the store
+            rare.counters = after
+            return
+    rare.counters += (counter,)
+
+
 def size_of(iterable: Any, iterator: Any = None) -> int | None:
     """Return how many items `iterable` says it has, by `len` or the length hint; None where it does not know.
 
@@ -299,7 +327,7 @@ class Loop:
             counter = AnyCounter(source) if whole else PausingCounter(source, pace)
             portions = iter((counter.iterator,))
         del iterable
-        task.rare.counters += (counter,)
+        count_in(task, counter)
         try:
             yield from portions
         except GeneratorExit:
@@ -411,7 +439,7 @@ class AsyncLoop:
         if self._task is None:
             self._loop.remember_consumer(sys._getframe(1))
             self._task = self._loop.begin()
-            self._task.rare.counters += (self._counter,)
+            count_in(self._task, self._counter)
         try:
             item = await self._source.__anext__()
         except StopAsyncIteration:

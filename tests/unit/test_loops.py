@@ -247,6 +247,14 @@ def test_an_error_of_a_signals_handler_ends_a_loop_in_c_and_its_task(bench: Benc
     assert completed < 4_000_000
 
 
+def test_a_task_of_many_loops_counts_them_all_and_stays_small(bench: Bench) -> None:
+    task = bench.tracker.add_task("Chunks")
+    for number in range(200):
+        assert sum(task.track(numbers(3), finish=False)) == 3
+        assert task.completed == 3 * (number + 1)
+    assert len(task.rare.counters) < 20
+
+
 def test_async_loops_count_and_end_likewise(bench: Bench) -> None:
     import asyncio
 

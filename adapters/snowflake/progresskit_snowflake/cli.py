@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .columns import table_name
+from .copying import ON_ERROR
 from .inspecting import analyze, validate
 from .pipeline import Load
 from .progress import MODES, SnowflakeProgress
@@ -101,6 +102,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_modes(load)
     load.add_argument("--max-bad-rows", type=int, default=0, metavar="N", help="bad rows that are left out (0)")
     load.add_argument(
+        "--on-error",
+        choices=list(ON_ERROR),
+        default="abort",
+        help="what happens to a row that the server refuses: all stop (the default), it is left out, or its file is",
+    )
+    load.add_argument(
+        "--jobs", type=_jobs, default=1, metavar="N", help="files that are compressed, and uploaded, at once (1)"
+    )
+    load.add_argument(
         "--null", action="append", default=[], metavar="TEXT", help="a text that stands for no value, as NA"
     )
     shown = load.add_mutually_exclusive_group()
@@ -133,6 +143,12 @@ def _rate(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r:.40} is no rate: give bytes a second, as 500kB or 2MB.")
 
 
+def _jobs(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 99:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of jobs: give one from 1 to 99.")
+
+
 def _progress(options: argparse.Namespace) -> SnowflakeProgress:
     return SnowflakeProgress(_mode(options), renderer="none" if options.no_progress else None)
 
@@ -147,13 +163,16 @@ def _with_server(options: argparse.Namespace) -> str:
             _private_folder() as folder,
             _progress(options) as progress,
         ):
+            staging = Staging(open_session())
             load = Load(
                 options.files,
                 options.table,
-                Staging(open_session()),
+                staging,
                 loading,
                 progress,
                 folder,
+                more=[Staging(open_session(), like=staging) for _ in range(options.jobs - 1)],
+                on_error=options.on_error,
                 quality=not options.skip_qc,
                 max_bad_rows=options.max_bad_rows,
                 nulls=options.null,

@@ -1,7 +1,4 @@
-"""Compression: a CSV file becomes a gzip file, without its bad rows.
-
-Knows files and nothing of the server. What is gzip already is taken as it is.
-"""
+"""Compression: a CSV file becomes a gzip file, without its bad rows. Knows files and nothing of the server."""
 
 from __future__ import annotations
 
@@ -10,35 +7,64 @@ import gzip
 import io
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from progresskit import Task
-
-from .quality import is_gzip, open_csv, records
+from .quality import open_csv, records
 from .versions import connector_version
 
 CHUNK = 1 << 20
 LEVEL = 6
 
 
-def pack(path: Path, target: Path, bad: set[int], begin: Callable[[], Task], goes_on: Callable[[], None]) -> bool:
+class PackedTotal:
+    """How many bytes all files will be when they are compressed: what is known, and for the rest the ratio so far.
+
+    Args:
+        raw: Bytes of each file as it is.
+
+    Example:
+        >>> total = PackedTotal([100, 100, 200])
+        >>> total.add(100, 25)
+        >>> total.bytes, total.exact
+        (100, False)
+    """
+
+    def __init__(self, raw: Sequence[int]) -> None:
+        self._left, self._count = sum(raw), len(raw)
+        self._raw, self._packed = 0, 0
+
+    def add(self, raw: int, packed: int) -> None:
+        """Count a file that is compressed by now."""
+        self._left -= raw
+        self._count -= 1
+        self._raw += raw
+        self._packed += packed
+
+    @property
+    def exact(self) -> bool:
+        """Whether all are compressed."""
+        return not self._count
+
+    @property
+    def bytes(self) -> int | None:
+        """Bytes in all; None before the first is known."""
+        if not self._raw:
+            return self._packed if self.exact else None
+        return self._packed + (0 if self.exact else round(self._left * self._packed / self._raw))
+
+
+def pack(path: Path, target: Path, bad: set[int], moved: Callable[[int], None], goes_on: Callable[[], None]) -> None:
     """Write the file at `path` to `target` as gzip, without the rows that begin on the lines `bad`.
 
     Args:
         path: A CSV file, plain or gzip.
-        target: Where to; a gzip file that loses no rows is linked, and copied only where that cannot be.
+        target: Where to.
         bad: Lines, as an editor counts them.
-        begin: Gives the task that counts the bytes, when there is something to do.
+        moved: Called with the bytes of `path` that are done; where rows are left out, at the end.
         goes_on: Called now and then; raises what ends the work.
-
-    Returns:
-        Whether anything was compressed.
     """
-    if is_gzip(path) and not bad:
-        _link(path.resolve(), target)
-        return False
-    with begin() as bar, gzip.open(target, "wb", compresslevel=LEVEL) as out:
+    with gzip.open(target, "wb", compresslevel=LEVEL) as out:
         if bad:
             with io.TextIOWrapper(out, "utf-8", newline="") as text:
                 writer = csv.writer(text)
@@ -46,20 +72,20 @@ def pack(path: Path, target: Path, bad: set[int], begin: Callable[[], Task], goe
                     goes_on()
                     if line not in bad:
                         writer.writerow(row)
-            return True
+            return moved(path.stat().st_size)
         with open_csv(path) as source:
             while chunk := source.read(CHUNK):
                 goes_on()
                 out.write(chunk)
-                bar.advance(len(chunk))
-    return True
+                moved(len(chunk))
 
 
-def _link(path: Path, target: Path) -> None:
-    """Have `target` be the file at `path`, under its own name.
+def link(path: Path, target: Path) -> None:
+    """Have `target` be the file at `path`, under its own name; it is copied only where it cannot be linked.
 
     Connector 5.x calls a file on the stage by what a symbolic link leads to, so it is given another kind of link.
     """
+    path = path.resolve()
     try:
         os.link(path, target)
     except OSError:  # another file system, or somebody else's file

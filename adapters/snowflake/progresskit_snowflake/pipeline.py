@@ -1,4 +1,4 @@
-"""A load: files go through quality check, compression, upload and COPY, each phase in a thread, all rows or none.
+"""A load: files go through quality check, compression, upload and COPY, each phase in threads, all rows or none.
 
 The phases overlap: one file is copied while the next uploads and another is compressed, so that a load takes about as long
 as its slowest phase. The check runs ahead of all others, since a bad row is best found early. The first error stops them all.
@@ -10,28 +10,43 @@ only when everything is in it: until then nobody sees it, and a load that fails 
 from __future__ import annotations
 
 import contextlib
-import queue
+import functools
+import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from .columns import Column
-from .packing import pack
+from progresskit import Task
+
+from .columns import Column, literal, table_name
+from .copier import CopyWatch, strategy
+from .copying import FORMATS, Staged, batches, statement
+from .crew import Channel, Crew, Shared
+from .packing import PackedTotal, link, pack
 from .progress import SnowflakeProgress
-from .quality import BadData, Report, bad_rows, check, columns_of, header_of, peek
+from .quality import BadData, Report, bad_rows, check, columns_of, header_of, is_gzip, peek
 from .session import Loading, Staging
 from .summary import Summary
+from .uploading import Uploads
 
 AHEAD = 2
 """Compressed files that wait for their upload at most: they take room on the disk."""
-MOST_FILES = 1_000
-"""Files of one COPY statement at most: the warehouse's own limit of FILES=."""
 
 
-class Stopped(Exception):
-    """Another phase failed, or the user called the load off."""
+class Checked(NamedTuple):
+    """A file that may go on, and the check's report of it; None where nothing checks."""
+
+    path: Path
+    report: Report | None
+
+
+class Packed(NamedTuple):
+    """A file to be uploaded: the user's, ours, and its good rows; None where nobody has counted them."""
+
+    path: Path
+    target: Path
+    rows: int | None
 
 
 class Load:
@@ -44,9 +59,11 @@ class Load:
         loading: The session that copies: another one, since its transaction is open meanwhile.
         progress: The bars.
         folder: A private folder for compressed files.
+        more: Further sessions that upload, each with a thread; as many threads compress.
         quality: Whether every row is checked first.
         max_bad_rows: Bad rows that are left out; more of them stop the load.
         nulls: What stands for a missing value, beside nothing at all.
+        on_error: What happens to a row that the server refuses: `abort`, `continue` or `skip_file`.
     """
 
     def __init__(
@@ -58,22 +75,40 @@ class Load:
         progress: SnowflakeProgress,
         folder: Path,
         *,
+        more: Sequence[Staging] = (),
         quality: bool = True,
         max_bad_rows: int = 0,
         nulls: Sequence[str] = (),
+        on_error: str = "abort",
     ) -> None:
-        self.paths, self.table, self.staging, self.loading = paths, table, staging, loading
+        self.paths, self.table, self.loading = paths, table, loading
+        self.stagings = [staging, *more]
         self.progress, self.folder = progress, folder
-        self.quality, self.max_bad_rows, self.nulls = quality, max_bad_rows, nulls
+        self.quality, self.max_bad_rows, self.nulls, self.on_error = quality, max_bad_rows, nulls, on_error
         self.summary = Summary(files=len(paths), source=staging.source.name)
         self.reports: list[Report] = []
         self.columns = [Column(name) for name in header_of(paths[0])]
-        self._stop = threading.Event()
-        self._errors: list[BaseException] = []
-        self._sizes: dict[str, int] = {}  # of the files on the stage
-        self._checked: queue.Queue[tuple[Path, Report | None] | None] = queue.Queue()
-        self._packed: queue.Queue[tuple[Path, Path] | None] = queue.Queue(AHEAD)
-        self._staged: queue.Queue[str | None] = queue.Queue()
+        self._sizes = {path: path.stat().st_size for path in paths}
+        self._crew = Crew()
+        jobs = len(self.stagings)
+        self._checked = Channel(self._crew)
+        self._packed = Channel(self._crew, jobs, AHEAD)
+        self._staged = Channel(self._crew, jobs)
+        self._lock = threading.Lock()
+        self._number = 0  # of files that have been taken for compression
+        self._total = PackedTotal(list(self._sizes.values()))
+        self._compression = Shared(self._begin_compression)
+        self._upload = Shared(self._begin_upload)
+        self._uploads: Uploads | None = None
+        self._upload_bar: Task | None = None
+        self._copying = Shared(contextlib.nullcontext)
+        self._qc = Shared(lambda: self.progress.phase("QC rows", unit="row"))
+        self._phases = {
+            "QC": self._qc,
+            "compression": self._compression,
+            "upload": self._upload,
+            "COPY": self._copying,
+        }
 
     def run(self) -> Summary:
         """Load, and return what was done.
@@ -88,75 +123,33 @@ class Load:
         else:
             self.columns, self.summary.left_out = columns_of(self.paths[0], self.table, existing)
         made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
+        staging = self.stagings[0]
         with (
-            self.staging.stage(self.loading),
-            self.loading.table(self.table, self.columns, self.staging, new=existing is None) as table,
+            staging.stage(self.loading),
+            self.loading.table(self.table, self.columns, staging, new=existing is None) as table,
         ):
             files = self.progress.phase("Files", len(self.paths), "file")
-            threads = [
-                self._thread("QC", lambda: self._check_all(fixed=existing is not None)),
-                self._thread("compression", self._pack_all),
-                self._thread("upload", self._upload_all),
-                self._thread("COPY", lambda: self._copy_all(table, made_with, files.advance)),
-            ]
+            self._crew.start("QC", lambda: self._check_all(fixed=existing is not None))
+            for session in self.stagings:
+                self._crew.start("compression", self._pack_all)
+                self._crew.start("upload", functools.partial(self._upload_all, session))
+            self._crew.start("COPY", lambda: self._copy_all(table, made_with, files.advance))
             try:
-                for thread in threads:
-                    while thread.is_alive() and not self._errors:  # an upload under way would end in its own time only
-                        thread.join(0.1)
-            finally:
-                self._stop.set()
-            if self._errors:
-                files.fail(str(self._errors[0]).splitlines()[0])
-                raise self._errors[0]
+                self._crew.join()
+            except Exception as error:
+                files.fail(str(error).splitlines()[0])
+                raise
         files.finish()
+        return self._finished()
+
+    def _finished(self) -> Summary:
+        for name, phase in self._phases.items():
+            self.summary.seconds[name] = phase.seconds
         return self.summary
 
-    # Threads
-
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        def run() -> None:
-            try:
-                work()
-            except Stopped:
-                pass
-            except BaseException as error:  # told by the main thread, whatever it is
-                self._errors.append(error)
-                self._stop.set()
-
-        thread = threading.Thread(target=run, name=name, daemon=True)
-        thread.start()
-        return thread
-
-    def _put(self, where: queue.Queue[Any], item: object) -> None:
-        while not self._stop.is_set():
-            try:
-                return where.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-        raise Stopped
-
-    def _get(self, where: queue.Queue[Any]) -> Any:
-        while not self._stop.is_set():
-            try:
-                return where.get(timeout=0.1)
-            except queue.Empty:
-                continue
-        raise Stopped
-
-    def _goes_on(self) -> None:
-        if self._stop.is_set():
-            raise Stopped
-
-    @contextlib.contextmanager
-    def _at_work(self, phase: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.summary.seconds[phase] = self.summary.seconds.get(phase, 0.0) + time.monotonic() - began
-
     def _count_bytes(self, phase: str, size: int) -> None:
-        self.summary.bytes[phase] = self.summary.bytes.get(phase, 0) + size
+        with self._lock:
+            self.summary.bytes[phase] = self.summary.bytes.get(phase, 0) + size
 
     # Phases
 
@@ -165,91 +158,111 @@ class Load:
             for path in self.paths:
                 if header_of(path) != [column.name for column in self.columns]:
                     raise BadData(f"{path}: its header differs from that of {self.paths[0]}.")
-                self._put(self._checked, (path, None))
+                self._checked.put(Checked(path, None))
         else:
-            with self._at_work("QC"), self.progress.phase("QC rows", unit="row") as bar:
+            with self._qc as bar:
 
                 def seen(count: int) -> None:
-                    self._goes_on()
+                    self._crew.goes_on()
                     bar.advance(count)
 
                 for path in self.paths:
                     bar.update(description=f"QC rows {path.name}")
                     report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls)
                     self.reports.append(report)
-                    self._count_bytes("QC", path.stat().st_size)
+                    self._count_bytes("QC", self._sizes[path])
                     self.summary.bad += len(report.bad)
                     if self.summary.bad > self.max_bad_rows:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
-                    self._put(self._checked, (path, report))
+                    self._checked.put(Checked(path, report))
             self.summary.rows = sum(report.rows for report in self.reports)
-        self._put(self._checked, None)
+        self._checked.close()
+
+    def _begin_compression(self) -> Task:
+        done = self.summary.bytes.get("compression", 0)
+        return self.progress.phase("Compression", sum(self._sizes.values()), "B", completed=done)
 
     def _pack_all(self) -> None:
-        number = 0
-        while (item := self._get(self._checked)) is not None:
-            path, report = item
-            number += 1
-            target = self.folder / f"{number:06d}.csv.gz"  # plain names: the user's may hold anything
+        for path, report in self._checked:
+            with self._lock:
+                self._number += 1
+                target = self.folder / f"{self._number:06d}.csv.gz"  # plain names: the user's may hold anything
             bad = set(report.bad) if report else set()
-            size = path.stat().st_size
-            with self._at_work("compression"):
-                if pack(path, target, bad, self._compressing(path, size, bad), self._goes_on):
-                    self._count_bytes("compression", size)
-            self._put(self._packed, (path, target))
-        self._put(self._packed, None)
+            if is_gzip(path) and not bad:
+                link(path, target)
+                self._count_bytes("compression", self._sizes[path])
+            else:
+                with self._compression as bar:
+                    bar.update(description=f"Compression {path.name}")
+                    pack(path, target, bad, bar.advance, self._crew.goes_on)
+                    self._count_bytes("compression", self._sizes[path])
+            with self._lock:
+                self._total.add(self._sizes[path], target.stat().st_size)
+            self._tell_total()
+            self._packed.put(Packed(path, target, report.rows if report else None))
+        self._packed.close()
 
-    def _compressing(self, path: Path, size: int, bad: set[int]) -> Callable[[], Any]:
-        return lambda: self.progress.phase("Compression", None if bad else size, "B", detail=path.name)
+    def _begin_upload(self) -> Task:
+        self._upload_bar = self.progress.start_upload()
+        self._uploads = Uploads(self._upload_bar, self.stagings[0].source)
+        return self._upload_bar
 
-    def _upload_all(self) -> None:
-        while (item := self._get(self._packed)) is not None:
-            path, target = item
-            size = target.stat().st_size
-            with self._at_work("upload"), self.progress.start_file_upload(path, size) as bar:
-                self.staging.put(target, str(path), bar, self._goes_on)
-            self._count_bytes("upload", size)
-            self._sizes[target.name] = size
-            target.unlink()
-            self._put(self._staged, target.name)
-        self._put(self._staged, None)
+    def _tell_total(self) -> None:
+        """Give the upload its total: what is compressed, and what the rest will be by the ratio so far, marked `~`."""
+        if self._upload_bar is not None:
+            self._upload_bar.update(total=self._total.bytes, estimated=not self._total.exact)
+
+    def _upload_all(self, session: Staging) -> None:
+        items = iter(self._packed)
+        first = next(items, None)
+        if first is not None:
+            with self._upload as bar:
+                for path, target, rows in itertools.chain([first], items):
+                    self._tell_total()
+                    bar.update(description=f"Upload {path.name}")
+                    size = target.stat().st_size
+                    self.summary.names[target.name] = str(path)
+                    assert self._uploads is not None
+                    session.put(target, str(path), self._uploads, self._crew.goes_on)
+                    self._count_bytes("upload", size)
+                    target.unlink()
+                    self._staged.put(Staged(target.name, size, rows))
+        self._staged.close()
 
     def _copy_all(self, table: str, made_with: list[str | None], done: Callable[[int], None]) -> None:
-        copied: list[str] = []
-        for batch in self._batches():
-            self._copy(table, batch)
-            copied += batch
-            done(len(batch))
+        copied: list[Staged] = []
+        watch = CopyWatch()
+        count = 0
+        for waiting in self._staged.together():
+            for batch in batches(waiting):
+                self._copy(table, batch, watch)
+                done(len(batch))
+                count += 1
+            copied += waiting
         if copied and [column.type for column in self.columns] != made_with:
             self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
-            self.summary.loaded = 0
-            for first in range(0, len(copied), MOST_FILES):
-                self._copy(table, copied[first : first + MOST_FILES])
-        self._goes_on()
-        with self._at_work("COPY"):
+            watch = CopyWatch()
+            for batch in batches(copied):
+                self._copy(table, batch, watch)
+        self._crew.goes_on()
+        with self._copying:
             self.loading.publish()
+        watch.copied.strategy = strategy(count, watch.estimates)
+        self.summary.copied = watch.copied
 
-    def _batches(self) -> Iterator[list[str]]:
-        """Yield the files that are on the stage, together where several wait, until there are no more to come."""
-        over = False
-        while not over:
-            batch = [self._get(self._staged)]
-            with contextlib.suppress(queue.Empty):
-                while batch[-1] is not None and len(batch) < MOST_FILES:
-                    batch.append(self._staged.get_nowait())
-            over = batch[-1] is None
-            names = [name for name in batch if name is not None]
-            if names:
-                yield names
-
-    def _copy(self, table: str, batch: list[str]) -> None:
-        self._goes_on()
-        loaded, targets = self.summary.loaded, [column.target for column in self.columns if column.target]
+    def _copy(self, table: str, batch: list[Staged], watch: CopyWatch) -> None:
+        self._crew.goes_on()
+        watch.size = self._total.bytes if self._total.exact else None
+        targets = [column.target for column in self.columns if column.target]
+        into = table_name(table) + (f" ({', '.join(targets)})" if targets else "")
+        values = ", ".join(map(literal, ("", *self.nulls)))
+        sql = statement(
+            into, self.stagings[0].name, batch, f"{FORMATS['csv']} NULL_IF = ({values})", on_error=self.on_error
+        )
         with (
-            self._at_work("COPY"),
-            self.progress.start_copy_operation(self.table, self.summary.rows, completed=loaded) as bar,
+            self._copying,
+            self.progress.start_copy_operation(self.table, self.summary.rows, completed=watch.copied.rows) as bar,
         ):
-            loaded += self.loading.copy(table, self.staging.name, batch, self.nulls, targets)
-            bar.update(completed=loaded, total=self.summary.rows)
-        self.summary.loaded = loaded
-        self._count_bytes("COPY", sum(self._sizes[name] for name in batch))
+            self.loading.copy(sql, batch, watch, bar, self.summary.names, self._crew.goes_on)
+            bar.update(total=self.summary.rows)
+        self._count_bytes("COPY", sum(file.size for file in batch))

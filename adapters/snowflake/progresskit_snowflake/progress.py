@@ -49,7 +49,11 @@ class SnowflakeProgress(ProgressTracker):
         """
         file = Path(path)
         total = file.stat().st_size if size is None else size
-        return self.phase("Upload", total, "B", detail=file.name)
+        return self.start_upload(total, detail=file.name)
+
+    def start_upload(self, size: int | None = None, *, detail: str = "") -> Task:
+        """Begin the Upload bar for files in sum: `size` bytes, None where that is not known yet."""
+        return self.phase("Upload", size, "B", detail=detail)
 
     def start_copy_operation(self, table: str, rows: int | None = None, *, completed: int = 0) -> Task:
         """Begin the COPY bar for `table`, for one statement: the bar ends with it.
@@ -59,6 +63,6 @@ class SnowflakeProgress(ProgressTracker):
             rows: How many it should become in all, None when nobody counted them.
             completed: How many there are by now, of the statements before.
         """
-        bar = self.phase("COPY", rows, "row", detail=table, measured="per batch")
+        bar = self.phase("COPY", rows, "row", detail=table)
         bar.update(completed=completed)
         return bar

@@ -91,11 +91,7 @@ def check(
     Raises:
         BadData: the file cannot be read as CSV, or its header is another one.
     """
-    names = header_of(path)
-    if names != [column.name for column in columns]:
-        raise BadData(
-            f"{path}: its header is {', '.join(names):.200}, but {', '.join(c.name for c in columns):.200} is expected."
-        )
+    names = _same_header(path, columns)
     report = Report(path)
     wrong: list[int] = []
     ordinals: dict[int, str] = {}
@@ -114,12 +110,26 @@ def check(
 def peek(paths: list[Path], columns: list[Column], nulls: Sequence[str] = ()) -> None:
     """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
     for path in paths:
+        names = _same_header(path, columns)
         with contextlib.suppress(StopIteration):
-            first = next(_batches(path, [column.name for column in columns], nulls, []))
+            first = next(_batches(path, names, nulls, []))
             for column, values in zip(columns, first.columns, strict=True):
                 _check_column(column, values, 0, {}, Report(path), False)
     for column in columns:
         column.type = column.type or "VARCHAR"
+
+
+def _same_header(path: Path, columns: list[Column]) -> list[str]:
+    """Return the names of the file's header, which are those of `columns`.
+
+    Raises:
+        BadData: they are others.
+    """
+    names = header_of(path)
+    if names != [column.name for column in columns]:
+        expected = ", ".join(column.name for column in columns)
+        raise BadData(f"{path}: its header is {', '.join(names):.200}, but {expected:.200} is expected.")
+    return names
 
 
 def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int]) -> Iterator[Any]:

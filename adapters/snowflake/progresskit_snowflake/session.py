@@ -8,20 +8,19 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from progresskit import Task
 
 from .columns import Column, create_table, literal, table_name
-from .sources import best_source
+from .copier import CopyWatch, copy_batch
+from .copying import FileResult, Staged, told
+from .sources import Source, best_source
 from .stopping import execute
 from .uploading import Uploads, trial
 from .versions import connector_version, patient
-
-FORMAT = "FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"' NULL_IF = ({nulls}))"
-
 
 NO_SUCH_OBJECT = 2003
 """The server's number for what does not exist, or is not ours to see."""
@@ -54,13 +53,16 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
         LoadError: there is no such connection, or the server does not take it.
     """
     with contextlib.ExitStack() as stack:
-        arguments: dict[str, Any] = {"connection_name": name, **patient(connector_version())}
+        arguments: dict[str, Any] = {"connection_name": name}
         if embedded:
             from .embedded import embedded_server
 
             arguments = stack.enter_context(embedded_server(pace=pace)).arguments
 
         import snowflake.connector
+
+        if not embedded:
+            arguments |= {key: value for key, value in patient(connector_version()).items() if key not in _own(name)}
 
         def open_session() -> Any:
             try:
@@ -71,6 +73,16 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
             return connection
 
         yield open_session
+
+
+def _own(name: str | None) -> Container[str]:
+    """Return what the user has set for the connection `name`."""
+    with contextlib.suppress(Exception):  # connecting says what is wrong
+        from snowflake.connector.config_manager import CONFIG_MANAGER
+
+        connections: Any = CONFIG_MANAGER["connections"]
+        return set(connections[name])
+    return ()
 
 
 def _close(connection: Any) -> None:
@@ -89,16 +101,33 @@ class Session:
     def allow(self, doing: str) -> None:
         """Raise LoadError where `doing` may no longer be done. Asked with the session in hand: nothing comes between."""
 
-    def run(
-        self, statement: str, doing: str, patience: float = -1, goes_on: Callable[[], None] | None = None
-    ) -> list[Any]:
+    def run(self, statement: str, doing: str, patience: float = -1) -> list[Any]:
         """Execute `statement` and return its rows.
 
         Args:
             statement: SQL, with names and texts quoted.
             doing: What it is for; begins the sentence of an error.
             patience: Seconds to wait for another thread's statement; -1: as long as it takes.
-            goes_on: Called now and then while it uploads; what it raises calls it off.
+
+        Raises:
+            LoadError: the server refused, or another statement took too long.
+        """
+        return self.attempt(lambda cursor: list(cursor.execute(statement).fetchall()), doing, patience)
+
+    def attempt(
+        self,
+        work: Callable[[Any], list[Any]],
+        doing: str,
+        patience: float = -1,
+        told: Callable[[str], str] = lambda message: message,
+    ) -> list[Any]:
+        """Return what `work` does with the session's cursor.
+
+        Args:
+            work: Takes the cursor, which nobody else has meanwhile.
+            doing: What it is for; begins the sentence of an error.
+            patience: Seconds to wait for another thread's statement; -1: as long as it takes.
+            told: Makes of the server's message what people are told.
 
         Raises:
             LoadError: the server refused, or another statement took too long.
@@ -109,11 +138,9 @@ class Session:
             raise LoadError(f"{doing} failed: another statement of the session is still running.")
         try:
             self.allow(doing)
-            if goes_on is not None:
-                return execute(self._cursor, statement, goes_on)
-            return list(self._cursor.execute(statement).fetchall())
+            return work(self._cursor)
         except snowflake.connector.errors.Error as error:
-            raise LoadError(f"{doing} failed: {error.msg}", error.errno) from error
+            raise LoadError(f"{doing} failed: {told(str(error.msg))}", error.errno) from error
         finally:
             self._one.release()
 
@@ -152,10 +179,10 @@ class Staging(Session):
         source: What counts the bytes of its uploads.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, like: Staging | None = None) -> None:
         super().__init__(connection)
-        self.name = f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
-        self.source = best_source(connection)
+        self.name: str = like.name if like else f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
+        self.source: Source = like.source if like else best_source(connection)
 
     @contextlib.contextmanager
     def stage(self, spare: Session) -> Iterator[None]:
@@ -166,30 +193,26 @@ class Staging(Session):
         finally:
             self.clean_up(f"DROP STAGE IF EXISTS {self.name}", spare)
 
-    def put(self, path: Path, name: str, bar: Task, goes_on: Callable[[], None] = lambda: None) -> None:
-        """Upload the gzip file at `path`, whose own name is plain, and move `bar`; `name` is what the user knows it by.
+    def put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None] = lambda: None) -> None:
+        """Upload the file at `path`, whose own name is plain, as it is, and move the bar; `name` is what the user knows it by.
 
         What `goes_on` raises, called now and then, calls it off within a second.
         """
-        uploads = Uploads(bar, self.source)
+        compression = "GZIP" if path.suffix == ".gz" else "NONE"
+        statement = (
+            f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
+            f"AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = {compression} OVERWRITE = TRUE"
+        )
+        doing = f"uploading {name}"
         with uploads.file(name, path.stat().st_size):
-            rows = self._put(path, name, uploads, goes_on)
+            try:
+                rows = self.attempt(lambda cursor: execute(cursor, statement, goes_on), doing)
+            except LoadError as error:
+                failed = f"{doing} failed ({trial(self.name, uploads.attempts())})"
+                raise LoadError(str(error).replace(f"{doing} failed", failed, 1), error.number) from error
         for row in rows:
             if "UPLOADED" not in row and "SKIPPED" not in row:
                 raise LoadError(f"uploading {name} failed: {row}")
-
-    def _put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None]) -> list[Any]:
-        doing = f"uploading {name}"
-        try:
-            return self.run(
-                f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
-                "AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = GZIP OVERWRITE = TRUE",
-                doing,
-                goes_on=goes_on,
-            )
-        except LoadError as error:
-            failed = f"{doing} failed ({trial(self.name, uploads.attempts())})"
-            raise LoadError(str(error).replace(f"{doing} failed", failed, 1), error.number) from error
 
 
 class Loading(Session):
@@ -251,17 +274,24 @@ class Loading(Session):
             self.clean_up(f"DROP TABLE IF EXISTS {table_name(self._work)}", spare)
 
     def copy(
-        self, table: str, stage: str, files: Sequence[str], nulls: Sequence[str] = (), targets: Sequence[str] = ()
-    ) -> int:
-        """Copy `files` of `stage` into `table`, its columns `targets` where they are given; return how many rows they were."""
-        values = ", ".join(map(literal, ("", *nulls)))
-        names = ", ".join(map(literal, files))
-        into = f"{table_name(table)} ({', '.join(targets)})" if targets else table_name(table)
-        rows = self.run(
-            f"COPY INTO {into} FROM @{stage} FILES = ({names}) {FORMAT.format(nulls=values)}",
+        self,
+        statement: str,
+        batch: Sequence[Staged],
+        watch: CopyWatch,
+        bar: Task,
+        names: Mapping[str, str],
+        goes_on: Callable[[], None] = lambda: None,
+    ) -> list[FileResult]:
+        """Execute the COPY `statement` of `batch`, move `bar`, and return what the server says of each file.
+
+        Raises:
+            LoadError: the server refused; by file, of `names` as the user knows it, and line where the server tells them.
+        """
+        return self.attempt(
+            lambda cursor: copy_batch(cursor, statement, batch, watch, bar, goes_on),
             f"copying into {self._table}",
+            told=lambda message: told(message, names),
         )
-        return sum(int(row[3]) for row in rows)
 
     def publish(self) -> None:
         """Commit, and give a new table its name."""

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 
 from progresskit.formatting import format_count, format_rate
 
+from .copying import Copied, FileResult
+
+MOST_SHOWN = 20
+"""Files with rejected rows that are named."""
+
 
 @dataclass(slots=True)
 class Summary:
@@ -14,9 +19,10 @@ class Summary:
     Attributes:
         files: How many.
         rows: The good ones that the check counted; None where nothing checked.
-        loaded: Rows that the warehouse says it has loaded.
         bad: Rows that the check left out.
+        copied: What the warehouse says of each file.
         left_out: The table's columns that the files do not have.
+        names: Name on the stage -> what the user calls the file.
         source: What counted the upload.
         seconds: Phase -> how long it was at work.
         bytes: Phase -> what it has read or sent.
@@ -24,12 +30,18 @@ class Summary:
 
     files: int = 0
     rows: int | None = None
-    loaded: int = 0
     bad: int = 0
+    copied: Copied = field(default_factory=Copied)
     left_out: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
     source: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def loaded(self) -> int:
+        """Rows that the warehouse says it has loaded."""
+        return self.copied.rows
 
 
 def summarize(table: str, summary: Summary) -> str:
@@ -37,6 +49,12 @@ def summarize(table: str, summary: Summary) -> str:
     lines = [f"{table}: {summary.loaded:,d} rows of {summary.files:,d} files"]
     if summary.bad:
         lines.append(f"  {summary.bad:,d} bad rows were left out")
+    troubles = summary.copied.troubles()
+    if troubles:
+        lines.append(f"  {summary.copied.rejected:,d} rows of {len(troubles):,d} files were rejected by the server:")
+        lines += [f"    {trouble(file, summary.names)}" for file in troubles[:MOST_SHOWN]]
+        if len(troubles) > MOST_SHOWN:
+            lines.append(f"    ... {len(troubles) - MOST_SHOWN:,d} more")
     if summary.left_out:
         lines.append(f"  columns left to their defaults: {', '.join(summary.left_out):.300}")
     rows = {"QC": summary.rows, "COPY": summary.loaded}
@@ -44,14 +62,24 @@ def summarize(table: str, summary: Summary) -> str:
         seconds, size = summary.seconds.get(phase), summary.bytes.get(phase)
         if not seconds or not (rows.get(phase) or size):
             continue
-        parts = [format_count(summary.files, "file")]
-        for amount, unit in ((rows.get(phase), "row"), (size, "B")):
+        parts = [format_count(summary.files, "files")]
+        for amount, unit in ((rows.get(phase), "rows"), (size, "B")):
             if amount:
                 parts += [format_count(amount, unit)]
         parts += [f"{seconds:.1f} s"]
         parts += [
-            format_rate(amount / seconds, unit) for amount, unit in ((rows.get(phase), "row"), (size, "B")) if amount
+            format_rate(amount / seconds, unit) for amount, unit in ((rows.get(phase), "rows"), (size, "B")) if amount
         ]
-        counted = f" (counted: {summary.source})" if phase == "upload" else ""
+        how = {"upload": summary.source, "COPY": summary.copied.strategy}.get(phase)
+        counted = f" ({how})" if how else ""
         lines.append(f"  {phase:<12} {', '.join(parts)}{counted}")
     return "\n".join(lines)
+
+
+def trouble(file: FileResult, names: dict[str, str]) -> str:
+    """Return what happened to a file that lost rows, in a line: how many, and the first error."""
+    staged = file.file.rpartition("/")[2]
+    where = names.get(staged, file.file) + (f":{file.line}" if file.line else "")
+    lost = f"{file.rejected:,d} of {file.loaded + file.rejected:,d} rows rejected"
+    reason = (file.error or file.status).splitlines()[0]
+    return f"{where}: {lost}: {reason}"

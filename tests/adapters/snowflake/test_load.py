@@ -25,11 +25,15 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 import pyte
 from progresskit_snowflake.cli import main
 from progresskit_snowflake.columns import Column, check_header, identifier
+from progresskit_snowflake.copier import CopyWatch
+from progresskit_snowflake.copying import FORMATS, Staged, statement
+from progresskit_snowflake.crew import Crew
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
 from progresskit_snowflake.quality import BadData, check
 from progresskit_snowflake.session import LoadError, Loading, Session, Staging, connect
+from progresskit_snowflake.uploading import Uploads
 
 from progresskit import ProgressTracker
 
@@ -108,6 +112,12 @@ def test_a_header_that_does_not_go_with_the_table_is_refused_before_anything_is_
             load(sessions, tmp_path, [path], "needs")
 
 
+def test_files_of_another_header_are_refused_by_name(sessions: Any, tmp_path: Path) -> None:
+    one, other = write(tmp_path / "one.csv", "a,b\n1,2\n"), write(tmp_path / "other.csv", "a\n1\n")
+    with pytest.raises(BadData, match=r"other.csv: its header is a, but a, b is expected"):
+        load(sessions, tmp_path, [one, other], "headers")
+
+
 def test_identifiers_of_any_length_keep_every_digit(sessions: Any, connection: Any, tmp_path: Path) -> None:
     ids = [str(10**18 + n) for n in range(3)]  # the local server's whole numbers end below 2**63
     longer = [str(10**38 + n) for n in range(3)]
@@ -137,15 +147,14 @@ def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
 def test_a_type_that_is_widened_before_the_copying_begins_widens_the_table_too(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Load._thread
+    start = Crew.start
 
-    def in_turn(load: Load, name: str, work: Any) -> Any:
-        thread = start(load, name, work)
+    def in_turn(crew: Crew, name: str, work: Any) -> None:
+        start(crew, name, work)
         if name == "QC":  # the order that chance gives when the check is quick
-            thread.join()
-        return thread
+            crew._threads[-1].join()
 
-    monkeypatch.setattr(Load, "_thread", in_turn)
+    monkeypatch.setattr(Crew, "start", in_turn)
     mixed = write(tmp_path / "mixed.csv", "a\n" + "1\n" * 600_000 + "2.5\n")  # beyond the block that decides
     assert load(sessions, tmp_path, [mixed], "early").loaded == 600_001
     assert Session(connection).columns("early") == [Column("A", "FLOAT")]
@@ -188,11 +197,13 @@ def test_a_copy_that_comes_after_the_rollback_loads_nothing(sessions: Any, conne
     path.write_bytes(gzip.compress(b"a\n1\n2\n"))
     staging, loading, progress = Staging(sessions()), Loading(sessions()), ProgressTracker("none")
     with staging.stage(loading):
-        staging.put(path, "late.csv", progress.add_task("Upload", total=path.stat().st_size))
+        staging.put(path, "late.csv", Uploads(progress.add_task("Upload"), staging.source))
         with pytest.raises(KeyboardInterrupt), loading.table("late", [Column("a")], staging, new=False) as table:
             raise KeyboardInterrupt
         with ThreadPoolExecutor() as pool:  # the copying thread, which had looked just before
-            late = pool.submit(loading.copy, table, staging.name, [path.name])
+            batch = [Staged(path.name, 1)]
+            sql = statement(table, staging.name, batch, FORMATS["csv"])
+            late = pool.submit(loading.copy, sql, batch, CopyWatch(), progress.add_task("COPY"), {})
             with pytest.raises(LoadError, match="copying into late failed: the load has been broken off"):
                 late.result()
     progress.stop()
@@ -210,7 +221,7 @@ def test_the_bar_of_copy_is_there_for_a_statement_and_closed_with_it(
         bars.append((begin(*arguments, **more), more["completed"]))
         return bars[-1][0]
 
-    def copied(*arguments: Any) -> int:
+    def copied(*arguments: Any) -> Any:
         assert [bar.state for bar, _ in bars] == ["finished"] * (len(bars) - 1) + ["running"]
         return copy(*arguments)
 

@@ -22,8 +22,8 @@ import pyte
 import snowflake.connector
 from progresskit_snowflake import SnowflakeProgress, UploadError, Uploads, put
 from progresskit_snowflake.bodies import BodyBytes
+from progresskit_snowflake.crew import Stopped
 from progresskit_snowflake.embedded import EmbeddedServer
-from progresskit_snowflake.pipeline import Stopped
 from progresskit_snowflake.proxy import CountingProxy
 from progresskit_snowflake.session import Staging
 from progresskit_snowflake.sources import KernelBytes, ProxyBytes, WholeFiles, best_source
@@ -270,7 +270,7 @@ def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(
 
     with staging.stage(staging):
         with pytest.raises(Stopped):
-            staging.put(path, "large.csv", task, goes_on)
+            staging.put(path, "large.csv", Uploads(task, staging.source), goes_on)
         assert not [one for one in threading.enumerate() if one.name == "upload"]
         assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 

@@ -1,0 +1,281 @@
+"""COPY, done: one statement after another, each with its bar, exact rows after it, and what is known meanwhile.
+
+Talks to the server by a cursor; what is to be said it takes from `copying`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from progresskit import ProgressTracker, Task
+from progresskit.formatting import format_count, format_progress
+
+from .columns import literal, stage_name, table_name
+from .copying import (
+    BATCH,
+    FORMATS,
+    ON_ERROR,
+    Copied,
+    FileResult,
+    Speed,
+    Staged,
+    batches,
+    estimated_rows,
+    relative,
+    results,
+    statement,
+)
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
+LOOK, SELDOM = 0.05, 0.5
+"""Seconds between two questions for a statement's state, at its beginning and later."""
+STATES = {
+    "RUNNING": "running",
+    "QUEUED": "queued",
+    "RESUMING_WAREHOUSE": "resuming the warehouse",
+    "QUEUED_REPARING_WAREHOUSE": "repairing the warehouse",
+    "BLOCKED": "blocked",
+}
+"""The connector's word for a state -> ours; others are not shown."""
+
+
+def execute_watched(
+    cursor: Any, sql: str, told: Callable[[str], None], goes_on: Callable[[], None] = lambda: None
+) -> tuple[list[str], list[Any]]:
+    """Execute `sql` asynchronously, and return the names of its columns and its rows.
+
+    Args:
+        cursor: A cursor of the connector, that nobody else uses meanwhile.
+        sql: SQL, with names and texts quoted.
+        told: Called with the state, of `STATES` or `""`, each time that it was asked for.
+        goes_on: Called as often; what it raises has the server abort the statement.
+
+    Raises:
+        snowflake.connector.errors.Error: what the connector raises.
+    """
+    connection = cursor.connection
+    cursor.execute_async(sql)
+    query, pause = cursor.sfqid, LOOK
+    try:
+        while connection.is_still_running(status := connection.get_query_status(query)):
+            told(STATES.get(getattr(status, "name", ""), ""))
+            goes_on()
+            time.sleep(pause)
+            pause = min(pause * 1.25, SELDOM)
+    except BaseException:
+        with contextlib.suppress(Exception):  # what is raised already is the news
+            cursor.abort_query(query)
+        raise
+    cursor.get_results_from_sfqid(query)
+    rows = list(cursor.fetchall())  # first: the description is that of the statement before until then
+    return [column[0] for column in cursor.description or ()], rows
+
+
+class CopyWatch:
+    """Moves the bars of the COPY statements into one table: rows of those that are done, and an estimate of the present one.
+
+    Args:
+        size: Bytes of all files; None where more may come.
+        now: The time, in seconds.
+    """
+
+    def __init__(self, size: int | None = None, now: Callable[[], float] = time.monotonic) -> None:
+        self.copied = Copied()
+        self.size = size
+        self.bytes = 0
+        self.estimates = False
+        self._now = now
+        self._speed = Speed()
+        self._ran = 0.0  # seconds for which the present statement has run: waits are not the table's
+        self._since: float | None = None
+
+    def begin(self, bar: Task) -> None:
+        """Show on `bar` what is done by now."""
+        self._ran, self._since = 0.0, None
+        bar.update(completed=self.copied.rows, **self._fields())
+
+    def told(self, bar: Task, batch: Sequence[Staged], state: str) -> None:
+        """Show the state of the statement, and where this table's own speed is known, how far it should be."""
+        now = self._now()
+        if state == "running":
+            if self._since is not None:
+                self._ran += now - self._since
+            self._since = now
+        else:
+            self._since = None
+        bar.update(phase=state or None)
+        share = self._speed.share(sum(file.size for file in batch), self._ran)
+        if share is not None:
+            rows = estimated_rows(batch, share, self.copied.rows, self.bytes)
+            if rows:
+                self.estimates = True
+                bar.update(completed=self.copied.rows + rows, estimated=True)
+
+    def done(self, bar: Task, batch: Sequence[Staged], files: list[FileResult], seconds: float) -> None:
+        """Show what the server has said of the statement."""
+        size = sum(file.size for file in batch)
+        self.copied.files += files
+        self.bytes += size
+        self._speed.add(size, self._ran or seconds)
+        bar.update(completed=self.copied.rows, estimated=False, phase=None, **self._fields())
+
+    def _fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {"size": format_progress(self.bytes, self.size, "B")}
+        if self.copied.rejected:
+            fields["rejected"] = format_count(self.copied.rejected, "row")
+        return fields
+
+
+def copy_into(
+    cursor: Any,
+    table: str,
+    stage: str,
+    *,
+    files: Sequence[str] | Mapping[str, int | None] | None = None,
+    file_format: str = "csv",
+    on_error: str = "abort",
+    purge: bool = False,
+    force: bool = False,
+    columns: Sequence[str] = (),
+    batch_size: int = BATCH,
+    transaction: bool = True,
+    rows: int | None = None,
+    tracker: ProgressTracker | None = None,
+    task: Task | None = None,
+) -> Copied:
+    """Copy files of a stage into a table, all or none, with a bar of the rows that the server says it has loaded.
+
+    The files go in batches of about the same size, of at most 1,000 files, in one transaction: rows are exact after each, and no
+    reader sees half of them. While a statement runs its state is shown, and from the second one on an estimate by this
+    table's own speed, marked `~`, which never goes beyond the batch. The target is never counted.
+
+    Args:
+        cursor: A cursor of the connector, that nobody else uses meanwhile.
+        table: The table, with database and schema if it has them; quoted where it must be.
+        stage: The stage, as SQL takes it: `raw.orders`, `~`, `%orders/2013`.
+        files: Names on the stage, relative to `stage`; a mapping gives their rows too. None: whatever is there.
+        file_format: `csv` (with a header line), `json` (an object a line), `parquet`, or what stands in the brackets of
+            FILE_FORMAT, as `FORMAT_NAME = my_format`. Compressed or not.
+        on_error: What happens to a row that cannot be loaded: `abort` all, `continue` without it, or `skip_file`.
+        purge: Whether the files are removed from the stage once they are committed.
+        force: Whether files that were loaded before are loaded again.
+        columns: The table's columns that the fields of a CSV file go to, in their order; none: as the table has them.
+        batch_size: Bytes of one statement, about.
+        transaction: Whether it is one of its own; False where the caller has one open, and ends it.
+        rows: How many rows the files have in all, as counted locally; None takes the sum of `files`, else nobody knows.
+        tracker: Where the bar is shown; None takes one of its own.
+        task: A bar to move in place of a new one for each statement; the caller ends it.
+
+    Raises:
+        ValueError: `on_error` is none of these, or a name is none.
+        snowflake.connector.errors.Error: what the connector raises. All is rolled back then.
+
+    Example:
+        >>> copied = copy_into(cursor, "orders", "MY_STAGE", file_format="parquet")  # doctest: +SKIP
+        >>> copied.rows, copied.rejected, copied.strategy  # doctest: +SKIP
+        (4800000, 0, 'size-balanced batches (4) in one transaction')
+    """
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error is {on_error!r:.40}: give one of {', '.join(ON_ERROR)}.")
+    stage = stage_name(stage)
+    known = files if isinstance(files, Mapping) else {}
+    listed = [(relative(row[0], stage), int(row[1])) for row in cursor.execute(f"LIST @{stage}").fetchall()]
+    names = [name for name, _ in listed if name] if files is None else list(files)
+    sizes = dict(listed)
+    missing = [name for name in names if name not in sizes]
+    if missing:
+        raise ValueError(f"the stage {stage} has no file {', '.join(missing):.200}. LIST @{stage} says what is there.")
+    staged = [Staged(name, sizes[name], known.get(name)) for name in names]
+    if rows is None and staged and all(file.rows is not None for file in staged):
+        rows = sum(file.rows or 0 for file in staged)
+    plan = batches(staged, size=batch_size)
+    watch = CopyWatch(sum(sizes[name] for name in names))
+    into = table_name(table) + (f" ({', '.join(columns)})" if columns else "")
+    by_name = file_format in ("json", "parquet")
+    with contextlib.ExitStack() as stack:
+        if task is None and tracker is None:
+            tracker = stack.enter_context(ProgressTracker())
+        if transaction:
+            stack.enter_context(_transaction(cursor))
+        for batch in plan:
+            sql = statement(
+                into,
+                stage,
+                batch,
+                FORMATS.get(file_format, file_format),
+                on_error=on_error,
+                by_name=by_name,
+                force=force,
+            )
+            with _bar(tracker, task, table, rows) as bar:
+                copy_batch(cursor, sql, batch, watch, bar)
+    if purge:
+        for file in watch.copied.files:
+            if file.status in ("LOADED", "PARTIALLY_LOADED", "LOAD_SKIPPED"):
+                cursor.execute(f"REMOVE {_location(stage, _as_staged(file.file, names))}")
+    watch.copied.strategy = strategy(len(plan), watch.estimates)
+    return watch.copied
+
+
+def copy_batch(
+    cursor: Any,
+    sql: str,
+    batch: Sequence[Staged],
+    watch: CopyWatch,
+    bar: Task,
+    goes_on: Callable[[], None] = lambda: None,
+) -> list[FileResult]:
+    """Execute the COPY `sql` of `batch`, move `bar`, and return what the server says of each file."""
+    began = time.monotonic()
+    watch.begin(bar)
+
+    def told(state: str) -> None:
+        watch.told(bar, batch, state)
+
+    files = results(*execute_watched(cursor, sql, told, goes_on))
+    watch.done(bar, batch, files, time.monotonic() - began)
+    return files
+
+
+def strategy(statements: int, estimates: bool) -> str:
+    """Return in words how rows were counted."""
+    words = "one statement" if statements == 1 else f"size-balanced batches ({statements}) in one transaction"
+    return f"{words}, estimates between" if estimates else words
+
+
+@contextlib.contextmanager
+def _transaction(cursor: Any) -> Iterator[None]:
+    cursor.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):  # a session that is lost has been rolled back
+            cursor.execute("ROLLBACK")
+        raise
+    cursor.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _bar(tracker: ProgressTracker | None, task: Task | None, table: str, rows: int | None) -> Iterator[Task]:
+    if task is not None:
+        yield task
+        return
+    assert tracker is not None
+    with tracker.add_task(f"COPY {table}", total=rows, unit="row", color="cyan") as bar:
+        yield bar
+
+
+def _as_staged(told: str, names: Sequence[str]) -> str:
+    """Return the name that was asked for, for what the server calls the file."""
+    alike = [name for name in names if told == name or told.endswith(f"/{name}")]
+    return max(alike, key=len, default=told)
+
+
+def _location(stage: str, name: str) -> str:
+    """Return where a file of a stage lies, as SQL takes it."""
+    where = f"@{stage.rstrip('/')}/{name}"
+    return where if _PLAIN.fullmatch(name) else literal(where)

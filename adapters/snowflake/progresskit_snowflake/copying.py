@@ -1,0 +1,269 @@
+"""COPY, planned: which files go in one statement, how the statement reads, what its answer says, how far it may be meanwhile.
+
+Pure: talks to nobody and reads no clock. `copier` does the talking.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .columns import literal
+
+MOST_FILES = 1_000
+"""Files of one statement at most: the warehouse's own limit of FILES=."""
+BATCH = 64 << 20
+"""Bytes of one statement that are worth its round trip."""
+ON_ERROR = {"abort": "ABORT_STATEMENT", "continue": "CONTINUE", "skip_file": "SKIP_FILE"}
+"""What happens to a row that cannot be loaded: our word -> SQL's."""
+FORMATS = {
+    "csv": "TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"'",
+    "json": "TYPE = JSON",
+    "parquet": "TYPE = PARQUET",
+}
+"""Our word for a format -> SQL's FILE_FORMAT."""
+
+
+class Staged(NamedTuple):
+    """A file on a stage.
+
+    Attributes:
+        name: Its path on the stage, as FILES= takes it.
+        size: Bytes.
+        rows: How many, where somebody has counted; else None.
+    """
+
+    name: str
+    size: int
+    rows: int | None = None
+
+
+def batches(files: Sequence[Staged], *, size: int = BATCH, most: int = MOST_FILES) -> list[list[Staged]]:
+    """Return `files` in batches of about the same bytes: as many as make `size` bytes each, of at most `most` files.
+
+    No two batches differ by more than the largest file, unless `most` keeps the small files apart.
+
+    Example:
+        >>> files = [Staged("a", 50), Staged("b", 30), Staged("c", 20)]
+        >>> [[file.name for file in batch] for batch in batches(files, size=50)]
+        [['a'], ['b', 'c']]
+    """
+    if not files:
+        return []
+    wanted = min(round(sum(file.size for file in files) / size), len(files))
+    count = max(math.ceil(len(files) / most), wanted, 1)
+    heap = [(0, number) for number in range(count)]
+    chosen: list[list[int]] = [[] for _ in range(count)]
+    for at in sorted(range(len(files)), key=lambda at: (-files[at].size, at)):
+        weight, number = heapq.heappop(heap)
+        chosen[number].append(at)
+        if len(chosen[number]) < most:
+            heapq.heappush(heap, (weight + files[at].size, number))
+    return [[files[at] for at in sorted(batch)] for batch in chosen if batch]
+
+
+def relative(listed: str, stage: str) -> str:
+    """Return the name that FILES= takes for what LIST calls `listed`, on `stage` with a path or without.
+
+    Nothing where it lies elsewhere: LIST takes a path for the beginning of names, not for a folder.
+
+    Example:
+        >>> relative("orders/2013/01.csv.gz", "raw.Orders/2013")
+        '01.csv.gz'
+        >>> relative("2013/01.csv.gz", "~/2013"), relative("01.csv.gz", "%orders")
+        ('01.csv.gz', '01.csv.gz')
+    """
+    name, _, path = stage.strip("@").partition("/")
+    own = name.rpartition(".")[2]
+    if not own.startswith(("~", "%")):
+        listed = listed.partition("/")[2]
+    folder = f"{path.strip('/')}/" if path.strip("/") else ""
+    return listed[len(folder) :] if listed.startswith(folder) else ""
+
+
+def statement(
+    into: str,
+    stage: str,
+    files: Iterable[Staged],
+    file_format: str,
+    *,
+    on_error: str = "abort",
+    by_name: bool = False,
+    purge: bool = False,
+    force: bool = False,
+) -> str:
+    """Return the COPY of `files` of `stage`.
+
+    Args:
+        into: The table, and its columns in brackets where they are given, as SQL takes it.
+        stage: The stage, as SQL takes it, without the `@`.
+        files: At most `MOST_FILES`.
+        file_format: What stands in the brackets of FILE_FORMAT.
+        on_error: `abort`, `continue` or `skip_file`.
+        by_name: Whether the fields go to columns by name: JSON's and Parquet's do.
+        purge: Whether the files are removed when they are loaded.
+        force: Whether files that were loaded before are loaded again.
+    """
+    names = ", ".join(literal(file.name) for file in files)
+    more = {
+        "ON_ERROR = " + ON_ERROR[on_error]: on_error != "abort",
+        "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE": by_name,
+        "PURGE = TRUE": purge,
+        "FORCE = TRUE": force,
+    }
+    options = "".join(f" {option}" for option, wanted in more.items() if wanted)
+    return f"COPY INTO {into} FROM @{stage} FILES = ({names}) FILE_FORMAT = ({file_format}){options}"
+
+
+class FileResult(NamedTuple):
+    """What COPY says of one file.
+
+    Attributes:
+        file: Its name on the stage.
+        status: `LOADED`, `PARTIALLY_LOADED`, `LOAD_FAILED`, `LOAD_SKIPPED`.
+        loaded: Rows in the table.
+        rejected: Rows that are not.
+        error: The first error; None where there is none.
+        line: Its line; None where the server tells none.
+    """
+
+    file: str
+    status: str
+    loaded: int
+    rejected: int
+    error: str | None = None
+    line: int | None = None
+
+
+def results(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[FileResult]:
+    """Return the answer of COPY, whose columns are called `names`; nothing where it says that no file was to be loaded."""
+    if "file" not in [name.lower() for name in names]:
+        return []
+    found = []
+    for row in rows:
+        said: Mapping[str, Any] = dict(zip((name.lower() for name in names), row, strict=False))
+        loaded, parsed = int(said.get("rows_loaded") or 0), int(said.get("rows_parsed") or 0)
+        status = str(said.get("status"))
+        skipped = status == "LOAD_SKIPPED"  # loaded before: its rows are none of this load's
+        rejected = 0 if skipped else max(parsed - loaded, 0)
+        line = said.get("first_error_line")
+        error = said.get("first_error")
+        found.append(
+            FileResult(
+                str(said["file"]),
+                status,
+                0 if skipped else loaded,
+                rejected,
+                None if error is None else str(error),
+                None if line is None else int(line),
+            )
+        )
+    return found
+
+
+@dataclass(slots=True)
+class Copied:
+    """What COPY has done, in all its statements.
+
+    Attributes:
+        files: What the server says of each.
+        strategy: How it was done, in words for a summary.
+    """
+
+    files: list[FileResult] = field(default_factory=list)
+    strategy: str = ""
+
+    @property
+    def rows(self) -> int:
+        """Rows in the table."""
+        return sum(file.loaded for file in self.files)
+
+    @property
+    def rejected(self) -> int:
+        """Rows that are not."""
+        return sum(file.rejected for file in self.files)
+
+    def troubles(self) -> list[FileResult]:
+        """Return the files that have lost rows, or were not loaded."""
+        return [file for file in self.files if file.rejected or file.status != "LOADED"]
+
+
+class Speed:
+    """How fast a table takes bytes: of its own statements so far.
+
+    Example:
+        >>> speed = Speed()
+        >>> speed.share(1_000, seconds=1.0) is None
+        True
+        >>> speed.add(1_000, seconds=2.0)
+        >>> speed.share(1_000, seconds=1.0)
+        0.5
+    """
+
+    MOST = 0.95
+    """The share of a statement that an estimate may reach: the rest is the server's to say."""
+
+    def __init__(self) -> None:
+        self._size, self._seconds = 0, 0.0
+
+    def add(self, size: int, seconds: float) -> None:
+        """Count a statement that is done."""
+        self._size += size
+        self._seconds += seconds
+
+    def share(self, size: int, seconds: float) -> float | None:
+        """Return how much of a statement of `size` bytes should be done after `seconds`; None before the first is known."""
+        if not self._size or self._seconds <= 0 or not size:
+            return None
+        return min(seconds * self._size / self._seconds / size, self.MOST)
+
+
+def estimated_rows(batch: Sequence[Staged], share: float, rows: int, size: int) -> int | None:
+    """Return the rows of `share` of a batch: of its own where they are counted, else as the `rows` in `size` bytes before.
+
+    None where neither is known.
+    """
+    known = [file.rows for file in batch]
+    whole = None if None in known else sum(count or 0 for count in known)
+    if whole is None and size:
+        whole = round(rows * sum(file.size for file in batch) / size)
+    return None if whole is None else int(whole * share)
+
+
+_WHERE = [
+    re.compile(r"File '(?P<file>[^']+)', line (?P<line>\d+)"),  # the service's words
+    re.compile(r"CSV Error on Line: (?P<line>\d+).*?file = (?P<file>[^\n]+)", re.DOTALL),  # DuckDB's
+    re.compile(r'JSON in file "(?P<file>[^"]+)",? in (?:line|record/value) (?P<line>\d+)'),
+]
+
+
+def located(message: str) -> tuple[str | None, int | None]:
+    """Return the staged file, without its folders, and the line that an error's message names; None where it names none.
+
+    Example:
+        >>> located("Numeric value 'x' is not recognized\\n  File '@s/000001.csv.gz', line 3, character 5")
+        ('000001.csv.gz', 3)
+    """
+    for pattern in _WHERE:
+        if found := pattern.search(message):
+            return found["file"].strip().rpartition("/")[2], int(found["line"])
+    return None, None
+
+
+def told(message: str, names: Mapping[str, str]) -> str:
+    """Return an error's message for people: by file and line where it names them, the user's own names for those staged.
+
+    Args:
+        message: The server's or connector's.
+        names: Name on the stage -> what the user calls it.
+    """
+    file, line = located(message)
+    lines = [text.strip() for text in message.splitlines() if text.strip()]
+    if file is None or not lines:
+        return "\n".join(lines[:3])
+    reason = next((text for text in lines if "onver" in text and not text.startswith("1")), lines[0])
+    return f"{names.get(file, file)}:{line}: {reason}"

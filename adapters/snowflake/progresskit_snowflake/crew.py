@@ -1,0 +1,154 @@
+"""Threads that work on one thing and stop together: the first error ends them all.
+
+Knows nothing of what they do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+POLL = 0.1
+"""Seconds between two times that a waiting thread asks whether the others go on."""
+_END = object()
+
+
+class Stopped(BaseException):
+    """Another thread failed, or the user called the work off: no error of its own, so that its bar is cancelled."""
+
+
+class Crew:
+    """Threads that stop together."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.errors: list[BaseException] = []
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Have `work` done in a thread of its own."""
+
+        def run() -> None:
+            try:
+                work()
+            except Stopped:
+                pass
+            except BaseException as error:  # raised by `join`, whatever it is
+                self.errors.append(error)
+                self._stop.set()
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def join(self) -> None:
+        """Wait until all are done, or the first one has failed: raise its error then. What waits is stopped in any case."""
+        try:
+            for thread in self._threads:
+                while thread.is_alive() and not self.errors:  # what is in a long call ends in its own time only
+                    thread.join(POLL)
+        finally:
+            self._stop.set()
+        if self.errors:
+            raise self.errors[0]
+
+    def goes_on(self) -> None:
+        """Raise `Stopped` where the work does not go on."""
+        if self._stop.is_set():
+            raise Stopped
+
+
+class Channel:
+    """Hands items from some threads of a crew to others, until all who give have closed it.
+
+    Args:
+        crew: Whose threads; waiting ends with it.
+        givers: How many close it.
+        limit: Items that wait at most; 0: any number.
+    """
+
+    def __init__(self, crew: Crew, givers: int = 1, limit: int = 0) -> None:
+        self._crew, self._givers = crew, givers
+        self._lock = threading.Lock()
+        self._items: queue.Queue[Any] = queue.Queue(limit)
+
+    def put(self, item: object) -> None:
+        """Give `item`; wait for room."""
+        while True:
+            self._crew.goes_on()
+            with contextlib.suppress(queue.Full):
+                return self._items.put(item, timeout=POLL)
+
+    def close(self) -> None:
+        """Give no more."""
+        with self._lock:
+            self._givers -= 1
+            last = not self._givers
+        if last:
+            self.put(_END)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield items until the end."""
+        while (item := self._get()) is not _END:
+            yield item
+        self.put(_END)  # for whoever else takes
+
+    def together(self) -> Iterator[list[Any]]:
+        """Yield items until the end, each time all that wait."""
+        over = False
+        while not over:
+            items = [self._get()]
+            with contextlib.suppress(queue.Empty):
+                while items[-1] is not _END:
+                    items.append(self._items.get_nowait())
+            over = items[-1] is _END
+            if items := [item for item in items if item is not _END]:
+                yield items
+
+    def _get(self) -> Any:
+        while True:
+            self._crew.goes_on()
+            with contextlib.suppress(queue.Empty):
+                return self._items.get(timeout=POLL)
+
+
+class Shared:
+    """Something that is there while any thread needs it: made for the first, ended with the last. Its time is counted.
+
+    Args:
+        begin: Makes it; a context manager.
+        now: The time, in seconds.
+
+    Attributes:
+        seconds: For how long it has been there, in all.
+    """
+
+    def __init__(
+        self, begin: Callable[[], contextlib.AbstractContextManager[Any]], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._begin, self._now = begin, now
+        self._lock = threading.Lock()
+        self._users = 0
+        self._began = 0.0
+        self._manager: contextlib.AbstractContextManager[Any] | None = None
+        self._thing: Any = None
+        self.seconds = 0.0
+
+    def __enter__(self) -> Any:
+        with self._lock:
+            if not self._users:
+                self._manager, self._began = self._begin(), self._now()
+                self._thing = self._manager.__enter__()
+            self._users += 1
+            return self._thing
+
+    def __exit__(self, *exception: Any) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users and self._manager is not None:
+                self.seconds += self._now() - self._began
+                self._manager.__exit__(*exception)

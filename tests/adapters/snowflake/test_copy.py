@@ -1,0 +1,183 @@
+"""COPY as it is done: the real connector over real HTTP, into the embedded server, looked at from a second session."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
+
+import snowflake.connector
+from progresskit_snowflake import copy_into
+
+from progresskit import ProgressTracker
+from progresskit.testing import ManualTicker, RecordingRenderer
+
+
+@pytest.fixture
+def sessions(session: Any) -> Any:
+    """What opens sessions."""
+    return session
+
+
+def count(cursor: Any, table: str) -> int:
+    return int(cursor.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def stage(cursor: Any, folder: Path, name: str, files: dict[str, str]) -> None:
+    """Have a stage with these files, compressed where their names say so."""
+    cursor.execute(f"CREATE STAGE {name}")
+    for file, text in files.items():
+        path = folder / file
+        path.write_bytes(gzip.compress(text.encode()) if file.endswith(".gz") else text.encode())
+        cursor.execute(f"PUT 'file://{path}' @{name} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = NONE")
+
+
+def parts(number: int, rows: int) -> dict[str, str]:
+    return {f"{part}.csv.gz": "a,b\n" + "1,x\n" * rows for part in range(number)}
+
+
+def test_batches_stand_in_one_transaction_and_rows_are_exact_after_each(sessions: Any, tmp_path: Path) -> None:
+    cursor, reader = sessions().cursor(), sessions().cursor()
+    cursor.execute("CREATE TABLE batched (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "batched_stage", parts(4, 10))
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("COPY", total=40, unit="row")
+    seen: list[tuple[int, int]] = []
+    update = task.update
+
+    class Bar:
+        """The task, and what a second session reads each time that it moves."""
+
+        def update(self, **more: Any) -> None:
+            update(**more)
+            seen.append((int(task.completed), count(reader, "batched")))
+
+    copied = copy_into(cursor, "batched", "batched_stage", batch_size=1, task=Bar())  # type: ignore[arg-type]
+    assert (copied.rows, copied.rejected) == (40, 0)
+    assert copied.strategy.startswith("size-balanced batches (4) in one transaction")
+    assert {completed for completed, _ in seen} >= {0, 10, 20, 30, 40}
+    assert {rows for _, rows in seen} == {0}  # a reader sees all or nothing
+    assert count(reader, "batched") == 40
+    tracker.stop()
+
+
+def test_a_row_that_fails_in_the_last_batch_takes_all_of_them_back(sessions: Any, tmp_path: Path) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE TABLE whole (a INT, b VARCHAR)")
+    cursor.execute("INSERT INTO whole VALUES (7, 'before')")
+    stage(cursor, tmp_path, "whole_stage", {**parts(3, 10), "9.csv.gz": "a,b\n1,x\noops,y\n"})
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="oops"):
+        copy_into(cursor, "whole", "whole_stage", batch_size=1, tracker=ProgressTracker("none"))
+    assert count(cursor, "whole") == 1
+    with pytest.raises(snowflake.connector.errors.ProgrammingError):
+        copy_into(cursor, "nowhere", "whole_stage", tracker=ProgressTracker("none"))
+    copied = copy_into(
+        cursor, "whole", "whole_stage", files=["0.csv.gz", "1.csv.gz", "2.csv.gz"], tracker=ProgressTracker("none")
+    )
+    assert (copied.rows, count(cursor, "whole"), copied.strategy) == (30, 31, "one statement")
+
+
+def test_purged_files_go_once_they_are_committed_and_kept_ones_stay(sessions: Any, tmp_path: Path) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE TABLE purged (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "purged_stage", {**parts(3, 1), "bad.csv.gz": "a,b\noops,x\n"})
+    with pytest.raises(snowflake.connector.errors.ProgrammingError):
+        copy_into(cursor, "purged", "purged_stage", purge=True, batch_size=1, tracker=ProgressTracker("none"))
+
+    def names() -> list[str]:
+        return sorted(row[0].partition("/")[2] for row in cursor.execute("LIST @purged_stage").fetchall())
+
+    assert names() == ["0.csv.gz", "1.csv.gz", "2.csv.gz", "bad.csv.gz"]
+    copy_into(cursor, "purged", "purged_stage", files=["0.csv.gz"], tracker=ProgressTracker("none"))
+    assert len(names()) == 4
+    copy_into(cursor, "purged", "purged_stage", files=["1.csv.gz"], purge=True, tracker=ProgressTracker("none"))
+    assert names() == ["0.csv.gz", "2.csv.gz", "bad.csv.gz"]
+
+
+def test_parquet_goes_to_columns_by_name_and_a_callers_transaction_is_the_callers(
+    sessions: Any, tmp_path: Path
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    cursor, reader = sessions().cursor(), sessions().cursor()
+    cursor.execute("CREATE TABLE by_name (a INT, b VARCHAR)")
+    cursor.execute("CREATE STAGE by_name_stage")
+    pq.write_table(pa.table({"b": ["x", "y"], "a": [1, 2]}), tmp_path / "one.parquet")
+    cursor.execute(f"PUT 'file://{tmp_path}/one.parquet' @by_name_stage AUTO_COMPRESS = FALSE")
+    cursor.execute("BEGIN")
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    copied = copy_into(
+        cursor, "by_name", "by_name_stage", file_format="parquet", transaction=False, tracker=tracker,
+        files={"one.parquet": 2},
+    )  # fmt: skip
+    assert (copied.rows, count(cursor, "by_name"), count(reader, "by_name")) == (2, 2, 0)
+    cursor.execute("COMMIT")
+    assert reader.execute("SELECT a, b FROM by_name ORDER BY a").fetchall() == [(1, "x"), (2, "y")]
+    tracker.stop()
+
+
+def test_mistakes_of_the_caller_are_told_before_anything_is_copied(sessions: Any, tmp_path: Path) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE STAGE mistakes")
+    with pytest.raises(ValueError, match="on_error is 'ignore': give one of abort, continue, skip_file"):
+        copy_into(cursor, "t", "mistakes", on_error="ignore")
+    with pytest.raises(ValueError, match=r"the stage mistakes has no file none\.csv"):
+        copy_into(cursor, "t", "mistakes", files=["none.csv"])
+    assert copy_into(cursor, "t", "mistakes", tracker=ProgressTracker("none")).rows == 0
+
+
+def test_threads_of_a_crew_end_together() -> None:
+    from progresskit_snowflake.crew import Channel, Crew, Shared
+
+    crew = Crew()
+    channel = Channel(crew, givers=2, limit=1)
+    taken: list[int] = []
+    lock = threading.Lock()
+
+    def give(start: int) -> None:
+        for number in range(start, start + 50):
+            channel.put(number)
+        channel.close()
+
+    def take() -> None:
+        for number in channel:
+            with lock:
+                taken.append(number)
+
+    crew.start("a", lambda: give(0))
+    crew.start("b", lambda: give(50))
+    for _ in range(3):
+        crew.start("c", take)
+    crew.join()
+    assert sorted(taken) == list(range(100))
+
+    crew = Crew()
+    waiting = Channel(crew)
+    crew.start("waits", lambda: [None for _ in waiting])
+    crew.start("fails", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    with pytest.raises(ZeroDivisionError):
+        crew.join()
+
+    made: list[str] = []
+
+    class Thing:
+        def __enter__(self) -> str:
+            made.append("begun")
+            return "thing"
+
+        def __exit__(self, *exception: object) -> None:
+            made.append("ended")
+
+    shared = Shared(Thing, iter([1.0, 3.0, 5.0, 6.0]).__next__)  # type: ignore[arg-type]
+    with shared as one, shared as two:
+        assert (one, two, made) == ("thing", "thing", ["begun"])
+    with shared:
+        pass
+    assert (made, shared.seconds) == (["begun", "ended"] * 2, 3.0)
