@@ -139,6 +139,27 @@ def fit(text: str, cells: int, *, ellipsis: str = "…", pad: bool = True) -> st
     return text
 
 
+def wrapped(text: str, columns: int) -> list[str]:
+    """Return the pieces of cleaned `text` that a terminal `columns` cells wide makes rows of; an empty text is one row.
+
+    Example:
+        >>> wrapped("abcde", 2), wrapped("a東京", 4), wrapped("", 9)
+        (['ab', 'cd', 'e'], ['a東', '京'], [''])
+    """
+    columns = max(columns, 1)
+    if cell_width(text) <= columns:
+        return [text]
+    pieces, taken = [""], 0
+    for character in text:
+        step = _cells_of(character)
+        if taken and taken + step > columns:
+            pieces.append("")
+            taken = 0
+        pieces[-1] += character
+        taken += step
+    return pieces
+
+
 def encodable(text: str, encoding: str) -> str:
     r"""Return `text` with the characters that `encoding` does not have as escapes.
 

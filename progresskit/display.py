@@ -226,7 +226,7 @@ class Display:
         if lines:
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))
             self._unshown = lines if renderer.in_place else []
-        if moved or frame.tasks or last:
+        if moved or frame.tasks or frame.more or last:
             self._guarded(lambda renderer: renderer.render(frame))
         self._unshown = []
         self.flush()

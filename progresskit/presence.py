@@ -13,6 +13,8 @@ LATE = 1.0
 """Seconds by which a look may be late, where nothing more is known than the process's own processor time."""
 SHORT = 0.25
 """The same where the scheduler tells what the thread did meanwhile."""
+ASKING = 0.006
+"""Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock (it asks every 0.005)."""
 
 
 class Scheduled(NamedTuple):
@@ -59,7 +61,7 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     """Return whether the process was stopped in `late` seconds.
 
     A thread that could not run because others did was waiting; one that waited for the interpreter's lock has run every
-    five milliseconds, to ask for it. A stopped one has done neither.
+    five milliseconds, to ask for it. The time that neither explains is a stop's.
 
     Args:
         late: Seconds by which the thread woke later than it wanted.
@@ -72,6 +74,8 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
         True
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.45, 12))  # the machine is busy
         False
+        >>> was_stopped(1.0, 0.9, Scheduled(0.0, 10), Scheduled(0.6, 12))  # a busy machine, and a stop
+        True
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 90))  # C code has kept the interpreter to itself
         False
         >>> was_stopped(0.5, 0.0, None, None), was_stopped(1.5, 0.0, None, None), was_stopped(1.5, 1.4, None, None)
@@ -79,4 +83,4 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     """
     if before is None or after is None:
         return late > LATE and cpu < 0.5 * late
-    return late > SHORT and after.waiting - before.waiting < 0.5 * late and after.runs - before.runs < late / 0.02
+    return late - (after.waiting - before.waiting) - (after.runs - before.runs) * ASKING > SHORT

@@ -38,6 +38,7 @@ class Terminal(Protocol):
         unicode: Whether the encoding has block characters.
         colors: Whether colours are wanted.
         encoding: The codec's name.
+        reflows: Whether rows are wrapped anew when the width changes; otherwise they are cut.
         file: The same stream as a text file, for libraries that want one; its `flush` does nothing.
 
     Example:
@@ -54,6 +55,8 @@ class Terminal(Protocol):
     def colors(self) -> bool: ...
     @property
     def encoding(self) -> str: ...
+    @property
+    def reflows(self) -> bool: ...
     @property
     def file(self) -> TextIO: ...
 

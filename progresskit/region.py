@@ -1,11 +1,19 @@
 """The rows that a display owns at the bottom of a terminal: from what stands there to what shall, in the fewest bytes.
 
-A pure model: it knows what it has drawn and where the cursor was left, and returns the text that changes it. Must not know
-tasks, streams or time. Between two frames the cursor stands on the line below the rows, shown, so that whatever ends the
-process leaves a clean prompt.
+A pure model: it knows what it has drawn, how wide the window was then, and where the cursor was left, and returns the text
+that changes it. Must not know tasks, streams or time. Between two frames the cursor stands on the line below the rows, shown,
+so that whatever ends the process leaves a clean prompt.
+
+When the window changes, the terminal moves the rows, and nobody says where to. But the cursor moves with them: all that has
+to be known is how many lines above it the first row begins. A terminal that wraps rows anew has made several of each that is
+wider than the window is now; one that cuts them has not. Rows that a lower window has pushed out of the screen are
+remembered, since most terminals bring them back when it becomes higher; where one does not, what is left of the rows stands
+at the top of the screen, and moving up too far ends there too.
 """
 
 from __future__ import annotations
+
+from .cells import cell_width, plain_line, wrapped
 
 BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
 """Synchronized output on, cursor hidden, no wrapping: a row that a terminal finds wider than we do must not become two."""
@@ -16,6 +24,9 @@ END = "\x1b[?7h\x1b[?25h\x1b[?2026l"
 class Region:
     """The rows drawn so far.
 
+    Args:
+        reflow: Whether the terminal wraps rows anew when its width changes; otherwise it cuts them.
+
     Example:
         >>> region = Region()
         >>> region.draw(["one", "two"]).count("\\n")  # one write, with the cursor below the rows at its end
@@ -24,9 +35,11 @@ class Region:
         ''
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, reflow: bool = True) -> None:
         self.rows: list[str] = []
+        self._reflow = reflow
         self._size = (0, 0)
+        self._gone: list[str] = []  # rows right above the screen, which come back when it becomes higher
 
     def draw(self, rows: list[str], above: list[str] | None = None, size: tuple[int, int] = (80, 24)) -> str:
         """Return the text that shows `above`, then `rows` in place of the present ones; empty when nothing changes.
@@ -34,29 +47,33 @@ class Region:
         Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than `size[1]` lines. Lines of
         `above` may be of any width: they wrap, and scroll away as any output does.
         """
-        old, self.rows = self.rows, list(rows)
-        resized, self._size = size != self._size, size
-        if not above and old == rows and (not resized or not rows):
+        rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
+        resized = size != self._size
+        if not above and self.rows == rows and not (resized and (rows or self._gone)):
+            self._size = size
             return ""
+        old, gone = self.rows, self._gone
+        reach, lost = self._standing(size) if resized else (len(old), gone)
+        self.rows, self._size, self._gone = rows, size, [] if above else lost
         parts: list[str] = []
-        at = len(old)  # the row that the cursor is on, counted from the region's first
-        if len(old) >= size[1]:  # the screen became lower: the top rows are out of reach, in the scrollback
-            at = size[1] - 1
-            old = old[len(old) - at :]
-        if above:
-            if at:
-                parts.append(f"\x1b[{at}A")
-            for _ in old:  # row by row: erasing to the end of the screen makes tmux scroll it into its history
-                parts.append("\r\x1b[2K\x1b[1B")
-            if old:
-                parts.append(f"\x1b[{len(old)}A")
-            parts.append("\x1b[?7h\r" + "\r\n".join(above) + "\r\n\x1b[?7l")
+        at = reach  # the line that the cursor is on, counted from the region's first
+        if resized or above:
+            if at:  # line by line: erasing to the end of the screen makes tmux scroll it into its history
+                parts.append(f"\x1b[{at}A" + "\r\x1b[2K\x1b[1B" * at + f"\x1b[{at}A")
             old, at = [], 0
-        reach = len(old)  # the last line that is known to exist: the cursor's own, below the rows
+        if above:
+            # Into the first of the blank lines; what they push down below the last scrolls the screen, as any output does.
+            parts.append("\x1b[?7h\r" + "\r\n".join(above) + "\r\n\x1b[?7l")
+            reach = 0
         for number, row in enumerate(rows):
-            if number < len(old) and not resized and row == old[number]:
-                continue
-            parts.append(_move(at, number) + f"\r{row}\x1b[K")
+            if number < len(old):
+                if row == old[number]:
+                    continue
+                # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
+                shorter = cell_width(plain_line(row)) < cell_width(plain_line(old[number]))
+                parts.append(_move(at, number) + (f"\r\x1b[2K{row}" if shorter else f"\r{row}\x1b[K"))
+            else:
+                parts.append(_move(at, number) + f"\r{row}")
             at = number
             if number >= reach:
                 reach = number + 1
@@ -67,6 +84,22 @@ class Region:
             at = number
         parts.append(_move(at, len(rows)) + ("\r" if at != len(rows) or not rows else ""))
         return BEGIN + "".join(parts) + END
+
+    def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
+        """Return how many lines above the cursor are ours in a window of a new `size`, and which rows are above the screen."""
+        columns, lines = size
+        rows = [plain_line(row) for row in self._gone + self.rows]
+        pieces = [wrapped(row, columns) if self._reflow else [row] for row in rows]
+        total = sum(map(len, pieces))
+        reach = min(total, max(lines - 1, 0))
+        gone: list[str] = []
+        left = total - reach
+        for row in pieces:
+            if left <= 0:
+                break
+            gone.append("".join(row[:left]))
+            left -= len(row)
+        return reach, gone
 
 
 def _move(at: int, to: int) -> str:

@@ -29,7 +29,7 @@ class RowRenderer:
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
         self.terminal = terminal
-        self._region = Region()
+        self._region = Region(reflow=terminal.reflows)
         self._above: list[str] = []
 
     def row(self, view: TaskView, columns: int, time: float) -> str:
@@ -50,6 +50,7 @@ class RowRenderer:
             rows.append(row)
         if frame.more:
             rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
+        del rows[max(size[1] - 1, 0) :]  # the window may have become lower since the frame was made
         kept = tuple(view for view in frame.ended if view.keep)
         above, self._above = self._above, []
         if kept:

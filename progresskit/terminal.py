@@ -89,6 +89,10 @@ class Handle:
         return self._terminal.encoding
 
     @property
+    def reflows(self) -> bool:
+        return self._terminal.reflows
+
+    @property
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
@@ -138,6 +142,7 @@ class StreamTerminal:
         self.encoding = _codec(getattr(stream, "encoding", None))
         self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors = _colors(self.is_tty, self._environ)
+        self.reflows = _reflows(self._environ)
         self.file: TextIO = cast("TextIO", TerminalFile(self))
 
     def _ask_tty(self) -> bool:
@@ -284,6 +289,11 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
     if "FORCE_COLOR" in environ:
         return is_on(environ, "FORCE_COLOR")
     return is_tty and environ.get("TERM") != "dumb"
+
+
+def _reflows(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal wraps rows anew when its width changes, as nearly all do; xterm and GNU screen cut them."""
+    return "TMUX" in environ or not ("XTERM_VERSION" in environ or "STY" in environ or environ.get("TERM") == "linux")
 
 
 def _whole(value: str | None) -> int:

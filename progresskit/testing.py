@@ -182,6 +182,7 @@ class EmulatedTerminal(StreamTerminal):
         self.output: list[str] = []
         super().__init__(_EmulatedStream(self, is_tty, "utf-8" if unicode else "ascii"), {})
         self.colors = colors
+        self.reflows = reflow
 
     def feed(self, text: str) -> None:
         """Show `text`, as a program's output would be."""

@@ -57,16 +57,18 @@ class Bell:
         return bool(self._lock.acquire(timeout=max(seconds, 0.0)))
 
 
-def start(target: Callable[[], None], name: str) -> None:
-    """Run `target` in a thread of the system's own that does not keep the process alive.
+def start(target: Callable[[], None], name: str) -> threading.Thread | None:
+    """Run `target` in a thread of the system's own that does not keep the process alive, and return it; None under gevent.
 
     Raises:
         RuntimeError: there are no threads here: a limit, a subinterpreter, or the interpreter is shutting down.
     """
     if is_patched():
         native("_thread", "start_new_thread")(target, ())
-    else:
-        threading.Thread(target=target, name=name, daemon=True).start()
+        return None
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def block_signals() -> None:

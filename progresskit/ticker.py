@@ -22,6 +22,7 @@ from .threads import Bell, block_signals, native, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from threading import Thread
 
     from .display import Display
     from .tracker import ProgressTracker
@@ -32,6 +33,8 @@ GLANCE = 0.25
 """Seconds between two looks at the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
 PATIENCE = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
+PARTING = 0.2
+"""Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 LONGEST = 30.0
 """The same for a terminal that is slow, but goes on taking what it is sent."""
 HUNG = 5.0
@@ -90,6 +93,8 @@ class ThreadTicker:
         self._patience = patience
         self._deadline: float | None = None  # for all trackers together, at the end of the process
         self._hung = hung
+        self._threads: list[Thread] = []
+        self._closing = False
         self._watch_bell = Bell()
         self._ident: int | None = None
         self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
@@ -275,6 +280,17 @@ class ThreadTicker:
         for tracker in trackers:
             tracker.stop()
         self._deadline = None
+        self._end_threads()
+
+    def _end_threads(self) -> None:
+        """Wait for our threads to end: an interpreter inside another one must not end before its threads."""
+        self._closing = True
+        self._bell.ring()
+        until = time.monotonic() + PARTING
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0.0))
+        self._threads.clear()
+        self._closing = False
 
     # The thread
 
@@ -283,10 +299,15 @@ class ThreadTicker:
             self._on_begin()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
-            start(partial(self._run, self._generation), "progresskit")
+            self._keep(start(partial(self._run, self._generation), "progresskit"))
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._draw_from_advance()
+
+    def _keep(self, thread: Thread | None) -> None:
+        self._threads = [one for one in self._threads if one.is_alive()]
+        if thread is not None:
+            self._threads.append(thread)
 
     def _run(self, generation: int) -> None:
         block_signals()
@@ -335,14 +356,14 @@ class ThreadTicker:
                     empty_since = None
                     continue
                 empty_since = now if empty_since is None else empty_since
-                if (now - empty_since >= LINGER or not self.displays) and self._rest():
+                if (now - empty_since >= LINGER or not self.displays or self._closing) and self._rest():
                     return
             delay = min(delay, LINGER)
 
     def _begin_watch(self) -> None:
         self._watched = True
         try:
-            start(self._watch, "progresskit watch")
+            self._keep(start(self._watch, "progresskit watch"))
         except RuntimeError:  # no more threads to be had: what hangs is given up by `detach`
             pass
 
@@ -469,6 +490,7 @@ class ThreadTicker:
         self._watched = False
         self._generation += 1
         self._parting = None
+        self._threads = []
         self._new = []
         self._leaving = []
         self.displays = []

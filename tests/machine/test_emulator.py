@@ -82,7 +82,7 @@ def stream(chance: random.Random, wide: bool) -> str:
 @needs_tmux
 @pytest.mark.slow
 def test_the_emulated_terminal_and_tmux_agree_on_any_stream(tmp_path: Path) -> None:
-    for seed in range(16):
+    for seed in range(10):
         chance = random.Random(seed)
         (folder := tmp_path / str(seed)).mkdir()
         pane, terminal = Pane(folder, 20, 6), EmulatedTerminal(20, 6, reflow=True)

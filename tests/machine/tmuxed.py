@@ -41,20 +41,20 @@ class Pane:
         data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + f"\x1b]2;{self._fed}\a".encode()
         while data:
             data = data[os.write(self._out, data) :]
-        while self._ask("display-message", "-p", "#{pane_title}").strip() != str(self._fed):
-            pass  # the suite's time-out is the watchdog
 
     def resize(self, columns: int, lines: int) -> None:
+        self.look()  # what was fed belongs to the old size
         self._ask("resize-window", "-x", str(columns), "-y", str(lines))
 
     def look(self) -> tuple[list[str], tuple[int, int, bool]]:
-        """Return history and screen, and the cursor's row and column and whether it is shown."""
-        text = self._ask(
-            "capture-pane", "-p", "-S", "-", ";", "display-message", "-p", "#{cursor_y} #{cursor_x} #{cursor_flag}"
-        )
-        *rows, facts = text.split("\n")[:-1]
-        row, column, shown = map(int, facts.split())
-        return [normalize("NFC", line.rstrip()) for line in rows], (row, column, bool(shown))
+        """Return history and screen, and the cursor's row and column and whether it is shown, after all that was fed."""
+        facts = "#{cursor_y} #{cursor_x} #{cursor_flag} #{pane_title}"
+        while True:  # the suite's time-out is the watchdog
+            text = self._ask("display-message", "-p", facts, ";", "capture-pane", "-p", "-S", "-")
+            told, *rows = text.split("\n")[:-1]
+            row, column, shown, *title = told.split()
+            if not self._fed or title == [str(self._fed)]:
+                return [normalize("NFC", line.rstrip()) for line in rows], (int(row), int(column), shown == "1")
 
     def close(self) -> None:
         os.close(self._out)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 import snowflake.connector
 from progresskit_snowflake import copy_into
+from progresskit_snowflake.copier import execute_watched
+from progresskit_snowflake.copying import FORMATS, Staged, statement
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
@@ -181,3 +186,81 @@ def test_threads_of_a_crew_end_together() -> None:
     with shared:
         pass
     assert (made, shared.seconds) == (["begun", "ended"] * 2, 3.0)
+
+
+def until(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "that did not happen within a minute"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def bar() -> Iterator[Any]:
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    yield tracker.add_task("COPY", unit="row")
+    tracker.stop()
+
+
+def test_a_statement_that_waits_says_what_for_and_nobody_sees_half_a_load(
+    server: Any, sessions: Any, bar: Any, tmp_path: Path
+) -> None:
+    cursor, reader = sessions().cursor(), sessions().cursor()
+    cursor.execute("CREATE TABLE held (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "held_stage", parts(2, 10))
+    server.hold("queued")
+    with ThreadPoolExecutor() as pool:
+        load = pool.submit(copy_into, cursor, "held", "held_stage", batch_size=1, task=bar)
+        until(lambda: bar.fields.get("phase") == "queued")
+        server.hold("resuming")
+        until(lambda: bar.fields.get("phase") == "resuming the warehouse")
+        server.hold("running")
+        until(lambda: bar.fields.get("phase") == "running")
+        assert (count(reader, "held"), bar.completed) == (0, 0)
+        server.release()
+        assert load.result(60).rows == 20
+    assert (count(reader, "held"), bar.completed, bar.fields.get("phase")) == (20, 20, None)
+
+
+def test_a_statement_that_is_called_off_is_aborted_and_the_session_can_be_used(
+    server: Any, sessions: Any, bar: Any, tmp_path: Path
+) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE TABLE aborted (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "aborted_stage", parts(1, 10))
+    server.hold("running")
+    states: list[str] = []
+
+    def goes_on() -> None:
+        if "running" in states:
+            raise KeyboardInterrupt
+
+    sql = statement("aborted", "aborted_stage", [Staged("0.csv.gz", 1)], FORMATS["csv"])
+    with pytest.raises(KeyboardInterrupt):
+        execute_watched(cursor, sql, states.append, goes_on)
+    server.release()
+    assert count(cursor, "aborted") == 0
+
+
+@pytest.mark.parametrize(("on_error", "rows", "rejected"), [("continue", 12, 1), ("skip_file", 10, 3)])
+def test_rows_that_the_server_rejects_are_told_by_file_with_the_first_error(
+    on_error: str, rows: int, rejected: int, sessions: Any, bar: Any, tmp_path: Path
+) -> None:
+    cursor, name = sessions().cursor(), f"rejected_{on_error}"
+    cursor.execute(f"CREATE TABLE {name} (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, f"{name}_stage", {**parts(1, 10), "bad.csv": "a,b\n1,x\noops,y\n3,z\n"})
+    copied = copy_into(cursor, name, f"{name}_stage", on_error=on_error, task=bar)
+    assert (copied.rows, copied.rejected, count(cursor, name)) == (rows, rejected, rows)
+    assert bar.fields["rejected"] == f"{rejected} row"
+    (trouble,) = copied.troubles()
+    assert (trouble.file.endswith("bad.csv"), trouble.line) == (True, 3)
+    assert "oops" in (trouble.error or "")
+
+
+def test_json_lines_go_to_columns_by_name_compressed_or_not(sessions: Any, bar: Any, tmp_path: Path) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE TABLE lines (a INT, b VARCHAR)")
+    files = {"1.json": '{"b": "x", "a": 1}\n{"a": 2}\n', "2.json.gz": '{"a": 3, "b": "z"}\n'}
+    stage(cursor, tmp_path, "lines_stage", files)
+    assert copy_into(cursor, "lines", "lines_stage", file_format="json", task=bar).rows == 3
+    assert cursor.execute("SELECT a, b FROM lines ORDER BY a").fetchall() == [(1, "x"), (2, None), (3, "z")]

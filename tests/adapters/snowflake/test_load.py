@@ -33,9 +33,11 @@ from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
 from progresskit_snowflake.quality import BadData, check
 from progresskit_snowflake.session import LoadError, Loading, Session, Staging, connect
+from progresskit_snowflake.summary import summarize
 from progresskit_snowflake.uploading import Uploads
 
 from progresskit import ProgressTracker
+from progresskit.testing import RecordingRenderer
 
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
 
@@ -88,6 +90,38 @@ def test_names_that_need_quotes_and_hostile_files_are_loaded(sessions: Any, conn
     assert load(sessions, tmp_path, paths, "odd table").loaded == 3
     assert count(connection, 'SELECT count(*) FROM "odd table" WHERE "select" > 1 AND "größe" >= 3') == 2
     assert count(connection, 'SELECT count("a ""quoted"" one") FROM "odd table"') == 3
+
+
+def test_an_error_of_the_server_names_the_users_file_and_line_and_nothing_is_loaded(
+    sessions: Any, connection: Any, tmp_path: Path
+) -> None:
+    connection.cursor().execute("CREATE TABLE refusing (a INT, b VARCHAR)")
+    good, bad = write(tmp_path / "good.csv", "a,b\n1,x\n"), write(tmp_path / "it's bad.csv", "a,b\n1,x\n2,y\noops,z\n")
+    with pytest.raises(LoadError, match=r"copying into refusing failed: .*it's bad.csv:4: .*oops"):
+        load(sessions, tmp_path, [good, bad], "refusing", quality=False)
+    assert count(connection, "SELECT count(*) FROM refusing") == 0
+    summary = load(sessions, tmp_path, [good, bad], "refusing", quality=False, on_error="continue")
+    assert (summary.loaded, summary.copied.rejected) == (3, 1)
+    assert "it's bad.csv:4: 1 of 3 rows rejected" in summarize("refusing", summary)
+
+
+def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{n}.csv", "a\n" + f"{n}\n" * 1_000) for n in range(9)]
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    renderer = RecordingRenderer()
+    with SnowflakeProgress(renderer=renderer, interval=0.001, budget=1.0) as progress:
+        staging = Staging(sessions())
+        more = [Staging(sessions(), like=staging) for _ in range(3)]
+        summary = Load(paths, "jobs", staging, Loading(sessions()), progress, folder, more=more).run()
+    assert (summary.loaded, count(connection, "SELECT count(*) FROM jobs WHERE a = 8")) == (9_000, 1_000)
+    assert count(connection, "SELECT count(DISTINCT a) FROM jobs") == 9
+    for frame in renderer.frames:
+        rows = [view.position for view in frame.tasks]
+        assert len(rows) == len(set(rows))
+        for view in frame.tasks:
+            assert view.total is None or view.estimated or view.completed <= view.total, view
+    assert summary.bytes["upload"] == summary.bytes["COPY"]
 
 
 def test_columns_of_an_existing_table_go_by_name(sessions: Any, connection: Any, tmp_path: Path) -> None:

@@ -89,6 +89,13 @@ def noise(path: Path, size: int) -> Path:
     return path
 
 
+def no_upload_goes_on() -> None:
+    """Wait for the end of what was called off: it hears of it when the socket takes the next block."""
+    for thread in [one for one in threading.enumerate() if one.name == "upload"]:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
     server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
 ) -> None:
@@ -244,7 +251,7 @@ def test_ctrl_c_in_put_ends_the_upload_within_a_second_and_the_session_goes_on(
         put(cursor, path, stage, compress=False, uploads=uploads)
     ended.set()
     thread.join()
-    assert not [one for one in threading.enumerate() if one.name == "upload"]
+    no_upload_goes_on()
     assert cursor.execute("SELECT 1").fetchall() == [(1,)]
     assert listed(connection, stage) == []
     arrived = server.received[-1][1]
@@ -271,7 +278,7 @@ def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(
     with staging.stage(staging):
         with pytest.raises(Stopped):
             staging.put(path, "large.csv", Uploads(task, staging.source), goes_on)
-        assert not [one for one in threading.enumerate() if one.name == "upload"]
+        no_upload_goes_on()
         assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 
 

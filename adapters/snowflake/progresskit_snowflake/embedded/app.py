@@ -95,6 +95,7 @@ class Application:
             "/fs_bucket/{path:path}": (self._object, ["PUT", "HEAD"]),
             "/queries/v1/abort-request": (self._abort, ["POST"]),
             "/queries/{id}/result": (self._result, ["GET"]),
+            "/queries/{id}/abort-request": (self._abort_by_id, ["POST"]),
             "/monitoring/queries/{id}": (self._monitor, ["GET"]),
             "/monitoring/queries//{id}": (self._monitor, ["GET"]),  # so asks 5.2
             "/session": (self._session, ["POST"]),
@@ -166,6 +167,13 @@ class Application:
         """Have a statement end, named by the request that began it."""
         query = self._queries.asked(token_of(request), str((await body_of(request)).get("requestId", "")))
         if query is not None:
+            self._queries.abort(query)
+        return JSONResponse({"data": None, "code": None, "message": None, "success": True})
+
+    async def _abort_by_id(self, request: Request) -> Response:
+        """Have a statement end, named by its own number."""
+        query = self._queries.get(request.path_params["id"])
+        if query is not None and query.session == token_of(request):
             self._queries.abort(query)
         return JSONResponse({"data": None, "code": None, "message": None, "success": True})
 

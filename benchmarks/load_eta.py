@@ -1,0 +1,102 @@
+"""How evenly the Upload bar of a load moves, and how good its ETA is: read from the frames of the very command, as JSON lines.
+
+Run it with `python benchmarks/load_eta.py [FOLDER]`, in the environment of the Snowflake loader; FOLDER has the CSV files, plain
+or gzip, that match `--pattern`, and is the sample's unless given. The ETA's error at an instant is the distance between the
+end that it says and the end that there was, as a share of the upload's whole duration; it counts from the first tenth on.
+Evenness is the largest distance of the bar from a straight line, as a share of its total.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+SAMPLE = Path(__file__).parents[1] / "examples" / "flights"
+COMMAND = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
+MOST = 0.10
+
+
+class Moment(NamedTuple):
+    """What the Upload bar said: seconds, bytes, total and ETA."""
+
+    time: float
+    completed: float
+    total: float | None
+    eta: float | None
+
+
+def run(files: list[Path], pace: str, more: list[str]) -> tuple[list[Moment], str]:
+    """Load `files` into a local server, and return what the Upload bar said, and the command's summary."""
+    arguments = ["load", *map(str, files), "--table", "t", "--embedded", "--null", "NA", "--pace", pace, *more]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PROGRESSKIT_RENDERER": "json", "PROGRESSKIT_INTERVAL": "0.05"},
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(f"the load failed: {done.stderr[-1_000:]}")
+    moments = []
+    for line in done.stderr.splitlines():
+        frame = json.loads(line)
+        for view in frame.get("tasks", []):
+            if view["description"].startswith("Upload"):
+                moments.append(Moment(frame["time"], view["completed"], view.get("total"), view.get("eta")))
+    return moments, done.stdout
+
+
+def report(moments: list[Moment]) -> tuple[dict[str, float], bool]:
+    """Return figures, and whether the ETA keeps to its bound."""
+    began, ended = moments[0].time, moments[-1].time
+    whole = ended - began
+    size = moments[-1].completed
+    later = [moment for moment in moments if moment.time - began >= 0.1 * whole]
+    errors = [1.0 if m.eta is None else abs(m.time + m.eta - ended) / whole for m in later]
+    line = [abs(m.completed / size - (m.time - began) / whole) for m in moments]
+    moves = [
+        moments[0].time,
+        *(b.time for a, b in itertools.pairwise(moments) if b.completed != a.completed),
+    ]
+    totals = [abs(m.total - size) / size for m in later if m.total]
+    figures = {
+        "seconds": whole,
+        "ETA, worst error": max(errors),
+        "ETA, mean error": statistics.mean(errors),
+        "total, worst error": max(totals, default=1.0),
+        "bar, farthest from a line": max(line),
+        "longest standstill, s": max(b - a for a, b in itertools.pairwise(moves)),
+    }
+    return figures, max(errors) <= MOST
+
+
+def main() -> int:
+    """Print the verdict; 0 when the ETA is within a tenth of the duration from the first tenth on."""
+    parser = argparse.ArgumentParser(description="The Upload bar of a load: how even, and how good its ETA.")
+    parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE, help="where the CSV files are (the sample)")
+    parser.add_argument("--pattern", default="flights-*.csv*", help="which files of it (flights-*.csv*)")
+    parser.add_argument("--pace", default=None, help="bytes a second that the server takes (2MB; 500kB for the sample)")
+    parser.add_argument("--jobs", default="1", help="files at once (1)")
+    options = parser.parse_args()
+    files = sorted(options.folder.glob(options.pattern))
+    if not files:
+        raise SystemExit(f"{options.folder} has no {options.pattern}.")
+    pace = options.pace or ("500kB" if options.folder == SAMPLE else "2MB")
+    moments, summary = run(files, pace, ["--jobs", options.jobs])
+    figures, well = report(moments)
+    print(summary)
+    for name, figure in figures.items():
+        print(f"{name:<28} {figure:.1%}" if "error" in name or "line" in name else f"{name:<28} {figure:.2f}")
+    print(f"{'PASS' if well else 'FAIL'}  the ETA is within {MOST:.0%} of the duration after the first tenth: {well}")
+    return int(not well)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,499 @@
+"""A machine that does anything a program may do to a display, and after each frame compares the whole terminal, screen and
+scrollback, with an account of its own of what must stand there.
+
+The account knows the rules (slots, blank rows, what is kept, what does not fit) and nothing of the code that follows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from progresskit import ProgressTracker, Task
+from progresskit.cells import plain_line
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
+
+NAMES = [
+    "",
+    " 東京都",
+    " e\u0301\u0301",
+    " \x1b[2J\n\r\x07",
+    " \u202egnp.exe\u2066",
+    " \x00\ud800",
+    " x" * 40,
+    " 👩‍👩‍👧",
+    " [b]{bar}%s",
+]
+PRINTS = {  # what is printed -> the lines that it becomes
+    "plain": ("words", ["words"]),
+    "lines": ("one\ntwo\r\nthree", ["one", "two", "three"]),
+    "colours": ("\x1b[31mred\x1b[0m and \x1b[1;42mbold", ["red and bold"]),
+    "hostile": ("\x1b[2J\x1b[H\x00\x9b1m", ["\\x1b[2J\\x1b[H\\x00\\x9b1m"]),
+    "wide": ("東京 한국 e\u0301", ["東京 한국 é"]),
+    "bidi": ("\u202eabc", ["\\u202eabc"]),
+    "empty": ("", [""]),
+    "long": ("0123456789" * 20, ["0123456789" * 20]),
+}
+
+
+class Seats:
+    """Places among siblings: kept while their task lives, blank for a second after it, then given to the next."""
+
+    def __init__(self) -> None:
+        self.cells: list[Node | None] = []
+        self.free: list[int] = []
+        self.left: dict[int, float] = {}
+
+    def take(self, node: Node) -> None:
+        while self.free:
+            slot = heappop(self.free)
+            if self.cells[slot] is None:
+                break
+        else:
+            slot = len(self.cells)
+            self.cells.append(None)
+        self.cells[slot] = node
+        self.left.pop(slot, None)
+        node.slot = slot
+
+    def leave(self, node: Node, now: float, seen: bool) -> None:
+        self.cells[node.slot] = None
+        if not any(self.cells):
+            self.__init__()  # type: ignore[misc]  # everything begins anew
+            return
+        heappush(self.free, node.slot)
+        if seen:
+            self.left[node.slot] = now
+
+    def rows(self, now: float) -> Iterator[Node | None]:
+        for slot, node in enumerate(self.cells):
+            if node is None:
+                if slot in self.left and now - self.left[slot] < 1.0:
+                    yield None
+                continue
+            if not node.ended:
+                yield node
+            yield from node.children.rows(now)
+
+
+class Node:
+    """What the account knows of one task."""
+
+    def __init__(self, task: Task, mark: str, seats: Seats, parent: Node | None, keep: bool) -> None:
+        self.task, self.mark, self.parent, self.keep, self.seats = task, mark, parent, keep, seats
+        self.children = Seats()
+        self.slot = 0
+        self.ended = self.seen = False
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        seats.take(self)
+
+    def end(self, now: float) -> None:
+        self.ended = True
+        self._leave(now, self.seen)
+
+    def _leave(self, now: float, seen: bool) -> None:
+        if not any(self.children.cells):
+            self.seats.leave(self, now, seen)
+            if self.parent is not None and self.parent.ended:
+                self.parent._leave(now, seen)
+
+
+class Kept:
+    """The line of a task that has ended."""
+
+    def __init__(self, node: Node, state: str) -> None:
+        self.mark, self.reason = node.mark, f"why{node.mark}" if state == "failed" else ""
+        self.columns = 0  # of the window in which it was drawn
+
+    def __repr__(self) -> str:
+        return f"the last line of {self.mark}"
+
+
+def logical(terminal: EmulatedTerminal) -> list[tuple[str, int]]:
+    """Return the lines of scrollback and screen, wrapped ones put together, and the row on which each begins."""
+    lines: list[tuple[str, int]] = []
+    going_on = False
+    cells = terminal._screen.scrollback + terminal._screen.visible
+    for number, line in enumerate(cells):
+        text = "".join(line[column].data for column in range(max(line, default=-1) + 1))
+        if going_on:
+            lines[-1] = (lines[-1][0] + text, lines[-1][1])
+        else:
+            lines.append((text, number))
+        going_on = getattr(line, "wrapped", False)
+    return [(text.rstrip(), begins) for text, begins in lines]
+
+
+class Machine(RuleBasedStateMachine):
+    """Rules for a display drawn by `renderer`."""
+
+    renderer = "ansi"
+    most_tasks = 14
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.ticker = ManualTicker()
+        self.number = 0
+        self.nodes: list[Node] = []
+        self.history: list[Any] = []  # what must stand above the rows: texts, and lines of tasks
+        self.printed: dict[int, list[str]] = {0: [], 1: []}
+        self.endings: dict[int, list[Kept]] = {0: [], 1: []}
+        self.pushed = False  # whether rows have been pushed out of the screen: nobody can reach them there
+        self.cut = False  # whether the terminal has cut lines
+
+    @initialize(
+        reflow=st.booleans(),
+        columns=st.sampled_from([80, 60, 120, 33]),
+        lines=st.sampled_from([12, 24, 5]),
+        top=st.booleans(),
+    )
+    def begin(self, reflow: bool, columns: int, lines: int, top: bool) -> None:
+        self.terminal = self.make_terminal(columns, lines, reflow)
+        self.resized(columns, lines)
+        self.narrowest = 2 if reflow else 24
+        if not top:
+            for line in ("$ make", "a line of before", *"x" * lines):
+                self.terminal.feed(line + "\n")
+                self.history.append(line)
+        self.trackers = [self.make_tracker() for _ in range(2)]
+        self.seats = [Seats(), Seats()]
+        self.order: list[int] = []  # the trackers on the display, as they came
+
+    def came(self, which: int) -> None:
+        if which not in self.order:
+            self.order.append(which)
+
+    # What a machine on something else than an emulated terminal does otherwise
+
+    def make_terminal(self, columns: int, lines: int, reflow: bool) -> EmulatedTerminal:
+        return EmulatedTerminal(columns, lines, reflow=reflow, colors=columns % 2 == 0)
+
+    def make_tracker(self) -> ProgressTracker:
+        return ProgressTracker(self.renderer, terminal=self.terminal, clock=self.clock, ticker=self.ticker)
+
+    def resized(self, columns: int, lines: int) -> None:
+        """Give what stands behind the screen its new size."""
+
+    def look(self) -> None:
+        """Bring the terminal up to what was drawn."""
+
+    # What a program does
+
+    def live(self, which: int | None = None) -> list[Node]:
+        return [
+            node for node in self.nodes if not node.ended and which in (None, self.trackers.index(node.task.tracker))
+        ]
+
+    def pick(self, data: st.DataObject) -> Node:
+        return data.draw(st.sampled_from(self.live()))  # type: ignore[no-any-return]
+
+    def new(
+        self, which: int, parent: Node | None, name: str, total: int | None, keep: bool | None, running: bool
+    ) -> None:
+        self.number += 1
+        mark = f"<{self.number}>"
+        self.came(which)
+        task = self.trackers[which].add_task(
+            mark + name,
+            total=total,
+            unit="row",
+            keep=keep,
+            start=running,
+            parent=None if parent is None else parent.task,
+        )
+        seats = self.seats[which] if parent is None else parent.children
+        kept = parent is None if keep is None else keep
+        self.nodes.append(Node(task, mark, seats, parent, kept))
+
+    @precondition(lambda self: len(self.live()) < self.most_tasks)
+    @rule(
+        which=st.sampled_from([0, 0, 0, 1]),
+        name=st.sampled_from(NAMES),
+        total=st.sampled_from([50, 50, None]),
+        keep=st.sampled_from([None, True, False]),
+        running=st.booleans(),
+        count=st.sampled_from([1, 1, 2, 6]),
+    )
+    def add(self, which: int, name: str, total: int | None, keep: bool | None, running: bool, count: int) -> None:
+        for _ in range(count):
+            self.new(which, None, name, total, keep, running)
+
+    @precondition(lambda self: any(node.depth == 0 for node in self.live()))
+    @rule(data=st.data(), name=st.sampled_from(NAMES), keep=st.sampled_from([None, True]))
+    def nest(self, data: st.DataObject, name: str, keep: bool | None) -> None:
+        parent = data.draw(st.sampled_from([node for node in self.live() if node.depth == 0]))
+        self.new(self.trackers.index(parent.task.tracker), parent, name, 50, keep, True)
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), units=st.integers(0, 9))
+    def advance(self, data: st.DataObject, units: int) -> None:
+        self.pick(data).task.advance(units)
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), name=st.sampled_from(NAMES))
+    def rename(self, data: st.DataObject, name: str) -> None:
+        node = self.pick(data)
+        self.number += 1
+        node.mark = f"<{self.number}>"
+        node.task.update(description=node.mark + name)
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), value=st.sampled_from([0, 0.5, "東京", "\x1b[31m\n", "y" * 50, True]))
+    def set_field(self, data: st.DataObject, value: Any) -> None:
+        self.pick(data).task.update(table=value)
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data())
+    def pause_or_resume(self, data: st.DataObject) -> None:
+        task = self.pick(data).task
+        if task.state == "paused":
+            task.resume()
+        elif task.state == "running":
+            task.pause()
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), how=st.sampled_from(["finish", "finish", "fail", "cancel"]))
+    def end(self, data: st.DataObject, how: str) -> None:
+        node = self.pick(data)
+        node.task.fail(f"why{node.mark}") if how == "fail" else getattr(node.task, how)()
+        self.ended(node)
+
+    def ended(self, node: Node) -> None:
+        which = self.trackers.index(node.task.tracker)
+        assert self.trackers[which].live >= 0  # a look, with which what has ended leaves its place
+        state = node.task.state
+        if state == "failed" or (node.keep and node.seen):
+            self.endings[which].append(Kept(node, state))
+        node.end(self.clock())
+
+    @rule(which=st.sampled_from([0, 0, 1]), kind=st.sampled_from(sorted(PRINTS)), count=st.sampled_from([1, 1, 1, 9]))
+    def print(self, which: int, kind: str, count: int) -> None:
+        if kind == "long" and not self.terminal.reflows:
+            return
+        text, lines = PRINTS[kind]
+        self.came(which)
+        for _ in range(count):
+            self.number += 1
+            self.trackers[which].print(f"({self.number}){text}")
+            self.printed[which] += [f"({self.number}){lines[0]}", *lines[1:]]
+
+    # What a user does
+
+    @rule(
+        columns=st.sampled_from([80, 60, 61, 40, 33, 24, 120, 200, 8, 2]),
+        lines=st.sampled_from([24, 12, 9, 5, 3, 2, 1]),
+        which=st.sampled_from(["columns", "columns", "lines", "both"]),
+        really=st.integers(0, 3),
+    )
+    def resize(self, columns: int, lines: int, which: str, really: int) -> None:
+        now = self.terminal.size()
+        columns = max(columns if which != "lines" else now[0], self.narrowest)
+        lines = lines if which != "columns" else now[1]
+        if really and self.would_push(columns, lines):
+            return  # mostly not: what has been pushed out makes all later checks milder
+        self.pushed = self.pushed or self.would_push(columns, lines)
+        self.cut = self.cut or (columns < now[0] and not self.terminal.reflows)
+        self.terminal.resize(columns, lines)
+        self.resized(columns, lines)
+
+    def would_push(self, columns: int, lines: int) -> bool:
+        """Return whether rows would leave the screen: put on a copy, the first of them begins in the scrollback."""
+        rows = self.region_rows()
+        if not rows:
+            return False
+        import copy
+
+        trial = copy.copy(self.terminal)
+        trial._screen = copy.deepcopy(self.terminal._screen)
+        trial.resize(columns, lines)
+        begins = self.first_row(trial, len(rows))
+        return begins < len(trial.scrollback)
+
+    def first_row(self, terminal: EmulatedTerminal, count: int) -> int:
+        """Return where the first of `count` rows above the cursor begins."""
+        lines = logical(terminal)
+        cursor = len(terminal.scrollback) + terminal.cursor[0]
+        at = max(number for number, (_, begins) in enumerate(lines) if begins <= cursor)
+        return lines[max(at - count, 0)][1]
+
+    def region_rows(self) -> list[str]:
+        for display in self.ticker.displays:
+            if display._renderer is not None:
+                return [plain_line(row).rstrip() for row in display._renderer._region.rows]  # type: ignore[attr-defined]
+        return []
+
+    @rule()
+    def late_tick(self) -> None:
+        """The process was stopped: what stands there is given up, and stays."""
+        self.give_up()
+        for display in self.ticker.displays:
+            display.abandon()
+
+    def give_up(self) -> None:
+        if self.ticker.displays and self.ticker.displays[0]._renderer is not None:
+            self.history += [Row(row) for row in self.region_rows()]
+
+    @precondition(lambda self: self.nodes)
+    @rule(which=st.sampled_from([0, 1]))
+    def stop(self, which: int) -> None:
+        tracker = self.trackers[which]
+        live = {node.task: node for node in self.live(which)}
+        order = [live[task] for task in reversed(tracker.tasks)]
+        tracker.stop()
+        for node in order:
+            self.ended(node)
+        if which in self.order:
+            self.draw()
+            self.order.remove(which)
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 3.0]))
+    def tick(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.ticker.tick()
+        self.draw()
+
+    # What must be so
+
+    def draw(self) -> None:
+        for waiting in (self.printed, self.endings):
+            for which in self.order:
+                self.history += waiting[which]  # type: ignore[index]
+                waiting[which] = []  # type: ignore[index]
+        for entry in self.history:
+            if isinstance(entry, Kept):
+                entry.columns = entry.columns or self.terminal.size()[0]
+        for node in self.nodes:
+            node.seen = True
+        self.check()
+
+    def expected(self) -> tuple[list[Node | None], int, bool]:
+        """Return who stands on which row, how many have none, and whether that is all told exactly."""
+        limit = max(self.terminal.size()[1] - 1, 0)
+        parts = [list(self.seats[which].rows(self.clock())) for which in self.order]
+        rows = [node for part in parts for node in part]
+        if len(rows) <= limit:
+            while rows and rows[-1] is None:
+                rows.pop()
+            return rows, 0, not parts or not parts[:-1] or all(not part or part[-1] is not None for part in parts[:-1])
+        nodes = [node for node in rows if node is not None]
+        if len(nodes) <= limit:
+            return list(nodes), 0, sum(map(bool, parts)) < 2
+        room = max(limit - 1, 0)
+        spare = max(room - sum(node.task.state != "pending" for node in nodes), 0)
+        chosen: list[Node | None] = []
+        for node in nodes:
+            if len(chosen) == room:
+                break
+            if node.task.state == "pending":
+                if not spare:
+                    continue
+                spare -= 1
+            chosen.append(node)
+        return chosen, len(nodes) - len(chosen), sum(map(bool, parts)) < 2
+
+    def check(self) -> None:
+        self.look()
+        columns, lines = self.terminal.size()
+        told = f"\n{self.terminal.scrollback}\n{self.terminal.screen}\n{self.terminal.cursor}"
+        row, column, shown = self.terminal.cursor
+        assert (column, shown) == (0, True), "the cursor is not where the next prompt belongs" + told
+        screen = self.terminal._screen
+        assert screen.cursor.attrs == screen.default_char, "colours are not reset" + told
+        assert 7 << 5 in screen.mode, "wrapping is off" + told
+        assert not any(self.terminal.screen[row:]), "something is left below the cursor" + told
+
+        below = len(self.terminal.scrollback) + row
+        text = logical(self.terminal)
+        all_lines = [line for line, begins in text if begins < below]
+        while text and text[-1][1] >= below:
+            text.pop()
+        rows = self.rows_of(all_lines, told)
+        self.check_rows(rows, columns, lines, told)
+        self.check_history(all_lines[: len(all_lines) - len(rows)], columns, told)
+
+    def rows_of(self, lines: list[str], told: str) -> list[str]:
+        """Return the rows at the end of `lines`, which must be what was drawn."""
+        drawn = self.region_rows()
+        rows = lines[len(lines) - len(drawn) :]
+        cut = [
+            row[: len(shown)] if len(shown) < len(row) and self.terminal.size()[0] < 3 else row
+            for row, shown in zip(drawn, rows, strict=False)
+        ]
+        assert rows == cut, f"rows {rows} are not what was drawn: {drawn}" + told
+        return rows
+
+    def check_rows(self, rows: list[str], columns: int, lines: int, told: str) -> None:
+        expected, more, exact = self.expected()
+        shown = list(rows)
+        if more and lines > 1:
+            assert shown, "the line that counts the others is missing" + told
+            line = shown.pop()
+            if exact:
+                assert f"  ... {more} more"[: columns - 1].rstrip() == line, f"{line!r} does not count {more}" + told
+        if lines <= 1:
+            assert not shown, "rows on a screen that has room for none" + told
+            return
+        if exact:
+            assert len(shown) == len(expected), f"{len(expected)} rows were expected" + told
+        if columns < 24:
+            return
+        for line, node in zip(shown, expected, strict=False) if exact else ():
+            if node is None:
+                assert line == "", "a row that nobody has is not blank" + told
+                continue
+            assert node.mark in line, f"{node.mark} is not on its row {line!r}" + told
+            if columns >= 60:
+                count = f"{node.task.completed}/50" if node.task.total else f"{node.task.completed} row"
+                assert f" {count}" in line, f"{count} is not on the row of {node.mark}" + told
+        for node in self.nodes:
+            times = sum(node.mark in line for line in rows)
+            assert times <= (not node.ended), f"{node.mark} is there {times} times" + told
+
+    def check_history(self, lines: list[str], columns: int, told: str) -> None:
+        if (
+            self.pushed
+        ):  # what is left in the scrollback may look like the last line of a task: only texts are told apart
+            found = iter(lines)
+            for entry in self.history:
+                if isinstance(entry, str):
+                    assert any(self.matches(entry, line) for line in found), (
+                        f"{entry!r} is missing above the rows" + told
+                    )
+            return
+        at = 0
+        for entry in self.history:
+            assert at < len(lines), f"{entry!r} is missing above the rows" + told
+            assert self.matches(entry, lines[at]), f"{lines[at]!r} stands where {entry!r} belongs" + told
+            reason = entry.reason if isinstance(entry, Kept) else ""
+            if (
+                reason
+                and reason not in lines[at]
+                and not (self.cut and "".join(lines[at + 1 : at + 2]).strip() != reason)
+            ):
+                at += 1
+                assert at < len(lines) and lines[at].strip() == reason, f"{reason!r} is not told" + told
+            at += 1
+        left = lines[at:]
+        assert not left, f"{left} is left above the rows" + told
+
+    def matches(self, entry: Any, line: str) -> bool:
+        if isinstance(entry, Kept):
+            return entry.mark in line or entry.columns < 24
+        if isinstance(entry, Row):
+            return entry.text == line or (not self.terminal.reflows and bool(line) and entry.text.startswith(line))
+        return entry == line or (not self.terminal.reflows and len(line) >= 20 and entry.startswith(line))  # type: ignore[no-any-return]
+
+
+class Row:
+    """A row that was given up."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"the old row {self.text!r}"
