@@ -204,7 +204,7 @@ class Staging(Session):
             f"AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = {compression} OVERWRITE = TRUE"
         )
         doing = f"uploading {name}"
-        with uploads.file(name, path.stat().st_size):
+        with uploads.file(path.name, path.stat().st_size):
             try:
                 rows = self.attempt(lambda cursor: execute(cursor, statement, goes_on), doing)
             except LoadError as error:
