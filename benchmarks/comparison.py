@@ -11,7 +11,9 @@ import csv
 import gc
 import hashlib
 import io
+import math
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -59,14 +61,17 @@ def sources(count: int) -> dict[str, Work]:
 
 
 def spin(seconds: float) -> Callable[[], None]:
-    """Return a body that takes about so long, by counting."""
-    steps, took = 1_000, 0.0
-    for _ in range(5):
-        began = time.perf_counter()
-        for _ in range(steps):
-            pass
-        took = (time.perf_counter() - began) / steps
-    length = max(int(seconds / took), 1)
+    """Return a body that takes so long or a little longer, by counting."""
+    steps = 200  # no more: larger numbers are made anew each time, which takes longer
+
+    def counting() -> float:
+        began = time.thread_time()
+        for _ in range(200):
+            for _ in range(steps):
+                pass
+        return (time.thread_time() - began) / (200 * steps)
+
+    length = math.ceil(seconds / min(counting() for _ in range(20)))
 
     def body() -> None:
         for _ in range(length):
@@ -123,13 +128,13 @@ def through_all(work: Work, peers: Iterable[Peer], rounds: int, clock: Callable[
 
 
 def iteration(peers: tuple[Peer, ...], rounds: int, count: int) -> dict[str, dict[str, Interval]]:
-    """Return nanoseconds an item over the bare loop: source -> peer -> interval."""
+    """Return nanoseconds of processor time an item over the bare loop: source -> peer -> interval."""
 
     def measure() -> dict[str, dict[str, Interval]]:
         load(peers)
         found = {}
         for name, work in sources(count).items():
-            times = through_all(work, peers, rounds, time.perf_counter)
+            times = through_all(work, peers, rounds, time.process_time)
             items = min(count, len(SAMPLE.read_text(encoding="utf-8").splitlines())) if name == "csv reader" else count
             found[name] = {peer.name: over(times, peer.name, "bare").scaled(1e9 / items) for peer in peers}
         return found
@@ -257,7 +262,7 @@ def updates(peer: Peer, count: int, threads: int) -> tuple[float, float]:
 
 
 def imports(peers: Iterable[Peer], rounds: int) -> dict[str, Interval]:
-    """Return the milliseconds that the import of each adds to the interpreter's start."""
+    """Return the milliseconds of processor time that the import of each adds to the interpreter's start."""
     # Compiled files are what an installed package has: without them this would time the compiler.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     codes = {peer.name: f"import {peer.module}" for peer in peers}
@@ -266,7 +271,11 @@ def imports(peers: Iterable[Peer], rounds: int) -> dict[str, Interval]:
     def start(code: str) -> Callable[[], Any]:
         return lambda: subprocess.run([sys.executable, "-c", code], env=environ, check=True)
 
-    times = interleaved({name: start(code) for name, code in codes.items()}, rounds)
+    def of_children() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    times = interleaved({name: start(code) for name, code in codes.items()}, rounds, of_children)
     return {name: over(times, name, "bare").scaled(1e3) for name in codes if name != "bare"}
 
 
@@ -361,6 +370,8 @@ def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
         for thread in threading.enumerate():
             if thread.name == "progresskit" and thread.ident is not None:
                 clocks.append(partial(time.clock_gettime, time.pthread_getcpuclockid(thread.ident)))
+        if ours and len(clocks) == 1:
+            raise RuntimeError("no thread of ours draws")
         began = time.monotonic()
         shares = [watch(advance, clocks, seconds) for _ in range(windows)]
         whole = interval([share[0] - control for share in shares])

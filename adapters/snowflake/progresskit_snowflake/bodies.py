@@ -120,6 +120,9 @@ class BodyBytes:
             taken = sum(body.tell() for body in self._bodies.values())
         return min(max(taken - self._settled, 0), sum(self._sizes))
 
+    def refused(self, size: int) -> None:
+        """Each attempt has a body of its own, which tells."""
+
     def serves(self, cursor: Any) -> bool:
         """Return whether uploads of `cursor` count here."""
         return cursor.connection is self._connection

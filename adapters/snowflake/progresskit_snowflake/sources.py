@@ -44,6 +44,9 @@ class Source(Protocol):
     def sent(self) -> int | None:
         """Return the bytes that have arrived of the uploads under way, at most their sizes; None where that is not known."""
 
+    def refused(self, size: int) -> None:
+        """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
+
     @property
     def attempts(self) -> int:
         """How often an object has been sent: 1, and one more for each time that one was sent anew."""
@@ -69,6 +72,9 @@ class WholeFiles:
     def sent(self) -> int | None:
         """Return None: nobody counts."""
         return None
+
+    def refused(self, size: int) -> None:
+        """There is nothing to take back."""
 
 
 class _Sockets:
@@ -108,6 +114,10 @@ class _Sockets:
     def sent(self) -> int | None:
         """Return the bytes that have arrived; an attempt that broke off counts no more."""
         return self._tally.look(self._looks())
+
+    def refused(self, size: int) -> None:
+        """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
+        self._tally.refuse(size)
 
     def _watch(self, watched: bool) -> None:
         """Begin to watch sockets, or let go of all."""

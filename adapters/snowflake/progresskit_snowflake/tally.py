@@ -73,6 +73,11 @@ class Tally:
         elif well:
             self._settled += min(size, self._whole())
 
+    def refuse(self, size: int) -> None:
+        """An object of `size` bytes has been refused, and is sent anew: what it carried counts no more."""
+        self._settled += min(size, self._whole())
+        self.attempts += 1
+
     def ignore(self, looks: Mapping[int, Look]) -> None:
         """Take `looks` for where the counting begins."""
         for number, look in looks.items():

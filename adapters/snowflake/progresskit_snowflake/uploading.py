@@ -16,6 +16,7 @@ from typing import Any
 from progresskit import ProgressTracker, Task
 
 from .columns import literal, stage_name
+from .corelog import core_log
 from .progress import SnowflakeProgress
 from .sources import Source, best_source
 from .stopping import execute
@@ -72,14 +73,19 @@ class Uploads:
         self._task, self._source, self._grow = task, source, grow
         self._lock = threading.Lock()
         self._sizes: list[int] = []  # of the files under way
+        self._named: dict[str, int] = {}  # these, by name
+        self._told: dict[str, int] = {}  # which attempt at a file the connector has told of
+        self._refused: int | None = None  # how the storage has answered, since when nothing was sent
         self._done = int(task.completed)
 
     @contextlib.contextmanager
     def file(self, name: str, size: int) -> Iterator[None]:
-        """Have the block upload the file `name`, of `size` bytes: up when it is left, taken back when it raises."""
+        """Have the block upload a file, called `name` on the stage, of `size` bytes: up when it is left, taken back when it raises."""
+        core_log.add(self)
         with self._lock:
             self._source.begin(size)
             self._sizes.append(size)
+            self._named[name] = size
             if self._grow:
                 self._task.update(total=(self._task.total or 0) + size)
         _sampler.add(self)
@@ -88,14 +94,17 @@ class Uploads:
             yield
             well = True
         finally:
+            core_log.remove(self)
             with self._lock:
                 self._sizes.remove(size)
+                self._named.pop(name, None)
                 self._source.end(size, well=well)
                 self._done += size if well else 0
                 if self._grow and not well:
                     self._task.update(total=(self._task.total or 0) - size)
                 if not self._sizes:
                     _sampler.remove(self)
+                    self._told, self._refused = {}, None
                     self._task.update(completed=self._done, phase=None)
             if self._sizes:
                 self.look()
@@ -109,17 +118,38 @@ class Uploads:
             if sent is None:
                 self._task.update(completed=self._done, measured="per file")
                 return
-            phase = "retrying" if self._source.broken else "finalising" if sent >= sum(self._sizes) else None
+            phase = "finalising" if sent >= sum(self._sizes) else None
+            if self._refused is not None:
+                phase = f"refused ({self._refused}), retrying"
+            elif self._source.broken:
+                phase = "retrying"
             fields: dict[str, Any] = {"phase": phase}
             if self._source.attempts > 1:
                 fields["retry"] = str(self._source.attempts - 1)
             self._task.update(completed=self._done + sent, **fields)
 
+    def attempted(self, name: str, attempt: int) -> None:
+        """Hear of the connector that an attempt at the file `name` begins: what was sent of it before counts no more."""
+        with self._lock:
+            if name not in self._named:
+                return
+            self._told[name] = attempt
+            self._refused = None
+            self._source.sent()  # a connection that broke tells by itself
+            for _ in range(1 + sum(one - 1 for one in self._told.values()) - self._source.attempts):
+                self._source.refused(self._named[name])
+
+    def answered(self, status: int) -> None:
+        """Hear how the storage has answered a request."""
+        with self._lock:
+            self._refused = status if status >= 400 else None
+
     def attempts(self) -> int:
         """Return how often bytes of the uploads under way have been sent; 1 where nobody counts."""
         with self._lock:
             self._source.sent()
-            return max(self._source.attempts - self._source.broken, 1)
+            counted = max(self._source.attempts - self._source.broken, 1)
+            return max(counted, 1 + sum(one - 1 for one in self._told.values()))
 
     def tell(self, **fields: Any) -> None:
         """Update the bar, unless it moves."""

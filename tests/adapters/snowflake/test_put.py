@@ -99,7 +99,7 @@ def no_upload_goes_on() -> None:
 def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
     server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
 ) -> None:
-    server.pace = 4 * MB
+    server.pace = MB
     path = tmp_path / "orders.csv"
     path.write_bytes(os.urandom(MB).hex().encode())  # which compression halves
     put(connection.cursor(), path, stage, tracker=watched.tracker)
@@ -213,7 +213,7 @@ def test_each_source_brings_the_bar_to_its_end(
 def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
     server: EmbeddedServer, stage: str, watched: Watched, tmp_path: Path
 ) -> None:
-    server.pace = 4 * MB
+    server.pace = 2 * MB
     path = noise(tmp_path / "a.bin", 2 * MB)
     with (
         CountingProxy("127.0.0.1", server.port) as proxy,

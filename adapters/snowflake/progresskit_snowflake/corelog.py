@@ -1,0 +1,85 @@
+"""Connector 5.x: what its compiled core logs of an upload: that an attempt begins, and how the storage answers.
+
+Knows the core's logger and the form of its lines. It hears them at a level that is off otherwise, and lets nothing more through
+than before. Must not know bars.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import threading
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+NAME = "snowflake.connector._core"
+_ATTEMPT = re.compile(r"outbound HTTP call method=PUT path=(\S+) attempt=(\d+)")
+_STATUS = re.compile(r"HTTP response status=(\d+)")
+_UPLOADS = "file_manager"
+"""The part of the core that talks to the storage."""
+
+
+class Listener(Protocol):
+    """Whoever is told of attempts."""
+
+    def attempted(self, name: str, attempt: int) -> None:
+        """An attempt at the file `name` begins: 1 is the first."""
+
+    def answered(self, status: int) -> None:
+        """The storage has answered a request, as HTTP has it."""
+
+
+class CoreLog(logging.Filter):
+    """Tells listeners what the core logs, while there are any.
+
+    Example:
+        >>> core_log.add(uploads)  # doctest: +SKIP
+        >>> core_log.remove(uploads)  # doctest: +SKIP
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logger = logging.getLogger(NAME)
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+        self._level = logging.NOTSET  # the logger's own
+        self._least = logging.NOTSET  # what passed before
+
+    def add(self, listener: Listener) -> None:
+        """Tell `listener` from now on."""
+        with self._lock:
+            if not self._listeners:
+                self._level, self._least = self._logger.level, self._logger.getEffectiveLevel()
+                self._logger.addFilter(self)
+                if self._least > logging.INFO:
+                    self._logger.setLevel(logging.INFO)
+            self._listeners.append(listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Tell it no more; after the last one the logger is as it was."""
+        with self._lock:
+            self._listeners.remove(listener)
+            if not self._listeners:
+                self._logger.removeFilter(self)
+                if self._least > logging.INFO and self._logger.level == logging.INFO:
+                    self._logger.setLevel(self._level)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take note of a line; let it pass where it would have."""
+        with contextlib.suppress(Exception):  # it runs inside the core's own work, which must not hear of it
+            if _UPLOADS in record.pathname:
+                self._tell(record.getMessage())
+        return record.levelno >= self._least
+
+    def _tell(self, line: str) -> None:
+        attempt, status = _ATTEMPT.match(line), _STATUS.match(line)
+        for listener in list(self._listeners):
+            if attempt:
+                name = unquote(urlsplit(attempt[1]).path.rpartition("/")[2])
+                listener.attempted(name, int(attempt[2]))
+            elif status:
+                listener.answered(int(status[1]))
+
+
+core_log = CoreLog()

@@ -1,0 +1,121 @@
+"""What connector 5.x logs of an upload: heard, and let through no more than before."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+
+from progresskit_snowflake.corelog import NAME, CoreLog
+from progresskit_snowflake.sources import WholeFiles
+from progresskit_snowflake.tally import Look, Tally
+from progresskit_snowflake.uploading import Uploads
+
+from progresskit import ProgressTracker
+from progresskit.testing import ManualTicker, RecordingRenderer
+
+SENDING = "outbound HTTP call method=PUT path=http://127.0.0.1:1/fs_bucket/S/two%20words.csv.gz attempt=2"
+
+
+def logged(line: str, level: int = logging.INFO, path: str = "sf_core/src/file_manager/cloud_http.rs") -> None:
+    """Log as the core does, through the connector's own callback."""
+    logger = logging.getLogger(NAME)
+    if logger.isEnabledFor(level):
+        logger.handle(logger.makeRecord(NAME, level, path, 1, line, (), None))
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def attempted(self, name: str, attempt: int) -> None:
+        self.calls.append((name, attempt))
+
+    def answered(self, status: int) -> None:
+        self.calls.append(status)
+
+
+def test_attempts_and_answers_are_heard_only_while_somebody_listens() -> None:
+    log, heard = CoreLog(), Heard()
+    logged(SENDING)
+    log.add(heard)
+    logged(SENDING)
+    logged("HTTP response status=503")
+    logged("HTTP response status=403", path="sf_core/src/tls/aws_http_client.rs")  # not of an upload
+    log.remove(heard)
+    logged(SENDING)
+    assert heard.calls == [("two words.csv.gz", 2), 503]
+
+
+@pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG, logging.WARNING])
+def test_the_users_log_has_neither_more_nor_less_for_it(level: int, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger(NAME)
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        log, heard = CoreLog(), Heard()
+        least = logger.getEffectiveLevel()
+        log.add(heard)
+        logged(SENDING)
+        logged("a warning", logging.WARNING)
+        log.remove(heard)
+        assert heard.calls == [("two words.csv.gz", 2)]
+        assert ("a warning" in caplog.messages, SENDING in caplog.messages) == (True, least <= logging.INFO)
+        assert logger.level == level
+        assert log not in logger.filters
+    finally:
+        logger.setLevel(before)
+
+
+def test_a_listener_that_fails_is_no_matter_to_the_core() -> None:
+    class Failing(Heard):
+        def answered(self, status: int) -> None:
+            raise RuntimeError("of the listener")
+
+    log, failing = CoreLog(), Failing()
+    log.add(failing)
+    logged("HTTP response status=200")
+    log.remove(failing)
+
+
+def test_an_object_that_is_refused_is_taken_back_when_its_next_attempt_begins() -> None:
+    tally = Tally()
+    tally.begin(1_000_000)
+    assert tally.look({7: Look(1_000_300)}) == 1_000_000
+    tally.refuse(1_000_000)
+    assert (tally.look({7: Look(1_000_300)}), tally.attempts) == (300, 2)
+    assert (tally.look({7: Look(2_000_600)}), tally.attempts) == (1_000_000, 2)
+
+
+def test_the_bar_says_how_it_was_refused_and_counts_each_attempt_once() -> None:
+    class Known(WholeFiles):
+        attempts = 1
+        count = 500
+
+        def sent(self) -> int:
+            return self.count
+
+        def refused(self, size: int) -> None:
+            self.attempts += 1
+            self.count = 0
+
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=1_000, unit="B")
+    source = Known()
+    uploads = Uploads(task, source)
+    with uploads.file("a.csv.gz", 1_000):
+        uploads.attempted("a.csv.gz", 1)
+        uploads.answered(503)
+        uploads.look()
+        assert (task.completed, task.fields["phase"]) == (500, "refused (503), retrying")
+        uploads.attempted("other.csv", 9)  # of another upload of the process
+        uploads.attempted("a.csv.gz", 2)
+        uploads.look()
+        assert (task.completed, dict(task.fields)) == (0, {"retry": "1"})
+        source.attempts = 3  # a connection that broke: the source has told by itself
+        uploads.attempted("a.csv.gz", 3)
+        assert (source.attempts, uploads.attempts()) == (3, 3)
+    assert task.completed == 1_000

@@ -1,0 +1,81 @@
+"""Claims about the benchmarks' own judgement: what cancels, what an interval covers, what a verdict says."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def measuring(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import measuring
+
+    return measuring
+
+
+def test_an_interval_covers_the_true_median_nineteen_times_in_twenty(measuring: ModuleType) -> None:
+    noise = random.Random(1)
+    runs = [measuring.interval([noise.expovariate(1.0) for _ in range(21)]) for _ in range(400)]
+    covered = sum(run.low <= 0.6931 <= run.high for run in runs)  # the median of this skewed distribution is log 2
+    assert covered >= 0.95 * len(runs)
+    assert sum(run.high - run.low for run in runs) / len(runs) < 1.1  # and is no wider than it must be
+
+
+def test_of_few_values_the_interval_is_all_of_them(measuring: ModuleType) -> None:
+    assert measuring.interval([3.0, 1.0, 2.0]) == (1.0, 2.0, 3.0)
+    assert measuring.interval([5.0]) == (5.0, 5.0, 5.0)
+
+
+def test_a_wave_that_slows_both_variants_of_a_round_cancels(measuring: ModuleType) -> None:
+    waves = [1.0, 5.0, 2.0, 9.0, 3.0, 4.0, 7.0]
+    times = {"bare": waves, "ours": [wave + 0.25 for wave in waves]}
+    assert measuring.over(times, "ours", "bare") == (0.25, 0.25, 0.25)
+
+
+def test_a_ratio_is_of_what_both_cost_beyond_the_control(measuring: ModuleType) -> None:
+    times = {"bare": [1.0, 2.0], "call": [2.0, 3.0], "tick": [1.5, 2.5]}
+    assert measuring.ratio(times, "tick", "call", "bare").middle == 0.5
+
+
+def test_variants_run_in_turn_and_in_both_orders(measuring: ModuleType) -> None:
+    order: list[str] = []
+    now = iter(range(100))
+    variants = {name: lambda name=name: order.append(name) for name in ("bare", "ours")}
+    times = measuring.interleaved(variants, 2, clock=lambda: float(next(now)))
+    assert order == ["bare", "ours", "ours", "bare", "bare", "ours"]  # once each before the rounds
+    assert times == {"bare": [1.0, 1.0], "ours": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("figure", "bar", "verdict"),
+    [
+        ((1.0, 2.0, 3.0), 3.0, "PASS"),
+        ((1.0, 2.0, 3.0), 0.9, "FAIL"),
+        ((1.0, 2.0, 3.0), 2.5, "too noisy to say"),
+        ((1.0, 2.0, 3.0), None, "-"),
+        ((float("inf"),) * 3, 1.0, "FAIL"),
+    ],
+)
+def test_a_bar_within_the_interval_is_neither_passed_nor_failed(
+    measuring: ModuleType, figure: tuple[float, float, float], bar: float | None, verdict: str
+) -> None:
+    line = measuring.Line("what", measuring.Interval(*figure), bar, "unit")
+    assert line.verdict == verdict
+    assert f"| {verdict} | what |" in measuring.text_of([line])
+
+
+def test_a_machine_is_told_without_a_name_or_a_path(measuring: ModuleType) -> None:
+    import platform
+
+    said = measuring.machine()
+    assert platform.python_version() in said
+    assert str(Path.home()) not in said
+    assert platform.node() not in said or len(platform.node()) < 4
+    assert sys.prefix not in said
