@@ -12,7 +12,7 @@ import pytest
 from screens import ROOT, Screen
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
-pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 SCRIPT = str(ROOT / "examples" / "parallel_load.sh")
 BAR = re.compile(r"[ ✓] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*(\d+%|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]).*\d:\d\d|✓ ")

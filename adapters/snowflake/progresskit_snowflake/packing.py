@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .quality import open_csv, records
+from .versions import connector_version
 
 CHUNK = 1 << 20
 LEVEL = 6
@@ -75,3 +78,18 @@ def pack(path: Path, target: Path, bad: set[int], moved: Callable[[int], None], 
                 goes_on()
                 out.write(chunk)
                 moved(len(chunk))
+
+
+def link(path: Path, target: Path) -> None:
+    """Have `target` be the file at `path`, under its own name; it is copied only where it cannot be linked.
+
+    Connector 5.x calls a file on the stage by what a symbolic link leads to, so it is given another kind of link.
+    """
+    path = path.resolve()
+    try:
+        os.link(path, target)
+    except OSError:  # another file system, or somebody else's file
+        if connector_version() < (5,):
+            target.symlink_to(path)
+        else:
+            shutil.copyfile(path, target)

@@ -23,7 +23,7 @@ from .columns import Column, literal, table_name
 from .copier import CopyWatch, strategy
 from .copying import FORMATS, Staged, batches, statement
 from .crew import Channel, Crew, Shared
-from .packing import PackedTotal, pack
+from .packing import PackedTotal, link, pack
 from .progress import SnowflakeProgress
 from .quality import BadData, Report, bad_rows, check, columns_of, header_of, is_gzip, peek
 from .session import Loading, Staging
@@ -189,7 +189,7 @@ class Load:
                 target = self.folder / f"{self._number:06d}.csv.gz"  # plain names: the user's may hold anything
             bad = set(report.bad) if report else set()
             if is_gzip(path) and not bad:
-                target.symlink_to(path.resolve())
+                link(path, target)
                 self._count_bytes("compression", self._sizes[path])
             else:
                 with self._compression as bar:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,16 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
         LoadError: there is no such connection, or the server does not take it.
     """
     with contextlib.ExitStack() as stack:
-        arguments: dict[str, Any] = {"connection_name": name, **patient(connector_version())}
+        arguments: dict[str, Any] = {"connection_name": name}
         if embedded:
             from .embedded import embedded_server
 
             arguments = stack.enter_context(embedded_server(pace=pace)).arguments
 
         import snowflake.connector
+
+        if not embedded:
+            arguments |= {key: value for key, value in patient(connector_version()).items() if key not in _own(name)}
 
         def open_session() -> Any:
             try:
@@ -70,6 +73,16 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
             return connection
 
         yield open_session
+
+
+def _own(name: str | None) -> Container[str]:
+    """Return what the user has set for the connection `name`."""
+    with contextlib.suppress(Exception):  # connecting says what is wrong
+        from snowflake.connector.config_manager import CONFIG_MANAGER
+
+        connections: Any = CONFIG_MANAGER["connections"]
+        return set(connections[name])
+    return ()
 
 
 def _close(connection: Any) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
-pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import pyte
 from progresskit_snowflake.cli import main
