@@ -100,6 +100,8 @@ class ThreadTicker:
         self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
+        self._clients = False  # whether a display sends its frames to a hub
+        self._hurried = False
 
     # What trackers call
 
@@ -117,6 +119,12 @@ class ThreadTicker:
         """Look soon, if the ticker has gone to sleep for long."""
         if self._drowsy:
             self._drowsy = False
+            self._bell.ring()
+
+    def hurry(self) -> None:
+        """Look at once, if this process is a client of a hub: who has work done by it may end it in the next moment."""
+        if self._clients and not self._hurried:
+            self._hurried = True
             self._bell.ring()
 
     def detach(self, tracker: ProgressTracker) -> None:
@@ -390,9 +398,12 @@ class ThreadTicker:
         if not (self._watched or self._inline) and any(display.may_hang for display in self.displays):
             self._begin_watch()
         soonest = 3600.0
+        hurried, self._hurried = self._hurried, False
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
+            if hurried and display.may_hurry(now):
+                display.due = now
             if display.due <= now + 0.001:
                 try:
                     display.due = now + display.tick()
@@ -427,6 +438,7 @@ class ThreadTicker:
                 display = display_of(tracker, terminal, time.thread_time, time.monotonic)
                 self.displays.append(display)
             display.trackers.append(tracker)
+        self._clients = any(display.choice.name == "hub" for display in self.displays)
 
     def _rest(self) -> bool:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return

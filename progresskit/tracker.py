@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         def nudge(self) -> None:
             """Look soon: something happened that is no mere counting."""
 
+        def hurry(self) -> None:
+            """Look at once, where a hub should hear of an ending before this process can be killed."""
+
         def detach(self, tracker: ProgressTracker) -> None:
             """Show what there is for the last time and let go of `tracker`."""
 
@@ -528,6 +531,8 @@ class ProgressTracker:
             _loop.set(task.parent)
         self._endings.append(task)
         self.nudge()
+        if self._attached and task._id <= self._seen:
+            self.ticker.hurry()
 
     def _settle(self) -> None:
         """Clear away what has ended since the last time. The caller holds the lock."""
