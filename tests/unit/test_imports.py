@@ -44,6 +44,7 @@ EDGE = {
     "run",
     "pipe",
     "presence",
+    "watch",
     "workers",
 }
 ABOVE = {"__init__", "__main__"}
