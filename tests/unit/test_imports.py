@@ -20,6 +20,7 @@ PURE = {
     "positions",
     "painting",
     "region",
+    "reserved",
     "protocols",
     "counting",
     "rows",
