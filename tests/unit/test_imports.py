@@ -45,6 +45,7 @@ EDGE = {
     "run",
     "pipe",
     "presence",
+    "watch",
     "workers",
 }
 ABOVE = {"__init__", "__main__"}

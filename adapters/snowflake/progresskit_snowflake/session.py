@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
         import snowflake.connector
 
         if not embedded:
-            arguments |= {key: value for key, value in patient(connector_version()).items() if key not in _own(name)}
+            own = _own(name)
+            # The user's own value is said once more: 5.x warns where it stands in the file alone.
+            arguments |= {key: own.get(key, value) for key, value in patient(connector_version()).items()}
 
         def open_session() -> Any:
             try:
@@ -75,14 +77,14 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
         yield open_session
 
 
-def _own(name: str | None) -> Container[str]:
+def _own(name: str | None) -> dict[str, Any]:
     """Return what the user has set for the connection `name`."""
     with contextlib.suppress(Exception):  # connecting says what is wrong
         from snowflake.connector.config_manager import CONFIG_MANAGER
 
         connections: Any = CONFIG_MANAGER["connections"]
-        return set(connections[name])
-    return ()
+        return dict(connections[name])
+    return {}
 
 
 def _close(connection: Any) -> None:
