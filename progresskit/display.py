@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from .protocols import Renderer
     from .tracker import ProgressTracker
 
-MOST_HASTE = 10.0
-"""Frames that a hub may get at once, one after the other, of tasks that have just ended."""
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
@@ -116,8 +114,6 @@ class Display:
         self.window: list[str] | None = None  # what may hang at this moment: "renderer" or "stream"
         self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
         self.delay = interval
-        self._haste = MOST_HASTE  # frames that may come at once
-        self._asked = 0.0  # when that was last reckoned, on the ticker's clock
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
 
@@ -140,17 +136,6 @@ class Display:
     def sleeping(self) -> bool:
         """Whether nothing can change until somebody calls: every live task is paused."""
         return all(task.state == "paused" for tracker in self.trackers for task in tracker.tasks)
-
-    def may_hurry(self, now: float) -> bool:
-        """Return whether a hub may hear of an ending at once: some times in a row, on the whole once a usual frame."""
-        if self.choice.name != "hub":
-            return False
-        self._haste = min(self._haste + (now - self._asked) / (self.least or 1.0), MOST_HASTE)
-        self._asked = now
-        if self._haste < 1.0:
-            return False
-        self._haste -= 1.0
-        return True
 
     def tick(self, *, last: bool = False) -> float:
         """Draw a frame, if there is something new, and return the seconds until the next one.

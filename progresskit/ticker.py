@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,6 +39,10 @@ PARTING = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 LONGEST = 30.0
 """The same for a terminal that is slow, but goes on taking what it is sent."""
+HELD_UP = 0.01
+"""The share of the time for which `hurry` may hold up a job."""
+AT_ONCE = 0.25
+"""Seconds of it that may be had at once."""
 
 
 class ThreadTicker:
@@ -69,7 +74,9 @@ class ThreadTicker:
         self._bell = Bell()
         self._drowsy = False
         self._clients = False  # whether a display sends its frames to a hub
-        self._hurried = False
+        self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
+        self._credit = AT_ONCE  # seconds that jobs may be held up for
+        self._reckoned = time.monotonic()
 
     # What trackers call
 
@@ -90,10 +97,22 @@ class ThreadTicker:
             self._bell.ring()
 
     def hurry(self) -> None:
-        """Look at once, if this process is a client of a hub: who has work done by it may end it in the next moment."""
-        if self._clients and not self._hurried:
-            self._hurried = True
-            self._bell.ring()
+        """Have a hub told what is new, and wait for that: as soon as the job goes on, this process may be ended.
+
+        It is a matter of less than a millisecond as a rule. All waiting together takes `HELD_UP` of the time at the most.
+        """
+        if not (self._running and (self._clients or self._new)):
+            return
+        began = time.monotonic()
+        self._credit = min(self._credit + HELD_UP * (began - self._reckoned), AT_ONCE)
+        self._reckoned = began
+        if self._credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+            return
+        told = Bell()
+        self._urgent.append(told)
+        self._bell.ring()
+        told.wait(self._credit)
+        self._credit -= time.monotonic() - began
 
     def detach(self, tracker: ProgressTracker) -> None:
         """Have what `tracker` has shown for the last time, and let go of it.
@@ -366,11 +385,11 @@ class ThreadTicker:
         if not (self._watched or self._inline) and any(display.may_hang for display in self.displays):
             self._begin_watch()
         soonest = 3600.0
-        hurried, self._hurried = self._hurried, False
+        urgent = [self._urgent.popleft() for _ in range(len(self._urgent))]
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
-            if hurried and display.may_hurry(now):
+            if urgent and display.choice.name == "hub":
                 display.due = now
             if display.due <= now + 0.001:
                 try:
@@ -387,6 +406,8 @@ class ThreadTicker:
             if display.delay >= 1.0 and display.sleeping:
                 continue
             soonest = min(soonest, display.due - now)
+        for each in urgent:
+            each.ring()
         return max(soonest, 0.001)
 
     def _adopt(self) -> None:
@@ -471,6 +492,7 @@ class ThreadTicker:
         self._generation += 1
         self._parting = None
         self._threads = []
+        self._urgent.clear()
         self._new = []
         self._leaving = []
         self.displays = []

@@ -160,3 +160,16 @@ def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_
     until(lambda: bool(renderer.frames[-1].tasks[0].fields))
     task.finish()
     tracker.stop()
+
+
+def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
+    ticker = ThreadTicker()
+    ticker.hurry()
+    ticker._running = True  # a thread that never comes
+    ticker.hurry()
+    assert not ticker._urgent  # no hub, no waiting
+    ticker._clients = True
+    for _ in range(1_000):
+        ticker.hurry()
+    assert len(ticker._urgent) < 10
+    assert ticker._credit <= 0.0
