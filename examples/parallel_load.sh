@@ -49,12 +49,17 @@ for ((n = 0; n < times; n++)); do
 done
 options=(--null NA ${mode:+"$mode"} ${quiet:+"$quiet"})
 
+home=$(mktemp -d) server=
+clear_away() {
+  [[ ! $server ]] || { kill "$server" && wait "$server"; } 2>/dev/null || true
+  rm -rf "$home"
+}
+trap clear_away EXIT
+
 # The table that --validate-only compares with needs a server that is there before the jobs are, and that all of them share.
 if [[ $mode == --validate-only ]]; then
-  home=$(mktemp -d)
   "$python" "$here/local_server.py" "$home" &
   server=$!
-  trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -rf "$home"' EXIT
   until [[ -e $home/connections.toml ]]; do
     kill -0 "$server" || { echo "${0##*/}: the local server did not start." >&2; exit 1; }
     sleep 0.1
@@ -71,14 +76,15 @@ load() {
   esac
 }
 
-# A lane does one job after the other, each on the same rows: as many lanes as jobs at a time.
+# A lane does one job after the other, each on the same rows: as many lanes as jobs at a time. Without a hub, what the jobs
+# have to say beside their bars would land among them: it waits for the end.
 lines_per_job=$("$snowflake" bars ${mode:+"$mode"})
 lane() {
   local failed=0 job running
   trap 'kill "$running" 2>/dev/null || true; wait "$running"; exit 143' TERM
-  [[ $hub ]] || export PROGRESSKIT_POSITION=$(($1 * lines_per_job))
+  [[ $hub ]] || export PROGRESSKIT_POSITION=$(($1 * lines_per_job))/$((at_once * lines_per_job))
   for ((job = $1 + 1; job <= jobs; job += at_once)); do
-    load "$job" &
+    if [[ $hub ]]; then load "$job" & else load "$job" >"$home/$job" & fi
     running=$!
     wait "$running" || failed=1
   done
@@ -96,4 +102,5 @@ done
 for lane in "${lanes[@]}"; do
   wait "$lane" || failed=1
 done
+[[ $hub ]] || cat "$home"/[1-9]*
 exit "$failed"

@@ -14,7 +14,8 @@ from .cells import clean_lines, plain_line
 from .frames import Frame
 from .region import END
 from .registry import BUILTIN, Choice, default_stream, load, under_hub
-from .settings import number
+from .report import warn_once
+from .settings import number, position
 from .task import describe
 from .terminal import Handle, StreamTerminal
 from .threads import is_main_thread
@@ -62,6 +63,11 @@ def display_of(
     usual = CLIENT_BUDGET if choice.name == "hub" else 0.01
     budget = number(os.environ, "PROGRESSKIT_BUDGET", usual, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
+
+
+def _all_but_one(lines: int) -> int:
+    """Return how many rows a renderer may draw on a screen of `lines`, if it does not say so itself."""
+    return lines - 1
 
 
 class Display:
@@ -215,7 +221,9 @@ class Display:
             lines = [plain_line(line) for line in lines]
         self._owed = ([*self._owed[0], *lines], self._owed[1])
         renderer = self._started()
-        frame = self._frame(self.terminal.size()[1] - 1 if renderer.in_place else None)
+        frame = self._frame(
+            getattr(renderer, "room", _all_but_one)(self.terminal.size()[1]) if renderer.in_place else None
+        )
         self._owed = (self._owed[0], frame)
         counts: tuple[object, ...] = tuple(
             (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
@@ -340,8 +348,20 @@ class Display:
             self.choice = Choice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
             return False
         self._renderer = made[0]
+        self._put_in_place(made[0])
         self._risk("renderer", lambda: made[0].start(self._handle))
         return True
+
+    def _put_in_place(self, renderer: Renderer) -> None:
+        """Give `renderer` the rows that `PROGRESSKIT_POSITION` names, which is not for hubs, files and tests' terminals."""
+        place = position(os.environ) if self.terminal.is_tty and self.choice.name not in ("hub", "none") else None
+        if place is None:
+            return
+        take = getattr(renderer, "place", None)
+        if take is not None:
+            self._risk("renderer", lambda: take(*place))
+        else:
+            warn_once(f"PROGRESSKIT_POSITION is set, but the {self.choice.name} renderer has no rows to be placed.")
 
     def _fall_back(self, name: str, failed: Renderer | None, error: BaseException) -> None:
         if failed is not None:

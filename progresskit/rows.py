@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .cells import encodable, fit, plain_line
 from .region import Region
+from .reserved import Reserved
 
 if TYPE_CHECKING:
     from .frames import Frame, TaskView
@@ -25,11 +26,22 @@ class RowRenderer:
     """
 
     in_place: ClassVar[bool] = True
+    _place: tuple[int, int | None] | None = None
+
+    def place(self, first: int, rows: int | None) -> None:
+        """Draw from row `first` of a block of `rows` that several processes share. Called before `start`."""
+        self._place = first, rows
+
+    def room(self, lines: int) -> int:
+        """Return how many rows may be drawn on a screen of `lines`."""
+        return lines - 1 if self._place is None else Reserved(*self._place).room(lines)
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
         self.terminal = terminal
-        self._region = Region(reflow=terminal.reflows)
+        self._region: Region | Reserved = (
+            Region(reflow=terminal.reflows) if self._place is None else Reserved(*self._place)
+        )
         self._above: list[str] = []
 
     def row(self, view: TaskView, columns: int, time: float) -> str:

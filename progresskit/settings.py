@@ -21,6 +21,7 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_INTERVAL": "Seconds between two frames at the least; 0.1 unless set.",
     "PROGRESSKIT_BUDGET": "The share of one core that drawing may cost; 0.01 unless set.",
     "PROGRESSKIT_STREAM": "Where to draw: stderr (unless set), stdout, or a path to append to.",
+    "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
@@ -54,6 +55,28 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
         f"PROGRESSKIT_DISABLE is {value!r:.80}, and is ignored: 1, true, yes or on disable, 0, false, no or off do not."
     )
     return False
+
+
+def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
+    """Return the first row that `PROGRESSKIT_POSITION` gives the process, and how many there are in all, or None.
+
+    Example:
+        >>> position({"PROGRESSKIT_POSITION": "5/15"}), position({"PROGRESSKIT_POSITION": "5"}), position({})
+        ((5, 15), (5, None), None)
+    """
+    text = environ.get("PROGRESSKIT_POSITION", "").strip()
+    if not text:
+        return None
+    first, slash, rows = text.partition("/")
+    if first.isascii() and first.isdigit() and len(first) < 5:
+        if not slash:
+            return int(first), None
+        if rows.isascii() and rows.isdigit() and len(rows) < 5 and int(first) < int(rows):
+            return int(first), int(rows)
+    warn_once(
+        f"PROGRESSKIT_POSITION is {text!r:.80}, and is ignored: it is a row from 0 to 9999, or a row and how many there are, as 5/15."
+    )
+    return None
 
 
 def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:

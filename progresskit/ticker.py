@@ -19,6 +19,7 @@ from .registry import hub_address
 from .report import warn_once
 from .task import describe
 from .threads import Bell, block_signals, native, start
+from .watch import BEATS, HUNG, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,39 +38,6 @@ PARTING = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 LONGEST = 30.0
 """The same for a terminal that is slow, but goes on taking what it is sent."""
-HUNG = 5.0
-"""Seconds after which one call of a renderer or a stream is taken to hang for ever."""
-BEATS = 10
-"""Looks in such a time. They are counted, not the time: a process that was stopped for an hour has looked once."""
-
-
-class Watch:
-    """Tells from looking again and again which display hangs."""
-
-    def __init__(self, beats: int) -> None:
-        self._beats = beats
-        self._window: list[str] | None = None
-        self._count = 0
-
-    def look(self, displays: list[Display]) -> tuple[Display, str] | None:
-        """Return the display that has been in one and the same call for all these looks, and in what it hangs.
-
-        The display is then the caller's: what hangs finds itself retired when it comes back.
-        """
-        for display in displays:
-            window = display.window
-            if window is None:
-                continue
-            self._count = self._count + 1 if window is self._window else 0
-            self._window = window
-            if self._count >= self._beats:
-                try:
-                    return display, window.pop()
-                except IndexError:  # it has come back at this instant, or somebody else has seen it
-                    pass
-            return None
-        self._window = None
-        return None
 
 
 class ThreadTicker:

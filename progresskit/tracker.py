@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .capture import Capture
     from .frames import Frame, TaskView
     from .protocols import Renderer, Terminal
+    from .registry import Choice
     from .task import Rollup
 
     T = TypeVar("T")
@@ -52,6 +53,9 @@ _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", d
 _loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
+surroundings: list[Callable[[], ProgressTracker | None]] = []
+"""For engines that run tasks of their own: each is asked for the tracker of what this thread is at, the last one first. `track`
+joins it where no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
 DEFAULT_TICKER = "progresskit.life:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 
@@ -108,9 +112,10 @@ class ProgressTracker:
     ) -> None:
         from .registry import named
 
-        self.renderer = named(renderer)
+        around = _around() if renderer is None and stream is None and terminal is None else None
+        self.renderer: Choice = named(renderer) if around is None else around.renderer
         self.stream = stream
-        self.terminal = terminal
+        self.terminal: Terminal | None = terminal if around is None else around.terminal
         self.interval = _within("interval", interval, 3600.0)
         self.budget = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
@@ -605,6 +610,15 @@ def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     return task if task is not None and task.tracker is tracker else None
 
 
+def _around() -> ProgressTracker | None:
+    """Return the tracker of what this thread is at, where an engine says so."""
+    for ask in reversed(surroundings):
+        tracker = ask()
+        if tracker is not None:
+            return tracker
+    return None
+
+
 def current_tracker() -> ProgressTracker:
     """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
     process (a thread does not inherit the context it was started in), else one that the process shares.
@@ -612,6 +626,9 @@ def current_tracker() -> ProgressTracker:
     active = _active.get()
     if active is not None and active in _entered:
         return active
+    around = _around()
+    if around is not None:
+        return around
     return _entered[-1] if _entered else shared_tracker()
 
 

@@ -17,7 +17,7 @@ from select import select
 import pyte
 
 ROOT = Path(__file__).parents[2]
-BOUND = 60.0
+BOUND = 110.0
 """Seconds after which a command is taken to hang."""
 FRAME_END = b"\x1b[?2026l"
 

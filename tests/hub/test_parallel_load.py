@@ -12,14 +12,14 @@ import pytest
 from screens import ROOT, Screen
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
-pytest.importorskip("fakesnow", reason="the embedded server is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 SCRIPT = str(ROOT / "examples" / "parallel_load.sh")
 BAR = re.compile(r"[ ✓] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*(\d+%|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]).*\d:\d\d|✓ ")
 LIVE = re.compile(r"  (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
 HUB = ("progresskit", "run", "--", "bash", SCRIPT)
 # Each job is several times the sample, where it would be over before the slowest of the three has begun.
-MODES = [([], 5), (["--skip-qc"], 4), (["--validate-only", "-t", "12"], 1), (["--analyze-only", "-t", "12"], 1)]
+MODES = [([], 5), (["--skip-qc"], 4), (["--validate-only", "-t", "4"], 1), (["--analyze-only", "-t", "4"], 1)]
 
 
 @pytest.mark.slow
@@ -45,6 +45,34 @@ def test_three_jobs_have_their_rows_and_nothing_else_is_on_the_screen(mode: list
     assert most[kept] == 3  # all three jobs at once
     assert max(most.values()) == 3
     assert 3 <= at_once <= 3 * bars
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "bars"), [([], 5), (["--analyze-only", "-t", "4", "--quiet"], 1)], ids=["normal", "analyze-only"]
+)
+def test_without_a_hub_each_job_keeps_to_its_own_rows(mode: list[str], bars: int) -> None:
+    places = {"Files": 0, "QC rows": 1, "Compression": 2, "Upload": 3, "COPY": 4, "Analysis": 0}
+    seen = set()
+    with Screen("bash", SCRIPT, "--no-hub", *mode) as shown:
+        for rows in shown.moments():
+            if any(" rows of 3 files" in row for row in rows):
+                continue  # what the jobs had to say, at the end
+            base = shown.screen.cursor.y
+            for y, row in enumerate(shown.screen.display):
+                if found := LIVE.match(row):
+                    job, place = divmod(y - base, bars)
+                    assert job in (0, 1, 2), shown.rows
+                    assert place == places[found[1]], shown.rows
+                    assert BAR.match(row)
+                    seen.add((job, found[1]))
+        assert shown.status == 0
+        shown.check_prompt()
+        ended = [row for row in shown.rows if row.startswith("✓")]
+        assert len(ended) == 3
+        assert shown.rows[:3] == ended  # above what the jobs had to say
+        assert sum("80,789 rows of 3 files" in row for row in shown.rows) == (3 if bars == 5 else 0)
+    assert {job for job, _ in seen} == {0, 1, 2}
 
 
 def children(pid: int) -> list[int]:

@@ -273,9 +273,10 @@ def test_a_handle_costs_what_a_task_costs() -> None:
     handle = workers.handle("00@/nowhere", 7, "far", 10, "row", None)
     tick = handle.tick
     assert (handle.description, handle.total, handle.unit) == ("far", 10, "row")
-    local = ProgressTracker("none").add_task("near")
-    assert type(tick) is type(local.tick)
-    assert type(handle) is type(local)
+    with ProgressTracker("none") as tracker:
+        local = tracker.add_task("near")
+        assert type(tick) is type(local.tick)
+        assert type(handle) is type(local)
     tick()
     handle.advance(2)
     assert handle.completed == 3

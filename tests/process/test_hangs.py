@@ -16,7 +16,8 @@ from progresskit.display import Display, Retired
 from progresskit.registry import Choice
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
-from progresskit.ticker import ThreadTicker, Watch
+from progresskit.ticker import ThreadTicker
+from progresskit.watch import Watch
 
 if TYPE_CHECKING:
     from progresskit.protocols import Renderer, Terminal

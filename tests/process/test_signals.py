@@ -122,7 +122,7 @@ with tracker:
     signal.setitimer(signal.ITIMER_REAL, 0.0005)
     while len(calls) < 300:
         tracker.add_task("outer").finish()
-        tracker.print("x")
+        if len(tracker.prints) < 20: tracker.print("x")  # an emulated terminal is slow: it need not be flooded
     signal.setitimer(signal.ITIMER_REAL, 0)
 assert signal.getsignal(signal.SIGALRM) is handler
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -20,6 +20,7 @@ PURE = {
     "positions",
     "painting",
     "region",
+    "reserved",
     "protocols",
     "counting",
     "rows",
@@ -44,6 +45,7 @@ EDGE = {
     "run",
     "pipe",
     "presence",
+    "watch",
     "workers",
 }
 ABOVE = {"__init__", "__main__"}

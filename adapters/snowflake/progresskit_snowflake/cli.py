@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .columns import table_name
-from .copying import ON_ERROR
+from .copying import FORMATS, ON_ERROR
 from .inspecting import analyze, validate
+from .opening import BadData, format_of
 from .pipeline import Load
 from .progress import MODES, SnowflakeProgress
-from .quality import BadData
 from .session import LoadError, Loading, Staging, connect
 from .summary import summarize
 
@@ -35,12 +35,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = [str(path) for path in options.files if not path.is_file()]
     if missing:
         parser.error(f"there is no file {', '.join(missing)}.")
+    if options.format is None:
+        formats = sorted({format_of(path) for path in options.files})
+        if len(formats) > 1:
+            parser.error(
+                f"the files are of several formats, {', '.join(formats)}: load them one by one, or give --format."
+            )
+        options.format = formats[0]
     try:
         if options.table:
             table_name(options.table)
         if options.analyze_only:
             with _progress(options) as progress:
-                text = analyze(options.files, progress, options.null)
+                text = analyze(options.files, progress, options.null, options.format)
         else:
             text = _with_server(options)
     except (BadData, LoadError, ValueError) as error:
@@ -88,7 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_modes(bars)
     load = commands.add_parser("load", help="load CSV files into a table")
-    load.add_argument("files", nargs="+", type=Path, help="CSV files with a header line, plain or gzip")
+    load.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        help="CSV files with a header line or JSON lines, plain or gzip, or Parquet files",
+    )
     load.add_argument("--table", help="the table; created from the columns if it is not there")
     where = load.add_mutually_exclusive_group()
     where.add_argument("--connection", metavar="NAME", help="a connection of the connector's connections.toml")
@@ -101,6 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_modes(load)
     load.add_argument("--max-bad-rows", type=int, default=0, metavar="N", help="bad rows that are left out (0)")
+    load.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        help="csv, json (an object a line) or parquet; told by the names' suffixes unless given",
+    )
     load.add_argument(
         "--on-error",
         choices=list(ON_ERROR),
@@ -158,7 +175,9 @@ def _with_server(options: argparse.Namespace) -> str:
         loading = Loading(open_session())
         if options.validate_only:
             with _progress(options) as progress:
-                return validate(options.files, options.table, loading, progress, options.null, options.max_bad_rows)
+                return validate(
+                    options.files, options.table, loading, progress, options.null, options.max_bad_rows, options.format
+                )
         with (
             _private_folder() as folder,
             _progress(options) as progress,
@@ -173,6 +192,7 @@ def _with_server(options: argparse.Namespace) -> str:
                 folder,
                 more=[Staging(open_session(), like=staging) for _ in range(options.jobs - 1)],
                 on_error=options.on_error,
+                file_format=options.format,
                 quality=not options.skip_qc,
                 max_bad_rows=options.max_bad_rows,
                 nulls=options.null,

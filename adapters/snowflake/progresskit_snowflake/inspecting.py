@@ -6,14 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .columns import Column
+from .opening import BadData
 from .progress import SnowflakeProgress
-from .quality import BadData, Report, bad_rows, check, columns_of, header_of
+from .quality import Report, bad_rows, check, columns_of, names_of, peek
 from .session import LoadError, Session
 from .values import rule_for
 
 
 def validate(
-    paths: list[Path], table: str, session: Session, progress: SnowflakeProgress, nulls: Sequence[str], allowed: int
+    paths: list[Path],
+    table: str,
+    session: Session,
+    progress: SnowflakeProgress,
+    nulls: Sequence[str] = (),
+    allowed: int = 0,
+    file_format: str = "csv",
 ) -> str:
     """Check every row of `paths` against the columns of `table`, and return what is to be said of it.
 
@@ -28,9 +35,10 @@ def validate(
     unchecked: dict[str, str] = {}
     with progress.phase("Validation", unit="row") as bar:
         for path in paths:
-            columns, left_out = columns_of(path, table, existing)
-            unchecked |= {column.name: column.type or "" for column in columns if rule_for(column.type or "") is None}
-            reports.append(check(path, columns, bar.advance, fixed=True, nulls=nulls))
+            columns, left_out = columns_of([path], table, existing, file_format)
+            typed = file_format == "parquet"
+            unchecked |= {c.name: c.type or "" for c in columns if typed or rule_for(c.type or "") is None}
+            reports.append(check(path, columns, bar.advance, fixed=True, nulls=nulls, file_format=file_format))
     bad = sum(len(report.bad) for report in reports)
     if bad > allowed:
         raise BadData(bad_rows(reports, allowed))
@@ -41,17 +49,22 @@ def validate(
         lines.append(f"  columns left to their defaults: {', '.join(left_out):.300}")
     if unchecked:
         names = ", ".join(f"{name} ({kind})" for name, kind in unchecked.items())
-        lines.append(f"  values not checked, whose types the check does not know: {names:.300}")
+        lines.append(
+            f"  values not checked, since they have types of their own or ones that the check does not know: {names:.300}"
+        )
     return "\n".join(lines)
 
 
-def analyze(paths: list[Path], progress: SnowflakeProgress, nulls: Sequence[str]) -> str:
+def analyze(paths: list[Path], progress: SnowflakeProgress, nulls: Sequence[str] = (), file_format: str = "csv") -> str:
     """Return what is in `paths`: per file rows, columns, types, nulls and ranges."""
     parts = []
     with progress.phase("Analysis", unit="row") as bar:
         for path in paths:
-            columns = [Column(name) for name in header_of(path)]
-            parts.append(_described(check(path, columns, bar.advance, nulls=nulls), columns))
+            columns = [Column(name) for name in names_of([path], file_format)]
+            if file_format == "parquet":
+                peek([path], columns, file_format=file_format)
+            report = check(path, columns, bar.advance, nulls=nulls, file_format=file_format)
+            parts.append(_described(report, columns))
     return "\n\n".join(parts)
 
 

@@ -23,15 +23,20 @@ from .columns import Column, literal, table_name
 from .copier import CopyWatch, strategy
 from .copying import FORMATS, Staged, batches, statement
 from .crew import Channel, Crew, Shared
-from .packing import PackedTotal, pack
+from .opening import BadData, is_gzip
+from .packing import PackedTotal, link, pack
 from .progress import SnowflakeProgress
-from .quality import BadData, Report, bad_rows, check, columns_of, header_of, is_gzip, peek
+from .quality import Report, bad_rows, check, columns_of, header_of, names_of, peek
 from .session import Loading, Staging
 from .summary import Summary
 from .uploading import Uploads
 
 AHEAD = 2
 """Compressed files that wait for their upload at most: they take room on the disk."""
+
+
+ENDINGS = {"csv": ".csv.gz", "json": ".json.gz", "parquet": ".parquet"}
+"""Format -> how the names of its files on the stage end."""
 
 
 class Checked(NamedTuple):
@@ -53,7 +58,7 @@ class Load:
     """One load of `paths` into `table`.
 
     Args:
-        paths: CSV files, plain or gzip.
+        paths: CSV or JSON files, plain or gzip, or Parquet files.
         table: The table, created from the columns if it is not there.
         staging: The session that uploads.
         loading: The session that copies: another one, since its transaction is open meanwhile.
@@ -64,6 +69,7 @@ class Load:
         max_bad_rows: Bad rows that are left out; more of them stop the load.
         nulls: What stands for a missing value, beside nothing at all.
         on_error: What happens to a row that the server refuses: `abort`, `continue` or `skip_file`.
+        file_format: `csv`, `json` or `parquet`.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class Load:
         max_bad_rows: int = 0,
         nulls: Sequence[str] = (),
         on_error: str = "abort",
+        file_format: str = "csv",
     ) -> None:
         self.paths, self.table, self.loading = paths, table, loading
         self.stagings = [staging, *more]
@@ -87,7 +94,8 @@ class Load:
         self.quality, self.max_bad_rows, self.nulls, self.on_error = quality, max_bad_rows, nulls, on_error
         self.summary = Summary(files=len(paths), source=staging.source.name)
         self.reports: list[Report] = []
-        self.columns = [Column(name) for name in header_of(paths[0])]
+        self.format = file_format
+        self.columns = [Column(name) for name in names_of(paths, file_format)]
         self._sizes = {path: path.stat().st_size for path in paths}
         self._crew = Crew()
         jobs = len(self.stagings)
@@ -119,9 +127,9 @@ class Load:
         """
         existing = self.loading.columns(self.table)
         if existing is None:
-            peek(self.paths, self.columns, self.nulls)
+            peek(self.paths, self.columns, self.nulls, self.format)
         else:
-            self.columns, self.summary.left_out = columns_of(self.paths[0], self.table, existing)
+            self.columns, self.summary.left_out = columns_of(self.paths, self.table, existing, self.format)
         made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
         staging = self.stagings[0]
         with (
@@ -156,9 +164,12 @@ class Load:
     def _check_all(self, *, fixed: bool) -> None:
         if not self.quality:
             for path in self.paths:
-                if header_of(path) != [column.name for column in self.columns]:
+                report = None
+                if self.format == "parquet":  # its footer tells the rows at no price
+                    report = check(path, self.columns, lambda _: None, fixed=fixed, file_format=self.format)
+                elif self.format == "csv" and header_of(path) != [column.name for column in self.columns]:
                     raise BadData(f"{path}: its header differs from that of {self.paths[0]}.")
-                self._checked.put(Checked(path, None))
+                self._checked.put(Checked(path, report))
         else:
             with self._qc as bar:
 
@@ -168,7 +179,7 @@ class Load:
 
                 for path in self.paths:
                     bar.update(description=f"QC rows {path.name}")
-                    report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls)
+                    report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls, file_format=self.format)
                     self.reports.append(report)
                     self._count_bytes("QC", self._sizes[path])
                     self.summary.bad += len(report.bad)
@@ -186,15 +197,17 @@ class Load:
         for path, report in self._checked:
             with self._lock:
                 self._number += 1
-                target = self.folder / f"{self._number:06d}.csv.gz"  # plain names: the user's may hold anything
+                target = (
+                    self.folder / f"{self._number:06d}{ENDINGS[self.format]}"
+                )  # plain names: the user's may hold anything
             bad = set(report.bad) if report else set()
-            if is_gzip(path) and not bad:
-                target.symlink_to(path.resolve())
+            if self.format == "parquet" or (is_gzip(path) and not bad):
+                link(path, target)
                 self._count_bytes("compression", self._sizes[path])
             else:
                 with self._compression as bar:
                     bar.update(description=f"Compression {path.name}")
-                    pack(path, target, bad, bar.advance, self._crew.goes_on)
+                    pack(path, target, bad, bar.advance, self._crew.goes_on, self.format)
                     self._count_bytes("compression", self._sizes[path])
             with self._lock:
                 self._total.add(self._sizes[path], target.stat().st_size)
@@ -253,12 +266,14 @@ class Load:
     def _copy(self, table: str, batch: list[Staged], watch: CopyWatch) -> None:
         self._crew.goes_on()
         watch.size = self._total.bytes if self._total.exact else None
-        targets = [column.target for column in self.columns if column.target]
+        by_name = self.format != "csv"
+        targets = [] if by_name else [column.target for column in self.columns if column.target]
         into = table_name(table) + (f" ({', '.join(targets)})" if targets else "")
-        values = ", ".join(map(literal, ("", *self.nulls)))
-        sql = statement(
-            into, self.stagings[0].name, batch, f"{FORMATS['csv']} NULL_IF = ({values})", on_error=self.on_error
-        )
+        how = FORMATS[self.format]
+        if self.format == "csv":
+            how += f" NULL_IF = ({', '.join(map(literal, ('', *self.nulls)))})"
+        stage = self.stagings[0].name
+        sql = statement(into, stage, batch, how, on_error=self.on_error, by_name=by_name)
         with (
             self._copying,
             self.progress.start_copy_operation(self.table, self.summary.rows, completed=watch.copied.rows) as bar,

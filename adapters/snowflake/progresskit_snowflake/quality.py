@@ -1,4 +1,4 @@
-"""The check of every row: column counts and values, by file and line.
+"""The check of every row of a CSV or JSON file: column counts and values, by file and line; of Parquet, its columns.
 
 Reads with pyarrow's streaming reader, whatever the file's size in bounded memory; only a file that has bad rows is read once
 more, by the csv module, which knows lines.
@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
+from . import jsonlines
 from .columns import Column, check_header, matched
+from .footers import schema_of
+from .opening import BadData, open_unpacked
 from .values import GUESSES, WHOLE, WIDER, Rule, rule_for
 
 BLOCK = 1 << 20
 MOST_SHOWN = 20
 """Bad rows that are kept to be shown; all are counted."""
-
-
-class BadData(Exception):
-    """The data cannot be loaded; the sentence says what is wrong, and where."""
 
 
 @dataclass(slots=True)
@@ -36,17 +34,6 @@ class Report:
     bad: dict[int, str] = field(default_factory=dict)
     nulls: dict[str, int] = field(default_factory=dict)
     ranges: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-
-
-def is_gzip(path: Path) -> bool:
-    """Return whether the file begins as gzip does, whatever its name says."""
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def open_csv(path: Path) -> IO[bytes]:
-    """Open the file for reading, unpacked."""
-    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")  # type: ignore[return-value]  # a binary file
 
 
 def header_of(path: Path) -> list[str]:
@@ -64,9 +51,16 @@ def header_of(path: Path) -> list[str]:
     raise BadData(f"{path} is empty: give a CSV file with a header line.")
 
 
+def rows(path: Path, names: list[str]) -> Iterator[tuple[int, str | None]]:
+    """Yield the line of each record behind the header and what is wrong with its width; None where nothing is."""
+    for number, (line, row) in enumerate(records(path)):
+        if number:
+            yield line, None if len(row) == len(names) else f"{len(row)} columns, but {len(names)} are expected"
+
+
 def records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield `(line, values)` of each record, the header's first; `line` is where it begins, as an editor counts."""
-    with open_csv(path) as raw:
+    with open_unpacked(path) as raw:
         lines = (line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(raw))
         reader = csv.reader(lines, strict=True)
         before = 0
@@ -77,42 +71,77 @@ def records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def check(
-    path: Path, columns: list[Column], seen: Callable[[int], None], *, fixed: bool = False, nulls: Sequence[str] = ()
+    path: Path,
+    columns: list[Column],
+    seen: Callable[[int], None],
+    *,
+    fixed: bool = False,
+    nulls: Sequence[str] = (),
+    file_format: str = "csv",
 ) -> Report:
     """Check every row of the file against `columns`, and let their types be found or widened unless they are `fixed`.
 
     Args:
-        path: A CSV file, plain or gzip.
+        path: The file. Of a Parquet file the footer is read alone: its values have types.
         columns: The columns of the load; their types may change.
         seen: Called with the number of rows of each block.
         fixed: Whether the types are the target's.
         nulls: What stands for a missing value, beside nothing at all.
+        file_format: `csv`, `json` or `parquet`.
 
     Raises:
-        BadData: the file cannot be read as CSV, or its header is another one.
+        BadData: the file cannot be read, or its header is another one.
     """
-    names = _same_header(path, columns)
     report = Report(path)
+    if file_format == "parquet":
+        report.rows = _same_schema(path, columns, fixed=fixed)
+        seen(report.rows)
+        return report
+    reader = READERS[file_format]
+    names = _same_header(path, columns) if file_format == "csv" else [column.name for column in columns]
     wrong: list[int] = []
     ordinals: dict[int, str] = {}
     offset = 0
-    for batch in _batches(path, names, nulls, wrong):
+    for batch in reader.batches(path, names, nulls, wrong):
         for column, values in zip(columns, batch.columns, strict=True):
             _check_column(column, values, offset, ordinals, report, fixed)
         offset += batch.num_rows
         seen(batch.num_rows)
     report.rows = offset - len(ordinals)
     if wrong or ordinals:
-        _find_lines(path, len(columns), ordinals, report)
+        _find_lines(reader.rows(path, names), ordinals, report)
     return report
 
 
-def peek(paths: list[Path], columns: list[Column], nulls: Sequence[str] = ()) -> None:
+def names_of(paths: list[Path], file_format: str) -> list[str]:
+    """Return the names of the columns: the first file's, or where each row names its own, those of all.
+
+    Raises:
+        BadData: a file cannot be read, or a name is none or comes twice.
+    """
+    if file_format == "csv":
+        return header_of(paths[0])
+    if file_format == "parquet":
+        names = [name for name, _ in schema_of(paths[0])[0]]
+    else:
+        names = list(dict.fromkeys(name for path in paths for name in jsonlines.names_of(path)))
+    try:
+        check_header(names)
+    except ValueError as error:
+        raise BadData(f"{paths[0]}: {error}") from error
+    return names
+
+
+def peek(paths: list[Path], columns: list[Column], nulls: Sequence[str] = (), file_format: str = "csv") -> None:
     """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
+    if file_format == "parquet":
+        for column, (_, kind) in zip(columns, schema_of(paths[0])[0], strict=True):
+            column.type = kind
+        return
     for path in paths:
-        names = _same_header(path, columns)
+        names = _same_header(path, columns) if file_format == "csv" else [column.name for column in columns]
         with contextlib.suppress(StopIteration):
-            first = next(_batches(path, names, nulls, []))
+            first = next(READERS[file_format].batches(path, names, nulls, []))
             for column, values in zip(columns, first.columns, strict=True):
                 _check_column(column, values, 0, {}, Report(path), False)
     for column in columns:
@@ -132,6 +161,22 @@ def _same_header(path: Path, columns: list[Column]) -> list[str]:
     return names
 
 
+def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
+    """Return the rows of a Parquet file.
+
+    Raises:
+        BadData: it has other columns than these, or where they are not `fixed`, other types.
+    """
+    schema, count = schema_of(path)
+    expected = [(column.name, column.type) for column in columns]
+    if fixed or None in [kind for _, kind in expected]:
+        schema, expected = [(name, "") for name, _ in schema], [(name, "") for name, _ in expected]
+    if schema != expected:
+        there, wanted = (", ".join(f"{name} {kind}".strip() for name, kind in these) for these in (schema, expected))
+        raise BadData(f"{path}: its columns are {there:.200}, but {wanted:.200} are expected.")
+    return count
+
+
 def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int]) -> Iterator[Any]:
     """Yield the file's rows as columns of text, some thousands at a time; append to `wrong` for each of another width.
 
@@ -146,7 +191,7 @@ def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int
         return "skip"
 
     try:
-        with open_csv(path) as file:
+        with open_unpacked(path) as file:
             yield from pa_csv.open_csv(
                 file,
                 read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False),
@@ -160,6 +205,16 @@ def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int
             )
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise BadData(f"{path}: {error}") from error
+
+
+class Reader(NamedTuple):
+    """How the rows of a format are read: as columns of text, and with their lines."""
+
+    batches: Callable[[Path, list[str], Sequence[str], list[int]], Iterator[Any]]
+    rows: Callable[[Path, list[str]], Iterator[tuple[int, str | None]]]
+
+
+READERS = {"csv": Reader(_batches, rows), "json": Reader(jsonlines.batches, jsonlines.rows)}
 
 
 def _check_column(column: Column, values: Any, offset: int, bad: dict[int, str], report: Report, fixed: bool) -> None:
@@ -245,30 +300,30 @@ def _type_of(values: Any) -> str:
     return "VARCHAR"
 
 
-def _find_lines(path: Path, width: int, ordinals: dict[int, str], report: Report) -> None:
+def _find_lines(found: Iterator[tuple[int, str | None]], ordinals: dict[int, str], report: Report) -> None:
     """Give the bad rows their lines, by reading the file once more."""
     ordinal = 0
-    for number, (line, row) in enumerate(records(path)):
-        if number == 0:
-            continue
-        if len(row) != width:
-            report.bad[line] = f"{len(row)} columns, but {width} are expected"
+    for line, problem in found:
+        if problem is not None:
+            report.bad[line] = problem
             continue
         if ordinal in ordinals:
             report.bad[line] = ordinals[ordinal]
         ordinal += 1
 
 
-def columns_of(path: Path, table: str, existing: list[Column]) -> tuple[list[Column], list[str]]:
-    """Return the columns of an existing table that the file's header means, and the names of those that it leaves out.
+def columns_of(
+    paths: list[Path], table: str, existing: list[Column], file_format: str = "csv"
+) -> tuple[list[Column], list[str]]:
+    """Return the columns of an existing table that the files' names mean, and the names of those that they leave out.
 
     Raises:
         BadData: the header and the table do not go together.
     """
     try:
-        return matched(header_of(path), table, existing)
+        return matched(names_of(paths, file_format), table, existing)
     except ValueError as error:
-        raise BadData(f"{path}: {error}") from error
+        raise BadData(f"{paths[0]}: {error}") from error
 
 
 def bad_rows(reports: list[Report], allowed: int) -> str:

@@ -53,13 +53,18 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
         LoadError: there is no such connection, or the server does not take it.
     """
     with contextlib.ExitStack() as stack:
-        arguments: dict[str, Any] = {"connection_name": name, **patient(connector_version())}
+        arguments: dict[str, Any] = {"connection_name": name}
         if embedded:
             from .embedded import embedded_server
 
             arguments = stack.enter_context(embedded_server(pace=pace)).arguments
 
         import snowflake.connector
+
+        if not embedded:
+            own = _own(name)
+            # The user's own value is said once more: 5.x warns where it stands in the file alone.
+            arguments |= {key: own.get(key, value) for key, value in patient(connector_version()).items()}
 
         def open_session() -> Any:
             try:
@@ -70,6 +75,16 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
             return connection
 
         yield open_session
+
+
+def _own(name: str | None) -> dict[str, Any]:
+    """Return what the user has set for the connection `name`."""
+    with contextlib.suppress(Exception):  # connecting says what is wrong
+        from snowflake.connector.config_manager import CONFIG_MANAGER
+
+        connections: Any = CONFIG_MANAGER["connections"]
+        return dict(connections[name])
+    return {}
 
 
 def _close(connection: Any) -> None:

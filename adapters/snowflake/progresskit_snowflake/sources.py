@@ -20,10 +20,12 @@ from .tally import Look, Tally
 Peer = tuple[str, int]
 """A host's address and a port."""
 
-STATE, UNACKED, BYTES_ACKED, BYTES_RECEIVED, UNSENT = 0, 24, 120, 128, 144
-"""Offsets in Linux's `struct tcp_info` (include/uapi/linux/tcp.h; the last since 4.6)."""
+STATE, UNACKED, BYTES_ACKED, BYTES_RECEIVED, UNSENT, BYTES_SENT, BYTES_RESENT = 0, 24, 120, 128, 144, 200, 208
+"""Offsets in Linux's `struct tcp_info` (include/uapi/linux/tcp.h; since 4.6, the last two since 4.19)."""
 CLOSED = 7
-"""The state of a connection that was reset."""
+"""The state of a connection that was reset, and of one that both sides have ended."""
+ENDED = 2
+"""What is acknowledged beyond the bytes of one that was ended in order: its opening, and its end."""
 
 
 class Source(Protocol):
@@ -253,25 +255,57 @@ def look_at(connection: socket.socket) -> Look:
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     acked, received = struct.unpack_from("=QQ", info, BYTES_ACKED)
     (unacked,), (unsent,) = struct.unpack_from("=I", info, UNACKED), struct.unpack_from("=I", info, UNSENT)
-    return Look(acked, received, bool(unacked or unsent), info[STATE] == CLOSED)
+    dead = info[STATE] == CLOSED
+    if dead and len(info) >= BYTES_RESENT + 8:
+        sent, resent = struct.unpack_from("=QQ", info, BYTES_SENT)
+        dead = acked - (sent - resent) < ENDED
+    return Look(acked, received, bool(unacked or unsent), dead)
 
 
 def storage_peers(connection: object) -> Callable[[Peer], bool] | None:
     """Return what tells the storage host of `connection` from others.
 
     Where storage and account are one host (a server on loopback), it is the account's; otherwise it is whatever is not the
-    account's, nor on this machine.
+    account's, nor on this machine. Where a proxy stands before them, it is the proxy too: what it has taken is counted.
     """
     host, port = getattr(connection, "host", None), getattr(connection, "port", None)
     if not isinstance(host, str):
         return None
     try:
-        own = {entry[4][0] for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        own = _addresses(host)
+        proxy, proxy_port = proxy_of(connection, host) or ("", 0)
+        proxies = _addresses(proxy) if proxy else set()
     except OSError:
         return None
-    if any(address.startswith("127.") or address == "::1" for address in map(str, own)):
+    if any(_is_here(address) for address in own) and not proxies:
         return lambda peer: peer[0] in own and peer[1] == int(port or 0)
-    return lambda peer: peer[0] not in own and not peer[0].startswith("127.") and peer[0] != "::1"
+    return lambda peer: (peer[0] in proxies and peer[1] == proxy_port) or (peer[0] not in own and not _is_here(peer[0]))
+
+
+def proxy_of(connection: object, host: str) -> tuple[str, int] | None:
+    """Return the proxy that `connection` goes through to `host`: its own, or the environment's; None where it goes straight."""
+    named, port = getattr(connection, "proxy_host", None), getattr(connection, "proxy_port", None)
+    if named and port:
+        return str(named).rpartition("//")[2], int(port)
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies, proxy_bypass
+
+    found = getproxies().get("https")
+    if not found or proxy_bypass(host):
+        return None
+    parts = urlsplit(found if "//" in found else f"//{found}")
+    try:
+        return (parts.hostname, parts.port or 80) if parts.hostname else None
+    except ValueError:  # a port that is none: the connector has its own say on that
+        return None
+
+
+def _addresses(host: str) -> set[str]:
+    return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+
+
+def _is_here(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
 
 
 def best_source(connection: object) -> Source:

@@ -113,7 +113,8 @@ def test_the_server_listens_on_loopback_only(server: Any) -> None:
 
 
 STARTS = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's job in the background ignores
 from progresskit_snowflake.embedded import embedded_server
 with embedded_server() as server:
     print(server.port, flush=True)

@@ -16,7 +16,15 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 from loopback import MB, Sink, certificate, send
-from progresskit_snowflake.sources import KernelBytes, WholeFiles, storage_peers
+from progresskit_snowflake.bodies import BodyBytes
+from progresskit_snowflake.sources import (
+    KernelBytes,
+    WholeFiles,
+    best_source,
+    look_at,
+    storage_peers,
+    tells_acknowledged,
+)
 from progresskit_snowflake.tally import OVERHEAD
 from progresskit_snowflake.uploading import Uploads, counted
 
@@ -253,20 +261,99 @@ def test_without_a_counter_the_bar_says_that_it_counts_files() -> None:
     assert task.completed == MB
 
 
-def test_the_storage_host_is_the_accounts_own_only_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Connection:
-        host, port = "127.0.0.1", 8080
+PEERS = (("203.0.113.7", 443), ("198.51.100.4", 443), ("127.0.0.1", 5), ("192.0.2.9", 3128), ("127.0.0.1", 8080))
+"""The account, its storage, somebody on this machine, a proxy, and one on this machine."""
+HOSTS = {"account.example": "203.0.113.7", "proxy.example": "192.0.2.9", "127.0.0.1": "127.0.0.1"}
 
-    local = storage_peers(Connection())
-    assert local is not None
-    assert [local(peer) for peer in (("127.0.0.1", 8080), ("127.0.0.1", 9), ("10.0.0.1", 443))] == [True, False, False]
 
+class Connection:
+    """What is asked of a connection."""
+
+    def __init__(self, host: str, port: int, proxy_host: str | None = None, proxy_port: int | None = None) -> None:
+        self.host, self.port, self.proxy_host, self.proxy_port = host, port, proxy_host, proxy_port
+
+
+@pytest.mark.parametrize(
+    ("connection", "environment", "counted"),
+    [
+        (Connection("127.0.0.1", 8080), "", [4]),
+        (Connection("account.example", 443), "", [1, 3]),
+        (Connection("account.example", 443), "http://user:secret@proxy.example:3128", [1, 3]),
+        (Connection("account.example", 443), "http://127.0.0.1:8080", [1, 3, 4]),
+        (Connection("account.example", 443, "127.0.0.1", 8080), "", [1, 3, 4]),
+        (Connection("127.0.0.1", 8080), "http://proxy.example:3128", [4]),
+        (Connection("127.0.0.1", 5, "127.0.0.1", 8080), "", [1, 3, 0, 4]),
+        (Connection("account.example", 443), "http://proxy.example:none", [1, 3]),
+    ],
+)
+def test_the_storage_is_the_accounts_host_only_on_loopback_and_a_proxy_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, connection: Connection, environment: str, counted: list[int]
+) -> None:
     def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.7", 0))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOSTS[host], 0))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    Connection.host = "account.example"
-    remote = storage_peers(Connection())
-    assert remote is not None
-    peers = (("203.0.113.7", 443), ("198.51.100.4", 443), ("127.0.0.1", 5))
-    assert [remote(peer) for peer in peers] == [False, True, False]
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", environment)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    is_storage = storage_peers(connection)
+    assert is_storage is not None
+    assert {index for index, peer in enumerate(PEERS) if is_storage(peer)} == set(counted)
+
+
+def test_where_the_account_is_not_known_every_peer_may_be_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror("no such host")
+
+    assert storage_peers(object()) is None
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert storage_peers(Connection("account.example", 443)) is None
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bodies", "kind"),
+    [(True, True, KernelBytes), (True, False, KernelBytes), (False, True, BodyBytes), (False, False, WholeFiles)],
+)
+def test_the_best_source_is_the_most_truthful_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, kernel: bool, bodies: bool, kind: type
+) -> None:
+    monkeypatch.setattr(KernelBytes, "available", lambda: kernel)
+    monkeypatch.setattr(BodyBytes, "available", lambda: bodies)
+    source = best_source(Connection("127.0.0.1", 8080))
+    assert type(source) is kind
+
+
+def test_a_system_that_does_not_tell_what_was_acknowledged_has_no_such_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in ("TCP_INFO", "elsewhere"):
+        tells_acknowledged.cache_clear()
+        with monkeypatch.context() as patch:
+            if missing == "TCP_INFO":
+                patch.delattr(socket, "TCP_INFO")
+            else:
+                patch.setattr(os.path, "isdir", lambda path: False)
+            assert not KernelBytes.available()
+    tells_acknowledged.cache_clear()
+    assert KernelBytes.available()
+
+
+def test_the_kernels_struct_has_what_is_read_where_it_is_read(sink: Sink) -> None:
+    with sink.connect() as client:
+        send(client, 1)
+        look = look_at(client)
+    assert (look.acked, look.received, look.pending, look.dead) == (about(MB), 1, False, False)
+
+
+def test_a_connection_that_both_sides_have_ended_in_order_is_no_break(sink: Sink) -> None:
+    with counting(KernelBytes(to(sink)), 4 * MB) as source:
+        for _ in range(2):
+            with sink.connect() as client:
+                source.sent()
+                send(client, 2)
+                source.sent()
+                client.shutdown(socket.SHUT_WR)  # as hyper does before it closes
+                assert client.recv(1) == b""
+                while look_at(client).pending or client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\x07":
+                    os.sched_yield()
+                assert not look_at(client).dead
+        assert (source.sent(), source.attempts, source.broken) == (about(4 * MB), 1, False)

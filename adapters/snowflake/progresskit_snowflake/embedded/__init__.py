@@ -83,7 +83,7 @@ class EmbeddedServer:
         return int(self._tell("pending"))
 
     def refuse(self, *statuses: int) -> None:
-        """Answer the next uploads with these HTTP statuses, one each, instead of keeping them."""
+        """Answer the next uploads with these HTTP statuses, one each, instead of keeping them; 200: that one is kept."""
         self._tell("refuse", *statuses)
 
     def reset_next(self, times: int = 1, *, after: int = RESET_AFTER, away: float = 0.0) -> None:

@@ -248,7 +248,8 @@ class Application:
                         return Response(status_code=500)
                     if self._keep:
                         file.write(chunk)
-            if status := self._controls.refusal():
+            status = self._controls.refusal()
+            if status not in (None, 200):
                 return Response(status_code=status)
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             partial.replace(target)
