@@ -11,7 +11,7 @@ from seeding import seed
 import progresskit.region
 
 HUNT = settings(
-    max_examples=400,
+    max_examples=1500,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
@@ -38,7 +38,6 @@ FAULTS = {
         "[row]",
     ),
     "a window that cuts is taken to have wrapped": (REGION, "if self._reflow else [row]", "if True else [row]"),
-    "rows out of reach are reached for": (REGION, "min(total, max(lines - 1, 0))", "total"),
     "a row is compared by its beginning": (REGION, "if row == old[number]", "if row[:6] == old[number][:6]"),
     "lines are torn together": (REGION, '"\\r\\n".join(above)', '"".join(above)'),
     "lines go below": (REGION, "if at:  # line", "if at and not above:  # line"),
