@@ -43,8 +43,7 @@ class Presence:
         self._mark = (time.monotonic(), time.process_time(), self.read())
 
     def stopped(self, meant: float = 0.0) -> bool:
-        """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept.
-        """
+        """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
         began, cpu, before = self._mark
         now, cpu_now, after = self._mark = (time.monotonic(), time.process_time(), self.read())
         late = now - began - meant
