@@ -112,6 +112,7 @@ class Display:
         self._inherited: tuple[list[str], Frame | None] = ([], None)  # the same of the display before this one
         self._handle = Handle(terminal)
         self.window: list[str] | None = None  # what may hang at this moment: "renderer" or "stream"
+        self.stopped: Callable[[], bool] = lambda: False  # whether the process was, since this frame was begun
         self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
@@ -236,6 +237,12 @@ class Display:
             self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or frame.more or last:
             self._guarded(lambda renderer: renderer.render(frame))
+        if self.may_be_drawn_over and not self.may_hang and self.stopped():
+            self._handle.take()  # it would be drawn over the words of a shell
+            self.abandon()
+            lines, frame = self._owed
+            self._guarded(lambda renderer: renderer.write("\n".join(lines)) if lines else None)
+            self._guarded(lambda renderer: renderer.render(frame))
         self._unshown = []
         self.flush()
         self._owed = ([], None)
@@ -305,7 +312,7 @@ class Display:
         heir = Display(
             self.terminal, choice, interval=self.interval, budget=self.budget, cpu=self._cpu, wall=self._wall
         )
-        heir.trackers = list(self.trackers)
+        heir.trackers, heir.stopped = list(self.trackers), self.stopped
         heir._fallbacks = self._fallbacks[1:]
         if kind == "renderer":
             lines, frame = self._owed

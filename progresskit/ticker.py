@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import counting
 from .display import Retired, display_of, terminal_of
-from .presence import SHORT, Presence, was_stopped
+from .presence import Presence
 from .registry import hub_address
 from .report import warn_once
 from .task import describe
@@ -298,27 +298,23 @@ class ThreadTicker:
         away = False  # whether the process was stopped while it drew
         while True:
             self._drowsy = delay > 2 * self._first_delay()
-            watched = any(display.may_be_drawn_over for display in self.displays)
-            if watched:
+            if any(display.may_be_drawn_over for display in self.displays):
                 delay = min(delay, GLANCE)
-            due = time.monotonic() + delay
-            cpu, scheduled = time.process_time(), presence.read() if watched else None
             nudged = self._bell.wait(delay)
             self._drowsy = False
-            now = time.monotonic()
-            late = now - due
-            stopped = late > SHORT and was_stopped(late, time.process_time() - cpu, scheduled, presence.read())
+            stopped = presence.stopped(delay)
             with self.drawing:
+                presence.stopped()  # who waits for another thread that draws is not stopped
                 if self._generation != generation:
                     return
                 for display in self.displays:
                     slow = display.choice.given  # a renderer of the user's own may just have been slow
                     if display.over_rows and (stopped or (away and not slow)):
                         display.abandon()
-                cpu = time.process_time()
+                now = time.monotonic()
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
-                away = was_stopped(time.monotonic() - now, time.process_time() - cpu, None, None)
+                away = presence.stopped()
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
@@ -393,8 +389,14 @@ class ThreadTicker:
                     break
             else:
                 display = display_of(tracker, terminal, time.thread_time, time.monotonic)
+                display.stopped = self._stopped
                 self.displays.append(display)
             display.trackers.append(tracker)
+
+    def _stopped(self) -> bool:
+        """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""
+        presence = self._presence
+        return presence is not None and self._ident == native("_thread", "get_ident")() and presence.stopped()
 
     def _rest(self) -> bool:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return

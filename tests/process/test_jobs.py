@@ -19,10 +19,12 @@ os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
 """
 
 JOB = """
-import sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from progresskit import ProgressTracker
+from progresskit.region import Region
 end = Path(sys.argv[1])
+SETUP
 with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
     task = tracker.add_task("alpha")
     beta = tracker.add_task("beta")
@@ -40,24 +42,38 @@ def wait(seconds: float) -> None:
         time.sleep(0.02)
 
 
+WHILE_DRAWING = """
+draw, frames = Region.draw, iter(range(100_000))
+def drawn(*args):
+    text = draw(*args)
+    if next(frames) == 20:
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+    return text
+Region.draw = drawn
+"""
+
+
 @pytest.mark.parametrize(
-    ("pause", "seconds"),
+    ("setup", "pause", "seconds"),
     [
-        ("time.sleep(0.001)", 0.7),
-        ("sum(range(1000))", 0.7),
-        pytest.param("time.sleep(0.001)", 2.0, marks=pytest.mark.slow),
+        ("", "time.sleep(0.001)", 0.7),
+        ("", "sum(range(1000))", 0.7),
+        (WHILE_DRAWING, "time.sleep(0.001)", 0.7),
+        pytest.param("", "time.sleep(0.001)", 2.0, marks=pytest.mark.slow),
     ],
+    ids=["idle", "busy", "while it draws", "long"],
 )
 def test_stopped_and_brought_back_in_a_shell_the_bars_are_drawn_below_its_words(
-    pause: str, seconds: float, tmp_path: Path
+    setup: str, pause: str, seconds: float, tmp_path: Path
 ) -> None:
     job, end = tmp_path / "job.py", tmp_path / "end"
-    job.write_text(JOB.replace("PAUSE", pause))
+    job.write_text(JOB.replace("SETUP", setup).replace("PAUSE", pause))
     shell = Program(SHELL, columns=250, lines=40)
     shell.until("$ ")
     os.write(shell.fd, f'"$PYTHON" {job} {end}\n'.encode())
     shell.until("beta", 3)
-    os.write(shell.fd, b"\x1a")
+    if not setup:
+        os.write(shell.fd, b"\x1a")
     shell.until("Stopped")
     stopped = time.monotonic()
     os.write(shell.fd, b"echo words of; echo the shell\n")
