@@ -381,17 +381,25 @@ class ThreadTicker:
         for tracker in trackers:
             if any(tracker in display.trackers for display in self.displays):
                 continue
-            terminal = terminal_of(tracker)
-            for display in self.displays:
-                if display.terminal.key == terminal.key:
-                    if tracker.terminal is None:
-                        terminal.close()
-                    break
-            else:
-                display = display_of(tracker, terminal, time.thread_time, time.monotonic)
-                display.stopped = self._stopped
-                self.displays.append(display)
-            display.trackers.append(tracker)
+            try:
+                self._give_display(tracker)
+            except (
+                Exception
+            ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
+                warn_once(f"a display failed and is given up: {describe(error)}.")
+
+    def _give_display(self, tracker: ProgressTracker) -> None:
+        terminal = terminal_of(tracker)
+        for display in self.displays:
+            if display.terminal.key == terminal.key:
+                if tracker.terminal is None:
+                    terminal.close()
+                break
+        else:
+            display = display_of(tracker, terminal, time.thread_time, time.monotonic)
+            display.stopped = self._stopped
+            self.displays.append(display)
+        display.trackers.append(tracker)
 
     def _stopped(self) -> bool:
         """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""

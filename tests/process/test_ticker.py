@@ -11,6 +11,7 @@ import time
 import pytest
 
 from progresskit import ProgressTracker
+from progresskit.report import ProgressWarning
 from progresskit.testing import EmulatedTerminal, RecordingRenderer
 from progresskit.ticker import ThreadTicker
 
@@ -133,7 +134,7 @@ def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> 
         "import sys; sys._is_gil_enabled = lambda: False\n"
         "from progresskit.counting import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
         "import pytest; tests = ['tests/unit/test_tracker.py', 'tests/unit/test_loops.py', 'tests/unit/test_files.py']\n"
-        "raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', *tests, 'tests/machine']))"
+        "raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', *tests, 'tests/machine/test_machine.py']))"
     )
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("COV")
@@ -160,3 +161,24 @@ def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_
     until(lambda: bool(renderer.frames[-1].tasks[0].fields))
     task.finish()
     tracker.stop()
+
+
+def test_a_display_that_cannot_be_made_is_given_up_with_one_warning_and_the_others_are_drawn() -> None:
+    class Broken(EmulatedTerminal):
+        @property
+        def key(self) -> tuple[object, ...]:
+            raise OSError("no such terminal")
+
+    ticker, renderer = ThreadTicker(), RecordingRenderer()
+    other = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
+    alpha = other.add_task("alpha", total=2)
+    until(lambda: renderer.frames)
+    with pytest.warns(ProgressWarning, match="a display failed and is given up: OSError: no such terminal"):  # noqa: SIM117
+        with ProgressTracker("ansi", terminal=Broken(), interval=0.01, ticker=ticker) as tracker:
+            beta = tracker.add_task("beta", total=1)
+            until(lambda: not ticker._new)
+            beta.advance()
+    assert beta.state == "finished"
+    alpha.advance(2)
+    other.stop()
+    assert renderer.frames[-1].ended[0].completed == 2

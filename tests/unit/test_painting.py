@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.frames import TaskView, sample_view
+from progresskit.frames import Frame, TaskView, sample_view
 from progresskit.painting import Painter
+from progresskit.renderers.ansi import AnsiRenderer
+from progresskit.testing import EmulatedTerminal
 
 RUNNING = (
     sample_view(description="Files", completed=3, total=12, unit="file", elapsed=61.0, rate=0.5, eta=18.0),
@@ -157,6 +159,41 @@ def test_rows_in_ascii() -> None:
     assert painted(99, colors=False, unicode=False, encoding="ascii") == ASCII.splitlines()
 
 
+def test_in_ascii_units_are_escaped_and_what_is_cut_ends_in_dots() -> None:
+    view = sample_view(description="a long description of one", completed=1, total=2, unit="größe", rate=1.0)
+    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 79, 0.0)
+    assert row.startswith("  a long description of one  50% [")
+    assert row.isascii() and "1/2 gr\\xf6\\xdfe" in row
+    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 119, 0.0)
+    assert "1.0 gr\\xf6\\xdfe/s" in row
+    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 49, 0.0)
+    assert row.startswith("  a long descri...  50%")
+
+
+def test_a_row_that_is_too_narrow_for_a_bar_is_not_filled_up() -> None:
+    for colors in (False, True):
+        (row,) = Painter(colors=colors).rows((sample_view(description="alpha", completed=3, total=10),), 24, 0.0)
+        assert row == "  alpha  30% 3/10 it" or not row.endswith(" ")
+
+
+def test_a_spinner_has_its_tasks_colour() -> None:
+    (row,) = Painter().rows((sample_view(description="alpha", color="magenta"),), 79, 0.0)
+    assert row.count("\x1b[35m") == 2  # the name's, and the spinner's
+
+
+def test_the_renderer_draws_as_its_terminal_is() -> None:
+    def drawn(**facts: bool) -> str:
+        renderer, terminal = AnsiRenderer(), EmulatedTerminal(79, 5, **facts)
+        renderer.start(terminal)
+        renderer.render(Frame(0.0, (sample_view(description="größe", completed=3, total=10),)))
+        terminal.flush()
+        return terminal.output[0]
+
+    assert "größe" in drawn() and "▕███" in drawn() and "100m" not in drawn()
+    assert "\x1b[36;100m███" in drawn(colors=True)
+    assert "gr\\xf6\\xdfe" in drawn(unicode=False) and "[###" in drawn(unicode=False)
+
+
 def test_rows_in_colour() -> None:
     assert [row.replace("\x1b[", "<") for row in painted(99)] == COLOURS.splitlines()
 
@@ -283,6 +320,15 @@ def test_as_the_window_narrows_the_bar_does_then_the_rate_goes_then_the_times_th
 def test_a_bar_shares_its_room_with_nothing_where_there_is_nothing_to_say(columns: int, width: int) -> None:
     row = bar(WITH_ALL._replace(fields={}), columns)
     assert (row.rindex("▏") - row.index("▕") + 1 if width else "▕" not in row) == (width or True)
+
+
+RATELESS = {79: 42, 69: 33, 60: 24, 57: 21}
+
+
+@pytest.mark.parametrize("columns", RATELESS)
+def test_a_rate_that_is_not_known_takes_no_room(columns: int) -> None:
+    row = bar(WITH_ALL._replace(rate=None, fields={}), columns)
+    assert row.rindex("▏") - row.index("▕") + 1 == RATELESS[columns]
 
 
 def test_what_the_longest_has_to_say_keeps_its_room_while_rows_stand() -> None:

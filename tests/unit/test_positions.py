@@ -85,6 +85,12 @@ def test_a_successor_ends_the_wait() -> None:
     assert slots.take("x") == 0
     slots.release(0)
     assert list(slots.rows(10.1)) == ["b"]
+    slots = filled("a", "b")
+    slots.release(0, now=10.0)
+    assert slots.take("x", 0) == 0
+    slots.release(0)
+    assert list(slots.rows(10.1)) == [None, "b"]  # it was asked for: its row is there, whoever lives
+    assert slots.take("y") == 0
 
 
 def test_when_the_last_leaves_everything_begins_anew() -> None:
@@ -98,6 +104,9 @@ def test_when_the_last_leaves_everything_begins_anew() -> None:
     assert list(slots.rows(1.0)) == ["x", "y"]
     slots.release(0)
     assert list(slots.rows(1.0)) == ["y"]
+    slots.release(1)
+    assert slots.take("p", 1) == 1
+    assert list(slots.rows(1.0)) == [None, "p"]
 
 
 def tree(*items: Item | None) -> list[tuple[Item | None, int]]:

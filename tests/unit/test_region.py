@@ -84,7 +84,7 @@ def test_of_a_row_that_was_pushed_out_in_part_the_part_is_remembered() -> None:
     region = Region()
     region.draw(["x" * 30, "two"], size=(40, 9))
     region.draw([], size=(14, 3))  # three lines of x and one of the other: two are in reach
-    assert sent(region.draw(["one"], size=(40, 9))) == "<1A\r<2K<1B<1A\rone<1B\r"  # two pieces are one line again
+    assert sent(region.draw(["one"], size=(30, 9))) == "<1A\r<2K<1B<1A\rone<1B\r"  # two pieces are one line again
 
 
 def test_a_screen_of_one_line_has_no_rows_in_reach() -> None:
