@@ -74,6 +74,7 @@ with ProgressTracker("ansi", capture=True, interval=0.002, budget=1.0) as tracke
     program.check_restored()
 
 
+@pytest.mark.slow
 def test_after_a_stop_and_a_shell_the_bars_are_drawn_anew_below() -> None:
     program = Program(JOB)
     program.until("alpha", 3)

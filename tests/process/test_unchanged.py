@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from inpty import Program
+from test_troubles import run
 
 from progresskit import ProgressTracker
 from progresskit.testing import EmulatedTerminal, ManualTicker
@@ -121,8 +122,7 @@ print(set(codes), len(codes))
 
 
 def test_a_job_that_starts_programs_in_every_way_while_frames_are_drawn() -> None:
-    env = {**os.environ, "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, "-c", SUBPROCESSES], capture_output=True, text=True, timeout=60, env=env)
+    done = run(SUBPROCESSES)
     assert (done.returncode, done.stdout) == (0, "{3} 15\n"), done.stderr[-2000:]
 
 
