@@ -168,6 +168,8 @@ def test_in_ascii_units_are_escaped_and_what_is_cut_ends_in_dots() -> None:
     assert "1.0 gr\\xf6\\xdfe/s" in row
     (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 49, 0.0)
     assert row.startswith("  a long descri...  50%")
+    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 19, 0.0)
+    assert row == "  a lon...  50% ..."
 
 
 def test_a_row_that_is_too_narrow_for_a_bar_is_not_filled_up() -> None:
@@ -191,7 +193,8 @@ def test_the_renderer_draws_as_its_terminal_is() -> None:
 
     assert "größe" in drawn() and "▕███" in drawn() and "100m" not in drawn()
     assert "\x1b[36;100m███" in drawn(colors=True)
-    assert "gr\\xf6\\xdfe" in drawn(unicode=False) and "[###" in drawn(unicode=False)
+    assert "gr\\xf6\\xdfe " in drawn(unicode=False) and "[###" in drawn(unicode=False)
+    assert drawn(unicode=False).index("[###") == drawn().index("▕███") + len("gr\\xf6\\xdfe") - len("größe")
 
 
 def test_rows_in_colour() -> None:
@@ -343,3 +346,10 @@ def test_what_the_longest_has_to_say_keeps_its_room_while_rows_stand() -> None:
     assert ended[0].rindex("▏") < alone[0].rindex("▏")
     painter.rows((), 79, 0.0)
     assert painter.rows((silent,), 79, 0.0)[0].rindex("▏") > later[0].rindex("▏")
+    for columns in (69, 60, 57):
+        painter.rows((), columns, 0.0)
+        assert painter.rows((silent,), columns, 0.0) == Painter(colors=False).rows((silent,), columns, 0.0)
+
+
+def test_a_task_without_a_name_takes_no_room_for_it() -> None:
+    assert bar(sample_view(description="", completed=3, total=10)).startswith("    30% ▕")
