@@ -9,7 +9,7 @@ DEV := coverage gevent joblib pyte pytest pytest-timeout hypothesis mypy ruff wc
 BENCH := alive-progress atpbar enlighten matplotlib progressbar2 pytest-benchmark rich tqdm
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all test-connectors coverage check docs picture bench bench-quick bench-pytest demo constraints clean
+.PHONY: load test test-all test-connectors coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean
 load: $(VENV)/.ready  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test: $(VENV)/.ready  ## the quick tests
@@ -25,6 +25,11 @@ coverage: $(VENV)/.ready  ## all tests but the loader's, and how much of the cor
 	$(VENV)/bin/coverage combine -q
 	$(VENV)/bin/coverage json -q -o .coverage.json
 	$(PY) .ci/coverage.py .coverage.json
+mutants: $(VENV)/.ready  ## change positions, estimates and the ansi renderer in a thousand ways: which changes no test sees
+	$(UV) pip install -q -p $(PY) -c constraints.txt mutmut
+	rm -rf mutants
+	$(VENV)/bin/mutmut run
+	$(VENV)/bin/mutmut results
 check: $(VENV)/.ready  ## lint, format, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -45,11 +50,11 @@ bench-quick: $(VENV)/.bench  ## the same with fewer rounds, and nothing written
 bench-pytest: $(VENV)/.bench  ## an item, an update: on pytest-benchmark
 	$(PY) -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
-	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV) $(BENCH)
+	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV) $(BENCH) mutmut
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt
 
 clean:  ## remove what the targets above have made
-	rm -rf $(VENV) .venv-* site dist
+	rm -rf $(VENV) .venv-* site dist mutants
 
 $(VENV)/.ready: pyproject.toml constraints.txt $(wildcard adapters/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)

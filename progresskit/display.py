@@ -18,7 +18,7 @@ from .report import warn_once
 from .settings import number, position
 from .task import describe
 from .terminal import Handle, StreamTerminal
-from .threads import is_main_thread
+from .threads import is_main_thread, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,7 @@ class Display:
         self._inherited: tuple[list[str], Frame | None] = ([], None)  # the same of the display before this one
         self._handle = Handle(terminal)
         self.window: list[str] | None = None  # what may hang at this moment: "renderer" or "stream"
+        self.stopped: Callable[[], bool] = lambda: False  # whether the process was, since this frame was begun
         self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
@@ -158,7 +159,11 @@ class Display:
         if not last:
             self._stuck = None
         began_cpu, began = self._cpu(), self._wall()
-        moved = self._draw(last)
+        if self.may_hang:  # Ctrl-C must be able to break off what is not ours
+            moved = self._draw(last)
+        else:
+            with undisturbed():
+                moved = self._draw(last)
         self._frames += 1  # the first one pays for imports: that is no cost of drawing
         cost = self._cpu() - began_cpu
         if self._frames > 1:
@@ -201,7 +206,8 @@ class Display:
         if self.terminal.fd is None:
             self._risk("stream", lambda: self.terminal.flush(patience))
         else:
-            self.terminal.flush(patience)
+            with undisturbed():
+                self.terminal.flush(patience)
 
     def _draw(self, last: bool) -> bool:
         if self._renderer is None and self.idle and not self._inherited[0]:
@@ -235,6 +241,12 @@ class Display:
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))
             self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or frame.more or last:
+            self._guarded(lambda renderer: renderer.render(frame))
+        if self.may_be_drawn_over and not self.may_hang and self.stopped():
+            self._handle.take()  # it would be drawn over the words of a shell
+            self.abandon()
+            lines, frame = self._owed
+            self._guarded(lambda renderer: renderer.write("\n".join(lines)) if lines else None)
             self._guarded(lambda renderer: renderer.render(frame))
         self._unshown = []
         self.flush()
@@ -305,7 +317,7 @@ class Display:
         heir = Display(
             self.terminal, choice, interval=self.interval, budget=self.budget, cpu=self._cpu, wall=self._wall
         )
-        heir.trackers = list(self.trackers)
+        heir.trackers, heir.stopped = list(self.trackers), self.stopped
         heir._fallbacks = self._fallbacks[1:]
         if kind == "renderer":
             lines, frame = self._owed

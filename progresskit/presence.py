@@ -1,4 +1,4 @@
-"""Whether the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept: somebody else may have drawn since.
+"""Whether the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept or drew: others may have drawn since.
 
 Knows what a scheduler tells of one thread. No signal handler is needed for it, and nothing that is merely slow looks like a
 stop. Must not know what follows from it.
@@ -7,6 +7,7 @@ stop. Must not know what follows from it.
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 
 LATE = 1.0
@@ -18,19 +19,19 @@ ASKING = 0.006
 
 
 class Scheduled(NamedTuple):
-    """What the scheduler has counted for a thread: seconds for which it was ready and had to wait, and times that it ran."""
+    """What the scheduler has counted for a thread: seconds for which it ran, or was ready and had to wait; times that it ran."""
 
-    waiting: float
+    ready: float
     runs: int
 
 
 class Presence:
-    """Reads what the scheduler says of the thread that made it, where it says anything.
+    """Tells the thread that made it whether it was stopped, by what the scheduler says of it, where that says anything.
 
     Example:
         >>> presence = Presence()
-        >>> presence.read() is None or presence.read().runs >= 0
-        True
+        >>> presence.stopped()
+        False
         >>> presence.close()
     """
 
@@ -39,14 +40,22 @@ class Presence:
             self._fd = os.open(path, os.O_RDONLY)
         except OSError:  # no Linux, or one without these counts
             self._fd = -1
+        self._mark = (time.monotonic(), time.process_time(), self.read())
+
+    def stopped(self, meant: float = 0.0) -> bool:
+        """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
+        began, cpu, before = self._mark
+        now, cpu_now, after = self._mark = (time.monotonic(), time.process_time(), self.read())
+        late = now - began - meant
+        return late > SHORT and was_stopped(late, cpu_now - cpu, before, after)
 
     def read(self) -> Scheduled | None:
         """Return the counts so far; None where there are none."""
         if self._fd < 0:
             return None
         try:
-            _, waiting, runs = os.pread(self._fd, 100, 0).split()
-            return Scheduled(int(waiting) / 1e9, int(runs))
+            running, waiting, runs = map(int, os.pread(self._fd, 100, 0).split())
+            return Scheduled((running + waiting) / 1e9, runs)
         except (OSError, ValueError):
             return None
 
@@ -60,14 +69,14 @@ class Presence:
 def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Scheduled | None) -> bool:
     """Return whether the process was stopped in `late` seconds.
 
-    A thread that could not run because others did was waiting; one that waited for the interpreter's lock has run every
+    A thread that ran, or could not run because others did, was ready; one that waited for the interpreter's lock has run every
     five milliseconds, to ask for it. The time that neither explains is a stop's.
 
     Args:
-        late: Seconds by which the thread woke later than it wanted.
+        late: Seconds by which the thread woke later than it wanted, or for which it drew.
         cpu: Seconds of processor time that the whole process had in it.
-        before: What the scheduler said when the thread went to sleep; None: nothing.
-        after: The same when it woke.
+        before: What the scheduler said when that began; None: nothing.
+        after: The same at its end.
 
     Example:
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 12))
@@ -83,4 +92,4 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     """
     if before is None or after is None:
         return late > LATE and cpu < 0.5 * late
-    return late - (after.waiting - before.waiting) - (after.runs - before.runs) * ASKING > SHORT
+    return late - (after.ready - before.ready) - (after.runs - before.runs) * ASKING > SHORT

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from . import counting
 from .display import Retired, display_of, terminal_of
-from .presence import SHORT, Presence, was_stopped
+from .presence import Presence
 from .registry import hub_address
 from .report import warn_once
 from .task import describe
@@ -38,7 +38,9 @@ PATIENCE = 2.0
 PARTING = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 LONGEST = 30.0
-"""The same for a terminal that is slow, but goes on taking what it is sent."""
+"""Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
+SEEING_OFF = 0.05
+"""Seconds that `detach` waits for threads that have nothing left to draw."""
 HELD_UP = 0.01
 """The share of the time for which `hurry` may hold up a job."""
 AT_ONCE = 0.25
@@ -137,6 +139,7 @@ class ThreadTicker:
             self._bell.ring()
             if self._ident != native("_thread", "get_ident")():  # a renderer may stop its own tracker: it cannot wait
                 self._await(done)
+                self._see_off()
             return
         lock = self.drawing
         if lock.acquire(timeout=self._patience):
@@ -162,6 +165,13 @@ class ThreadTicker:
             before, taken = taken, self._taken()
             if taken != before:  # slow, but alive: it would hold up a job that prints as well
                 until = max(until, min(time.monotonic() + self._patience / 2, began + LONGEST))
+
+    def _see_off(self) -> None:
+        """Let threads end that have nothing left to draw, which they are about to: an interpreter inside another one must
+        not be ended before its threads."""
+        if not (self.displays or self._new or self._leaving):
+            for thread in self._threads:
+                thread.join(SEEING_OFF)
 
     def _taken(self) -> int:
         return sum(display.terminal.taken for display in self.displays)
@@ -325,27 +335,23 @@ class ThreadTicker:
         away = False  # whether the process was stopped while it drew
         while True:
             self._drowsy = delay > 2 * self._first_delay()
-            watched = any(display.may_be_drawn_over for display in self.displays)
-            if watched:
+            if any(display.may_be_drawn_over for display in self.displays):
                 delay = min(delay, GLANCE)
-            due = time.monotonic() + delay
-            cpu, scheduled = time.process_time(), presence.read() if watched else None
             nudged = self._bell.wait(delay)
             self._drowsy = False
-            now = time.monotonic()
-            late = now - due
-            stopped = late > SHORT and was_stopped(late, time.process_time() - cpu, scheduled, presence.read())
+            stopped = presence.stopped(delay)
             with self.drawing:
+                presence.stopped()  # who waits for another thread that draws is not stopped
                 if self._generation != generation:
                     return
                 for display in self.displays:
                     slow = display.choice.given  # a renderer of the user's own may just have been slow
                     if display.over_rows and (stopped or (away and not slow)):
                         display.abandon()
-                cpu = time.process_time()
+                now = time.monotonic()
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
-                away = was_stopped(time.monotonic() - now, time.process_time() - cpu, None, None)
+                away = presence.stopped()
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
@@ -417,17 +423,31 @@ class ThreadTicker:
         for tracker in trackers:
             if any(tracker in display.trackers for display in self.displays):
                 continue
-            terminal = terminal_of(tracker)
-            for display in self.displays:
-                if display.terminal.key == terminal.key:
-                    if tracker.terminal is None:
-                        terminal.close()
-                    break
-            else:
-                display = display_of(tracker, terminal, time.thread_time, time.monotonic)
-                self.displays.append(display)
-            display.trackers.append(tracker)
+            try:
+                self._give_display(tracker)
+            except (
+                Exception
+            ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
+                warn_once(f"a display failed and is given up: {describe(error)}.")
         self._clients = any(display.choice.name == "hub" for display in self.displays)
+
+    def _give_display(self, tracker: ProgressTracker) -> None:
+        terminal = terminal_of(tracker)
+        for display in self.displays:
+            if display.terminal.key == terminal.key:
+                if tracker.terminal is None:
+                    terminal.close()
+                break
+        else:
+            display = display_of(tracker, terminal, time.thread_time, time.monotonic)
+            display.stopped = self._stopped
+            self.displays.append(display)
+        display.trackers.append(tracker)
+
+    def _stopped(self) -> bool:
+        """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""
+        presence = self._presence
+        return presence is not None and self._ident == native("_thread", "get_ident")() and presence.stopped()
 
     def _rest(self) -> bool:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return

@@ -21,7 +21,7 @@ from progresskit import ProgressTracker, TaskView, registry, workers
 from progresskit.testing import EmulatedTerminal, RecordingRenderer
 
 METHODS = multiprocessing.get_all_start_methods()
-BOUND = 30.0
+BOUND = 90.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -88,7 +88,9 @@ def test_the_tasks_and_lines_of_a_pools_workers_are_the_parents(method: str) -> 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_a_worker_said_before_its_result_is_shown_though_it_is_terminated_with_the_next_breath(method: str) -> None:
+def test_what_a_worker_said_before_its_result_is_shown_though_it_is_terminated_with_the_next_breath(
+    method: str,
+) -> None:
     """Leaving `with Pool()` sends SIGTERM to the workers, with no word before it."""
     shown = Shown()
     with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
@@ -185,7 +187,8 @@ def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
         "child = get_context('fork').Process(target=pools.square, args=(7,)); child.start(); child.join();"
         "assert len(sys.meta_path) == len(before) - 1; tracker.stop()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
+    alone = {name: value for name, value in environment().items() if not name.startswith("COV")}  # imports it as well
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=alone)
     assert done.stderr.splitlines()[-1].startswith("square 7: finished, 3 it")
 
 

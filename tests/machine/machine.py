@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -147,12 +148,14 @@ class Machine(RuleBasedStateMachine):
         self.cut = False  # whether the terminal has cut lines
 
     @initialize(
-        reflow=st.booleans(),
+        reflow=st.sampled_from([True, False]),
         columns=st.sampled_from([80, 60, 120, 33]),
-        lines=st.sampled_from([12, 24, 5]),
-        top=st.booleans(),
+        lines=st.sampled_from([12, 24, 5, 2]),
+        top=st.sampled_from([False, False, True]),
+        tasks=st.integers(0, 5),
+        keep=st.sampled_from([None, False]),
     )
-    def begin(self, reflow: bool, columns: int, lines: int, top: bool) -> None:
+    def begin(self, reflow: bool, columns: int, lines: int, top: bool, tasks: int, keep: bool | None) -> None:
         self.terminal = self.make_terminal(columns, lines, reflow)
         self.resized(columns, lines)
         self.narrowest = 2 if reflow else 24
@@ -163,6 +166,9 @@ class Machine(RuleBasedStateMachine):
         self.trackers = [self.make_tracker() for _ in range(2)]
         self.seats = [Seats(), Seats()]
         self.order: list[int] = []  # the trackers on the display, as they came
+        for _ in range(tasks):
+            self.new(0, None, "", 50, keep, True)
+        self.tick(0.1)
 
     def came(self, which: int) -> None:
         if which not in self.order:
@@ -217,7 +223,7 @@ class Machine(RuleBasedStateMachine):
         total=st.sampled_from([50, 50, None]),
         keep=st.sampled_from([None, True, False]),
         running=st.booleans(),
-        count=st.sampled_from([1, 1, 2, 6]),
+        count=st.sampled_from([1, 1, 2, 4]),
     )
     def add(self, which: int, name: str, total: int | None, keep: bool | None, running: bool, count: int) -> None:
         for _ in range(count):
@@ -257,11 +263,13 @@ class Machine(RuleBasedStateMachine):
             task.pause()
 
     @precondition(lambda self: self.live())
-    @rule(data=st.data(), how=st.sampled_from(["finish", "finish", "fail", "cancel"]))
-    def end(self, data: st.DataObject, how: str) -> None:
+    @rule(data=st.data(), how=st.sampled_from(["finish", "finish", "fail", "cancel"]), at_once=st.booleans())
+    def end(self, data: st.DataObject, how: str, at_once: bool) -> None:
         node = self.pick(data)
         node.task.fail(f"why{node.mark}") if how == "fail" else getattr(node.task, how)()
         self.ended(node)
+        if at_once:
+            self.tick(0.1)
 
     def ended(self, node: Node) -> None:
         which = self.trackers.index(node.task.tracker)
@@ -288,9 +296,10 @@ class Machine(RuleBasedStateMachine):
         columns=st.sampled_from([80, 60, 61, 40, 33, 24, 120, 200, 8, 2]),
         lines=st.sampled_from([24, 12, 9, 5, 3, 2, 1]),
         which=st.sampled_from(["columns", "columns", "lines", "both"]),
-        really=st.integers(0, 3),
+        really=st.integers(0, 5),
+        at_once=st.booleans(),
     )
-    def resize(self, columns: int, lines: int, which: str, really: int) -> None:
+    def resize(self, columns: int, lines: int, which: str, really: int, at_once: bool) -> None:
         now = self.terminal.size()
         columns = max(columns if which != "lines" else now[0], self.narrowest)
         lines = lines if which != "columns" else now[1]
@@ -300,6 +309,9 @@ class Machine(RuleBasedStateMachine):
         self.cut = self.cut or (columns < now[0] and not self.terminal.reflows)
         self.terminal.resize(columns, lines)
         self.resized(columns, lines)
+        # A terminal that cuts rows, and gets its old width back before anybody has looked, has lost what nobody draws anew.
+        if at_once or (columns < now[0] and not self.terminal.reflows):
+            self.tick(0.1)
 
     def would_push(self, columns: int, lines: int) -> bool:
         """Return whether rows would leave the screen: put on a copy, the first of them begins in the scrollback."""
@@ -327,9 +339,11 @@ class Machine(RuleBasedStateMachine):
                 return [plain_line(row).rstrip() for row in display._renderer._region.rows]  # type: ignore[attr-defined]
         return []
 
-    @rule()
-    def late_tick(self) -> None:
+    @rule(really=st.integers(0, 4))
+    def late_tick(self, really: int) -> None:
         """The process was stopped: what stands there is given up, and stays."""
+        if really:
+            return
         self.give_up()
         for display in self.ticker.displays:
             display.abandon()
@@ -339,8 +353,10 @@ class Machine(RuleBasedStateMachine):
             self.history += [Row(row) for row in self.region_rows()]
 
     @precondition(lambda self: self.nodes)
-    @rule(which=st.sampled_from([0, 1]))
-    def stop(self, which: int) -> None:
+    @rule(which=st.sampled_from([0, 1]), really=st.integers(0, 4))
+    def stop(self, which: int, really: int) -> None:
+        if really:
+            return  # mostly not: little can go wrong where nothing lives
         tracker = self.trackers[which]
         live = {node.task: node for node in self.live(which)}
         order = [live[task] for task in reversed(tracker.tasks)]
@@ -350,6 +366,10 @@ class Machine(RuleBasedStateMachine):
         if which in self.order:
             self.draw()
             self.order.remove(which)
+
+    @rule()
+    def soon(self) -> None:
+        self.tick(0.1)
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 3.0]))
     def tick(self, seconds: float) -> None:
@@ -497,3 +517,13 @@ class Row:
 
     def __repr__(self) -> str:
         return f"the old row {self.text!r}"
+
+
+RENDERERS = ["ansi", "tqdm", "rich", "alive"]
+
+
+def machine_of(renderer: str, kind: type[Machine] = Machine) -> type[Machine]:
+    """Return a machine of a `kind` for `renderer`; skip the test where its adapter is not installed."""
+    if renderer != "ansi":
+        pytest.importorskip(f"progresskit_{renderer}", reason=f"progresskit-{renderer} is not installed here")
+    return type(f"{renderer.title()}{kind.__name__}", (kind,), {"renderer": renderer})

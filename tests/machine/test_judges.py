@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import Machine
+from machine import RENDERERS, Machine, machine_of
 from tmuxed import Pane, needs_tmux
 
 from progresskit import ProgressTracker
@@ -109,12 +109,14 @@ class PtyMachine(Machine):
 
 @needs_tmux
 @pytest.mark.slow
-def test_tmux_shows_what_the_emulated_terminal_shows() -> None:
-    run_state_machine_as_test(JudgedMachine, settings=FEW)  # type: ignore[no-untyped-call]
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_tmux_shows_what_the_emulated_terminal_shows(renderer: str) -> None:
+    run_state_machine_as_test(machine_of(renderer, JudgedMachine), settings=FEW)  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.parametrize("renderer", ["ansi"])
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", RENDERERS)
 def test_through_a_real_pseudo_terminal_the_same_is_shown(renderer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TMUX", "XTERM_VERSION", "STY", "COLUMNS", "LINES", "NO_COLOR", "TERM"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end, whatever the machine makes of them
-    run_state_machine_as_test(PtyMachine, settings=FEW)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine_of(renderer, PtyMachine), settings=FEW)  # type: ignore[no-untyped-call]

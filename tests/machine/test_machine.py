@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import Machine
+from machine import RENDERERS, machine_of
 
 # The same sequences each time: what a run finds is found again, and nobody's change fails for a sequence of yesterday's code.
 QUICK = settings(
@@ -17,15 +17,6 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 LONG = settings(QUICK, max_examples=60, stateful_step_count=50)
-
-
-def machine_of(renderer: str) -> type[Machine]:
-    if renderer != "ansi":
-        pytest.importorskip(f"progresskit_{renderer}", reason=f"progresskit-{renderer} is not installed here")
-    return type(f"{renderer.title()}Machine", (Machine,), {"renderer": renderer})
-
-
-RENDERERS = ["ansi", "tqdm", "rich", "alive"]
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)

@@ -19,10 +19,12 @@ os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
 """
 
 JOB = """
-import sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from progresskit import ProgressTracker
+from progresskit.region import Region
 end = Path(sys.argv[1])
+SETUP
 with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
     task = tracker.add_task("alpha")
     beta = tracker.add_task("beta")
@@ -40,24 +42,38 @@ def wait(seconds: float) -> None:
         time.sleep(0.02)
 
 
+WHILE_DRAWING = """
+draw, frames = Region.draw, iter(range(100_000))
+def drawn(*args):
+    text = draw(*args)
+    if next(frames) == 20:
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+    return text
+Region.draw = drawn
+"""
+
+
 @pytest.mark.parametrize(
-    ("pause", "seconds"),
+    ("setup", "pause", "seconds"),
     [
-        ("time.sleep(0.001)", 0.7),
-        ("sum(range(1000))", 0.7),
-        pytest.param("time.sleep(0.001)", 2.0, marks=pytest.mark.slow),
+        ("", "time.sleep(0.001)", 0.7),
+        ("", "sum(range(1000))", 0.7),
+        (WHILE_DRAWING, "time.sleep(0.001)", 0.7),
+        pytest.param("", "time.sleep(0.001)", 2.0, marks=pytest.mark.slow),
     ],
+    ids=["idle", "busy", "while it draws", "long"],
 )
 def test_stopped_and_brought_back_in_a_shell_the_bars_are_drawn_below_its_words(
-    pause: str, seconds: float, tmp_path: Path
+    setup: str, pause: str, seconds: float, tmp_path: Path
 ) -> None:
     job, end = tmp_path / "job.py", tmp_path / "end"
-    job.write_text(JOB.replace("PAUSE", pause))
+    job.write_text(JOB.replace("SETUP", setup).replace("PAUSE", pause))
     shell = Program(SHELL, columns=250, lines=40)
     shell.until("$ ")
     os.write(shell.fd, f'"$PYTHON" {job} {end}\n'.encode())
     shell.until("beta", 3)
-    os.write(shell.fd, b"\x1a")
+    if not setup:
+        os.write(shell.fd, b"\x1a")
     shell.until("Stopped")
     stopped = time.monotonic()
     os.write(shell.fd, b"echo words of; echo the shell\n")
@@ -85,9 +101,9 @@ import ctypes, time
 from progresskit import ProgressTracker
 hold = ctypes.PyDLL(None).usleep
 with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
-    task = tracker.add_task("alpha", total=3, keep=False)
+    task = tracker.add_task("alpha", total=2, keep=False)
     while not tracker.ticker.displays or not tracker.ticker.displays[0].drawn: time.sleep(0.001)
-    for _ in range(3):
+    for _ in range(2):
         hold(600_000)  # without letting go of the interpreter
         time.sleep(0.05)
         task.advance()
@@ -205,9 +221,10 @@ def test_ctrl_c_in_the_middle_of_a_write_leaves_a_whole_frame(times: int) -> Non
     program.check_restored()
 
 
-def test_ctrl_c_at_random_instants_leaves_a_clean_terminal() -> None:
-    chance = random.Random(6)
-    for _ in range(12):
+@pytest.mark.parametrize("times", [4, pytest.param(16, marks=pytest.mark.slow)])
+def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
+    chance = random.Random(times)
+    for _ in range(times):
         program = Program(INTERRUPTED.replace("TIMES", "0"))
         program.until("alpha", chance.randrange(1, 5))
         time.sleep(chance.random() * 0.02)

@@ -10,8 +10,13 @@ they would hold for the whole object over a plain socket.
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, ClassVar, Protocol
 
 BLOCK = 1 << 16
@@ -21,12 +26,22 @@ class UploadStopped(Exception):
     """The upload was called off."""
 
 
+class Taken:
+    """How many bytes have been taken of a body: what is left of it once it has been sent."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
 class Body:
     """The bytes of one request: read from where the HTTP client is, and not at all once one of `stops` is set."""
 
-    def __init__(self, data: bytes | bytearray, *stops: threading.Event) -> None:
-        self._data, self._stops = memoryview(data), stops
-        self._at = 0
+    def __init__(self, data: bytes | bytearray, *stops: threading.Event, client: Any = None) -> None:
+        self._data, self._stops, self._client = memoryview(data), stops, client
+        self.taken = Taken()
+        self._socket: Any = None
 
     def __len__(self) -> int:
         return len(self._data)
@@ -39,19 +54,30 @@ class Body:
         """Return the next `size` bytes; all that are left where it is negative."""
         if any(stop.is_set() for stop in self._stops):
             raise UploadStopped("the upload was called off.")
-        until = len(self._data) if size is None or size < 0 else self._at + size
-        block = self._data[self._at : until]
-        self._at += len(block)
+        if not self.taken.bytes:
+            self._socket = _socket_of(sys._getframe(1))
+        until = len(self._data) if size is None or size < 0 else self.taken.bytes + size
+        block = self._data[self.taken.bytes : until]
+        self.taken.bytes += len(block)
         return block
+
+    def break_off(self) -> None:
+        """Have the block that is being sent fail, where its socket is known: else it ends when the network has taken it."""
+        if self._socket is not None:
+            self._client.SLEEP_UNIT = (
+                0.0  # the attempt that would follow finds itself stopped; it is not to be waited for
+            )
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def tell(self) -> int:
         """Return how many bytes have been read."""
-        return self._at
+        return self.taken.bytes
 
     def seek(self, to: int, whence: int = 0) -> int:
         """Go back or on, as a file does."""
-        self._at = max(to + (0, self._at, len(self._data))[whence], 0)
-        return self._at
+        self.taken.bytes = max(to + (0, self.taken.bytes, len(self._data))[whence], 0)
+        return self.taken.bytes
 
 
 class Watcher(Protocol):
@@ -88,7 +114,7 @@ class BodyBytes:
     def __init__(self, connection: object) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._bodies: dict[tuple[int, int], Body] = {}  # the transfer and its part -> its present attempt
+        self._taken: dict[tuple[int, int], Taken] = {}  # the transfer and its part -> its present attempt
         self._sizes: list[int] = []
         self._settled = 0
         self.attempts = 1
@@ -111,13 +137,13 @@ class BodyBytes:
         if not self._sizes:
             _patch.remove(self)
             with self._lock:
-                self._bodies.clear()
+                self._taken.clear()
             self._settled, self.attempts = 0, 1
 
     def sent(self) -> int:
         """Return the bytes that have been taken of the uploads under way."""
         with self._lock:
-            taken = sum(body.tell() for body in self._bodies.values())
+            taken = sum(taken.bytes for taken in self._taken.values())
         return min(max(taken - self._settled, 0), sum(self._sizes))
 
     def refused(self, size: int) -> None:
@@ -130,8 +156,8 @@ class BodyBytes:
     def take(self, transfer: int, part: int, body: Body) -> None:
         """Count the body of one more attempt at a part."""
         with self._lock:
-            self.attempts += (transfer, part) in self._bodies
-            self._bodies[transfer, part] = body
+            self.attempts += (transfer, part) in self._taken
+            self._taken[transfer, part] = body.taken
 
 
 class StoppableBodies:
@@ -143,6 +169,8 @@ class StoppableBodies:
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
+        # The transfer and its part -> its present attempt, as long as that is sent: it holds the bytes themselves.
+        self._bodies: weakref.WeakValueDictionary[tuple[int, int], Body] = weakref.WeakValueDictionary()
         self.stopped = threading.Event()
 
     @staticmethod
@@ -158,15 +186,30 @@ class StoppableBodies:
         _patch.remove(self)
 
     def stop(self) -> None:
-        """Have the uploads under way fail with `UploadStopped` at their next block."""
+        """Have the uploads under way fail with `UploadStopped` at their next block, and not wait for the present one."""
         self.stopped.set()
+        for body in list(self._bodies.values()):
+            body.break_off()
 
     def serves(self, cursor: Any) -> bool:
         """Return whether it is this one's cursor."""
         return cursor is self._cursor
 
     def take(self, transfer: int, part: int, body: Body) -> None:
-        """The body asks by itself whether it is stopped."""
+        """Take note of who is to be stopped; each asks by itself, too."""
+        self._bodies[transfer, part] = body
+
+
+def _socket_of(frame: FrameType | None) -> socket.socket | None:
+    """Return the socket of the HTTP connection that reads a body, of which `frame` is a call; None where it does not show."""
+    for _ in range(4):
+        if frame is None:
+            break
+        found = getattr(frame.f_locals.get("self"), "sock", None)
+        if isinstance(found, socket.socket):
+            return found
+        frame = frame.f_back
+    return None
 
 
 def _hands_over_bodies() -> bool:
@@ -175,6 +218,62 @@ def _hands_over_bodies() -> bool:
     except ImportError:
         return False
     return hasattr(SnowflakeStorageClient, "_send_request_with_retry")
+
+
+class Listener(Protocol):
+    """Whoever is told of attempts, and of their answers."""
+
+    def attempted(self, name: str, attempt: int) -> None:
+        """An attempt at the file `name` begins: 1 is the first."""
+
+    def answered(self, status: int) -> None:
+        """The storage has answered a request, as HTTP has it."""
+
+
+class BodyLog:
+    """Tells listeners that an attempt at a whole object begins, and how the storage answers. Connector 4.x only.
+
+    Example:
+        >>> body_log.add(uploads)  # doctest: +SKIP
+        >>> body_log.remove(uploads)  # doctest: +SKIP
+    """
+
+    stopped = None
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+
+    def add(self, listener: Listener) -> None:
+        """Tell `listener` from now on, where the connector that is installed hands over bodies."""
+        with self._lock:
+            if not self._listeners and _hands_over_bodies():
+                _patch.add(self)
+            self._listeners.append(listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Tell it no more."""
+        with self._lock:
+            self._listeners.remove(listener)
+            if not self._listeners and _hands_over_bodies():
+                _patch.remove(self)
+
+    def serves(self, cursor: Any) -> bool:
+        """Return True: listeners know their files by name."""
+        return True
+
+    def take(self, transfer: int, part: int, body: Body) -> None:
+        """There is nothing in a body that a name would not tell."""
+
+    def attempted(self, name: str, attempt: int) -> None:
+        """Tell of an attempt."""
+        for listener in list(self._listeners):
+            listener.attempted(name, attempt)
+
+    def answered(self, status: int) -> None:
+        """Tell of an answer."""
+        for listener in list(self._listeners):
+            listener.answered(status)
 
 
 class _Patch:
@@ -213,10 +312,26 @@ class _Patch:
         if verb == "PUT" and isinstance(data, (bytes, bytearray)) and data and agent is not None:
             watchers = [watcher for watcher in list(self._watchers) if watcher.serves(agent._cursor)]
             if watchers:
-                body = rest["data"] = Body(data, *(watcher.stopped for watcher in watchers if watcher.stopped))
+                stops = [watcher.stopped for watcher in watchers if watcher.stopped]
+                body = rest["data"] = Body(data, *stops, client=client)
                 for watcher in watchers:
                     watcher.take(id(client), retry_id, body)
+                self._tell(client, retry_id, rest)
         return url, rest
+
+    @staticmethod
+    def _tell(client: Any, retry_id: int, rest: dict[str, Any]) -> None:
+        """Tell of the attempt, and have its answer told."""
+
+        def answered(response: Any, *_: Any, **__: Any) -> None:
+            with contextlib.suppress(Exception):  # it runs inside the connector's own work, which must not hear of it
+                body_log.answered(int(response.status_code))
+
+        with contextlib.suppress(Exception):
+            if client.num_of_chunks <= 1:  # a part that is sent again takes nothing else back
+                body_log.attempted(str(client.meta.dst_file_name), int(client.retry_count[retry_id]) + 1)
+            rest.setdefault("hooks", {"response": answered})
 
 
 _patch = _Patch()
+body_log = BodyLog()

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 from .columns import table_name
 from .copying import FORMATS, ON_ERROR
@@ -17,8 +18,8 @@ from .inspecting import analyze, validate
 from .opening import BadData, format_of
 from .pipeline import Load
 from .progress import MODES, SnowflakeProgress
-from .session import LoadError, Loading, Staging, connect
-from .summary import summarize
+from .session import Keep, LoadError, Loading, Staging, connect
+from .summary import kept, summarize
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +71,16 @@ def _private_folder() -> Iterator[Path]:
             yield Path(folder)
         finally:
             tempfile.tempdir = before
+
+
+@contextlib.contextmanager
+def _telling_what_stays(staging: Staging) -> Iterator[None]:
+    """Say, once the bars are closed, where the files of a load that has failed are; what is well the summary says."""
+    try:
+        yield
+    finally:
+        if staging.left:
+            print(f"progresskit-snowflake: {kept(staging.name)}", file=sys.stderr)
 
 
 def _broken_off(status: int) -> int:
@@ -125,6 +136,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what happens to a row that the server refuses: all stop (the default), it is left out, or its file is",
     )
     load.add_argument(
+        "--keep-staged",
+        choices=list(get_args(Keep)),
+        default="never",
+        help="when the load's own stage stays, with what was uploaded: never (the default), when it has failed, always",
+    )
+    load.add_argument(
         "--jobs", type=_jobs, default=1, metavar="N", help="files that are compressed, and uploaded, at once (1)"
     )
     load.add_argument(
@@ -172,17 +189,18 @@ def _progress(options: argparse.Namespace) -> SnowflakeProgress:
 
 def _with_server(options: argparse.Namespace) -> str:
     with connect(options.connection, options.embedded, options.pace) as open_session:
-        loading = Loading(open_session())
+        loading = Loading(open_session(), again=open_session)
         if options.validate_only:
             with _progress(options) as progress:
                 return validate(
                     options.files, options.table, loading, progress, options.null, options.max_bad_rows, options.format
                 )
+        staging = Staging(open_session(), again=open_session)
         with (
+            _telling_what_stays(staging),
             _private_folder() as folder,
             _progress(options) as progress,
         ):
-            staging = Staging(open_session())
             load = Load(
                 options.files,
                 options.table,
@@ -192,6 +210,7 @@ def _with_server(options: argparse.Namespace) -> str:
                 folder,
                 more=[Staging(open_session(), like=staging) for _ in range(options.jobs - 1)],
                 on_error=options.on_error,
+                keep_staged=options.keep_staged,
                 file_format=options.format,
                 quality=not options.skip_qc,
                 max_bad_rows=options.max_bad_rows,

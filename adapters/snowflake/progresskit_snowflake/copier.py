@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from progresskit import ProgressTracker, Task
-from progresskit.formatting import format_count, format_progress
+from progresskit.formatting import format_progress
 
 from .columns import literal, stage_name, table_name
 from .copying import (
@@ -24,11 +25,14 @@ from .copying import (
     Speed,
     Staged,
     batches,
+    counted_rows,
     estimated_rows,
+    first_error,
     relative,
     results,
     statement,
 )
+from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
 LOOK, SELDOM = 0.05, 0.5
@@ -61,7 +65,7 @@ def execute_watched(
     cursor.execute_async(sql)
     query, pause = cursor.sfqid, LOOK
     try:
-        while connection.is_still_running(status := connection.get_query_status(query)):
+        while connection.is_still_running(status := _state(cursor, query)):
             told(STATES.get(getattr(status, "name", ""), ""))
             goes_on()
             time.sleep(pause)
@@ -75,16 +79,34 @@ def execute_watched(
     return [column[0] for column in cursor.description or ()], rows
 
 
+def _state(cursor: Any, query: str) -> Any:
+    """Return the state of a statement, as the connector calls it."""
+    try:
+        return cursor.connection.get_query_status(query)
+    except Exception:
+        # To a question for a state both lines of the connector hear an error badly, as that the session is no more: to any
+        # statement the server says it in words.
+        cursor.execute("SELECT 1")
+        raise
+
+
 class CopyWatch:
     """Moves the bars of the COPY statements into one table: rows of those that are done, and an estimate of the present one.
 
     Args:
         size: Bytes of all files; None where more may come.
         now: The time, in seconds.
+        names: Name on the stage -> what people call the file.
     """
 
-    def __init__(self, size: int | None = None, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        size: int | None = None,
+        now: Callable[[], float] = time.monotonic,
+        names: Mapping[str, str] = types.MappingProxyType({}),
+    ) -> None:
         self.copied = Copied()
+        self._names = names
         self.size = size
         self.bytes = 0
         self.estimates = False
@@ -125,8 +147,9 @@ class CopyWatch:
 
     def _fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = {"size": format_progress(self.bytes, self.size, "B")}
-        if self.copied.rejected:
-            fields["rejected"] = format_count(self.copied.rejected, "row")
+        if troubles := self.copied.troubles():
+            fields["rejected"] = counted_rows(self.copied.rejected)
+            fields["error"] = first_error(troubles[-1], self._names)
         return fields
 
 
@@ -138,7 +161,7 @@ def copy_into(
     files: Sequence[str] | Mapping[str, int | None] | None = None,
     file_format: str = "csv",
     on_error: str = "abort",
-    purge: bool = False,
+    purge: bool | Literal["always"] = False,
     force: bool = False,
     columns: Sequence[str] = (),
     batch_size: int = BATCH,
@@ -161,7 +184,8 @@ def copy_into(
         file_format: `csv` (with a header line), `json` (an object a line), `parquet`, or what stands in the brackets of
             FILE_FORMAT, as `FORMAT_NAME = my_format`. Compressed or not.
         on_error: What happens to a row that cannot be loaded: `abort` all, `continue` without it, or `skip_file`.
-        purge: Whether the files are removed from the stage once they are committed.
+        purge: Whether the files that were loaded whole are removed from the stage once they are committed; `always`: all
+            that were asked for, and after a failure too.
         force: Whether files that were loaded before are loaded again.
         columns: The table's columns that the fields of a CSV file go to, in their order; none: as the table has them.
         batch_size: Bytes of one statement, about.
@@ -171,7 +195,7 @@ def copy_into(
         task: A bar to move in place of a new one for each statement; the caller ends it.
 
     Raises:
-        ValueError: `on_error` is none of these, or a name is none.
+        ValueError: `on_error` is none of these, a name is none, or files shall be removed that the caller may yet roll back.
         snowflake.connector.errors.Error: what the connector raises. All is rolled back then.
 
     Example:
@@ -181,6 +205,8 @@ def copy_into(
     """
     if on_error not in ON_ERROR:
         raise ValueError(f"on_error is {on_error!r:.40}: give one of {', '.join(ON_ERROR)}.")
+    if purge and not transaction:
+        raise ValueError("purge removes files for good: with transaction=False, remove them after your own COMMIT.")
     stage = stage_name(stage)
     known = files if isinstance(files, Mapping) else {}
     listed = [(relative(row[0], stage), int(row[1])) for row in cursor.execute(f"LIST @{stage}").fetchall()]
@@ -196,9 +222,13 @@ def copy_into(
     watch = CopyWatch(sum(sizes[name] for name in names))
     into = table_name(table) + (f" ({', '.join(columns)})" if columns else "")
     by_name = file_format in ("json", "parquet")
+    # A single file in a single statement has nothing that it could be measured by.
+    alone = len(staged) == 1
     with contextlib.ExitStack() as stack:
         if task is None and tracker is None:
             tracker = stack.enter_context(ProgressTracker())
+        if purge == "always":
+            stack.callback(_remove, cursor, stage, names)  # after the transaction, however it ends
         if transaction:
             stack.enter_context(_transaction(cursor))
         for batch in plan:
@@ -211,12 +241,11 @@ def copy_into(
                 by_name=by_name,
                 force=force,
             )
-            with _bar(tracker, task, table, rows) as bar:
+            with _bar(tracker, task, table, rows, watch.copied.rows, alone=alone) as bar:
                 copy_batch(cursor, sql, batch, watch, bar)
-    if purge:
-        for file in watch.copied.files:
-            if file.status in ("LOADED", "PARTIALLY_LOADED", "LOAD_SKIPPED"):
-                cursor.execute(f"REMOVE {_location(stage, _as_staged(file.file, names))}")
+    if purge is True:
+        loaded = [file.file for file in watch.copied.files if file.status in ("LOADED", "LOAD_SKIPPED")]
+        _remove(cursor, stage, [_as_staged(file, names) for file in loaded])
     watch.copied.strategy = strategy(len(plan), watch.estimates)
     return watch.copied
 
@@ -260,13 +289,28 @@ def _transaction(cursor: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar(tracker: ProgressTracker | None, task: Task | None, table: str, rows: int | None) -> Iterator[Task]:
+def _bar(
+    tracker: ProgressTracker | None, task: Task | None, table: str, rows: int | None, done: int, *, alone: bool
+) -> Iterator[Task]:
     if task is not None:
         yield task
         return
     assert tracker is not None
-    with tracker.add_task(f"COPY {table}", total=rows, unit="row", color="cyan") as bar:
+    if isinstance(tracker, SnowflakeProgress):  # its bars have positions of their own
+        begun = tracker.start_copy_operation(table, rows, completed=done, measured=not alone)
+    else:
+        begun = tracker.add_task(
+            f"COPY {table}", total=None if alone else rows, unit="row", color="cyan", completed=done
+        )
+        begun.update(expected=counted_rows(rows) if alone and rows is not None else None)
+    with begun as bar:
         yield bar
+        bar.update(total=rows, expected=None)
+
+
+def _remove(cursor: Any, stage: str, names: Sequence[str]) -> None:
+    for name in names:
+        cursor.execute(f"REMOVE {_location(stage, name)}")
 
 
 def _as_staged(told: str, names: Sequence[str]) -> str:

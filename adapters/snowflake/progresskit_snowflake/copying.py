@@ -192,6 +192,27 @@ class Copied:
         return [file for file in self.files if file.rejected or file.status != "LOADED"]
 
 
+def counted_rows(number: int) -> str:
+    """Return a number of rows, for people.
+
+    Example:
+        >>> counted_rows(1), counted_rows(12_345)
+        ('1 row', '12,345 rows')
+    """
+    return f"{number:,d} row{'s' * (number != 1)}"
+
+
+def first_error(file: FileResult, names: Mapping[str, str]) -> str:
+    """Return the first error of a file that lost rows, in a line: of which file, by its name in `names`, and where.
+
+    Example:
+        >>> first_error(FileResult("s/1.gz", "PARTIALLY_LOADED", 7, 3, "no number", 4), {"1.gz": "orders.csv"})
+        'orders.csv:4: no number'
+    """
+    where = names.get(file.file.rpartition("/")[2], file.file) + (f":{file.line}" if file.line else "")
+    return f"{where}: {(file.error or file.status).splitlines()[0]}"
+
+
 class Speed:
     """How fast a table takes bytes: of its own statements so far.
 

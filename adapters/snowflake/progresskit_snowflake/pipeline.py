@@ -27,7 +27,7 @@ from .opening import BadData, is_gzip
 from .packing import PackedTotal, link, pack
 from .progress import SnowflakeProgress
 from .quality import Report, bad_rows, check, columns_of, header_of, names_of, peek
-from .session import Loading, Staging
+from .session import Keep, Loading, Staging
 from .summary import Summary
 from .uploading import Uploads
 
@@ -69,6 +69,7 @@ class Load:
         max_bad_rows: Bad rows that are left out; more of them stop the load.
         nulls: What stands for a missing value, beside nothing at all.
         on_error: What happens to a row that the server refuses: `abort`, `continue` or `skip_file`.
+        keep_staged: When the stage stays, with what was uploaded: `never`, when the load has `failed`, or `always`.
         file_format: `csv`, `json` or `parquet`.
     """
 
@@ -86,12 +87,15 @@ class Load:
         max_bad_rows: int = 0,
         nulls: Sequence[str] = (),
         on_error: str = "abort",
+        keep_staged: Keep = "never",
         file_format: str = "csv",
     ) -> None:
         self.paths, self.table, self.loading = paths, table, loading
         self.stagings = [staging, *more]
         self.progress, self.folder = progress, folder
         self.quality, self.max_bad_rows, self.nulls, self.on_error = quality, max_bad_rows, nulls, on_error
+        self.keep_staged: Keep = keep_staged
+        self._expected: int | None = None  # rows of all files, once somebody has counted them
         self.summary = Summary(files=len(paths), source=staging.source.name)
         self.reports: list[Report] = []
         self.format = file_format
@@ -133,7 +137,7 @@ class Load:
         made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
         staging = self.stagings[0]
         with (
-            staging.stage(self.loading),
+            staging.stage(self.loading, self.keep_staged),
             self.loading.table(self.table, self.columns, staging, new=existing is None) as table,
         ):
             files = self.progress.phase("Files", len(self.paths), "file")
@@ -148,6 +152,7 @@ class Load:
                 files.fail(str(error).splitlines()[0])
                 raise
         files.finish()
+        self.summary.kept = staging.name if self.keep_staged == "always" else ""
         return self._finished()
 
     def _finished(self) -> Summary:
@@ -162,14 +167,19 @@ class Load:
     # Phases
 
     def _check_all(self, *, fixed: bool) -> None:
-        if not self.quality:
+        if not self.quality and self.format == "parquet":  # the footers tell the rows at no price
+            found = [
+                Checked(path, check(path, self.columns, lambda _: None, fixed=fixed, file_format=self.format))
+                for path in self.paths
+            ]
+            self._expected = sum(report.rows for _, report in found if report)
+            for one in found:
+                self._checked.put(one)
+        elif not self.quality:
             for path in self.paths:
-                report = None
-                if self.format == "parquet":  # its footer tells the rows at no price
-                    report = check(path, self.columns, lambda _: None, fixed=fixed, file_format=self.format)
-                elif self.format == "csv" and header_of(path) != [column.name for column in self.columns]:
+                if self.format == "csv" and header_of(path) != [column.name for column in self.columns]:
                     raise BadData(f"{path}: its header differs from that of {self.paths[0]}.")
-                self._checked.put(Checked(path, report))
+                self._checked.put(Checked(path, None))
         else:
             with self._qc as bar:
 
@@ -186,7 +196,7 @@ class Load:
                     if self.summary.bad > self.max_bad_rows:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
                     self._checked.put(Checked(path, report))
-            self.summary.rows = sum(report.rows for report in self.reports)
+            self._expected = self.summary.rows = sum(report.rows for report in self.reports)
         self._checked.close()
 
     def _begin_compression(self) -> Task:
@@ -244,7 +254,7 @@ class Load:
 
     def _copy_all(self, table: str, made_with: list[str | None], done: Callable[[int], None]) -> None:
         copied: list[Staged] = []
-        watch = CopyWatch()
+        watch = CopyWatch(names=self.summary.names)
         count = 0
         for waiting in self._staged.together():
             for batch in batches(waiting):
@@ -254,7 +264,7 @@ class Load:
             copied += waiting
         if copied and [column.type for column in self.columns] != made_with:
             self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
-            watch = CopyWatch()
+            watch = CopyWatch(names=self.summary.names)
             for batch in batches(copied):
                 self._copy(table, batch, watch)
         self._crew.goes_on()
@@ -276,8 +286,10 @@ class Load:
         sql = statement(into, stage, batch, how, on_error=self.on_error, by_name=by_name)
         with (
             self._copying,
-            self.progress.start_copy_operation(self.table, self.summary.rows, completed=watch.copied.rows) as bar,
+            self.progress.start_copy_operation(
+                self.table, self._expected, completed=watch.copied.rows, measured=len(self.paths) > 1
+            ) as bar,
         ):
             self.loading.copy(sql, batch, watch, bar, self.summary.names, self._crew.goes_on)
-            bar.update(total=self.summary.rows)
+            bar.update(total=self._expected, expected=None)
         self._count_bytes("COPY", sum(file.size for file in batch))

@@ -8,6 +8,8 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
+from .copying import counted_rows
+
 COLORS = {"Files": "blue", "QC rows": "yellow", "Compression": "magenta", "Upload": "green", "COPY": "cyan"}
 MODES = {
     "normal": ("Files", "QC rows", "Compression", "Upload", "COPY"),
@@ -55,14 +57,19 @@ class SnowflakeProgress(ProgressTracker):
         """Begin the Upload bar for files in sum: `size` bytes, None where that is not known yet."""
         return self.phase("Upload", size, "B", detail=detail)
 
-    def start_copy_operation(self, table: str, rows: int | None = None, *, completed: int = 0) -> Task:
-        """Begin the COPY bar for `table`, for one statement: the bar ends with it.
+    def start_copy_operation(
+        self, table: str, rows: int | None = None, *, completed: int = 0, measured: bool = True
+    ) -> Task:
+        """Begin the COPY bar for `table`, for one statement: the bar ends with it. Those of further tables stand below it.
 
         Args:
             table: The table.
             rows: How many it should become in all, None when nobody counted them.
             completed: How many there are by now, of the statements before.
+            measured: Whether anything tells how far the statement is; else the bar is a spinner that says what is expected,
+                and you give it its total with the result.
         """
-        bar = self.phase("COPY", rows, "row", detail=table)
-        bar.update(completed=completed)
+        bar = self.phase("COPY", rows if measured else None, "row", detail=table, completed=completed)
+        if rows is not None and not measured:
+            bar.update(expected=counted_rows(rows))
         return bar

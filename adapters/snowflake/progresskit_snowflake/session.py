@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from progresskit import Task
 
@@ -24,6 +24,10 @@ from .versions import connector_version, patient
 
 NO_SUCH_OBJECT = 2003
 """The server's number for what does not exist, or is not ours to see."""
+Keep = Literal["never", "failed", "always"]
+"""When the stage of a load stays behind."""
+NO_SESSION = 390111
+"""The server's number for a session that it has ended."""
 PATIENCE = 0.3
 """Seconds that cleaning up waits for a statement that still runs, before it asks another session."""
 
@@ -93,10 +97,15 @@ def _close(connection: Any) -> None:
 
 
 class Session:
-    """One session with the server: a statement at a time."""
+    """One session with the server: a statement at a time.
 
-    def __init__(self, connection: Any) -> None:
-        self.connection = connection
+    Args:
+        connection: The connector's connection.
+        again: Opens another one, to clear away with where the server has ended this one.
+    """
+
+    def __init__(self, connection: Any, again: Callable[[], Any] | None = None) -> None:
+        self.connection, self._again = connection, again
         self._cursor = connection.cursor()
         self._one = threading.Lock()
 
@@ -151,10 +160,16 @@ class Session:
 
         What the load itself says is the news, and a session that is gone has been rolled back.
         """
+        gone = False
         for session in (self, spare):
-            with contextlib.suppress(LoadError):
+            try:
                 session.run(statement, "clearing away", PATIENCE)
                 return
+            except LoadError as error:
+                gone = error.number == NO_SESSION
+        if gone and self._again is not None:  # the server is there, and has forgotten both
+            with contextlib.suppress(LoadError):
+                Session(self._again()).run(statement, "clearing away")
 
     def columns(self, table: str) -> list[Column] | None:
         """Return the columns of `table`, or None if it is not there, or not for us to see.
@@ -179,21 +194,30 @@ class Staging(Session):
     Attributes:
         name: The stage's name, as SQL takes it.
         source: What counts the bytes of its uploads.
+        left: Whether the stage stays though its load has failed.
     """
 
-    def __init__(self, connection: Any, like: Staging | None = None) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Any, like: Staging | None = None, again: Callable[[], Any] | None = None) -> None:
+        super().__init__(connection, again)
         self.name: str = like.name if like else f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
         self.source: Source = like.source if like else best_source(connection)
+        self.left = False
 
     @contextlib.contextmanager
-    def stage(self, spare: Session) -> Iterator[None]:
-        """Have the stage for the time of the block; `spare` drops it where this session still uploads."""
+    def stage(self, spare: Session, keep: Keep = "never") -> Iterator[None]:
+        """Have the stage for the time of the block; `spare` drops it where this session still uploads.
+
+        `keep` says whether it stays, with its files, where the block has `failed`, or `always`.
+        """
         self.run(f"CREATE STAGE {self.name}", "creating a stage")
         try:
             yield
+        except BaseException:
+            self.left = keep != "never"
+            raise
         finally:
-            self.clean_up(f"DROP STAGE IF EXISTS {self.name}", spare)
+            if keep != "always" and not self.left:
+                self.clean_up(f"DROP STAGE IF EXISTS {self.name}", spare)
 
     def put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None] = lambda: None) -> None:
         """Upload the file at `path`, whose own name is plain, as it is, and move the bar; `name` is what the user knows it by.
@@ -220,8 +244,8 @@ class Staging(Session):
 class Loading(Session):
     """The session that copies, in one transaction: all rows, or none."""
 
-    def __init__(self, connection: Any) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: Any, again: Callable[[], Any] | None = None) -> None:
+        super().__init__(connection, again)
         self._table = ""
         self._work: str | None = None
         self._published = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from progresskit.formatting import format_count, format_rate
 
-from .copying import Copied, FileResult
+from .copying import Copied, FileResult, counted_rows, first_error
 
 MOST_SHOWN = 20
 """Files with rejected rows that are named."""
@@ -19,6 +19,7 @@ class Summary:
     Attributes:
         files: How many.
         rows: The good ones that the check counted; None where nothing checked.
+        kept: The stage that the uploaded files stay on; empty where it goes with the load.
         bad: Rows that the check left out.
         copied: What the warehouse says of each file.
         left_out: The table's columns that the files do not have.
@@ -35,6 +36,7 @@ class Summary:
     left_out: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     source: str = ""
+    kept: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
 
@@ -73,13 +75,17 @@ def summarize(table: str, summary: Summary) -> str:
         how = {"upload": summary.source, "COPY": summary.copied.strategy}.get(phase)
         counted = f" ({how})" if how else ""
         lines.append(f"  {phase:<12} {', '.join(parts)}{counted}")
+    if summary.kept:
+        lines.append(f"  {kept(summary.kept)}")
     return "\n".join(lines)
+
+
+def kept(stage: str) -> str:
+    """Return what is to be said of a stage that is not dropped."""
+    return f"the uploaded files stay on @{stage}: DROP STAGE {stage} when they are needed no more."
 
 
 def trouble(file: FileResult, names: dict[str, str]) -> str:
     """Return what happened to a file that lost rows, in a line: how many, and the first error."""
-    staged = file.file.rpartition("/")[2]
-    where = names.get(staged, file.file) + (f":{file.line}" if file.line else "")
-    lost = f"{file.rejected:,d} of {file.loaded + file.rejected:,d} rows rejected"
-    reason = (file.error or file.status).splitlines()[0]
-    return f"{where}: {lost}: {reason}"
+    lost = f"{file.rejected:,d} of {counted_rows(file.loaded + file.rejected)}"
+    return f"{lost} rejected, {first_error(file, names)}"

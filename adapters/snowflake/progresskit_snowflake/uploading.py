@@ -15,6 +15,7 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
+from .bodies import body_log
 from .columns import literal, stage_name
 from .corelog import core_log
 from .progress import SnowflakeProgress
@@ -82,7 +83,10 @@ class Uploads:
     def file(self, name: str, size: int) -> Iterator[None]:
         """Have the block upload a file, called `name` on the stage, of `size` bytes: up when it is left, taken back when it raises."""
         core_log.add(self)
+        body_log.add(self)
         with self._lock:
+            if not self._sizes:
+                self._task.update(retry=None)  # that was of others
             self._source.begin(size)
             self._sizes.append(size)
             self._named[name] = size
@@ -95,10 +99,15 @@ class Uploads:
             well = True
         finally:
             core_log.remove(self)
+            body_log.remove(self)
             with self._lock:
+                self._source.sent()
+                retries = self._source.attempts - 1
                 self._sizes.remove(size)
                 self._named.pop(name, None)
                 self._source.end(size, well=well)
+                if retries > 0:
+                    self._task.update(retry=str(retries))
                 self._done += size if well else 0
                 if self._grow and not well:
                     self._task.update(total=(self._task.total or 0) - size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,25 @@ from typing import Any
 import pytest
 
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def _frozen() -> None:
+    gc.collect()
+    gc.freeze()  # what is imported by now need not be looked at each time
+
+
+@pytest.fixture(autouse=True)
+def _collected_between_tests(_frozen: None) -> Iterator[None]:
+    """Have no garbage collected but after each test.
+
+    Up to CPython 3.11 a collection may begin inside the change of a context variable, and connector 5.x has finalisers that
+    change one: the interpreter crashes then. Tests leave many connections and tracebacks behind, and so would meet it.
+    """
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,11 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake import copy_into
+from progresskit_snowflake import SnowflakeProgress, copy_into
 from progresskit_snowflake.copier import execute_watched
 from progresskit_snowflake.copying import FORMATS, Staged, statement
 
-from progresskit import ProgressTracker
+from progresskit import ProgressTracker, Task
 from progresskit.testing import ManualTicker, RecordingRenderer
 
 
@@ -41,6 +41,19 @@ def stage(cursor: Any, folder: Path, name: str, files: dict[str, str]) -> None:
         path = folder / file
         path.write_bytes(gzip.compress(text.encode()) if file.endswith(".gz") else text.encode())
         cursor.execute(f"PUT 'file://{path}' @{name} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = NONE")
+
+
+def begun(tracker: ProgressTracker) -> list[Task]:
+    """Return what all tasks go into that `tracker` is given from here on."""
+    tasks: list[Task] = []
+    add = tracker.add_task
+
+    def added(*arguments: Any, **more: Any) -> Task:
+        tasks.append(add(*arguments, **more))
+        return tasks[-1]
+
+    tracker.add_task = added  # type: ignore[method-assign]
+    return tasks
 
 
 def parts(number: int, rows: int) -> dict[str, str]:
@@ -103,6 +116,18 @@ def test_purged_files_go_once_they_are_committed_and_kept_ones_stay(sessions: An
     assert len(names()) == 4
     copy_into(cursor, "purged", "purged_stage", files=["1.csv.gz"], purge=True, tracker=ProgressTracker("none"))
     assert names() == ["0.csv.gz", "2.csv.gz", "bad.csv.gz"]
+    some = {"files": ["0.csv.gz", "bad.csv.gz"], "force": True, "batch_size": 1, "tracker": ProgressTracker("none")}
+    copied = copy_into(cursor, "purged", "purged_stage", on_error="skip_file", purge=True, **some)
+    assert (copied.rows, names()) == (1, ["2.csv.gz", "bad.csv.gz"])  # what lost rows stays
+    before = count(cursor, "purged")
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="oops"):
+        copy_into(cursor, "purged", "purged_stage", purge="always", batch_size=1, tracker=ProgressTracker("none"))
+    assert (names(), count(cursor, "purged")) == ([], before)
+
+
+def test_what_a_caller_may_still_roll_back_is_not_purged(sessions: Any) -> None:
+    with pytest.raises(ValueError, match="remove them after your own COMMIT"):
+        copy_into(sessions().cursor(), "t", "s", purge=True, transaction=False)
 
 
 def test_parquet_goes_to_columns_by_name_and_a_callers_transaction_is_the_callers(
@@ -118,14 +143,134 @@ def test_parquet_goes_to_columns_by_name_and_a_callers_transaction_is_the_caller
     cursor.execute(f"PUT 'file://{tmp_path}/one.parquet' @by_name_stage AUTO_COMPRESS = FALSE")
     cursor.execute("BEGIN")
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    bars = begun(tracker)
     copied = copy_into(
         cursor, "by_name", "by_name_stage", file_format="parquet", transaction=False, tracker=tracker,
         files={"one.parquet": 2},
     )  # fmt: skip
     assert (copied.rows, count(cursor, "by_name"), count(reader, "by_name")) == (2, 2, 0)
+    assert [(bar.completed, bar.total, bar.state) for bar in bars] == [(2, 2, "finished")]
     cursor.execute("COMMIT")
     assert reader.execute("SELECT a, b FROM by_name ORDER BY a").fetchall() == [(1, "x"), (2, "y")]
     tracker.stop()
+
+
+def test_a_single_file_has_a_spinner_that_says_what_is_expected_until_the_true_count_is_there(
+    server: Any, sessions: Any, tmp_path: Path
+) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE TABLE single (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "single_stage", parts(1, 10))
+    server.hold("running")
+    for kind, place in ((ProgressTracker, 0), (SnowflakeProgress, 4)):
+        tracker = kind(renderer=RecordingRenderer(), ticker=ManualTicker())
+        bars = begun(tracker)
+        with ThreadPoolExecutor() as pool:
+            load = pool.submit(
+                copy_into, cursor, "single", "single_stage", files={"0.csv.gz": 10}, force=True, tracker=tracker
+            )
+            until(lambda tracker=tracker: [t.fields.get("phase") for t in tracker.frame().tasks] == ["running"])
+            (view,) = tracker.frame().tasks
+            assert (view.description, view.total, view.position) == ("COPY single", None, place)
+            assert view.fields["expected"] == "10 rows"
+            server.release()
+            assert load.result(60).rows == 10
+        (last,) = bars
+        assert (last.completed, last.total, last.state, "expected" in last.fields) == (10, 10, "finished", False)
+        tracker.stop()
+        server.hold("running")
+
+
+def test_inside_a_batch_the_estimate_is_marked_and_stays_within_it(server: Any, sessions: Any, tmp_path: Path) -> None:
+    cursor, reader = sessions().cursor(), sessions().cursor()
+    cursor.execute("CREATE TABLE guessed (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "guessed_stage", parts(2, 1_000))
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    task = tracker.add_task("COPY", total=2_000, unit="row")
+    update = task.update
+
+    class Bar:
+        """The task; once the first batch is done, the server lets the second run on."""
+
+        def update(self, **more: Any) -> None:
+            if more.get("completed") == 1_000 and "size" in more:
+                server.hold("running")
+            update(**more)
+
+    with ThreadPoolExecutor() as pool:
+        load = pool.submit(copy_into, cursor, "guessed", "guessed_stage", batch_size=1, task=Bar())  # type: ignore[arg-type]
+
+        def view() -> Any:
+            return tracker.frame().tasks[0]
+
+        until(lambda: view().estimated and view().completed > 1_000)
+        until(lambda: view().completed == 1_950)  # 95 % of the batch, and no more
+        assert (view().estimated, view().fields["phase"], count(reader, "guessed")) == (True, "running", 0)
+        server.release()
+        copied = load.result(60)
+    assert (copied.rows, copied.strategy) == (2_000, "size-balanced batches (2) in one transaction, estimates between")
+    assert (view().completed, view().estimated, count(reader, "guessed")) == (2_000, False, 2_000)
+    tracker.stop()
+
+
+@pytest.mark.parametrize("kind", [ProgressTracker, SnowflakeProgress])
+def test_several_tables_at_once_have_a_bar_each_that_is_right_and_overlaps_no_other(
+    kind: Any, server: Any, sessions: Any, tmp_path: Path
+) -> None:
+    tables = [f"at_once_{kind.__name__}_{number}" for number in range(3)]
+    cursors = [sessions().cursor() for _ in tables]
+    for cursor, table, rows in zip(cursors, tables, (10, 20, 30), strict=True):
+        folder = tmp_path / table
+        folder.mkdir()
+        cursor.execute(f"CREATE TABLE {table} (a INT, b VARCHAR)")
+        stage(cursor, folder, f"{table}_stage", parts(2, rows))
+    tracker = kind(renderer=RecordingRenderer(), ticker=ManualTicker())
+    bars = begun(tracker)
+    server.hold("running")
+    with ThreadPoolExecutor() as pool:
+        loads = [
+            pool.submit(copy_into, cursor, table, f"{table}_stage", batch_size=1, rows=2 * rows, tracker=tracker)
+            for cursor, table, rows in zip(cursors, tables, (10, 20, 30), strict=True)
+        ]
+        until(lambda: [view.fields.get("phase") for view in tracker.frame().tasks] == ["running"] * 3)
+        views = tracker.frame().tasks
+        assert sorted((view.description, view.total) for view in views) == [
+            (f"COPY {table}", rows) for table, rows in zip(tables, (20, 40, 60), strict=True)
+        ]
+        assert len({view.position for view in views}) == 3
+        server.release()
+        assert [load.result(60).rows for load in loads] == [20, 40, 60]
+    assert [count(cursor, table) for cursor, table in zip(cursors, tables, strict=True)] == [20, 40, 60]
+    for table, rows in zip(tables, (10, 20, 30), strict=True):  # two statements each
+        assert [bar.completed for bar in bars if bar.description == f"COPY {table}"] == [rows, 2 * rows]
+    assert {bar.state for bar in bars} == {"finished"}
+    tracker.stop()
+
+
+def test_a_session_that_is_lost_in_the_middle_is_told_and_nothing_is_loaded(
+    server: Any, sessions: Any, bar: Any, tmp_path: Path
+) -> None:
+    cursor = sessions().cursor()
+    cursor.execute("CREATE TABLE lost (a INT, b VARCHAR)")
+    stage(cursor, tmp_path, "lost_stage", parts(2, 10))
+    update = bar.update
+
+    class Bar:
+        """The task; once the first batch is done, the server holds the second."""
+
+        def update(self, **more: Any) -> None:
+            if more.get("completed") == 10 and "size" in more:
+                server.hold("running")
+            update(**more)
+
+    with ThreadPoolExecutor() as pool:
+        load = pool.submit(copy_into, cursor, "lost", "lost_stage", batch_size=1, task=Bar())  # type: ignore[arg-type]
+        until(lambda: bar.completed >= 10 and bar.fields.get("phase") == "running")
+        server.lose_sessions()
+        with pytest.raises(snowflake.connector.errors.Error, match="Session no longer exists"):
+            load.result(60)
+    server.release()
+    assert count(sessions().cursor(), "lost") == 0
 
 
 def test_mistakes_of_the_caller_are_told_before_anything_is_copied(sessions: Any, tmp_path: Path) -> None:
@@ -251,7 +396,8 @@ def test_rows_that_the_server_rejects_are_told_by_file_with_the_first_error(
     stage(cursor, tmp_path, f"{name}_stage", {**parts(1, 10), "bad.csv": "a,b\n1,x\noops,y\n3,z\n"})
     copied = copy_into(cursor, name, f"{name}_stage", on_error=on_error, task=bar)
     assert (copied.rows, copied.rejected, count(cursor, name)) == (rows, rejected, rows)
-    assert bar.fields["rejected"] == f"{rejected} row"
+    assert bar.fields["rejected"] == f"{rejected} row{'s' * (rejected > 1)}"
+    assert bar.fields["error"] == f"{name}_stage/bad.csv:3: Numeric value 'oops' is not recognized"
     (trouble,) = copied.troubles()
     assert (trouble.file.endswith("bad.csv"), trouble.line) == (True, 3)
     assert "oops" in (trouble.error or "")

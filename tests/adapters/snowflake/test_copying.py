@@ -126,7 +126,7 @@ def test_a_watch_shows_states_counts_no_waiting_and_marks_what_it_estimates() ->
     assert seen == [(130, True), (160, True), (190, True), (195, True), (195, True)]  # ten seconds a batch, as before
     watch.done(bar, batch, [FileResult("a", "PARTIALLY_LOADED", 90, 10, "no number", 3)], 15.0)
     (view,) = tracker.frame().tasks
-    assert (bar.completed, view.estimated, bar.fields["rejected"]) == (190, False, "10 row")
+    assert (bar.completed, view.estimated, bar.fields["rejected"]) == (190, False, "10 rows")
     assert strategy(2, watch.estimates) == "size-balanced batches (2) in one transaction, estimates between"
     tracker.stop()
 
@@ -175,7 +175,7 @@ def test_a_summary_gives_files_rows_bytes_seconds_and_rate_of_each_phase() -> No
     assert summarize("t", summary).splitlines() == [
         "t: 7 rows of 2 files",
         "  3 rows of 1 files were rejected by the server:",
-        "    orders.csv:4: 3 of 10 rows rejected: no number",
+        "    3 of 10 rows rejected, orders.csv:4: no number",
         "  columns left to their defaults: C",
         "  QC           2 files, 10 rows, 2.00 kB, 2.0 s, 5.0 rows/s, 1.00 kB/s",
         "  compression  2 files, 2.00 kB, 1.0 s, 2.00 kB/s",

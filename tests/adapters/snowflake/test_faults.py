@@ -10,6 +10,9 @@ import random
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ import snowflake.connector
 from progresskit_snowflake.embedded import RESET_AFTER, EmbeddedServer
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
-from progresskit_snowflake.session import LoadError, Loading, Staging
+from progresskit_snowflake.session import LoadError, Loading, Session, Staging
 from progresskit_snowflake.versions import connector_version
 
 from progresskit.testing import RecordingRenderer
@@ -38,8 +41,11 @@ class Warehouse:
     def session(self, **more: Any) -> Any:
         return snowflake.connector.connect(**{**self.server.arguments, **more})
 
-    def count(self, table: str) -> int:
+    def count(self, table: str, missing: int | None = None) -> int:
+        """Return the rows of `table`; `missing` where it is not there."""
         with self.session() as connection:
+            if missing is not None and Session(connection).columns(table) is None:
+                return missing
             return int(connection.cursor().execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
@@ -62,68 +68,98 @@ def large(tmp_path: Path) -> Path:
 
 
 def load(
-    warehouse: Warehouse, tmp_path: Path, paths: list[Path], table: str, **more: Any
-) -> tuple[Any, RecordingRenderer]:
+    warehouse: Warehouse,
+    tmp_path: Path,
+    paths: list[Path],
+    table: str,
+    renderer: RecordingRenderer | None = None,
+    **more: Any,
+) -> Any:
     folder = tmp_path / "packed"
     folder.mkdir(exist_ok=True)
-    renderer = RecordingRenderer()
     with (
         warehouse.session(**more) as uploading,
         warehouse.session() as copying,
-        SnowflakeProgress(renderer=renderer, interval=0.01, budget=1.0) as progress,
+        SnowflakeProgress(renderer=renderer or RecordingRenderer(), interval=0.01, budget=1.0) as progress,
     ):
-        return Load(paths, table, Staging(uploading), Loading(copying), progress, folder).run(), renderer
+        return Load(paths, table, Staging(uploading), Loading(copying), progress, folder).run()
 
 
 def uploads(renderer: RecordingRenderer) -> list[Any]:
-    return [view for frame in renderer.frames for view in frame.tasks if view.description.startswith("Upload")]
+    """Return all looks at the Upload bar, the one at its end among them."""
+    views = [view for frame in list(renderer.frames) for view in (*frame.ended, *frame.tasks)]
+    return [view for view in views if view.description.startswith("Upload")]
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "that did not happen within a minute"
+        time.sleep(0.005)
 
 
 def test_a_connection_that_is_reset_is_taken_up_again_and_the_bar_steps_back(
     warehouse: Warehouse, large: Path, tmp_path: Path
 ) -> None:
-    warehouse.server.reset_next()
-    summary, renderer = load(warehouse, tmp_path, [large], "reset_once")
-    assert warehouse.server.pending == 0
+    renderer, server = RecordingRenderer(), warehouse.server
+    server.reset_next()
+    server.stall(RESET_AFTER // 2)
+    with ThreadPoolExecutor() as pool:
+        loading = pool.submit(load, warehouse, tmp_path, [large], "reset_once", renderer)
+        until(lambda: any(view.completed for view in uploads(renderer)))
+        server.stall(RESET_AFTER * 3 // 2)  # which the first attempt does not live to see
+        until(lambda: server.pending == 0)
+        until(lambda: uploads(renderer)[-1].fields.get("retry") == "1" and uploads(renderer)[-1].completed)
+        before = [view.completed for view in uploads(renderer)]
+        assert any(later < earlier for earlier, later in itertools.pairwise(before)), before
+        assert warehouse.count("reset_once", missing=0) == 0
+        server.release()
+        summary = loading.result(60)
     assert summary.loaded == summary.rows == warehouse.count("reset_once") == 40_000
-    counts = [view.completed for view in uploads(renderer)]
-    assert any(after < before for before, after in itertools.pairwise(counts)), counts
-    assert "1" in {view.fields.get("retry") for view in uploads(renderer)}
-    assert all(view.completed <= view.total for view in uploads(renderer))
+    assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
 
 
 @pytest.mark.parametrize("status", [503, 429])
-def test_a_server_that_refuses_twice_is_asked_again(
+def test_a_server_that_refuses_twice_is_asked_again_and_the_bar_says_so(
     warehouse: Warehouse, large: Path, tmp_path: Path, status: int
 ) -> None:
+    renderer = RecordingRenderer()
     warehouse.server.refuse(status, status)
-    summary, renderer = load(warehouse, tmp_path, [large], f"refused_{status}")
+    summary = load(warehouse, tmp_path, [large], f"refused_{status}", renderer)
     assert warehouse.server.pending == 0
     assert summary.loaded == warehouse.count(f"refused_{status}") == 40_000
-    assert "2" in {view.fields.get("retry") for view in uploads(renderer)}
-    assert all(view.completed <= view.total for view in uploads(renderer))
+    fields = [dict(view.fields) for view in uploads(renderer)]
+    assert fields[-1]["retry"] == "2"
+    assert f"refused ({status}), retrying" in {one.get("phase") for one in fields}
+    assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
 
 
 @pytest.mark.slow
 def test_a_server_that_is_away_for_ten_seconds_is_waited_for(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
+    renderer = RecordingRenderer()
     warehouse.server.reset_next(away=10.0)
-    summary, renderer = load(warehouse, tmp_path, [large], "away")
+    summary = load(warehouse, tmp_path, [large], "away", renderer)
     assert summary.loaded == warehouse.count("away") == 40_000
     assert "retrying" in {view.fields.get("phase") for view in uploads(renderer)}
-    assert all(view.completed <= view.total for view in uploads(renderer))
+    assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
 
 
 @pytest.mark.slow
 def test_an_upload_that_fails_for_good_loads_nothing_and_a_second_run_loads_all(
-    warehouse: Warehouse, large: Path, tmp_path: Path
+    warehouse: Warehouse, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
     with warehouse.session() as connection:
         connection.cursor().execute("CREATE TABLE book (a INT, b VARCHAR)")
     warehouse.server.reset_next(1_000)
-    # 4.x tries as often as it likes; 5.x as it is told, here less often than the load has it, for the test's sake.
-    fewer = {"put_get_max_attempts": 3} if connector_version() >= (5,) else {}
+    # Sooner than in earnest, for the test's sake: 5.x tries as often as it is told, 4.x waits 31 seconds in all.
+    fewer = {"put_get_max_attempts": 3}
+    if connector_version() < (5,):
+        from snowflake.connector.storage_client import SnowflakeStorageClient
+
+        monkeypatch.setattr(SnowflakeStorageClient, "SLEEP_UNIT", 0.05)
+        fewer = {}
     with pytest.raises(
         LoadError, match=r"uploading .*large.csv.gz failed \(to @PROGRESSKIT_\w+, after \d+ attempts\): .*\w"
     ):
@@ -132,27 +168,75 @@ def test_an_upload_that_fails_for_good_loads_nothing_and_a_second_run_loads_all(
     warehouse.server.forget()
     for left in (tmp_path / "packed").iterdir():
         left.unlink()
-    summary, _ = load(warehouse, tmp_path, [small, large], "book")
+    summary = load(warehouse, tmp_path, [small, large], "book")
     assert summary.loaded == warehouse.count("book") == 40_001
+
+
+def connections(warehouse: Warehouse, home: Path) -> dict[str, str]:
+    """Write a connections.toml that calls the server `local`, and return the environment that has it."""
+    plain = {key: value for key, value in warehouse.server.arguments.items() if not isinstance(value, dict)}
+    file = home / "connections.toml"
+    file.write_text(
+        "\n".join(["[local]", *(f"{key} = {json.dumps(value)}" for key, value in plain.items()), ""]), "utf-8"
+    )
+    file.chmod(0o600)
+    return {**os.environ, "SNOWFLAKE_HOME": str(home)}
+
+
+def left_behind(warehouse: Warehouse) -> list[str]:
+    """Return the stages and tables that loads have left."""
+    with warehouse.session() as connection:
+        cursor = connection.cursor()
+        found = [row[1] for what in ("TABLES", "STAGES") for row in cursor.execute(f"SHOW {what}").fetchall()]
+        return [name for name in found if name.startswith("PROGRESSKIT")]
+
+
+COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", "load"]
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_sessions_that_are_lost_during_copy_end_the_command_with_nothing_loaded(
+    warehouse: Warehouse, tmp_path: Path, new: bool
+) -> None:
+    small, table = tmp_path / "small.csv", f"lost_{new}"
+    small.write_text("a,b\n1,x\n", "utf-8")
+    if not new:
+        with warehouse.session() as connection:
+            connection.cursor().execute(f"CREATE TABLE {table} (a INT, b VARCHAR)")
+            connection.cursor().execute(f"INSERT INTO {table} VALUES (7, 'before')")
+    warehouse.server.hold("running")
+    process = subprocess.Popen(
+        [*COMMAND, str(small), "--table", table, "--connection", "local"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**connections(warehouse, tmp_path), "PROGRESSKIT_RENDERER": "json"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "COPY" in line and '"running"' in line.partition("COPY")[2]:
+            break
+    warehouse.server.lose_sessions()
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said) == (1, "")
+    assert f"progresskit-snowflake: copying into {table} failed: " in errors
+    assert "Session no longer exists" in errors
+    assert "Traceback" not in errors
+    warehouse.server.release()
+    assert warehouse.count(table, missing=0) == (0 if new else 1)
+    assert left_behind(warehouse) == []
 
 
 @pytest.mark.slow
 def test_a_command_that_fails_for_good_says_at_what_and_the_same_command_loads_all_the_next_time(
     warehouse: Warehouse, large: Path, tmp_path: Path
 ) -> None:
-    plain = {key: value for key, value in warehouse.server.arguments.items() if not isinstance(value, dict)}
-    file = tmp_path / "connections.toml"
-    file.write_text(
-        "\n".join(["[local]", *(f"{key} = {json.dumps(value)}" for key, value in plain.items()), ""]), "utf-8"
-    )
-    file.chmod(0o600)
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
-    arguments = ["load", str(small), str(large), "--table", "commanded", "--connection", "local"]
-    command = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", *arguments]
+    command = [*COMMAND, str(small), str(large), "--table", "commanded", "--connection", "local"]
+    environ = connections(warehouse, tmp_path)
 
     def run() -> subprocess.CompletedProcess[str]:
-        environ = {**os.environ, "SNOWFLAKE_HOME": str(tmp_path)}
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100)
 
     warehouse.server.refuse(200, 404)  # the small one is taken
@@ -163,11 +247,7 @@ def test_a_command_that_fails_for_good_says_at_what_and_the_same_command_loads_a
         last
     )
     assert "Traceback" not in failed.stderr
-    with warehouse.session() as connection:
-        found = connection.cursor().execute("SHOW TABLES").fetchall()
-        assert not [row[1] for row in found if row[1].startswith(("COMMANDED", "PROGRESSKIT"))]
-        found = connection.cursor().execute("SHOW STAGES").fetchall()
-        assert not [row[1] for row in found if row[1].startswith("PROGRESSKIT")]
+    assert (warehouse.count("commanded", missing=0), left_behind(warehouse)) == (0, [])
     again = run()
     assert again.returncode == 0, again.stderr
     assert again.stdout.startswith("commanded: 40,001 rows of 2 files")

@@ -103,7 +103,7 @@ def test_an_error_of_the_server_names_the_users_file_and_line_and_nothing_is_loa
     assert count(connection, "SELECT count(*) FROM refusing") == 0
     summary = load(sessions, tmp_path, [good, bad], "refusing", quality=False, on_error="continue")
     assert (summary.loaded, summary.copied.rejected) == (3, 1)
-    assert "it's bad.csv:4: 1 of 3 rows rejected" in summarize("refusing", summary)
+    assert f"1 of 3 rows rejected, {bad}:4: Numeric value 'oops' is" in summarize("refusing", summary)
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -129,15 +129,43 @@ def test_json_lines_are_checked_and_loaded_by_name(
         load(sessions, tmp_path, [unknown], table, file_format="json")
 
 
-def test_parquet_is_loaded_by_name_with_the_rows_of_its_footers(sessions: Any, connection: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def copy_bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, dict[str, Any]]]:
+    """What goes into it: for each bar of COPY, the rows that are expected in all, and its other arguments."""
+    bars: list[tuple[int | None, dict[str, Any]]] = []
+    begin = SnowflakeProgress.start_copy_operation
+
+    def begun(progress: Any, table: str, rows: int | None = None, **more: Any) -> Any:
+        bars.append((rows, more))
+        return begin(progress, table, rows, **more)
+
+    monkeypatch.setattr(SnowflakeProgress, "start_copy_operation", begun)
+    return bars
+
+
+def test_a_single_file_has_its_checked_rows_for_what_is_expected_and_no_measure(
+    sessions: Any, tmp_path: Path, copy_bars: list[Any]
+) -> None:
+    path = write(tmp_path / "one.csv", "a\n1\n2\n")
+    summary = load(sessions, tmp_path, [path], "one_file")
+    assert copy_bars == [(2, {"completed": 0, "measured": False})]
+    assert (summary.loaded, summary.copied.strategy) == (2, "one statement")
+    load(sessions, tmp_path, [path], "one_file", quality=False)
+    assert copy_bars[1:] == [(None, {"completed": 0, "measured": False})]  # nobody has counted
+
+
+def test_parquet_is_loaded_by_name_with_the_rows_of_its_footers(
+    sessions: Any, connection: Any, tmp_path: Path, copy_bars: list[Any]
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for number in range(2):
+    for number, codec in enumerate(("snappy", "gzip")):
         columns = {"id": [number, 10], "rate": [0.5, None], "name": ["x", "y"], "good": [True, None]}
-        pq.write_table(pa.table(columns), tmp_path / f"{number}.parquet")
+        pq.write_table(pa.table(columns), tmp_path / f"{number}.parquet", compression=codec)
     paths = sorted(tmp_path.glob("*.parquet"))
     summary = load(sessions, tmp_path, paths, "parquet", file_format="parquet", quality=False)
+    assert {rows for rows, _ in copy_bars} == {4}
     assert (summary.loaded, [column.type for column in Session(connection).columns("parquet") or ()]) == (
         4,
         ["NUMBER(38,0)", "FLOAT", "VARCHAR(16777216)", "BOOLEAN"],
@@ -148,6 +176,31 @@ def test_parquet_is_loaded_by_name_with_the_rows_of_its_footers(sessions: Any, c
     with pytest.raises(BadData, match=r"2.parquet: its columns are id, other"):
         load(sessions, tmp_path, [*paths, tmp_path / "2.parquet"], "parquet", file_format="parquet")
     assert count(connection, "SELECT count(*) FROM parquet") == 4
+
+
+@pytest.mark.parametrize("keep", ["never", "failed", "always"])
+def test_staged_files_are_kept_or_purged_as_asked(keep: Any, sessions: Any, connection: Any, tmp_path: Path) -> None:
+    connection.cursor().execute(f"CREATE TABLE kept_{keep} (a INT)")
+    good, bad = write(tmp_path / "good.csv", "a\n1\n"), write(tmp_path / "bad.csv", "a\noops\n")
+
+    def stages() -> list[str]:
+        rows = connection.cursor().execute("SHOW STAGES").fetchall()
+        return [row[1] for row in rows if row[1].startswith("PROGRESSKIT")]
+
+    before = stages()
+    with pytest.raises(LoadError, match="oops"):
+        load(sessions, tmp_path, [bad], f"kept_{keep}", quality=False, keep_staged=keep)
+    after = [name for name in stages() if name not in before]
+    assert len(after) == (keep != "never")
+    for name in after:
+        assert len(connection.cursor().execute(f"LIST @{name}").fetchall()) == 1
+        connection.cursor().execute(f"DROP STAGE {name}")
+    summary = load(sessions, tmp_path, [good], f"kept_{keep}", keep_staged=keep)
+    after = [name for name in stages() if name not in before]
+    assert after == [summary.kept] * (keep == "always")
+    said = f"the uploaded files stay on @{summary.kept}: DROP STAGE {summary.kept} when they are needed no more."
+    assert (said in summarize("t", summary)) == (keep == "always")
+    assert count(connection, f"SELECT count(*) FROM kept_{keep}") == 1
 
 
 def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,22 @@ def noise(path: Path, size: int) -> Path:
     return path
 
 
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "that did not happen within a minute"
+        time.sleep(0.002)
+
+
+@contextlib.contextmanager
+def going(work: Callable[..., Any], *arguments: Any, **more: Any) -> Iterator[None]:
+    """Have `work` done in a thread meanwhile, to its end."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(work, *arguments, **more)
+        yield
+        done.result(60)
+
+
 def no_upload_goes_on() -> None:
     """Wait for the end of what was called off: it hears of it when the socket takes the next block."""
     for thread in [one for one in threading.enumerate() if one.name == "upload"]:
@@ -99,16 +117,24 @@ def no_upload_goes_on() -> None:
 def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
     server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
 ) -> None:
-    server.pace = MB
     path = tmp_path / "orders.csv"
     path.write_bytes(os.urandom(MB).hex().encode())  # which compression halves
-    put(connection.cursor(), path, stage, tracker=watched.tracker)
-    upload = watched.views("Upload orders.csv")
-    (size,) = {view.total for view in upload if view.total is not None}
+
+    def last() -> Any:
+        return (watched.views("Upload orders.csv") or [None])[-1]
+
+    server.stall()
+    with going(put, connection.cursor(), path, stage, tracker=watched.tracker):
+        until(lambda: last() and last().total and last().completed)  # some of it is in the buffers on the way
+        size = last().total
+        assert MB < size < 1.3 * MB
+        assert 0 < last().completed < size
+        assert last().fields.get("phase") is None
+        server.stall(size)  # all of it is there, and not yet answered
+        until(lambda: last().fields.get("phase") == "finalising")
+        assert (last().completed, last().state) == (size, "running")
+        server.release()
     assert listed(connection, stage) == ["orders.csv.gz"]
-    assert MB < size < 1.3 * MB
-    assert any(0 < view.completed < size for view in upload)
-    assert "finalising" in {view.fields.get("phase") for view in upload}
     assert (watched.task("Upload").completed, watched.task("Upload").state) == (size, "finished")
     compression = watched.task("Compression")
     assert (compression.total, compression.completed, compression.state) == (2 * MB, 2 * MB, "finished")
@@ -168,10 +194,12 @@ def test_files_that_are_there_are_skipped_and_told_as_such(
 def test_a_loads_tracker_has_the_bars_where_its_phases_are(
     server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
 ) -> None:
-    server.pace = MB
     (tmp_path / "a.csv").write_bytes(os.urandom(200_000).hex().encode())
-    put(connection.cursor(), tmp_path / "a.csv", stage, tracker=watched.tracker)
-    assert {view.position for view in watched.views("Compression")} == {2}
+    server.stall()
+    with going(put, connection.cursor(), tmp_path / "a.csv", stage, tracker=watched.tracker):
+        until(lambda: watched.views("Upload a.csv"))
+        server.release()
+    assert {view.position for view in watched.views("Compression")} <= {2}  # which may be too quick for a look
     assert {view.position for view in watched.views("Upload a.csv")} == {3}
 
 
@@ -213,13 +241,16 @@ def test_each_source_brings_the_bar_to_its_end(
 def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
     server: EmbeddedServer, stage: str, watched: Watched, tmp_path: Path
 ) -> None:
-    server.pace = 2 * MB
     path = noise(tmp_path / "a.bin", 2 * MB)
+    server.stall()
     with (
         CountingProxy("127.0.0.1", server.port) as proxy,
         snowflake.connector.connect(**server.arguments, **proxy.arguments) as connection,
     ):
-        put(connection.cursor(), path, stage, compress=False, tracker=watched.tracker, source=ProxyBytes(proxy))
+        source = ProxyBytes(proxy)
+        with going(put, connection.cursor(), path, stage, compress=False, tracker=watched.tracker, source=source):
+            until(lambda: any(view.completed for view in watched.views("Upload")))
+            server.release()
         assert proxy._count > 2
         assert listed(connection, stage) == ["a.bin"]
     counts = [view.completed for view in watched.views("Upload")]

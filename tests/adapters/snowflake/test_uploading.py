@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 from progresskit_snowflake import Uploads, put
-from progresskit_snowflake.bodies import Body, BodyBytes, UploadStopped
+from progresskit_snowflake.bodies import Body, BodyBytes, StoppableBodies, UploadStopped
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
@@ -46,6 +47,22 @@ def test_a_part_that_is_sent_again_counts_anew() -> None:
     again.read(1)
     assert (source.sent(), source.attempts) == (4, 2)
     source.end(6, well=True)
+
+
+def test_nobody_holds_the_bytes_of_a_part_that_is_sent(cursor: Any) -> None:
+    source, stopping = BodyBytes(None), StoppableBodies(cursor)
+    source.begin(3)
+
+    def send() -> weakref.ref[Body]:
+        body = Body(b"abc", stopping.stopped)
+        for watcher in (source, stopping):
+            watcher.take(1, 0, body)
+        body.read()
+        return weakref.ref(body)
+
+    assert send()() is None
+    assert source.sent() == 3
+    source.end(3, well=True)
 
 
 def test_the_connector_is_as_it_was_after_an_upload_that_counted(cursor: Any, stage: str, tmp_path: Path) -> None:

@@ -112,12 +112,21 @@ class EmbeddedServer:
             raise ValueError(f"{state!r:.40} is no state to hold at: give one of {', '.join(STATES)}.")
         self._tell("hold", state)
 
+    def stall(self, after: int = 1) -> None:
+        """Take no more of an upload once `after` bytes of it have arrived, nor answer it, until `release`."""
+        self._tell("stall", after)
+
     def release(self) -> None:
-        """Let the statements that are held go on."""
+        """Let the statements and uploads that are held go on."""
         self._tell("hold", None)
+        self._tell("stall", None)
+
+    def lose_sessions(self) -> None:
+        """End all sessions: what they have not committed is rolled back, and their next request is told that there is no such one."""
+        self._tell("lose")
 
     def forget(self) -> None:
-        """Take back all refusals, resets, absences and holds."""
+        """Take back all refusals, resets, absences, stalls and holds."""
         self._tell("forget")
 
     def _tell(self, name: str, *arguments: Any) -> Any:

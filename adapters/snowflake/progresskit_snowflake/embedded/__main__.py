@@ -54,6 +54,7 @@ def main() -> int:
     listening.listen(128)
     server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_config=None, lifespan="off"))
     controls.on_away(lambda: drop_all(server))
+    controls.on_lose(app.lose_sessions)
 
     def serve() -> None:
         say(answers, listening.getsockname()[1])  # it listens: who connects now waits for the first turn of the loop

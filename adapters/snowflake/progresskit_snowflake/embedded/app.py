@@ -32,12 +32,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .controls import Controls
 from .mending import mend
-from .queries import Answer, Queries, Query, failure
+from .queries import HOLDING, Answer, Queries, Query, failure
 from .stages import Bucket, Stage, StageError
 
 fakesnow_server: Any = importlib.import_module("fakesnow.server")  # fakesnow has a function of the same name
 LASTING = 4 * 3600
 """Seconds that a session lasts without a sign of life, as the service has it."""
+NO_SESSION = (390111, "08001", "Session no longer exists.  New login required to access the service.")
 DIGEST = "x-goog-meta-sfc-digest"
 """The header that a client writes its own checksum of a file to, to compare it later."""
 DATABASE, SCHEMA = "EMBEDDED", "PUBLIC"
@@ -83,6 +84,7 @@ class Application:
         self._queries = Queries(controls.held_at, interrupt)
         self._troubles = Troubles()
         logging.getLogger("fakesnow.server").handlers = [self._troubles]  # not uvicorn's list of them
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
         self._modern: set[str] = set()  # the sessions of 5.x
         self._digests: dict[Path, str] = {}
@@ -109,7 +111,19 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope["progresskit.transport"] = receive.__self__.transport  # what uvicorn reads the request from
+        self._loop = asyncio.get_running_loop()
         await self._starlette(scope, receive, send)
+
+    def lose_sessions(self) -> None:
+        """End all sessions. From another thread than the server's."""
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._lose(), self._loop).result()
+
+    async def _lose(self) -> None:
+        for token, connection in list(fakesnow_server.sessions.items()):
+            await self._queries.end(token)
+            del fakesnow_server.sessions[token]
+            await run_in_threadpool(end, connection)
 
     async def _query(self, request: Request) -> Response:
         """Begin a statement, and wait for it unless the client will ask later."""
@@ -117,8 +131,7 @@ class Application:
         session, statement = token_of(request), str(document.get("sqlText", ""))
         connection = fakesnow_server.sessions.get(session)
         if connection is None:
-            response: Response = await fakesnow_server.query_request(with_body(request, document))
-            return response
+            return JSONResponse(failure(*NO_SESSION))
         if match := _CANCEL.fullmatch(statement):
             if query := self._queries.get(match[1]):
                 self._queries.abort(query)
@@ -152,6 +165,8 @@ class Application:
 
     async def _result(self, request: Request) -> Response:
         """Answer a client that comes back for a result."""
+        if token_of(request) not in fakesnow_server.sessions:
+            return JSONResponse(failure(*NO_SESSION))
         query = self._queries.get(request.path_params["id"])
         if query is None or query.session != token_of(request):
             return JSONResponse(failure(709, "02000", f"Statement {request.path_params['id']} not found"))
@@ -159,6 +174,8 @@ class Application:
 
     async def _monitor(self, request: Request) -> Response:
         """Say how far a statement is."""
+        if token_of(request) not in fakesnow_server.sessions:
+            return JSONResponse(failure(*NO_SESSION))
         query = self._queries.get(request.path_params["id"])
         found = [] if query is None else [query.monitored()]
         return JSONResponse({"data": {"queries": found}, "code": None, "message": None, "success": True})
@@ -243,6 +260,8 @@ class Application:
                         await asyncio.sleep(wait)
                     taken += len(chunk)
                     self._controls.arrived(len(chunk))
+                    while self._controls.stalls(taken):
+                        await asyncio.sleep(HOLDING)
                     if self._controls.reset_due(taken):
                         reset(request.scope["progresskit.transport"])
                         return Response(status_code=500)

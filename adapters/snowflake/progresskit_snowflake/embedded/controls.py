@@ -32,12 +32,18 @@ class Controls:
         self._resets: list[tuple[int, float]] = []
         self._back = 0.0
         self._away: Callable[[], None] = lambda: None
+        self._lose: Callable[[], None] = lambda: None
+        self._stalled: int | None = None
         self._held: str | None = None
         self._free = 0.0  # when the next byte may come
 
     def on_away(self, call: Callable[[], None]) -> None:
         """Have `call` drop the connections that there are, when the server goes away."""
         self._away = call
+
+    def on_lose(self, call: Callable[[], None]) -> None:
+        """Have `call` end all sessions, when that is asked for."""
+        self._lose = call
 
     def delay(self, size: int) -> float:
         """Return the seconds to wait before `size` more bytes keep to the pace."""
@@ -80,6 +86,10 @@ class Controls:
         """Return whether statements are to stay in `state`."""
         return self._held == state
 
+    def stalls(self, taken: int) -> bool:
+        """Return whether an upload of which `taken` bytes have arrived is to wait."""
+        return self._stalled is not None and taken >= self._stalled
+
     def tell(self, name: str, *arguments: Any) -> Any:
         """Carry out the command `name` and return what it says.
 
@@ -103,6 +113,7 @@ class Controls:
     def _forget(self) -> None:
         self._refusals, self._resets, self._back = [], [], 0.0
         self._hold(None)
+        self._stall(None)
 
     def _leave(self, seconds: float) -> None:
         self._back = self._clock() + min(seconds, AWAY_LONGEST)
@@ -110,6 +121,12 @@ class Controls:
 
     def _hold(self, state: str | None) -> None:
         self._held = state
+
+    def _stall(self, after: int | None) -> None:
+        self._stalled = after
+
+    def _lose_all(self) -> None:
+        self._lose()
 
     def _since(self, entries: int) -> list[tuple[float, int]]:
         # The last one may still change: it is told again.
@@ -124,6 +141,8 @@ class Controls:
         "reset": _reset,
         "away": _leave,
         "hold": _hold,
+        "stall": _stall,
+        "lose": _lose_all,
         "received": _since,
         "pending": _pending,
         "forget": _forget,

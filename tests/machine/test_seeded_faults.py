@@ -1,0 +1,84 @@
+"""The machine finds faults: each of these is put in, and must not survive a run of it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from machine import Machine
+from seeding import seed
+
+import progresskit.region
+
+HUNT = settings(
+    max_examples=1500,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+REGION, ROWS, PLACES = "progresskit.region", "progresskit.rows", "progresskit.positions"
+FAULTS = {
+    "rows that are gone are not erased": (REGION, '_move(at, number) + "\\r\\x1b[2K")', '_move(at, number) + "\\r")'),
+    "one row too high": (REGION, '\\x1b[{at - to}A"', '\\x1b[{at - to + 1}A"'),
+    "one row too low": (REGION, '\\x1b[{to - at}B"', '\\x1b[{to - at + 1}B"'),
+    "the new height is not committed": (
+        REGION,
+        "self._gone = rows, size,",
+        "self._gone = (old if above else rows), size,",
+    ),
+    "the rows are erased to the screen's end": (REGION, '"\\r\\x1b[2K\\x1b[1B" * at + f"\\x1b[{at}A"', '"\\r\\x1b[J"'),
+    "what stood before a new size is trusted": (REGION, "if resized or above:", "if above:"),
+    "a narrower window is taken to have cut rows": (
+        REGION,
+        "wrapped(row, columns) if self._reflow else [row]",
+        "[row]",
+    ),
+    "a window that cuts is taken to have wrapped": (REGION, "if self._reflow else [row]", "if True else [row]"),
+    "a row is compared by its beginning": (REGION, "if row == old[number]", "if row[:6] == old[number][:6]"),
+    "lines are torn together": (REGION, '"\\r\\n".join(above)', '"".join(above)'),
+    "lines go below": (REGION, "if at:  # line", "if at and not above:  # line"),
+    "the cursor stays at the end of a row": (REGION, '("\\r" if at != len(rows) or not rows else "")', '""'),
+    "the last line of a task comes twice": (ROWS, "above.append(row)", "above += [row, row]"),
+    "only the first of many lines is shown": (
+        ROWS,
+        "self._above = self._above, []",
+        "self._above = self._above[:1], []",
+    ),
+    "lines are shown again": (ROWS, "self._above = self._above, []", "self._above = self._above, self._above[:1]"),
+    "what should vanish is kept": (ROWS, "if view.keep)", "if True)"),
+    "a reason is not told": (ROWS, "if reason not in plain_line(row)", "if False"),
+    "blank rows are left out": (ROWS, 'rows += [""] * (view.position - len(rows))', "pass"),
+    "a row more than the window has": (ROWS, "del rows[max(size[1] - 1, 0) :]", "pass"),
+    "the line that counts the others is missing": (ROWS, "if frame.more:", "if False:"),
+    "it counts wrongly": (PLACES, "len(items) - len(chosen)", "len(items) - len(chosen) + 1"),
+    "a row that was left is not given again": (PLACES, "while self._free:", "while False:"),
+    "no row stays blank": (PLACES, " or slot in freed:", ":"),
+    "a blank row stays for ever": (PLACES, "if now - when >= GRACE", "if False"),
+    "those that wait go before those that work": (PLACES, "if entry[0].waiting:", "if not entry[0].waiting:"),
+    "colours are not reset": ("progresskit.painting", 'm{text}{RESET}" if', 'm{text}" if'),
+    "colours of printed lines are not reset": ("progresskit.cells", 'whole + "\\x1b[0m" if', "whole if"),
+    "nothing but a count is no frame": ("progresskit.display", "or frame.more or last", "or last"),
+}
+
+
+def hunt() -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Machine, settings=HUNT)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed(monkeypatch, *FAULTS[fault])
+    hunt()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["?25h", "?7h"], ids=["a hidden cursor", "wrapping left off"])
+def test_the_machine_finds_a_mode_that_is_left(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progresskit.region, "END", progresskit.region.END.replace(f"\x1b[{mode}", ""))
+    hunt()
