@@ -142,6 +142,8 @@ class Uploads:
         with self._lock:
             if name not in self._named:
                 return
+            if self._task.waiting:  # its time begins with the first byte: what came before is no pace
+                self._task.start()
             self._told[name] = attempt
             self._refused = None
             self._source.sent()  # a connection that broke tells by itself
