@@ -50,7 +50,7 @@ bench-quick: $(VENV)/.bench  ## the same with fewer rounds, and nothing written
 bench-pytest: $(VENV)/.bench  ## an item, an update: on pytest-benchmark
 	$(PY) -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
 constraints: $(VENV)/.ready  ## refresh constraints.txt: names and versions only
-	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV) $(BENCH)
+	$(UV) pip install -q -p $(PY) --upgrade $(ALL) $(DEV) $(BENCH) mutmut
 	$(UV) pip freeze -p $(PY) --exclude-editable | grep '==' > constraints.txt
 
 clean:  ## remove what the targets above have made

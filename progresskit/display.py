@@ -18,7 +18,7 @@ from .report import warn_once
 from .settings import number, position
 from .task import describe
 from .terminal import Handle, StreamTerminal
-from .threads import is_main_thread
+from .threads import is_main_thread, undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,11 @@ class Display:
         if not last:
             self._stuck = None
         began_cpu, began = self._cpu(), self._wall()
-        moved = self._draw(last)
+        if self.may_hang:  # Ctrl-C must be able to break off what is not ours
+            moved = self._draw(last)
+        else:
+            with undisturbed():
+                moved = self._draw(last)
         self._frames += 1  # the first one pays for imports: that is no cost of drawing
         cost = self._cpu() - began_cpu
         if self._frames > 1:
@@ -202,7 +206,8 @@ class Display:
         if self.terminal.fd is None:
             self._risk("stream", lambda: self.terminal.flush(patience))
         else:
-            self.terminal.flush(patience)
+            with undisturbed():
+                self.terminal.flush(patience)
 
     def _draw(self, last: bool) -> bool:
         if self._renderer is None and self.idle and not self._inherited[0]:

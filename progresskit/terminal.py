@@ -125,7 +125,7 @@ class StreamTerminal:
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
-        while stream is not None and "captured" in getattr(stream, "__dict__", ()):
+        while stream is not None and "captured" in _asked(stream, "__dict__", ()):
             stream = stream.captured  # a stand-in for the stream: frames written to it would come back as lines
         self._stream = stream
         self._parts: list[str] = []
@@ -139,7 +139,7 @@ class StreamTerminal:
             pass
         self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
         self.is_tty = self._ask_tty()
-        self.encoding = _codec(getattr(stream, "encoding", None))
+        self.encoding = _codec(_asked(stream, "encoding", None))
         self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors = _colors(self.is_tty, self._environ)
         self.reflows = _reflows(self._environ)
@@ -241,6 +241,14 @@ class StreamTerminal:
                 os.close(descriptor)
             except OSError:
                 pass
+
+
+def _asked(stream: Any, name: str, otherwise: Any) -> Any:
+    """Return what `stream` says of itself. A stream of the user's own may raise anything where it is asked."""
+    try:
+        return getattr(stream, name, otherwise)
+    except Exception:
+        return otherwise
 
 
 def _own(descriptor: int) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def is_patched() -> bool:
@@ -82,3 +83,25 @@ def block_signals() -> None:
 def is_main_thread() -> bool:
     """Return whether signal handlers, and with them Ctrl-C, run in this thread."""
     return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put signals off in the main thread, where their handlers run: Ctrl-C between a frame's being drawn and its being sent
+    would leave the one who draws with rows in mind that nobody has seen. They come right after it.
+
+    Example:
+        >>> with undisturbed():
+        ...     print("whole")
+        whole
+    """
+    import signal
+
+    if not (is_main_thread() and hasattr(signal, "pthread_sigmask")):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -37,7 +37,9 @@ PATIENCE = 2.0
 PARTING = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 LONGEST = 30.0
-"""The same for a terminal that is slow, but goes on taking what it is sent."""
+"""Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
+SEEING_OFF = 0.05
+"""Seconds that `detach` waits for threads that have nothing left to draw."""
 
 
 class ThreadTicker:
@@ -110,6 +112,7 @@ class ThreadTicker:
             self._bell.ring()
             if self._ident != native("_thread", "get_ident")():  # a renderer may stop its own tracker: it cannot wait
                 self._await(done)
+                self._see_off()
             return
         lock = self.drawing
         if lock.acquire(timeout=self._patience):
@@ -135,6 +138,13 @@ class ThreadTicker:
             before, taken = taken, self._taken()
             if taken != before:  # slow, but alive: it would hold up a job that prints as well
                 until = max(until, min(time.monotonic() + self._patience / 2, began + LONGEST))
+
+    def _see_off(self) -> None:
+        """Let threads end that have nothing left to draw, which they are about to: an interpreter inside another one must
+        not be ended before its threads."""
+        if not (self.displays or self._new or self._leaving):
+            for thread in self._threads:
+                thread.join(SEEING_OFF)
 
     def _taken(self) -> int:
         return sum(display.terminal.taken for display in self.displays)
@@ -381,17 +391,25 @@ class ThreadTicker:
         for tracker in trackers:
             if any(tracker in display.trackers for display in self.displays):
                 continue
-            terminal = terminal_of(tracker)
-            for display in self.displays:
-                if display.terminal.key == terminal.key:
-                    if tracker.terminal is None:
-                        terminal.close()
-                    break
-            else:
-                display = display_of(tracker, terminal, time.thread_time, time.monotonic)
-                display.stopped = self._stopped
-                self.displays.append(display)
-            display.trackers.append(tracker)
+            try:
+                self._give_display(tracker)
+            except (
+                Exception
+            ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
+                warn_once(f"a display failed and is given up: {describe(error)}.")
+
+    def _give_display(self, tracker: ProgressTracker) -> None:
+        terminal = terminal_of(tracker)
+        for display in self.displays:
+            if display.terminal.key == terminal.key:
+                if tracker.terminal is None:
+                    terminal.close()
+                break
+        else:
+            display = display_of(tracker, terminal, time.thread_time, time.monotonic)
+            display.stopped = self._stopped
+            self.displays.append(display)
+        display.trackers.append(tracker)
 
     def _stopped(self) -> bool:
         """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""

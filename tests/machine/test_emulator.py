@@ -105,3 +105,33 @@ def test_the_emulated_terminal_and_tmux_agree_on_any_stream(tmp_path: Path) -> N
                 assert terminal.cursor == cursor, f"seed {seed}: " + " ".join(said)
         finally:
             pane.close()
+
+
+def test_cells_are_erased_and_inserted_as_a_terminal_does() -> None:
+    assert shown("abcdef\x1b[3G\x1b[2X") == ["ab  ef"]
+    assert shown("東京\x1b[1G\x1b[X") == ["  京"]
+    assert shown("東京\x1b[4G\x1b[X") == ["東"]
+    assert shown("abc\x1b[1G\x1b[4hx\x1b[4ly") == ["xybc"]
+    assert shown("one\ntwo\nsix\x1b[2;2H\x1b[J") == ["one", "t"]
+    assert shown("one\ntwo\nsix\x1b[2;2H\x1b[1J") == ["", "  o", "six"]
+    assert shown("one\ntwo\x1b[2J\x1b[Hsix") == ["six"]
+    terminal = EmulatedTerminal(10, 2)
+    terminal.feed("a\nb\nc\x1b[41m\r\x1b[2X")
+    assert (terminal.scrollback, terminal.screen[1]) == (["a"], "")
+    assert terminal._screen.buffer[1][1].bg == "red"
+    terminal.feed("\x1b[3J")
+    assert terminal.text == ["b"]
+
+
+def test_a_terminal_that_wraps_moves_an_erased_screen_into_its_history() -> None:
+    for erase in ("\x1b[2J", "\x1b[H\x1b[J"):
+        terminal = EmulatedTerminal(10, 3, reflow=True)
+        terminal.feed(f"one\ntwo{erase}")
+        assert (terminal.scrollback, terminal.screen) == (["one", "two"], ["", "", ""])
+
+
+def test_a_wide_character_at_the_edge_is_cut_with_its_half() -> None:
+    terminal = EmulatedTerminal(10, 2)
+    terminal.feed("東京都")
+    terminal.resize(3, 2)
+    assert terminal.screen == ["東", ""]

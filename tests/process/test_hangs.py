@@ -232,6 +232,7 @@ def test_a_call_that_comes_back_after_its_display_was_given_up_does_nothing_more
         display._risk("renderer", give_up)
 
 
+@pytest.mark.slow
 def test_a_fork_during_a_hung_frame_hangs_neither_process() -> None:
     done = run("""
 import os, signal, threading

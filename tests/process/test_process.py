@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = str(Path(__file__).parents[2])
+from test_troubles import environment
 
 
 def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": ROOT, **environ}
+    env = environment(code, **{"PYTHONWARNINGS": "", **environ})
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=env)
 
 
@@ -90,7 +87,7 @@ def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
     assert done.returncode == 0
     assert "chosen here: plain" in done.stdout
     done = run(
-        "from progresskit.cli import main; raise SystemExit(main(['demo', '--seconds', '1', '--renderer', 'plain']))"
+        "from progresskit.cli import main; raise SystemExit(main(['demo', '--seconds', '0.5', '--renderer', 'plain']))"
     )
     assert done.returncode == 0
     assert "planes.csv: failed" in done.stderr

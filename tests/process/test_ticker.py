@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -11,7 +12,10 @@ import time
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.testing import EmulatedTerminal, RecordingRenderer
+from progresskit.presence import Presence
+from progresskit.report import ProgressWarning
+from progresskit.terminal import StreamTerminal
+from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 from progresskit.ticker import ThreadTicker
 
 
@@ -133,7 +137,7 @@ def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> 
         "import sys; sys._is_gil_enabled = lambda: False\n"
         "from progresskit.counting import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
         "import pytest; tests = ['tests/unit/test_tracker.py', 'tests/unit/test_loops.py', 'tests/unit/test_files.py']\n"
-        "raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', *tests, 'tests/machine']))"
+        "raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', *tests, 'tests/machine/test_machine.py']))"
     )
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith("COV")
@@ -160,3 +164,127 @@ def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_
     until(lambda: bool(renderer.frames[-1].tasks[0].fields))
     task.finish()
     tracker.stop()
+
+
+def test_a_display_that_cannot_be_made_is_given_up_with_one_warning_and_the_others_are_drawn() -> None:
+    class Broken(EmulatedTerminal):
+        @property
+        def key(self) -> tuple[object, ...]:
+            raise OSError("no such terminal")
+
+    ticker, renderer = ThreadTicker(), RecordingRenderer()
+    other = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
+    alpha = other.add_task("alpha", total=2)
+    until(lambda: renderer.frames)
+    with pytest.warns(ProgressWarning, match="a display failed and is given up: OSError: no such terminal"):  # noqa: SIM117
+        with ProgressTracker("ansi", terminal=Broken(), interval=0.01, ticker=ticker) as tracker:
+            beta = tracker.add_task("beta", total=1)
+            until(lambda: not ticker._new)
+            beta.advance()
+    assert beta.state == "finished"
+    alpha.advance(2)
+    other.stop()
+    assert renderer.frames[-1].ended[0].completed == 2
+
+
+def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hub(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for hub in (None, "unix:a-hub"):
+        monkeypatch.setattr("progresskit.ticker.hub_address", lambda hub=hub: hub)
+        renderer, ticker = RecordingRenderer(), ThreadTicker()
+        tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
+        tracker.add_task("alpha")
+        until(lambda: renderer.frames)  # noqa: B023
+        ticker.forget()  # as in a forked child
+        assert (ticker.displays, ticker.silent, ticker._running) == ([], hub is None, False)
+        frames = len(renderer.frames)
+        with ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker) as other:
+            other.add_task("beta", keep=True)
+            if hub is not None:
+                until(lambda: len(renderer.frames) > frames)  # noqa: B023
+        drawn = {view.description for frame in renderer.frames[frames:] for view in frame.tasks}
+        assert drawn - {"alpha"} == ({"beta"} if hub is not None else set())
+        ticker.close()
+
+
+def test_who_waits_to_draw_waits_for_the_lock_that_is_drawn_under_now() -> None:
+    ticker = ThreadTicker()
+    old, held = ticker.drawing, threading.Event()
+
+    def hold() -> None:
+        with ticker.hold():
+            held.set()
+
+    old.acquire()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    ticker.drawing = threading.RLock()  # the one who draws has hung, and a successor has a lock of its own
+    ticker.drawing.acquire()
+    old.release()
+    assert not held.wait(0.3)
+    ticker.drawing.release()
+    assert held.wait(30)
+    thread.join()
+
+
+def test_ctrl_c_in_a_frame_that_the_job_draws_is_the_jobs() -> None:
+    class Interrupted(RecordingRenderer):
+        def render(self, frame: object) -> None:
+            raise KeyboardInterrupt
+
+    ticker = ThreadTicker()
+    ticker._inline = True
+    tracker = ProgressTracker(Interrupted(), terminal=EmulatedTerminal(), ticker=ticker)
+    tracker.add_task("alpha")
+    with pytest.raises(KeyboardInterrupt):
+        ticker._poll()
+    assert len(ticker.displays) == 1
+
+
+def test_a_renderer_that_cannot_be_made_gives_way() -> None:
+    class Unmade(RecordingRenderer):
+        def __init__(self) -> None:
+            raise OSError("no")
+
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+    with ProgressTracker(Unmade, terminal=terminal, ticker=ticker) as tracker:
+        tracker.add_task("alpha")
+        ticker.tick()
+    assert sum("renderer failed (OSError: no); plain is used" in row for row in terminal.text) == 1
+
+
+def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> None:
+    ticker, terminals = ManualTicker(), [EmulatedTerminal(60), EmulatedTerminal(60)]
+    trackers = [ProgressTracker("ansi", terminal=terminal, ticker=ticker) for terminal in terminals]
+    for number, tracker in enumerate(trackers):
+        tracker.add_task(f"alpha {number}")
+        ticker.attach(tracker)
+    ticker.tick()
+    assert [terminal.text[0].split()[1] for terminal in terminals] == ["0", "1"]
+    with trackers[0].hidden():
+        assert [len(terminal.text) for terminal in terminals] == [0, 1]
+    for tracker in trackers:
+        tracker.stop()
+
+
+def test_where_the_system_does_not_tell_what_a_thread_has_done_only_a_long_stop_is_seen() -> None:
+    presence = Presence("/no/such/file")
+    assert (presence.read(), presence.stopped()) == (None, False)
+    presence.close()
+    presence = Presence("/dev/null")
+    assert presence.read() is None  # it says nothing
+    presence.close()
+    presence.close()
+
+
+def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "poll")
+    reading, writing = os.pipe()
+    terminal = StreamTerminal(os.fdopen(writing, "w"), {})
+    terminal.write("words\n")
+    terminal.flush()
+    assert os.read(reading, 100) == b"words\n"
+    terminal.close()
+    terminal._stream.close()
+    os.close(reading)

@@ -86,3 +86,23 @@ def test_a_description_of_thirty_megabytes_is_cut() -> None:
     renderer.render(Frame(0.0, (sample_view(description="x" * 1_000),)))
     terminal.flush()
     assert len(terminal.text) == 1
+
+
+def test_a_plain_line_on_the_way_says_what_is_known() -> None:
+    renderer, terminal = PlainRenderer(), EmulatedTerminal(is_tty=False)
+    renderer.start(terminal)
+    view = sample_view(description="alpha", unit="row")
+    for time, changes in (
+        (0.0, {}),
+        (30.0, {"completed": 7, "elapsed": 30.0}),
+        (60.0, {"completed": 9, "elapsed": 60.0, "rate": 0.5, "state": "paused"}),
+        (90.0, {"completed": 9, "total": 10, "elapsed": 60.0, "rate": 0.5, "eta": 2.0}),
+    ):
+        renderer.render(Frame(time, (view._replace(**changes),)))
+    terminal.flush()
+    assert terminal.text == [
+        "alpha: started",
+        "alpha: 7 row, 0:30",
+        "alpha: 9 row, paused, 1:00",
+        "alpha: 90%, 9/10 row, 0.5 row/s, 1:00, eta 0:02",
+    ]
