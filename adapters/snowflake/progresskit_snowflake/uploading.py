@@ -23,7 +23,7 @@ from .sources import Source, best_source
 from .stopping import execute
 from .wire import Packing, expand
 
-EVERY = 0.05
+EVERY = 0.03
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
 
 
