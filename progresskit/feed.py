@@ -272,9 +272,7 @@ class Feed(ProgressTracker):
     def _close(self, error: type[BaseException] | None) -> None:
         with self.lock:
             if self._totals is not None and self._totals.seen:
-                self._ended.append(
-                    self._totals.view(self.clock(), self._in_order)._replace(state="finished", keep=True)
-                )
+                self._ended.append(self._totals.last_view(self.clock(), self._in_order))
                 self._totals = _Totals(next(NUMBERS))
             self._sources.clear()
             self._in_order.clear()
@@ -304,6 +302,7 @@ class _Totals:
         self.number = number
         self.tasks = 0  # that have ended
         self.finished = 0
+        self.failures = 0  # those that were lost among them
         self.amounts: dict[str, int | float] = {}
         self.since: float | None = None
 
@@ -317,6 +316,7 @@ class _Totals:
         if view.depth == 0:
             self.tasks += 1
             self.finished += view.state == "finished"
+            self.failures += view.state == "failed"
             self._sum(self.amounts, view)
 
     def _sum(self, amounts: dict[str, int | float], view: TaskView) -> None:
@@ -356,3 +356,10 @@ class _Totals:
             estimated=False,
             reason=None,
         )
+
+    def last_view(self, now: float, sources: list[_Source]) -> TaskView:
+        """Return the line as it stays at the end: finished if all tasks have, failed if one has, else cancelled."""
+        view = self.view(now, sources)._replace(keep=True)
+        if self.failures:
+            return view._replace(state="failed", reason=f"{self.failures:,d} of {view.total:,d} tasks failed")
+        return view._replace(state="finished" if view.completed == view.total else "cancelled")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KEY = "progresskit"
 VARIABLE = "PROGRESSKIT_HUB"
 WORKERS = "progresskit.workers"
+joined = False
+"""Whether this process works for another, which may end it as soon as it has a result."""
 
 
 class Invitation:
@@ -50,11 +52,14 @@ class Invitation:
 
 def join(address: str | None) -> Invitation:
     """Make this process, and those below it, clients of the hub at `address`, unless they are clients already."""
-    if address and not os.environ.get(VARIABLE):
+    global joined
+    if address:
         from .registry import OWN_HUBS
 
         if OWN_HUBS.get(address) != os.getpid():
-            os.environ[VARIABLE] = address
+            joined = True
+            if not os.environ.get(VARIABLE):
+                os.environ[VARIABLE] = address
     return Invitation()
 
 

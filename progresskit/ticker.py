@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,6 +41,10 @@ LONGEST = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 SEEING_OFF = 0.05
 """Seconds that `detach` waits for threads that have nothing left to draw."""
+HELD_UP = 0.01
+"""The share of the time for which `hurry` may hold up a job."""
+AT_ONCE = 0.25
+"""Seconds of it that may be had at once."""
 
 
 class ThreadTicker:
@@ -70,6 +75,10 @@ class ThreadTicker:
         self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
+        self._clients = False  # whether a display sends its frames to a hub
+        self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
+        self._credit = AT_ONCE  # seconds that jobs may be held up for
+        self._reckoned = time.monotonic()
 
     # What trackers call
 
@@ -88,6 +97,24 @@ class ThreadTicker:
         if self._drowsy:
             self._drowsy = False
             self._bell.ring()
+
+    def hurry(self) -> None:
+        """Have a hub told what is new, and wait for that: as soon as the job goes on, this process may be ended.
+
+        It is a matter of less than a millisecond as a rule. All waiting together takes `HELD_UP` of the time at the most.
+        """
+        if not (self._running and (self._clients or self._new)):
+            return
+        began = time.monotonic()
+        self._credit = min(self._credit + HELD_UP * (began - self._reckoned), AT_ONCE)
+        self._reckoned = began
+        if self._credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+            return
+        told = Bell()
+        self._urgent.append(told)
+        self._bell.ring()
+        told.wait(self._credit)
+        self._credit -= time.monotonic() - began
 
     def detach(self, tracker: ProgressTracker) -> None:
         """Have what `tracker` has shown for the last time, and let go of it.
@@ -364,9 +391,12 @@ class ThreadTicker:
         if not (self._watched or self._inline) and any(display.may_hang for display in self.displays):
             self._begin_watch()
         soonest = 3600.0
+        urgent = [self._urgent.popleft() for _ in range(len(self._urgent))]
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
+            if urgent and display.choice.name == "hub":
+                display.due = now
             if display.due <= now + 0.001:
                 try:
                     display.due = now + display.tick()
@@ -382,6 +412,8 @@ class ThreadTicker:
             if display.delay >= 1.0 and display.sleeping:
                 continue
             soonest = min(soonest, display.due - now)
+        for each in urgent:
+            each.ring()
         return max(soonest, 0.001)
 
     def _adopt(self) -> None:
@@ -397,6 +429,7 @@ class ThreadTicker:
                 Exception
             ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
                 warn_once(f"a display failed and is given up: {describe(error)}.")
+        self._clients = any(display.choice.name == "hub" for display in self.displays)
 
     def _give_display(self, tracker: ProgressTracker) -> None:
         terminal = terminal_of(tracker)
@@ -479,6 +512,7 @@ class ThreadTicker:
         self._generation += 1
         self._parting = None
         self._threads = []
+        self._urgent.clear()
         self._new = []
         self._leaving = []
         self.displays = []

@@ -12,6 +12,7 @@ from _thread import RLock
 from collections import deque
 from itertools import count
 
+from . import invitations
 from .counting import CountingTicks
 from .invitations import closing, opened
 from .positions import Slots, seat, walk
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
         def nudge(self) -> None:
             """Look soon: something happened that is no mere counting."""
+
+        def hurry(self) -> None:
+            """Have a hub told what is new before the job goes on."""
 
         def detach(self, tracker: ProgressTracker) -> None:
             """Show what there is for the last time and let go of `tracker`."""
@@ -342,6 +346,8 @@ class ProgressTracker:
         self._waiting += len(line) + LINE
         self._show()
         self.nudge()
+        if invitations.joined and self._attached:
+            self.ticker.hurry()
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -528,6 +534,8 @@ class ProgressTracker:
             _loop.set(task.parent)
         self._endings.append(task)
         self.nudge()
+        if invitations.joined and self._attached and (task._id <= self._seen or task.state == "failed"):
+            self.ticker.hurry()
 
     def _settle(self) -> None:
         """Clear away what has ended since the last time. The caller holds the lock."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
@@ -12,6 +13,7 @@ from progresskit.feed import BLANKS, Feed
 from progresskit.frames import decode, encode
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.plain import PlainRenderer
+from progresskit.states import ENDED, State
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 
@@ -175,7 +177,36 @@ def test_totals_stand_in_one_line_above_and_stay_at_the_end() -> None:
     bench.feed.lose("b")
     bench.feed.stop()
     last = bench.renderer.frames[-1].ended[-1]
-    assert (last.description, last.state, last.completed, last.total, last.keep) == ("Total", "finished", 1, 2, True)
+    assert (last.description, last.completed, last.total, last.keep) == ("Total", 1, 2, True)
+    assert (last.state, last.reason) == ("failed", "1 of 2 tasks failed")
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "reason"),
+    [
+        (("finished", "finished"), "finished", None),
+        (("finished", "failed"), "failed", "1 of 2 tasks failed"),
+        (("cancelled", "failed"), "failed", "1 of 2 tasks failed"),
+        (("finished", "cancelled"), "cancelled", None),
+        (("finished", "running"), "cancelled", None),
+    ],
+)
+def test_the_last_line_of_totals_says_what_has_become_of_the_tasks(
+    states: tuple[State, ...], state: str, reason: str | None
+) -> None:
+    bench = Bench(totals=True)
+    tasks = [view._replace(state=each) for view, each in zip(views("one", "two"), states, strict=True)]
+    bench.feed.receive("a", Frame(0.0, views("one", "two")))
+    bench.feed.receive(
+        "a",
+        Frame(
+            1.0, tuple(view for view in tasks if view.state not in ENDED), tuple(v for v in tasks if v.state in ENDED)
+        ),
+    )
+    bench.tick()
+    bench.feed.stop()
+    last = bench.renderer.frames[-1].ended[-1]
+    assert (last.description, last.state, last.reason) == ("Total", state, reason)
 
 
 def test_a_transport_may_hand_in_its_frames_when_they_are_shown() -> None:

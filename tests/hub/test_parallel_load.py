@@ -100,7 +100,7 @@ def test_ctrl_c_ends_all_jobs_and_leaves_a_clean_prompt() -> None:
         shown.end()
         assert shown.status in (130, -signal.SIGINT)
         shown.check_prompt()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60  # a busy machine
         while any(os.path.exists(f"/proc/{pid}") for pid in below):
             assert time.monotonic() < end
             time.sleep(0.05)

@@ -229,7 +229,7 @@ def test_a_signal_for_us_is_passed_on_and_we_end_as_the_command_does(name: str) 
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(getattr(signal, name))
-    assert process.wait(20) == -getattr(signal, name)
+    assert process.wait(60) == -getattr(signal, name)
     process.stdout.close()
 
 

@@ -288,3 +288,16 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     terminal.close()
     terminal._stream.close()
     os.close(reading)
+
+
+def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
+    ticker = ThreadTicker()
+    ticker.hurry()
+    ticker._running = True  # a thread that never comes
+    ticker.hurry()
+    assert not ticker._urgent  # no hub, no waiting
+    ticker._clients = True
+    for _ in range(1_000):
+        ticker.hurry()
+    assert len(ticker._urgent) < 10
+    assert ticker._credit <= 0.0
