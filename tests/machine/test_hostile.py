@@ -67,7 +67,7 @@ SOME = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-LONG = settings(SOME, max_examples=200)
+LONG = settings(SOME, max_examples=100)
 HOSTILE = st.fixed_dictionaries(
     dict.fromkeys(("name", "unit", "key", "value", "reason", "words", "record"), TEXT)
     | {"columns": st.sampled_from([120, 80, 40, 9]), "unicode": st.booleans(), "colors": st.booleans()}

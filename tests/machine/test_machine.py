@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import RENDERERS, machine_of
+from machine import RENDERERS, machine_of, untraced
 
 # The same sequences each time: what a run finds is found again, and nobody's change fails for a sequence of yesterday's code.
 QUICK = settings(
@@ -27,4 +27,5 @@ def test_after_any_sequence_of_calls_the_screen_shows_what_is_true(renderer: str
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_after_any_long_sequence_too(renderer: str) -> None:
-    run_state_machine_as_test(machine_of(renderer), settings=LONG)  # type: ignore[no-untyped-call]
+    with untraced():
+        run_state_machine_as_test(machine_of(renderer), settings=LONG)  # type: ignore[no-untyped-call]

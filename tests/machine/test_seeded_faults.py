@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import Machine
+from machine import Machine, untraced
 from seeding import seed
 
 import progresskit.region
@@ -66,7 +66,7 @@ FAULTS = {
 
 
 def hunt() -> None:
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError), untraced():
         run_state_machine_as_test(Machine, settings=HUNT)  # type: ignore[no-untyped-call]
 
 
