@@ -225,10 +225,12 @@ class Load:
             self._packed.put(Packed(path, target, report.rows if report else None))
         self._packed.close()
 
-    def _begin_upload(self) -> Task:
-        self._upload_bar = self.progress.start_upload()
+    def _begin_upload(self) -> contextlib.ExitStack:
+        self._upload_bar = self.progress.start_upload(start=False)
         self._uploads = Uploads(self._upload_bar, self.stagings[0].source)
-        return self._upload_bar
+        ending = contextlib.ExitStack()
+        ending.push(self._upload_bar)  # which is not entered: it starts by itself, with the first byte
+        return ending
 
     def _tell_total(self) -> None:
         """Give the upload its total: what is compressed, and what the rest will be by the ratio so far, marked `~`."""
@@ -239,10 +241,11 @@ class Load:
         items = iter(self._packed)
         first = next(items, None)
         if first is not None:
-            with self._upload as bar:
+            with self._upload:
+                assert self._upload_bar is not None
                 for path, target, rows in itertools.chain([first], items):
                     self._tell_total()
-                    bar.update(description=f"Upload {path.name}")
+                    self._upload_bar.update(description=f"Upload {path.name}")
                     size = target.stat().st_size
                     self.summary.names[target.name] = str(path)
                     assert self._uploads is not None

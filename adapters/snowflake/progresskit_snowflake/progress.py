@@ -53,9 +53,12 @@ class SnowflakeProgress(ProgressTracker):
         total = file.stat().st_size if size is None else size
         return self.start_upload(total, detail=file.name)
 
-    def start_upload(self, size: int | None = None, *, detail: str = "") -> Task:
-        """Begin the Upload bar for files in sum: `size` bytes, None where that is not known yet."""
-        return self.phase("Upload", size, "B", detail=detail)
+    def start_upload(self, size: int | None = None, *, detail: str = "", start: bool = True) -> Task:
+        """Begin the Upload bar for files in sum: `size` bytes, None where that is not known yet.
+
+        Its time begins now, or else with the first byte.
+        """
+        return self.phase("Upload", size, "B", detail=detail, start=start)
 
     def start_copy_operation(
         self, table: str, rows: int | None = None, *, completed: int = 0, measured: bool = True

@@ -23,7 +23,7 @@ from .sources import Source, best_source
 from .stopping import execute
 from .wire import Packing, expand
 
-EVERY = 0.05
+EVERY = 0.03
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
 
 
@@ -142,6 +142,8 @@ class Uploads:
         with self._lock:
             if name not in self._named:
                 return
+            if self._task.waiting:  # its time begins with the first byte: what came before is no pace
+                self._task.start()
             self._told[name] = attempt
             self._refused = None
             self._source.sent()  # a connection that broke tells by itself

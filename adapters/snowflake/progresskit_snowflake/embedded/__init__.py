@@ -21,7 +21,7 @@ from typing import Any
 
 from ..versions import connector_version, patient
 
-BUFFER = 1 << 16
+BUFFER = 1 << 15
 """Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
 RESET_AFTER = 1 << 20
 """Bytes of an upload after which its connection is reset, unless told otherwise."""

@@ -40,6 +40,7 @@ def main() -> int:
     logging.getLogger("fakesnow").propagate = False  # of queries that fail, the client is told
 
     import uvicorn
+    from uvicorn.protocols.http import h11_impl
 
     from .app import Application, protocol
     from .controls import Controls
@@ -50,6 +51,7 @@ def main() -> int:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if controls.pace is not None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # inherited by what it accepts
+        h11_impl.HIGH_WATER_LIMIT = BUFFER  # type: ignore[attr-defined]  # what it holds of a request by itself
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)
     server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_config=None, lifespan="off"))

@@ -251,6 +251,7 @@ class Application:
     async def _upload(self, request: Request, target: Path) -> Response:
         partial = self._bucket.beginning()
         taken = 0
+        self._controls.begun()
         try:
             with partial.open("wb") as file:
                 async for chunk in request.stream():
@@ -275,6 +276,7 @@ class Application:
         except ClientDisconnect:  # an upload that breaks off leaves nothing
             return Response(status_code=400)
         finally:
+            self._controls.ended()
             partial.unlink(missing_ok=True)
         return Response()
 

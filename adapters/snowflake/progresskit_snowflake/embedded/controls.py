@@ -14,6 +14,8 @@ STATES = ("queued", "resuming", "running")
 CLOSE = 0.001
 """Seconds: two blocks of an upload that arrive closer to each other are written down as one."""
 AWAY_LONGEST = 3600.0
+MADE_UP = 0.5
+"""Seconds at most for which the pace makes up, after the server was busy with something else."""
 
 
 class Controls:
@@ -36,6 +38,7 @@ class Controls:
         self._stalled: int | None = None
         self._held: str | None = None
         self._free = 0.0  # when the next byte may come
+        self._under_way = 0  # uploads
 
     def on_away(self, call: Callable[[], None]) -> None:
         """Have `call` drop the connections that there are, when the server goes away."""
@@ -51,8 +54,19 @@ class Controls:
         if pace is None:
             return 0.0
         now = self._clock()
-        self._free = max(self._free, now) + size / pace
-        return self._free - now
+        # A network takes what is sent while the server is busy with a statement: that is made up for.
+        self._free = max(self._free, now - MADE_UP * (self._under_way > 0)) + size / pace
+        return max(self._free - now, 0.0)
+
+    def begun(self) -> None:
+        """An upload begins."""
+        if not self._under_way:
+            self._free = max(self._free, self._clock())
+        self._under_way += 1
+
+    def ended(self) -> None:
+        """An upload is over."""
+        self._under_way -= 1
 
     def arrived(self, size: int) -> None:
         """Write down that `size` more bytes of uploads have arrived."""
