@@ -183,6 +183,15 @@ def test_a_spinner_has_its_tasks_colour() -> None:
     assert row.count("\x1b[35m") == 2  # the name's, and the spinner's
 
 
+def test_escapes_of_an_encoding_are_counted_in_the_columns() -> None:
+    renderer, terminal = AnsiRenderer(), EmulatedTerminal(79, 5, unicode=False)
+    renderer.start(terminal)
+    views = [sample_view(id=at, position=at, description=name, total=10) for at, name in enumerate(("größe", "alpha"))]
+    renderer.render(Frame(0.0, tuple(views)))
+    terminal.flush()
+    assert terminal.text[0].index("[") == terminal.text[1].index("[")
+
+
 def test_the_renderer_draws_as_its_terminal_is() -> None:
     def drawn(**facts: bool) -> str:
         renderer, terminal = AnsiRenderer(), EmulatedTerminal(79, 5, **facts)
@@ -352,4 +361,8 @@ def test_what_the_longest_has_to_say_keeps_its_room_while_rows_stand() -> None:
 
 
 def test_a_task_without_a_name_takes_no_room_for_it() -> None:
-    assert bar(sample_view(description="", completed=3, total=10)).startswith("    30% ▕")
+    view = sample_view(description="", completed=3, total=10)
+    assert bar(view).startswith("    30% ▕")
+    painter = Painter(colors=False)
+    painter.rows((), 59, 0.0)
+    assert painter.rows((view,), 59, 0.0)[0].startswith("    30% ▕")
