@@ -30,7 +30,7 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
         files = tracker.add_task("Files", total=len(FILES), unit="file", color="blue", rollup="count")
         rows = tracker.add_task("QC rows", unit="row", color="yellow")
         threads = [
-            threading.Thread(target=_upload, args=(tracker, files, name, size, pause * (1 + number % 2)))
+            threading.Thread(target=_upload, args=(tracker, files, name, size, pause * (1 + number % 2)), daemon=True)
             for number, (name, size) in enumerate(FILES)
         ]
         for thread in threads:

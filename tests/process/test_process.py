@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
 import pytest
+from inpty import Program
 from test_troubles import environment
 
 
@@ -94,3 +96,11 @@ def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
     assert "Files: cancelled, 3/4 file" in done.stderr
     done = run("from progresskit.cli import main; raise SystemExit(main(['demo', '--renderer', 'nope']))")
     assert done.returncode == 2
+
+
+def test_ctrl_c_ends_the_demo_at_once_though_its_threads_have_an_hour_to_go() -> None:
+    demo = Program("from progresskit.cli import main; raise SystemExit(main(['demo', '--seconds', '3600']))")
+    demo.until("weather.csv")
+    demo.kill(signal.SIGINT)
+    assert demo.end() == 130
+    demo.check_restored()
