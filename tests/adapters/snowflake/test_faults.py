@@ -119,7 +119,7 @@ def test_a_connection_that_is_reset_is_taken_up_again_and_the_bar_steps_back(
     assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
 
 
-@pytest.mark.parametrize("status", [503, 429])
+@pytest.mark.parametrize("status", [503, pytest.param(429, marks=pytest.mark.slow)])
 def test_a_server_that_refuses_twice_is_asked_again_and_the_bar_says_so(
     warehouse: Warehouse, large: Path, tmp_path: Path, status: int
 ) -> None:

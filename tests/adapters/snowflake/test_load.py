@@ -66,6 +66,11 @@ def count(connection: Any, statement: str) -> int:
     return int(connection.cursor().execute(statement).fetchall()[0][0])
 
 
+def slowly(*values: str) -> list[Any]:
+    """Return `values` for the long run: the quick one has others."""
+    return [pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text, "utf-8", newline="")
     return path
@@ -522,7 +527,7 @@ def test_an_unknown_mode_is_refused_with_those_that_exist() -> None:
         SnowflakeProgress("quick")
 
 
-@pytest.mark.parametrize("renderer", ["ansi", "plain", "json", "none", "tqdm", "rich", "alive"])
+@pytest.mark.parametrize("renderer", ["ansi", "plain", *slowly("json", "none", "tqdm", "rich", "alive")])
 def test_every_renderer_carries_the_load_into_a_file(renderer: str) -> None:
     arguments = [*map(str, FLIGHTS), "--table", "flights", "--embedded", "--null", "NA"]
     done = run(*arguments, PROGRESSKIT_RENDERER=renderer)
@@ -614,10 +619,7 @@ def test_make_load_shows_each_of_its_five_bars_at_its_own_row_and_fills_the_tabl
     assert any("flights: 80,789 rows of 3 files" in row for row in screen.display)
 
 
-SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("tqdm", "rich", "alive")]
-
-
-@pytest.mark.parametrize("renderer", ["ansi", *SLOWLY])
+@pytest.mark.parametrize("renderer", ["ansi", *slowly("tqdm", "rich", "alive")])
 def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
     if renderer != "ansi":
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
@@ -647,7 +649,7 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
     assert any(f"t: {27_004 * sum(months):,d} rows of 8 files" in row for row in screen.display)
 
 
-@pytest.mark.parametrize("renderer", ["plain", "json", "none"])
+@pytest.mark.parametrize("renderer", ["plain", *slowly("json", "none")])
 def test_renderers_that_append_carry_the_load_in_a_terminal_too(renderer: str) -> None:
     arguments = [*map(str, FLIGHTS), "--table", "flights", "--embedded", "--null", "NA"]
     pid, fd, _ = in_a_pty(arguments, renderer)
@@ -695,7 +697,7 @@ def test_a_load_that_fails_does_not_wait_for_a_long_upload(tmp_path: Path) -> No
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("phase", ["QC rows", "Compression", "Upload", "COPY"])
+@pytest.mark.parametrize("phase", [*slowly("QC rows", "Compression"), "Upload", "COPY"])
 def test_ctrl_c_exits_130_restores_the_terminal_and_leaves_nothing(phase: str, tmp_path: Path) -> None:
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
     months = [1, 1, 12]
