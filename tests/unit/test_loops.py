@@ -16,6 +16,15 @@ from progresskit import ProgressTracker, Task
 from progresskit.iteration import Pace
 
 
+@pytest.fixture(autouse=True, scope="module")
+def frozen() -> Iterator[None]:
+    """What the other tests have left in memory is not searched at each collection here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def ended(bench: Bench) -> tuple[str, int | float]:
     """The state and count of the only task."""
     gc.collect()
