@@ -51,6 +51,8 @@ with ProgressTracker() as tracker:
         task.finish()
 print("the job is done")
 """
+END = b"\x1b[?2026l"
+"""What each frame ends with."""
 PARALLEL = """
 import sys, threading
 from progresskit import ProgressTracker
@@ -66,9 +68,9 @@ with ProgressTracker() as tracker:
         for thread in threads:
             thread.join()
     sys.stdin.readline()
+    tracker.print("a printed line")  # first: a frame may come between any two of these
     tasks[0].finish()
     tasks[1].fail("the disk is full")
-    tracker.print("a printed line")
     sys.stdin.readline()
     for task in tasks[2:]:
         task.finish()
@@ -304,17 +306,24 @@ class AdapterContract(RendererContract):
             process.stdin.write(b"\n")
             process.stdin.flush()
 
+        def read() -> None:
+            """Take what there is, up to the end of a frame."""
+            data = b""
+            while not data.endswith(END):
+                data = os.read(fd, 65536)
+                stream.feed(data)
+
         for turn in range(1, 4):
             proceed()
             counts = [turn * (number + 101) for number in range(6)]
             texts = [f"{count}/1,000 row" for count in counts[:5]] + [f"{counts[5]} row"]
             while not all(any(text in row for row in rows()) for text in texts):
-                stream.feed(os.read(fd, 65536))
+                read()
             assert [re.findall(r"task-\d", row) for row in rows()] == [[f"task-{number}"] for number in range(6)]
             assert all(text in row for text, row in zip(texts, rows(), strict=True))
         proceed()
         while not any("the disk is full" in row for row in rows()):
-            stream.feed(os.read(fd, 65536))
+            read()
         shown = [row.rstrip() for row in screen.display if row.strip()]
         assert [re.findall(r"task-\d|a printed line", row) for row in shown] == [
             ["a printed line"],
