@@ -25,6 +25,8 @@ class Program:
 
     def __init__(self, code: str, columns: int = 80, lines: int = 24, **environ: str) -> None:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore", **environ}
+        if "setitimer" in code or "fork" in code:  # coverage has a lock of its own, and would wait for itself
+            env = {name: value for name, value in env.items() if not name.startswith("COV")}
         for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
             if name not in environ:
                 env.pop(name, None)
