@@ -45,7 +45,10 @@ class Presence:
     def stopped(self, meant: float = 0.0) -> bool:
         """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
         began, cpu, before = self._mark
-        now, cpu_now, after = self._mark = (time.monotonic(), time.process_time(), self.read())
+        after = self.read()  # first: it gives the interpreter's lock away, and gets it back late where the job is busy
+        cpu_now = time.process_time()
+        now = time.monotonic()
+        self._mark = (now, cpu_now, after)
         late = now - began - meant
         return late > SHORT and was_stopped(late, cpu_now - cpu, before, after)
 

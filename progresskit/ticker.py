@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from . import counting
 from .display import Retired, display_of, terminal_of
-from .presence import Presence
+from .presence import SHORT, Presence
 from .registry import hub_address
 from .report import warn_once
 from .task import describe
@@ -340,8 +340,10 @@ class ThreadTicker:
             nudged = self._bell.wait(delay)
             self._drowsy = False
             stopped = presence.stopped(delay)
+            asked = time.monotonic()
             with self.drawing:
-                presence.stopped()  # who waits for another thread that draws is not stopped
+                if time.monotonic() - asked > SHORT:
+                    presence.stopped()  # who waits for another thread that draws is not stopped
                 if self._generation != generation:
                     return
                 for display in self.displays:

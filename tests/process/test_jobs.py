@@ -25,7 +25,7 @@ from progresskit import ProgressTracker
 from progresskit.region import Region
 end = Path(sys.argv[1])
 SETUP
-with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
+with ProgressTracker("ansi", interval=0.1, budget=1.0) as tracker:
     task = tracker.add_task("alpha")
     beta = tracker.add_task("beta")
     while not end.exists():
