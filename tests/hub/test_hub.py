@@ -140,6 +140,7 @@ def test_a_hub_that_does_not_read_holds_nobody_up_and_loses_no_ending(unix: Benc
     assert unix.renderer.lines[-3_000:] == [f"line {number}" for number in range(3_000)]
 
 
+@pytest.mark.slow
 def test_a_frame_too_large_for_a_message_is_sent_in_parts(bench: Bench) -> None:
     client = bench.client()
     wide = "\u4e00" * 1_000

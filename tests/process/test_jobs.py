@@ -58,7 +58,7 @@ Region.draw = drawn
     [
         ("", "time.sleep(0.001)", 0.7),
         ("", "sum(range(1000))", 0.7),
-        (WHILE_DRAWING, "time.sleep(0.001)", 0.7),
+        pytest.param(WHILE_DRAWING, "time.sleep(0.001)", 0.7, marks=pytest.mark.slow),
         pytest.param("", "time.sleep(0.001)", 2.0, marks=pytest.mark.slow),
     ],
     ids=["idle", "busy", "while it draws", "long"],

@@ -16,7 +16,7 @@ import pytest
 DEMO = [sys.executable, "-c", "from progresskit.cli import main; raise SystemExit(main())", "demo", "--seconds", "1.2"]
 NAMES = ("Files", "airports.csv", "flights.csv", "planes.csv", "weather.csv", "QC rows")
 END = b"\x1b[?2026l"  # what each frame ends with
-ALL = ["ansi", "plain", "json", "none", "tqdm", "rich", "alive"]
+SLOWLY = {name: pytest.param(name, marks=pytest.mark.slow) for name in ("json", "none", "tqdm", "rich", "alive")}
 
 
 def environment(renderer: str) -> dict[str, str]:
@@ -55,7 +55,7 @@ def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
     return screen, frames, sent
 
 
-@pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
+@pytest.mark.parametrize("renderer", ["ansi", SLOWLY["tqdm"], SLOWLY["rich"], SLOWLY["alive"]])
 def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(renderer: str) -> None:
     screen, frames, _ = shown(renderer)
     found = [[name for row in rows for name in NAMES if re.match(rf"\W*{re.escape(name)}", row)] for rows in frames]
@@ -78,7 +78,7 @@ def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(rende
     assert screen.cursor.x == 0
 
 
-@pytest.mark.parametrize("renderer", ["plain", "json", "none"])
+@pytest.mark.parametrize("renderer", ["plain", SLOWLY["json"], SLOWLY["none"]])
 def test_in_a_terminal_those_that_append_never_move_the_cursor(renderer: str) -> None:
     _, frames, sent = shown(renderer)
     assert (frames, b"\x1b" in sent) == ([], False)
@@ -87,7 +87,7 @@ def test_in_a_terminal_those_that_append_never_move_the_cursor(renderer: str) ->
     check_lines(renderer, lines)
 
 
-@pytest.mark.parametrize("renderer", ALL)
+@pytest.mark.parametrize("renderer", ["ansi", "plain", *SLOWLY.values()])
 def test_into_a_file_go_whole_lines(renderer: str) -> None:
     done = subprocess.run(DEMO, env=environment(renderer), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")

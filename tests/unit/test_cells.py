@@ -15,6 +15,7 @@ FILLERS = "\u3164\uffa0"
 """Of Hangul, invisible: they are counted as if they were not."""
 
 
+@pytest.mark.slow
 def test_no_character_of_unicode_is_wider_than_it_is_counted() -> None:
     wrong = []
     for code in range(0x110000):

@@ -291,7 +291,9 @@ class CountingProxy:
         with self._lock:
             del self._ways[number]
             if self._watched and self._counts(host):
-                self._ended[number] = way.look()._replace(closed=True)
+                look = way.look()
+                # A break is told once, to whichever direction asks first: the other one sees an end in order.
+                self._ended[number] = look._replace(closed=True, dead=look.dead or way.cut)
         upstream.close()
 
 

@@ -65,6 +65,7 @@ def test_list_tells_size_and_checksum_and_takes_a_path(cursor: Any, stage: str, 
     assert [row[:3] for row in rows] == [(f"{stage.lower()}/deep/a.csv", 5, checksum)]
 
 
+@pytest.mark.slow
 def test_a_stage_shows_no_file_that_is_still_being_uploaded(
     server: Any, session: Callable[..., Any], cursor: Any, stage: str, tmp_path: Path
 ) -> None:

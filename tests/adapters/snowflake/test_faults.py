@@ -119,7 +119,8 @@ def test_a_connection_that_is_reset_is_taken_up_again_and_the_bar_steps_back(
     assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
 
 
-@pytest.mark.parametrize("status", [503, pytest.param(429, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [503, 429])
 def test_a_server_that_refuses_twice_is_asked_again_and_the_bar_says_so(
     warehouse: Warehouse, large: Path, tmp_path: Path, status: int
 ) -> None:
@@ -194,7 +195,7 @@ def left_behind(warehouse: Warehouse) -> list[str]:
 COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", "load"]
 
 
-@pytest.mark.parametrize("new", [True, False])
+@pytest.mark.parametrize("new", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_sessions_that_are_lost_during_copy_end_the_command_with_nothing_loaded(
     warehouse: Warehouse, tmp_path: Path, new: bool
 ) -> None:

@@ -431,6 +431,7 @@ def named_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 SHOWN = {"PROGRESSKIT_RENDERER": "plain", "PROGRESSKIT_INTERVAL": "0.001", "PROGRESSKIT_BUDGET": "1"}
 
 
+@pytest.mark.slow
 def test_a_load_goes_to_the_connection_of_that_name(named_connection: dict[str, str], tmp_path: Path) -> None:
     path = write(tmp_path / "one.csv", "a,b\n1,x\n2,y\n")
     done = run(path, "--table", "by_name", "--connection", "local", **named_connection)
@@ -446,6 +447,7 @@ def test_a_load_goes_to_the_connection_of_that_name(named_connection: dict[str, 
     assert "Traceback" not in unknown.stderr
 
 
+@pytest.mark.slow
 def test_validation_checks_against_the_table_and_loads_nothing(
     named_connection: dict[str, str], tmp_path: Path
 ) -> None:
@@ -527,7 +529,7 @@ def test_an_unknown_mode_is_refused_with_those_that_exist() -> None:
         SnowflakeProgress("quick")
 
 
-@pytest.mark.parametrize("renderer", ["ansi", "plain", *slowly("json", "none", "tqdm", "rich", "alive")])
+@pytest.mark.parametrize("renderer", ["ansi", *slowly("plain", "json", "none", "tqdm", "rich", "alive")])
 def test_every_renderer_carries_the_load_into_a_file(renderer: str) -> None:
     arguments = [*map(str, FLIGHTS), "--table", "flights", "--embedded", "--null", "NA"]
     done = run(*arguments, PROGRESSKIT_RENDERER=renderer)
@@ -663,6 +665,7 @@ def test_renderers_that_append_carry_the_load_in_a_terminal_too(renderer: str) -
     assert (b"Files" in sent) is (renderer != "none")
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_long_upload_does_not_wait_for_its_end(tmp_path: Path) -> None:
     path = tmp_path / "large.csv.gz"
     noise = random.Random(3)
@@ -697,7 +700,7 @@ def test_a_load_that_fails_does_not_wait_for_a_long_upload(tmp_path: Path) -> No
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("phase", [*slowly("QC rows", "Compression"), "Upload", "COPY"])
+@pytest.mark.parametrize("phase", [*slowly("QC rows", "Compression", "COPY"), "Upload"])
 def test_ctrl_c_exits_130_restores_the_terminal_and_leaves_nothing(phase: str, tmp_path: Path) -> None:
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
     months = [1, 1, 12]
