@@ -6,6 +6,7 @@ the load's summary, since a number is worth what it was counted by.
 
 from __future__ import annotations
 
+import abc
 import functools
 import os
 import socket
@@ -79,7 +80,7 @@ class WholeFiles:
         """There is nothing to take back."""
 
 
-class _Sockets:
+class _Sockets(abc.ABC):
     """What both sources have in common that look at sockets: what they say, added up."""
 
     def __init__(self) -> None:
@@ -121,12 +122,13 @@ class _Sockets:
         """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
         self._tally.refuse(size)
 
+    @abc.abstractmethod
     def _watch(self, watched: bool) -> None:
         """Begin to watch sockets, or let go of all."""
 
+    @abc.abstractmethod
     def _looks(self) -> dict[int, Look]:
         """Return what each socket to the storage host says of itself, by a number of its own."""
-        raise NotImplementedError
 
 
 class KernelBytes(_Sockets):

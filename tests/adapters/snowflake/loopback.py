@@ -95,3 +95,13 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     paths[1].write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
     return paths
+
+
+def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Return what a server on loopback and its client need for TLS; the client believes any: the counting is what is tested."""
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    theirs.load_cert_chain(*certificate(folder))
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    ours.check_hostname = False
+    ours.verify_mode = ssl.CERT_NONE
+    return theirs, ours

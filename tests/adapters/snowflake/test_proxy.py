@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
-from loopback import MB, Sink, certificate, send
+from loopback import MB, Sink, contexts, send
 from progresskit_snowflake import proxy as module
 from progresskit_snowflake.proxy import CountingProxy
 from progresskit_snowflake.sources import ProxyBytes
@@ -118,11 +117,7 @@ def test_a_tunnel_is_counted_as_its_bytes_arrive(sink: Sink, chained: bool) -> N
 
 @pytest.mark.parametrize("chained", [False, True])
 def test_under_tls_the_count_is_right_to_the_frames_of_its_records(tmp_path: Path, chained: bool) -> None:
-    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    theirs.load_cert_chain(*certificate(tmp_path))
-    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ours.check_hostname = False
-    ours.verify_mode = ssl.CERT_NONE  # our own server, on loopback; what is tested is the counting
+    theirs, ours = contexts(tmp_path)
     server = Sink(theirs)
     with (
         through(server, chained) as proxy,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
-from loopback import MB, Sink, certificate, send
+from loopback import MB, Sink, contexts, send
 from progresskit_snowflake.bodies import BodyBytes
 from progresskit_snowflake.sources import (
     KernelBytes,
@@ -161,11 +160,7 @@ def test_no_socket_is_held_once_the_uploads_are_over(sink: Sink) -> None:
 
 
 def test_under_tls_the_count_is_right_to_the_frames_of_its_records(tmp_path: Path) -> None:
-    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    theirs.load_cert_chain(*certificate(tmp_path))
-    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ours.check_hostname = False
-    ours.verify_mode = ssl.CERT_NONE  # our own server, on loopback; what is tested is the counting
+    theirs, ours = contexts(tmp_path)
     server = Sink(theirs)
     source = KernelBytes(to(server))
     with ours.wrap_socket(server.connect()) as client, counting(source, 20 * MB):
