@@ -46,10 +46,12 @@ class Presence:
         """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
         began, cpu, before = self._mark
         after = self.read()  # first: it gives the interpreter's lock away, and gets it back late where the job is busy
-        cpu_now = time.process_time()
         now = time.monotonic()
-        self._mark = (now, cpu_now, after)
         late = now - began - meant
+        if late > SHORT:  # the lock may have been lost since, and asked for
+            after = self.read()
+        cpu_now = time.process_time()
+        self._mark = (now, cpu_now, after)
         return late > SHORT and was_stopped(late, cpu_now - cpu, before, after)
 
     def read(self) -> Scheduled | None:
@@ -73,7 +75,8 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     """Return whether the process was stopped in `late` seconds.
 
     A thread that ran, or could not run because others did, was ready; one that waited for the interpreter's lock has run every
-    five milliseconds, to ask for it. The time that neither explains is a stop's.
+    five milliseconds, to ask for it. The time that neither explains is a stop's. A thread that has run much oftener than that
+    was woken because the lock was free again and again: then it is the processor time of those who had it that explains.
 
     Args:
         late: Seconds by which the thread woke later than it wanted, or for which it drew.
@@ -90,9 +93,14 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
         True
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 90))  # C code has kept the interpreter to itself
         False
+        >>> was_stopped(0.7, 0.03, Scheduled(0.0, 10), Scheduled(0.007, 600))  # a stop, amid a quarrel about the lock
+        True
         >>> was_stopped(0.5, 0.0, None, None), was_stopped(1.5, 0.0, None, None), was_stopped(1.5, 1.4, None, None)
         (False, True, False)
     """
     if before is None or after is None:
         return late > LATE and cpu < 0.5 * late
-    return late - (after.ready - before.ready) - (after.runs - before.runs) * ASKING > SHORT
+    ready, runs = after.ready - before.ready, after.runs - before.runs
+    if ready + runs * ASKING > 2 * late:
+        return late - ready - cpu > 2 * SHORT
+    return late - ready - runs * ASKING > SHORT
