@@ -43,6 +43,7 @@ EDGE = {
     "renderers",
     "hub",
     "run",
+    "guardian",
     "pipe",
     "presence",
     "switching",
