@@ -1,9 +1,9 @@
 """Guardian: a process that goes on with a command's output where `progresskit run` is killed.
 
 A pseudo-terminal is gone with whoever holds its other end: what the command writes fails from then on, and with a pipe the
-writing ends it. So a child of `run` holds these ends as well, and does nothing but wait for its end. Comes that without a
-word, the guardian gives the terminal its modes back and copies there what the command writes, until nobody can any more. Knows
-descriptors. Must not know hubs, signals that are passed on, or how anything is drawn.
+writing ends it. So a child of `run` holds these ends as well, and does nothing but wait for its end, which ends it as a rule. Where
+`run` was killed, the guardian gives the terminal its modes back and copies there what the command writes, until nobody can any
+more. Knows descriptors. Must not know hubs, signals that are passed on, or how anything is drawn.
 """
 
 from __future__ import annotations
@@ -18,52 +18,52 @@ from .region import END
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FAREWELL = b"."
-
 
 class Guardian:
     """A process that holds the other ends of what a command writes to. Start it while there are no threads.
 
     Args:
-        ends: Descriptors to be read, and where what is read goes once this process was killed; None: nowhere.
+        ends: Descriptors to be read, and the terminals where what is read goes once this process was killed.
+        quiet: Whether it goes nowhere, but is read all the same.
 
     Raises:
         OSError: no process can be made.
     """
 
-    def __init__(self, ends: Mapping[int, int | None]) -> None:
+    def __init__(self, ends: Mapping[int, int], *, quiet: bool = False) -> None:
         alive, self._held = os.pipe()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            os.close(alive)
+            os.close(self._held)
+            raise
         if self.pid == 0:
             try:
-                _guard(alive, dict(ends))
+                _guard(alive, dict(ends), quiet)
             finally:
                 os._exit(0)
         os.close(alive)
 
     def dismiss(self) -> None:
-        """Tell it that all is well, and wait for its end."""
-        try:
-            os.write(self._held, FAREWELL)
-        except BrokenPipeError:  # somebody has killed it
-            pass
-        os.close(self._held)
+        """End it: all is well."""
+        os.kill(self.pid, signal.SIGKILL)  # it ends so whatever it is at, stopped though it may be
         os.waitpid(self.pid, 0)
+        os.close(self._held)
 
 
-def _guard(alive: int, ends: dict[int, int | None]) -> None:
+def _guard(alive: int, ends: dict[int, int], quiet: bool) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # what the terminal sends is for the command
-    _keep({alive, *ends, *(to for to in ends.values() if to is not None)})
-    if os.read(alive, 1):
-        return
-    for terminal in {to for to in ends.values() if to is not None}:
+    _keep({alive, *ends, *ends.values()})
+    os.read(alive, 1)  # nobody writes: it returns when nobody could any more
+    for terminal in set(ends.values()):
         _write(terminal, END.encode())
     while ends:
         for fd in select.select(list(ends), [], [])[0]:
-            data, to = _read(fd), ends[fd]
+            data = _read(fd)
             if data is None:
                 continue
-            if not data or (to is not None and not _write(to, data)):
+            if not data or not (quiet or _write(ends[fd], data)):
                 del ends[fd]
                 os.close(fd)  # where its terminal is gone the command has none either, as it would without us
 

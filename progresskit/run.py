@@ -179,7 +179,7 @@ class _Outputs:
         self._last: deque[str] = deque(maxlen=REMEMBERED)
         self._lines: dict[int, Lines] = {}
         self._theirs: list[int] = []
-        self._ends: dict[int, int | None] = {}
+        self._ends: dict[int, int] = {}
         self._guardian: Guardian | None = None
         self._master: int | None = None
         self._thread: threading.Thread | None = None
@@ -202,7 +202,7 @@ class _Outputs:
         os.set_blocking(ours, False)
         self._lines[ours] = Lines()
         self._theirs.append(theirs)
-        self._ends[ours] = None if self._quiet else fds[0]
+        self._ends[ours] = fds[0]
         self.actions += [(os.POSIX_SPAWN_DUP2, theirs, fd) for fd in fds]
 
     def _modes_kept(self, theirs: int) -> None:
@@ -218,7 +218,7 @@ class _Outputs:
         """Have somebody go on with the command's output should we be killed. There must be no thread yet."""
         if self._ends:
             try:
-                self._guardian = Guardian(self._ends)
+                self._guardian = Guardian(self._ends, quiet=self._quiet)
             except OSError:  # no more processes to be had: the command's own start will say so, if it matters
                 pass
 

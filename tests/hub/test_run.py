@@ -357,19 +357,18 @@ def test_a_guardian_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> 
     os.close(screen)
 
 
-def test_a_guardian_that_is_dismissed_or_killed_has_done_nothing() -> None:
-    for killed in (False, True):
-        (ours, theirs), (there, to) = os.pipe(), os.pipe()
-        os.write(theirs, b"ours to read")
-        guardian = Guardian({ours: to})
-        if killed:
-            os.kill(guardian.pid, signal.SIGKILL)
-        guardian.dismiss()
-        os.close(to)
-        assert os.read(there, 100) == b""
-        assert os.read(ours, 100) == b"ours to read"
-        for fd in (ours, theirs, there):
-            os.close(fd)
+@pytest.mark.parametrize("number", [0, signal.SIGSTOP, signal.SIGKILL])
+def test_a_guardian_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(number: int) -> None:
+    (ours, theirs), (there, to) = os.pipe(), os.pipe()
+    os.write(theirs, b"ours to read")
+    guardian = Guardian({ours: to})
+    os.kill(guardian.pid, number)
+    guardian.dismiss()
+    os.close(to)
+    assert os.read(there, 100) == b""
+    assert os.read(ours, 100) == b"ours to read"
+    for fd in (ours, theirs, there):
+        os.close(fd)
 
 
 def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:
