@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ from progresskit.report import ProgressWarning
 from progresskit.switching import BRIEF, USUAL, Haste
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
+from progresskit.threads import Bell
 from progresskit.ticker import ThreadTicker
 
 
@@ -396,3 +398,26 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
     presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
     assert (presence.stopped(), presence.starved) == (True, False)
     presence.close()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
+def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    monkeypatch.setattr("progresskit.ticker.AT_ONCE", 20.0)
+    ticker, asked = ThreadTicker(), threading.Event()
+    ticker._clients = ticker._running = True
+    ticker._credit = 20.0
+
+    class Urgent(deque[Bell]):
+        def append(self, bell: Bell) -> None:
+            if late:
+                assert ticker._rest()
+            super().append(bell)
+            asked.set()
+
+    ticker._urgent = Urgent()
+    asking = threading.Thread(target=ticker.hurry)
+    asking.start()
+    assert asked.wait(20.0)
+    assert late or ticker._rest()
+    asking.join(20.0)
+    assert ticker._credit > 10.0  # it has not waited until that was used up
