@@ -35,9 +35,10 @@ AROUND = 0.95
 CLIENT_BUDGET = 0.0015
 """The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
 PARTING = 1.0
-"""Seconds that the end waits for a terminal that has just fallen behind to take the last frame."""
+"""Seconds without a byte taken after which the end gives up a terminal that is behind, but took something in the last such
+time; or one that owes lines which the job has printed: they would have held it up without progress as well."""
 GONE = 0.05
-"""The same for one that nobody has read from for some time."""
+"""The same for one that nobody seems to read."""
 
 FAILED = "{why}; {name} is used from here on."
 
@@ -114,6 +115,8 @@ class Display:
         self.window: list[str] | None = None  # what may hang at this moment: "renderer" or "stream"
         self.stopped: Callable[[], bool] = lambda: False  # whether the process was, since this frame was begun
         self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
+        self._took: float | None = None  # when it last took one
+        self._owes_words = False  # whether lines that were printed are among what it has not taken
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -178,12 +181,15 @@ class Display:
 
     def stop(self) -> None:
         """Show everything for the last time, and end."""
+        took = self._took  # before the last frame, whose beginning a buffer may take that nobody reads from
         self.tick(last=True)
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
-        gone = self._stuck is not None and self._wall() - self._stuck > PARTING
-        self.flush(GONE if gone else PARTING)
+        now = self._wall()
+        alive = took is not None and now - took <= PARTING
+        given_up = self._stuck is not None and now - self._stuck > PARTING
+        self.flush(PARTING if alive or (self._owes_words and not given_up) else GONE)
 
     def abandon(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
@@ -205,9 +211,13 @@ class Display:
         self.terminal.write(self._handle.take())
         if self.terminal.fd is None:
             self._risk("stream", lambda: self.terminal.flush(patience))
-        else:
-            with undisturbed():
-                self.terminal.flush(patience)
+            return
+        before = self.terminal.taken
+        with undisturbed():
+            self.terminal.flush(patience)
+        if self.terminal.taken != before:
+            self._took = self._wall()
+        self._owes_words = self._owes_words and self.terminal.congested
 
     def _draw(self, last: bool) -> bool:
         if self._renderer is None and self.idle and not self._inherited[0]:
@@ -238,6 +248,7 @@ class Display:
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
         if lines:
+            self._owes_words = True
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))
             self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or frame.more or last:
