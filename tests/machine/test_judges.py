@@ -89,6 +89,9 @@ class PtyMachine(Machine):
     def resized(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self.stream.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def echo(self) -> None:
+        os.write(self.master, b"\x03")  # the kernel shows it
+
     def look(self) -> None:
         self.marks += 1
         mark = f"\x1b]2;{self.marks}\a".encode()
