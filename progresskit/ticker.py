@@ -18,6 +18,7 @@ from .display import Retired, display_of, terminal_of
 from .presence import SHORT, Presence
 from .registry import hub_address
 from .report import warn_once
+from .switching import Haste
 from .task import describe
 from .threads import Bell, block_signals, native, start
 from .watch import BEATS, HUNG, Watch
@@ -72,6 +73,7 @@ class ThreadTicker:
         self._closing = False
         self._watch_bell = Bell()
         self._ident: int | None = None
+        self._haste = Haste()
         self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
@@ -302,11 +304,13 @@ class ThreadTicker:
     def _begin(self) -> None:
         if self._on_begin is not None:
             self._on_begin()
+        self._haste.begin()  # the first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
             self._keep(start(partial(self._run, self._generation), "progresskit"))
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
+            self._haste.end()
             self._draw_from_advance()
 
     def _keep(self, thread: Thread | None) -> None:
@@ -354,6 +358,10 @@ class ThreadTicker:
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
                 away = presence.stopped()
+                if presence.starved:
+                    self._haste.begin()
+                else:
+                    self._haste.end()
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
@@ -470,6 +478,7 @@ class ThreadTicker:
             if self._new or self._leaving:
                 return False
             self._running = False
+            self._haste.end()
             self._watch_bell.ring()
             return True
 
@@ -509,6 +518,7 @@ class ThreadTicker:
         self._watch_bell = Bell()
         if self._presence is not None:
             self._presence.close()
+        self._haste.end()
         self._running = False
         self._watched = False
         self._generation += 1

@@ -12,8 +12,10 @@ import time
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.presence import Presence
+from progresskit.frames import Frame
+from progresskit.presence import Presence, Scheduled
 from progresskit.report import ProgressWarning
+from progresskit.switching import BRIEF, USUAL, Haste
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 from progresskit.ticker import ThreadTicker
@@ -301,3 +303,75 @@ def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
         ticker.hurry()
     assert len(ticker._urgent) < 10
     assert ticker._credit <= 0.0
+
+
+def interval() -> float:
+    return round(sys.getswitchinterval(), 6)
+
+
+def test_the_switch_interval_is_short_until_the_first_frame_stands_and_the_usual_one_then() -> None:
+    assert interval() == USUAL
+    seen: list[float] = []
+
+    class Looks(RecordingRenderer):
+        def render(self, frame: Frame) -> None:
+            seen.append(interval())
+            super().render(frame)
+
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(Looks(), terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha")
+    until(lambda: len(seen) > 3)
+    assert seen[0] == BRIEF
+    until(lambda: seen[-1] == USUAL)
+    assert interval() == USUAL
+    task.finish()
+    tracker.stop()
+    assert interval() == USUAL
+
+
+def test_the_switch_interval_is_short_for_as_long_as_the_job_keeps_the_lock_to_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starved = threading.Event()
+    monkeypatch.setattr(
+        Presence, "starved", property(lambda self: starved.is_set(), lambda self, value: None), raising=False
+    )
+    ticker, renderer = ThreadTicker(), RecordingRenderer()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha")
+    until(lambda: interval() == USUAL)
+    starved.set()
+    until(lambda: interval() == BRIEF)
+    task.finish()
+    tracker.stop()
+    assert interval() == USUAL
+
+
+def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    haste = Haste()
+    for chosen in (0.02, 0.001):
+        monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
+        monkeypatch.setattr(sys, "setswitchinterval", pytest.fail)
+        haste.begin()
+        haste.end()
+    monkeypatch.undo()
+    haste.begin()
+    assert interval() == BRIEF
+    sys.setswitchinterval(0.01)  # the program's choice comes second, and stays as well
+    haste.end()
+    assert interval() == 0.01
+    sys.setswitchinterval(USUAL)
+
+
+def test_a_thread_that_is_late_knows_whether_it_was_kept_from_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence("/no/such/file")
+    counts = iter([Scheduled(0.0, 0), Scheduled(0.01, 300), Scheduled(0.01, 300)])
+    monkeypatch.setattr(presence, "read", lambda: next(counts))
+    presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, next(counts))
+    assert (presence.stopped(), presence.starved) == (False, True)
+    monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 301))
+    assert (presence.stopped(), presence.starved) == (False, True)  # it is not late, and what it knew is still so
+    presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 301))
+    assert (presence.stopped(), presence.starved) == (True, False)
+    presence.close()

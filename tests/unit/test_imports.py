@@ -45,6 +45,7 @@ EDGE = {
     "run",
     "pipe",
     "presence",
+    "switching",
     "watch",
     "workers",
 }
