@@ -117,6 +117,7 @@ class Display:
         self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
         self._took: float | None = None  # when it last took one
         self._owes_words = False  # whether lines that were printed are among what it has not taken
+        self._standing = False  # whether the last frame had rows
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -130,6 +131,19 @@ class Display:
     def over_rows(self) -> bool:
         """Whether rows stand there, to be drawn over by the next frame."""
         return self._renderer is not None and self._renderer.in_place
+
+    @property
+    def standing(self) -> bool:
+        """Whether rows stand on a terminal, and the next frame goes over what is written below them."""
+        return self._standing and self.terminal.is_tty
+
+    @property
+    def in_the_way(self) -> bool:
+        """Whether they are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
+        trackers = self.trackers
+        return self.standing and (
+            all(tracker.left for tracker in trackers) or any(tracker.hiding for tracker in trackers)
+        )
 
     @property
     def may_be_drawn_over(self) -> bool:
@@ -148,6 +162,8 @@ class Display:
         the budget again, and when the second has been at most half of the time.
         """
         if not last and any(tracker.hiding for tracker in self.trackers):
+            if self._standing:
+                self.withdraw()
             return self.delay
         if not last and (self.terminal.congested or not self.terminal.foreground):
             for tracker in self.trackers:
@@ -193,6 +209,7 @@ class Display:
 
     def abandon(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
+        self._standing = False
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
@@ -253,6 +270,7 @@ class Display:
             self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or frame.more or last:
             self._guarded(lambda renderer: renderer.render(frame))
+        self._standing = renderer.in_place and bool(frame.tasks or frame.more)
         if self.may_be_drawn_over and not self.may_hang and self.stopped():
             self._handle.take()  # it would be drawn over the words of a shell
             self.abandon()

@@ -315,7 +315,7 @@ class Machine(RuleBasedStateMachine):
         self.cut = self.cut or (columns < now[0] and not self.terminal.reflows)
         if columns < now[0] and not self.terminal.reflows:
             self.unseen = self.clock()
-        if (columns, lines) != now:
+        if (columns, lines) != now and self.region_rows():
             self.typed = None
         self.terminal.resize(columns, lines)
         self.resized(columns, lines)
