@@ -58,7 +58,7 @@ class Presence:
         if late <= SHORT:
             return False
         stopped = was_stopped(late, cpu_now - cpu, before, after)
-        self.starved = not stopped and was_starved(late, cpu_now - cpu, before, after)
+        self.starved = self.starved or (not stopped and was_starved(late, before, after))
         return stopped
 
     def read(self) -> Scheduled | None:
@@ -113,19 +113,22 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     return late - ready - runs * ASKING > SHORT
 
 
-def was_starved(late: float, cpu: float, before: Scheduled | None, after: Scheduled | None) -> bool:
-    """Return whether a thread that was `late`, and not for a stop, was so for want of the interpreter's lock.
+def was_starved(late: float, before: Scheduled | None, after: Scheduled | None) -> bool:
+    """Return whether a thread that was `late`, and not for a stop, was so because others kept taking the interpreter's lock back.
 
-    It was not if it ran, or was ready and others had the processor. Arguments as of `was_stopped`.
+    It was woken each time that the lock was free, oftener than it asks by itself, and was not ready otherwise. Arguments as of
+    `was_stopped`.
 
     Example:
-        >>> was_starved(0.5, 0.5, Scheduled(0.0, 10), Scheduled(0.01, 500))
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 500))
         True
-        >>> was_starved(0.5, 0.5, Scheduled(0.0, 10), Scheduled(0.4, 20))  # the machine is busy
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.4, 20))  # the machine is busy
         False
-        >>> was_starved(0.5, 0.5, None, None), was_starved(0.5, 0.1, None, None)
-        (True, False)
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 100))  # a turn among many threads that compute
+        False
+        >>> was_starved(0.5, None, None)
+        False
     """
     if before is None or after is None:
-        return cpu > 0.8 * late
-    return late - (after.ready - before.ready) > SHORT
+        return False
+    return late - (after.ready - before.ready) > SHORT and (after.runs - before.runs) * ASKING > 1.5 * late

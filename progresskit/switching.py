@@ -22,6 +22,7 @@ class Haste:
     """Shortens the switch interval of the process for a while, where nobody else has chosen one.
 
     Example:
+        >>> sys.setswitchinterval(0.005)
         >>> haste = Haste()
         >>> haste.begin(); round(sys.getswitchinterval(), 6)
         0.0001

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -309,46 +311,66 @@ def interval() -> float:
     return round(sys.getswitchinterval(), 6)
 
 
-def test_the_switch_interval_is_short_until_the_first_frame_stands_and_the_usual_one_then() -> None:
-    assert interval() == USUAL
+@contextmanager
+def another_thread() -> Iterator[None]:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def looks() -> Iterator[tuple[ThreadTicker, list[float]]]:
+    """Give a ticker with a live task, and the switch interval at each of its frames."""
+    until(lambda: threading.active_count() == 1 and interval() == USUAL)  # those of tests before this one are through
     seen: list[float] = []
 
     class Looks(RecordingRenderer):
         def render(self, frame: Frame) -> None:
             seen.append(interval())
-            super().render(frame)
 
     ticker = ThreadTicker()
     tracker = ProgressTracker(Looks(), terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
-    task = tracker.add_task("alpha")
+    with tracker.add_task("alpha"):
+        yield ticker, seen
+    tracker.stop()
+    assert interval() == USUAL
+
+
+def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[ThreadTicker, list[float]]) -> None:
+    _, seen = looks
     until(lambda: len(seen) > 3)
-    assert seen[0] == BRIEF
-    until(lambda: seen[-1] == USUAL)
-    assert interval() == USUAL
-    task.finish()
-    tracker.stop()
-    assert interval() == USUAL
+    assert set(seen) == {BRIEF}
 
 
-def test_the_switch_interval_is_short_for_as_long_as_the_job_keeps_the_lock_to_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    starved = threading.Event()
-    monkeypatch.setattr(
-        Presence, "starved", property(lambda self: starved.is_set(), lambda self, value: None), raising=False
-    )
-    ticker, renderer = ThreadTicker(), RecordingRenderer()
-    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
-    task = tracker.add_task("alpha")
-    until(lambda: interval() == USUAL)
-    starved.set()
+def test_beside_other_threads_it_is_short_until_the_first_frame_stands(looks: tuple[ThreadTicker, list[float]]) -> None:
+    with another_thread():
+        _, seen = looks
+        until(lambda: len(seen) > 3)
+        until(lambda: interval() == USUAL)
+        assert seen[0] == BRIEF
     until(lambda: interval() == BRIEF)
-    task.finish()
-    tracker.stop()
-    assert interval() == USUAL
+
+
+def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
+    looks: tuple[ThreadTicker, list[float]],
+) -> None:
+    with another_thread():
+        ticker, _ = looks
+        until(lambda: interval() == USUAL)
+        assert ticker._presence is not None
+        ticker._presence.starved = True
+        until(lambda: interval() == BRIEF)
+        ticker._hasty_until = 0.0
+        until(lambda: interval() == USUAL)
 
 
 def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    until(lambda: threading.active_count() == 1 and interval() == USUAL)
     haste = Haste()
     for chosen in (0.02, 0.001):
         monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
@@ -364,14 +386,13 @@ def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest
     sys.setswitchinterval(USUAL)
 
 
-def test_a_thread_that_is_late_knows_whether_it_was_kept_from_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     presence = Presence("/no/such/file")
-    counts = iter([Scheduled(0.0, 0), Scheduled(0.01, 300), Scheduled(0.01, 300)])
-    monkeypatch.setattr(presence, "read", lambda: next(counts))
-    presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, next(counts))
+    monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 300))
+    presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
     assert (presence.stopped(), presence.starved) == (False, True)
-    monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 301))
-    assert (presence.stopped(), presence.starved) == (False, True)  # it is not late, and what it knew is still so
-    presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 301))
+    assert (presence.stopped(), presence.starved) == (False, True)  # not late any more, and nobody has asked yet
+    presence.starved = False
+    presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
     assert (presence.stopped(), presence.starved) == (True, False)
     presence.close()
