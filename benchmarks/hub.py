@@ -1,10 +1,13 @@
-"""What a hub and its clients cost: processor time, on top of what the same processes need without progress.
+"""What a hub and its clients cost, and how soon it is seen that a client was killed.
 
 64 processes with five tasks each, advanced ten times a second, on one hub that draws with `ansi` on a pseudo-terminal: under
-5 % of a core for the hub, and 0.2 % for a client. Then 1,000 clients over real sockets, each of which ends some tasks: every
-final state is seen. Bounded: about two minutes with the defaults.
+5 % of a core for the hub, and 0.2 % for a client. It is processor time, on top of what as many processes without a tracker take
+at the same time, round by round; the median of the rounds is judged. A client sends as many frames as its budget allows: the
+hub is measured once more with ten a second of each. Then 20 clients are killed, one after the other: each
+is shown as lost within a second. At last 1,000 clients over real sockets, each of which ends some tasks: every final state is
+seen. Bounded: about a minute and a half with the defaults.
 
-    python benchmarks/hub.py [--processes 64] [--seconds 20] [--clients 1000]
+    python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000]
 """
 
 from __future__ import annotations
@@ -17,12 +20,18 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import fmean, median
+from typing import Any, NamedTuple, TextIO
 
 from progresskit import Frame
 from progresskit.feed import Feed
 from progresskit.frames import sample_view
 from progresskit.hub import Hub
+from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.hub import HubRenderer
+from progresskit.run import BUDGET
 from progresskit.testing import EmulatedTerminal
 
 WORKER = """
@@ -33,34 +42,41 @@ if sys.argv[2] == "client":
     tracker = ProgressTracker()
     tracker.start()
     tasks = [tracker.add_task(f"task {number}", total=1_000_000, unit="row") for number in range(5)]
-time.sleep(1.0)  # imports and the first frames are no part of the running cost
-sys.stdin.readline()
-began, until = time.process_time(), time.monotonic() + seconds
-while time.monotonic() < until:
-    for task in tasks:
-        task.advance(7)
-    time.sleep(0.1)
-print(time.process_time() - began, flush=True)
+for line in sys.stdin:  # a round; imports and the first frames are no part of the running cost
+    began, until = time.process_time(), time.monotonic() + seconds
+    while time.monotonic() < until:
+        for task in tasks:
+            task.advance(7)
+        time.sleep(0.1)
+    print(time.process_time() - began, flush=True)
 if tasks:
     tracker.stop()
 """
+SETTLING = 2.0
+"""Seconds after which processes that have just begun are as they stay."""
 
 
-def workers(count: int, seconds: float, kind: str, environ: dict[str, str]) -> list[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", WORKER, str(seconds), kind]
-    return [
-        subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(count)
-    ]
+class Workers:
+    """Processes that work in rounds."""
 
+    def __init__(self, count: int, seconds: float, kind: str, environ: dict[str, str]) -> None:
+        command = [sys.executable, "-c", WORKER, str(seconds), kind]
+        pipe = subprocess.PIPE
+        self._all = [subprocess.Popen(command, env=environ, stdin=pipe, stdout=pipe, text=True) for _ in range(count)]
 
-def measure(processes: list[subprocess.Popen[str]]) -> list[float]:
-    """Let `processes` begin, and return the seconds of processor time that each took."""
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return [float(process.communicate(timeout=120)[0]) for process in processes]
+    def begin(self) -> None:
+        for process in self._all:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+
+    def used(self) -> float:
+        """Wait for the end of the round, and return the seconds of processor time that a process took on average."""
+        return fmean(float(process.stdout.readline()) for process in self._all if process.stdout is not None)
+
+    def end(self) -> None:
+        for process in self._all:
+            process.communicate(timeout=60)
 
 
 def drained(fd: int) -> None:
@@ -71,45 +87,120 @@ def drained(fd: int) -> None:
         pass
 
 
-def costs(count: int, seconds: float) -> tuple[float, float]:
-    """Return the shares of a core that the hub and one client take."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
-    control = measure(workers(count, seconds, "bare", environ))
+@contextmanager
+def pseudo_terminal() -> Iterator[TextIO]:
+    """Yield a stream on a terminal of 50 lines that somebody reads."""
     master, slave = pty.openpty()
-    threading.Thread(target=drained, args=(master,), daemon=True).start()
+    reader = threading.Thread(target=drained, args=(master,), daemon=True)
+    reader.start()
     os.environ["LINES"], os.environ["COLUMNS"] = "50", "100"
     with open(slave, "w", encoding="utf-8") as stream:
-        feed = Feed("ansi", stream=stream, budget=0.03)
+        yield stream
+    reader.join(5.0)
+    os.close(master)
+
+
+class Cost(NamedTuple):
+    """Shares of a core, and how many frames of each client are shown in a second."""
+
+    hub: float
+    client: float
+    frames: float
+
+
+class Watching(Feed):
+    """Counts the frames that are shown, and the final states."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.received = self.finished = 0
+
+    def receive(self, source: Any, frame: Frame, order: Any = None) -> None:
+        self.received += 1
+        super().receive(source, frame, order)
+
+    def _end(self, views: Any) -> None:
+        views = list(views)
+        self.finished += sum(view.state == "finished" for view in views)
+        super()._end(views)
+
+
+def costs(count: int, rounds: int, seconds: float, **settings: str) -> list[Cost]:
+    """Return what hub and client take, round by round. `settings` are in the clients' environment."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    found = []
+    with pseudo_terminal() as stream:
+        feed = Watching("ansi", stream=stream, budget=BUDGET)
         with feed, Hub(feed) as hub:
-            clients = workers(count, seconds, "client", environ | hub.environment)
+            clients = Workers(count, seconds, "client", environ | hub.environment | settings)
+            control = Workers(count, seconds, "bare", environ)
             while feed.live < 5 * count:
                 time.sleep(0.1)
                 feed.announce()
-            began, clock = time.process_time(), time.monotonic()
-            taken = measure(clients)
-            used = (time.process_time() - began) / (time.monotonic() - clock)
-    client = (sum(taken) - sum(control)) / count / seconds
-    return used, client
+            time.sleep(SETTLING)
+            for _ in range(rounds):
+                began, clock, received = time.process_time(), time.monotonic(), feed.received
+                clients.begin()
+                control.begin()
+                client = (clients.used() - control.used()) / seconds
+                took = time.monotonic() - clock
+                found.append(
+                    Cost((time.process_time() - began) / took, client, (feed.received - received) / took / count)
+                )
+            clients.end()
+            control.end()
+    return found
+
+
+class Noting(AnsiRenderer):
+    """Notes when a frame is drawn that says that somebody was lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = threading.Event()
+
+    def render(self, frame: Frame) -> None:
+        super().render(frame)
+        if any(view.reason == "lost" for view in frame.ended):
+            self.lost.set()
+
+
+def losses(kills: int, others: int = 8) -> list[float]:
+    """Return the seconds from each of `kills` to the frame that shows it, beside `others` that work on."""
+    seconds = []
+    with pseudo_terminal() as stream:
+        renderer = Noting()
+        feed = Feed(renderer, stream=stream, budget=BUDGET)
+        with feed, Hub(feed) as hub:
+            environ = os.environ | hub.environment
+            working = Workers(others, 4.0 * kills, "client", environ)
+            working.begin()
+            for _ in range(kills):
+                victim = subprocess.Popen(
+                    [sys.executable, "-c", WORKER, "60", "client"], env=environ, stdin=subprocess.PIPE
+                )
+                while feed.live < 5 * (others + 1):
+                    time.sleep(0.05)
+                renderer.lost.clear()
+                began = time.monotonic()
+                victim.kill()
+                if not renderer.lost.wait(30.0):
+                    raise SystemExit("a client that was killed is not shown as lost")
+                seconds.append(time.monotonic() - began)
+                victim.communicate()
+            for process in working._all:
+                process.kill()
+            working.end()
+    return seconds
 
 
 def endings(count: int) -> tuple[int, float]:
     """Return how many final states of `count` clients reached the feed, ten each, and how long that took."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(4 * count, 4096), hard), hard))
-    master, slave = pty.openpty()
-    threading.Thread(target=drained, args=(master,), daemon=True).start()
-    seen = 0
-
-    class Counting(Feed):
-        def _end(self, views: object) -> None:
-            nonlocal seen
-            kept = list(views)  # type: ignore[call-overload]  # views of tasks
-            seen += sum(view.state == "finished" for view in kept)
-            super()._end(kept)
-
     began = time.monotonic()
-    with open(slave, "w", encoding="utf-8") as stream:
-        feed = Counting("ansi", stream=stream)
+    with pseudo_terminal() as stream:
+        feed = Watching("ansi", stream=stream)
         with feed, Hub(feed) as hub:
             clients = []
             for _ in range(count):
@@ -124,25 +215,40 @@ def endings(count: int) -> tuple[int, float]:
                     client.render(Frame(number + 0.5, (), (view._replace(state="finished", completed=10),)))
             for client in clients:
                 client.stop()
-    return seen, time.monotonic() - began
+    return feed.finished, time.monotonic() - began
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--clients", type=int, default=1_000)
     options = parser.parse_args()
-    hub, client = costs(options.processes, options.seconds)
+    rounds = costs(options.processes, options.rounds, options.seconds)
+    hub, client, frames = (median(column) for column in zip(*rounds, strict=True))
+    flooded = costs(options.processes, 1, options.seconds, PROGRESSKIT_BUDGET="1")[0]
+    lost = losses(options.kills)
     seen, took = endings(options.clients)
     rows = (
         (f"hub of {options.processes} processes with 5 tasks", 100 * hub, "% of a core", 5.0, hub < 0.05),
+        (
+            "the same, 10 frames/s from each client",
+            100 * flooded.hub,
+            "% of a core",
+            5.0,
+            flooded.hub < 0.05,
+        ),
         ("one client with 5 tasks", 100 * client, "% of a core", 0.2, client < 0.002),
+        (f"SIGKILL to lost, worst of {options.kills}", max(lost), "s", 1.0, max(lost) < 1.0),
         (f"final states of {options.clients:,d} clients", seen, "", 10 * options.clients, seen == 10 * options.clients),
     )
     for name, value, unit, bar, good in rows:
-        print(f"{name:<38} {value:10.3f} {unit:<12} bar {bar:<8} {'PASS' if good else 'FAIL'}")
-    print(f"({took:.1f} s for the last)")
+        print(f"{name:<40} {value:10.3f} {unit:<12} bar {bar:<8} {'PASS' if good else 'FAIL'}")
+    spread = ", ".join(f"{100 * each.hub:.2f}/{100 * each.client:.3f}" for each in rounds)
+    print(f"hub/client by round: {spread}; what a client shows changes {frames:.1f} times a second")
+    print(f"SIGKILL to lost, median: {median(lost):.3f} s; final states: {took:.1f} s")
     return 0 if all(row[-1] for row in rows) else 1
 
 

@@ -34,12 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="one display for a command and every process below it",
         usage="progresskit run [--renderer R] [--total] [--quiet] [--no-pty] -- COMMAND...",
         description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
-        "goes above the bars. Exit status and signals are passed through.",
+        "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it has a "
+        "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
     )
     run.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
     run.add_argument("--total", action="store_true", help="a line that sums up all processes")
     run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
-    run.add_argument("--no-pty", action="store_true", help="give the command a pipe where it would have a terminal")
+    run.add_argument("--no-pty", action="store_true", help="switch the pty off: COMMAND has a pipe instead")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = commands.add_parser("pipe", help="copy standard input to standard output with a bar of its bytes or lines")
     pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")

@@ -173,11 +173,15 @@ class Hub:
         """Hand in all that clients have sent so far, final states above all, within `patience` seconds."""
         if self._thread is None:
             return
+        self._hear(patience)
+        self._hand_in()
+
+    def _hear(self, patience: float) -> None:
+        """Have the thread read all that clients have sent so far."""
         self._caught.clear()
         self._asked = True
         self._waker.send(b"x")
         self._caught.wait(patience)
-        self._hand_in()
 
     def __enter__(self) -> Self:
         self.start()

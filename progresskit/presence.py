@@ -41,6 +41,9 @@ class Presence:
         except OSError:  # no Linux, or one without these counts
             self._fd = -1
         self._mark = (time.monotonic(), time.process_time(), self.read())
+        self.starved = (
+            False  # whether the interpreter's lock was withheld from the thread, the last time that it was late
+        )
 
     def stopped(self, meant: float = 0.0) -> bool:
         """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
@@ -52,7 +55,11 @@ class Presence:
             after = self.read()
         cpu_now = time.process_time()
         self._mark = (now, cpu_now, after)
-        return late > SHORT and was_stopped(late, cpu_now - cpu, before, after)
+        if late <= SHORT:
+            return False
+        stopped = was_stopped(late, cpu_now - cpu, before, after)
+        self.starved = self.starved or (not stopped and was_starved(late, before, after))
+        return stopped
 
     def read(self) -> Scheduled | None:
         """Return the counts so far; None where there are none."""
@@ -104,3 +111,24 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     if ready + runs * ASKING > 2 * late:
         return late - ready - cpu > 2 * SHORT
     return late - ready - runs * ASKING > SHORT
+
+
+def was_starved(late: float, before: Scheduled | None, after: Scheduled | None) -> bool:
+    """Return whether a thread that was `late`, and not for a stop, was so because others kept taking the interpreter's lock back.
+
+    It was woken each time that the lock was free, oftener than it asks by itself, and was not ready otherwise. Arguments as of
+    `was_stopped`.
+
+    Example:
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 500))
+        True
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.4, 20))  # the machine is busy
+        False
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 100))  # a turn among many threads that compute
+        False
+        >>> was_starved(0.5, None, None)
+        False
+    """
+    if before is None or after is None:
+        return False
+    return late - (after.ready - before.ready) > SHORT and (after.runs - before.runs) * ASKING > 1.5 * late

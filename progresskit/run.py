@@ -17,6 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .feed import Feed
+from .guardian import Guardian
 from .hub import Hub
 from .life import TICKER
 from .lines import Lines
@@ -97,6 +98,7 @@ def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, 
     outputs = _Outputs(feed, quiet, pty)
     status = NOT_RUNNABLE
     try:
+        outputs.guard()
         with feed, Hub(feed) as hub:
             try:
                 pid = os.posix_spawnp(
@@ -177,6 +179,8 @@ class _Outputs:
         self._last: deque[str] = deque(maxlen=REMEMBERED)
         self._lines: dict[int, Lines] = {}
         self._theirs: list[int] = []
+        self._ends: dict[int, int] = {}
+        self._guardian: Guardian | None = None
         self._master: int | None = None
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
@@ -198,6 +202,7 @@ class _Outputs:
         os.set_blocking(ours, False)
         self._lines[ours] = Lines()
         self._theirs.append(theirs)
+        self._ends[ours] = fds[0]
         self.actions += [(os.POSIX_SPAWN_DUP2, theirs, fd) for fd in fds]
 
     def _modes_kept(self, theirs: int) -> None:
@@ -208,6 +213,14 @@ class _Outputs:
             termios.tcsetattr(theirs, termios.TCSANOW, termios.tcgetattr(self._terminal))
         except termios.error:
             pass
+
+    def guard(self) -> None:
+        """Have somebody go on with the command's output should we be killed. There must be no thread yet."""
+        if self._ends:
+            try:
+                self._guardian = Guardian(self._ends, quiet=self._quiet)
+            except OSError:  # no more processes to be had: the command's own start will say so, if it matters
+                pass
 
     def resize(self) -> None:
         """Give the command's terminal the size of ours."""
@@ -244,6 +257,8 @@ class _Outputs:
 
     def close(self) -> None:
         """Give the descriptors back."""
+        if self._guardian is not None:
+            self._guardian.dismiss()
         for fd in (*self._theirs, *self._lines):
             os.close(fd)
         self._theirs.clear()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from progresskit import Frame, ProgressTracker, RendererUnavailable, registry
+from progresskit.display import CLIENT_BUDGET, Display
 from progresskit.feed import Feed
 from progresskit.frames import encode
 from progresskit.hub import Hub
@@ -269,6 +270,28 @@ def test_the_start_of_a_process_orders_processes() -> None:
     code = "from progresskit.renderers.hub import process_start as p; print(p())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process_start() <= float(run.stdout)
+
+
+def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> None:
+    spent, ticker = ManualClock(), ManualTicker()
+
+    class Sending(RecordingRenderer):
+        def render(self, frame: Frame) -> None:
+            spent.advance(0.0002)
+
+    choice = registry.Choice("hub", Sending, "of this test")
+    display = Display(EmulatedTerminal(), choice, interval=0.1, budget=CLIENT_BUDGET, cpu=spent, wall=ManualClock())
+    tracker = ProgressTracker("none", ticker=ticker)
+    display.trackers.append(tracker)
+    task = tracker.add_task("one")
+    began, gone = spent(), 0.0
+    for _ in range(1_000):
+        spent.advance(0.0003)  # to wake up, and to see that there is a frame to send
+        task.advance()
+        gone += display.tick()
+    assert (spent() - began) / gone < CLIENT_BUDGET
+    spent.advance(60.0)  # what another thread has on its clock, should it ever draw
+    assert display.tick() < 1.0
 
 
 # The choice

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
 from collections import Counter
 
 import pytest
-from screens import ROOT, Screen
+from screens import ROOT, Screen, children, ended
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
@@ -77,21 +76,6 @@ def test_without_a_hub_each_job_keeps_to_its_own_rows(mode: list[str], bars: int
     assert {job for job, _ in seen} == {0, 1, 2}
 
 
-def children(pid: int) -> list[int]:
-    """Return all processes below `pid`."""
-    found = []
-    for task in os.listdir("/proc"):
-        if task.isdigit():
-            try:
-                with open(f"/proc/{task}/stat") as file:
-                    parent = int(file.read().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            if parent == pid:
-                found += [int(task), *children(int(task))]
-    return found
-
-
 @pytest.mark.slow
 def test_ctrl_c_ends_all_jobs_and_leaves_a_clean_prompt() -> None:
     silent = ("bash", "-c", 'stty -echoctl; exec "$@"', "sh")  # the terminal's own ^C would stand below the bars
@@ -103,6 +87,6 @@ def test_ctrl_c_ends_all_jobs_and_leaves_a_clean_prompt() -> None:
         assert shown.status in (130, -signal.SIGINT)
         shown.check_prompt()
         end = time.monotonic() + 60  # a busy machine
-        while any(os.path.exists(f"/proc/{pid}") for pid in below):
+        while not all(ended(pid) for pid in below):
             assert time.monotonic() < end
             time.sleep(0.05)

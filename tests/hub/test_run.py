@@ -17,8 +17,11 @@ from select import select
 
 import pyte
 import pytest
+from screens import children, ended
 
+from progresskit.guardian import Guardian
 from progresskit.lines import Lines, last_state
+from progresskit.region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
 ROOT = str(Path(__file__).parents[2])
@@ -182,6 +185,17 @@ def test_without_a_pty_the_command_finds_a_pipe(terminal: type[Terminal]) -> Non
     assert "[True, False, False]" in shown.rows
 
 
+def test_the_help_says_how_to_switch_the_terminal_off() -> None:
+    wide = {**os.environ, "COLUMNS": "500"}
+    help = subprocess.run([*RUN, "--help"], env=wide, capture_output=True, text=True, check=True).stdout
+    words = " ".join(help.split())
+    assert (
+        "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off"
+        in words
+    )
+    assert "--no-pty switch the pty off: COMMAND has a pipe instead" in words
+
+
 def test_lines_are_whole_and_foreign_bars_are_reduced_to_their_last_state(terminal: type[Terminal]) -> None:
     code = r"for n in 10 50 100; do printf '\r%d%%' $n; done; printf '\nhalf '; sleep 0.4; printf 'a line\nno end'"
     shown = terminal(*RUN, "--", "bash", "-c", code)
@@ -286,6 +300,75 @@ def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_pat
         assert time.monotonic() < end, errors
         time.sleep(0.02)
     assert errors.count("plain is used from here on") == 1
+
+
+OUTLIVING = """
+import os, sys
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    with tracker.add_task("load", total=10) as task:
+        task.advance(3)
+        open(sys.argv[1]).read()  # a FIFO: until the test says so
+        print("said after the kill", flush=True)
+        print("and as an error", file=sys.stderr, flush=True)
+        task.advance(7)
+sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("switch", ["", "--no-pty", "--quiet"])
+def test_a_run_that_is_killed_takes_nothing_from_the_command_and_leaves_a_clean_prompt(
+    terminal: type[Terminal], tmp_path: Path, switch: str
+) -> None:
+    """It ends with its own status, and its words go on to the terminal, as if it had been started without us."""
+    gate, result, job = tmp_path / "gate", tmp_path / "result", tmp_path / "job.py"
+    os.mkfifo(gate)
+    os.mkfifo(result)
+    job.write_text(OUTLIVING)
+    command = f"{sys.executable} {job} {gate}; echo $? > {result}"
+    run = f"{' '.join(RUN)} {switch} -- sh -c '{command}'"
+    shown = terminal("/bin/bash", "-c", f"set -m; {run}; echo run ended with $?; read status < {result}; echo $status.")
+    shown.until("load ")
+    victim, *others = children(shown.pid)
+    os.kill(victim, signal.SIGKILL)
+    shown.until("run ended with 137")
+    gate.write_text("go on")
+    assert shown.wait() == 0
+    assert shown.rows[-1] == "7."
+    words = ["said after the kill", "and as an error"]
+    assert [row for row in shown.rows if row in words] == ([] if switch == "--quiet" else words)
+    assert sum("load: finished, 10 it" in row for row in shown.rows) == (switch != "--quiet")
+    end = time.monotonic() + 60
+    while not all(ended(pid) for pid in others):  # the guardian among them
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_guardian_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> None:
+    (ours, theirs), (screen, terminal) = os.pipe(), os.openpty()
+    os.write(terminal, BEGIN.encode())
+    guardian = Guardian({ours: terminal})
+    for fd in (ours, terminal, guardian._held):  # what a kill does
+        os.close(fd)
+    os.write(theirs, b"words")
+    os.close(theirs)
+    assert os.waitpid(guardian.pid, 0)[1] == 0
+    assert os.read(screen, 1000).decode() == BEGIN + END + "words"
+    os.close(screen)
+
+
+@pytest.mark.parametrize("number", [0, signal.SIGSTOP, signal.SIGKILL])
+def test_a_guardian_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(number: int) -> None:
+    (ours, theirs), (there, to) = os.pipe(), os.pipe()
+    os.write(theirs, b"ours to read")
+    guardian = Guardian({ours: to})
+    os.kill(guardian.pid, number)
+    guardian.dismiss()
+    os.close(to)
+    assert os.read(there, 100) == b""
+    assert os.read(ours, 100) == b"ours to read"
+    for fd in (ours, theirs, there):
+        os.close(fd)
 
 
 def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:

@@ -8,12 +8,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.presence import Presence
+from progresskit.frames import Frame
+from progresskit.presence import Presence, Scheduled
 from progresskit.report import ProgressWarning
+from progresskit.switching import BRIEF, USUAL, Haste
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 from progresskit.ticker import ThreadTicker
@@ -301,3 +305,94 @@ def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
         ticker.hurry()
     assert len(ticker._urgent) < 10
     assert ticker._credit <= 0.0
+
+
+def interval() -> float:
+    return round(sys.getswitchinterval(), 6)
+
+
+@contextmanager
+def another_thread() -> Iterator[None]:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def looks() -> Iterator[tuple[ThreadTicker, list[float]]]:
+    """Give a ticker with a live task, and the switch interval at each of its frames."""
+    until(lambda: threading.active_count() == 1 and interval() == USUAL)  # those of tests before this one are through
+    seen: list[float] = []
+
+    class Looks(RecordingRenderer):
+        def render(self, frame: Frame) -> None:
+            seen.append(interval())
+
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(Looks(), terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    with tracker.add_task("alpha"):
+        yield ticker, seen
+    tracker.stop()
+    assert interval() == USUAL
+
+
+def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[ThreadTicker, list[float]]) -> None:
+    _, seen = looks
+    until(lambda: len(seen) > 3)
+    assert set(seen) == {BRIEF}
+
+
+def test_beside_other_threads_it_is_short_until_the_first_frame_stands(looks: tuple[ThreadTicker, list[float]]) -> None:
+    with another_thread():
+        _, seen = looks
+        until(lambda: len(seen) > 3)
+        until(lambda: interval() == USUAL)
+        assert seen[0] == BRIEF
+    until(lambda: interval() == BRIEF)
+
+
+def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
+    looks: tuple[ThreadTicker, list[float]],
+) -> None:
+    with another_thread():
+        ticker, _ = looks
+        until(lambda: interval() == USUAL)
+        assert ticker._presence is not None
+        ticker._presence.starved = True
+        until(lambda: interval() == BRIEF)
+        ticker._hasty_until = 0.0
+        until(lambda: interval() == USUAL)
+
+
+def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    until(lambda: threading.active_count() == 1 and interval() == USUAL)
+    haste = Haste()
+    for chosen in (0.02, 0.001):
+        monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
+        monkeypatch.setattr(sys, "setswitchinterval", pytest.fail)
+        haste.begin()
+        haste.end()
+    monkeypatch.undo()
+    haste.begin()
+    assert interval() == BRIEF
+    sys.setswitchinterval(0.01)  # the program's choice comes second, and stays as well
+    haste.end()
+    assert interval() == 0.01
+    sys.setswitchinterval(USUAL)
+
+
+def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence("/no/such/file")
+    monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 300))
+    presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
+    assert (presence.stopped(), presence.starved) == (False, True)
+    assert (presence.stopped(), presence.starved) == (False, True)  # not late any more, and nobody has asked yet
+    presence.starved = False
+    presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
+    assert (presence.stopped(), presence.starved) == (True, False)
+    presence.close()

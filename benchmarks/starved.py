@@ -1,0 +1,89 @@
+"""A job that keeps the interpreter's lock to itself: when its first frame comes, and the longest gap between two.
+
+The job computes and makes a short system call about every millisecond, on a pseudo-terminal that is read. It is run in pairs:
+as it is, and with the switch interval left alone (`progresskit/switching.py` says what that does). The kernel often runs both
+threads on one core, where the drawing thread gets its turn anyway: look at the worst of several runs, on a quiet machine.
+
+    python benchmarks/starved.py [--seconds 10] [--rounds 3] [--renderers ansi rich]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pty
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from typing import NamedTuple
+
+JOB = """
+import os, sys, time
+from progresskit import track
+seconds, alone = float(sys.argv[1]), sys.argv[2] == "alone"
+if alone:
+    from progresskit.switching import Haste
+    Haste.begin = lambda self: None
+ends, count = time.monotonic() + seconds, 0
+for _ in track(range(10**9), "job"):
+    for _ in range(100): sum(range(1000))
+    os.stat("/")
+    count += 1
+    if time.monotonic() > ends: break
+print(count)
+"""
+
+
+class Shown(NamedTuple):
+    """What was seen of one run: seconds to the first frame and of the longest gap, frames, and the job's own rounds."""
+
+    first: float
+    gap: float
+    frames: int
+    rounds: int
+
+
+def sample(renderer: str, seconds: float, how: str) -> Shown:
+    """Run the job once; a write to the terminal counts as a frame."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "PROGRESSKIT_RENDERER": renderer}
+    command = [sys.executable, "-c", JOB, str(seconds), how]
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment)
+    os.close(theirs)
+    times = [began]
+    try:
+        while os.read(ours, 65536):
+            times.append(time.monotonic())
+    except OSError:  # the other side has closed it
+        pass
+    os.close(ours)
+    rounds = int(process.communicate()[0])
+    gaps = [after - before for before, after in pairwise(times)]
+    return Shown(gaps[0] if gaps else seconds, max(gaps[1:], default=seconds), len(gaps), rounds)
+
+
+def main() -> None:
+    """Print a line for each renderer and way, the worst of all rounds, and the job's speed beside it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--renderers", nargs="*", default=["ansi", "rich"])
+    options = parser.parse_args()
+    print(f"CPython {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    for renderer in options.renderers:
+        samples: dict[str, list[Shown]] = {"ours": [], "alone": []}
+        for _ in range(options.rounds):
+            for how, shown in samples.items():
+                shown.append(sample(renderer, options.seconds, how))
+        for how, shown in samples.items():
+            print(
+                f"{renderer:6} {'' if how == 'ours' else 'interval left alone':20} first frame within"
+                f" {max(one.first for one in shown):6.2f} s, longest gap {max(one.gap for one in shown):6.2f} s,"
+                f" {min(one.frames for one in shown):4} frames, {max(one.rounds for one in shown):6} rounds of the job"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What a process does in the tests of interleavings, one step at a time: a tracker, and how its frames leave the process.
+
+Run as a program it is such a process: a client of the hub in its environment, which obeys the steps that come as lines of
+JSON and answers each when it is done. Its only frames are those that it is told to send.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Protocol
+
+from progresskit import ProgressTracker, Task
+
+
+class Actor(Protocol):
+    """A process, as the test sees it."""
+
+    key: Any
+    """Where it stands among the others, the lowest first."""
+
+    def add(self, name: str, total: int, parent: str | None) -> None: ...
+    def advance(self, name: str, n: int) -> None: ...
+    def end(self, name: str, how: str) -> None: ...
+    def print(self, line: str) -> None: ...
+    def send(self) -> list[str]:
+        """Send a frame, and return the live tasks in the order in which it shows them."""
+        ...
+
+    def kill(self) -> None: ...
+    def tear(self) -> None:
+        """Be killed in the middle of a frame."""
+        ...
+
+    def leave(self) -> None:
+        """End as a process should."""
+        ...
+
+
+class Tracking:
+    """What an actor does with its tracker, wherever that is."""
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        self.tracker = tracker
+        self._tasks: dict[str, Task] = {}
+
+    def add(self, name: str, total: int, parent: str | None) -> None:
+        above = None if parent is None else self._tasks[parent]
+        self._tasks[name] = self.tracker.add_task(name, total=total, parent=above)
+
+    def advance(self, name: str, n: int) -> None:
+        self._tasks[name].advance(n)
+
+    def end(self, name: str, how: str) -> None:
+        getattr(self._tasks[name], how)()
+
+    def print(self, line: str) -> None:
+        self.tracker.print(line)
+
+
+class Process(Tracking):
+    """A process of its own, with the ticker and the client that every process has."""
+
+    def __init__(self) -> None:
+        from progresskit import life, ticker
+        from progresskit.renderers.hub import process_start
+
+        super().__init__(ProgressTracker(interval=3600.0, budget=1.0))
+        self.tracker.start()
+        self._ticker = life.TICKER
+        ticker.AT_ONCE = self._ticker._credit = 60.0  # a busy machine may take so long for what is sent at once
+        self.key = (process_start(), os.getpid())
+
+    def send(self) -> list[str]:
+        self._ticker.hurry()
+        return [task.description for task in self.tracker.tasks]
+
+    def leave(self) -> None:
+        self.tracker.stop()
+
+
+def main() -> None:
+    process = Process()
+    print(json.dumps(process.key), flush=True)
+    for line in sys.stdin:
+        kind, *arguments = json.loads(line)
+        print(json.dumps(getattr(process, kind)(*arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The claim that what a killed client had running is shown as lost within a second: the ticker's own steps, its time moved by
+hand. What it takes in real time is measured in benchmarks/hub.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from progresskit import Frame, ProgressTracker
+from progresskit.display import display_of, terminal_of
+from progresskit.feed import Feed
+from progresskit.hub import PAUSE, Hub
+from progresskit.renderers.hub import HubRenderer
+from progresskit.run import BUDGET
+from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer, sample_view
+from progresskit.ticker import ThreadTicker
+
+
+class Drawing(RecordingRenderer):
+    """Each frame costs what it is told."""
+
+    def __init__(self, spent: ManualClock, cost: float) -> None:
+        super().__init__()
+        self._spent, self._cost = spent, cost
+
+    def render(self, frame: Frame) -> None:
+        super().render(frame)
+        self._spent.advance(self._cost)
+
+
+class Stepping(ThreadTicker):
+    """The process's ticker without its thread: it sleeps in the test's time."""
+
+    def __init__(self, clock: ManualClock, spent: ManualClock) -> None:
+        super().__init__()
+        self._watched = True  # and nobody sees to it that it does not hang
+        self._clock, self._spent = clock, spent
+        self._wakes = 0.0
+
+    def _begin(self) -> None:
+        self._running = True
+
+    def _give_display(self, tracker: ProgressTracker) -> None:
+        display = display_of(tracker, terminal_of(tracker), self._spent, self._spent)
+        display.trackers.append(tracker)
+        self.displays.append(display)
+
+    def sleep(self, until: float) -> None:
+        """Let time go on until then, with all looks that come meanwhile; the bell wakes it at once."""
+        while (rung := self._bell.wait(0.0)) or self._wakes <= until:
+            if not rung:
+                self._clock.advance(self._wakes - self._clock())
+            delay = self._look(self._clock(), nudged=rung)
+            self._drowsy = delay > 2 * self._first_delay()
+            self._wakes = self._clock() + delay
+        self._clock.advance(until - self._clock())
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def spent() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def ticker(clock: ManualClock, spent: ManualClock) -> Stepping:
+    return Stepping(clock, spent)
+
+
+@pytest.fixture(params=[0.0, 0.001, 0.02], ids=["drawing costs nothing", "1 ms", "20 ms"])
+def drawing(request: pytest.FixtureRequest, spent: ManualClock) -> Drawing:
+    return Drawing(spent, request.param)
+
+
+@pytest.fixture
+def hub(clock: ManualClock, ticker: Stepping, drawing: Drawing) -> Iterator[Hub]:
+    feed = Feed(drawing, terminal=EmulatedTerminal(), clock=clock, ticker=ticker, budget=BUDGET)
+    with Hub(feed) as hub:
+        yield hub
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+@pytest.mark.parametrize("before", [0.05, 0.35, 4.0, 60.0], ids="killed after {} s".format)
+def test_what_a_killed_client_had_running_is_shown_as_lost_within_a_second(
+    hub: Hub, ticker: Stepping, clock: ManualClock, drawing: Drawing, state: str, before: float
+) -> None:
+    victim, other = (HubRenderer(str(hub.address)) for _ in range(2))
+    for name, client in (("victim", victim), ("other", other)):
+        client.start(EmulatedTerminal())
+        client.render(Frame(0.0, (sample_view(description=name, state=state),)))
+        hub._hear(60.0)
+    ticker.sleep(clock() + before)
+    assert [view.description for view in drawing.frames[-1].tasks] == ["victim", "other"]
+    killed = clock()
+    victim._close()
+    hub._hear(60.0)
+    ticker.sleep(killed + 1.0 - PAUSE)
+    assert [view.description for view in drawing.frames[-1].tasks] == ["other"]
+    ended = [(view.description, view.reason) for frame in drawing.frames for view in frame.ended]
+    assert ended == [("victim", "lost")]
+    other.stop()
