@@ -103,7 +103,7 @@ class ManualTicker:
             else:
                 display.stop()
                 self.displays.remove(display)
-                if tracker.terminal is None:
+                if tracker.terminal is None:  # it was made for the display
                     display.terminal.close()
         tracker.let_go()
 
