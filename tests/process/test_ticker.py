@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -313,22 +312,20 @@ def interval() -> float:
     return round(sys.getswitchinterval(), 6)
 
 
-@contextmanager
-def another_thread() -> Iterator[None]:
-    over = threading.Event()
-    thread = threading.Thread(target=over.wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Give how many threads there shall be beside the main one, in a list; those of other tests may be there too."""
+    until(lambda: not tickers())
+    count = [1]
+    monkeypatch.setattr("_thread._count", lambda: count[0])
+    sys.setswitchinterval(USUAL)
+    yield count
+    assert interval() == USUAL
 
 
 @pytest.fixture
-def looks() -> Iterator[tuple[ThreadTicker, list[float]]]:
+def looks(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
     """Give a ticker with a live task, and the switch interval at each of its frames."""
-    until(lambda: threading.active_count() == 1 and interval() == USUAL)  # those of tests before this one are through
     seen: list[float] = []
 
     class Looks(RecordingRenderer):
@@ -340,7 +337,6 @@ def looks() -> Iterator[tuple[ThreadTicker, list[float]]]:
     with tracker.add_task("alpha"):
         yield ticker, seen
     tracker.stop()
-    assert interval() == USUAL
 
 
 def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[ThreadTicker, list[float]]) -> None:
@@ -349,30 +345,32 @@ def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[
     assert set(seen) == {BRIEF}
 
 
-def test_beside_other_threads_it_is_short_until_the_first_frame_stands(looks: tuple[ThreadTicker, list[float]]) -> None:
-    with another_thread():
-        _, seen = looks
-        until(lambda: len(seen) > 3)
-        until(lambda: interval() == USUAL)
-        assert seen[0] == BRIEF
+def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
+    threads: list[int], looks: tuple[ThreadTicker, list[float]]
+) -> None:
+    threads[0] = 9
+    _, seen = looks
+    until(lambda: interval() == USUAL)
+    assert seen[0] == BRIEF
+    threads[0] = 1
     until(lambda: interval() == BRIEF)
 
 
 def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
-    looks: tuple[ThreadTicker, list[float]],
+    threads: list[int], looks: tuple[ThreadTicker, list[float]]
 ) -> None:
-    with another_thread():
-        ticker, _ = looks
-        until(lambda: interval() == USUAL)
-        assert ticker._presence is not None
-        ticker._presence.starved = True
-        until(lambda: interval() == BRIEF)
-        ticker._hasty_until = 0.0
-        until(lambda: interval() == USUAL)
+    threads[0] = 9
+    ticker, _ = looks
+    until(lambda: interval() == USUAL)
+    assert ticker._presence is not None
+    ticker._presence.starved = True
+    until(lambda: interval() == BRIEF)
+    ticker._hasty_until = 0.0
+    until(lambda: interval() == USUAL)
 
 
+@pytest.mark.usefixtures("threads")
 def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    until(lambda: threading.active_count() == 1 and interval() == USUAL)
     haste = Haste()
     for chosen in (0.02, 0.001):
         monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)

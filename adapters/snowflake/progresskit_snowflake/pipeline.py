@@ -227,7 +227,7 @@ class Load:
 
     def _begin_upload(self) -> contextlib.ExitStack:
         self._upload_bar = self.progress.start_upload(start=False)
-        self._uploads = Uploads(self._upload_bar, self.stagings[0].source)
+        self._uploads = Uploads(self._upload_bar, self.stagings[0].source, files=len(self.paths))
         ending = contextlib.ExitStack()
         ending.push(self._upload_bar)  # which is not entered: it starts by itself, with the first byte
         return ending

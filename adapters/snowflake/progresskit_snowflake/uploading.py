@@ -18,6 +18,7 @@ from progresskit import ProgressTracker, Task
 from .bodies import body_log
 from .columns import literal, stage_name
 from .corelog import core_log
+from .estimating import UploadEstimate
 from .progress import SnowflakeProgress
 from .sources import Source, best_source
 from .stopping import execute
@@ -25,6 +26,8 @@ from .wire import Packing, expand
 
 EVERY = 0.03
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
+BESIDE = 16 << 10
+"""Bytes that may go beside those of files: requests, and their headers."""
 
 
 class UploadError(Exception):
@@ -59,6 +62,7 @@ class Uploads:
         task: The bar, in bytes; the caller ends it.
         source: What counts.
         grow: Whether the bar's total grows by each file; else it was given up front.
+        files: How many will go in all, so that the time left takes in what lies between them; None where nobody knows.
 
     Example:
         >>> from progresskit_snowflake.sources import WholeFiles
@@ -70,7 +74,7 @@ class Uploads:
         (1000, 1000)
     """
 
-    def __init__(self, task: Task, source: Source, *, grow: bool = False) -> None:
+    def __init__(self, task: Task, source: Source, *, grow: bool = False, files: int | None = None) -> None:
         self._task, self._source, self._grow = task, source, grow
         self._lock = threading.Lock()
         self._sizes: list[int] = []  # of the files under way
@@ -78,6 +82,13 @@ class Uploads:
         self._told: dict[str, int] = {}  # which attempt at a file the connector has told of
         self._refused: int | None = None  # how the storage has answered, since when nothing was sent
         self._done = int(task.completed)
+        self._going: dict[str, int] = {}  # of the files under way those that an attempt has begun at, with their sizes
+        self._ended = self._begun = 0  # files
+        self._sending, self._mark = False, 0  # whether bytes are on their way, or else beyond how many they are
+        self._entered = 0.0  # when the first of those under way was
+        self._estimate = None if files is None else UploadEstimate(task.initial, files)
+        if self._estimate is not None:
+            task.estimate = self._estimate
 
     @contextlib.contextmanager
     def file(self, name: str, size: int) -> Iterator[None]:
@@ -87,6 +98,7 @@ class Uploads:
         with self._lock:
             if not self._sizes:
                 self._task.update(retry=None)  # that was of others
+                self._entered = self._task.tracker.clock()
             self._source.begin(size)
             self._sizes.append(size)
             self._named[name] = size
@@ -105,6 +117,9 @@ class Uploads:
                 retries = self._source.attempts - 1
                 self._sizes.remove(size)
                 self._named.pop(name, None)
+                self._going.pop(name, None)
+                self._ended += 1
+                self._mark = max(self._mark - size, 0)
                 self._source.end(size, well=well)
                 if retries > 0:
                     self._task.update(retry=str(retries))
@@ -115,6 +130,7 @@ class Uploads:
                     _sampler.remove(self)
                     self._told, self._refused = {}, None
                     self._task.update(completed=self._done, phase=None)
+                    self._goes(0)
             if self._sizes:
                 self.look()
 
@@ -126,6 +142,7 @@ class Uploads:
             sent = self._source.sent()
             if sent is None:
                 self._task.update(completed=self._done, measured="per file")
+                self._goes(None)
                 return
             phase = "finalising" if sent >= sum(self._sizes) else None
             if self._refused is not None:
@@ -136,6 +153,7 @@ class Uploads:
             if self._source.attempts > 1:
                 fields["retry"] = str(self._source.attempts - 1)
             self._task.update(completed=self._done + sent, **fields)
+            self._goes(sent)
 
     def attempted(self, name: str, attempt: int) -> None:
         """Hear of the connector that an attempt at the file `name` begins: what was sent of it before counts no more."""
@@ -143,12 +161,31 @@ class Uploads:
             if name not in self._named:
                 return
             if self._task.waiting:  # its time begins with the first byte: what came before is no pace
+                if self._estimate is not None:
+                    self._estimate.waited(self._task.tracker.clock() - self._entered)
                 self._task.start()
+            self._going[name] = self._named[name]
             self._told[name] = attempt
             self._refused = None
             self._source.sent()  # a connection that broke tells by itself
             for _ in range(1 + sum(one - 1 for one in self._told.values()) - self._source.attempts):
                 self._source.refused(self._named[name])
+            if not self._sending:
+                self._mark = (self._source.sent() or 0) + BESIDE
+
+    def _goes(self, sent: int | None) -> None:
+        """Tell the estimate whether bytes are on their way, of which `sent` have arrived."""
+        if self._estimate is None:
+            return
+        if sent is None or sent > sum(self._going.values()) + BESIDE:  # nobody tells of attempts
+            self._going = dict(self._named)
+        size = sum(self._going.values())
+        over = sent is not None and sent >= size
+        self._sending = not over and (self._sending or sent is None or sent > self._mark)
+        if self._sending or over:
+            self._begun = max(self._begun, self._ended + len(self._going))
+        time = self._task.active(self._task.tracker.clock())
+        self._estimate.goes(time, int(self._task.completed), sending=self._sending, begun=self._begun)
 
     def answered(self, status: int) -> None:
         """Hear how the storage has answered a request."""
@@ -335,7 +372,7 @@ class _Bars:
             assert self._tracker is not None  # put has one of its own, otherwise
             assert self._source is not None
             self._upload = self._begin(f"Upload {name}", None, "B", "green")
-            self._uploads = Uploads(self._upload, self._source)
+            self._uploads = Uploads(self._upload, self._source, files=self._count)
         elif self._upload is not None:
             self._upload.update(description=f"Upload {name}")
         self.look()

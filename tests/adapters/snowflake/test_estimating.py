@@ -1,0 +1,152 @@
+"""The time left of an upload of several files, with gaps between them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+
+from progresskit_snowflake import Uploads, uploading
+from progresskit_snowflake.estimating import UploadEstimate
+
+from progresskit import ProgressTracker
+from progresskit.estimates import Estimate
+from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
+
+SIZE, FILES, PACE = 700_000, 12, 2_000_000.0
+TICK = 0.01
+
+
+@pytest.fixture(autouse=True)
+def looks_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that looks by itself takes its time."""
+    monkeypatch.setattr(uploading, "EVERY", 3_600.0)
+
+
+class Wire:
+    """A source that says what it is told."""
+
+    name: ClassVar[str] = "a test"
+    attempts = 1
+    broken = False
+
+    def __init__(self) -> None:
+        self.arrived: int | None = 0
+
+    def begin(self, size: int) -> None:
+        self.arrived = None if self.arrived is None else 0
+
+    def end(self, size: int, *, well: bool) -> None:
+        pass
+
+    def sent(self) -> int | None:
+        return self.arrived
+
+    def refused(self, size: int) -> None:
+        self.arrived = 0
+
+
+def upload(gaps: list[float], *, told: bool = True, at_once: int = 0, known: bool = True) -> list[tuple[float, float]]:
+    """Upload a file after each of `gaps`, and return the time and what the bar says is left, at each look of a display.
+
+    `told`: whether the connector tells of attempts; `at_once`: bytes that buffers take in no time; `known`: whether the bar
+    knows how many files there are.
+    """
+    clock, wire = ManualClock(), Wire()
+    tracker = ProgressTracker(RecordingRenderer(), clock=clock, ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=SIZE * FILES, unit="B", start=False)
+    uploads = Uploads(task, wire, files=FILES if known else None)
+    seen: list[tuple[float, float]] = []
+    ticks = 0
+
+    def passes(seconds: float, arrives: float = 0.0) -> None:
+        nonlocal ticks
+        for step in range(1, round(seconds / TICK) + 1):
+            clock.advance(TICK)
+            ticks += 1
+            if arrives:
+                wire.arrived = min(at_once + int(step * TICK * arrives), SIZE)
+            if not ticks % 3:
+                uploads.look()
+            if not ticks % 5:
+                left = tracker.frame().tasks[0].eta
+                if task.waiting:
+                    continue
+                seen.append((clock(), float("inf") if left is None else left))
+
+    for number, gap in enumerate(gaps):
+        with uploads.file(f"{number}.csv", SIZE):
+            wire.arrived = 0
+            passes(gap / 2)
+            if told:
+                uploads.attempted(f"{number}.csv", 1)
+            passes((SIZE - at_once) / PACE, PACE)
+            wire.arrived = SIZE
+            passes(at_once / PACE)  # the answer comes when the last byte has been taken
+        passes(gap / 2)
+    return seen
+
+
+def worst(seen: list[tuple[float, float]]) -> float:
+    """Return the worst error from the first tenth on, as a share of the whole."""
+    began, ended = seen[0][0], seen[-1][0]
+    whole = ended - began
+    return max(abs(time + left - ended) / whole for time, left in seen if time - began >= 0.1 * whole)
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.06, 0.12, 0.2])
+def test_gaps_between_files_are_in_the_time_left_from_the_first_tenth_on(gap: float) -> None:
+    assert worst(upload([gap] * FILES)) <= 0.10
+
+
+@pytest.mark.parametrize("at_once", [0, 60_000, 120_000])
+def test_long_gaps_mislead_no_bar_that_knows_of_its_files(at_once: int) -> None:
+    ours, plain = (worst(upload([0.4] * FILES, at_once=at_once, known=known)) for known in (True, False))
+    assert ours <= 0.17
+    assert plain >= 0.24
+
+
+def test_gaps_show_without_a_connector_that_tells_of_attempts() -> None:
+    ours, plain = (upload([0.4] * FILES, told=False, known=known) for known in (True, False))
+    assert worst(ours) < 0.7 * worst(plain)
+
+
+def test_gaps_that_become_shorter_are_followed() -> None:
+    seen = upload([0.16] * 3 + [0.06] * (FILES - 3))
+    ended = seen[-1][0]
+    assert all(abs(time + left - ended) / ended < 0.06 for time, left in seen if time > ended / 2)
+
+
+def test_the_time_left_runs_down_in_a_gap_and_stands_still_in_one_that_is_too_long() -> None:
+    estimate = UploadEstimate(0, files=3)
+    for time, completed, sending, begun in [(1, 0, True, 1), (5, 40, True, 1), (5, 40, False, 1)]:
+        estimate.goes(time, completed, sending=sending, begun=begun)
+        estimate.sample(time, completed)
+    left = [estimate.eta(time, 40, 120) for time in (5.0, 5.5, 6.0, 7.0)]
+    assert left == [10.0, 9.5, 9.0, 9.0]
+
+
+def test_bytes_that_no_gap_has_interrupted_are_estimated_as_anything_else() -> None:
+    plain, ours = Estimate(0.0, 0), UploadEstimate(0, files=1)
+    ours.goes(0.0, 0, sending=True, begun=1)
+    for time in range(1, 9):
+        for estimate in (plain, ours):
+            estimate.sample(time, 10 * time)
+    assert (ours.rate(8.0), ours.eta(8.0, 80, 120)) == (plain.rate(8.0), plain.eta(8.0, 80, 120)) == (10.0, 4.0)
+
+
+def test_whole_files_are_estimated_as_anything_else() -> None:
+    clock, wire = ManualClock(), Wire()
+    wire.arrived = None
+    tracker = ProgressTracker(RecordingRenderer(), clock=clock, ticker=ManualTicker())
+    task = tracker.add_task("Upload", total=400, unit="B")
+    uploads = Uploads(task, wire, files=4)
+    for number in range(2):
+        with uploads.file(f"{number}.csv", 100):
+            uploads.look()
+            clock.advance(2.0)
+            uploads.look()
+        tracker.frame()
+    assert task.eta == pytest.approx(4.0)
