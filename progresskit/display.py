@@ -37,9 +37,10 @@ CLIENT_BUDGET = 0.0018
 WAY = 3
 """Times what such a frame costs that it may cost with the thread's way to it; more is somebody else's."""
 PARTING = 1.0
-"""Seconds that the end waits for a terminal that has just fallen behind to take the last frame."""
+"""Seconds without a byte taken after which the end gives up a terminal that is behind, but took something in the last such
+time; or one that owes lines which the job has printed: they would have held it up without progress as well."""
 GONE = 0.05
-"""The same for one that nobody has read from for some time."""
+"""The same for one that nobody seems to read."""
 
 FAILED = "{why}; {name} is used from here on."
 
@@ -117,6 +118,9 @@ class Display:
         self.window: list[str] | None = None  # what may hang at this moment: "renderer" or "stream"
         self.stopped: Callable[[], bool] = lambda: False  # whether the process was, since this frame was begun
         self._stuck: float | None = None  # since when the terminal, which is behind, has not taken a byte
+        self._took: float | None = None  # when it last took one
+        self._owes_words = False  # whether lines that were printed are among what it has not taken
+        self._standing = False  # whether the last frame had rows
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -130,6 +134,19 @@ class Display:
     def over_rows(self) -> bool:
         """Whether rows stand there, to be drawn over by the next frame."""
         return self._renderer is not None and self._renderer.in_place
+
+    @property
+    def standing(self) -> bool:
+        """Whether rows stand on a terminal, and the next frame goes over what is written below them."""
+        return self._standing and self.terminal.is_tty
+
+    @property
+    def in_the_way(self) -> bool:
+        """Whether they are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
+        trackers = self.trackers
+        return self.standing and (
+            all(tracker.left for tracker in trackers) or any(tracker.hiding for tracker in trackers)
+        )
 
     @property
     def may_be_drawn_over(self) -> bool:
@@ -148,6 +165,8 @@ class Display:
         the budget again, and when the second has been at most half of the time.
         """
         if not last and any(tracker.hiding for tracker in self.trackers):
+            if self._standing:
+                self.withdraw()
             return self.delay
         if not last and (self.terminal.congested or not self.terminal.foreground):
             for tracker in self.trackers:
@@ -185,15 +204,19 @@ class Display:
 
     def stop(self) -> None:
         """Show everything for the last time, and end."""
+        took = self._took  # before the last frame, whose beginning a buffer may take that nobody reads from
         self.tick(last=True)
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
-        gone = self._stuck is not None and self._wall() - self._stuck > PARTING
-        self.flush(GONE if gone else PARTING)
+        now = self._wall()
+        alive = took is not None and now - took <= PARTING
+        given_up = self._stuck is not None and now - self._stuck > PARTING
+        self.flush(PARTING if alive or (self._owes_words and not given_up) else GONE)
 
     def abandon(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
+        self._standing = False
         if self._renderer is not None:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
@@ -212,9 +235,13 @@ class Display:
         self.terminal.write(self._handle.take())
         if self.terminal.fd is None:
             self._risk("stream", lambda: self.terminal.flush(patience))
-        else:
-            with undisturbed():
-                self.terminal.flush(patience)
+            return
+        before = self.terminal.taken
+        with undisturbed():
+            self.terminal.flush(patience)
+        if self.terminal.taken != before:
+            self._took = self._wall()
+        self._owes_words = self._owes_words and self.terminal.congested
 
     def _draw(self, last: bool) -> bool:
         if self._renderer is None and self.idle and not self._inherited[0]:
@@ -245,10 +272,12 @@ class Display:
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
         if lines:
+            self._owes_words = True
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))
             self._unshown = lines if renderer.in_place else []
         if moved or frame.tasks or frame.more or last:
             self._guarded(lambda renderer: renderer.render(frame))
+        self._standing = renderer.in_place and bool(frame.tasks or frame.more)
         if self.may_be_drawn_over and not self.may_hang and self.stopped():
             self._handle.take()  # it would be drawn over the words of a shell
             self.abandon()

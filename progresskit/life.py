@@ -1,6 +1,7 @@
-"""The life of the process: what must happen before and after a fork, and at the end.
+"""The life of the process: what must happen before and after a fork, when an error that nobody caught is told, and at the end.
 
-Holds the process's one ticker and is the only place that registers hooks. It replaces no signal handler.
+Holds the process's one ticker and is the only place that registers hooks. It replaces no signal handler, and the hooks that
+tell of an error do what they did before.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 
 from . import counting
 from .ticker import ThreadTicker
@@ -17,6 +19,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+def _begin() -> None:
+    """Do what must be done once something may be drawn."""
+    _tell_errors_on_a_clear_screen()
+    _see_to_the_end()
+
+
+def _tell_errors_on_a_clear_screen() -> None:
+    global _telling
+    if not _telling:
+        _telling = True
+        sys.excepthook = _on_a_clear_screen(sys.excepthook)
+        threading.excepthook = _on_a_clear_screen(threading.excepthook)
+
+
+def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
+    """Return a hook that does what `tell` does with an error while no rows stand on a terminal: the next frame would go over
+    its words."""
+
+    def told(*error: Any) -> object:
+        hidden: list[ProgressTracker] = []
+        try:
+            for tracker in TICKER.shown():
+                tracker.hiding += 1
+                hidden.append(tracker)
+            TICKER.hurry(CLEARING)
+            return tell(*error)
+        finally:
+            for tracker in hidden:
+                tracker.hiding = max(tracker.hiding - 1, 0)
+
+    return told
 
 
 def _see_to_the_end() -> None:
@@ -29,8 +64,11 @@ def _see_to_the_end() -> None:
         finalize(None, TICKER.close, exitpriority=-100)  # when all else has been done
 
 
+CLEARING = 0.5
+"""Seconds that an error waits for the rows to be gone before it is told in any case."""
+_telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
-TICKER = ThreadTicker(begin=_see_to_the_end)
+TICKER = ThreadTicker(begin=_begin)
 _held: list[Any] = []  # the drawing lock, if we have it
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []

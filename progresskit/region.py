@@ -2,7 +2,8 @@
 
 A pure model: it knows what it has drawn, how wide the window was then, and where the cursor was left, and returns the text
 that changes it. Must not know tasks, streams or time. Between two frames the cursor stands on the line below the rows, shown,
-so that whatever ends the process leaves a clean prompt.
+so that whatever ends the process leaves a clean prompt. That line is the region's last: what somebody types (Ctrl-C, shown
+as `^C`) stands there, and is erased when the rows move or end.
 
 When the window changes, the terminal moves the rows, and nobody says where to. But the cursor moves with them: all that has
 to be known is how many lines above it the first row begins. A terminal that wraps rows anew has made several of each that is
@@ -41,15 +42,23 @@ class Region:
         self._size = (0, 0)
         self._gone: list[str] = []  # rows right above the screen, which come back when it becomes higher
 
-    def draw(self, rows: list[str], above: list[str] | None = None, size: tuple[int, int] = (80, 24)) -> str:
+    def draw(
+        self,
+        rows: list[str],
+        above: list[str] | None = None,
+        size: tuple[int, int] = (80, 24),
+        *,
+        whole: bool = False,
+    ) -> str:
         """Return the text that shows `above`, then `rows` in place of the present ones; empty when nothing changes.
 
         Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than `size[1]` lines. Lines of
-        `above` may be of any width: they wrap, and scroll away as any output does.
+        `above` may be of any width: they wrap, and scroll away as any output does. With `whole`, rows that have not changed
+        are written as well: the terminal may have lost a part of them.
         """
         rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
         resized = size != self._size
-        if not above and self.rows == rows and not (resized and (rows or self._gone)):
+        if not above and self.rows == rows and not ((resized and (rows or self._gone)) or (whole and rows)):
             self._size = size
             return ""
         old, gone = self.rows, self._gone
@@ -58,16 +67,18 @@ class Region:
         parts: list[str] = []
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
-            if at:  # line by line: erasing to the end of the screen makes tmux scroll it into its history
-                parts.append(f"\x1b[{at}A" + "\r\x1b[2K\x1b[1B" * at + f"\x1b[{at}A")
+            # Line by line, from the cursor's up: erasing to the end of the screen makes tmux scroll it into its history.
+            parts.append("\r\x1b[2K" + "\x1b[1A\r\x1b[2K" * at)
             old, at = [], 0
+        elif len(rows) != len(old):
+            parts.append("\r\x1b[2K")
         if above:
             # Into the first of the blank lines; what they push down below the last scrolls the screen, as any output does.
             parts.append("\x1b[?7h\r" + "\r\n".join(above) + "\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
             if number < len(old):
-                if row == old[number]:
+                if row == old[number] and not whole:
                     continue
                 # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
                 shorter = cell_width(plain_line(row)) < cell_width(plain_line(old[number]))

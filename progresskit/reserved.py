@@ -36,10 +36,18 @@ class Reserved:
         most = lines - 1  # one is needed to insert lines above
         return max((most if self._rows is None else min(most, self._rows)) - self._first, 0)
 
-    def draw(self, rows: list[str], above: list[str] | None = None, size: tuple[int, int] = (80, 24)) -> str:
+    def draw(
+        self,
+        rows: list[str],
+        above: list[str] | None = None,
+        size: tuple[int, int] = (80, 24),
+        *,
+        whole: bool = True,
+    ) -> str:
         """Return the text that shows `rows`, and `above` over all rows of the block.
 
-        Rows are drawn whatever stood there: what another process has pushed off the screen comes back with the next frame.
+        Rows are drawn whatever stood there: what another process has pushed off the screen comes back with the next frame. So
+        `whole`, which a region of its own needs to be told, is always so.
         """
         room = self.room(size[1])
         rows = rows[:room]

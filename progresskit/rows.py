@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .protocols import Terminal
 
 
+ANEW = 1.0
+"""Seconds after which a terminal that cuts rows gets them all anew: one that became narrow and wide again between two frames
+has lost what was cut, and nobody says so."""
+
+
 class RowRenderer:
     """A renderer that is a function from a task to a row.
 
@@ -43,6 +48,7 @@ class RowRenderer:
             Region(reflow=terminal.reflows) if self._place is None else Reserved(*self._place)
         )
         self._above: list[str] = []
+        self._whole = float("-inf")  # when all rows were written
 
     def row(self, view: TaskView, columns: int, time: float) -> str:
         """Return the row of `view`, at most `columns` cells wide; `time` moves spinners."""
@@ -72,7 +78,10 @@ class RowRenderer:
                 reason = encodable(view.reason or "", self.terminal.encoding)
                 if reason not in plain_line(row):
                     above.append(f"{'  ' * (view.depth + 1)}{reason}")
-        text = self._region.draw(rows, above, size)
+        whole = not self.terminal.reflows and frame.time - self._whole >= ANEW
+        if whole:
+            self._whole = frame.time
+        text = self._region.draw(rows, above, size, whole=whole)
         if text:
             self.terminal.write(text)
 

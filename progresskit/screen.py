@@ -220,6 +220,7 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
         landed = 0
         number = 0
         while number < len(rows):
+            began = number
             cells: list[Any] = []
             before = None  # cells before the cursor
             while True:
@@ -244,6 +245,12 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
             if before is not None:
                 landed = first + (len(starts) if before < 0 else sum(start <= before for start in starts)) - 1
                 self.cursor.x = _used(wrapped[-1]) if before < 0 else before - starts[landed - first]
+            # As tmux counts: what became more in or right below the rows that come back comes back as well.
+            more = len(starts) - (number - began)
+            if more > 0 and began <= self._returning:
+                self._returning += more
+            elif more < 0 and self._returning > first:
+                self._returning = max(self._returning + more, first)
         return wrapped, landed
 
 

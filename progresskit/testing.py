@@ -79,6 +79,8 @@ class ManualTicker:
         terminal = terminal_of(tracker)
         for display in self.displays:
             if display.terminal.key == terminal.key:
+                if tracker.terminal is None:
+                    terminal.close()
                 break
         else:
             display = display_of(tracker, terminal, self.cost, self.cost)
@@ -101,6 +103,8 @@ class ManualTicker:
             else:
                 display.stop()
                 self.displays.remove(display)
+                if tracker.terminal is None:  # it was made for the display
+                    display.terminal.close()
         tracker.let_go()
 
     def withdraw(self, tracker: ProgressTracker) -> None:

@@ -103,23 +103,29 @@ class ThreadTicker:
             self._drowsy = False
             self._bell.ring()
 
-    def hurry(self) -> None:
+    def hurry(self, seconds: float | None = None) -> None:
         """Have a hub told what is new, and wait for that: as soon as the job goes on, this process may be ended.
 
-        It is a matter of less than a millisecond as a rule. All waiting together takes `HELD_UP` of the time at the most.
+        The same for rows that are in the way of what the job writes as soon as it goes on. It is a matter of less than a
+        millisecond as a rule. All waiting together takes `HELD_UP` of the time at the most, or, with `seconds`, these.
         """
-        if not (self._running and (self._clients or self._new)):
+        if not (self._running and (self._clients or self._new or any(display.in_the_way for display in self.displays))):
             return
         began = time.monotonic()
         self._credit = min(self._credit + HELD_UP * (began - self._reckoned), AT_ONCE)
         self._reckoned = began
-        if self._credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+        most = self._credit if seconds is None else seconds
+        if most <= 0.0 or self._ident == native("_thread", "get_ident")():
             return
         told = Bell()
         self._urgent.append(told)
         self._bell.ring()
-        told.wait(self._credit)
+        told.wait(most)
         self._credit -= time.monotonic() - began
+
+    def shown(self) -> list[ProgressTracker]:
+        """Return the trackers whose rows stand on a terminal."""
+        return [tracker for display in self.displays if display.standing for tracker in display.trackers]
 
     def detach(self, tracker: ProgressTracker) -> None:
         """Have what `tracker` has shown for the last time, and let go of it.
@@ -420,7 +426,7 @@ class ThreadTicker:
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
-            if urgent and display.choice.name == "hub":
+            if urgent and (display.choice.name == "hub" or display.in_the_way):
                 display.due = now
             if display.due <= now + 0.001:
                 try:

@@ -136,6 +136,7 @@ class ProgressTracker:
         self._ended: list[TaskView] = []
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
+        self._closing = False  # whether the last frame is about to be drawn in any case
         self._inherited = 0  # the highest number of a task that is a parent process's
         self._tokens: list[Token[ProgressTracker | None]] = []
         self._capture: Capture | None = self.capture() if capture else None
@@ -436,6 +437,11 @@ class ProgressTracker:
             return self._live
 
     @property
+    def left(self) -> bool:
+        """Whether every task has ended, as far as can be told without a lock."""
+        return self._live <= len(self._endings)
+
+    @property
     def entered(self) -> bool:
         """Whether somebody holds the tracker open."""
         return self in _entered
@@ -474,13 +480,17 @@ class ProgressTracker:
             self._capture.stop()
         if self in _entered:
             closing(self, [each for each in _entered if each is not self])
-        for task in reversed(self.tasks):
-            if error is not None and is_failure(error):
-                task.fail(error.__name__)
-            elif error is None and task.is_complete:
-                task.finish()
-            else:
-                task.cancel()
+        self._closing = True
+        try:
+            for task in reversed(self.tasks):
+                if error is not None and is_failure(error):
+                    task.fail(error.__name__)
+                elif error is None and task.is_complete:
+                    task.finish()
+                else:
+                    task.cancel()
+        finally:
+            self._closing = False
         if self in _entered:
             _entered.remove(self)
         if self._tokens:
@@ -534,7 +544,11 @@ class ProgressTracker:
             _loop.set(task.parent)
         self._endings.append(task)
         self.nudge()
-        if invitations.joined and self._attached and (task._id <= self._seen or task.state == "failed"):
+        if not self._attached:
+            return
+        if (self.left and not self._closing) or (
+            invitations.joined and (task._id <= self._seen or task.state == "failed")
+        ):
             self.ticker.hurry()
 
     def _settle(self) -> None:

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from seen import until_seen
+
 from progresskit import Task, life, ticker, track
 from progresskit.tracker import current_tracker
 
@@ -20,13 +22,10 @@ def be_patient() -> None:
 
 
 def square(number: int) -> int:
-    """A task of three steps, which has been seen before it ends: on a busy machine a quick one may come and go between frames."""
+    """A task of three steps, which has been seen before it ends."""
     be_patient()
     for _ in track(range(3), f"square {number}"):
-        tracker = current_tracker()
-        until = time.monotonic() + 60
-        while tracker._seen < tracker.tasks[-1].id and time.monotonic() < until:
-            time.sleep(0.005)
+        until_seen()
     return number * number
 
 

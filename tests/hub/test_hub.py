@@ -423,7 +423,7 @@ import os, sys, time
 from progresskit import ProgressTracker, track
 with ProgressTracker() as tracker:
     with tracker.add_task("parent", total=10) as task:
-        time.sleep(0.3)
+        while tracker._seen < task.id: time.sleep(0.005)
         children = []
         for number in range(3):
             child = os.fork()

@@ -8,20 +8,18 @@ import os
 import pickle
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pools
 import pytest
+from shown import BOUND, Shown
 
-from progresskit import ProgressTracker, TaskView, registry, workers
-from progresskit.testing import EmulatedTerminal, RecordingRenderer
+from progresskit import ProgressTracker, registry, workers
+from progresskit.testing import EmulatedTerminal
 
 METHODS = multiprocessing.get_all_start_methods()
-BOUND = 90.0
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,40 +31,17 @@ def hasty() -> Iterator[None]:
         yield
 
 
-class Shown:
-    """A tracker whose frames are kept."""
+class Here(Shown):
+    """What a tracker of this process has shown."""
 
     def __init__(self) -> None:
-        self.renderer = RecordingRenderer()
+        super().__init__()
         self.tracker = ProgressTracker(self.renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0)
-
-    def until(self, true: Callable[[], Any]) -> Any:
-        end = time.monotonic() + BOUND
-        while not (found := true()):
-            assert time.monotonic() < end, f"it never came about: {self.renderer.frames[-1:]}"
-            time.sleep(0.005)
-        return found
-
-    @property
-    def live(self) -> list[str]:
-        return [view.description for view in self.renderer.frames[-1].tasks] if self.renderer.frames else []
-
-    @property
-    def seen(self) -> set[str]:
-        return {view.description for frame in self.renderer.frames for view in frame.tasks}
-
-    @property
-    def ended(self) -> list[TaskView]:
-        return [view for frame in self.renderer.frames for view in frame.ended]
-
-    @property
-    def endings(self) -> dict[str, str]:
-        return {view.description: view.reason or view.state for view in self.ended}
 
 
 @pytest.fixture
-def shown() -> Iterator[Shown]:
-    shown = Shown()
+def shown() -> Iterator[Here]:
+    shown = Here()
     with shown.tracker:
         yield shown
     assert "PROGRESSKIT_HUB" not in os.environ
@@ -77,12 +52,12 @@ SQUARES = {f"square {n}": "finished" for n in range(4)}
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_tasks_and_lines_of_a_pools_workers_are_the_parents(method: str) -> None:
-    shown = Shown()
+    shown = Here()
     with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(pools.told, range(4)) == [0, 1, 4, 9]
         pool.close()
         pool.join()
-    assert shown.endings == SQUARES
+    assert dict(shown.endings) == SQUARES
     assert len(shown.ended) == 4
     assert sorted(shown.renderer.lines) == [f"line of {n}" for n in range(4)]
 
@@ -92,53 +67,53 @@ def test_what_a_worker_said_before_its_result_is_shown_though_it_is_terminated_w
     method: str,
 ) -> None:
     """Leaving `with Pool()` sends SIGTERM to the workers, with no word before it."""
-    shown = Shown()
+    shown = Here()
     with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(pools.told, range(2), chunksize=1) == [0, 1]
-    assert shown.endings == {f"square {n}": "finished" for n in range(2)}
+    assert dict(shown.endings) == {f"square {n}": "finished" for n in range(2)}
     assert sorted(shown.renderer.lines) == ["line of 0", "line of 1"]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_so_are_those_of_an_executors_workers(method: str) -> None:
-    shown = Shown()
+    shown = Here()
     context = multiprocessing.get_context(method)
     with shown.tracker, ProcessPoolExecutor(2, mp_context=context) as pool:
         assert list(pool.map(pools.square, range(4))) == [0, 1, 4, 9]
-    assert shown.endings == SQUARES
+    assert dict(shown.endings) == SQUARES
 
 
 def test_so_are_those_of_joblibs_workers_also_when_they_are_used_again() -> None:
     joblib = pytest.importorskip("joblib", reason="joblib is not installed in this environment")
     for _ in range(2):  # the second time the workers are there already
-        shown = Shown()
+        shown = Here()
         with shown.tracker:
             assert joblib.Parallel(n_jobs=2)(joblib.delayed(pools.square)(n) for n in range(4)) == [0, 1, 4, 9]
-        assert shown.endings == SQUARES
+        assert dict(shown.endings) == SQUARES
     from joblib.externals.loky import get_reusable_executor
 
     get_reusable_executor().shutdown()
 
 
-def test_so_are_those_of_processes_below_workers(shown: Shown) -> None:
+def test_so_are_those_of_processes_below_workers(shown: Here) -> None:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         assert list(pool.map(pools.deep, range(2))) == [0, 1]
     shown.until(lambda: len(shown.endings) == 2)
-    assert shown.endings == {"square 0": "finished", "square 1": "finished"}
+    assert dict(shown.endings) == {"square 0": "finished", "square 1": "finished"}
 
 
-def test_workers_that_are_replaced_after_each_task_are_shown_one_after_the_other(shown: Shown) -> None:
+def test_workers_that_are_replaced_after_each_task_are_shown_one_after_the_other(shown: Here) -> None:
     with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
         assert pool.map(pools.square, range(4), chunksize=1) == [0, 1, 4, 9]
         pool.close()
         pool.join()
     shown.until(lambda: len(shown.endings) == 4)
-    assert shown.endings == SQUARES
+    assert dict(shown.endings) == SQUARES
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_a_terminated_worker_had_running_is_lost_and_its_row_goes(
-    shown: Shown, tmp_path: Path, method: str
+    shown: Here, tmp_path: Path, method: str
 ) -> None:
     context = multiprocessing.get_context(method)
     processes = [context.Process(target=pools.wait, args=(str(tmp_path), name), daemon=True) for name in ("one", "two")]
@@ -147,10 +122,10 @@ def test_what_a_terminated_worker_had_running_is_lost_and_its_row_goes(
     shown.until(lambda: set(shown.live) == {"one", "two"})
     processes[0].terminate()
     shown.until(lambda: shown.live == ["two"])
-    assert shown.endings == {"one": "lost"}
+    assert dict(shown.endings) == {"one": "lost"}
     (tmp_path / "gate").touch()
     processes[1].join(BOUND)
-    shown.until(lambda: shown.endings == {"one": "lost", "two": "finished"})
+    shown.until(lambda: dict(shown.endings) == {"one": "lost", "two": "finished"})
     processes[0].join(BOUND)
 
 
@@ -159,10 +134,10 @@ def test_a_pool_that_was_there_before_the_tracker_needs_the_initializer() -> Non
         2, mp_context=multiprocessing.get_context("spawn"), initializer=workers.initializer()
     ) as pool:
         assert pool.submit(abs, -1).result() == 1
-        shown = Shown()
+        shown = Here()
         with shown.tracker:
             assert list(pool.map(pools.square, range(4))) == [0, 1, 4, 9]
-        assert shown.endings == SQUARES
+        assert dict(shown.endings) == SQUARES
 
 
 def test_a_forkserver_that_was_there_before_the_tracker_makes_workers_of_it() -> None:
@@ -170,12 +145,12 @@ def test_a_forkserver_that_was_there_before_the_tracker_makes_workers_of_it() ->
     before = context.Process(target=abs, args=(-1,))
     before.start()
     before.join(BOUND)
-    shown = Shown()
+    shown = Here()
     with shown.tracker:
         process = context.Process(target=pools.square, args=(5,))
         process.start()
         process.join(BOUND)
-    assert shown.endings == {"square 5": "finished"}
+    assert dict(shown.endings) == {"square 5": "finished"}
 
 
 def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
@@ -220,7 +195,7 @@ def test_where_multiprocessing_has_no_such_place_everything_is_as_without_us(mon
     assert multiprocessing.current_process()._config == config  # type: ignore[attr-defined]
 
 
-def test_a_worker_starts_also_where_no_hub_can_be_made(monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+def test_a_worker_starts_also_where_no_hub_can_be_made(monkeypatch: pytest.MonkeyPatch, shown: Here) -> None:
     monkeypatch.setattr(workers, "_host", None)
     monkeypatch.setattr("progresskit.hub.Hub.start", _refuse)
     for method in METHODS:
@@ -238,7 +213,7 @@ def _refuse(_: object) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_workers_count_of_a_task_is_summed_in_the_parent(shown: Shown, method: str) -> None:
+def test_what_workers_count_of_a_task_is_summed_in_the_parent(shown: Here, method: str) -> None:
     task = shown.tracker.add_task("together", total=4_010)
     task.advance(10)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
@@ -249,7 +224,7 @@ def test_what_workers_count_of_a_task_is_summed_in_the_parent(shown: Shown, meth
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_process_may_be_given_a_task_as_it_is(shown: Shown, method: str) -> None:
+def test_a_process_may_be_given_a_task_as_it_is(shown: Here, method: str) -> None:
     task = shown.tracker.add_task("handed", total=2_000)
     task.tick()
     task.tick()
@@ -260,7 +235,7 @@ def test_a_process_may_be_given_a_task_as_it_is(shown: Shown, method: str) -> No
     shown.until(lambda: task.completed == 2_000)
 
 
-def test_what_a_killed_worker_has_counted_stays_and_its_successors_is_added(shown: Shown, tmp_path: Path) -> None:
+def test_what_a_killed_worker_has_counted_stays_and_its_successors_is_added(shown: Here, tmp_path: Path) -> None:
     task = shown.tracker.add_task("twice", total=10)
     context = multiprocessing.get_context("spawn")
     for done in (5, 10):
@@ -273,7 +248,7 @@ def test_what_a_killed_worker_has_counted_stays_and_its_successors_is_added(show
     assert task.completed == 11
 
 
-def test_a_task_that_is_copied_where_it_lives_is_itself(shown: Shown) -> None:
+def test_a_task_that_is_copied_where_it_lives_is_itself(shown: Here) -> None:
     task = shown.tracker.add_task("one")
     assert pickle.loads(pickle.dumps(task)) is task
     assert copy.deepcopy({"task": task})["task"] is task
@@ -300,7 +275,7 @@ def test_a_handle_costs_what_a_task_costs() -> None:
 def environment() -> dict[str, str]:
     environ = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join((str(Path(__file__).parents[2]), str(Path(__file__).parent))),
+        "PYTHONPATH": os.pathsep.join(str(folder) for folder in Path(__file__).parents[:3]),
     }
     for name in ("PROGRESSKIT_HUB", "PROGRESSKIT_RENDERER", "CI"):
         environ.pop(name, None)

@@ -148,6 +148,10 @@ class Machine(RuleBasedStateMachine):
         self.endings: dict[int, list[Kept]] = {0: [], 1: []}
         self.pushed = False  # whether rows have been pushed out of the screen: nobody can reach them there
         self.cut = False  # whether the terminal has cut lines
+        self.typed: tuple[int, int] | None = (
+            None  # how many rows stood, and lines above, when `^C` was shown at the cursor
+        )
+        self.unseen: float | None = None  # when the terminal cut rows, and nobody looked before they were wide again
 
     @initialize(
         reflow=st.sampled_from([True, False]),
@@ -309,11 +313,25 @@ class Machine(RuleBasedStateMachine):
             return  # mostly not: what has been pushed out makes all later checks milder
         self.pushed = self.pushed or self.would_push(columns, lines)
         self.cut = self.cut or (columns < now[0] and not self.terminal.reflows)
+        if columns < now[0] and not self.terminal.reflows:
+            self.unseen = self.clock()
+        if (columns, lines) != now and self.region_rows():
+            self.typed = None
         self.terminal.resize(columns, lines)
         self.resized(columns, lines)
-        # A terminal that cuts rows, and gets its old width back before anybody has looked, has lost what nobody draws anew.
-        if at_once or (columns < now[0] and not self.terminal.reflows):
+        if at_once:
             self.tick(0.1)
+
+    @precondition(lambda self: self.typed is None and self.terminal.size()[0] >= 8)
+    @rule(really=st.integers(0, 1))
+    def type_something(self, really: int) -> None:
+        """Somebody types Ctrl-C, which the terminal shows where the cursor stands; the job goes on."""
+        if not really:
+            self.echo()
+            self.typed = (len(self.region_rows()), len(self.history))
+
+    def echo(self) -> None:
+        self.terminal.feed("^C")
 
     def would_push(self, columns: int, lines: int) -> bool:
         """Return whether rows would leave the screen: put on a copy, the first of them begins in the scrollback."""
@@ -423,11 +441,15 @@ class Machine(RuleBasedStateMachine):
         columns, lines = self.terminal.size()
         told = f"\n{self.terminal.scrollback}\n{self.terminal.screen}\n{self.terminal.cursor}"
         row, column, shown = self.terminal.cursor
-        assert (column, shown) == (0, True), "the cursor is not where the next prompt belongs" + told
+        if self.typed != (len(self.region_rows()), len(self.history)):
+            self.typed = None
+        at, left = ([0, 2], ["", "^C"]) if self.typed else ([0], [""])
+        assert column in at and shown, "the cursor is not where the next prompt belongs" + told
         screen = self.terminal._screen
         assert screen.cursor.attrs == screen.default_char, "colours are not reset" + told
         assert 7 << 5 in screen.mode, "wrapping is off" + told
-        assert not any(self.terminal.screen[row:]), "something is left below the cursor" + told
+        assert self.terminal.screen[row] in left, "something is left where the cursor is" + told
+        assert not any(self.terminal.screen[row + 1 :]), "something is left below the cursor" + told
 
         below = len(self.terminal.scrollback) + row
         text = logical(self.terminal)
@@ -446,6 +468,11 @@ class Machine(RuleBasedStateMachine):
             row[: len(shown)] if len(shown) < len(row) and self.terminal.size()[0] < 3 else row
             for row, shown in zip(drawn, rows, strict=False)
         ]
+        if self.unseen is not None and self.clock() - self.unseen < 1.01:  # they are drawn anew within a second
+            same = len(rows) == len(cut) and all(map(str.startswith, cut, rows))
+            assert same, f"rows {rows} are no beginnings of what was drawn: {drawn}" + told
+            return drawn
+        self.unseen = None
         assert rows == cut, f"rows {rows} are not what was drawn: {drawn}" + told
         return rows
 

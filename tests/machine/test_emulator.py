@@ -44,6 +44,18 @@ def test_rows_that_a_lower_window_has_no_room_for_are_kept_and_come_back() -> No
     assert (terminal.scrollback, terminal.screen, terminal.cursor[0]) == (["a"], ["b", "c", "d"], 2)
 
 
+def test_rows_that_a_narrow_window_has_made_come_back_with_the_height_as_in_tmux() -> None:
+    for columns, lines, returned in ((15, 7, 1), (15, 12, 3), (12, 12, 3)):
+        terminal = EmulatedTerminal(20, 6, reflow=True)
+        terminal.feed(("a" * 19 + "\n") * 3)
+        terminal.resize(columns, 6)
+        assert (len(terminal.scrollback), terminal.cursor[0]) == (3, 3)
+        terminal.resize(columns, lines)
+        assert (len(terminal.scrollback), terminal.cursor[0]) == (3 - returned, 3 + returned)
+        terminal.resize(20, lines)
+        assert terminal.screen[:3] == ["a" * 19] * 3
+
+
 def test_rows_are_cut_or_wrapped_anew() -> None:
     for reflow, narrow, wide in (
         (False, ["abcd", "12"], ["abcd", "12"]),

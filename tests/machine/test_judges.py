@@ -79,6 +79,9 @@ class PtyMachine(Machine):
             os.environ.pop(name, None)
         os.environ.update({"TERM": "xterm-256color", **({} if reflow else {"XTERM_VERSION": "XTerm(390)"})})
         self.master, slave = pty.openpty()
+        modes = termios.tcgetattr(slave)
+        modes[3] |= termios.NOFLSH  # or Ctrl-C has the kernel forget what is on its way, at an instant of its own
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
         self.stream = os.fdopen(slave, "w", encoding="utf-8")
         self.marks = 0
         return EmulatedTerminal(columns, lines, reflow=reflow)
@@ -89,15 +92,22 @@ class PtyMachine(Machine):
     def resized(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self.stream.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
+    def echo(self) -> None:
+        os.write(self.master, b"\x03")
+        self.terminal.feed(self.read_until(b"^C"))  # the kernel shows it
+
+    def read_until(self, end: bytes) -> str:
+        data = b""
+        while not data.endswith(end):
+            assert select.select([self.master], [], [], 10)[0], f"the terminal lost {end!r}"
+            data += os.read(self.master, 65536)
+        return data.decode()
+
     def look(self) -> None:
         self.marks += 1
         mark = f"\x1b]2;{self.marks}\a".encode()
         os.write(self.stream.fileno(), mark)
-        data = b""
-        while not data.endswith(mark):
-            assert select.select([self.master], [], [], 10)[0], f"the terminal lost {mark!r}"
-            data += os.read(self.master, 65536)
-        self.terminal.feed(data.decode())
+        self.terminal.feed(self.read_until(mark))
 
     def teardown(self) -> None:
         if hasattr(self, "master"):

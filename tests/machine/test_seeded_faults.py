@@ -30,7 +30,7 @@ FAULTS = {
         "self._gone = rows, size,",
         "self._gone = (old if above else rows), size,",
     ),
-    "the rows are erased to the screen's end": (REGION, '"\\r\\x1b[2K\\x1b[1B" * at + f"\\x1b[{at}A"', '"\\r\\x1b[J"'),
+    "the rows are erased to the screen's end": (REGION, '"\\x1b[1A\\r\\x1b[2K" * at', '"\\x1b[1A" * at + "\\r\\x1b[J"'),
     "what stood before a new size is trusted": (REGION, "if resized or above:", "if above:"),
     "a narrower window is taken to have cut rows": (
         REGION,
@@ -40,7 +40,11 @@ FAULTS = {
     "a window that cuts is taken to have wrapped": (REGION, "if self._reflow else [row]", "if True else [row]"),
     "a row is compared by its beginning": (REGION, "if row == old[number]", "if row[:6] == old[number][:6]"),
     "lines are torn together": (REGION, '"\\r\\n".join(above)', '"".join(above)'),
-    "lines go below": (REGION, "if at:  # line", "if at and not above:  # line"),
+    "lines go below": (REGION, '2K" * at)', '2K" * (0 if above else at))'),
+    "what was typed stays when lines go above": (REGION, 'parts.append("\\r\\x1b[2K" + ', "parts.append("),
+    "what was typed stays when rows come or go": (REGION, "elif len(rows) != len(old):", "elif False:"),
+    "it is erased where rows only come": (REGION, "len(rows) != len(old)", "len(rows) > len(old)"),
+    "rows that were cut stay so": (ROWS, "whole = not", "whole = False and not"),
     "the cursor stays at the end of a row": (REGION, '("\\r" if at != len(rows) or not rows else "")', '""'),
     "the last line of a task comes twice": (ROWS, "above.append(row)", "above += [row, row]"),
     "only the first of many lines is shown": (

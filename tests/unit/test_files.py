@@ -66,6 +66,7 @@ def test_the_count_is_the_farthest_point_and_never_goes_back(steps: list[tuple[s
         if what == "read" and bare.tell() > before:
             farthest = max(farthest, bare.tell())
         assert task.completed == farthest
+    tracker.stop()
 
 
 def test_a_file_is_itself_otherwise(bench: Bench, tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ import signal
 import time
 from pathlib import Path
 
+from seen import until_seen
+
 from progresskit import ProgressTracker, track
 from progresskit.tracker import current_tracker
 
 
 def square(number: int) -> int:
     for _ in track(range(3), f"square {number}"):
-        time.sleep(0.1)
+        until_seen()
     return number * number
 
 
@@ -30,18 +32,18 @@ def nested(step: object) -> None:
     assert callable(step)
     for _ in track(range(2), "nested"):
         step()
-        time.sleep(0.15)
+        until_seen()
 
 
 def forgotten() -> None:
     """A task that nobody ends."""
     current_tracker().add_task("forgotten", total=5).advance(2)
-    time.sleep(0.3)
+    until_seen()
 
 
 def fails_once(folder: str) -> str:
     for _ in track(range(3), "retried"):
-        time.sleep(0.1)
+        until_seen()
         if not Path(folder, "failed").exists():
             Path(folder, "failed").touch()
             raise ValueError("the first time")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ pytest.importorskip("progresskit_dask", reason="the adapter is not installed in 
 import dask_jobs
 from distributed import Client, LocalCluster
 from progresskit_dask import watch
+from shown import Shown
 
-from progresskit import TaskView
 from progresskit.feed import Feed
-from progresskit.testing import EmulatedTerminal, RecordingRenderer
+from progresskit.testing import EmulatedTerminal
 
 # What distributed itself leaves to be warned of: sockets and loops of a cluster that has lost a worker.
 pytestmark = [
@@ -27,7 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-BOUND = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -42,40 +40,23 @@ def client() -> Iterator[Client]:
         yield client
 
 
-class Shown:
+class There(Shown):
+    """What a client has shown of its cluster's work."""
+
     def __init__(self, client: Client) -> None:
-        self.renderer = RecordingRenderer()
+        super().__init__()
         self.watch = watch(client, self.renderer, every=0.02, terminal=EmulatedTerminal(), interval=0.01, budget=1.0)
 
-    def __enter__(self) -> Shown:
+    def __enter__(self) -> There:
         self.tracker: Feed = self.watch.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self.watch.__exit__(*error)
 
-    def until(self, true: Callable[[], Any]) -> Any:
-        end = time.monotonic() + BOUND
-        while not (found := true()):
-            assert time.monotonic() < end, f"it never came about: {self.live}, {self.endings}"
-            time.sleep(0.01)
-        return found
-
-    @property
-    def live(self) -> list[str]:
-        return [view.description for view in self.renderer.frames[-1].tasks] if self.renderer.frames else []
-
-    @property
-    def ended(self) -> list[TaskView]:
-        return [view for frame in self.renderer.frames for view in frame.ended]
-
-    @property
-    def endings(self) -> list[tuple[str, str]]:
-        return [(view.description, view.reason or view.state) for view in self.ended]
-
 
 def test_the_tasks_and_lines_of_the_workers_are_the_clients(client: Client) -> None:
-    with Shown(client) as shown:
+    with There(client) as shown:
         shown.tracker.print("line of the client")
         assert client.gather(client.map(dask_jobs.square, range(4), pure=False)) == [0, 1, 4, 9]
         assert client.gather(client.map(dask_jobs.own, range(2), pure=False)) == [0, 1]
@@ -88,14 +69,14 @@ def test_the_tasks_and_lines_of_the_workers_are_the_clients(client: Client) -> N
 
 
 def test_a_task_that_fails_and_is_tried_again_is_shown_anew(client: Client, tmp_path: Path) -> None:
-    with Shown(client) as shown:
+    with There(client) as shown:
         assert client.submit(dask_jobs.fails_once, str(tmp_path), retries=1, pure=False).result() == "done"
     assert shown.endings == [("retried", "the loop was left by an error"), ("retried", "finished")]
     assert all(sum(view.description == "retried" for view in frame.tasks) <= 1 for frame in shown.renderer.frames)
 
 
 def test_what_a_killed_worker_was_at_is_lost_and_shown_anew_where_it_runs_again(client: Client, tmp_path: Path) -> None:
-    with Shown(client) as shown:
+    with There(client) as shown:
         victim = client.submit(dask_jobs.dies_once, str(tmp_path), pure=False)
         other = client.submit(dask_jobs.waits, str(tmp_path), "other", pure=False)
         shown.until(lambda: sorted(shown.live) == ["other", "victim"])
@@ -110,7 +91,7 @@ def test_what_a_killed_worker_was_at_is_lost_and_shown_anew_where_it_runs_again(
 
 
 def test_without_a_watcher_workers_have_nobody_to_tell(client: Client) -> None:
-    with Shown(client):
+    with There(client):
         pass
     assert client.submit(dask_jobs.square, 3, pure=False).result() == 9
     plugins = client.run(lambda dask_worker: [name for name in dask_worker.plugins if "progresskit" in name])
@@ -118,7 +99,7 @@ def test_without_a_watcher_workers_have_nobody_to_tell(client: Client) -> None:
 
 
 def test_what_is_no_frame_is_dropped(client: Client) -> None:
-    with Shown(client) as shown:
+    with There(client) as shown:
         topic = [name for name in client._event_handlers if name.startswith("progresskit-")][-1]
         for message in (None, "text", {}, {"source": [1, 2, 3], "worker": "w", "frame": "{}"}, {"source": "ab"}):
             client.log_event(topic, message)

@@ -1,0 +1,18 @@
+"""What tests have jobs wait for, wherever these run: importable there."""
+
+from __future__ import annotations
+
+import time
+
+from progresskit.tracker import current_tracker
+
+BOUND = 60.0
+"""Seconds that a busy machine may take."""
+
+
+def until_seen() -> None:
+    """Wait until a frame has had the newest live task: on a busy machine a quick one may come and go between two."""
+    tracker = current_tracker()
+    end = time.monotonic() + BOUND
+    while tracker._seen < tracker.tasks[-1].id and time.monotonic() < end:
+        time.sleep(0.002)

@@ -1,0 +1,59 @@
+"""What a display has shown of work that goes on elsewhere, and a wait for what is still to come."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from progresskit import Frame, TaskView
+from progresskit.testing import RecordingRenderer
+
+BOUND = 90.0
+"""Seconds that a busy machine may take."""
+
+
+class Telling(RecordingRenderer):
+    """Says when there is something new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.news = threading.Event()
+
+    def render(self, frame: Frame) -> None:
+        super().render(frame)
+        self.news.set()
+
+
+class Shown:
+    """What a renderer was given."""
+
+    def __init__(self) -> None:
+        self.renderer = Telling()
+
+    def until(self, true: Callable[[], Any]) -> Any:
+        """Wait until `true` is; it is asked after each frame, and now and then."""
+        end = time.monotonic() + BOUND
+        while True:
+            self.renderer.news.clear()
+            if found := true():
+                return found
+            assert time.monotonic() < end, f"it never came about: {self.live}, {self.endings}"
+            self.renderer.news.wait(0.1)
+
+    @property
+    def live(self) -> list[str]:
+        return [view.description for view in self.renderer.frames[-1].tasks] if self.renderer.frames else []
+
+    @property
+    def seen(self) -> set[str]:
+        return {view.description for frame in self.renderer.frames for view in frame.tasks}
+
+    @property
+    def ended(self) -> list[TaskView]:
+        return [view for frame in self.renderer.frames for view in frame.ended]
+
+    @property
+    def endings(self) -> list[tuple[str, str]]:
+        return [(view.description, view.reason or view.state) for view in self.ended]

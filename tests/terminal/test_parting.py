@@ -1,0 +1,142 @@
+"""How long the end of a display waits for a stream that is behind: waits are counted, and time is moved by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+import progresskit.terminal
+from progresskit import ProgressTracker
+from progresskit.display import GONE, PARTING
+from progresskit.testing import ManualTicker
+
+ready = progresskit.terminal._ready
+
+
+class Stream:
+    """A pipe that a display draws on, and what that has waited for it."""
+
+    def __init__(self, blocking: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reading, self.writing = os.pipe()
+        os.set_blocking(self.reading, False)
+        os.set_blocking(self.writing, blocking)
+        self.ticker = ManualTicker()
+        self.waits: list[float] = []
+        self.meanwhile = 0  # bytes that are read in each wait
+        monkeypatch.setattr(progresskit.terminal, "_ready", self.ready)
+        self.tracker = ProgressTracker("plain", stream=os.fdopen(self.writing, "w", closefd=False), ticker=self.ticker)
+
+    def ready(self, descriptor: int, patience: float) -> bool:
+        if patience and not ready(descriptor, 0.0):
+            self.waits.append(patience)
+            self.read(self.meanwhile)
+        return ready(descriptor, 0.0)
+
+    def fill(self) -> None:
+        """Fill the pipe, as somebody else would who writes to it."""
+        os.set_blocking(self.writing, False)
+        try:
+            while os.write(self.writing, b"x" * 4096):
+                pass
+        except BlockingIOError:
+            os.set_blocking(self.writing, True)
+
+    def read(self, count: int = 1 << 20) -> str:
+        try:
+            return os.read(self.reading, count).decode() if count else ""
+        except BlockingIOError:
+            return ""
+
+    def pass_by(self, seconds: float) -> None:
+        for _ in range(round(10 * seconds)):
+            self.ticker.cost.advance(0.1)
+            self.ticker.tick()
+
+
+@pytest.fixture(params=[True, False], ids=["blocking", "EAGAIN"])
+def stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
+    stream = Stream(request.param, monkeypatch)
+    yield stream
+    stream.tracker.stop()
+    os.close(stream.reading)
+    os.close(stream.writing)
+
+
+def test_a_stream_that_takes_everything_is_not_waited_for(stream: Stream) -> None:
+    stream.tracker.add_task("alpha", total=1)
+    stream.ticker.tick()
+    stream.tracker.print("words")
+    stream.tracker.stop()
+    assert stream.waits == []
+    assert stream.read().splitlines()[1:] == ["words", "alpha: cancelled, 0/1 it in 0.0 s"]
+
+
+def test_a_stream_that_has_taken_nothing_is_waited_for_once_and_for_a_twentieth_of_a_second(stream: Stream) -> None:
+    stream.fill()
+    stream.tracker.add_task("alpha", total=1)
+    stream.ticker.tick()
+    stream.tracker.stop()
+    assert stream.waits == [GONE]
+
+
+def test_one_that_was_read_from_a_second_ago_and_is_no_longer_has_no_more(stream: Stream) -> None:
+    stream.tracker.add_task("alpha", total=1)
+    stream.ticker.tick()
+    stream.fill()
+    stream.pass_by(PARTING + 0.1)
+    stream.tracker.stop()
+    assert stream.waits == [GONE]
+
+
+def test_one_that_has_just_fallen_behind_has_a_second(stream: Stream) -> None:
+    stream.tracker.add_task("alpha", total=1)
+    stream.ticker.tick()
+    stream.fill()
+    stream.pass_by(PARTING - 0.5)
+    stream.tracker.stop()
+    assert stream.waits == [PARTING]
+
+
+def test_lines_that_were_printed_have_a_second_where_nobody_is_known_to_read(stream: Stream) -> None:
+    stream.fill()
+    stream.tracker.print("words")
+    stream.tracker.stop()
+    assert stream.waits == [PARTING]
+
+
+def test_they_too_have_no_more_where_nothing_was_taken_for_a_second(stream: Stream) -> None:
+    stream.fill()
+    stream.tracker.print("words")
+    stream.tracker.add_task("alpha", total=1)
+    stream.pass_by(2 * PARTING)
+    stream.tracker.stop()
+    assert stream.waits == [GONE]
+
+
+def test_lines_that_have_been_taken_are_not_waited_for_again(stream: Stream) -> None:
+    stream.tracker.print("words")
+    stream.tracker.add_task("alpha", total=1)
+    stream.ticker.tick()
+    stream.fill()
+    stream.ticker.cost.advance(2 * PARTING)
+    stream.tracker.stop()
+    assert stream.waits == [GONE]
+
+
+def test_all_arrives_where_a_slow_reader_takes_a_piece_in_each_wait(stream: Stream) -> None:
+    stream.tracker.add_task("alpha", total=1)
+    stream.ticker.tick()
+    stream.fill()
+    for number in range(2000):
+        stream.tracker.print(f"words {number}")
+    stream.meanwhile = 4096
+    stream.tracker.stop()
+    text = ""
+    while piece := stream.read():
+        text += piece
+    stripped = text.replace("x", "").splitlines()
+    assert stripped[-2001:-1] == [f"words {number}" for number in range(2000)]
+    assert stripped[-1].startswith("alpha: cancelled")
+    assert 3 < len(stream.waits) < 20
