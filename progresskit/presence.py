@@ -7,6 +7,7 @@ stop. Must not know what follows from it.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import NamedTuple
 
@@ -14,8 +15,8 @@ LATE = 1.0
 """Seconds by which a look may be late, where nothing more is known than the process's own processor time."""
 SHORT = 0.25
 """The same where the scheduler tells what the thread did meanwhile."""
-ASKING = 0.006
-"""Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock (it asks every 0.005)."""
+ASKING = 0.0061
+"""Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock, as `asking` has it."""
 
 
 class Scheduled(NamedTuple):
@@ -41,6 +42,7 @@ class Presence:
         except OSError:  # no Linux, or one without these counts
             self._fd = -1
         self._mark = (time.monotonic(), time.process_time(), self.read())
+        self._asking = asking()
         self.starved = (
             False  # whether the interpreter's lock was withheld from the thread, the last time that it was late
         )
@@ -55,10 +57,12 @@ class Presence:
             after = self.read()
         cpu_now = time.process_time()
         self._mark = (now, cpu_now, after)
+        before_this, self._asking = self._asking, asking()
         if late <= SHORT:
             return False
-        stopped = was_stopped(late, cpu_now - cpu, before, after)
-        self.starved = self.starved or (not stopped and was_starved(late, before, after))
+        each = max(before_this, self._asking)  # somebody may have changed it meanwhile
+        stopped = was_stopped(late, cpu_now - cpu, before, after, each)
+        self.starved = self.starved or (not stopped and was_starved(late, before, after, each))
         return stopped
 
     def read(self) -> Scheduled | None:
@@ -78,11 +82,26 @@ class Presence:
             os.close(fd)
 
 
-def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Scheduled | None) -> bool:
+def asking() -> float:
+    """Return the seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock.
+
+    It asks once in a switch interval, and a timer is late by some tens of microseconds.
+
+    Example:
+        >>> sys.setswitchinterval(0.005)
+        >>> round(asking(), 6) == ASKING
+        True
+    """
+    return 1.2 * sys.getswitchinterval() + 0.0001
+
+
+def was_stopped(
+    late: float, cpu: float, before: Scheduled | None, after: Scheduled | None, asking: float = ASKING
+) -> bool:
     """Return whether the process was stopped in `late` seconds.
 
     A thread that ran, or could not run because others did, was ready; one that waited for the interpreter's lock has run every
-    five milliseconds, to ask for it. The time that neither explains is a stop's. A thread that has run much oftener than that
+    five milliseconds or so, to ask for it. The time that neither explains is a stop's. A thread that has run much oftener than that
     was woken because the lock was free again and again: then it is the processor time of those who had it that explains.
 
     Args:
@@ -90,6 +109,7 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
         cpu: Seconds of processor time that the whole process had in it.
         before: What the scheduler said when that began; None: nothing.
         after: The same at its end.
+        asking: Seconds between two runs of a thread that wants the lock.
 
     Example:
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 12))
@@ -100,6 +120,8 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
         True
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 90))  # C code has kept the interpreter to itself
         False
+        >>> was_stopped(0.8, 0.0, Scheduled(0.0, 10), Scheduled(0.1, 4800), 0.00022)  # the same, asked for more often
+        False
         >>> was_stopped(0.7, 0.03, Scheduled(0.0, 10), Scheduled(0.007, 600))  # a stop, amid a quarrel about the lock
         True
         >>> was_stopped(0.5, 0.0, None, None), was_stopped(1.5, 0.0, None, None), was_stopped(1.5, 1.4, None, None)
@@ -108,12 +130,12 @@ def was_stopped(late: float, cpu: float, before: Scheduled | None, after: Schedu
     if before is None or after is None:
         return late > LATE and cpu < 0.5 * late
     ready, runs = after.ready - before.ready, after.runs - before.runs
-    if ready + runs * ASKING > 2 * late:
+    if ready + runs * asking > 2 * late:
         return late - ready - cpu > 2 * SHORT
-    return late - ready - runs * ASKING > SHORT
+    return late - ready - runs * asking > SHORT
 
 
-def was_starved(late: float, before: Scheduled | None, after: Scheduled | None) -> bool:
+def was_starved(late: float, before: Scheduled | None, after: Scheduled | None, asking: float = ASKING) -> bool:
     """Return whether a thread that was `late`, and not for a stop, was so because others kept taking the interpreter's lock back.
 
     It was woken each time that the lock was free, oftener than it asks by itself, and was not ready otherwise. Arguments as of
@@ -131,4 +153,4 @@ def was_starved(late: float, before: Scheduled | None, after: Scheduled | None) 
     """
     if before is None or after is None:
         return False
-    return late - (after.ready - before.ready) > SHORT and (after.runs - before.runs) * ASKING > 1.5 * late
+    return late - (after.ready - before.ready) > SHORT and (after.runs - before.runs) * asking > 1.5 * late
