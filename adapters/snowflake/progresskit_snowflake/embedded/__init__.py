@@ -17,10 +17,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..versions import connector_version, patient
 
+Storage = Literal["gcs", "s3"]
 BUFFER = 1 << 15
 """Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
 RESET_AFTER = 1 << 20
@@ -35,10 +36,14 @@ class EmbeddedServer:
     Attributes:
         arguments: What `snowflake.connector.connect` takes.
         port: Where it listens, on loopback.
+        storage_port: Where it takes uploads.
+        certificate: What vouches for it where it takes them under TLS, as of 4.x to S3.
     """
 
-    def __init__(self, process: subprocess.Popen[str], port: int, pace: float | None) -> None:
-        self.port = port
+    def __init__(self, process: subprocess.Popen[str], ports: list[int], pace: float | None, certificate: Path) -> None:
+        self.port = port = ports[0]
+        self.storage_port = ports[-1] if connector_version() < (5,) else port
+        self.certificate = certificate
         self.arguments: dict[str, Any] = {
             "user": "embedded",
             "password": "embedded",
@@ -54,6 +59,8 @@ class EmbeddedServer:
         }
         if connector_version() < (5,):
             self.arguments["network_timeout"] = 60  # 4.x asks a server that is gone for ever; to 5.x it bounds a query
+            if len(ports) > 1:
+                self.arguments["disable_ocsp_checks"] = True  # nobody was asked to vouch for the certificate
         self._process = process
         self._pace = pace
         self._received: list[tuple[float, int]] = []
@@ -81,6 +88,11 @@ class EmbeddedServer:
     def pending(self) -> int:
         """How many refusals and resets are still to come."""
         return int(self._tell("pending"))
+
+    @property
+    def parts(self) -> int:
+        """How many parts have come in of files that went in parts."""
+        return int(self._tell("parts"))
 
     def refuse(self, *statuses: int) -> None:
         """Answer the next uploads with these HTTP statuses, one each, instead of keeping them; 200: that one is kept."""
@@ -144,12 +156,16 @@ class EmbeddedServer:
 
 
 @contextlib.contextmanager
-def embedded_server(*, pace: float | None = None, keep: bool = True) -> Iterator[EmbeddedServer]:
+def embedded_server(
+    *, pace: float | None = None, keep: bool = True, storage: Storage = "gcs"
+) -> Iterator[EmbeddedServer]:
     """Start the server and yield it; stop it at the end.
 
     Args:
         pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
         keep: Whether to keep what is uploaded; without, it is counted and thrown away, and there is nothing to copy.
+        storage: As which kind it presents itself: `gcs` takes a file in one request, `s3` a large one in parts. Connector 4.x
+            speaks to S3 under TLS alone: have it trust `certificate`, by `REQUESTS_CA_BUNDLE`.
 
     Raises:
         LoadError: fakesnow is not installed, or the server does not start.
@@ -157,8 +173,9 @@ def embedded_server(*, pace: float | None = None, keep: bool = True) -> Iterator
     folder = Path(tempfile.mkdtemp(prefix="progresskit-server-"))
     try:
         with (folder / "errors").open("wb") as errors, _process(errors) as process:
-            settings = {"folder": str(folder), "pace": pace, "keep": keep}
-            yield EmbeddedServer(process, _start(process, settings, folder / "errors"), pace)
+            settings = {"folder": str(folder), "pace": pace, "keep": keep, "storage": storage}
+            ports = _start(process, settings, folder / "errors")
+            yield EmbeddedServer(process, ports, pace, folder / "certificate.pem")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -185,8 +202,8 @@ def _process(errors: Any) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
-def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Path) -> int:
-    """Tell the process what it needs, and return the port that it then listens on."""
+def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Path) -> list[int]:
+    """Tell the process what it needs, and return the ports that it then listens on."""
     from ..session import LoadError
 
     assert process.stdin is not None
@@ -201,7 +218,7 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
     finally:
         late.cancel()
     if answer:
-        return int(json.loads(answer)[0])
+        return [int(port) for port in json.loads(answer)[0]]
     process.wait()
     words = errors.read_text("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
     raise LoadError(f'the embedded server did not start ({words[0]}): pip install "progresskit[snowflake,embedded]"')

@@ -46,20 +46,32 @@ def main() -> int:
     from .controls import Controls
 
     controls = Controls(settings["pace"])
-    app = Application(controls, folder, keep=settings["keep"])
-    # With the protocol named, asyncio switches Nagle's algorithm off; without, each query takes 44 ms more.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    app = Application(controls, folder, keep=settings["keep"], storage=settings["storage"])
+    listening = listener(controls.pace)
     if controls.pace is not None:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # inherited by what it accepts
         h11_impl.HIGH_WATER_LIMIT = BUFFER  # type: ignore[attr-defined]  # what it holds of a request by itself
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(128)
     server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_config=None, lifespan="off"))
-    controls.on_away(lambda: drop_all(server))
+    servers, ports = [server], [listening.getsockname()[1]]
+    if settings["storage"] == "s3":
+        secure = listener(controls.pace)
+        certificate, key = write_certificate(folder)
+        config = uvicorn.Config(
+            app,
+            http=protocol(controls),
+            log_config=None,
+            lifespan="off",
+            ssl_certfile=str(certificate),
+            ssl_keyfile=str(key),
+        )
+        servers.append(uvicorn.Server(config))
+        app.secure_port = secure.getsockname()[1]
+        ports.append(app.secure_port)
+        threading.Thread(target=servers[1].run, args=([secure],), daemon=True).start()
+    controls.on_away(lambda: drop_all(servers))
     controls.on_lose(app.lose_sessions)
 
     def serve() -> None:
-        say(answers, listening.getsockname()[1])  # it listens: who connects now waits for the first turn of the loop
+        say(answers, ports)  # it listens: who connects now waits for the first turn of the loop
         server.run([listening])
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -79,11 +91,54 @@ def say(answers: IO[str], value: Any, error: str | None = None) -> None:
     print(json.dumps([value, error]), file=answers, flush=True)
 
 
-def drop_all(server: Any) -> None:
+def listener(pace: float | None) -> socket.socket:
+    """Return what listens on a free port of loopback; with a pace, what it accepts holds little."""
+    # With the protocol named, asyncio switches Nagle's algorithm off; without, each query takes 44 ms more.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if pace is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # inherited by what it accepts
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
+    return listening
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 that vouches for itself, good for a day, and return where it and its key are."""
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the embedded server")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.touch(mode=0o600)
+    form = serialization.PrivateFormat.PKCS8
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return certificate, secret
+
+
+def drop_all(servers: list[Any]) -> None:
     """Reset every connection, from another thread than the server's."""
     from .app import reset
 
-    for connection in list(server.server_state.connections):
+    for connection in [one for server in servers for one in list(server.server_state.connections)]:
         connection.loop.call_soon_threadsafe(reset, connection.transport)
 
 

@@ -32,6 +32,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .controls import Controls
 from .mending import mend
+from .parts import BUCKET, Parts
 from .queries import HOLDING, Answer, Queries, Query, failure
 from .stages import Bucket, Stage, StageError
 
@@ -41,6 +42,8 @@ LASTING = 4 * 3600
 NO_SESSION = (390111, "08001", "Session no longer exists.  New login required to access the service.")
 DIGEST = "x-goog-meta-sfc-digest"
 """The header that a client writes its own checksum of a file to, to compare it later."""
+IN_PARTS = 16 << 20
+"""Bytes from which on a file goes in parts where the client asks the server, as 5.x does; the service has it at 200 MB."""
 DATABASE, SCHEMA = "EMBEDDED", "PUBLIC"
 _COPY = re.compile(r"\s*COPY\s+INTO\b", re.IGNORECASE)
 _CANCEL = re.compile(r"\s*SELECT\s+SYSTEM\$CANCEL_QUERY\(\s*'([^']+)'\s*\)\s*;?\s*", re.IGNORECASE)
@@ -75,16 +78,19 @@ class Application:
         controls: What it is told while it runs.
         folder: Where the stages live.
         keep: Whether to keep what is uploaded; without, it is counted and thrown away.
+        storage: The kind of storage that clients are told of, `gcs` or `s3`.
     """
 
-    def __init__(self, controls: Controls, folder: Path, *, keep: bool = True) -> None:
+    def __init__(self, controls: Controls, folder: Path, *, keep: bool = True, storage: str = "gcs") -> None:
         catalog = Catalog(fakesnow_server.shared_fs.duck_conn)
         self._bucket = bucket = Bucket(folder / "bucket", folder / "partial", catalog)
-        self._controls, self._keep = controls, keep
+        self._controls, self._keep, self._storage = controls, keep, storage
+        self._parts = Parts(bucket.partial)
         self._queries = Queries(controls.held_at, interrupt)
         self._troubles = Troubles()
         logging.getLogger("fakesnow.server").handlers = [self._troubles]  # not uvicorn's list of them
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.secure_port = 0  # where uploads are taken under TLS
         self._numbers = itertools.count(1)
         self._modern: set[str] = set()  # the sessions of 5.x
         self._digests: dict[Path, str] = {}
@@ -95,6 +101,7 @@ class Application:
         ours: dict[str, tuple[Callable[[Request], Awaitable[Response]], list[str]]] = {
             "/queries/v1/query-request": (self._query, ["POST"]),
             "/fs_bucket/{path:path}": (self._object, ["PUT", "HEAD"]),
+            f"/{BUCKET}/{{path:path}}": (self._object_in_parts, ["PUT", "HEAD", "POST", "DELETE"]),
             "/queries/v1/abort-request": (self._abort, ["POST"]),
             "/queries/{id}/result": (self._result, ["GET"]),
             "/queries/{id}/abort-request": (self._abort_by_id, ["POST"]),
@@ -111,7 +118,8 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope["progresskit.transport"] = receive.__self__.transport  # what uvicorn reads the request from
-        self._loop = asyncio.get_running_loop()
+        if scope.get("scheme") == "http":  # uploads under TLS have a loop of their own
+            self._loop = asyncio.get_running_loop()
         await self._starlette(scope, receive, send)
 
     def lose_sessions(self) -> None:
@@ -223,6 +231,15 @@ class Application:
         data["parallel"] = int(options.get("PARALLEL", 4))
         folder = Path(data["stageInfo"]["location"]).relative_to(self._bucket.root)
         here = f"{request.url.scheme}://{request.url.netloc}"
+        if self._storage == "s3":
+            data["threshold"] = IN_PARTS
+            location = {"locationType": "S3", "location": f"{BUCKET}/{folder.as_posix()}/", "region": "us-east-1"}
+            if token_of(request) not in self._modern:
+                # 4.x asks https://BUCKET.ENDPOINT and nothing else: of 127.0.0.1, the bucket is the first number.
+                location["location"] = "127/" + location["location"]
+                here = f"0.0.1:{self.secure_port}"
+            keys = dict.fromkeys(("AWS_KEY_ID", "AWS_SECRET_KEY", "AWS_TOKEN", "AWS_ID", "AWS_KEY"), "embedded")
+            return {**location, "creds": keys, "endPoint": here, "isClientSideEncrypted": False}
         info = {"locationType": "GCS", "location": f"fs_bucket/{folder.as_posix()}/", "region": "local"}
         if token_of(request) in self._modern:
             return {**info, "creds": {"GCS_ACCESS_TOKEN": "embedded"}, "endPoint": here}
@@ -246,6 +263,36 @@ class Application:
         response = await self._upload(request, target)
         if response.status_code == 200:
             self._digests[target] = request.headers.get(DIGEST, "")
+        return response
+
+    async def _object_in_parts(self, request: Request) -> Response:
+        """Take an upload as S3 does: whole, or in parts."""
+        key, query = request.path_params["path"], request.query_params
+        upload = query.get("uploadId", "")
+        target = self._bucket.target(key)
+        if target is None:
+            return Response(status_code=400)
+        if request.method == "POST" and "uploads" in query:
+            return Response(self._parts.begin(key), media_type="application/xml")
+        if request.method == "POST":
+            await request.body()
+            answer = await run_in_threadpool(self._parts.complete, upload, key, target)
+            return Response(answer, 404 if answer is None else 200, media_type="application/xml")
+        if request.method == "DELETE":
+            self._parts.give_up(upload)
+            return Response(status_code=204)
+        if not upload:
+            response = await self._object(request)
+        else:
+            number = int(query.get("partNumber", 0))
+            place = self._parts.place(upload, number)
+            if place is None:
+                return Response(status_code=404)
+            response = await self._upload(request, place)
+            if response.status_code == 200:
+                self._parts.take(upload, number, place)
+                self._controls.parts += 1
+        response.headers["ETag"] = '"embedded"'
         return response
 
     async def _upload(self, request: Request, target: Path) -> Response:

@@ -39,6 +39,7 @@ class Controls:
         self._held: str | None = None
         self._free = 0.0  # when the next byte may come
         self._under_way = 0  # uploads
+        self.parts = 0  # that have come in, of files that go in parts
 
     def on_away(self, call: Callable[[], None]) -> None:
         """Have `call` drop the connections that there are, when the server goes away."""
@@ -149,6 +150,9 @@ class Controls:
     def _pending(self) -> int:
         return len(self._refusals) + len(self._resets)
 
+    def _parts(self) -> int:
+        return self.parts
+
     _COMMANDS: ClassVar[dict[str, Callable[..., Any]]] = {
         "pace": _pace,
         "refuse": _refuse,
@@ -159,5 +163,6 @@ class Controls:
         "lose": _lose_all,
         "received": _since,
         "pending": _pending,
+        "parts": _parts,
         "forget": _forget,
     }
