@@ -152,7 +152,7 @@ class Commanded:
 
     tear = kill
 
-    def end(self) -> None:
+    def clear_away(self) -> None:
         """See to it that it has ended, also where the test has failed."""
         if self._process.returncode is None:
             self.kill()
@@ -211,7 +211,7 @@ class InProcesses(OverSockets):
 
     def close(self) -> None:
         for process in self.all:
-            process.end()
+            process.clear_away()
 
 
 @pytest.mark.parametrize("seed", range(32))
