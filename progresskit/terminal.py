@@ -242,6 +242,15 @@ class StreamTerminal:
             except OSError:
                 pass
 
+    def __del__(self) -> None:
+        # Of a display that nobody has ended. Sends nothing: a finaliser may run at any instant, in any thread.
+        descriptor = getattr(self, "fd", None)
+        if descriptor is not None:
+            try:
+                os.close(descriptor)
+            except (OSError, AttributeError):  # at the very end the module may be gone
+                pass
+
 
 def _asked(stream: Any, name: str, otherwise: Any) -> Any:
     """Return what `stream` says of itself. A stream of the user's own may raise anything where it is asked."""

@@ -119,8 +119,9 @@ class ThreadTicker:
             return
         told = Bell()
         self._urgent.append(told)
-        self._bell.ring()
-        told.wait(most)
+        if self._running:  # a thread that rests rings for all who came before it said so
+            self._bell.ring()
+            told.wait(most)
         self._credit -= time.monotonic() - began
 
     def shown(self) -> list[ProgressTracker]:
@@ -501,6 +502,8 @@ class ThreadTicker:
             self._running = False
             self._haste.end()
             self._watch_bell.ring()
+            while self._urgent:
+                self._urgent.popleft().ring()
             return True
 
     def _drop(self, display: Display) -> None:

@@ -322,6 +322,18 @@ class Machine(RuleBasedStateMachine):
         if at_once:
             self.tick(0.1)
 
+    @precondition(lambda self: not self.terminal.reflows and self.terminal.size()[0] > 24)
+    @rule(really=st.integers(0, 1))
+    def cut_between_two_frames(self, really: int) -> None:
+        """The window becomes narrow, and gets its width back before anybody has looked."""
+        if really:
+            return
+        columns, lines = self.terminal.size()
+        self.unseen, self.cut = self.clock(), True
+        for width in (24, columns):
+            self.terminal.resize(width, lines)
+            self.resized(width, lines)
+
     @precondition(lambda self: self.typed is None and self.terminal.size()[0] >= 8)
     @rule(really=st.integers(0, 1))
     def type_something(self, really: int) -> None:

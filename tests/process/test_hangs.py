@@ -78,14 +78,15 @@ def test_a_renderer_that_hangs_is_given_up_and_no_line_is_lost(verb: str) -> Non
 
 
 def test_a_task_whose_last_frame_hung_is_told_by_the_successor() -> None:
-    renderer, terminal = Hanging("render", after=1), EmulatedTerminal()
-    with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ThreadTicker(hung=0.1)) as tracker:
+    renderer, terminal, ticker = Hanging("render", after=1), EmulatedTerminal(), ThreadTicker(hung=0.1)
+    with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
         task = tracker.add_task("alpha")
         until(lambda: renderer.frames)
-        tracker.add_task("beta")
-        task.finish()
-        tracker.print("words")
-        until(lambda: count(terminal, "does not answer"))
+        with ticker.hold():  # so that all of it is in one frame
+            task.finish()
+            tracker.add_task("beta")
+            tracker.print("words")
+        until(lambda: count(terminal, "does not answer") and count(terminal, "alpha: finished"))
         assert (count(terminal, "words"), count(terminal, "alpha: finished")) == (1, 1)
     renderer.let_go.set()
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -20,6 +20,7 @@ from progresskit.report import ProgressWarning
 from progresskit.switching import BRIEF, USUAL, Haste
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
+from progresskit.threads import Bell
 from progresskit.ticker import ThreadTicker
 
 
@@ -311,22 +312,20 @@ def interval() -> float:
     return round(sys.getswitchinterval(), 6)
 
 
-@contextmanager
-def another_thread() -> Iterator[None]:
-    over = threading.Event()
-    thread = threading.Thread(target=over.wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Give how many threads there shall be beside the main one, in a list; those of other tests may be there too."""
+    until(lambda: not tickers())
+    count = [1]
+    monkeypatch.setattr("_thread._count", lambda: count[0])
+    sys.setswitchinterval(USUAL)
+    yield count
+    assert interval() == USUAL
 
 
 @pytest.fixture
-def looks() -> Iterator[tuple[ThreadTicker, list[float]]]:
+def looks(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
     """Give a ticker with a live task, and the switch interval at each of its frames."""
-    until(lambda: threading.active_count() == 1 and interval() == USUAL)  # those of tests before this one are through
     seen: list[float] = []
 
     class Looks(RecordingRenderer):
@@ -338,7 +337,6 @@ def looks() -> Iterator[tuple[ThreadTicker, list[float]]]:
     with tracker.add_task("alpha"):
         yield ticker, seen
     tracker.stop()
-    assert interval() == USUAL
 
 
 def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[ThreadTicker, list[float]]) -> None:
@@ -347,30 +345,32 @@ def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[
     assert set(seen) == {BRIEF}
 
 
-def test_beside_other_threads_it_is_short_until_the_first_frame_stands(looks: tuple[ThreadTicker, list[float]]) -> None:
-    with another_thread():
-        _, seen = looks
-        until(lambda: len(seen) > 3)
-        until(lambda: interval() == USUAL)
-        assert seen[0] == BRIEF
+def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
+    threads: list[int], looks: tuple[ThreadTicker, list[float]]
+) -> None:
+    threads[0] = 9
+    _, seen = looks
+    until(lambda: interval() == USUAL)
+    assert seen[0] == BRIEF
+    threads[0] = 1
     until(lambda: interval() == BRIEF)
 
 
 def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
-    looks: tuple[ThreadTicker, list[float]],
+    threads: list[int], looks: tuple[ThreadTicker, list[float]]
 ) -> None:
-    with another_thread():
-        ticker, _ = looks
-        until(lambda: interval() == USUAL)
-        assert ticker._presence is not None
-        ticker._presence.starved = True
-        until(lambda: interval() == BRIEF)
-        ticker._hasty_until = 0.0
-        until(lambda: interval() == USUAL)
+    threads[0] = 9
+    ticker, _ = looks
+    until(lambda: interval() == USUAL)
+    assert ticker._presence is not None
+    ticker._presence.starved = True
+    until(lambda: interval() == BRIEF)
+    ticker._hasty_until = 0.0
+    until(lambda: interval() == USUAL)
 
 
+@pytest.mark.usefixtures("threads")
 def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    until(lambda: threading.active_count() == 1 and interval() == USUAL)
     haste = Haste()
     for chosen in (0.02, 0.001):
         monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
@@ -396,3 +396,26 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
     presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
     assert (presence.stopped(), presence.starved) == (True, False)
     presence.close()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
+def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
+    monkeypatch.setattr("progresskit.ticker.AT_ONCE", 20.0)
+    ticker, asked = ThreadTicker(), threading.Event()
+    ticker._clients = ticker._running = True
+    ticker._credit = 20.0
+
+    class Urgent(deque[Bell]):
+        def append(self, bell: Bell) -> None:
+            if late:
+                assert ticker._rest()
+            super().append(bell)
+            asked.set()
+
+    ticker._urgent = Urgent()
+    asking = threading.Thread(target=ticker.hurry)
+    asking.start()
+    assert asked.wait(20.0)
+    assert late or ticker._rest()
+    asking.join(20.0)
+    assert ticker._credit > 10.0  # it has not waited until that was used up
