@@ -77,6 +77,18 @@ def report(moments: list[Moment]) -> tuple[dict[str, float], bool]:
     return figures, max(errors) <= MOST
 
 
+def trace(moments: list[Moment]) -> None:
+    """Print what the bar said, by time, beside what was true."""
+    began, ended, size = moments[0].time, moments[-1].time, moments[-1].completed
+    print(f"{'seconds':>8} {'done':>7} {'MB/s':>6} {'ETA':>6} {'left':>6} {'error':>7}")
+    for before, moment in itertools.pairwise(moments):
+        pace = (moment.completed - before.completed) / max(moment.time - before.time, 1e-9) / 1e6
+        left = ended - moment.time
+        said = "     -" if moment.eta is None else f"{moment.eta:6.2f}"
+        error = "-" if moment.eta is None else f"{(moment.eta - left) / (ended - began):+7.1%}"
+        print(f"{moment.time - began:8.2f} {moment.completed / size:7.1%} {pace:6.2f} {said} {left:6.2f} {error}")
+
+
 def main() -> int:
     """Print the verdict; 0 when the ETA is within a tenth of the duration from the first tenth on."""
     parser = argparse.ArgumentParser(description="The Upload bar of a load: how even, and how good its ETA.")
@@ -84,6 +96,7 @@ def main() -> int:
     parser.add_argument("--pattern", default="flights-*.csv*", help="which files of it (flights-*.csv*)")
     parser.add_argument("--pace", default=None, help="bytes a second that the server takes (2MB; 500kB for the sample)")
     parser.add_argument("--jobs", default="1", help="files at once (1)")
+    parser.add_argument("--trace", action="store_true", help="print what the bar said, by time, beside what was true")
     options = parser.parse_args()
     files = sorted(options.folder.glob(options.pattern))
     if not files:
@@ -91,6 +104,8 @@ def main() -> int:
     pace = options.pace or ("500kB" if options.folder == SAMPLE else "2MB")
     moments, summary = run(files, pace, ["--jobs", options.jobs])
     figures, well = report(moments)
+    if options.trace:
+        trace(moments)
     print(summary)
     for name, figure in figures.items():
         print(f"{name:<28} {figure:.1%}" if "error" in name or "line" in name else f"{name:<28} {figure:.2f}")

@@ -152,6 +152,11 @@ class Commanded:
 
     tear = kill
 
+    def clear_away(self) -> None:
+        """See to it that it has ended, also where the test has failed."""
+        if self._process.returncode is None:
+            self.kill()
+
     def leave(self) -> None:
         self._do("leave")
         assert self._process.communicate(timeout=60) == ("", "")
@@ -194,17 +199,19 @@ class InProcesses(OverSockets):
     def __init__(self, screen: Screen, hub: Hub) -> None:
         super().__init__(screen, hub)
         self.waiting: list[Commanded] = []
+        self.all: list[Commanded] = []
 
     def actor(self, number: int) -> Actor:
         while len(self.waiting) < 2:
-            self.waiting.append(Commanded(self.hub))
+            self.all.append(Commanded(self.hub))
+            self.waiting.append(self.all[-1])
         process = self.waiting.pop(number % 2)
         process.begin()
         return process
 
     def close(self) -> None:
-        for process in self.waiting:
-            process.kill()
+        for process in self.all:
+            process.clear_away()
 
 
 @pytest.mark.parametrize("seed", range(32))

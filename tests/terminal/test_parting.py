@@ -10,7 +10,7 @@ import pytest
 import progresskit.terminal
 from progresskit import ProgressTracker
 from progresskit.display import GONE, PARTING
-from progresskit.testing import ManualTicker
+from progresskit.testing import ManualClock, ManualTicker
 
 ready = progresskit.terminal._ready
 
@@ -26,7 +26,8 @@ class Stream:
         self.waits: list[float] = []
         self.meanwhile = 0  # bytes that are read in each wait
         monkeypatch.setattr(progresskit.terminal, "_ready", self.ready)
-        self.tracker = ProgressTracker("plain", stream=os.fdopen(self.writing, "w", closefd=False), ticker=self.ticker)
+        stream = os.fdopen(self.writing, "w", closefd=False)
+        self.tracker = ProgressTracker("plain", stream=stream, ticker=self.ticker, clock=ManualClock())
 
     def ready(self, descriptor: int, patience: float) -> bool:
         if patience and not ready(descriptor, 0.0):
