@@ -44,8 +44,8 @@ def wait(seconds: float) -> None:
 
 WHILE_DRAWING = """
 draw, frames = Region.draw, iter(range(100_000))
-def drawn(*args):
-    text = draw(*args)
+def drawn(*args, **more):
+    text = draw(*args, **more)
     if next(frames) == 20:
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
     return text
@@ -71,7 +71,7 @@ def test_stopped_and_brought_back_in_a_shell_the_bars_are_drawn_below_its_words(
     shell = Program(SHELL, columns=250, lines=40)
     shell.until("$ ")
     os.write(shell.fd, f'"$PYTHON" {job} {end}\n'.encode())
-    shell.until("beta", 1 if setup else 3)  # it stops by itself while it draws
+    shell.until("beta", 1 if setup else 3)  # with a setup it stops by itself, while it draws
     if not setup:
         os.write(shell.fd, b"\x1a")
     shell.until("Stopped")
