@@ -48,6 +48,7 @@ gc.disable()
 class Still:
     def attach(self, tracker): pass
     def nudge(self): pass
+    def hurry(self): pass
     def detach(self, tracker): pass
 
 class Empty:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
             """Look soon: something happened that is no mere counting."""
 
         def hurry(self) -> None:
-            """Have a hub told what is new before the job goes on."""
+            """Have a hub told what is new, and rows that are in the way gone, before the job goes on."""
 
         def detach(self, tracker: ProgressTracker) -> None:
             """Show what there is for the last time and let go of `tracker`."""
