@@ -58,6 +58,11 @@ def _guard(alive: int, ends: dict[int, int], quiet: bool) -> None:
     os.read(alive, 1)  # nobody writes: it returns when nobody could any more
     for terminal in set(ends.values()):
         _write(terminal, END.encode())
+    _copy(ends, quiet)
+
+
+def _copy(ends: dict[int, int], quiet: bool) -> None:
+    """Read all of `ends` until each is at its end, and close it there; write what is read to its terminal, unless `quiet`."""
     while ends:
         for fd in select.select(list(ends), [], [])[0]:
             data = _read(fd)
