@@ -47,7 +47,7 @@ def attempt(at, terminal):
                 turn += 1
                 if turn %% 500 == 0: time.sleep(0.0005)
             tracker.print("last words")
-            while hit: time.sleep(0.01)  # for the interrupt, which may come a little later
+            for _ in range(200 * bool(hit)): time.sleep(0.01)  # for the interrupt, which may come a little later
     except KeyboardInterrupt:
         pass
     finally:
