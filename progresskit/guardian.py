@@ -13,6 +13,7 @@ import select
 import signal
 from typing import TYPE_CHECKING
 
+from .pipe import write_all
 from .region import END
 
 if TYPE_CHECKING:
@@ -95,12 +96,8 @@ def _read(fd: int) -> bytes | None:
 
 def _write(fd: int, data: bytes) -> bool:
     """Write all of `data`, and return whether that was possible."""
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(fd, view) :]
-        except BlockingIOError:
-            select.select([], [fd], [])
-        except OSError:
-            return False
+    try:
+        write_all(fd, data)
+    except OSError:
+        return False
     return True

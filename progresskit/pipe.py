@@ -65,7 +65,7 @@ def _pump(source: int, target: int, task: Task, lines: bool) -> bytes:
     """Copy all there is, and return the last byte of it."""
     last = b""
     while data := _read(source):
-        _write(target, data)
+        write_all(target, data)
         task.advance(data.count(b"\n") if lines else len(data))
         last = data[-1:]
     return last
@@ -79,7 +79,8 @@ def _read(source: int) -> bytes:
             select.select([source], [], [])
 
 
-def _write(target: int, data: bytes) -> None:
+def write_all(target: int, data: bytes) -> None:
+    """Write all of `data`, and wait for a reader that is behind; raises OSError where there is none."""
     view = memoryview(data)
     while view:
         try:

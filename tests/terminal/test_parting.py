@@ -82,22 +82,18 @@ def test_a_stream_that_has_taken_nothing_is_waited_for_once_and_for_a_twentieth_
     assert stream.waits == [GONE]
 
 
-def test_one_that_was_read_from_a_second_ago_and_is_no_longer_has_no_more(stream: Stream) -> None:
+@pytest.mark.parametrize(
+    ("ago", "waits"),
+    [(PARTING + 0.1, GONE), (PARTING - 0.5, PARTING)],
+    ids=["it is read from no longer", "it has just fallen behind"],
+)
+def test_one_that_was_read_from_has_a_second_after_the_last_time(stream: Stream, ago: float, waits: float) -> None:
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.fill()
-    stream.pass_by(PARTING + 0.1)
+    stream.pass_by(ago)
     stream.tracker.stop()
-    assert stream.waits == [GONE]
-
-
-def test_one_that_has_just_fallen_behind_has_a_second(stream: Stream) -> None:
-    stream.tracker.add_task("alpha", total=1)
-    stream.ticker.tick()
-    stream.fill()
-    stream.pass_by(PARTING - 0.5)
-    stream.tracker.stop()
-    assert stream.waits == [PARTING]
+    assert stream.waits == [waits]
 
 
 def test_lines_that_were_printed_have_a_second_where_nobody_is_known_to_read(stream: Stream) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import socket
 import ssl
 import struct
 import threading
 from pathlib import Path
+
+from progresskit_snowflake.embedded.certificate import write_certificate
 
 MB = 1_000_000
 
@@ -70,37 +71,10 @@ def send(client: socket.socket, megabytes: int) -> None:
         assert client.recv(1) == b"."
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate of our own for 127.0.0.1."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    paths[1].write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-    return paths
-
-
 def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return what a server on loopback and its client need for TLS; the client believes any: the counting is what is tested."""
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    theirs.load_cert_chain(*certificate(folder))
+    theirs.load_cert_chain(*write_certificate(folder))
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     ours.check_hostname = False
     ours.verify_mode = ssl.CERT_NONE
