@@ -16,7 +16,7 @@ LATE = 1.0
 SHORT = 0.25
 """The same where the scheduler tells what the thread did meanwhile."""
 ASKING = 0.0061
-"""Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock, as `asking` has it."""
+"""Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock, as `between_runs` has it."""
 
 
 class Scheduled(NamedTuple):
@@ -42,10 +42,8 @@ class Presence:
         except OSError:  # no Linux, or one without these counts
             self._fd = -1
         self._mark = (time.monotonic(), time.process_time(), self.read())
-        self._asking = asking()
-        self.starved = (
-            False  # whether the interpreter's lock was withheld from the thread, the last time that it was late
-        )
+        self._asking = between_runs()
+        self.starved = False  # whether the interpreter's lock was kept from the thread since somebody set this back
 
     def stopped(self, meant: float = 0.0) -> bool:
         """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
@@ -57,7 +55,7 @@ class Presence:
             after = self.read()
         cpu_now = time.process_time()
         self._mark = (now, cpu_now, after)
-        before_this, self._asking = self._asking, asking()
+        before_this, self._asking = self._asking, between_runs()
         if late <= SHORT:
             return False
         each = max(before_this, self._asking)  # somebody may have changed it meanwhile
@@ -82,14 +80,14 @@ class Presence:
             os.close(fd)
 
 
-def asking() -> float:
+def between_runs() -> float:
     """Return the seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock.
 
     It asks once in a switch interval, and a timer is late by some tens of microseconds.
 
     Example:
         >>> sys.setswitchinterval(0.005)
-        >>> round(asking(), 6) == ASKING
+        >>> round(between_runs(), 6) == ASKING
         True
     """
     return 1.2 * sys.getswitchinterval() + 0.0001

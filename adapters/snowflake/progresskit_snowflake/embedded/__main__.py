@@ -53,9 +53,9 @@ def main() -> int:
     server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_config=None, lifespan="off"))
     servers, ports = [server], [listening.getsockname()[1]]
     if settings["storage"] == "s3":
-        secure = listener(controls.pace)
         from .certificate import write_certificate
 
+        secure = listener(controls.pace)
         certificate, key = write_certificate(folder)
         config = uvicorn.Config(
             app,
