@@ -137,6 +137,30 @@ print("done")
     program.check_restored()
 
 
+def test_a_handler_that_uses_tasks_while_the_ticker_is_imported_runs_right_after_that() -> None:
+    program = Program("""
+import signal, sys
+from progresskit import ProgressTracker
+imported = []
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("progresskit.life", "progresskit.ticker", "progresskit.display", "progresskit.terminal"):
+            signal.raise_signal(signal.SIGUSR1)
+sys.meta_path.insert(0, Finder())
+def handler(number, frame):
+    imported.append(hasattr(sys.modules.get("progresskit.life"), "TICKER"))
+    tracker.add_task("inner").finish()
+signal.signal(signal.SIGUSR1, handler)
+tracker = ProgressTracker("ansi")
+with tracker:
+    tracker.add_task("outer").finish()
+assert imported == [True], imported
+print("done")
+""")
+    assert program.end() == 0, program.rows
+    assert program.rows[-1] == "done"
+
+
 def test_a_terminal_that_nobody_reads_does_not_hold_up_the_job() -> None:
     program = Program(
         """

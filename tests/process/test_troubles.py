@@ -18,15 +18,15 @@ from progresskit.ticker import ThreadTicker
 ROOT = Path(__file__).parents[2]
 
 
-def environment(code: str, **environ: str) -> dict[str, str]:
+def environment(code: str, traced: bool = True, **environ: str) -> dict[str, str]:
     """Return the environment for `code`: where it forks, coverage stays out, whose own lock a child may find taken."""
-    forks = "fork" in code or "preexec_fn" in code
-    kept = {name: value for name, value in os.environ.items() if not (forks and name.startswith("COV"))}
+    traced = traced and not ("fork" in code or "preexec_fn" in code)
+    kept = {name: value for name, value in os.environ.items() if traced or not name.startswith("COV")}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **environ}
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    env = environment(code)
+def run(code: str, traced: bool = True) -> subprocess.CompletedProcess[str]:
+    env = environment(code, traced)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=env)
 
 
