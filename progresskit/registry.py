@@ -207,7 +207,12 @@ def find(name: str) -> Factory:
 def load(path: str) -> Any:
     """Return what `module:attribute` names."""
     module, _, attribute = path.partition(":")
-    return getattr(import_module(module), attribute)
+    if module in sys.modules or not module.startswith("progresskit."):
+        return getattr(import_module(module), attribute)
+    with import_module(
+        "progresskit.threads"
+    ).undisturbed():  # a signal's handler may use tasks: it would find half a module
+        return getattr(import_module(module), attribute)
 
 
 def entry_points() -> dict[str, EntryPoint]:

@@ -60,7 +60,6 @@ _shared: ProgressTracker | None = None
 surroundings: list[Callable[[], ProgressTracker | None]] = []
 """For engines that run tasks of their own: each is asked for the tracker of what this thread is at, the last one first. `track`
 joins it where no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
-UNDISTURBED = "progresskit.threads:undisturbed"
 DEFAULT_TICKER = "progresskit.life:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 
@@ -148,8 +147,7 @@ class ProgressTracker:
         if self._ticker is None:
             from .registry import load
 
-            with load(UNDISTURBED)():  # a signal's handler may use tasks: it would find half of what is being imported
-                self._ticker = load(DEFAULT_TICKER)
+            self._ticker = load(DEFAULT_TICKER)
         return self._ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     # Tasks

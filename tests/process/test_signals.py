@@ -137,8 +137,9 @@ print("done")
     program.check_restored()
 
 
-def test_a_handler_that_uses_tasks_while_the_ticker_is_imported_runs_right_after_that() -> None:
-    program = Program("""
+@pytest.mark.parametrize("before", ["", "import multiprocessing"], ids=["for a task", "for workers"])
+def test_a_handler_that_uses_tasks_while_the_ticker_is_imported_runs_right_after_that(before: str) -> None:
+    program = Program(f"""{before}
 import signal, sys
 from progresskit import ProgressTracker
 imported = []
