@@ -403,7 +403,7 @@ def slow_renderer(seconds: float, frames: int) -> tuple[Interval, float]:
 
         class Slow(RecordingRenderer):
             def render(self, frame: Any) -> None:
-                drawn.append((time.monotonic(), time.process_time()))
+                drawn.append((time.monotonic(), time.thread_time()))
                 until = time.thread_time() + seconds
                 while time.thread_time() < until:
                     pass

@@ -7,21 +7,24 @@ counted call by call. Run it with `python benchmarks/load_profile.py`; the serve
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from load import SAMPLE, read
 from measuring import machine
 
 OURS = "progresskit"
 LOADER = "progresskit_snowflake"
+COUNTER = "upload counter"
 DRAWING = "drawing, in a thread of its own"
 EVERY = 0.003
 """Seconds between two looks."""
@@ -75,8 +78,49 @@ class Sampler(threading.Thread):
                 self.threads[thread.name] += moved
 
 
+class Profile(NamedTuple):
+    """Where one load's processor time went.
+
+    Attributes:
+        used: Seconds of processor time.
+        places: Those of them that were seen: package, module and seconds, the most first.
+        threads: The same by thread.
+    """
+
+    used: float
+    places: list[tuple[str, str, float]]
+    threads: list[tuple[str, float]]
+
+    @property
+    def seen(self) -> float:
+        """Seconds that were seen."""
+        return sum(seconds for _, _, seconds in self.places)
+
+    @property
+    def ours(self) -> float:
+        """What share of them was spent for the bars: in progresskit, and in the thread that counts uploads for it."""
+        ours = sum(seconds for package, _, seconds in self.places if package == OURS)
+        return (ours + sum(seconds for name, seconds in self.threads if name == COUNTER)) / self.seen
+
+    def text(self) -> str:
+        """Return it as tables in Markdown."""
+        lines = [f"{self.used:.2f} s of processor time, {self.seen / self.used:.0%} of it seen"]
+
+        def table(head: str, shares: Iterable[tuple[str, float]]) -> None:
+            lines.extend(["", f"| {head} | % |", "|---|---|"])
+            lines.extend(f"| {name} | {seconds / self.seen:.2%} |" for name, seconds in shares)
+
+        packages: Counter[str] = Counter()
+        for package, _, seconds in self.places:
+            packages[package] += seconds
+        table("where", packages.most_common())
+        table("of progresskit", ((module, seconds) for package, module, seconds in self.places if package == OURS))
+        table("thread", self.threads[:8])
+        return "\n".join(lines)
+
+
 def profiled() -> None:
-    """Load the sample, sampled, and print the tables on the standard output that the parent reads."""
+    """Load the sample, sampled, and send what was seen to the parent."""
     from progresskit_snowflake.cli import main
 
     sampler = Sampler()
@@ -86,28 +130,13 @@ def profiled() -> None:
     used = time.process_time() - used
     sampler.over.set()
     sampler.join()
-    whole = sum(sampler.places.values())
-    lines = [f"{used:.2f} s of processor time, {whole / used:.0%} of it seen", "", "| where | % |", "|---|---|"]
-    packages: Counter[str] = Counter()
-    for (package, _), seconds in sampler.places.items():
-        packages[package] += seconds
-    lines += [f"| {package} | {seconds / whole:.2%} |" for package, seconds in packages.most_common()]
-    lines += ["", "| of progresskit | % |", "|---|---|"]
-    lines += [
-        f"| {module} | {seconds / whole:.2%} |"
-        for (package, module), seconds in sampler.places.most_common()
-        if package == OURS
-    ]
-    lines += ["", "| thread | % |", "|---|---|"]
-    lines += [f"| {name} | {seconds / whole:.2%} |" for name, seconds in sampler.threads.most_common(8)]
-    os.write(int(sys.argv[2]), "\n".join(lines).encode())
+    places = [(*place, seconds) for place, seconds in sampler.places.most_common()]
+    os.write(int(sys.argv[2]), json.dumps([used, places, sampler.threads.most_common()]).encode())
     raise SystemExit(status)
 
 
-def main() -> int:
-    """Run a load in a pty and print where its time went."""
-    if sys.argv[1:2] == ["--child"]:
-        profiled()
+def profile() -> Profile:
+    """Run a load in a pty and return where its time went."""
     read_end, write_end = os.pipe()
     pid, fd = pty.fork()
     if pid == 0:
@@ -118,12 +147,22 @@ def main() -> int:
     shown = b""
     while more := read(fd):
         shown = (shown + more)[-2_000:]
-    table = os.read(read_end, 65_536).decode()
+    os.close(fd)
+    found = os.read(read_end, 65_536).decode()
+    os.close(read_end)
     _, status = os.waitpid(pid, 0)
-    if not table or os.waitstatus_to_exitcode(status):
+    if not found or os.waitstatus_to_exitcode(status):
         raise SystemExit(f"the load failed:\n{shown.decode(errors='replace')}")
+    used, places, threads = json.loads(found)
+    return Profile(used, [(package, module, seconds) for package, module, seconds in places], threads)
+
+
+def main() -> int:
+    """Print where a load's time went."""
+    if sys.argv[1:2] == ["--child"]:
+        profiled()
     print(machine())
-    print(table)
+    print(profile().text())
     return 0
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import comparison
 import eta
 import overhead
-from measuring import Interval, Line, exact, machine, text_of
+from measuring import Interval, Line, exact, interval, machine, text_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -40,13 +40,17 @@ def say(what: str) -> None:
     print(f"{datetime.datetime.now():%H:%M:%S} {what}", file=sys.stderr)
 
 
-def load_line(pairs: int) -> list[Line]:
-    """Return the line of the Snowflake load, where the loader is installed."""
+def load_lines(pairs: int, profiles: int) -> list[Line]:
+    """Return the lines of the Snowflake load, where the loader is installed: against one without, and by where its time goes."""
     try:
         import load
+        import load_profile
 
+        what = "a Snowflake load with bars, processor time"
+        ours = interval([load_profile.profile().ours for _ in range(profiles)])
         return [
-            Line("a Snowflake load with bars, processor time", load.shares(pairs).scaled(100), 1.0, "% of the load")
+            Line(f"{what}, {pairs} pairs", load.shares(pairs).scaled(100), 1.0, "% of the load"),
+            Line(f"{what} that goes into them", ours.scaled(100), 1.0, "% of the load"),
         ]
     except (ImportError, SystemExit) as error:
         say(f"the Snowflake load is left out: {error}")
@@ -201,7 +205,7 @@ def main() -> int:
                 continue  # one bar at a time
             say(f"drawing: {name}, {count} bars")
             judged = count == 1_000 and name.startswith("progresskit")
-            windows, seconds = (7, 2.0) if judged and not quick else (3, 1.0)
+            windows, seconds = (7, 5.0) if judged and not quick else (3, 1.0)
             drawn.setdefault(name, {})[count] = comparison.drawing(name, count, windows, seconds)
     lines += drawing_lines(drawn)
     if not quick:
@@ -212,7 +216,7 @@ def main() -> int:
     lines += more
     if not quick:
         say("Snowflake loads")
-        lines += load_line(10)
+        lines += load_lines(10, 7)
     others = interpreters(3 if quick else 5, 5)
 
     verdict = text_of(lines)

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
-AROUND = 0.95
+AROUND = 0.9
 """What of the budget a frame may use: the rest is for the thread's own steps around it, which are not on its clock."""
 CLIENT_BUDGET = 0.0018
 """The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
-WAY = 3
-"""Times what such a frame costs that it may cost with the thread's way to it; more is somebody else's."""
+WAY, CLIENT_WAY = 1.25, 3.0
+"""Times what a frame costs that it may cost with the thread's way to it; more is somebody else's. What a client sends costs no more
+than waking up for it."""
 PARTING = 1.0
 """Seconds without a byte taken after which the end gives up a terminal that is behind, but took something in the last such
 time; or one that owes lines which the job has printed: they would have held it up without progress as well."""
@@ -189,8 +190,8 @@ class Display:
         self._frames += 1  # the first one pays for imports: that is no cost of drawing
         spent = self._cpu()
         cost = spent - began_cpu
-        if self.choice.name == "hub" and began_cpu > self._spent > 0.0:  # a frame costs as little as waking up for it
-            cost = min(spent - self._spent, WAY * cost)
+        if began_cpu > self._spent > 0.0:  # what waking up for it takes, and looking between two, is drawing as well
+            cost = min(spent - self._spent, (CLIENT_WAY if self.choice.name == "hub" else WAY) * cost)
         self._spent = spent
         if self._frames > 1:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.

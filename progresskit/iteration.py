@@ -12,7 +12,7 @@ them wait for as long as it lets nothing pass, as it would in the bare loop.)
 Each iterator in C that an item passes costs it one to three nanoseconds, and so what makes portions is chosen by the source:
 
 - a `range` and texts are cut, which costs an item nothing;
-- a list, which may change meanwhile, goes through an `islice`;
+- a list, which may change meanwhile, goes through an `islice`, but for the last milliseconds of it, or all if it takes no more;
 - what is counted by a second iterator anyway lets that one do it.
 """
 
@@ -38,6 +38,9 @@ FIRST, MOST = 64, 262_144
 """Items between two visits of the interpreter's loop, to begin with and at most."""
 PORTION = 0.001
 """Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
+
+WHOLE = 16
+"""Portions' worth of a list that is handed over whole at its end, without a cost to its items: sixteen milliseconds or so."""
 
 ENTRIES = 2_048
 """Of the list that a `PausingCounter` counts by: the most items of a portion there."""
@@ -411,7 +414,7 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
     before = 0
     while True:
         size = pace.next()
-        if length_hint(source) <= size:
+        if length_hint(source) <= WHOLE * size:
             yield source
             return
         yield islice(source, size)

@@ -93,12 +93,19 @@ def say(answers: IO[str], value: Any, error: str | None = None) -> None:
     print(json.dumps([value, error]), file=answers, flush=True)
 
 
+SEGMENT = 1_448
+"""Bytes of a packet: an Ethernet's. Loopback's are as large as what the kernel holds, and would come in steps."""
+PORTIONS = 128
+"""In how many portions a second of the pace is taken, or more of them."""
+
+
 def listener(pace: float | None) -> socket.socket:
     """Return what listens on a free port of loopback; with a pace, what it accepts holds little."""
     # With the protocol named, asyncio switches Nagle's algorithm off; without, each query takes 44 ms more.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if pace is not None:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # inherited by what it accepts
+    if pace is not None:  # inherited by what it accepts: packets of a network's size, and few of them on their way
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(min(int(pace / PORTIONS), BUFFER), 1 << 13))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)
     return listening
