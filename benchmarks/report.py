@@ -83,7 +83,7 @@ def drawing_lines(drawn: dict[str, dict[int, comparison.Drawn | str]]) -> list[L
 
 def slow_line() -> Line:
     """Return what a renderer that computes for 300 ms a frame is allowed to take, over a minute and more."""
-    found = comparison.slow_renderer(0.3, frames=4)
+    found = comparison.slow_renderer(0.3, frames=5)
     return Line("a renderer of 300 ms a frame", found[0], 1.0, "% of a core", f"a frame every {found[1]:.0f} s")
 
 
@@ -216,7 +216,7 @@ def main() -> int:
     lines += more
     if not quick:
         say("Snowflake loads")
-        lines += load_lines(10, 7)
+        lines += load_lines(10, 12)
     others = interpreters(3 if quick else 5, 5)
 
     verdict = text_of(lines)
