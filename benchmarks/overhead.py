@@ -31,7 +31,7 @@ from progresskit import ProgressTracker
 ROOT = Path(__file__).parents[1]
 ITEMS = 200_000
 MANY = 4_000_000
-PROCESSES = 7
+PROCESSES = 9
 """How a process lies in memory moves some figures by a nanosecond or two: that many are asked, and theirs make the interval."""
 VERSIONS = ("3.12", "3.13")
 NEWER = sys.version_info >= (3, 12)

@@ -205,7 +205,7 @@ def main() -> int:
                 continue  # one bar at a time
             say(f"drawing: {name}, {count} bars")
             judged = count == 1_000 and name.startswith("progresskit")
-            windows, seconds = (7, 5.0) if judged and not quick else (3, 1.0)
+            windows, seconds = (9, 4.0) if judged and not quick else (3, 1.0)
             drawn.setdefault(name, {})[count] = comparison.drawing(name, count, windows, seconds)
     lines += drawing_lines(drawn)
     if not quick:
