@@ -2,8 +2,9 @@
 
 `python benchmarks/upload_memory.py` in an environment of the Snowflake loader, one for each connector. Each upload runs in a
 process of its own, into the local server, which throws away what it gets. The file is sparse, so that it needs no disk.
-`--gigabytes 1.0737 50 --no-compress --parts` is for connector 5.x, at some 400 MB/s; whole, 5.x gives an upload up that takes more than ten
-minutes, and 4.x itself holds an object in memory that it sends in one request. Above 10 GB the connector is not run alone: what it took at the size before stands for it, which can only be less.
+`--gigabytes 1.0737 50 --no-compress --parts` is for connector 5.x, at some 400 MB/s; in one request, at a fifth of that, it failed
+after some ten minutes, and 4.x itself holds an object in memory that it sends so. Above 10 GB the connector is not run alone:
+what it took at the size before stands for it, which can only be less.
 """
 
 from __future__ import annotations
