@@ -95,6 +95,8 @@ def say(answers: IO[str], value: Any, error: str | None = None) -> None:
 
 SEGMENT = 1_448
 """Bytes of a packet: an Ethernet's. Loopback's are as large as what the kernel holds, and would come in steps."""
+LEAST = 1 << 13
+"""Bytes that the kernel holds of an upload at least, however slow the pace: some packets."""
 PORTIONS = 128
 """In how many portions a second of the pace is taken, or more of them."""
 
@@ -104,8 +106,9 @@ def listener(pace: float | None) -> socket.socket:
     # With the protocol named, asyncio switches Nagle's algorithm off; without, each query takes 44 ms more.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if pace is not None:  # inherited by what it accepts: packets of a network's size, and few of them on their way
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(min(int(pace / PORTIONS), BUFFER), 1 << 13))
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(min(int(pace / PORTIONS), BUFFER), LEAST))
+        if sys.platform == "linux":  # elsewhere it is not there, or cannot be set
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
     listening.bind(("127.0.0.1", 0))
     listening.listen(128)
     return listening
