@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.display import AROUND
+from progresskit.display import AROUND, WAY
 from progresskit.frames import Frame
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
@@ -64,6 +64,20 @@ def test_a_renderer_of_300_ms_a_frame_is_drawn_every_30_seconds() -> None:
     _, gaps = drawn(0.3, 0.01, duration=1_000.0)
     assert min(gaps) == pytest.approx(30.0 / AROUND)
     assert max(gaps) == pytest.approx(30.0 / AROUND)
+
+
+def test_what_the_thread_takes_between_two_frames_is_in_the_budget_and_what_others_take_is_not() -> None:
+    ticker = ManualTicker()
+    renderer = SlowRenderer(ticker.cost, 0.01)
+    with ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.1, budget=0.01, ticker=ticker) as tracker:
+        task = tracker.add_task("alpha")
+        ticker.tick()
+        gaps = []
+        for between in (0.0, 0.001, 60.0):
+            ticker.cost.advance(between)
+            task.advance()
+            gaps.append(ticker.displays[0].tick())
+    assert gaps == pytest.approx([0.01 / AROUND * 100, 0.011 / AROUND * 100, WAY * 0.01 / AROUND * 100])
 
 
 def test_a_cheap_renderer_keeps_its_ten_frames_a_second() -> None:

@@ -235,6 +235,18 @@ def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pyt
     assert portions[:3] == [64, 1, 1]
 
 
+def test_a_list_is_handed_over_whole_where_that_takes_some_milliseconds_and_may_change_meanwhile(bench: Bench) -> None:
+    items = list(range(1_000))
+
+    def add(item: int) -> int:
+        if item < 5:
+            items.append(1_000 + item)
+        return item
+
+    assert sum(map(add, bench.tracker.track(items))) == sum(range(1_005))
+    assert ended(bench) == ("finished", 1_005)
+
+
 @pytest.mark.parametrize(("make", "count"), [(range, 4_000_000), (numbers, 4_000_000), (lambda n: [0] * n, 16_000_000)])
 def test_an_error_of_a_signals_handler_ends_a_loop_in_c_and_its_task(bench: Bench, make: Any, count: int) -> None:
     def interrupt(number: int, frame: Any) -> None:
