@@ -235,8 +235,11 @@ def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pyt
     assert portions[:3] == [64, 1, 1]
 
 
-def test_a_list_is_handed_over_whole_where_that_takes_some_milliseconds_and_may_change_meanwhile(bench: Bench) -> None:
-    items = list(range(1_000))
+def test_a_list_is_handed_over_whole_where_that_takes_some_milliseconds_and_may_change_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items, portions, following = list(range(1_000)), [], Pace.next
+    monkeypatch.setattr(Pace, "next", lambda pace: portions.append(following(pace)) or portions[-1])
 
     def add(item: int) -> int:
         if item < 5:
@@ -245,6 +248,7 @@ def test_a_list_is_handed_over_whole_where_that_takes_some_milliseconds_and_may_
 
     assert sum(map(add, bench.tracker.track(items))) == sum(range(1_005))
     assert ended(bench) == ("finished", 1_005)
+    assert portions == [64]
 
 
 @pytest.mark.parametrize(("make", "count"), [(range, 4_000_000), (numbers, 4_000_000), (lambda n: [0] * n, 16_000_000)])
