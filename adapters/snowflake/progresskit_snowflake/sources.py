@@ -25,8 +25,10 @@ STATE, UNACKED, BYTES_ACKED, BYTES_RECEIVED, UNSENT, BYTES_SENT, BYTES_RESENT = 
 """Offsets in Linux's `struct tcp_info` (include/uapi/linux/tcp.h; since 4.6, the last two since 4.19)."""
 CLOSED = 7
 """The state of a connection that was reset, and of one that both sides have ended."""
-ENDED = 2
-"""What is acknowledged beyond the bytes of one that was ended in order: its opening, and its end."""
+ENDING = {4, 9, 11}
+"""The states of one that its owner has ended, and whose end is not acknowledged yet: FIN-WAIT-1, LAST-ACK, CLOSING."""
+OPENED, ENDED = 1, 2
+"""What is acknowledged beyond the bytes: the opening; of a connection that was ended in order, the end too."""
 
 
 class Source(Protocol):
@@ -254,14 +256,21 @@ def tells_acknowledged() -> bool:
 
 def look_at(connection: socket.socket) -> Look:
     """Return what the kernel says of `connection`."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return look_from(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
+
+
+def look_from(info: bytes) -> Look:
+    """Return what a `struct tcp_info` says. The end of a connection waits to be acknowledged like a byte, and is none."""
     acked, received = struct.unpack_from("=QQ", info, BYTES_ACKED)
     (unacked,), (unsent,) = struct.unpack_from("=I", info, UNACKED), struct.unpack_from("=I", info, UNSENT)
+    ending = info[STATE] in ENDING
     dead = info[STATE] == CLOSED
-    if dead and len(info) >= BYTES_RESENT + 8:
+    pending = unsent > ending or unacked > ending
+    if len(info) >= BYTES_RESENT + 8:
         sent, resent = struct.unpack_from("=QQ", info, BYTES_SENT)
-        dead = acked - (sent - resent) < ENDED
-    return Look(acked, received, bool(unacked or unsent), dead)
+        dead = dead and acked - (sent - resent) < ENDED
+        pending = pending or (ending and acked - (sent - resent) < OPENED)  # the end may go with bytes
+    return Look(acked, received, pending, dead)
 
 
 def storage_peers(connection: object) -> Callable[[Peer], bool] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,10 +22,11 @@ from progresskit_snowflake.sources import (
     WholeFiles,
     best_source,
     look_at,
+    look_from,
     storage_peers,
     tells_acknowledged,
 )
-from progresskit_snowflake.tally import OVERHEAD
+from progresskit_snowflake.tally import OVERHEAD, Look
 from progresskit_snowflake.uploading import Uploads, counted
 
 from progresskit import ProgressTracker
@@ -337,6 +339,37 @@ def test_the_kernels_struct_has_what_is_read_where_it_is_read(sink: Sink) -> Non
         send(client, 1)
         look = look_at(client)
     assert (look.acked, look.received, look.pending, look.dead) == (about(MB), 1, False, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "acked", "unacked", "unsent", "pending"),
+    [
+        ("established", 1_001, 0, 0, False),
+        ("established", 1_000, 1, 0, True),
+        ("established", 901, 0, 100, True),
+        # Nothing but the end: on a busy machine, where it waits for longer, it was read as a break.
+        ("end on its way", 1_001, 1, 0, False),
+        ("end not sent yet", 1_001, 0, 1, False),
+        ("end on its way with the last bytes", 901, 1, 0, True),
+        ("end not sent yet, nor the last bytes", 901, 0, 101, True),
+    ],
+)
+@pytest.mark.parametrize("resent", [0, 40])
+@pytest.mark.parametrize("kernel", ["since 4.19", "before"])
+def test_the_end_of_a_connection_is_no_byte_that_waits(
+    state: str, acked: int, unacked: int, unsent: int, pending: bool, resent: int, kernel: str
+) -> None:
+    info = bytearray(232)
+    info[0] = 1 if state == "established" else 4
+    struct.pack_into("=I", info, 24, unacked)
+    struct.pack_into("=QQ", info, 120, acked, 99)
+    struct.pack_into("=I", info, 144, unsent)
+    sent = 1_000 - max(unsent - (state != "established"), 0)
+    struct.pack_into("=QQ", info, 200, sent + resent, resent)
+    if kernel == "before":
+        info = info[:200]
+        pending = pending and state != "end on its way with the last bytes"  # such a kernel does not tell
+    assert look_from(bytes(info)) == Look(acked, 99, pending)
 
 
 def test_a_connection_that_both_sides_have_ended_in_order_is_no_break(sink: Sink) -> None:
