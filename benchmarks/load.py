@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from measuring import Interval, Line, interval, machine, text_of
+from measuring import Interval, Line, as_installed, interval, machine, text_of
 
 SAMPLE = sorted((Path(__file__).parents[1] / "examples" / "flights").glob("*.csv"))
 LEAST = 6
@@ -77,6 +77,7 @@ def main() -> int:
             f"--pairs is {options.pairs}: give {LEAST} or more; of fewer no interval can be had that 19 of 20 medians lie in."
         )
     line = Line("a Snowflake load with bars, processor time", shares(options.pairs).scaled(100), 1.0, "% of the load")
+    as_installed()
     print(machine())
     print(text_of([line]))
     return int(line.verdict == "FAIL")

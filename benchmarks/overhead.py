@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import Interval, Line, exact, interleaved, interval, machine, over, ratio, text_of
+from measuring import Interval, Line, as_installed, exact, interleaved, interval, machine, over, ratio, text_of
 from screen import on_a_pty
 
 from progresskit import ProgressTracker
@@ -266,6 +266,7 @@ def main() -> int:
     if options.hot:
         print(json.dumps(hot(options.rounds)))
         return 0
+    as_installed()
     print(machine())
     lines = core(PROCESSES, options.rounds, 10_000_000)
     print(text_of(lines))

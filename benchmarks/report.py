@@ -17,7 +17,7 @@ from typing import Any
 import comparison
 import eta
 import overhead
-from measuring import Interval, Line, exact, interval, machine, text_of
+from measuring import Interval, Line, as_installed, exact, interval, machine, text_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -172,6 +172,7 @@ def main() -> int:
     options = parser.parse_args()
     quick = options.quick
     began = time.monotonic()
+    as_installed()
     here = machine()
     peers = comparison.installed()
     random.seed(0)

@@ -94,6 +94,13 @@ _WIDE_SINCE = (
 )
 
 
+# What rows are made of: ASCII, letters without combining marks among them, punctuation, boxes, blocks, marks and braille.
+_NARROW = re.compile(
+    "[ -~\xa0-\u02ff\u0391-\u03a1\u03a3-\u03e1\u0400-\u0482\u048a-\u052f\u1e00-\u1eff"
+    "\u2010-\u2027\u2030-\u205e\u2500-\u25fc\u2713\u2717\u2800-\u28ff]*"
+)
+
+
 @lru_cache(maxsize=1024)
 def _cells_of(character: str) -> int:
     code = ord(character)
@@ -111,7 +118,9 @@ def cell_width(text: str) -> int:
         >>> cell_width("東京"), cell_width("e\u0301"), cell_width("abc")
         (4, 1, 3)
     """
-    return len(text) if text.isascii() else sum(map(_cells_of, text))
+    if text.isascii() or _NARROW.fullmatch(text):
+        return len(text)
+    return sum(map(_cells_of, text))
 
 
 def fit(text: str, cells: int, *, ellipsis: str = "…", pad: bool = True) -> str:

@@ -38,6 +38,7 @@ class Region:
 
     def __init__(self, *, reflow: bool = True) -> None:
         self.rows: list[str] = []
+        self._widths: list[int] = []  # of the rows, in cells
         self._reflow = reflow
         self._size = (0, 0)
         self._gone: list[str] = []  # rows right above the screen, which come back when it becomes higher
@@ -63,6 +64,11 @@ class Region:
             return ""
         old, gone = self.rows, self._gone
         reach, lost = self._standing(size) if resized else (len(old), gone)
+        before = self._widths
+        self._widths = [
+            before[number] if number < len(old) and row == old[number] else cell_width(plain_line(row))
+            for number, row in enumerate(rows)
+        ]
         self.rows, self._size, self._gone = rows, size, [] if above else lost
         parts: list[str] = []
         at = reach  # the line that the cursor is on, counted from the region's first
@@ -81,7 +87,7 @@ class Region:
                 if row == old[number] and not whole:
                     continue
                 # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
-                shorter = cell_width(plain_line(row)) < cell_width(plain_line(old[number]))
+                shorter = self._widths[number] < before[number]
                 parts.append(_move(at, number) + (f"\r\x1b[2K{row}" if shorter else f"\r{row}\x1b[K"))
             else:
                 parts.append(_move(at, number) + f"\r{row}")

@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wcwidth import wcswidth, wcwidth
 
+from progresskit import cells
 from progresskit.cells import cell_width, clean, clean_lines, encodable, fit, plain_line
 
 FILLERS = "\u3164\uffa0"
@@ -27,6 +28,12 @@ def test_no_character_of_unicode_is_wider_than_it_is_counted() -> None:
         assert shown.isprintable(), f"{code:x}"
     # What the interpreter's Unicode does not know yet is shown as an escape; what it knows, it knows as wcwidth does.
     assert wrong == []
+
+
+def test_text_of_what_rows_are_made_of_is_as_wide_as_its_characters() -> None:
+    narrow = [chr(code) for code in range(0x2900) if cells._NARROW.fullmatch(chr(code))]
+    assert set("▏█━▕…✓✗⠋éßΩд·") <= set(narrow)
+    assert {cells._cells_of(character) for character in narrow} == {1}
 
 
 @given(st.text())
