@@ -47,9 +47,10 @@ def run(files: list[Path], pace: str, more: list[str]) -> tuple[list[Moment], st
     moments = []
     for line in done.stderr.splitlines():
         frame = json.loads(line)
-        for view in frame.get("tasks", []):
-            if view["description"].startswith("Upload"):
-                moments.append(Moment(frame["time"], view["completed"], view.get("total"), view.get("eta")))
+        for view in [*frame.get("tasks", []), *frame.get("ended", [])]:
+            if view["description"].startswith("Upload") and view["state"] != "pending":
+                left = 0.0 if view["state"] == "finished" else view.get("eta")
+                moments.append(Moment(frame["time"], view["completed"], view.get("total"), left))
     return moments, done.stdout
 
 

@@ -132,8 +132,8 @@ class Estimate:
 
     def _costs(self) -> tuple[float, float] | None:
         """Return what a unit costs now, and what that is above the cost so far, by evidence; None before the first movement."""
-        if not (self._units and self._recent_units):
-            return None
+        if not (self._units and self._recent_units and self._seconds > 0.0):
+            return None  # what is there at once is no pace
         long = self._seconds / self._units
         recent = self._recent_seconds / self._recent_units
         evidence = self._evidence()

@@ -147,3 +147,11 @@ def test_ours_is_the_lowest_error_on_five_of_six_traces() -> None:
     places = [rank for name, rank in eta["ranks"](eta["table"](range(100, 110))).items() if name in eta["TRACES"]]
     assert places.count(1) >= 5
     assert max(places) <= 2
+
+
+def test_what_is_there_at_once_is_no_pace() -> None:
+    estimate = Estimate(0.0, 0)
+    estimate.sample(0.0, 500)
+    assert (estimate.rate(0.0), estimate.eta(0.0, 500, 1_000)) == (None, None)
+    estimate.sample(1.0, 600)
+    assert estimate.eta(1.0, 600, 1_000) == pytest.approx(2 / 3)  # 600 units in the one second that there was

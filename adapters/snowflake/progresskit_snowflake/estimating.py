@@ -4,20 +4,26 @@ Pure: time is handed in as the seconds that the bar has been at work. Must not k
 
 Before a file's first byte the connector asks the server where to, and after its last one it waits for an answer. Nothing moves
 meanwhile. A pace of bytes a second that such a gap has just gone into is too slow, and one that has not met the next gap yet is
-too fast: of twelve files, the first gap comes with the first tenth. So there are two clocks. One runs while bytes are on their
-way, and tells what a byte costs; the other one runs in the gaps, and tells what a file costs beside. Each has its own estimate,
-and the time left is their sum: for the bytes that are left, and for the files that have not begun.
+too fast: of twelve files, the first gap comes with the first tenth. So there are two costs, a byte's and a gap's.
+
+A byte's is the slope within files, between looks that both find bytes on their way. A gap lasts from the last such look at one
+file to the first at the next, and some bytes come in it: the end of the one file, and what buffers on the way took of the next
+in no time. What they would have taken at the slope is no part of what a gap costs. So, whatever the slope is, a file from look to
+look costs what it took: where the slope is taken too low a gap comes out too long, by as much.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from progresskit.estimates import Estimate
+from progresskit.estimates import STALL, Estimate
 
-AT_ONCE = 0.5
-"""What of the bytes that the first look at the first file finds was no pace: buffers on the way took it in no time. The rest
-came since the look before. Later files' are made up for by the wait at their ends, which is in the gaps."""
+FIRST = 0.5
+"""What the gap before the first file counts of another: it lacks the wait for an answer, and is with connecting."""
+FADE = 0.9
+"""What each gap leaves of the weight of those before it."""
+ENOUGH = 0.1
+"""Share of the bytes that must have come between two looks at one file for the slope to be known; else files are too small."""
 
 
 class UploadEstimate(Estimate):
@@ -38,17 +44,15 @@ class UploadEstimate(Estimate):
         9.0
     """
 
-    __slots__ = ("_before", "_files", "_gaps", "_sending", "_stand", "_start")
+    __slots__ = ("_before", "_files", "_sending", "_stand")
 
     def __init__(self, completed: float, files: int) -> None:
         super().__init__(0.0, completed)
         self._files = files
-        self._sending = Estimate(0.0, completed)  # bytes, by the clock that stands still in gaps
-        self._gaps = Estimate(0.0, 0)  # files that have begun, by the clock that runs only then
+        self._sending = Estimate(0.0, 0.0)  # the slope
         self._before = 0.0
-        self._start = 0.0  # bytes that came at once
         # One value, since one thread tells it and another one reads it.
-        self._stand = _Stand(0, 0.0, True, 0.0, completed)
+        self._stand = _Stand(completed=completed)
 
     def waited(self, seconds: float) -> None:
         """Learn how much of the first gap came before the bar was at work."""
@@ -67,28 +71,71 @@ class UploadEstimate(Estimate):
         if not sending:
             self._stand = stand._replace(begun=begun, gap=True)
             return
-        if not stand.begun:
-            self._start = AT_ONCE * (completed - stand.completed)
-        self._stand = _Stand(begun, stand.idle_at(time), False, time, completed)
+        seconds, size = time - stand.time, completed - stand.completed
+        stand = stand._replace(time=time, completed=completed, begun=begun, gap=False, met=begun)
+        before = self._stand
+        if not before.gap:
+            stand = stand._replace(seconds=before.seconds + seconds, bytes=before.bytes + max(size, 0.0))
+            seconds = size = 0.0  # files that have begun meanwhile had no gap
+        elif not before.met:
+            seconds += self._before
+        self._stand = stand._replace(gaps=before.gaps.then(begun - before.met, seconds, size))
 
     def sample(self, time: float, completed: float) -> None:
         """Learn that `completed` bytes were up at `time`."""
         super().sample(time, completed)
-        idle = self._stand.idle_at(time)
-        self._sending.sample(time - idle, completed - self._start)
-        self._gaps.sample(self._before + idle, self._stand.begun)
+        stand = self._stand
+        self._sending.sample(stand.seconds, stand.bytes)
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is up, None when unknown."""
         stand = self._stand
-        if total is None or completed >= total or not stand.idle_at(time):
-            return super().eta(time, completed, total)  # done, or without an end, or without a gap as yet
-        if not stand.begun:
+        if total is None or completed >= total or stand.bytes <= ENOUGH * (completed - self._initial):
+            return super().eta(time, completed, total)  # done, or without an end, or without a slope
+        since = max(time - stand.time, 0.0)
+        left = total - completed
+        seconds = self._sending.eta(stand.seconds + (0.0 if stand.gap else since), stand.bytes, stand.bytes + left)
+        if seconds is None:
             return None
-        idle = stand.idle_at(time)
-        sending = self._sending.eta(time - idle, completed - self._start, total - self._start)
-        gaps = self._gaps.eta(self._before + idle, stand.begun, self._files)
-        return None if sending is None or gaps is None else sending + gaps
+        cost = seconds / left
+        gap = stand.gaps.cost(cost)
+        files = max(self._files - stand.begun, 0)
+        if stand.gap and files:
+            gone = since - (completed - stand.completed) * cost
+            return max(seconds + max(gap - gone, 0.0) + (files - 1) * gap, 0.0)
+        return max(seconds + files * gap, 0.0)
+
+
+class _Gaps(NamedTuple):
+    """Gaps, in faded sums.
+
+    Attributes:
+        files: How many there were.
+        seconds: How long they took.
+        bytes: What came in them.
+        stalled: Whether the last one was left out, as one unlike any before.
+    """
+
+    files: float = 0.0
+    seconds: float = 0.0
+    bytes: float = 0.0
+    stalled: bool = False
+
+    def then(self, files: int, seconds: float, size: float) -> _Gaps:
+        """Return these and one more gap, before so many `files`."""
+        if files <= 0:
+            return self
+        if not self.files:
+            return _Gaps(FIRST * files, FIRST * seconds, FIRST * size)
+        stall = self.files > 1.0 and not self.stalled and seconds * self.files > STALL * files * self.seconds
+        if stall:
+            return self._replace(stalled=True)
+        fade = FADE**files
+        return _Gaps(self.files * fade + files, self.seconds * fade + seconds, self.bytes * fade + size)
+
+    def cost(self, cost: float) -> float:
+        """Return what a gap takes beside the bytes that come in it, each of which costs so much."""
+        return (self.seconds - self.bytes * cost) / self.files if self.files else 0.0
 
 
 class _Stand(NamedTuple):
@@ -96,18 +143,20 @@ class _Stand(NamedTuple):
 
     Attributes:
         begun: How many files have begun.
-        idle: Seconds of the gaps that are over.
-        gap: Whether there is one now.
-        time: When it began; else of the last look.
-        completed: The bytes then.
+        met: How many had, at the last look that found bytes on their way.
+        gap: Whether there are none now.
+        time: When that look was; 0.0 before the first.
+        completed: The bytes that were up then.
+        seconds: What the looks took that found bytes on their way, each from the look before.
+        bytes: What came in that time.
+        gaps: What lay between.
     """
 
-    begun: int
-    idle: float
-    gap: bool
-    time: float
     completed: float
-
-    def idle_at(self, time: float) -> float:
-        """Return the seconds of gaps until `time`."""
-        return self.idle + (max(time - self.time, 0.0) if self.gap else 0.0)
+    begun: int = 0
+    met: int = 0
+    gap: bool = True
+    time: float = 0.0
+    seconds: float = 0.0
+    bytes: float = 0.0
+    gaps: _Gaps = _Gaps()

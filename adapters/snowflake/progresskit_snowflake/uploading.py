@@ -152,7 +152,9 @@ class Uploads:
             fields: dict[str, Any] = {"phase": phase}
             if self._source.attempts > 1:
                 fields["retry"] = str(self._source.attempts - 1)
-            self._task.update(completed=self._done + sent, **fields)
+            if not (self._task.waiting and sent <= BESIDE):  # requests alone begin no upload
+                self._task.update(completed=self._done + sent)
+            self._task.update(**fields)
             self._goes(sent)
 
     def attempted(self, name: str, attempt: int) -> None:
