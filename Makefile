@@ -1,4 +1,5 @@
 # The front door: needs only Python 3.11 or later, git and make. Uses uv if it is there, else brings it into .venv.
+unexport PYTHONDONTWRITEBYTECODE  # what is imported is compiled once, not anew by each program
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python

@@ -1,10 +1,11 @@
 """A job that keeps the interpreter's lock to itself: when its first frame comes, and the longest gap between two.
 
-The job computes and makes a short system call about every millisecond, on a pseudo-terminal that is read. It is run in pairs:
-as it is, and with the switch interval left alone (`progresskit/switching.py` says what that does). The kernel often runs both
-threads on one core, where the drawing thread gets its turn anyway: look at the worst of several runs, on a quiet machine.
+The job computes and makes a short system call about every 20 microseconds, every 200, or every 2 milliseconds, on a
+pseudo-terminal that is read. It is run in pairs: as it is, and with the switch interval left alone (`progresskit/switching.py`
+says what that does). The kernel often runs both threads on one core, where the drawing thread gets its turn anyway: look at the
+worst of several runs, on a quiet machine.
 
-    python benchmarks/starved.py [--seconds 10] [--rounds 3] [--renderers ansi rich]
+    python benchmarks/starved.py [--seconds 10] [--rounds 3] [--renderers ansi rich] [--work 1 10 100]
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ import pty
 import subprocess
 import sys
 import time
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 JOB = """
 import os, sys, time
 from progresskit import track
-seconds, alone = float(sys.argv[1]), sys.argv[2] == "alone"
+seconds, alone, work = float(sys.argv[1]), sys.argv[2] == "alone", int(sys.argv[3])
 if alone:
     from progresskit.switching import Haste
-    Haste.begin = lambda self: None
+    Haste.begin = lambda self, seconds=0.0: None
 ends, count = time.monotonic() + seconds, 0
 for _ in track(range(10**9), "job"):
-    for _ in range(100): sum(range(1000))
+    for _ in range(work): sum(range(1000))
     os.stat("/")
     count += 1
     if time.monotonic() > ends: break
@@ -44,11 +45,11 @@ class Shown(NamedTuple):
     rounds: int
 
 
-def sample(renderer: str, seconds: float, how: str) -> Shown:
-    """Run the job once; a write to the terminal counts as a frame."""
+def sample(renderer: str, seconds: float, how: str, work: int) -> Shown:
+    """Run the job once, with so many sums between two calls; a write to the terminal counts as a frame."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "PROGRESSKIT_RENDERER": renderer}
-    command = [sys.executable, "-c", JOB, str(seconds), how]
+    command = [sys.executable, "-c", JOB, str(seconds), how, str(work)]
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment)
     os.close(theirs)
@@ -70,16 +71,19 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--renderers", nargs="*", default=["ansi", "rich"])
+    parser.add_argument(
+        "--work", type=int, nargs="*", default=[1, 10, 100], help="sums of about 20 us between two calls"
+    )
     options = parser.parse_args()
     print(f"CPython {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for renderer in options.renderers:
+    for renderer, work in product(options.renderers, options.work):
         samples: dict[str, list[Shown]] = {"ours": [], "alone": []}
         for _ in range(options.rounds):
             for how, shown in samples.items():
-                shown.append(sample(renderer, options.seconds, how))
+                shown.append(sample(renderer, options.seconds, how, work))
         for how, shown in samples.items():
             print(
-                f"{renderer:6} {'' if how == 'ours' else 'interval left alone':20} first frame within"
+                f"{renderer:6} {work:3} {'' if how == 'ours' else 'interval left alone':20} first frame within"
                 f" {max(one.first for one in shown):6.2f} s, longest gap {max(one.gap for one in shown):6.2f} s,"
                 f" {min(one.frames for one in shown):4} frames, {max(one.rounds for one in shown):6} rounds of the job"
             )

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from .tracker import ProgressTracker
+
+if TYPE_CHECKING:
+    from .task import Task
 
 FILES = (
     ("airports.csv", 42_000_000),
@@ -29,9 +33,11 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
     with ProgressTracker(renderer) as tracker:
         files = tracker.add_task("Files", total=len(FILES), unit="file", color="blue", rollup="count")
         rows = tracker.add_task("QC rows", unit="row", color="yellow")
+        # Added here, not by the threads: so their rows have one order, however late a thread begins.
+        uploads = [tracker.add_task(name, total=size, unit="B", parent=files, color="green") for name, size in FILES]
         threads = [
-            threading.Thread(target=_upload, args=(tracker, files, name, size, pause * (1 + number % 2)), daemon=True)
-            for number, (name, size) in enumerate(FILES)
+            threading.Thread(target=_upload, args=(task, size, pause * (1 + number % 2)), daemon=True)
+            for number, (task, (_, size)) in enumerate(zip(uploads, FILES, strict=True))
         ]
         for thread in threads:
             thread.start()
@@ -48,15 +54,12 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
                 time.sleep(pause)
 
 
-def _upload(tracker: ProgressTracker, files: object, name: str, size: int, pause: float) -> None:
-    from .task import Task
-
-    assert isinstance(files, Task)
-    with tracker.add_task(name, total=size, unit="B", parent=files, color="green") as task:
+def _upload(task: Task, size: int, pause: float) -> None:
+    with task:
         for step in range(STEPS):
             task.advance(size // STEPS)
             time.sleep(pause)
-            if name == "planes.csv" and step == STEPS // 2:
+            if task.description == "planes.csv" and step == STEPS // 2:
                 task.fail("the server went away")
                 return
         task.update(completed=size)

@@ -15,6 +15,8 @@ LATE = 1.0
 """Seconds by which a look may be late, where nothing more is known than the process's own processor time."""
 SHORT = 0.25
 """The same where the scheduler tells what the thread did meanwhile."""
+IN_VAIN = 0.002
+"""Seconds for which a look may have been woken for an interpreter's lock that was gone again, before that is seen to."""
 ASKING = 0.0061
 """Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock, as `between_runs` has it."""
 
@@ -44,6 +46,8 @@ class Presence:
         self._mark = (time.monotonic(), time.process_time(), self.read())
         self._asking = between_runs()
         self.starved = False  # whether the interpreter's lock was kept from the thread since somebody set this back
+        self.waited = 0.0  # seconds for which it neither slept nor was ready, since `forget_waits`
+        self._woken = 0  # times that it ran, since then
 
     def stopped(self, meant: float = 0.0) -> bool:
         """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
@@ -55,6 +59,9 @@ class Presence:
             after = self.read()
         cpu_now = time.process_time()
         self._mark = (now, cpu_now, after)
+        if before is not None and after is not None:
+            self.waited += max(late - after.ready + before.ready, 0.0)
+            self._woken += after.runs - before.runs
         before_this, self._asking = self._asking, between_runs()
         if late <= SHORT:
             return False
@@ -62,6 +69,15 @@ class Presence:
         stopped = was_stopped(late, cpu_now - cpu, before, after, each)
         self.starved = self.starved or (not stopped and was_starved(late, before, after, each))
         return stopped
+
+    @property
+    def woken_in_vain(self) -> bool:
+        """Whether the thread waited for the lock since `forget_waits`, and was woken oftener than it asks by itself."""
+        return self.waited > IN_VAIN and self._woken * self._asking > 2 * self.waited
+
+    def forget_waits(self) -> None:
+        """Count waits for the lock from now on."""
+        self.waited, self._woken = 0.0, 0
 
     def read(self) -> Scheduled | None:
         """Return the counts so far; None where there are none."""

@@ -18,7 +18,7 @@ from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
 from .presence import SHORT, Presence
 from .registry import hub_address
 from .report import warn_once
-from .switching import Haste
+from .switching import BRIEF, BRIEFEST, Haste, Timers
 from .task import describe
 from .threads import Bell, block_signals, native, start
 from .watch import BEATS, HUNG, Watch
@@ -46,6 +46,8 @@ HELD_UP = 0.01
 """The share of the time for which `hurry` may hold up a job."""
 HASTY = 30.0
 """Seconds for which the lock is had soon where it was kept from us once, though the job has threads of its own."""
+KEPT = 0.01
+"""Seconds that a look waits for the lock in spite of that, from which on it does not help; three in a row, and it is left."""
 AT_ONCE = 0.25
 """Seconds of it that may be had at once."""
 
@@ -77,6 +79,8 @@ class ThreadTicker:
         self._ident: int | None = None
         self._haste = Haste()
         self._hasty_until = 0.0
+        self._keen_until = 0.0
+        self._no_help = 0  # looks in a row that waited long nevertheless
         self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
@@ -345,6 +349,7 @@ class ThreadTicker:
 
     def _look_and_sleep(self, generation: int, presence: Presence) -> None:
         empty_since: float | None = None
+        timers = Timers()
         delay = self._first_delay()
         away = False  # whether the process was stopped while it drew
         while True:
@@ -365,10 +370,12 @@ class ThreadTicker:
                     if display.over_rows and (stopped or (away and not slow)):
                         display.abandon()
                 now = time.monotonic()
+                if presence.woken_in_vain and self._alone(delay):  # before the first frame already
+                    self._choose_haste(now, delay, presence, timers)
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
                 away = presence.stopped()
-                self._choose_haste(now, delay, presence)
+                self._choose_haste(now, delay, presence, timers)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
@@ -378,20 +385,36 @@ class ThreadTicker:
                     return
             delay = min(delay, LINGER)
 
-    def _choose_haste(self, now: float, delay: float, presence: Presence) -> None:
+    def _choose_haste(self, now: float, delay: float, presence: Presence, timers: Timers) -> None:
         """Have the lock soon as long as that is at nobody's cost, or there is no other way to have it.
 
         Threads that compute side by side would hand it to each other fifty times as often, which costs them a tenth of
         their time and more. A job of one thread hands it to nobody but us; it may have others by the end of a long `delay`.
+        Beside a job that calls so often that even this is no help, it is had sooner still, while that is.
         """
         if presence.starved:
             presence.starved = False
             self._hasty_until = now + HASTY
-        alone = native("_thread", "_count")() <= sum(thread.is_alive() for thread in self._threads)
-        if (alone and delay <= IDLE_INTERVAL) or now < self._hasty_until:
-            self._haste.begin()
+        alone = self._alone(delay)
+        if now >= self._keen_until:
+            if alone and presence.woken_in_vain:
+                self._keen_until, self._no_help = now + HASTY, 0
+        else:
+            self._no_help = self._no_help + 1 if presence.waited > KEPT else 0
+            if self._no_help == 3:  # the job stays within C code for long
+                self._keen_until = 0.0
+        presence.forget_waits()
+        keen = alone and now < self._keen_until
+        if alone or now < self._hasty_until:
+            self._haste.begin(BRIEFEST if keen else BRIEF)
         else:
             self._haste.end()
+        timers.exact(keen)
+
+    def _alone(self, delay: float) -> bool:
+        """Return whether the job has one thread, for as long as `delay` anyway."""
+        ours = sum(thread.is_alive() for thread in self._threads)
+        return delay <= IDLE_INTERVAL and native("_thread", "_count")() <= ours
 
     def _begin_watch(self) -> None:
         self._watched = True

@@ -1,8 +1,14 @@
-"""For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it ignored."""
+"""For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it ignored; and what is imported is
+compiled once, not anew by each of the hundreds of programs that are started, also where PYTHONDONTWRITEBYTECODE is set."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ from progresskit import ProgressTracker
 from progresskit.frames import Frame
 from progresskit.presence import Presence, Scheduled
 from progresskit.report import ProgressWarning
-from progresskit.switching import BRIEF, USUAL, Haste
+from progresskit.switching import BRIEF, BRIEFEST, USUAL, Haste, Timers
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 from progresskit.threads import Bell
@@ -367,6 +368,62 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     until(lambda: interval() == BRIEF)
     ticker._hasty_until = 0.0
     until(lambda: interval() == USUAL)
+
+
+def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps(threads: list[int]) -> None:
+    ticker, presence, timers, now = ThreadTicker(), Presence("/no/such/file"), Timers(), 100.0
+    asking = 1.2 * BRIEF + 0.0001
+
+    def look(waited: float, woken: int = 0, delay: float = 0.1) -> float:
+        presence.waited, presence._woken, presence._asking = waited, woken, asking
+        ticker._choose_haste(now, delay, presence, timers)
+        assert presence.waited == 0.0
+        assert not presence.woken_in_vain
+        return interval()
+
+    threads[0] = 0  # but for the ticker, which has none here
+    assert look(0.0) == BRIEF
+    assert look(0.03, 200) == BRIEF  # C code, or one turn among many: woken when it asked
+    assert look(0.001, 200) == BRIEF  # too short to matter
+    assert look(0.03, 300) == BRIEFEST
+    assert look(0.02, 300) == look(0.02, 300) == BRIEFEST  # it may take a while
+    assert look(0.0) == BRIEFEST
+    threads[0] = 1  # a thread of the job's own would pay for it
+    assert look(0.0) == USUAL
+    threads[0] = 0
+    assert look(0.0) == BRIEFEST
+    assert look(0.0, delay=5.0) == USUAL
+    assert look(0.02, 300) == look(0.02, 300) == BRIEFEST
+    assert look(0.02, 300) == BRIEF  # the third in a row: C code
+    assert look(0.03, 300) == BRIEFEST
+    now += 31.0
+    assert look(0.0) == BRIEF
+    ticker._haste.end()
+    timers.exact(False)
+    presence.close()
+
+
+def test_timers_are_exact_in_the_thread_that_wants_it_and_in_no_other() -> None:
+    def slack(thread: int) -> int:
+        return int(Path(f"/proc/{thread}/timerslack_ns").read_text())
+
+    try:
+        usual = slack(threading.get_native_id())
+    except OSError:
+        pytest.skip("this system does not say how exact a thread's timers are")
+    seen: list[int] = []
+
+    def wanting() -> None:
+        timers = Timers()
+        for wanted in (True, True, False, False):
+            timers.exact(wanted)
+            seen.append(slack(threading.get_native_id()))
+
+    thread = threading.Thread(target=wanting)
+    thread.start()
+    thread.join()
+    assert seen == [1, 1, usual, usual]
+    assert slack(threading.get_native_id()) == usual
 
 
 @pytest.mark.usefixtures("threads")
