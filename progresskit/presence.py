@@ -11,10 +11,14 @@ import sys
 import time
 from typing import NamedTuple
 
+from .switching import Waits
+
 LATE = 1.0
 """Seconds by which a look may be late, where nothing more is known than the process's own processor time."""
 SHORT = 0.25
 """The same where the scheduler tells what the thread did meanwhile."""
+SOON = 0.001
+"""As `ASKING`, where the thread asks for the lock sooner than a job of several threads would have it do."""
 IN_VAIN = 0.002
 """Seconds for which a look may have been woken for an interpreter's lock that was gone again, before that is seen to."""
 ASKING = 0.0061
@@ -31,6 +35,10 @@ class Scheduled(NamedTuple):
 class Presence:
     """Tells the thread that made it whether it was stopped, by what the scheduler says of it, where that says anything.
 
+    Args:
+        path: Where it says so.
+        began: When the thread was started, by the monotonic clock: waits count from then on. None: from now on.
+
     Example:
         >>> presence = Presence()
         >>> presence.stopped()
@@ -38,16 +46,20 @@ class Presence:
         >>> presence.close()
     """
 
-    def __init__(self, path: str = "/proc/thread-self/schedstat") -> None:
+    def __init__(self, path: str = "/proc/thread-self/schedstat", began: float | None = None) -> None:
         try:
             self._fd = os.open(path, os.O_RDONLY)
         except OSError:  # no Linux, or one without these counts
             self._fd = -1
-        self._mark = (time.monotonic(), time.process_time(), self.read())
+        so_far = self.read()
+        now = time.monotonic()
+        self._mark = (now, time.process_time(), so_far)
         self._asking = between_runs()
-        self.starved = False  # whether the interpreter's lock was kept from the thread since somebody set this back
-        self.waited = 0.0  # seconds for which it neither slept nor was ready, since `forget_waits`
-        self._woken = 0  # times that it ran, since then
+        # Since `waits` was asked: whether the interpreter's lock was kept from the thread for long, the seconds for which it
+        # neither slept nor was ready, and the times that it ran.
+        self._starved, self._waited, self._woken = False, 0.0, 0
+        if began is not None and so_far is not None:
+            self._waited, self._woken = max(now - began - so_far.ready, 0.0), so_far.runs
 
     def stopped(self, meant: float = 0.0) -> bool:
         """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
@@ -60,24 +72,26 @@ class Presence:
         cpu_now = time.process_time()
         self._mark = (now, cpu_now, after)
         if before is not None and after is not None:
-            self.waited += max(late - after.ready + before.ready, 0.0)
+            self._waited += max(late - after.ready + before.ready, 0.0)
             self._woken += after.runs - before.runs
         before_this, self._asking = self._asking, between_runs()
         if late <= SHORT:
             return False
         each = max(before_this, self._asking)  # somebody may have changed it meanwhile
         stopped = was_stopped(late, cpu_now - cpu, before, after, each)
-        self.starved = self.starved or (not stopped and was_starved(late, before, after, each))
+        self._starved = self._starved or (not stopped and was_starved(late, before, after, each))
         return stopped
 
     @property
     def woken_in_vain(self) -> bool:
-        """Whether the thread waited for the lock since `forget_waits`, and was woken oftener than it asks by itself."""
-        return self.waited > IN_VAIN and self._woken * self._asking > 2 * self.waited
+        """Whether the thread, which asks for the lock soon, was woken oftener than it asks, since `waits`."""
+        return self._asking < SOON and self._waited > IN_VAIN and self._woken * self._asking > 2 * self._waited
 
-    def forget_waits(self) -> None:
-        """Count waits for the lock from now on."""
-        self.waited, self._woken = 0.0, 0
+    def waits(self) -> Waits:
+        """Return how the thread waited for the lock since this was asked before."""
+        found = Waits(self._waited, self.woken_in_vain, self._starved)
+        self._waited, self._woken, self._starved = 0.0, 0, False
+        return found
 
     def read(self) -> Scheduled | None:
         """Return the counts so far; None where there are none."""

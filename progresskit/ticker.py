@@ -18,7 +18,7 @@ from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
 from .presence import SHORT, Presence
 from .registry import hub_address
 from .report import warn_once
-from .switching import BRIEF, BRIEFEST, Haste, Timers
+from .switching import Haste, Timers
 from .task import describe
 from .threads import Bell, block_signals, native, start
 from .watch import BEATS, HUNG, Watch
@@ -44,10 +44,6 @@ SEEING_OFF = 0.05
 """Seconds that `detach` waits for threads that have nothing left to draw."""
 HELD_UP = 0.01
 """The share of the time for which `hurry` may hold up a job."""
-HASTY = 30.0
-"""Seconds for which the lock is had soon where it was kept from us once, though the job has threads of its own."""
-KEPT = 0.01
-"""Seconds that a look waits for the lock in spite of that, from which on it does not help; three in a row, and it is left."""
 AT_ONCE = 0.25
 """Seconds of it that may be had at once."""
 
@@ -78,9 +74,7 @@ class ThreadTicker:
         self._watch_bell = Bell()
         self._ident: int | None = None
         self._haste = Haste()
-        self._hasty_until = 0.0
-        self._keen_until = 0.0
-        self._no_help = 0  # looks in a row that waited long nevertheless
+        self._begun = 0.0  # when the drawing thread was started
         self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._drowsy = False
@@ -319,6 +313,7 @@ class ThreadTicker:
         if self._on_begin is not None:
             self._on_begin()
         self._haste.begin()  # the first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock
+        self._begun = time.monotonic()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
             self._keep(start(partial(self._run, self._generation), "progresskit"))
@@ -341,7 +336,7 @@ class ThreadTicker:
 
     def _draw_on(self, generation: int) -> None:
         self._ident = native("_thread", "get_ident")()
-        presence = self._presence = Presence()
+        presence = self._presence = Presence(began=self._begun)
         try:
             self._look_and_sleep(generation, presence)
         finally:
@@ -353,9 +348,10 @@ class ThreadTicker:
         delay = self._first_delay()
         away = False  # whether the process was stopped while it drew
         while True:
+            if presence.woken_in_vain:  # here too: be it before the first frame
+                self._choose_haste(delay, presence, timers)
             self._drowsy = delay > 2 * self._first_delay()
-            if any(display.may_be_drawn_over for display in self.displays):
-                delay = min(delay, GLANCE)
+            delay = self._nap(delay)
             nudged = self._bell.wait(delay)
             self._drowsy = False
             stopped = presence.stopped(delay)
@@ -369,13 +365,13 @@ class ThreadTicker:
                     slow = display.choice.given  # a renderer of the user's own may just have been slow
                     if display.over_rows and (stopped or (away and not slow)):
                         display.abandon()
+                if presence.woken_in_vain:  # before a frame that might wait for hundreds of turns
+                    self._choose_haste(delay, presence, timers)
                 now = time.monotonic()
-                if presence.woken_in_vain and self._alone(delay):  # before the first frame already
-                    self._choose_haste(now, delay, presence, timers)
                 delay = self._look(now, nudged=nudged)
                 self._part_all()
                 away = presence.stopped()
-                self._choose_haste(now, delay, presence, timers)
+                self._choose_haste(self._nap(delay), presence, timers, first=False)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
@@ -385,36 +381,17 @@ class ThreadTicker:
                     return
             delay = min(delay, LINGER)
 
-    def _choose_haste(self, now: float, delay: float, presence: Presence, timers: Timers) -> None:
-        """Have the lock soon as long as that is at nobody's cost, or there is no other way to have it.
-
-        Threads that compute side by side would hand it to each other fifty times as often, which costs them a tenth of
-        their time and more. A job of one thread hands it to nobody but us; it may have others by the end of a long `delay`.
-        Beside a job that calls so often that even this is no help, it is had sooner still, while that is.
-        """
-        if presence.starved:
-            presence.starved = False
-            self._hasty_until = now + HASTY
-        alone = self._alone(delay)
-        if now >= self._keen_until:
-            if alone and presence.woken_in_vain:
-                self._keen_until, self._no_help = now + HASTY, 0
-        else:
-            self._no_help = self._no_help + 1 if presence.waited > KEPT else 0
-            if self._no_help == 3:  # the job stays within C code for long
-                self._keen_until = 0.0
-        presence.forget_waits()
-        keen = alone and now < self._keen_until
-        if alone or now < self._hasty_until:
-            self._haste.begin(BRIEFEST if keen else BRIEF)
-        else:
-            self._haste.end()
-        timers.exact(keen)
-
-    def _alone(self, delay: float) -> bool:
-        """Return whether the job has one thread, for as long as `delay` anyway."""
+    def _choose_haste(self, delay: float, presence: Presence, timers: Timers, *, first: bool = True) -> None:
+        """Have the lock as soon as is right for the next `delay`, after the waits since this was asked before."""
         ours = sum(thread.is_alive() for thread in self._threads)
-        return delay <= IDLE_INTERVAL and native("_thread", "_count")() <= ours
+        alone = native("_thread", "_count")() <= ours
+        alone = alone and delay <= IDLE_INTERVAL  # it may have others by the end of a long one
+        self._haste.choose(time.monotonic(), presence.waits(), alone=alone, first=first)
+        timers.exact(self._haste.keen)
+
+    def _nap(self, delay: float) -> float:
+        """Return how long to sleep in one go of `delay` seconds."""
+        return min(delay, GLANCE) if any(display.may_be_drawn_over for display in self.displays) else delay
 
     def _begin_watch(self) -> None:
         self._watched = True

@@ -18,7 +18,7 @@ from progresskit import ProgressTracker
 from progresskit.frames import Frame
 from progresskit.presence import Presence, Scheduled
 from progresskit.report import ProgressWarning
-from progresskit.switching import BRIEF, BRIEFEST, USUAL, Haste, Timers
+from progresskit.switching import BRIEF, BRIEFEST, USUAL, Haste, Timers, Waits
 from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 from progresskit.threads import Bell
@@ -364,42 +364,54 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     ticker, _ = looks
     until(lambda: interval() == USUAL)
     assert ticker._presence is not None
-    ticker._presence.starved = True
+    ticker._presence._starved = True
     until(lambda: interval() == BRIEF)
-    ticker._hasty_until = 0.0
+    ticker._haste._hasty_until = 0.0
     until(lambda: interval() == USUAL)
 
 
-def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps(threads: list[int]) -> None:
-    ticker, presence, timers, now = ThreadTicker(), Presence("/no/such/file"), Timers(), 100.0
-    asking = 1.2 * BRIEF + 0.0001
+@pytest.mark.usefixtures("threads")
+def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps() -> None:
+    haste, now = Haste(), 100.0
 
-    def look(waited: float, woken: int = 0, delay: float = 0.1) -> float:
-        presence.waited, presence._woken, presence._asking = waited, woken, asking
-        ticker._choose_haste(now, delay, presence, timers)
-        assert presence.waited == 0.0
-        assert not presence.woken_in_vain
+    def chosen(seconds: float = 0.0, *, in_vain: bool = False, alone: bool = True, first: bool = False) -> float:
+        haste.choose(now, Waits(seconds, in_vain), alone=alone, first=first)
+        assert haste.keen == (interval() == BRIEFEST)
         return interval()
 
-    threads[0] = 0  # but for the ticker, which has none here
-    assert look(0.0) == BRIEF
-    assert look(0.03, 200) == BRIEF  # C code, or one turn among many: woken when it asked
-    assert look(0.001, 200) == BRIEF  # too short to matter
-    assert look(0.03, 300) == BRIEFEST
-    assert look(0.02, 300) == look(0.02, 300) == BRIEFEST  # it may take a while
-    assert look(0.0) == BRIEFEST
-    threads[0] = 1  # a thread of the job's own would pay for it
-    assert look(0.0) == USUAL
-    threads[0] = 0
-    assert look(0.0) == BRIEFEST
-    assert look(0.0, delay=5.0) == USUAL
-    assert look(0.02, 300) == look(0.02, 300) == BRIEFEST
-    assert look(0.02, 300) == BRIEF  # the third in a row: C code
-    assert look(0.03, 300) == BRIEFEST
+    assert chosen(0.03) == BRIEF  # C code: woken when it asked
+    assert chosen(0.03, in_vain=True, alone=False, first=True) == BRIEF
+    assert chosen(0.03, in_vain=True, alone=False) == USUAL
+    assert chosen(0.03, in_vain=True) == BRIEFEST
+    assert chosen(0.02) == chosen(0.02) == BRIEFEST  # it may take a while
+    assert chosen() == BRIEFEST
+    assert chosen(alone=False) == USUAL  # a thread of the job's own would pay for it
+    assert chosen() == BRIEFEST
+    assert chosen(0.02) == chosen(0.02) == BRIEFEST
+    assert chosen(0.02) == BRIEF  # the third in a row: C code
+    assert chosen(0.03, in_vain=True) == BRIEFEST
     now += 31.0
-    assert look(0.0) == BRIEF
-    ticker._haste.end()
-    timers.exact(False)
+    assert chosen() == BRIEF
+    haste.end()
+
+
+def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence("/no/such/file")
+    for seconds, woken, asking, in_vain in (
+        (0.03, 3000, 0.0002, True),
+        (0.03, 50, 0.0002, False),  # about as often as it asks: C code, or one turn among many
+        (0.0, 3000, 0.0002, False),  # too short to matter
+        (0.03, 3000, 0.0061, False),  # who asks every five milliseconds cannot tell
+    ):
+        monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
+        presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
+        monkeypatch.setattr("progresskit.presence.between_runs", lambda asking=asking: asking)
+        assert not presence.stopped()
+        assert presence.woken_in_vain == in_vain
+        waits = presence.waits()
+        assert (waits.in_vain, waits.starved) == (in_vain, False)
+        assert seconds <= waits.seconds < seconds + 1.0
+        assert presence.waits() == Waits()
     presence.close()
 
 
@@ -447,11 +459,12 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
     presence = Presence("/no/such/file")
     monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 300))
     presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
-    assert (presence.stopped(), presence.starved) == (False, True)
-    assert (presence.stopped(), presence.starved) == (False, True)  # not late any more, and nobody has asked yet
-    presence.starved = False
+    assert not presence.stopped()
+    assert not presence.stopped()  # not late any more, and nobody has asked yet
+    assert presence.waits().starved
     presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
-    assert (presence.stopped(), presence.starved) == (True, False)
+    assert presence.stopped()
+    assert not presence.waits().starved
     presence.close()
 
 

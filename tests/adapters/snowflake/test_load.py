@@ -473,6 +473,7 @@ def test_validation_checks_against_the_table_and_loads_nothing(
         assert "wide.csv: strict has no column c: it has A, B" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_quiet_shows_the_bars_and_nothing_else_and_no_progress_no_bars(
     named_connection: dict[str, str], tmp_path: Path
 ) -> None:
@@ -621,7 +622,8 @@ def test_make_load_shows_each_of_its_five_bars_at_its_own_row_and_fills_the_tabl
     assert any("flights: 80,789 rows of 3 files" in row for row in screen.display)
 
 
-@pytest.mark.parametrize("renderer", ["ansi", *slowly("tqdm", "rich", "alive")])
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
 def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
     if renderer != "ansi":
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
@@ -651,7 +653,8 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
     assert any(f"t: {27_004 * sum(months):,d} rows of 8 files" in row for row in screen.display)
 
 
-@pytest.mark.parametrize("renderer", ["plain", *slowly("json", "none")])
+@pytest.mark.slow
+@pytest.mark.parametrize("renderer", ["plain", "json", "none"])
 def test_renderers_that_append_carry_the_load_in_a_terminal_too(renderer: str) -> None:
     arguments = [*map(str, FLIGHTS), "--table", "flights", "--embedded", "--null", "NA"]
     pid, fd, _ = in_a_pty(arguments, renderer)
