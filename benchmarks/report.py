@@ -128,6 +128,9 @@ def plots(
     matplotlib.rcParams["svg.hashsalt"] = "progresskit"
     from matplotlib import pyplot
 
+    def legend(axes: Any) -> None:  # above: within, it would cover what is tall
+        axes.legend(fontsize=7, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+
     def grouped(data: dict[str, dict[str, float]], label: str, name: str, log: bool) -> None:
         figure, axes = pyplot.subplots(figsize=(8, 4))
         members = list(next(iter(data.values())))
@@ -138,7 +141,7 @@ def plots(
         axes.set_xticks([at + 0.4 - width / 2 for at in range(len(data))], list(data), rotation=12, fontsize=8)
         axes.set_ylabel(label)
         axes.set_yscale("log" if log else "linear")
-        axes.legend(fontsize=7)
+        legend(axes)
         save(figure, name)
 
     def save(figure: Any, name: str) -> None:
@@ -160,7 +163,7 @@ def plots(
         ) if points else None
     axes.axhline(1.0, color="black", linewidth=0.8, linestyle=":")
     axes.set(xscale="log", yscale="log", xlabel="live bars", ylabel="% of a core")
-    axes.legend(fontsize=7)
+    legend(axes)
     save(figure, "drawing")
 
 
