@@ -85,7 +85,7 @@ def update():
 
 def draw():
     from progresskit.testing import ManualClock, ManualTicker
-    from progresskit.terminal import StreamTerminal
+    from progresskit._display.terminal import StreamTerminal
     clock, ticker = ManualClock(), ManualTicker()
     stream = open(os.devnull, "w")
     class Screen(StreamTerminal):

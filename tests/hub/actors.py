@@ -75,8 +75,9 @@ class Process(Tracking):
     """A process of its own, with the ticker and the client that every process has."""
 
     def __init__(self) -> None:
-        from progresskit import life, ticker
-        from progresskit.renderers.hub import process_start
+        from progresskit._display import process_hooks as life
+        from progresskit._display import ticker
+        from progresskit.processes.client import process_start
 
         self._ticker = life.TICKER
         super().__init__(ProgressTracker(interval=3600.0, budget=1.0, ticker=Unhurried(self._ticker)))  # type: ignore[arg-type]

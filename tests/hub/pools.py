@@ -11,8 +11,10 @@ from typing import Any
 
 from seen import until_seen
 
-from progresskit import Task, life, ticker, track
-from progresskit.tracker import current_tracker
+from progresskit import Task, track
+from progresskit._display import process_hooks as life
+from progresskit._display import ticker
+from progresskit._tracking.tracker import current_tracker
 
 
 def be_patient() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 from screens import Screen
 
 from progresskit import ProgressTracker, ProgressWarning
-from progresskit.reserved import Reserved
-from progresskit.settings import position
+from progresskit._system.environment import position
+from progresskit.renderers.shared_region import Reserved
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 

@@ -20,9 +20,9 @@ import pyte
 import pytest
 from screens import children, ended
 
-from progresskit.guardian import Guardian
-from progresskit.lines import Lines, last_state
-from progresskit.region import BEGIN, END
+from progresskit._cli.pty_keeper import Guardian
+from progresskit._text.line_splitter import Lines, last_state
+from progresskit.renderers.region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
 ROOT = str(Path(__file__).parents[2])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from progresskit import ProgressTracker, Task
-from progresskit.cells import plain_line
+from progresskit._text.cells import plain_line
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 NAMES = [

@@ -12,15 +12,15 @@ from test_ticker import until
 from test_troubles import run
 
 from progresskit import ProgressTracker
-from progresskit.display import Display, Retired
-from progresskit.registry import Choice
-from progresskit.terminal import StreamTerminal
+from progresskit._display.display import Display, Retired
+from progresskit._display.hangs import Watch
+from progresskit._display.terminal import StreamTerminal
+from progresskit._display.ticker import ThreadTicker
+from progresskit.renderers.registry import Choice
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
-from progresskit.ticker import ThreadTicker
-from progresskit.watch import Watch
 
 if TYPE_CHECKING:
-    from progresskit.protocols import Renderer, Terminal
+    from progresskit.renderers.base import Renderer, Terminal
 
 
 class Hanging(RecordingRenderer):

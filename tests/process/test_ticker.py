@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.frames import Frame
-from progresskit.presence import Presence, Scheduled
-from progresskit.report import ProgressWarning
-from progresskit.switching import BRIEF, BRIEFEST, USUAL, Haste, Timers, Waits
-from progresskit.terminal import StreamTerminal
+from progresskit._display.terminal import StreamTerminal
+from progresskit._display.ticker import ThreadTicker
+from progresskit._model.frames import Frame
+from progresskit._system.gil import BRIEF, BRIEFEST, USUAL, Haste, Timers, Waits
+from progresskit._system.suspension import Presence, Scheduled
+from progresskit._system.threads import Bell
+from progresskit._system.warnings import ProgressWarning
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
-from progresskit.threads import Bell
-from progresskit.ticker import ThreadTicker
 
 
 def tickers() -> list[threading.Thread]:
@@ -141,7 +141,7 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
 def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> None:
     code = (
         "import sys; sys._is_gil_enabled = lambda: False\n"
-        "from progresskit.counting import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
+        "from progresskit._tracking.counters import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
         "import pytest; tests = ['tests/unit/test_tracker.py', 'tests/unit/test_loops.py', 'tests/unit/test_files.py']\n"
         "raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', *tests, 'tests/machine/test_machine.py']))"
     )
@@ -197,7 +197,7 @@ def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for hub in (None, "unix:a-hub"):
-        monkeypatch.setattr("progresskit.ticker.hub_address", lambda hub=hub: hub)
+        monkeypatch.setattr("progresskit._display.ticker.hub_address", lambda hub=hub: hub)
         renderer, ticker = RecordingRenderer(), ThreadTicker()
         tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
         tracker.add_task("alpha")
@@ -405,7 +405,7 @@ def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monk
     ):
         monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
         presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
-        monkeypatch.setattr("progresskit.presence.between_runs", lambda asking=asking: asking)
+        monkeypatch.setattr("progresskit._system.suspension.between_runs", lambda asking=asking: asking)
         assert not presence.stopped()
         assert presence.woken_in_vain == in_vain
         waits = presence.waits()
@@ -470,7 +470,7 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
 def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    monkeypatch.setattr("progresskit.ticker.AT_ONCE", 20.0)
+    monkeypatch.setattr("progresskit._display.ticker.AT_ONCE", 20.0)
     ticker, asked = ThreadTicker(), threading.Event()
     ticker._clients = ticker._running = True
     ticker._credit = 20.0

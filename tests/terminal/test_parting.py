@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-import progresskit.terminal
+import progresskit._display.terminal
 from progresskit import ProgressTracker
-from progresskit.display import GONE, PARTING
+from progresskit._display.display import GONE, PARTING
 from progresskit.testing import ManualClock, ManualTicker
 
-ready = progresskit.terminal._ready
+ready = progresskit._display.terminal._ready
 
 
 class Stream:
@@ -25,7 +25,7 @@ class Stream:
         self.ticker = ManualTicker()
         self.waits: list[float] = []
         self.meanwhile = 0  # bytes that are read in each wait
-        monkeypatch.setattr(progresskit.terminal, "_ready", self.ready)
+        monkeypatch.setattr(progresskit._display.terminal, "_ready", self.ready)
         stream = os.fdopen(self.writing, "w", closefd=False)
         self.tracker = ProgressTracker("plain", stream=stream, ticker=self.ticker, clock=ManualClock())
 

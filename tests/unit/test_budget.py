@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.display import AROUND, WAY
-from progresskit.frames import Frame
+from progresskit._display.display import AROUND, WAY
+from progresskit._model.frames import Frame
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 

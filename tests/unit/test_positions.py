@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.positions import GRACE, Slots, seat, walk
+from progresskit._model.slots import GRACE, Slots, seat, walk
 
 
 class Item:

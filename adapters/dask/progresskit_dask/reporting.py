@@ -13,9 +13,9 @@ from typing import Any, ClassVar, cast
 from distributed import Worker, WorkerPlugin, get_worker
 
 from progresskit import Frame, ProgressTracker, Terminal
-from progresskit.frames import encode
-from progresskit.terminal import StreamTerminal
-from progresskit.tracker import surroundings
+from progresskit._display.terminal import StreamTerminal
+from progresskit._model.frames import encode
+from progresskit._tracking.tracker import surroundings
 
 INTERVAL = 0.5
 """Seconds between two frames of one task: all of them pass through the scheduler."""
