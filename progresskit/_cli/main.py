@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
-from ..renderers.registry import default_stream, find, named, names, under_hub
+from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def renderers() -> str:
             rows.append((name, "available"))
     width = max(len(name) for name, _ in rows)
     terminal = StreamTerminal(default_stream())
-    choice = under_hub(named(None)).settle(terminal, os.environ)
+    choice = prefer_hub(named(None)).settle(terminal, os.environ)
     terminal.close()
     lines = [f"{name:<{width}}  {state}" for name, state in rows]
     return "\n".join([*lines, "", f"chosen here: {choice.name} ({choice.why})"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Guardian:
+class PtyKeeper:
     """A process that holds the other ends of what a command writes to. Start it while there are no threads.
 
     Args:

@@ -21,7 +21,7 @@ from .._text.line_splitter import Lines
 from ..processes.feed import Feed
 from ..processes.hub import Hub
 from ..renderers.registry import default_stream, hub_address
-from .pty_keeper import Guardian
+from .pty_keeper import PtyKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +167,7 @@ def _next_signal(waited: set[Any]) -> tuple[int, bool]:
 
 def _stop() -> None:
     """Stop as the command has, so that the shell sees a stopped job; the rows are given up to whoever draws meanwhile."""
-    TICKER.stand_aside(lambda: os.kill(os.getpid(), signal.SIGSTOP))
+    TICKER.release_screen(lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
 
 class _Outputs:
@@ -180,7 +180,7 @@ class _Outputs:
         self._lines: dict[int, Lines] = {}
         self._theirs: list[int] = []
         self._ends: dict[int, int] = {}
-        self._guardian: Guardian | None = None
+        self._guardian: PtyKeeper | None = None
         self._master: int | None = None
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
@@ -218,7 +218,7 @@ class _Outputs:
         """Have somebody go on with the command's output should we be killed. There must be no thread yet."""
         if self._ends:
             try:
-                self._guardian = Guardian(self._ends, quiet=self._quiet)
+                self._guardian = PtyKeeper(self._ends, quiet=self._quiet)
             except OSError:  # no more processes to be had: the command's own start will say so, if it matters
                 pass
 

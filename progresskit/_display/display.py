@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from .._model.frames import Frame
 from .._system.environment import number, position
-from .._system.threads import is_main_thread, undisturbed
+from .._system.threads import is_main_thread, signals_blocked
 from .._system.warnings import warn_once
 from .._text.cells import clean_lines, plain_line
 from .._tracking.task import describe
 from ..renderers.region import END
-from ..renderers.registry import BUILTIN, Choice, default_stream, load, under_hub
+from ..renderers.registry import BUILTIN, RendererChoice, default_stream, load, prefer_hub
 from .terminal import Handle, StreamTerminal
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
 
-AROUND = 0.9
+FRAME_BUDGET_SHARE = 0.9
 """What of the budget a frame may use: the rest is for the thread's own steps around it, which are not on its clock."""
 CLIENT_BUDGET = 0.0018
 """The share of a core that sending frames to a hub may cost, unless told otherwise: there may be a hundred such processes."""
-WAY, CLIENT_WAY = 1.25, 3.0
+WAKEUP_COST_FACTOR, CLIENT_WAKEUP_COST_FACTOR = 1.25, 3.0
 """Times what a frame costs that it may cost with the thread's way to it; more is somebody else's. What a client sends costs no more
 than waking up for it."""
-PARTING = 1.0
+EXIT_FLUSH_TIMEOUT = 1.0
 """Seconds without a byte taken after which the end gives up a terminal that is behind, but took something in the last such
 time; or one that owes lines which the job has printed: they would have held it up without progress as well."""
 GONE = 0.05
@@ -63,7 +63,7 @@ def display_of(
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
     redirected = tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
-    choice = under_hub(tracker.renderer, redirected=redirected)
+    choice = prefer_hub(tracker.renderer, redirected=redirected)
     usual = CLIENT_BUDGET if choice.name == "hub" else 0.01
     budget = number(os.environ, "PROGRESSKIT_BUDGET", usual, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
@@ -92,7 +92,7 @@ class Display:
     def __init__(
         self,
         terminal: StreamTerminal,
-        choice: Choice,
+        choice: RendererChoice,
         *,
         interval: float,
         budget: float,
@@ -167,7 +167,7 @@ class Display:
         """
         if not last and any(tracker.hiding for tracker in self.trackers):
             if self._standing:
-                self.withdraw()
+                self.clear_rows()
             return self.delay
         if not last and (self.terminal.congested or not self.terminal.foreground):
             for tracker in self.trackers:
@@ -185,18 +185,21 @@ class Display:
         if self.may_hang:  # Ctrl-C must be able to break off what is not ours
             moved = self._draw(last)
         else:
-            with undisturbed():
+            with signals_blocked():
                 moved = self._draw(last)
         self._frames += 1  # the first one pays for imports: that is no cost of drawing
         spent = self._cpu()
         cost = spent - began_cpu
         if began_cpu > self._spent > 0.0:  # what waking up for it takes, and looking between two, is drawing as well
-            cost = min(spent - self._spent, (CLIENT_WAY if self.choice.name == "hub" else WAY) * cost)
+            cost = min(
+                spent - self._spent,
+                (CLIENT_WAKEUP_COST_FACTOR if self.choice.name == "hub" else WAKEUP_COST_FACTOR) * cost,
+            )
         self._spent = spent
         if self._frames > 1:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
-        self.least = max(self.interval, self._cost / (AROUND * self.budget), 2 * (self._wall() - began))
+        self.least = max(self.interval, self._cost / (FRAME_BUDGET_SHARE * self.budget), 2 * (self._wall() - began))
         if moved:
             self.delay = self.least
         else:
@@ -211,11 +214,11 @@ class Display:
             self._guarded(lambda renderer: renderer.stop())
             self._renderer = None
         now = self._wall()
-        alive = took is not None and now - took <= PARTING
-        given_up = self._stuck is not None and now - self._stuck > PARTING
-        self.flush(PARTING if alive or (self._owes_words and not given_up) else GONE)
+        alive = took is not None and now - took <= EXIT_FLUSH_TIMEOUT
+        given_up = self._stuck is not None and now - self._stuck > EXIT_FLUSH_TIMEOUT
+        self.flush(EXIT_FLUSH_TIMEOUT if alive or (self._owes_words and not given_up) else GONE)
 
-    def abandon(self) -> None:
+    def forget_rows(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
         self._standing = False
         if self._renderer is not None:
@@ -223,13 +226,13 @@ class Display:
             self._renderer = None
             self.terminal.write(self._handle.take())
 
-    def withdraw(self) -> None:
+    def clear_rows(self) -> None:
         """Take the rows off the screen: somebody wants it for a while. What appends lines has none."""
         if self.over_rows:
             self._guarded(lambda renderer: renderer.render(Frame(self.trackers[0].clock())))
-            self.abandon()
+            self.forget_rows()
             self._last = ()
-        self.flush(PARTING)
+        self.flush(EXIT_FLUSH_TIMEOUT)
 
     def flush(self, patience: float = 0.0) -> None:
         """Send what was written; `patience` as the terminal's."""
@@ -238,7 +241,7 @@ class Display:
             self._risk("stream", lambda: self.terminal.flush(patience))
             return
         before = self.terminal.taken
-        with undisturbed():
+        with signals_blocked():
             self.terminal.flush(patience)
         if self.terminal.taken != before:
             self._took = self._wall()
@@ -281,7 +284,7 @@ class Display:
         self._standing = renderer.in_place and bool(frame.tasks or frame.more)
         if self.may_be_drawn_over and not self.may_hang and self.stopped():
             self._handle.take()  # it would be drawn over the words of a shell
-            self.abandon()
+            self.forget_rows()
             lines, frame = self._owed
             self._guarded(lambda renderer: renderer.write("\n".join(lines)) if lines else None)
             self._guarded(lambda renderer: renderer.render(frame))
@@ -350,7 +353,7 @@ class Display:
                 self._fallbacks[0] if self._fallbacks else "none",
                 f"the {self.choice.name} renderer does not answer",
             )
-        choice = Choice(name, load(BUILTIN[name]), why)
+        choice = RendererChoice(name, load(BUILTIN[name]), why)
         heir = Display(
             self.terminal, choice, interval=self.interval, budget=self.budget, cpu=self._cpu, wall=self._wall
         )
@@ -394,7 +397,7 @@ class Display:
         self._risk("renderer", lambda: made.append(make()))
         if made[0].in_place and not self.choice.given and not self.terminal.is_tty:
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
-            self.choice = Choice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
+            self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
             return False
         self._renderer = made[0]
         self._put_in_place(made[0])
@@ -421,7 +424,7 @@ class Display:
             except BaseException:  # it failed before; what it leaves behind is all that can be had
                 pass
         fallback = self._fallbacks.pop(0)
-        self.choice = Choice(fallback, load(BUILTIN[fallback]), f"{name} failed")
+        self.choice = RendererChoice(fallback, load(BUILTIN[fallback]), f"{name} failed")
         self._renderer = renderer = load(BUILTIN[fallback])()
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)

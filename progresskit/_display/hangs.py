@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .display import Display
 
-HUNG = 5.0
+HANG_SECONDS = 5.0
 """Seconds after which one call of a renderer or a stream is taken to hang for ever."""
-BEATS = 10
+CHECKS = 10
 """Looks in such a time. They are counted, not the time: a process that was stopped for an hour has looked once."""
 
 
-class Watch:
+class HangDetector:
     """Tells from looking again and again which display hangs."""
 
     def __init__(self, beats: int) -> None:

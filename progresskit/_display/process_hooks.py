@@ -45,7 +45,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
             for tracker in TICKER.shown():
                 tracker.hiding += 1
                 hidden.append(tracker)
-            TICKER.hurry(CLEARING)
+            TICKER.flush_soon(CLEARING)
             return tell(*error)
         finally:
             for tracker in hidden:

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .._system.gil import Haste, Timers
-from .._system.suspension import SHORT, Presence
+from .._system.gil import SwitchInterval, Timers
+from .._system.suspension import SHORT, SuspensionDetector
 from .._system.threads import Bell, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
 from .._tracking.task import describe
 from ..renderers.registry import hub_address
 from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
-from .hangs import BEATS, HUNG, Watch
+from .hangs import CHECKS, HANG_SECONDS, HangDetector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from .._tracking.tracker import ProgressTracker
     from .display import Display
 
-LINGER = 0.5
+IDLE_THREAD_SECONDS = 0.5
 """Seconds without a live task after which the thread goes: loops that follow each other share one."""
-GLANCE = 0.25
+STOP_POLL_SECONDS = 0.25
 """Seconds between two looks at the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
-PATIENCE = 2.0
+DETACH_TIMEOUT = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
-PARTING = 0.2
+EXIT_JOIN_TIMEOUT = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
-LONGEST = 30.0
+EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
-SEEING_OFF = 0.05
+IDLE_JOIN_TIMEOUT = 0.05
 """Seconds that `detach` waits for threads that have nothing left to draw."""
-HELD_UP = 0.01
-"""The share of the time for which `hurry` may hold up a job."""
-AT_ONCE = 0.25
+FLUSH_TIME_SHARE = 0.01
+"""The share of the time for which `flush_soon` may hold up a job."""
+FLUSH_CREDIT_SECONDS = 0.25
 """Seconds of it that may be had at once."""
 
 
@@ -52,14 +52,14 @@ class ThreadTicker:
     """Looks at trackers from a thread of its own. All methods but `run` may be called from any thread."""
 
     def __init__(
-        self, patience: float = PATIENCE, hung: float = HUNG, begin: Callable[[], object] | None = None
+        self, patience: float = DETACH_TIMEOUT, hung: float = HANG_SECONDS, begin: Callable[[], object] | None = None
     ) -> None:
         self._on_begin = begin  # called before the thread starts
         self.lock = native("_thread", "RLock")()  # guards the fields below; a signal handler may take it again
         self._running = False
         self._watched = False
         self._generation = 0  # of the thread that may draw: one that hung and has come back is of an earlier one
-        self._parting: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
+        self._closing_now: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._inline = False
@@ -73,14 +73,14 @@ class ThreadTicker:
         self._closing = False
         self._watch_bell = Bell()
         self._ident: int | None = None
-        self._haste = Haste()
+        self._switch_interval = SwitchInterval()
         self._begun = 0.0  # when the drawing thread was started
-        self._presence: Presence | None = None  # the drawing thread's, so that a forked child can close it
+        self._suspension: SuspensionDetector | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
-        self._drowsy = False
+        self._long_sleep = False
         self._clients = False  # whether a display sends its frames to a hub
         self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
-        self._credit = AT_ONCE  # seconds that jobs may be held up for
+        self._credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for
         self._reckoned = time.monotonic()
 
     # What trackers call
@@ -93,24 +93,24 @@ class ThreadTicker:
             self._new.append(tracker)
             if not self._running and not self._inline:
                 self._begin()
-        self.nudge()
+        self.wake()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Look soon, if the ticker has gone to sleep for long."""
-        if self._drowsy:
-            self._drowsy = False
+        if self._long_sleep:
+            self._long_sleep = False
             self._bell.ring()
 
-    def hurry(self, seconds: float | None = None) -> None:
+    def flush_soon(self, seconds: float | None = None) -> None:
         """Have a hub told what is new, and wait for that: as soon as the job goes on, this process may be ended.
 
         The same for rows that are in the way of what the job writes as soon as it goes on. It is a matter of less than a
-        millisecond as a rule. All waiting together takes `HELD_UP` of the time at the most, or, with `seconds`, these.
+        millisecond as a rule. All waiting together takes `FLUSH_TIME_SHARE` of the time at the most, or, with `seconds`, these.
         """
         if not (self._running and (self._clients or self._new or any(display.in_the_way for display in self.displays))):
             return
         began = time.monotonic()
-        self._credit = min(self._credit + HELD_UP * (began - self._reckoned), AT_ONCE)
+        self._credit = min(self._credit + FLUSH_TIME_SHARE * (began - self._reckoned), FLUSH_CREDIT_SECONDS)
         self._reckoned = began
         most = self._credit if seconds is None else seconds
         if most <= 0.0 or self._ident == native("_thread", "get_ident")():
@@ -148,40 +148,40 @@ class ThreadTicker:
         if running:
             self._bell.ring()
             if self._ident != native("_thread", "get_ident")():  # a renderer may stop its own tracker: it cannot wait
-                self._await(done)
-                self._see_off()
+                self._wait_for_last_frame(done)
+                self._join_idle_threads()
             return
         lock = self.drawing
         if lock.acquire(timeout=self._patience):
             try:
                 self._adopt()
-                self._part(tracker)
+                self._draw_last_frame(tracker)
             finally:
                 lock.release()
 
-    def _await(self, done: Bell) -> None:
+    def _wait_for_last_frame(self, done: Bell) -> None:
         """Wait for `done`, for a bounded time; where something hangs meanwhile, have another thread go on."""
-        watch = Watch(BEATS - 3)  # the rest of the time is for the one that goes on
+        watch = HangDetector(CHECKS - 3)  # the rest of the time is for the one that goes on
         began = time.monotonic()
         until = began + self._patience if self._deadline is None else self._deadline
         taken = self._taken()
         while True:
             left = until - time.monotonic()
-            if done.wait(min(self._patience / BEATS, left)) or left <= 0:
+            if done.wait(min(self._patience / CHECKS, left)) or left <= 0:
                 return
             hangs = watch.look(self.displays)
             if hangs is not None:
                 self._go_on(*hangs)
             before, taken = taken, self._taken()
             if taken != before:  # slow, but alive: it would hold up a job that prints as well
-                until = max(until, min(time.monotonic() + self._patience / 2, began + LONGEST))
+                until = max(until, min(time.monotonic() + self._patience / 2, began + EXIT_FLUSH_LIMIT))
 
-    def _see_off(self) -> None:
+    def _join_idle_threads(self) -> None:
         """Let threads end that have nothing left to draw, which they are about to: an interpreter inside another one must
         not be ended before its threads."""
         if not (self.displays or self._new or self._leaving):
             for thread in self._threads:
-                thread.join(SEEING_OFF)
+                thread.join(IDLE_JOIN_TIMEOUT)
 
     def _taken(self) -> int:
         return sum(display.terminal.taken for display in self.displays)
@@ -193,9 +193,9 @@ class ThreadTicker:
             self.displays = [heir if shown is display else shown for shown in self.displays]
             self.drawing = native("_thread", "RLock")()
             self._generation += 1
-            if self._parting is not None:
-                self._leaving.insert(0, self._parting)
-                self._parting = None
+            if self._closing_now is not None:
+                self._leaving.insert(0, self._closing_now)
+                self._closing_now = None
             self._begin()
         if kind == "stream" and not display.terminal.is_stderr:  # where the warning would hang as well
             warn_once("the stream does not answer; nothing is drawn on it from here on.")
@@ -214,28 +214,28 @@ class ThreadTicker:
         finally:
             lock.release()
 
-    def stand_aside(self, meanwhile: Callable[[], None]) -> None:
+    def release_screen(self, meanwhile: Callable[[], None]) -> None:
         """Give up what is on the screen, and do `meanwhile` while nobody draws."""
         with self.hold():
             try:
                 for display in self.displays:
-                    display.abandon()
+                    display.forget_rows()
                     display.flush()
             except Retired:
                 pass
             meanwhile()
 
-    def withdraw(self, tracker: ProgressTracker) -> None:
+    def clear_rows(self, tracker: ProgressTracker) -> None:
         """Take the rows of the display that `tracker` is on off the screen."""
         with self.hold():
             try:
                 for display in self.displays:
                     if tracker in display.trackers:
-                        display.withdraw()
+                        display.clear_rows()
             except Retired:
                 pass
 
-    def _part(self, tracker: ProgressTracker) -> None:
+    def _draw_last_frame(self, tracker: ProgressTracker) -> None:
         """Draw the last frame of `tracker`. The caller holds `drawing`."""
         for display in [display for display in self.displays if tracker in display.trackers]:
             if len(display.trackers) > 1:
@@ -252,18 +252,18 @@ class ThreadTicker:
                 self._drop(display)
         tracker.let_go()
 
-    def _part_all(self) -> None:
+    def _draw_last_frames(self) -> None:
         """Draw the last frames of those that leave. The caller holds `drawing`."""
         while self._leaving:
             with self.lock:
-                self._parting = tracker, done = self._leaving.pop(0)
+                self._closing_now = tracker, done = self._leaving.pop(0)
             try:
-                self._part(tracker)
+                self._draw_last_frame(tracker)
             except Retired:  # the successor parts with it
                 raise
             except BaseException as error:  # whatever it is, it is the display's, not the job's
                 warn_once(f"a display failed and is given up: {describe(error)}.")
-            self._parting = None
+            self._closing_now = None
             done.ring()
 
     def drain(self, tracker: ProgressTracker, goes_on: Callable[[], bool]) -> None:
@@ -301,7 +301,7 @@ class ThreadTicker:
         """Wait for our threads to end: an interpreter inside another one must not end before its threads."""
         self._closing = True
         self._bell.ring()
-        until = time.monotonic() + PARTING
+        until = time.monotonic() + EXIT_JOIN_TIMEOUT
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0.0))
         self._threads.clear()
@@ -312,14 +312,14 @@ class ThreadTicker:
     def _begin(self) -> None:
         if self._on_begin is not None:
             self._on_begin()
-        self._haste.begin()  # the first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock
+        self._switch_interval.begin()  # the first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock
         self._begun = time.monotonic()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
             self._keep(start(partial(self._run, self._generation), "progresskit"))
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
-            self._haste.end()
+            self._switch_interval.end()
             self._draw_from_advance()
 
     def _keep(self, thread: Thread | None) -> None:
@@ -336,62 +336,64 @@ class ThreadTicker:
 
     def _draw_on(self, generation: int) -> None:
         self._ident = native("_thread", "get_ident")()
-        presence = self._presence = Presence(began=self._begun)
+        suspension = self._suspension = SuspensionDetector(began=self._begun)
         try:
-            self._look_and_sleep(generation, presence)
+            self._look_and_sleep(generation, suspension)
         finally:
-            presence.close()
+            suspension.close()
 
-    def _look_and_sleep(self, generation: int, presence: Presence) -> None:
+    def _look_and_sleep(self, generation: int, suspension: SuspensionDetector) -> None:
         empty_since: float | None = None
         timers = Timers()
         delay = self._first_delay()
         away = False  # whether the process was stopped while it drew
         while True:
-            if presence.woken_in_vain:  # here too: be it before the first frame
-                self._choose_haste(delay, presence, timers)
-            self._drowsy = delay > 2 * self._first_delay()
-            delay = self._nap(delay)
+            if suspension.woken_in_vain:  # here too: be it before the first frame
+                self._choose_haste(delay, suspension, timers)
+            self._long_sleep = delay > 2 * self._first_delay()
+            delay = self._sleep_slice(delay)
             nudged = self._bell.wait(delay)
-            self._drowsy = False
-            stopped = presence.stopped(delay)
+            self._long_sleep = False
+            stopped = suspension.stopped(delay)
             asked = time.monotonic()
             with self.drawing:
                 if time.monotonic() - asked > SHORT:
-                    presence.stopped()  # who waits for another thread that draws is not stopped
+                    suspension.stopped()  # who waits for another thread that draws is not stopped
                 if self._generation != generation:
                     return
                 for display in self.displays:
                     slow = display.choice.given  # a renderer of the user's own may just have been slow
                     if display.over_rows and (stopped or (away and not slow)):
-                        display.abandon()
-                if presence.woken_in_vain:  # before a frame that might wait for hundreds of turns
-                    self._choose_haste(delay, presence, timers)
+                        display.forget_rows()
+                if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
+                    self._choose_haste(delay, suspension, timers)
                 now = time.monotonic()
                 delay = self._look(now, nudged=nudged)
-                self._part_all()
-                away = presence.stopped()
-                self._choose_haste(self._nap(delay), presence, timers, first=False)
+                self._draw_last_frames()
+                away = suspension.stopped()
+                self._choose_haste(self._sleep_slice(delay), suspension, timers, first=False)
                 busy = any(tracker.live for display in self.displays for tracker in display.trackers)
                 if busy:
                     empty_since = None
                     continue
                 empty_since = now if empty_since is None else empty_since
-                if (now - empty_since >= LINGER or not self.displays or self._closing) and self._rest():
+                if (now - empty_since >= IDLE_THREAD_SECONDS or not self.displays or self._closing) and self._rest():
                     return
-            delay = min(delay, LINGER)
+            delay = min(delay, IDLE_THREAD_SECONDS)
 
-    def _choose_haste(self, delay: float, presence: Presence, timers: Timers, *, first: bool = True) -> None:
+    def _choose_haste(
+        self, delay: float, suspension: SuspensionDetector, timers: Timers, *, first: bool = True
+    ) -> None:
         """Have the lock as soon as is right for the next `delay`, after the waits since this was asked before."""
         ours = sum(thread.is_alive() for thread in self._threads)
         alone = native("_thread", "_count")() <= ours
         alone = alone and delay <= IDLE_INTERVAL  # it may have others by the end of a long one
-        self._haste.choose(time.monotonic(), presence.waits(), alone=alone, first=first)
-        timers.exact(self._haste.keen)
+        self._switch_interval.choose(time.monotonic(), suspension.waits(), alone=alone, first=first)
+        timers.exact(self._switch_interval.is_shortest)
 
-    def _nap(self, delay: float) -> float:
+    def _sleep_slice(self, delay: float) -> float:
         """Return how long to sleep in one go of `delay` seconds."""
-        return min(delay, GLANCE) if any(display.may_be_drawn_over for display in self.displays) else delay
+        return min(delay, STOP_POLL_SECONDS) if any(display.may_be_drawn_over for display in self.displays) else delay
 
     def _begin_watch(self) -> None:
         self._watched = True
@@ -403,9 +405,9 @@ class ThreadTicker:
     def _watch(self) -> None:
         """See to it, from another thread, that what hangs is given up."""
         block_signals()
-        watch = Watch(BEATS)
+        watch = HangDetector(CHECKS)
         while True:
-            self._watch_bell.wait(self._hung / BEATS)
+            self._watch_bell.wait(self._hung / CHECKS)
             with self.lock:
                 if not self._running:
                     self._watched = False
@@ -478,8 +480,8 @@ class ThreadTicker:
 
     def _stopped(self) -> bool:
         """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""
-        presence = self._presence
-        return presence is not None and self._ident == native("_thread", "get_ident")() and presence.stopped()
+        suspension = self._suspension
+        return suspension is not None and self._ident == native("_thread", "get_ident")() and suspension.stopped()
 
     def _rest(self) -> bool:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return
@@ -492,7 +494,7 @@ class ThreadTicker:
                 return False
         for display in list(self.displays):  # without the lock: a renderer may hang
             if any(tracker.entered for tracker in display.trackers):
-                display.abandon()  # so that nothing of a renderer's is left to be called when the process ends
+                display.forget_rows()  # so that nothing of a renderer's is left to be called when the process ends
             else:
                 display.stop()
                 self._drop(display)
@@ -500,7 +502,7 @@ class ThreadTicker:
             if self._new or self._leaving:
                 return False
             self._running = False
-            self._haste.end()
+            self._switch_interval.end()
             self._watch_bell.ring()
             while self._urgent:
                 self._urgent.popleft().ring()
@@ -540,13 +542,13 @@ class ThreadTicker:
         self.drawing = native("_thread", "RLock")()
         self._bell = Bell()
         self._watch_bell = Bell()
-        if self._presence is not None:
-            self._presence.close()
-        self._haste.end()
+        if self._suspension is not None:
+            self._suspension.close()
+        self._switch_interval.end()
         self._running = False
         self._watched = False
         self._generation += 1
-        self._parting = None
+        self._closing_now = None
         self._threads = []
         self._urgent.clear()
         self._new = []

@@ -106,7 +106,7 @@ class Slots:
                 yield item
 
 
-def walk(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, int]]:
+def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, int]]:
     """Yield `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
 
     Example:
@@ -118,14 +118,14 @@ def walk(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, int]]:
     for item in slots.rows(now):
         yield item, depth
         if item is not None and item.children is not None:
-            yield from walk(item.children, now, depth + 1)
+            yield from walk_tree(item.children, now, depth + 1)
 
 
-def seat(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:
+def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:
     """Return who gets which row, as `(item, depth, row)`, and how many items got none.
 
     Blank rows are the first to go where there are more rows than `limit`, then items that only wait; one row is then left
-    for the line that says how many are missing. `tree` comes from `walk`; an item says by `waiting` that it only waits.
+    for the line that says how many are missing. `tree` comes from `walk_tree`; an item says by `waiting` that it only waits.
     None for `limit`: everything fits.
     """
     if limit is None or len(tree) <= limit:

@@ -8,7 +8,7 @@ it, long enough for its wait to begin anew (`take_gil` in CPython's `ceval_gil.c
 below the job's own it asks, and is given the lock at the next instruction.
 
 How short that has to be is the job's matter. Who waits wakes once in an interval, which takes processor time while a job stays
-within C code: 2 to 4 % of it with `BRIEF`, 40 % with `BRIEFEST`. So the latter is for jobs that are known to call often.
+within C code: 2 to 4 % of it with `SHORT_INTERVAL`, 40 % with `SHORTEST_INTERVAL`. So the latter is for jobs that are known to call often.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import NamedTuple
 
 USUAL = 0.005
 """Seconds; the interval of a process that has not chosen one."""
-BRIEF = 0.0001
+SHORT_INTERVAL = 0.0001
 """Seconds; the interval while it is shortened. A timer of Linux is not exact to less than half of that."""
-BRIEFEST = 0.000005
+SHORTEST_INTERVAL = 0.000005
 """Seconds; the interval beside a job that calls oftener than that, with exact timers. A thread waited 0.2 ms on average with it
-for a lock that was given away every 20 to 70 µs, and 17 to 100 ms with `BRIEF`; 20 µs were too long beside a call every 17."""
-HASTY = 30.0
+for a lock that was given away every 20 to 70 µs, and 17 to 100 ms with `SHORT_INTERVAL`; 20 µs were too long beside a call every 17."""
+BOOST_SECONDS = 30.0
 """Seconds for which the lock is had soon where it was kept from us once, though the job has threads of its own; and for which
 it is had sooner still where soon was no help."""
 KEPT = 0.01
@@ -46,7 +46,7 @@ class Waits(NamedTuple):
     starved: bool = False
 
 
-class Haste:
+class SwitchInterval:
     """Shortens the switch interval of the process for a while, where nobody else has chosen one.
 
     Example:
@@ -65,13 +65,13 @@ class Haste:
         self._no_help = 0
 
     @property
-    def keen(self) -> bool:
+    def is_shortest(self) -> bool:
         """Whether it is the shortest, which asks for exact timers."""
-        return self._chosen == BRIEFEST
+        return self._chosen == SHORTEST_INTERVAL
 
     def begin(self) -> None:
         """Shorten it. A process that has an interval of its own choice keeps it."""
-        self._set(BRIEF)
+        self._set(SHORT_INTERVAL)
 
     def end(self) -> None:
         """Make it the usual one again, unless somebody has chosen another meanwhile."""
@@ -91,18 +91,18 @@ class Haste:
             first: Whether no frame stands yet.
         """
         if waits.starved:
-            self._hasty_until = now + HASTY
+            self._hasty_until = now + BOOST_SECONDS
         if now >= self._keen_until:
             if alone and waits.in_vain:
-                self._keen_until, self._no_help = now + HASTY, 0
+                self._keen_until, self._no_help = now + BOOST_SECONDS, 0
         else:
             self._no_help = self._no_help + 1 if waits.seconds > KEPT else 0
             if self._no_help == 3:  # the job stays within C code for long
                 self._keen_until = 0.0
         if alone and now < self._keen_until:
-            self._set(BRIEFEST)
+            self._set(SHORTEST_INTERVAL)
         elif alone or first or now < self._hasty_until:
-            self._set(BRIEF)
+            self._set(SHORT_INTERVAL)
         else:
             self.end()
 

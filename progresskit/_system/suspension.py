@@ -32,7 +32,7 @@ class Scheduled(NamedTuple):
     runs: int
 
 
-class Presence:
+class SuspensionDetector:
     """Tells the thread that made it whether it was stopped, by what the scheduler says of it, where that says anything.
 
     Args:

@@ -86,7 +86,7 @@ def is_main_thread() -> bool:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Put signals off in the main thread, where their handlers run: Ctrl-C between a frame's being drawn and its being sent
     would leave the one who draws with rows in mind that nobody has seen. They come right after it.
 

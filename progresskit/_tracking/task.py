@@ -102,7 +102,7 @@ def shared_kind(kind: Kind) -> Kind:
     return _KINDS.setdefault(kind, kind)
 
 
-class Rare:
+class _TaskExtras:
     """What most tasks never need."""
 
     __slots__ = (
@@ -207,7 +207,7 @@ class Task(CountingCell):
         self._state: State = PENDING if began is None else RUNNING
         self._fields = fields or _NO_FIELDS
         self._end: tuple[State, float, str | None] | None = None
-        self._rare: Rare | None = None
+        self._rare: _TaskExtras | None = None
         self._slot = 0
         self.estimate = None  # made by the first frame that shows the task
 
@@ -246,10 +246,10 @@ class Task(CountingCell):
         return None if self._rare is None else self._rare.children
 
     @property
-    def rare(self) -> Rare:
+    def rare(self) -> _TaskExtras:
         """The part that is made on demand."""
         if self._rare is None:
-            self._rare = Rare()
+            self._rare = _TaskExtras()
         return self._rare
 
     @property
@@ -444,7 +444,7 @@ class Task(CountingCell):
         if fields:
             merged = {**self._fields, **plain_fields(fields)}
             self._fields = {name: value for name, value in merged.items() if value is not None}
-        self.tracker.nudge()
+        self.tracker.wake()
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
@@ -500,7 +500,7 @@ class Task(CountingCell):
         if self._began is None:
             self._began = now
         self._state = state
-        tracker.nudge()
+        tracker.wake()
 
     def __enter__(self) -> Self:
         if self._began is None:

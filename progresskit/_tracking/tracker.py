@@ -12,7 +12,7 @@ from _thread import RLock
 from collections import deque
 from itertools import count
 
-from .._model.slots import Slots, seat, walk
+from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
 from ..processes import multiprocessing_hook as invitations
 from ..processes.multiprocessing_hook import closing, opened
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .._display.capture import Capture
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
-    from ..renderers.registry import Choice
+    from ..renderers.registry import RendererChoice
     from .task import Rollup
 
     T = TypeVar("T")
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
         def attach(self, tracker: ProgressTracker) -> None:
             """Begin to look at `tracker`; there is something to see."""
 
-        def nudge(self) -> None:
+        def wake(self) -> None:
             """Look soon: something happened that is no mere counting."""
 
-        def hurry(self) -> None:
+        def flush_soon(self) -> None:
             """Have a hub told what is new, and rows that are in the way gone, before the job goes on."""
 
         def detach(self, tracker: ProgressTracker) -> None:
@@ -57,7 +57,7 @@ _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", d
 _loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
-surroundings: list[Callable[[], ProgressTracker | None]] = []
+tracker_providers: list[Callable[[], ProgressTracker | None]] = []
 """For engines that run tasks of their own: each is asked for the tracker of what this thread is at, the last one first. `track`
 joins it where no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
@@ -116,8 +116,8 @@ class ProgressTracker:
     ) -> None:
         from ..renderers.registry import named
 
-        around = _around() if renderer is None and stream is None and terminal is None else None
-        self.renderer: Choice = named(renderer) if around is None else around.renderer
+        around = _provided_tracker() if renderer is None and stream is None and terminal is None else None
+        self.renderer: RendererChoice = named(renderer) if around is None else around.renderer
         self.stream = stream
         self.terminal: Terminal | None = terminal if around is None else around.terminal
         self.interval = _within("interval", interval, 3600.0)
@@ -326,7 +326,9 @@ class ProgressTracker:
         """The live tasks, in display order."""
         with self.lock:
             self._settle()
-            return tuple(task for task, _ in walk(self._slots, self.clock()) if task is not None and task._end is None)
+            return tuple(
+                task for task, _ in walk_tree(self._slots, self.clock()) if task is not None and task._end is None
+            )
 
     # Showing
 
@@ -346,9 +348,9 @@ class ProgressTracker:
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
         self._show()
-        self.nudge()
+        self.wake()
         if invitations.joined and self._attached:
-            self.ticker.hurry()
+            self.ticker.flush_soon()
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -412,7 +414,7 @@ class ProgressTracker:
         with self.lock:
             now = self.clock()
             self._settle()
-            seated, more = seat(self._tree(now), rows)
+            seated, more = assign_rows(self._tree(now), rows)
             self._seen = _last_number
             ended, self._ended = self._ended, []
             return Frame(
@@ -421,7 +423,7 @@ class ProgressTracker:
 
     def _tree(self, now: float) -> list[tuple[Any, int]]:
         """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
-        return [entry for entry in walk(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        return [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
 
     def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
         """Return what `item` of the tree looks like on `row`."""
@@ -531,10 +533,10 @@ class ProgressTracker:
         self.behind, self._waiting, self._told, self.hiding = False, 0, self._dropped.count(), 0
         self._attached = False
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Have the ticker look soon."""
         if self._attached:
-            self.ticker.nudge()
+            self.ticker.wake()
 
     # Endings
 
@@ -543,13 +545,13 @@ class ProgressTracker:
         if _loop.get() is task:
             _loop.set(task.parent)
         self._endings.append(task)
-        self.nudge()
+        self.wake()
         if not self._attached:
             return
         if (self.left and not self._closing) or (
             invitations.joined and (task._id <= self._seen or task.state == "failed")
         ):
-            self.ticker.hurry()
+            self.ticker.flush_soon()
 
     def _settle(self) -> None:
         """Clear away what has ended since the last time. The caller holds the lock."""
@@ -602,13 +604,13 @@ class Hidden:
 
     def __enter__(self) -> None:
         self._tracker.hiding += 1
-        withdraw = getattr(self._tracker._ticker, "withdraw", None)  # not every ticker has rows on a screen
-        if withdraw is not None:
-            withdraw(self._tracker)
+        clear_rows = getattr(self._tracker._ticker, "withdraw", None)  # not every ticker has rows on a screen
+        if clear_rows is not None:
+            clear_rows(self._tracker)
 
     def __exit__(self, *_: object) -> None:
         self._tracker.hiding = max(self._tracker.hiding - 1, 0)
-        self._tracker.nudge()
+        self._tracker.wake()
 
 
 def _within(name: str, value: float | None, most: float) -> float | None:
@@ -632,9 +634,9 @@ def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     return task if task is not None and task.tracker is tracker else None
 
 
-def _around() -> ProgressTracker | None:
+def _provided_tracker() -> ProgressTracker | None:
     """Return the tracker of what this thread is at, where an engine says so."""
-    for ask in reversed(surroundings):
+    for ask in reversed(tracker_providers):
         tracker = ask()
         if tracker is not None:
             return tracker
@@ -648,7 +650,7 @@ def current_tracker() -> ProgressTracker:
     active = _active.get()
     if active is not None and active in _entered:
         return active
-    around = _around()
+    around = _provided_tracker()
     if around is not None:
         return around
     return _entered[-1] if _entered else shared_tracker()

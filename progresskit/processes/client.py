@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .._display import process_hooks as life
 from .._model.frames import encode
-from .._model.slots import seat
+from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
 from .protocol import BYE, ENDED, FRAME, LARGEST, LINES, Address, Hello, hello, message
 
@@ -191,7 +191,7 @@ def _packed(frame: Frame, ended: list[TaskView]) -> tuple[bytes, int]:
 
 def _cut(frame: Frame, most: int = MOST_TASKS) -> Frame:
     """Return `frame` with fewer than `most` tasks, the first, those that only wait last."""
-    seated, more = seat([(view, view.depth) for view in frame.tasks], most)
+    seated, more = assign_rows([(view, view.depth) for view in frame.tasks], most)
     return frame._replace(tasks=tuple(view for view, _, _ in seated), more=frame.more + more)
 
 

@@ -178,7 +178,7 @@ class Feed(ProgressTracker):
             shown = bool(known.views or self._ended)
         if shown:
             self._show()
-        self.nudge()
+        self.wake()
 
     def lose(self, source: Hashable) -> None:
         """Let go of `source`, whose process was killed or cannot be reached: what ran fails, with the reason "lost".
@@ -192,13 +192,13 @@ class Feed(ProgressTracker):
                 for view in known.views
                 if not view.waiting
             )
-        self.nudge()
+        self.wake()
 
     def leave(self, source: Hashable) -> None:
         """Let go of `source`, which has said that it ends: its rows go. Nothing happens where it is unknown."""
         with self.lock:
             self._forget(source)
-        self.nudge()
+        self.wake()
 
     def forget(self) -> None:
         """Start over in a forked child, without sources."""
@@ -212,7 +212,7 @@ class Feed(ProgressTracker):
         """Have `refresh` called soon: a transport has something to hand in."""
         self._announced = True
         self._show()
-        self.nudge()
+        self.wake()
 
     @property
     def sources(self) -> tuple[Hashable, ...]:

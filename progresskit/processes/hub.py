@@ -35,7 +35,7 @@ PATIENCE = 5.0
 """Seconds within which a client must have said who it is."""
 STRANGERS = 256
 """Connections that have not said who they are; beyond it the oldest goes, if it has had the time for it."""
-HASTE = 0.5
+GRACE_SECONDS = 0.5
 """Seconds within which that may be in any case."""
 FORGIVEN = 100
 """Messages that make no sense, after which a client is let go."""
@@ -290,7 +290,7 @@ class Hub:
         waiting.sort(key=lambda client: client.since)
         now = time.monotonic()
         for number, client in enumerate(waiting):
-            patience = HASTE if len(waiting) - number > STRANGERS else PATIENCE
+            patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else PATIENCE
             if now - client.since > patience:
                 self.refused += 1
                 self._part(client)

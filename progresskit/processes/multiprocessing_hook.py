@@ -24,7 +24,7 @@ joined = False
 """Whether this process works for another, which may end it as soon as it has a result."""
 
 
-class Invitation:
+class JoinHub:
     """Makes a client of the process that it is unpickled in, or called in.
 
     Args:
@@ -50,7 +50,7 @@ class Invitation:
         join(self._address)
 
 
-def join(address: str | None) -> Invitation:
+def join(address: str | None) -> JoinHub:
     """Make this process, and those below it, clients of the hub at `address`, unless they are clients already."""
     global joined
     if address:
@@ -60,7 +60,7 @@ def join(address: str | None) -> Invitation:
             joined = True
             if not os.environ.get(VARIABLE):
                 os.environ[VARIABLE] = address
-    return Invitation()
+    return JoinHub()
 
 
 class _Watch:
@@ -97,7 +97,7 @@ def _invite() -> None:
     from ..renderers.registry import load
 
     load(f"{WORKERS}:address")  # whose hooks see the forks
-    config.setdefault(KEY, Invitation())
+    config.setdefault(KEY, JoinHub())
 
 
 def opened(tracker: ProgressTracker) -> None:

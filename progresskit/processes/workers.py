@@ -16,8 +16,8 @@ from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
 from .._tracking.task import Task, _TickingTask, shared_kind
 from .._tracking.tracker import ProgressTracker
-from ..renderers.registry import Choice, hub_address, load
-from .multiprocessing_hook import KEY, VARIABLE, Invitation, join
+from ..renderers.registry import RendererChoice, hub_address, load
+from .multiprocessing_hook import KEY, VARIABLE, JoinHub, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -157,7 +157,7 @@ def _hosting() -> _Host:
         return _host
 
 
-def initializer() -> Invitation:
+def initializer() -> JoinHub:
     """Return what an executor takes as its `initializer`, where its workers start before the tracker does.
 
     Workers that are started under an active tracker need nothing.
@@ -169,7 +169,7 @@ def initializer() -> Invitation:
         [1, 2]
     """
     outer = hub_address()
-    return Invitation(_own_address() if outer is None else outer)
+    return JoinHub(_own_address() if outer is None else outer)
 
 
 def move(tracker: ProgressTracker) -> None:
@@ -223,7 +223,7 @@ def _in_child() -> None:
             if task._end is None:
                 _share(own, number, task)
     for tracker in inherited:
-        tracker.renderer = Choice(
+        tracker.renderer = RendererChoice(
             "hub", lambda: load("progresskit.processes.client:HubRenderer")(), "the parent has a hub"
         )
         tracker.stream = tracker.terminal = tracker._ticker = None

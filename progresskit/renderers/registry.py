@@ -37,7 +37,7 @@ EXTRAS = ("tqdm", "rich", "alive")
 """Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
 
 
-class Choice:
+class RendererChoice:
     """A renderer that was settled on.
 
     Attributes:
@@ -59,12 +59,12 @@ class Choice:
         self.make = make
         self.why = why
 
-    def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> Choice:
+    def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
         if self.make is not None:
             return self
         name, why = automatic(terminal, os.environ if environ is None else environ)
-        return Choice(name, lambda: load(BUILTIN[name])(), f"{self.why}; {why}")
+        return RendererChoice(name, lambda: load(BUILTIN[name])(), f"{self.why}; {why}")
 
 
 def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]:
@@ -83,7 +83,7 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]
     return "ansi", "the stream is a terminal"
 
 
-def named(renderer: Any, environ: Mapping[str, str] | None = None) -> Choice:
+def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererChoice:
     """Return the choice that an argument makes, or else the environment.
 
     Raises:
@@ -92,25 +92,25 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> Choice:
     """
     environ = os.environ if environ is None else environ
     if is_disabled(environ):
-        return Choice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on", in_code=True)
+        return RendererChoice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on", in_code=True)
     if renderer is None:
         name = environ.get("PROGRESSKIT_RENDERER", "").strip()
         if not name:
-            return Choice("auto", None, "nothing was asked for")
+            return RendererChoice("auto", None, "nothing was asked for")
         why = f"PROGRESSKIT_RENDERER is {name}"
         try:
             return _by_name(name, why)
         except ValueError as error:  # a job must not die of its environment
             warn_once(f"PROGRESSKIT_RENDERER: {error}")
-            return Choice("auto", None, f"{why}, which is unknown")
+            return RendererChoice("auto", None, f"{why}, which is unknown")
     if isinstance(renderer, str):
         choice = _by_name(renderer, f"{renderer} was asked for")
         choice.in_code = True
         return choice
     if all(hasattr(renderer, verb) for verb in ("start", "render", "write", "stop")):
         if isinstance(renderer, type):
-            return Choice(renderer.__name__, renderer, "its class was given", given=True)
-        return Choice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
+            return RendererChoice(renderer.__name__, renderer, "its class was given", given=True)
+        return RendererChoice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
     raise TypeError(
         f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
     )
@@ -122,7 +122,9 @@ def hub_address(environ: Mapping[str, str] | None = None) -> str | None:
     return None if not address or OWN_HUBS.get(address) == os.getpid() else address
 
 
-def under_hub(choice: Choice, *, redirected: bool = False, environ: Mapping[str, str] | None = None) -> Choice:
+def prefer_hub(
+    choice: RendererChoice, *, redirected: bool = False, environ: Mapping[str, str] | None = None
+) -> RendererChoice:
     """Return what `choice` is below a hub: its client, where the display would stand on the hub's terminal.
 
     What appends lines (plain, json, none) is left alone where code asked for it, and so is a renderer that code has made
@@ -148,27 +150,27 @@ def under_hub(choice: Choice, *, redirected: bool = False, environ: Mapping[str,
     except ValueError as error:
         warn_once(f"PROGRESSKIT_HUB is set to what is no address, and is ignored: {error}")
         return choice
-    return Choice("hub", lambda: load(BUILTIN["hub"])(address), "PROGRESSKIT_HUB is set")
+    return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), "PROGRESSKIT_HUB is set")
 
 
-def _by_name(name: str, why: str) -> Choice:
+def _by_name(name: str, why: str) -> RendererChoice:
     """Return the choice of `name`, or of what suits the terminal, with one warning, where its library is missing.
 
     Raises:
         ValueError: there is no renderer of that name.
     """
     if name == "auto":
-        return Choice(name, None, why)
+        return RendererChoice(name, None, why)
     if name in BUILTIN and name != "hub":
-        return Choice(name, lambda: load(BUILTIN[name])(), why)
+        return RendererChoice(name, lambda: load(BUILTIN[name])(), why)
     try:
-        return Choice(name, find(name), why)
+        return RendererChoice(name, find(name), why)
     except LookupError:
         known = ", ".join(("auto", *sorted({*BUILTIN, *EXTRAS, *entry_points()})))
         raise ValueError(f"there is no renderer {name!r:.80}: give one of {known}, or module:attribute.") from None
     except Exception as error:  # RendererUnavailable, or whatever its import raises
         warn_once(f"the renderer {name!r:.80} cannot be used: {error}. What suits the terminal is used instead.")
-        return Choice("auto", None, f"{why}, but {error}")
+        return RendererChoice("auto", None, f"{why}, but {error}")
 
 
 def find(name: str) -> Factory:
@@ -211,7 +213,7 @@ def load(path: str) -> Any:
         return getattr(import_module(module), attribute)
     with import_module(
         "progresskit._system.threads"
-    ).undisturbed():  # a signal's handler may use tasks: it would find half a module
+    ).signals_blocked():  # a signal's handler may use tasks: it would find half a module
         return getattr(import_module(module), attribute)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import encodable, fit, plain_line
 from .region import Region
-from .shared_region import Reserved
+from .shared_region import SharedRegion
 
 if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
@@ -39,13 +39,13 @@ class RowRenderer:
 
     def room(self, lines: int) -> int:
         """Return how many rows may be drawn on a screen of `lines`."""
-        return lines - 1 if self._place is None else Reserved(*self._place).room(lines)
+        return lines - 1 if self._place is None else SharedRegion(*self._place).room(lines)
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
         self.terminal = terminal
-        self._region: Region | Reserved = (
-            Region(reflow=terminal.reflows) if self._place is None else Reserved(*self._place)
+        self._region: Region | SharedRegion = (
+            Region(reflow=terminal.reflows) if self._place is None else SharedRegion(*self._place)
         )
         self._above: list[str] = []
         self._whole = float("-inf")  # when all rows were written

@@ -12,7 +12,7 @@ from .._text.cells import cell_width, plain_line
 from .region import BEGIN, END
 
 
-class Reserved:
+class SharedRegion:
     """The rows of a process from the block's row `first` on.
 
     Args:

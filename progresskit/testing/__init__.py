@@ -87,11 +87,11 @@ class ManualTicker:
             self.displays.append(display)
         display.trackers.append(tracker)
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Count that a look was asked for."""
         self.nudges += 1
 
-    def hurry(self) -> None:
+    def flush_soon(self) -> None:
         """An ending is shown when the test ticks."""
 
     def detach(self, tracker: ProgressTracker) -> None:
@@ -107,11 +107,11 @@ class ManualTicker:
                     display.terminal.close()
         tracker.let_go()
 
-    def withdraw(self, tracker: ProgressTracker) -> None:
+    def clear_rows(self, tracker: ProgressTracker) -> None:
         """Take the rows of the display that `tracker` is on off the screen."""
         for display in self.displays:
             if tracker in display.trackers:
-                display.withdraw()
+                display.clear_rows()
 
     def tick(self) -> None:
         """Draw one frame of every display."""

@@ -68,7 +68,7 @@ class Unhurried:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ticker, name)
 
-    def hurry(self) -> None: ...
+    def flush_soon(self) -> None: ...
 
 
 class Process(Tracking):
@@ -86,7 +86,7 @@ class Process(Tracking):
         self.key = (process_start(), os.getpid())
 
     def send(self) -> list[str]:
-        self._ticker.hurry()
+        self._ticker.flush_soon()
         return [task.description for task in self.tracker.tasks]
 
     def leave(self) -> None:

@@ -34,7 +34,7 @@ from progresskit.processes.protocol import (
     message,
 )
 from progresskit.renderers import registry
-from progresskit.renderers.registry import named, under_hub
+from progresskit.renderers.registry import named, prefer_hub
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 
@@ -292,7 +292,7 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
         def render(self, frame: Frame) -> None:
             spent.advance(0.0002)
 
-    choice = registry.Choice("hub", Sending, "of this test")
+    choice = registry.RendererChoice("hub", Sending, "of this test")
     display = Display(EmulatedTerminal(), choice, interval=0.1, budget=CLIENT_BUDGET, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
     display.trackers.append(tracker)
@@ -314,30 +314,30 @@ HUB = {"PROGRESSKIT_HUB": "00ff@/nowhere/hub"}
 
 @pytest.mark.parametrize("environ", [{}, {"PROGRESSKIT_RENDERER": "plain"}, {"PROGRESSKIT_RENDERER": "json"}])
 def test_below_a_hub_the_environments_renderer_is_the_hubs(environ: dict[str, str]) -> None:
-    assert under_hub(named(None, environ), environ=HUB).name == "hub"
-    assert under_hub(named(None, environ), environ=environ).name != "hub"
+    assert prefer_hub(named(None, environ), environ=HUB).name == "hub"
+    assert prefer_hub(named(None, environ), environ=environ).name != "hub"
 
 
 @pytest.mark.parametrize("name", ["plain", "json", "none"])
 def test_what_appends_lines_stays_where_code_asks_for_it(name: str) -> None:
-    assert under_hub(named(name, {}), environ=HUB).name == name
+    assert prefer_hub(named(name, {}), environ=HUB).name == name
 
 
 @pytest.mark.parametrize("name", ["ansi", "auto"])
 def test_what_draws_over_rows_gives_way_to_the_hub(name: str) -> None:
-    assert under_hub(named(name, {}), environ=HUB).name == "hub"
-    assert under_hub(named(name, {}), environ=HUB, redirected=True).name == name
+    assert prefer_hub(named(name, {}), environ=HUB).name == "hub"
+    assert prefer_hub(named(name, {}), environ=HUB, redirected=True).name == name
 
 
 def test_disabled_is_disabled_and_a_renderer_made_by_code_stays() -> None:
-    assert under_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
-    assert under_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
+    assert prefer_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
+    assert prefer_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
 
 
 def test_an_address_that_is_none_warns_and_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("progresskit._system.warnings._said", set())
     with pytest.warns(UserWarning, match="PROGRESSKIT_HUB is set to what is no address"):
-        assert under_hub(named(None, {}), environ={"PROGRESSKIT_HUB": "hello"}).name == "auto"
+        assert prefer_hub(named(None, {}), environ={"PROGRESSKIT_HUB": "hello"}).name == "auto"
 
 
 def test_the_hubs_own_process_is_no_client_of_it(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

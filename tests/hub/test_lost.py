@@ -52,7 +52,7 @@ class Stepping(ThreadTicker):
             if not rung:
                 self._clock.advance(self._wakes - self._clock())
             delay = self._look(self._clock(), nudged=rung)
-            self._drowsy = delay > 2 * self._first_delay()
+            self._long_sleep = delay > 2 * self._first_delay()
             self._wakes = self._clock() + delay
         self._clock.advance(until - self._clock())
 

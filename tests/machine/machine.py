@@ -378,7 +378,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.give_up()
         for display in self.ticker.displays:
-            display.abandon()
+            display.forget_rows()
 
     def give_up(self) -> None:
         if self.ticker.displays and self.ticker.displays[0]._renderer is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from progresskit._model.frames import TaskView
     from progresskit.renderers.base import Terminal
 
-    from .drawing import Pencil
+    from .drawing import RichPainter
 
 __all__ = ["RichRenderer"]
 
@@ -94,10 +94,10 @@ class RichRenderer(RowRenderer):
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
-        from .drawing import Pencil  # importing rich takes longer than many frames: not before it is wanted
+        from .drawing import RichPainter  # importing rich takes longer than many frames: not before it is wanted
 
         super().start(terminal)
-        self._pencil: Pencil = Pencil(terminal)
+        self._pencil: RichPainter = RichPainter(terminal)
         self._ellipsis = "…" if terminal.unicode else "..."
         self._widths = Layout()
         self._drawn: dict[int, tuple[object, str]] = {}

@@ -25,7 +25,7 @@ SYSTEMS = {
 }
 
 
-class Pencil:
+class RichPainter:
     """Draws what rich draws, for one terminal.
 
     Args:
