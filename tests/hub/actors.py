@@ -82,7 +82,9 @@ class Process(Tracking):
         self._ticker = life.TICKER
         super().__init__(ProgressTracker(interval=3600.0, budget=1.0, ticker=Unhurried(self._ticker)))  # type: ignore[arg-type]
         self.tracker.start()
-        ticker.AT_ONCE = self._ticker._credit = 60.0  # a busy machine may take so long for what is sent at once
+        ticker.FLUSH_CREDIT_SECONDS = self._ticker._credit = (
+            60.0  # a busy machine may take so long for what is sent at once
+        )
         self.key = (process_start(), os.getpid())
 
     def send(self) -> list[str]:

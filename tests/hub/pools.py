@@ -20,7 +20,7 @@ from progresskit._tracking.tracker import current_tracker
 def be_patient() -> None:
     """Have this worker wait for its last words for as long as a busy machine may take, where a job's would go on."""
     if multiprocessing.parent_process() is not None:
-        ticker.AT_ONCE = life.TICKER._credit = 60.0
+        ticker.FLUSH_CREDIT_SECONDS = life.TICKER._credit = 60.0
 
 
 def square(number: int) -> int:

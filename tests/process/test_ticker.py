@@ -363,10 +363,10 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     threads[0] = 9
     ticker, _ = looks
     until(lambda: interval() == USUAL)
-    assert ticker._presence is not None
-    ticker._presence._starved = True
+    assert ticker._suspension is not None
+    ticker._suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
-    ticker._haste._hasty_until = 0.0
+    ticker._switch_interval._hasty_until = 0.0
     until(lambda: interval() == USUAL)
 
 
