@@ -112,7 +112,7 @@ def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, i
     Example:
         >>> slots = Slots()
         >>> at = slots.take(Leaf("a")), slots.take(Leaf("b"))
-        >>> [(str(item), depth) for item, depth in walk(slots, now=0.0)]
+        >>> [(str(item), depth) for item, depth in walk_tree(slots, now=0.0)]
         [('a', 0), ('b', 0)]
     """
     for item in slots.rows(now):

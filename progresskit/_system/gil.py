@@ -52,7 +52,7 @@ class SwitchInterval:
 
     Example:
         >>> sys.setswitchinterval(0.005)
-        >>> haste = Haste()
+        >>> haste = SwitchInterval()
         >>> haste.begin(); round(sys.getswitchinterval(), 6)
         0.0001
         >>> haste.end(); round(sys.getswitchinterval(), 6)

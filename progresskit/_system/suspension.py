@@ -40,7 +40,7 @@ class SuspensionDetector:
         began: When the thread was started, by the monotonic clock: waits count from then on. None: from now on.
 
     Example:
-        >>> presence = Presence()
+        >>> presence = SuspensionDetector()
         >>> presence.stopped()
         False
         >>> presence.close()

@@ -91,7 +91,7 @@ def signals_blocked() -> Iterator[None]:
     would leave the one who draws with rows in mind that nobody has seen. They come right after it.
 
     Example:
-        >>> with undisturbed():
+        >>> with signals_blocked():
         ...     print("whole")
         whole
     """

@@ -20,7 +20,7 @@ class SharedRegion:
         rows: How many rows the block has, those of the other processes among them; None: nobody said.
 
     Example:
-        >>> reserved = Reserved(1)
+        >>> reserved = SharedRegion(1)
         >>> text = reserved.draw(["one"])
         >>> text.removeprefix(BEGIN).removesuffix(END)  # down, the row, and up again
         '\\n\\rone\\x1b[K\\x1b[1A\\r'
