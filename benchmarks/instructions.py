@@ -46,8 +46,8 @@ gc.disable()
 
 class Still:
     def attach(self, tracker): pass
-    def nudge(self): pass
-    def hurry(self): pass
+    def wake(self): pass
+    def flush_soon(self): pass
     def detach(self, tracker): pass
 
 class Empty:

@@ -24,8 +24,8 @@ import os, sys, time
 from progresskit import track
 seconds, alone, work = float(sys.argv[1]), sys.argv[2] == "alone", int(sys.argv[3])
 if alone:
-    from progresskit._system.gil import Haste
-    Haste._set = lambda self, seconds: None
+    from progresskit._system.gil import SwitchInterval
+    SwitchInterval._set = lambda self, seconds: None
 ends, count = time.monotonic() + seconds, 0
 for _ in track(range(10**9), "job"):
     for _ in range(work): sum(range(1000))

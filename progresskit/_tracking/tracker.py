@@ -604,7 +604,7 @@ class Hidden:
 
     def __enter__(self) -> None:
         self._tracker.hiding += 1
-        clear_rows = getattr(self._tracker._ticker, "withdraw", None)  # not every ticker has rows on a screen
+        clear_rows = getattr(self._tracker._ticker, "clear_rows", None)  # not every ticker has rows on a screen
         if clear_rows is not None:
             clear_rows(self._tracker)
 
