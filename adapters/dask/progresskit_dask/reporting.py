@@ -13,9 +13,9 @@ from typing import Any, ClassVar, cast
 from distributed import Worker, WorkerPlugin, get_worker
 
 from progresskit import Frame, ProgressTracker, Terminal
-from progresskit.frames import encode
-from progresskit.terminal import StreamTerminal
-from progresskit.tracker import surroundings
+from progresskit._display.terminal import StreamTerminal
+from progresskit._model.frames import encode
+from progresskit._tracking.tracker import tracker_providers
 
 INTERVAL = 0.5
 """Seconds between two frames of one task: all of them pass through the scheduler."""
@@ -55,7 +55,7 @@ class EventRenderer:
         self._worker.log_event(self._topic, {"source": self._source, "worker": self._worker.address, **what})
 
 
-class Nowhere(StreamTerminal):
+class NullTerminal(StreamTerminal):
     """The terminal of one Dask task: there is none, and no other task is on it."""
 
     def __init__(self) -> None:
@@ -85,12 +85,12 @@ class Reporter(WorkerPlugin):
         self._lock = threading.Lock()
         self._trackers: dict[Any, ProgressTracker] = {}
         self._attempts = 0
-        surroundings.append(self._around)
+        tracker_providers.append(self._provided_tracker)
 
     def teardown(self, worker: Worker) -> None:
         """The plugin goes, or `worker` does."""
-        if self._around in surroundings:
-            surroundings.remove(self._around)
+        if self._provided_tracker in tracker_providers:
+            tracker_providers.remove(self._provided_tracker)
         for tracker in list(self._trackers.values()):
             self._end(tracker)
 
@@ -108,7 +108,7 @@ class Reporter(WorkerPlugin):
         except RuntimeError:
             tracker.stop()
 
-    def _around(self) -> ProgressTracker | None:
+    def _provided_tracker(self) -> ProgressTracker | None:
         """Return the tracker of the Dask task that this thread is at; None where it is at none."""
         try:
             worker = get_worker()
@@ -124,7 +124,7 @@ class Reporter(WorkerPlugin):
                 source = [str(key), f"{worker.address} {os.getpid()}", self._attempts]
                 renderer = EventRenderer(worker, self.topic, source)
                 tracker = ProgressTracker(
-                    renderer, terminal=cast("Terminal", Nowhere()), interval=self.interval, budget=0.01
+                    renderer, terminal=cast("Terminal", NullTerminal()), interval=self.interval, budget=0.01
                 )
                 self._trackers[key] = tracker
         return tracker

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from distributed import Client
 
-from progresskit.feed import Feed
-from progresskit.frames import decode
+from progresskit._model.frames import decode
+from progresskit.processes.feed import Feed
 
 from .reporting import INTERVAL, Reporter
 
