@@ -28,7 +28,19 @@ PURE = {
     "lines",
     "events",
 }
-FRONT = {"task", "tracker", "iteration", "sampling", "registry", "settings", "files", "report", "feed", "invitations"}
+FRONT = {
+    "task",
+    "tracker",
+    "iteration",
+    "sampling",
+    "registry",
+    "settings",
+    "files",
+    "report",
+    "feed",
+    "invitations",
+    "reporter",
+}
 EDGE = {
     "terminal",
     "ticker",
