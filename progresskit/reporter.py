@@ -138,11 +138,11 @@ _work: ContextVar[Work | None] = ContextVar("progresskit_work", default=None)
 class Reporter:
     """Collects what the trackers of one process have to show.
 
-    It is the ticker of those trackers, and has no thread: whoever carries reports calls `take` when one is due. Nothing that
-    a job does waits for that.
+    It is the ticker of those trackers, and has no thread: whoever carries reports calls `carry` when one is due. Nothing
+    that a job does waits for that.
 
     Args:
-        wake: Called, in any thread, when there is something after a rest: `take` is due in `delay` seconds.
+        wake: Called, in any thread, when there is something after a rest: `carry` is due in `delay` seconds.
         interval: Seconds between two reports at the least.
         budget: Share of one core that collecting may cost.
         own: Whether what belongs to no piece of work is reported as well. False where the process is a user's own too,
@@ -151,7 +151,7 @@ class Reporter:
         cpu: Gives the seconds of processor time of this thread.
 
     Attributes:
-        delay: Seconds until `take` is due; None: it rests until `wake` is called.
+        delay: Seconds until `carry` is due; None: the reporter rests until `wake` is called.
 
     Example:
         >>> woken = []
@@ -229,9 +229,7 @@ class Reporter:
 
     def _around(self) -> ProgressTracker | None:
         work = _here()
-        if work is None or work._reporter is not self:
-            return self._own
-        return work.tracker
+        return self._own if work is None else work.tracker
 
     # What trackers call
 
@@ -257,7 +255,7 @@ class Reporter:
             tracker.let_go()
 
     def _rouse(self) -> None:
-        """Have `take` called, if nobody is about to. The caller holds the lock."""
+        """Have `carry` called, if nobody is about to. The caller holds the lock."""
         if self.delay is None:
             self.delay = max(FIRST_DELAY, self._reported + self.interval - self._clock())
             self._wake()
@@ -278,13 +276,19 @@ class Reporter:
 
     def take(self) -> Report | None:
         """Return what there is to report, and set `delay`; None where nothing has changed."""
-        began = self._cpu()
         with ProgressTracker.lock:
             report = self._collect(self._clock())
-            resting = not (self._trackers or self._ended or self._lines)
-            cost = (self._cpu() - began) / self._budget
-            self.delay = None if resting else max(self.interval, cost)
+            self.delay = self.interval if self._trackers or self._ended or self._lines else None
         return report
+
+    def carry(self, send: Callable[[Report], object]) -> None:
+        """Call `send` with what there is to report, if anything; `delay` then keeps both within the budget."""
+        began = self._cpu()
+        report = self.take()
+        if report is not None:
+            send(report)
+        if self.delay is not None:
+            self.delay = max(self.interval, (self._cpu() - began) / self._budget)
 
     def _collect(self, now: float) -> Report | None:
         views: list[TaskView] = []
