@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from progresskit.estimates import Estimate
+from progresskit._model.estimates import Estimate
 
 TOTAL = 1_000.0
 Trace = list[tuple[float, float]]

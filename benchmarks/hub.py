@@ -26,12 +26,12 @@ from statistics import fmean, median
 from typing import Any, NamedTuple, TextIO
 
 from progresskit import Frame
-from progresskit.feed import Feed
-from progresskit.frames import sample_view
-from progresskit.hub import Hub
+from progresskit._cli.run import BUDGET
+from progresskit._model.frames import sample_view
+from progresskit.processes.client import HubRenderer
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
 from progresskit.renderers.ansi import AnsiRenderer
-from progresskit.renderers.hub import HubRenderer
-from progresskit.run import BUDGET
 from progresskit.testing import EmulatedTerminal
 
 WORKER = """

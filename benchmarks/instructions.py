@@ -46,8 +46,8 @@ gc.disable()
 
 class Still:
     def attach(self, tracker): pass
-    def nudge(self): pass
-    def hurry(self): pass
+    def wake(self): pass
+    def flush_soon(self): pass
     def detach(self, tracker): pass
 
 class Empty:
@@ -85,7 +85,7 @@ def update():
 
 def draw():
     from progresskit.testing import ManualClock, ManualTicker
-    from progresskit.terminal import StreamTerminal
+    from progresskit._display.terminal import StreamTerminal
     clock, ticker = ManualClock(), ManualTicker()
     stream = open(os.devnull, "w")
     class Screen(StreamTerminal):

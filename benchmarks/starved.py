@@ -1,7 +1,7 @@
 """A job that keeps the interpreter's lock to itself: when its first frame comes, and the longest gap between two.
 
 The job computes and makes a short system call about every 20 microseconds, every 200, or every 2 milliseconds, on a
-pseudo-terminal that is read. It is run in pairs: as it is, and with the switch interval left alone (`progresskit/switching.py`
+pseudo-terminal that is read. It is run in pairs: as it is, and with the switch interval left alone (`progresskit/_system/gil.py`
 says what that does). The kernel often runs both threads on one core, where the drawing thread gets its turn anyway: look at the
 worst of several runs, on a quiet machine.
 
@@ -24,8 +24,8 @@ import os, sys, time
 from progresskit import track
 seconds, alone, work = float(sys.argv[1]), sys.argv[2] == "alone", int(sys.argv[3])
 if alone:
-    from progresskit.switching import Haste
-    Haste._set = lambda self, seconds: None
+    from progresskit._system.gil import SwitchInterval
+    SwitchInterval._set = lambda self, seconds: None
 ends, count = time.monotonic() + seconds, 0
 for _ in track(range(10**9), "job"):
     for _ in range(work): sum(range(1000))

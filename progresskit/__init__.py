@@ -14,19 +14,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .capture import LogHandler as LogHandler
-    from .files import open_file as open_file
-    from .files import wrap_file as wrap_file
-    from .frames import Frame as Frame
-    from .frames import TaskView as TaskView
-    from .protocols import Renderer as Renderer
-    from .protocols import RendererUnavailable as RendererUnavailable
-    from .protocols import Terminal as Terminal
-    from .report import ProgressWarning as ProgressWarning
-    from .states import State as State
-    from .task import Task as Task
-    from .tracker import ProgressTracker as ProgressTracker
-    from .tracker import track as track
+    from ._display.capture import LogHandler as LogHandler
+    from ._model.frames import Frame as Frame
+    from ._model.frames import TaskView as TaskView
+    from ._model.states import State as State
+    from ._system.warnings import ProgressWarning as ProgressWarning
+    from ._tracking.files import open_file as open_file
+    from ._tracking.files import wrap_file as wrap_file
+    from ._tracking.task import Task as Task
+    from ._tracking.tracker import ProgressTracker as ProgressTracker
+    from ._tracking.tracker import track as track
+    from .renderers.base import Renderer as Renderer
+    from .renderers.base import RendererUnavailable as RendererUnavailable
+    from .renderers.base import Terminal as Terminal
 
 __version__ = "0.1.0"
 _HOMES = {

@@ -15,13 +15,13 @@ from _contextvars import ContextVar
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from .frames import Frame, decode, encode
-from .tracker import ProgressTracker, surroundings
+from ._model.frames import Frame, decode, encode
+from ._tracking.tracker import ProgressTracker, tracker_providers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .frames import TaskView
+    from ._model.frames import TaskView
 
 INTERVAL = 0.5
 """Seconds between two reports of a process: on a cluster all of them pass through one scheduler."""
@@ -202,7 +202,7 @@ class Reporter:
 
     def begin(self) -> None:
         """Have `track` and `ProgressTracker()` report here, in whatever belongs to a piece of work."""
-        surroundings.append(self._around)
+        tracker_providers.append(self._provided_tracker)
         _reporters.append(self)
         if len(_reporters) == 1:
             threading.Thread.start = _start  # type: ignore[method-assign, assignment]
@@ -211,7 +211,7 @@ class Reporter:
         """Let go of everything. Trackers that are made from here on draw for themselves."""
         self._wake = _nothing
         if self in _reporters:
-            surroundings.remove(self._around)
+            tracker_providers.remove(self._provided_tracker)
             _reporters.remove(self)
             if not _reporters and threading.Thread.start is _start:
                 threading.Thread.start = _thread_start  # type: ignore[method-assign]
@@ -227,7 +227,7 @@ class Reporter:
             _work.reset(token)
             work.end()
 
-    def _around(self) -> ProgressTracker | None:
+    def _provided_tracker(self) -> ProgressTracker | None:
         work = _here()
         return self._own if work is None else work.tracker
 
@@ -239,10 +239,10 @@ class Reporter:
             self._trackers.append(tracker)
             self._rouse()
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """An ending is in the next report."""
 
-    def hurry(self) -> None:
+    def flush_soon(self) -> None:
         """A job is never held up for a report."""
 
     def detach(self, tracker: ProgressTracker) -> None:

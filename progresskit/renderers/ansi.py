@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..painting import Painter
-from ..rows import RowRenderer
+from .bars import Painter
+from .rows import RowRenderer
 
 if TYPE_CHECKING:
-    from ..frames import TaskView
-    from ..protocols import Terminal
+    from .._model.frames import TaskView
+    from .base import Terminal
 
 
 class AnsiRenderer(RowRenderer):

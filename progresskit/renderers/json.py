@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, ClassVar
 
-from ..frames import encode
+from .._model.frames import encode
 
 if TYPE_CHECKING:
-    from ..frames import Frame
-    from ..protocols import Terminal
+    from .._model.frames import Frame
+    from .base import Terminal
 
 
 class JsonRenderer:
-    """Writes each frame as `progresskit.frames.encode` gives it, and each printed line as `{"print": "..."}`."""
+    """Writes each frame as `progresskit._model.frames.encode` gives it, and each printed line as `{"print": "..."}`."""
 
     in_place: ClassVar[bool] = False
 

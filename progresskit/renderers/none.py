@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from ..frames import Frame
-    from ..protocols import Terminal
+    from .._model.frames import Frame
+    from .base import Terminal
 
 
 class NoneRenderer:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ..cells import encodable
-from ..formatting import format_count, format_duration, format_percent, format_progress, format_rate, format_seconds
+from .._text.cells import encodable
+from .._text.formatting import (
+    format_count,
+    format_duration,
+    format_percent,
+    format_progress,
+    format_rate,
+    format_seconds,
+)
 
 if TYPE_CHECKING:
-    from ..frames import Frame, TaskView
-    from ..protocols import Terminal
+    from .._model.frames import Frame, TaskView
+    from .base import Terminal
 
 
 class PlainRenderer:

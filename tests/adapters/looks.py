@@ -16,8 +16,8 @@ from typing import Any, ClassVar, NamedTuple
 import pyte
 
 from progresskit import Frame, ProgressTracker
-from progresskit.frames import sample_view
-from progresskit.registry import find
+from progresskit._model.frames import sample_view
+from progresskit.renderers.registry import find
 from progresskit.testing import EmulatedTerminal, ManualTicker, RendererContract
 
 SGR = re.compile("\x1b\\[[0-9;]*m")

@@ -68,24 +68,27 @@ class Unhurried:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ticker, name)
 
-    def hurry(self) -> None: ...
+    def flush_soon(self) -> None: ...
 
 
 class Process(Tracking):
     """A process of its own, with the ticker and the client that every process has."""
 
     def __init__(self) -> None:
-        from progresskit import life, ticker
-        from progresskit.renderers.hub import process_start
+        from progresskit._display import process_hooks as life
+        from progresskit._display import ticker
+        from progresskit.processes.client import process_start
 
         self._ticker = life.TICKER
         super().__init__(ProgressTracker(interval=3600.0, budget=1.0, ticker=Unhurried(self._ticker)))  # type: ignore[arg-type]
         self.tracker.start()
-        ticker.AT_ONCE = self._ticker._credit = 60.0  # a busy machine may take so long for what is sent at once
+        ticker.FLUSH_CREDIT_SECONDS = self._ticker._credit = (
+            60.0  # a busy machine may take so long for what is sent at once
+        )
         self.key = (process_start(), os.getpid())
 
     def send(self) -> list[str]:
-        self._ticker.hurry()
+        self._ticker.flush_soon()
         return [task.description for task in self.tracker.tasks]
 
     def leave(self) -> None:

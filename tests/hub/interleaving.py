@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from actors import Actor
 
 from progresskit import Frame
-from progresskit.feed import Feed
+from progresskit.processes.feed import Feed
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 

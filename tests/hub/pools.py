@@ -11,14 +11,16 @@ from typing import Any
 
 from seen import until_seen
 
-from progresskit import Task, life, ticker, track
-from progresskit.tracker import current_tracker
+from progresskit import Task, track
+from progresskit._display import process_hooks as life
+from progresskit._display import ticker
+from progresskit._tracking.tracker import current_tracker
 
 
 def be_patient() -> None:
     """Have this worker wait for its last words for as long as a busy machine may take, where a job's would go on."""
     if multiprocessing.parent_process() is not None:
-        ticker.AT_ONCE = life.TICKER._credit = 60.0
+        ticker.FLUSH_CREDIT_SECONDS = life.TICKER._credit = 60.0
 
 
 def square(number: int) -> int:

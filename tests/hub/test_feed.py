@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from progresskit import Frame, ProgressTracker, TaskView
-from progresskit.feed import BLANKS, Feed
-from progresskit.frames import decode, encode
+from progresskit._model.frames import decode, encode
+from progresskit._model.states import ENDED, State
+from progresskit.processes.feed import BLANKS, Feed
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.plain import PlainRenderer
-from progresskit.states import ENDED, State
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from progresskit.guardian import _copy, _read, _write
+from progresskit._cli.pty_keeper import _copy, _read, _write
 
 
 @pytest.fixture

@@ -14,15 +14,28 @@ from typing import Any
 
 import pytest
 
-from progresskit import Frame, ProgressTracker, RendererUnavailable, registry
-from progresskit.display import CLIENT_BUDGET, Display
-from progresskit.feed import Feed
-from progresskit.frames import encode
-from progresskit.hub import Hub
-from progresskit.registry import named, under_hub
-from progresskit.renderers.hub import HubRenderer, process_start
+from progresskit import Frame, ProgressTracker, RendererUnavailable
+from progresskit._display.display import CLIENT_BUDGET, Display
+from progresskit._model.frames import encode
+from progresskit.processes.client import HubRenderer, process_start
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
+from progresskit.processes.protocol import (
+    BYE,
+    ENDED,
+    FRAME,
+    HELLO,
+    LARGEST,
+    LINES,
+    Address,
+    Hello,
+    Splitter,
+    hello,
+    message,
+)
+from progresskit.renderers import registry
+from progresskit.renderers.registry import named, prefer_hub
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
-from progresskit.wire import BYE, ENDED, FRAME, HELLO, LARGEST, LINES, Address, Hello, Splitter, hello, message
 
 
 class Bench:
@@ -187,8 +200,8 @@ def test_another_user_is_refused(unix: Bench, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_who_says_nothing_is_let_go(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("progresskit.hub.STRANGERS", 3)
-    monkeypatch.setattr("progresskit.hub.PATIENCE", 0.05)
+    monkeypatch.setattr("progresskit.processes.hub.STRANGERS", 3)
+    monkeypatch.setattr("progresskit.processes.hub.PATIENCE", 0.05)
     silent = [unix.connect() for _ in range(5)]
     unix.until(lambda: unix.hub.refused == 5)
     for each in silent:
@@ -197,7 +210,7 @@ def test_who_says_nothing_is_let_go(unix: Bench, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_crowd_is_no_crowd_of_strangers(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("progresskit.hub.STRANGERS", 2)
+    monkeypatch.setattr("progresskit.processes.hub.STRANGERS", 2)
     clients = [unix.client() for _ in range(100)]
     for number, client in enumerate(clients):
         client.render(Frame(0.0, (), tasks(f"task {number}", state="finished")))
@@ -267,7 +280,7 @@ def test_an_addresss_text_is_the_address() -> None:
 
 
 def test_the_start_of_a_process_orders_processes() -> None:
-    code = "from progresskit.renderers.hub import process_start as p; print(p())"
+    code = "from progresskit.processes.client import process_start as p; print(p())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process_start() <= float(run.stdout)
 
@@ -279,7 +292,7 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
         def render(self, frame: Frame) -> None:
             spent.advance(0.0002)
 
-    choice = registry.Choice("hub", Sending, "of this test")
+    choice = registry.RendererChoice("hub", Sending, "of this test")
     display = Display(EmulatedTerminal(), choice, interval=0.1, budget=CLIENT_BUDGET, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
     display.trackers.append(tracker)
@@ -301,30 +314,30 @@ HUB = {"PROGRESSKIT_HUB": "00ff@/nowhere/hub"}
 
 @pytest.mark.parametrize("environ", [{}, {"PROGRESSKIT_RENDERER": "plain"}, {"PROGRESSKIT_RENDERER": "json"}])
 def test_below_a_hub_the_environments_renderer_is_the_hubs(environ: dict[str, str]) -> None:
-    assert under_hub(named(None, environ), environ=HUB).name == "hub"
-    assert under_hub(named(None, environ), environ=environ).name != "hub"
+    assert prefer_hub(named(None, environ), environ=HUB).name == "hub"
+    assert prefer_hub(named(None, environ), environ=environ).name != "hub"
 
 
 @pytest.mark.parametrize("name", ["plain", "json", "none"])
 def test_what_appends_lines_stays_where_code_asks_for_it(name: str) -> None:
-    assert under_hub(named(name, {}), environ=HUB).name == name
+    assert prefer_hub(named(name, {}), environ=HUB).name == name
 
 
 @pytest.mark.parametrize("name", ["ansi", "auto"])
 def test_what_draws_over_rows_gives_way_to_the_hub(name: str) -> None:
-    assert under_hub(named(name, {}), environ=HUB).name == "hub"
-    assert under_hub(named(name, {}), environ=HUB, redirected=True).name == name
+    assert prefer_hub(named(name, {}), environ=HUB).name == "hub"
+    assert prefer_hub(named(name, {}), environ=HUB, redirected=True).name == name
 
 
 def test_disabled_is_disabled_and_a_renderer_made_by_code_stays() -> None:
-    assert under_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
-    assert under_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
+    assert prefer_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
+    assert prefer_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
 
 
 def test_an_address_that_is_none_warns_and_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("progresskit.report._said", set())
+    monkeypatch.setattr("progresskit._system.warnings._said", set())
     with pytest.warns(UserWarning, match="PROGRESSKIT_HUB is set to what is no address"):
-        assert under_hub(named(None, {}), environ={"PROGRESSKIT_HUB": "hello"}).name == "auto"
+        assert prefer_hub(named(None, {}), environ={"PROGRESSKIT_HUB": "hello"}).name == "auto"
 
 
 def test_the_hubs_own_process_is_no_client_of_it(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

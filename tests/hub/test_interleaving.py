@@ -16,19 +16,19 @@ from actors import Actor, Tracking
 from interleaving import Screen, play
 
 from progresskit import ProgressTracker
-from progresskit.feed import Feed
-from progresskit.frames import decode, encode
-from progresskit.hub import Hub
-from progresskit.renderers.hub import HubRenderer
+from progresskit._model.frames import decode, encode
+from progresskit.processes.client import HubRenderer
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
+from progresskit.processes.protocol import FRAME, message
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
-from progresskit.wire import FRAME, message
 
 
 @pytest.fixture(autouse=True, scope="module")
 def hasty() -> Iterator[None]:
     """The hub does not wait for a crowd between two looks at its sockets."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("progresskit.hub.PAUSE", 0.001)
+        patch.setattr("progresskit.processes.hub.PAUSE", 0.001)
         yield
 
 
@@ -80,7 +80,7 @@ class Connected(Here):
         super().__init__(number, clock)
         self._client = HubRenderer(str(hub.address))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("progresskit.renderers.hub.process_start", lambda: float(self.key[0]))
+            patch.setattr("progresskit.processes.client.process_start", lambda: float(self.key[0]))
             patch.setattr("os.getpid", lambda: self.key[1])
             self._client.start(EmulatedTerminal())
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from progresskit import Frame, ProgressTracker
-from progresskit.display import display_of, terminal_of
-from progresskit.feed import Feed
-from progresskit.hub import PAUSE, Hub
-from progresskit.renderers.hub import HubRenderer
-from progresskit.run import BUDGET
+from progresskit._cli.run import BUDGET
+from progresskit._display.display import display_of, terminal_of
+from progresskit._display.ticker import ThreadTicker
+from progresskit.processes.client import HubRenderer
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import PAUSE, Hub
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer, sample_view
-from progresskit.ticker import ThreadTicker
 
 
 class Drawing(RecordingRenderer):
@@ -52,7 +52,7 @@ class Stepping(ThreadTicker):
             if not rung:
                 self._clock.advance(self._wakes - self._clock())
             delay = self._look(self._clock(), nudged=rung)
-            self._drowsy = delay > 2 * self._first_delay()
+            self._long_sleep = delay > 2 * self._first_delay()
             self._wakes = self._clock() + delay
         self._clock.advance(until - self._clock())
 

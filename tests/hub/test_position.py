@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 from screens import Screen
 
 from progresskit import ProgressTracker, ProgressWarning
-from progresskit.reserved import Reserved
-from progresskit.settings import position
+from progresskit._system.environment import position
+from progresskit.renderers.shared_region import SharedRegion
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 
@@ -25,7 +25,7 @@ class Block:
         self.before = [f"before {n}" for n in range(before)]
         for line in self.before:
             self.terminal.feed(line + "\n")
-        self.processes = [Reserved(first, 9) for first in (0, 3, 6)]
+        self.processes = [SharedRegion(first, 9) for first in (0, 3, 6)]
         self.rows: list[list[str]] = [[], [], []]
         self.printed: list[str] = []
 
@@ -71,11 +71,11 @@ def test_a_line_wider_than_the_screen_takes_as_many_rows_as_it_needs() -> None:
 
 
 def test_rows_that_the_screen_has_no_room_for_are_left_out() -> None:
-    assert Reserved(5).room(8) == 2
-    assert Reserved(5, 6).room(24) == 1
-    assert Reserved(9).draw(["one"], size=(80, 8)) == ""
+    assert SharedRegion(5).room(8) == 2
+    assert SharedRegion(5, 6).room(24) == 1
+    assert SharedRegion(9).draw(["one"], size=(80, 8)) == ""
     terminal = EmulatedTerminal(columns=30, lines=4)
-    terminal.feed(Reserved(0).draw(["1", "2", "3", "4", "5"], size=terminal.size()))
+    terminal.feed(SharedRegion(0).draw(["1", "2", "3", "4", "5"], size=terminal.size()))
     assert terminal.text == ["1", "2", "3"]
 
 

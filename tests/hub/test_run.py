@@ -20,9 +20,9 @@ import pyte
 import pytest
 from screens import children, ended
 
-from progresskit.guardian import Guardian
-from progresskit.lines import Lines, last_state
-from progresskit.region import BEGIN, END
+from progresskit._cli.pty_keeper import PtyKeeper
+from progresskit._text.line_splitter import Lines, last_state
+from progresskit.renderers.region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
 ROOT = str(Path(__file__).parents[2])
@@ -348,7 +348,7 @@ def test_a_run_that_is_killed_takes_nothing_from_the_command_and_leaves_a_clean_
 def test_a_guardian_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> None:
     (ours, theirs), (screen, terminal) = os.pipe(), os.openpty()
     os.write(terminal, BEGIN.encode())
-    guardian = Guardian({ours: terminal})
+    guardian = PtyKeeper({ours: terminal})
     for fd in (ours, terminal, guardian._held):  # what a kill does
         os.close(fd)
     os.write(theirs, b"words")
@@ -366,7 +366,7 @@ def test_a_guardian_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> 
 def test_a_guardian_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(number: int) -> None:
     (ours, theirs), (there, to) = os.pipe(), os.pipe()
     os.write(theirs, b"ours to read")
-    guardian = Guardian({ours: to})
+    guardian = PtyKeeper({ours: to})
     os.kill(guardian.pid, number)
     guardian.dismiss()
     os.close(to)

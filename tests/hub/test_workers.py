@@ -16,7 +16,9 @@ import pools
 import pytest
 from shown import BOUND, Shown
 
-from progresskit import ProgressTracker, registry, workers
+from progresskit import ProgressTracker
+from progresskit.processes import workers
+from progresskit.renderers import registry
 from progresskit.testing import EmulatedTerminal
 
 METHODS = multiprocessing.get_all_start_methods()
@@ -174,7 +176,7 @@ def test_a_program_that_starts_no_worker_gets_no_hub_and_no_thread() -> None:
         "    subprocess.run(['true']); pid = os.fork()\n"
         "    if not pid: os._exit(0)\n"
         "    os.waitpid(pid, 0)\n"
-        "    print(workers._host, threading.active_count(), 'progresskit.hub' in sys.modules)\n"
+        "    print(workers._host, threading.active_count(), 'progresskit.processes.hub' in sys.modules)\n"
         "    assert 'progresskit' in multiprocessing.current_process()._config\n"
         "assert 'progresskit' not in multiprocessing.current_process()._config"
     )
@@ -197,7 +199,7 @@ def test_where_multiprocessing_has_no_such_place_everything_is_as_without_us(mon
 
 def test_a_worker_starts_also_where_no_hub_can_be_made(monkeypatch: pytest.MonkeyPatch, shown: Here) -> None:
     monkeypatch.setattr(workers, "_host", None)
-    monkeypatch.setattr("progresskit.hub.Hub.start", _refuse)
+    monkeypatch.setattr("progresskit.processes.hub.Hub.start", _refuse)
     for method in METHODS:
         process = multiprocessing.get_context(method).Process(target=abs, args=(-1,))
         process.start()
@@ -269,7 +271,7 @@ def test_a_handle_costs_what_a_task_costs() -> None:
     handle.finish()
     assert workers.handle("00@/nowhere", 7, "far", 10, "row", None) is handle
     assert handle.state == "running"
-    registry.load("progresskit.life:TICKER").detach(handle.tracker)
+    registry.load("progresskit._display.process_hooks:TICKER").detach(handle.tracker)
 
 
 def environment() -> dict[str, str]:

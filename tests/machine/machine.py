@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from progresskit import ProgressTracker, Task
-from progresskit.cells import plain_line
+from progresskit._text.cells import plain_line
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 NAMES = [
@@ -378,7 +378,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.give_up()
         for display in self.ticker.displays:
-            display.abandon()
+            display.forget_rows()
 
     def give_up(self) -> None:
         if self.ticker.displays and self.ticker.displays[0]._renderer is not None:

@@ -17,7 +17,7 @@ from machine import RENDERERS
 from wcwidth import wcswidth
 
 from progresskit import LogHandler, ProgressTracker
-from progresskit.cells import plain_line
+from progresskit._text.cells import plain_line
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 OURS = re.compile(r"\x1b\[(?:\?(?:2026|25|7)[hl]|\d*[AB]|2?K|[0-9;:]*m)|[\r\n]")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.frames import Frame, sample_view
+from progresskit._display.terminal import StreamTerminal
+from progresskit._model.frames import Frame, sample_view
 from progresskit.renderers.ansi import AnsiRenderer
-from progresskit.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal
 
 FAMILIES = pytest.mark.parametrize("reflow", [True, False], ids=["reflowing", "cutting"])

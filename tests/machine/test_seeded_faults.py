@@ -8,7 +8,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from machine import Machine, untraced
 from seeding import seed
 
-import progresskit.region
+import progresskit.renderers.region
 
 HUNT = settings(
     max_examples=1500,
@@ -20,7 +20,7 @@ HUNT = settings(
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
-REGION, ROWS, PLACES = "progresskit.region", "progresskit.rows", "progresskit.positions"
+REGION, ROWS, PLACES = "progresskit.renderers.region", "progresskit.renderers.rows", "progresskit._model.slots"
 FAULTS = {
     "rows that are gone are not erased": (REGION, '_move(at, number) + "\\r\\x1b[2K")', '_move(at, number) + "\\r")'),
     "one row too high": (REGION, '\\x1b[{at - to}A"', '\\x1b[{at - to + 1}A"'),
@@ -63,9 +63,9 @@ FAULTS = {
     "no row stays blank": (PLACES, " or slot in freed:", ":"),
     "a blank row stays for ever": (PLACES, "if now - when >= GRACE", "if False"),
     "those that wait go before those that work": (PLACES, "if entry[0].waiting:", "if not entry[0].waiting:"),
-    "colours are not reset": ("progresskit.painting", 'm{text}{RESET}" if', 'm{text}" if'),
-    "colours of printed lines are not reset": ("progresskit.cells", 'whole + "\\x1b[0m" if', "whole if"),
-    "nothing but a count is no frame": ("progresskit.display", "or frame.more or last", "or last"),
+    "colours are not reset": ("progresskit.renderers.bars", 'm{text}{RESET}" if', 'm{text}" if'),
+    "colours of printed lines are not reset": ("progresskit._text.cells", 'whole + "\\x1b[0m" if', "whole if"),
+    "nothing but a count is no frame": ("progresskit._display.display", "or frame.more or last", "or last"),
 }
 
 
@@ -84,5 +84,7 @@ def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["?25h", "?7h"], ids=["a hidden cursor", "wrapping left off"])
 def test_the_machine_finds_a_mode_that_is_left(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progresskit.region, "END", progresskit.region.END.replace(f"\x1b[{mode}", ""))
+    monkeypatch.setattr(
+        progresskit.renderers.region, "END", progresskit.renderers.region.END.replace(f"\x1b[{mode}", "")
+    )
     hunt()

@@ -12,7 +12,7 @@ import os, sys, threading
 os.environ["PROGRESSKIT_INTERVAL"] = "0.01"
 from progresskit import ProgressTracker, track
 def drawn():
-    from progresskit.life import TICKER
+    from progresskit._display.process_hooks import TICKER
     while not any(display.standing for display in TICKER.displays): pass
 """
 LOOP = """

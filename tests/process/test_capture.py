@@ -12,7 +12,7 @@ import warnings
 import pytest
 
 from progresskit import LogHandler, ProgressTracker
-from progresskit.capture import CapturedStream
+from progresskit._display.capture import CapturedStream
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 

@@ -12,15 +12,15 @@ from test_ticker import until
 from test_troubles import run
 
 from progresskit import ProgressTracker
-from progresskit.display import Display, Retired
-from progresskit.registry import Choice
-from progresskit.terminal import StreamTerminal
+from progresskit._display.display import Display, Retired
+from progresskit._display.hangs import HangDetector
+from progresskit._display.terminal import StreamTerminal
+from progresskit._display.ticker import ThreadTicker
+from progresskit.renderers.registry import RendererChoice
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
-from progresskit.ticker import ThreadTicker
-from progresskit.watch import Watch
 
 if TYPE_CHECKING:
-    from progresskit.protocols import Renderer, Terminal
+    from progresskit.renderers.base import Renderer, Terminal
 
 
 class Hanging(RecordingRenderer):
@@ -204,9 +204,9 @@ def test_a_slow_renderer_slows_nobody_down_and_is_not_given_up() -> None:
 def test_looks_are_counted_and_not_the_time_so_that_a_stopped_process_is_not_taken_to_hang() -> None:
     terminal, clock = EmulatedTerminal(), ManualClock()
     renderer: Renderer = RecordingRenderer()
-    choice = Choice("recording", lambda: renderer, "it was given", given=True)
+    choice = RendererChoice("recording", lambda: renderer, "it was given", given=True)
     display = Display(terminal, choice, interval=0.1, budget=0.01, cpu=clock, wall=clock)
-    watch = Watch(3)
+    watch = HangDetector(3)
     display.window = ["renderer"]
     assert [watch.look([display]) for _ in range(3)] == [None, None, None]
     display.window = ["renderer"]  # another call
@@ -222,7 +222,7 @@ def test_a_call_that_comes_back_after_its_display_was_given_up_does_nothing_more
     stream, clock = Stuck(), ManualClock()
     stream.let_go.set()
     terminal = StreamTerminal(stream)
-    display = Display(terminal, Choice("auto", None, ""), interval=0.1, budget=0.01, cpu=clock, wall=clock)
+    display = Display(terminal, RendererChoice("auto", None, ""), interval=0.1, budget=0.01, cpu=clock, wall=clock)
 
     def give_up() -> None:
         assert display.window is not None

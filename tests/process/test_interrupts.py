@@ -13,7 +13,7 @@ THREADS = %r
 if not THREADS:
     def refuse(*_): raise RuntimeError("can't start new thread")
     threading.Thread.start = refuse
-from progresskit.ticker import ThreadTicker
+from progresskit._display.ticker import ThreadTicker
 
 master, slave = pty.openpty()
 fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 60, 0, 0))

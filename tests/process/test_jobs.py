@@ -22,7 +22,7 @@ JOB = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from progresskit import ProgressTracker
-from progresskit.region import Region
+from progresskit.renderers.region import Region
 end = Path(sys.argv[1])
 SETUP
 with ProgressTracker("ansi", interval=0.1, budget=1.0) as tracker:

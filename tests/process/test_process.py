@@ -64,7 +64,7 @@ print(task.state, task.completed)
 def test_the_environment_chooses_the_renderer_and_disable_wins() -> None:
     code = """
 from progresskit import ProgressTracker
-from progresskit.life import TICKER
+from progresskit._display.process_hooks import TICKER
 with ProgressTracker() as tracker:
     task = tracker.add_task("alpha")
     while not any(display.drawn for display in TICKER.displays):
@@ -85,21 +85,21 @@ def test_a_renderer_whose_library_is_missing_warns_once_and_falls_back() -> None
 
 
 def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
-    done = run("from progresskit.cli import main; raise SystemExit(main(['renderers']))")
+    done = run("from progresskit._cli.main import main; raise SystemExit(main(['renderers']))")
     assert done.returncode == 0
     assert "chosen here: plain" in done.stdout
     done = run(
-        "from progresskit.cli import main; raise SystemExit(main(['demo', '--seconds', '0.5', '--renderer', 'plain']))"
+        "from progresskit._cli.main import main; raise SystemExit(main(['demo', '--seconds', '0.5', '--renderer', 'plain']))"
     )
     assert done.returncode == 0
     assert "planes.csv: failed" in done.stderr
     assert "Files: cancelled, 3/4 file" in done.stderr
-    done = run("from progresskit.cli import main; raise SystemExit(main(['demo', '--renderer', 'nope']))")
+    done = run("from progresskit._cli.main import main; raise SystemExit(main(['demo', '--renderer', 'nope']))")
     assert done.returncode == 2
 
 
 def test_ctrl_c_ends_the_demo_at_once_though_its_threads_have_an_hour_to_go() -> None:
-    demo = Program("from progresskit.cli import main; raise SystemExit(main(['demo', '--seconds', '3600']))")
+    demo = Program("from progresskit._cli.main import main; raise SystemExit(main(['demo', '--seconds', '3600']))")
     demo.until("weather.csv")
     demo.kill(signal.SIGINT)
     assert demo.end() == 130

@@ -145,11 +145,11 @@ from progresskit import ProgressTracker
 imported = []
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name in ("progresskit.life", "progresskit.ticker", "progresskit.display", "progresskit.terminal"):
+        if name in ("progresskit._display.process_hooks", "progresskit._display.ticker", "progresskit._display.display", "progresskit._display.terminal"):
             signal.raise_signal(signal.SIGUSR1)
 sys.meta_path.insert(0, Finder())
 def handler(number, frame):
-    imported.append(hasattr(sys.modules.get("progresskit.life"), "TICKER"))
+    imported.append(hasattr(sys.modules.get("progresskit._display.process_hooks"), "TICKER"))
     tracker.add_task("inner").finish()
 signal.signal(signal.SIGUSR1, handler)
 tracker = ProgressTracker("ansi")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from test_troubles import ROOT, run
 
-from progresskit.counting import LockedCell, LockedTicks
-from progresskit.terminal import StreamTerminal
+from progresskit._display.terminal import StreamTerminal
+from progresskit._tracking.counters import LockedCell, LockedTicks
 
 
 @pytest.mark.parametrize("kind", ["pipe", "terminal", "master"])
@@ -107,7 +107,7 @@ def test_a_fork_with_a_lock_held_hangs_neither_process(lock: str, whose: str) ->
     code = f"""
 import os, signal, threading, time
 from progresskit import ProgressTracker, counting
-from progresskit.life import TICKER
+from progresskit._display.process_hooks import TICKER
 def fork():
     pid = os.fork()
     if pid: return pid

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.frames import Frame
-from progresskit.presence import Presence, Scheduled
-from progresskit.report import ProgressWarning
-from progresskit.switching import BRIEF, BRIEFEST, USUAL, Haste, Timers, Waits
-from progresskit.terminal import StreamTerminal
+from progresskit._display.terminal import StreamTerminal
+from progresskit._display.ticker import ThreadTicker
+from progresskit._model.frames import Frame
+from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers, Waits
+from progresskit._system.suspension import Scheduled, SuspensionDetector
+from progresskit._system.threads import Bell
+from progresskit._system.warnings import ProgressWarning
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
-from progresskit.threads import Bell
-from progresskit.ticker import ThreadTicker
 
 
 def tickers() -> list[threading.Thread]:
@@ -61,7 +61,7 @@ def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
     task = tracker.add_task("alpha", total=10)
     task.pause()
-    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused" and ticker._drowsy)
+    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused" and ticker._long_sleep)
     task.resume()
     until(lambda: renderer.frames[-1].tasks[0].state == "running")
     task.finish()
@@ -128,7 +128,7 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
     with ticker.drawing:
         (display,) = ticker.displays
         terminal.feed("a shell's words\r\n")
-        display.abandon()
+        display.forget_rows()
         task.advance()
     until(lambda: "1/2" in terminal.text[-1])
     assert terminal.text[1] == "a shell's words"
@@ -141,7 +141,7 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
 def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> None:
     code = (
         "import sys; sys._is_gil_enabled = lambda: False\n"
-        "from progresskit.counting import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
+        "from progresskit._tracking.counters import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
         "import pytest; tests = ['tests/unit/test_tracker.py', 'tests/unit/test_loops.py', 'tests/unit/test_files.py']\n"
         "raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', *tests, 'tests/machine/test_machine.py']))"
     )
@@ -157,13 +157,13 @@ def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_
     ticker = ThreadTicker()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
     task = tracker.add_task("alpha", total=10)
-    until(lambda: renderer.frames and ticker._drowsy)
+    until(lambda: renderer.frames and ticker._long_sleep)
     with ticker.drawing:
         (display,) = ticker.displays
         display.due = display.drawn + 3600.0  # asleep for long
     tracker.print("a line")
     until(lambda: renderer.lines == ["a line"])
-    until(lambda: ticker._drowsy)
+    until(lambda: ticker._long_sleep)
     with ticker.drawing:
         display.due = display.drawn + 3600.0
     task.update(phase="finalising")
@@ -197,7 +197,7 @@ def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for hub in (None, "unix:a-hub"):
-        monkeypatch.setattr("progresskit.ticker.hub_address", lambda hub=hub: hub)
+        monkeypatch.setattr("progresskit._display.ticker.hub_address", lambda hub=hub: hub)
         renderer, ticker = RecordingRenderer(), ThreadTicker()
         tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
         tracker.add_task("alpha")
@@ -275,10 +275,10 @@ def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> No
 
 
 def test_where_the_system_does_not_tell_what_a_thread_has_done_only_a_long_stop_is_seen() -> None:
-    presence = Presence("/no/such/file")
+    presence = SuspensionDetector("/no/such/file")
     assert (presence.read(), presence.stopped()) == (None, False)
     presence.close()
-    presence = Presence("/dev/null")
+    presence = SuspensionDetector("/dev/null")
     assert presence.read() is None  # it says nothing
     presence.close()
     presence.close()
@@ -298,13 +298,13 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
 
 def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
     ticker = ThreadTicker()
-    ticker.hurry()
+    ticker.flush_soon()
     ticker._running = True  # a thread that never comes
-    ticker.hurry()
+    ticker.flush_soon()
     assert not ticker._urgent  # no hub, no waiting
     ticker._clients = True
     for _ in range(1_000):
-        ticker.hurry()
+        ticker.flush_soon()
     assert len(ticker._urgent) < 10
     assert ticker._credit <= 0.0
 
@@ -343,7 +343,7 @@ def looks(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
 def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[ThreadTicker, list[float]]) -> None:
     _, seen = looks
     until(lambda: len(seen) > 3)
-    assert set(seen) == {BRIEF}
+    assert set(seen) == {SHORT_INTERVAL}
 
 
 def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
@@ -352,9 +352,9 @@ def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
     threads[0] = 9
     _, seen = looks
     until(lambda: interval() == USUAL)
-    assert seen[0] == BRIEF
+    assert seen[0] == SHORT_INTERVAL
     threads[0] = 1
-    until(lambda: interval() == BRIEF)
+    until(lambda: interval() == SHORT_INTERVAL)
 
 
 def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
@@ -363,40 +363,40 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     threads[0] = 9
     ticker, _ = looks
     until(lambda: interval() == USUAL)
-    assert ticker._presence is not None
-    ticker._presence._starved = True
-    until(lambda: interval() == BRIEF)
-    ticker._haste._hasty_until = 0.0
+    assert ticker._suspension is not None
+    ticker._suspension._starved = True
+    until(lambda: interval() == SHORT_INTERVAL)
+    ticker._switch_interval._hasty_until = 0.0
     until(lambda: interval() == USUAL)
 
 
 @pytest.mark.usefixtures("threads")
 def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps() -> None:
-    haste, now = Haste(), 100.0
+    haste, now = SwitchInterval(), 100.0
 
     def chosen(seconds: float = 0.0, *, in_vain: bool = False, alone: bool = True, first: bool = False) -> float:
         haste.choose(now, Waits(seconds, in_vain), alone=alone, first=first)
-        assert haste.keen == (interval() == BRIEFEST)
+        assert haste.is_shortest == (interval() == SHORTEST_INTERVAL)
         return interval()
 
-    assert chosen(0.03) == BRIEF  # C code: woken when it asked
-    assert chosen(0.03, in_vain=True, alone=False, first=True) == BRIEF
+    assert chosen(0.03) == SHORT_INTERVAL  # C code: woken when it asked
+    assert chosen(0.03, in_vain=True, alone=False, first=True) == SHORT_INTERVAL
     assert chosen(0.03, in_vain=True, alone=False) == USUAL
-    assert chosen(0.03, in_vain=True) == BRIEFEST
-    assert chosen(0.02) == chosen(0.02) == BRIEFEST  # it may take a while
-    assert chosen() == BRIEFEST
+    assert chosen(0.03, in_vain=True) == SHORTEST_INTERVAL
+    assert chosen(0.02) == chosen(0.02) == SHORTEST_INTERVAL  # it may take a while
+    assert chosen() == SHORTEST_INTERVAL
     assert chosen(alone=False) == USUAL  # a thread of the job's own would pay for it
-    assert chosen() == BRIEFEST
-    assert chosen(0.02) == chosen(0.02) == BRIEFEST
-    assert chosen(0.02) == BRIEF  # the third in a row: C code
-    assert chosen(0.03, in_vain=True) == BRIEFEST
+    assert chosen() == SHORTEST_INTERVAL
+    assert chosen(0.02) == chosen(0.02) == SHORTEST_INTERVAL
+    assert chosen(0.02) == SHORT_INTERVAL  # the third in a row: C code
+    assert chosen(0.03, in_vain=True) == SHORTEST_INTERVAL
     now += 31.0
-    assert chosen() == BRIEF
+    assert chosen() == SHORT_INTERVAL
     haste.end()
 
 
 def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    presence = Presence("/no/such/file")
+    presence = SuspensionDetector("/no/such/file")
     for seconds, woken, asking, in_vain in (
         (0.03, 3000, 0.0002, True),
         (0.03, 50, 0.0002, False),  # about as often as it asks: C code, or one turn among many
@@ -405,7 +405,7 @@ def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monk
     ):
         monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
         presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
-        monkeypatch.setattr("progresskit.presence.between_runs", lambda asking=asking: asking)
+        monkeypatch.setattr("progresskit._system.suspension.between_runs", lambda asking=asking: asking)
         assert not presence.stopped()
         assert presence.woken_in_vain == in_vain
         waits = presence.waits()
@@ -440,7 +440,7 @@ def test_timers_are_exact_in_the_thread_that_wants_it_and_in_no_other() -> None:
 
 @pytest.mark.usefixtures("threads")
 def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    haste = Haste()
+    haste = SwitchInterval()
     for chosen in (0.02, 0.001):
         monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
         monkeypatch.setattr(sys, "setswitchinterval", pytest.fail)
@@ -448,7 +448,7 @@ def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest
         haste.end()
     monkeypatch.undo()
     haste.begin()
-    assert interval() == BRIEF
+    assert interval() == SHORT_INTERVAL
     sys.setswitchinterval(0.01)  # the program's choice comes second, and stays as well
     haste.end()
     assert interval() == 0.01
@@ -456,7 +456,7 @@ def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest
 
 
 def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    presence = Presence("/no/such/file")
+    presence = SuspensionDetector("/no/such/file")
     monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 300))
     presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
     assert not presence.stopped()
@@ -470,7 +470,7 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
 def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    monkeypatch.setattr("progresskit.ticker.AT_ONCE", 20.0)
+    monkeypatch.setattr("progresskit._display.ticker.FLUSH_CREDIT_SECONDS", 20.0)
     ticker, asked = ThreadTicker(), threading.Event()
     ticker._clients = ticker._running = True
     ticker._credit = 20.0
@@ -483,7 +483,7 @@ def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: 
             asked.set()
 
     ticker._urgent = Urgent()
-    asking = threading.Thread(target=ticker.hurry)
+    asking = threading.Thread(target=ticker.flush_soon)
     asking.start()
     assert asked.wait(20.0)
     assert late or ticker._rest()

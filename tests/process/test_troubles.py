@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
+from progresskit._display.ticker import ThreadTicker
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
-from progresskit.ticker import ThreadTicker
 
 ROOT = Path(__file__).parents[2]
 
@@ -116,7 +116,7 @@ import subprocess, sys, time, os
 from progresskit import ProgressTracker
 with ProgressTracker("json", interval=0.001) as tracker:
     tracker.add_task("alpha")
-    from progresskit.life import TICKER
+    from progresskit._display.process_hooks import TICKER
     while not TICKER.displays: time.sleep(0.001)
     fd = TICKER.displays[0].terminal.fd
     assert fd > 2 and not os.get_inheritable(fd)

@@ -13,7 +13,14 @@ from pathlib import Path
 import pyte
 import pytest
 
-DEMO = [sys.executable, "-c", "from progresskit.cli import main; raise SystemExit(main())", "demo", "--seconds", "1.2"]
+DEMO = [
+    sys.executable,
+    "-c",
+    "from progresskit._cli.main import main; raise SystemExit(main())",
+    "demo",
+    "--seconds",
+    "1.2",
+]
 NAMES = ("Files", "airports.csv", "flights.csv", "planes.csv", "weather.csv", "QC rows")
 END = b"\x1b[?2026l"  # what each frame ends with
 SLOWLY = {name: pytest.param(name, marks=pytest.mark.slow) for name in ("json", "none", "tqdm", "rich", "alive")}

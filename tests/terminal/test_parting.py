@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-import progresskit.terminal
+import progresskit._display.terminal
 from progresskit import ProgressTracker
-from progresskit.display import GONE, PARTING
+from progresskit._display.display import EXIT_FLUSH_TIMEOUT, GONE
 from progresskit.testing import ManualClock, ManualTicker
 
-ready = progresskit.terminal._ready
+ready = progresskit._display.terminal._ready
 
 
 class Stream:
@@ -25,7 +25,7 @@ class Stream:
         self.ticker = ManualTicker()
         self.waits: list[float] = []
         self.meanwhile = 0  # bytes that are read in each wait
-        monkeypatch.setattr(progresskit.terminal, "_ready", self.ready)
+        monkeypatch.setattr(progresskit._display.terminal, "_ready", self.ready)
         stream = os.fdopen(self.writing, "w", closefd=False)
         self.tracker = ProgressTracker("plain", stream=stream, ticker=self.ticker, clock=ManualClock())
 
@@ -84,7 +84,7 @@ def test_a_stream_that_has_taken_nothing_is_waited_for_once_and_for_a_twentieth_
 
 @pytest.mark.parametrize(
     ("ago", "waits"),
-    [(PARTING + 0.1, GONE), (PARTING - 0.5, PARTING)],
+    [(EXIT_FLUSH_TIMEOUT + 0.1, GONE), (EXIT_FLUSH_TIMEOUT - 0.5, EXIT_FLUSH_TIMEOUT)],
     ids=["it is read from no longer", "it has just fallen behind"],
 )
 def test_one_that_was_read_from_has_a_second_after_the_last_time(stream: Stream, ago: float, waits: float) -> None:
@@ -100,14 +100,14 @@ def test_lines_that_were_printed_have_a_second_where_nobody_is_known_to_read(str
     stream.fill()
     stream.tracker.print("words")
     stream.tracker.stop()
-    assert stream.waits == [PARTING]
+    assert stream.waits == [EXIT_FLUSH_TIMEOUT]
 
 
 def test_they_too_have_no_more_where_nothing_was_taken_for_a_second(stream: Stream) -> None:
     stream.fill()
     stream.tracker.print("words")
     stream.tracker.add_task("alpha", total=1)
-    stream.pass_by(2 * PARTING)
+    stream.pass_by(2 * EXIT_FLUSH_TIMEOUT)
     stream.tracker.stop()
     assert stream.waits == [GONE]
 
@@ -117,7 +117,7 @@ def test_lines_that_have_been_taken_are_not_waited_for_again(stream: Stream) -> 
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.fill()
-    stream.ticker.cost.advance(2 * PARTING)
+    stream.ticker.cost.advance(2 * EXIT_FLUSH_TIMEOUT)
     stream.tracker.stop()
     assert stream.waits == [GONE]
 

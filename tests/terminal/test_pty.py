@@ -14,7 +14,7 @@ import pytest
 PROGRAM = """
 import sys
 from progresskit import ProgressTracker
-from progresskit.tracker import ProgressTracker as T
+from progresskit._tracking.tracker import ProgressTracker as T
 step = sys.stdin.readline
 with ProgressTracker() as tracker:
     tasks = [tracker.add_task(f"task-{n}", total=10, unit="row", keep=n == 0) for n in range(4)]

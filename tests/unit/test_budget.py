@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.display import AROUND, WAY
-from progresskit.frames import Frame
+from progresskit._display.display import FRAME_BUDGET_SHARE, WAKEUP_COST_FACTOR
+from progresskit._model.frames import Frame
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 
@@ -62,8 +62,8 @@ def test_a_renderer_costs_no_more_than_the_budget_however_slow_it_is(cost: float
 
 def test_a_renderer_of_300_ms_a_frame_is_drawn_every_30_seconds() -> None:
     _, gaps = drawn(0.3, 0.01, duration=1_000.0)
-    assert min(gaps) == pytest.approx(30.0 / AROUND)
-    assert max(gaps) == pytest.approx(30.0 / AROUND)
+    assert min(gaps) == pytest.approx(30.0 / FRAME_BUDGET_SHARE)
+    assert max(gaps) == pytest.approx(30.0 / FRAME_BUDGET_SHARE)
 
 
 def test_what_the_thread_takes_between_two_frames_is_in_the_budget_and_what_others_take_is_not() -> None:
@@ -77,7 +77,13 @@ def test_what_the_thread_takes_between_two_frames_is_in_the_budget_and_what_othe
             ticker.cost.advance(between)
             task.advance()
             gaps.append(ticker.displays[0].tick())
-    assert gaps == pytest.approx([0.01 / AROUND * 100, 0.011 / AROUND * 100, WAY * 0.01 / AROUND * 100])
+    assert gaps == pytest.approx(
+        [
+            0.01 / FRAME_BUDGET_SHARE * 100,
+            0.011 / FRAME_BUDGET_SHARE * 100,
+            WAKEUP_COST_FACTOR * 0.01 / FRAME_BUDGET_SHARE * 100,
+        ]
+    )
 
 
 def test_a_cheap_renderer_keeps_its_ten_frames_a_second() -> None:
@@ -88,6 +94,6 @@ def test_a_cheap_renderer_keeps_its_ten_frames_a_second() -> None:
 def test_one_slow_frame_is_paid_for_at_once_and_forgotten_little_by_little() -> None:
     _, gaps = drawn(0.0005, 0.01, duration=1_000.0, change={20: 0.3, 21: 0.0005})
     assert max(gaps[:20]) == pytest.approx(0.1)
-    assert gaps[20] == pytest.approx(30.0 / AROUND)
+    assert gaps[20] == pytest.approx(30.0 / FRAME_BUDGET_SHARE)
     assert all(later < sooner for sooner, later in pairwise(gaps[20:31]))
     assert gaps[-1] == pytest.approx(0.1)

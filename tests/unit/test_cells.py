@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wcwidth import wcswidth, wcwidth
 
-from progresskit import cells
-from progresskit.cells import cell_width, clean, clean_lines, encodable, fit, plain_line
+from progresskit._text import cells
+from progresskit._text.cells import cell_width, clean, clean_lines, encodable, fit, plain_line
 
 FILLERS = "\u3164\uffa0"
 """Of Hangul, invisible: they are counted as if they were not."""

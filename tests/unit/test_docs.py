@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from progresskit.settings import VARIABLES
+from progresskit._system.environment import VARIABLES
 from progresskit.testing import RendererContract
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import progresskit
-from progresskit.cells import fit
-from progresskit.feed import Feed
-from progresskit.hub import Hub
-from progresskit.positions import Slots
+from progresskit._model.slots import Slots
+from progresskit._text.cells import fit
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
 from progresskit.testing import (
     EmulatedTerminal,
     ManualClock,

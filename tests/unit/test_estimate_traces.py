@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.estimates import Estimate
+from progresskit._model.estimates import Estimate
 
 # name -> seconds and units at the beginning, samples of both, the total
 RUNS: dict[str, tuple[float, float, list[tuple[float, float]], float]] = {

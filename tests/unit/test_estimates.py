@@ -13,7 +13,7 @@ from bench import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from progresskit.estimates import Estimate
+from progresskit._model.estimates import Estimate
 
 
 def fed(samples: Iterable[tuple[float, float]], start: float = 0.0) -> Estimate:

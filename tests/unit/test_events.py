@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit.cells import cell_width
-from progresskit.cli import main
-from progresskit.events import read, tell
-from progresskit.frames import Frame, encode, sample_view
+from progresskit._cli.event_report import read, tell
+from progresskit._cli.main import main
+from progresskit._model.frames import Frame, encode, sample_view
+from progresskit._text.cells import cell_width
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 ORDERS = sample_view(id=1, description="orders.csv", total=300, completed=300, unit="row", elapsed=2.0, rate=150.0)

@@ -13,7 +13,7 @@ import pytest
 from bench import Bench
 
 from progresskit import ProgressTracker, Task
-from progresskit.iteration import Pace
+from progresskit._tracking.loops import Pace
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.frames import Frame, TaskView, sample_view
-from progresskit.painting import Painter
+from progresskit._model.frames import Frame, TaskView, sample_view
 from progresskit.renderers.ansi import AnsiRenderer
+from progresskit.renderers.bars import Painter
 from progresskit.testing import EmulatedTerminal
 
 RUNNING = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.positions import GRACE, Slots, seat, walk
+from progresskit._model.slots import GRACE, Slots, assign_rows, walk_tree
 
 
 class Item:
@@ -127,11 +127,11 @@ def test_a_tree_is_walked_parents_first_with_its_blank_rows() -> None:
     outer.take(Item("b"))
 
     def walked(now: float) -> list[tuple[str | None, int]]:
-        return [(item and item.name, depth) for item, depth in walk(outer, now)]
+        return [(item and item.name, depth) for item, depth in walk_tree(outer, now)]
 
     assert walked(1.0) == [("a", 0), (None, 1), ("y", 1), ("z", 2), ("b", 0)]
     assert walked(2.0) == [("a", 0), ("y", 1), ("z", 2), ("b", 0)]
-    assert [depth for _, depth in walk(outer, 2.0, 3)] == [3, 4, 5, 3]
+    assert [depth for _, depth in walk_tree(outer, 2.0, 3)] == [3, 4, 5, 3]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_tree_is_walked_parents_first_with_its_blank_rows() -> None:
 )
 def test_where_there_are_fewer_rows_than_tasks(shown: str, limit: int | None, rows: str, missing: int) -> None:
     items = [None if name == "-" else Item(name, waiting=name.isupper()) for name in shown]
-    seated, more = seat(tree(*items), limit)
+    seated, more = assign_rows(tree(*items), limit)
     assert " ".join(f"{item.name}{row}" for item, depth, row in seated) == rows
     assert more == missing
     assert all(depth == 0 for _, depth, _ in seated)

@@ -13,15 +13,15 @@ import pytest
 from bench import Bench
 
 from progresskit import ProgressTracker
-from progresskit.cells import encodable
-from progresskit.cli import main
-from progresskit.frames import Frame, decode, encode, sample_view
-from progresskit.positions import Slots
-from progresskit.region import Region
-from progresskit.registry import named
-from progresskit.report import ProgressWarning, warn_once
-from progresskit.task import describe
-from progresskit.terminal import StreamTerminal
+from progresskit._cli.main import main
+from progresskit._display.terminal import StreamTerminal
+from progresskit._model.frames import Frame, decode, encode, sample_view
+from progresskit._model.slots import Slots
+from progresskit._system.warnings import ProgressWarning, warn_once
+from progresskit._text.cells import encodable
+from progresskit._tracking.task import describe
+from progresskit.renderers.region import Region
+from progresskit.renderers.registry import named
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 GOOD = json.loads(encode(Frame(1.0, (sample_view(),))))
@@ -189,5 +189,5 @@ def test_the_command_is_a_module_too_and_tells_an_unusable_renderer(monkeypatch:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("progresskit.demo.demonstrate", interrupt)
+    monkeypatch.setattr("progresskit._cli.demo.demonstrate", interrupt)
     assert main(["demo"]) == 130

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from progresskit.frames import Frame, TaskView, sample_view
-from progresskit.region import BEGIN, END, Region
-from progresskit.rows import RowRenderer
+from progresskit._model.frames import Frame, TaskView, sample_view
+from progresskit.renderers.region import BEGIN, END, Region
+from progresskit.renderers.rows import RowRenderer
 from progresskit.testing import EmulatedTerminal
 
 CLEAR = "\r<2K"  # the line that the cursor is on

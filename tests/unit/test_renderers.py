@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from progresskit import Frame, Renderer
-from progresskit.frames import decode, encode
+from progresskit._model.frames import decode, encode
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.json import JsonRenderer
 from progresskit.renderers.none import NoneRenderer

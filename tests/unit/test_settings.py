@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from progresskit import ProgressTracker, ProgressWarning, RendererUnavailable, report
-from progresskit.display import display_of
-from progresskit.registry import automatic, default_stream, find, named
-from progresskit.settings import is_disabled, is_on, number
-from progresskit.terminal import StreamTerminal
+from progresskit import ProgressTracker, ProgressWarning, RendererUnavailable
+from progresskit._display.display import display_of
+from progresskit._display.terminal import StreamTerminal
+from progresskit._system import warnings as report
+from progresskit._system.environment import is_disabled, is_on, number
+from progresskit.renderers.registry import automatic, default_stream, find, named
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 

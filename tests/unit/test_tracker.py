@@ -193,7 +193,7 @@ def test_leaving_a_tracker_finishes_what_is_complete_and_cancels_the_rest(bench:
 
 
 def test_the_locked_cell_of_free_threaded_builds_loses_nothing() -> None:
-    from progresskit.counting import LockedCell, LockedTicks
+    from progresskit._tracking.counters import LockedCell, LockedTicks
 
     cell, ticks = LockedCell(), LockedTicks()
     cell._n = 0
@@ -240,8 +240,8 @@ def test_a_renderer_that_raises_is_replaced_with_one_warning(bench: Bench) -> No
 
 
 def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(bench: Bench) -> None:
-    from progresskit.display import Display
-    from progresskit.registry import named
+    from progresskit._display.display import Display
+    from progresskit.renderers.registry import named
     from progresskit.testing import EmulatedTerminal, ManualClock
 
     processor, wall = ManualClock(), ManualClock()

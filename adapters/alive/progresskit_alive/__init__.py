@@ -10,15 +10,15 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
-from progresskit.cells import cell_width, encodable, fit
-from progresskit.colors import SGR
-from progresskit.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.protocols import RendererUnavailable
-from progresskit.rows import RowRenderer
+from progresskit._text.cells import cell_width, encodable, fit
+from progresskit._text.colors import SGR
+from progresskit._text.formatting import format_duration, format_percent, format_progress, format_rate
+from progresskit.renderers.base import RendererUnavailable
+from progresskit.renderers.rows import RowRenderer
 
 if TYPE_CHECKING:
-    from progresskit.frames import TaskView
-    from progresskit.protocols import Terminal
+    from progresskit._model.frames import TaskView
+    from progresskit.renderers.base import Terminal
 
     from .styles import Bar, Styles
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import uuid4
 
 from distributed import Client
 
 from progresskit import Task
-from progresskit.feed import Feed
-from progresskit.report import warn_once
+from progresskit._system.warnings import warn_once
+from progresskit.processes.feed import Feed
 from progresskit.reporter import INTERVAL, Report
 
 from .scheduling import FAREWELL, join, leave

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 from distributed import Worker
 
-from progresskit.report import warn_once
+from progresskit._system.environment import is_disabled
+from progresskit._system.warnings import warn_once
 from progresskit.reporter import Report, Reporter
-from progresskit.settings import is_disabled
 
 OP = "progresskit"
 """The name of our messages, and of what a worker can be asked."""

@@ -10,18 +10,18 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
-from progresskit.cells import cell_width, encodable, fit
-from progresskit.formatting import format_percent, format_progress, format_rate
-from progresskit.protocols import RendererUnavailable
-from progresskit.rows import RowRenderer
+from progresskit._text.cells import cell_width, encodable, fit
+from progresskit._text.formatting import format_percent, format_progress, format_rate
+from progresskit.renderers.base import RendererUnavailable
+from progresskit.renderers.rows import RowRenderer
 
 if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
 
-    from progresskit.frames import TaskView
-    from progresskit.protocols import Terminal
+    from progresskit._model.frames import TaskView
+    from progresskit.renderers.base import Terminal
 
-    from .drawing import Pencil
+    from .drawing import RichPainter
 
 __all__ = ["RichRenderer"]
 
@@ -94,10 +94,10 @@ class RichRenderer(RowRenderer):
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
-        from .drawing import Pencil  # importing rich takes longer than many frames: not before it is wanted
+        from .drawing import RichPainter  # importing rich takes longer than many frames: not before it is wanted
 
         super().start(terminal)
-        self._pencil: Pencil = Pencil(terminal)
+        self._pencil: RichPainter = RichPainter(terminal)
         self._ellipsis = "…" if terminal.unicode else "..."
         self._widths = Layout()
         self._drawn: dict[int, tuple[object, str]] = {}

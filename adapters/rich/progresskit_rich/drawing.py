@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.style import Style
 
 if TYPE_CHECKING:
-    from progresskit.protocols import Terminal
+    from progresskit.renderers.base import Terminal
 
 SYSTEMS = {
     "standard": ColorSystem.STANDARD,
@@ -25,7 +25,7 @@ SYSTEMS = {
 }
 
 
-class Pencil:
+class RichPainter:
     """Draws what rich draws, for one terminal.
 
     Args:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from progresskit import ProgressTracker, Task
-from progresskit.formatting import format_progress
+from progresskit._text.formatting import format_progress
 
 from .columns import literal, stage_name, table_name
 from .copying import (

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from progresskit.estimates import STALL, Estimate
+from progresskit._model.estimates import STALL, Estimate
 
 FIRST = 0.5
 """What the gap before the first file counts of another: it lacks the wait for an answer, and is with connecting."""

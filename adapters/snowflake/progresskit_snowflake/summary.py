@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from progresskit.formatting import format_count, format_rate
+from progresskit._text.formatting import format_count, format_rate
 
 from .copying import Copied, FileResult, counted_rows, first_error
 

@@ -11,7 +11,7 @@ from alive_progress.styles import BARS, SPINNERS
 from progresskit_alive import AliveRenderer
 
 from progresskit import Frame
-from progresskit.frames import sample_view
+from progresskit._model.frames import sample_view
 from progresskit.testing import EmulatedTerminal
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from seen import until_seen
 
 from progresskit import ProgressTracker, track
-from progresskit.tracker import current_tracker
+from progresskit._tracking.tracker import current_tracker
 
 
 def square(number: int) -> int:

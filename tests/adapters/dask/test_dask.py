@@ -16,7 +16,7 @@ from distributed import Client, LocalCluster
 from progresskit_dask import watch
 from shown import Shown
 
-from progresskit.feed import Feed
+from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 
 # What distributed itself leaves to be warned of: sockets and loops of a cluster that has lost a worker.

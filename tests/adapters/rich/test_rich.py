@@ -10,7 +10,7 @@ pytest.importorskip("progresskit_rich", reason="the adapter is not installed in 
 from rich.progress_bar import ProgressBar
 
 from progresskit import Frame
-from progresskit.frames import sample_view
+from progresskit._model.frames import sample_view
 
 
 class TestRich(AdapterContract):

@@ -13,7 +13,7 @@ from progresskit_snowflake import Uploads, uploading
 from progresskit_snowflake.estimating import UploadEstimate
 
 from progresskit import ProgressTracker
-from progresskit.estimates import Estimate
+from progresskit._model.estimates import Estimate
 from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 SIZE, FILES, PACE = 700_000, 12, 2_000_000.0

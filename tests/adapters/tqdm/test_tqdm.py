@@ -13,7 +13,7 @@ pytest.importorskip("progresskit_tqdm", reason="the adapter is not installed in 
 import tqdm
 
 from progresskit import Frame
-from progresskit.frames import sample_view
+from progresskit._model.frames import sample_view
 
 
 class TestTqdm(AdapterContract):

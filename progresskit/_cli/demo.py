@@ -1,0 +1,65 @@
+"""What `progresskit demo` shows: nested, parallel, unknown-total, failing and printing tasks.
+
+A user of the public names like any other.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from .._tracking.tracker import ProgressTracker
+
+if TYPE_CHECKING:
+    from .._tracking.task import Task
+
+FILES = (
+    ("airports.csv", 42_000_000),
+    ("flights.csv", 95_000_000),
+    ("planes.csv", 23_000_000),
+    ("weather.csv", 61_000_000),
+)
+STEPS = 60
+
+
+def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
+    """Show the demonstration with `renderer` for about `seconds`.
+
+    Raises:
+        ValueError: the renderer's name is unknown.
+    """
+    pause = seconds / STEPS / 2
+    with ProgressTracker(renderer) as tracker:
+        files = tracker.add_task("Files", total=len(FILES), unit="file", color="blue", rollup="count")
+        rows = tracker.add_task("QC rows", unit="row", color="yellow")
+        # Added here, not by the threads: so their rows have one order, however late a thread begins.
+        uploads = [tracker.add_task(name, total=size, unit="B", parent=files, color="green") for name, size in FILES]
+        threads = [
+            threading.Thread(target=_upload, args=(task, size, pause * (1 + number % 2)), daemon=True)
+            for number, (task, (_, size)) in enumerate(zip(uploads, FILES, strict=True))
+        ]
+        for thread in threads:
+            thread.start()
+        for step in range(STEPS):
+            rows.advance(1_234)
+            time.sleep(pause)
+            if step == STEPS // 3:
+                tracker.print("a line printed above the bars")
+        for thread in threads:
+            thread.join()
+        rows.finish()
+        for _ in tracker.track(range(3), "nested loops", color="magenta"):
+            for _ in tracker.track(range(STEPS // 4), "inner loop", unit="step"):
+                time.sleep(pause)
+
+
+def _upload(task: Task, size: int, pause: float) -> None:
+    with task:
+        for step in range(STEPS):
+            task.advance(size // STEPS)
+            time.sleep(pause)
+            if task.description == "planes.csv" and step == STEPS // 2:
+                task.fail("the server went away")
+                return
+        task.update(completed=size)

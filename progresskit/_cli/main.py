@@ -1,0 +1,142 @@
+"""The command line: `progresskit renderers`, `demo`, `run`, `pipe` and `report`.
+
+Knows arguments and exit statuses. Must not know how anything is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from .._display.terminal import StreamTerminal
+from .._text.cells import encodable
+from ..renderers.registry import default_stream, find, named, names, prefer_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's."""
+    parser = argparse.ArgumentParser(prog="progresskit", description="Progress that costs nothing worth mentioning.")
+    parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("renderers", help="which renderers there are, and which would be chosen here and why")
+    demo = commands.add_parser("demo", help="show nested, parallel, unknown-total, failing and printing tasks")
+    demo.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
+    demo.add_argument("--seconds", type=float, default=6.0, help="how long it takes (6)")
+    run = commands.add_parser(
+        "run",
+        help="one display for a command and every process below it",
+        usage="progresskit run [--renderer R] [--total] [--quiet] [--no-pty] -- COMMAND...",
+        description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
+        "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it has a "
+        "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
+    )
+    run.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
+    run.add_argument("--total", action="store_true", help="a line that sums up all processes")
+    run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
+    run.add_argument("--no-pty", action="store_true", help="switch the pty off: COMMAND has a pipe instead")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
+    pipe = commands.add_parser("pipe", help="copy standard input to standard output with a bar of its bytes or lines")
+    pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
+    pipe.add_argument("--total", type=int, metavar="N", help="how many there will be (a file's size, else unknown)")
+    pipe.add_argument("--description", default="pipe", metavar="TEXT", help="what the bar is called (pipe)")
+    pipe.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits standard error")
+    report = commands.add_parser("report", help="tell what a file of the json renderer's lines says of each task")
+    report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    options = parser.parse_args(arguments)
+    if options.command == "run":
+        return _run(run, options)
+    if options.command == "pipe":
+        return _pipe(pipe, options)
+    if options.command == "report":
+        return _report(report, options.file)
+    if options.command == "renderers":
+        print(renderers())
+        return 0
+    from .demo import demonstrate
+
+    try:
+        demonstrate(options.renderer, options.seconds)
+    except ValueError as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    command = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
+    if not command:
+        parser.error("there is no command: give one, as in `progresskit run -- make -j4`.")
+    from .run import leave, run
+
+    try:
+        status = run(
+            command,
+            renderer=options.renderer,
+            totals=options.total,
+            quiet=options.quiet,
+            pty=not options.no_pty,
+        )
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    return leave(status)
+
+
+def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from .pipe import copy
+    from .run import leave
+
+    if options.total is not None and options.total < 0:
+        parser.error(f"--total is {options.total}: give a number from 0.")
+    try:
+        copy(0, 1, lines=options.lines, total=options.total, description=options.description, renderer=options.renderer)
+    except ValueError as error:
+        parser.error(str(error))
+    except BrokenPipeError:  # end as `cat` would
+        return leave(-signal.SIGPIPE)
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
+    except OSError as error:
+        print(f"progresskit: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _report(parser: argparse.ArgumentParser, path: str) -> int:
+    from .event_report import read, tell
+
+    terminal = StreamTerminal(sys.stdout)
+    try:
+        with open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-") as file:
+            text = tell(read(file), terminal.size()[0] if terminal.is_tty else 1_000, unicode=terminal.unicode)
+    except OSError as error:
+        parser.error(f"the events file cannot be read: {error}.")
+    finally:
+        terminal.close()
+    print(encodable(text, terminal.encoding))
+    return 0
+
+
+def renderers() -> str:
+    """Return the table of renderers: name, what is missing, and which one would be chosen here and why."""
+    rows = []
+    for name in names():
+        try:
+            find(name)
+        except Exception as error:  # RendererUnavailable, or whatever an import of somebody else's code raises
+            rows.append((name, f"not available: {error}"))
+        else:
+            rows.append((name, "available"))
+    width = max(len(name) for name, _ in rows)
+    terminal = StreamTerminal(default_stream())
+    choice = prefer_hub(named(None)).settle(terminal, os.environ)
+    terminal.close()
+    lines = [f"{name:<{width}}  {state}" for name, state in rows]
+    return "\n".join([*lines, "", f"chosen here: {choice.name} ({choice.why})"])

@@ -1,0 +1,338 @@
+"""`progresskit run`: a hub around a command, whose output goes above the bars.
+
+Knows processes, signals and pseudo-terminals. The command stays in our process group and keeps our standard input, so that
+the terminal's own signals, job control and typing reach it as they would without us; only what it would write on the
+display's terminal goes through us. Must not know how anything is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .._display.process_hooks import TICKER
+from .._text.line_splitter import Lines
+from ..processes.feed import Feed
+from ..processes.hub import Hub
+from ..renderers.registry import default_stream, hub_address
+from .pty_keeper import PtyKeeper
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOT_FOUND, NOT_RUNNABLE = 127, 126
+BUDGET = 0.03
+"""The share of a core that drawing for many processes may cost, unless `PROGRESSKIT_BUDGET` says otherwise."""
+SILENCE = 0.2
+"""Seconds without output after which a command that has ended is taken to have said everything, though a process that it
+left behind holds its terminal open."""
+ASKING = 0.3
+"""Seconds after which a line that looks like a question is shown before it has ended."""
+AT_ONCE = 2_000
+"""Lines that wait, from which on they are shown at once, whatever drawing may cost: a command is not slowed down."""
+REMEMBERED = 200
+"""Lines of a quiet command that are shown if it fails."""
+PASSED_ON = tuple(
+    getattr(signal, name)
+    for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTSTP", "SIGCONT")
+    if hasattr(signal, name)
+)
+FROM_KERNEL = 0x80
+"""What `si_code` says of a signal that the terminal sent, to the whole group: the command has it already."""
+
+
+def run(
+    command: Sequence[str],
+    *,
+    renderer: str | None = None,
+    totals: bool = False,
+    quiet: bool = False,
+    pty: bool = True,
+) -> int:
+    """Run `command` under a hub and return its exit status; below 0 the number of the signal that ended it.
+
+    Args:
+        command: The program and its arguments.
+        renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits the terminal.
+        totals: Whether one line sums up all processes.
+        quiet: Whether the command's lines are kept off the terminal; the last ones are shown if it fails.
+        pty: Whether the command is given a terminal for what would go to ours, and not a pipe.
+
+    Raises:
+        ValueError: the renderer's name is unknown.
+        OSError: this system cannot do it.
+    """
+    if not hasattr(os, "posix_spawnp"):
+        raise OSError("`progresskit run` needs a Unix system: start the command by itself.")
+    if hub_address() is not None:  # a hub is there already, and shows what runs below us too
+        try:
+            os.execvp(command[0], list(command))
+        except OSError as error:
+            return _cannot(command[0], error)
+    waited = {*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before any thread is there: they inherit it
+    try:
+        return _run(command, Feed(renderer, totals=totals, budget=_budget()), quiet, pty, mask, waited)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _budget() -> float | None:
+    return None if os.environ.get("PROGRESSKIT_BUDGET") else BUDGET
+
+
+def _cannot(name: str, error: OSError) -> int:
+    missing = isinstance(error, FileNotFoundError)
+    print(f"progresskit: {name}: {'command not found' if missing else error.strerror}", file=sys.stderr)
+    return NOT_FOUND if missing else NOT_RUNNABLE
+
+
+def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, waited: set[Any]) -> int:
+    modes = _modes(0)
+    outputs = _Outputs(feed, quiet, pty)
+    status = NOT_RUNNABLE
+    try:
+        outputs.guard()
+        with feed, Hub(feed) as hub:
+            try:
+                pid = os.posix_spawnp(
+                    command[0],
+                    list(command),
+                    {**os.environ, **hub.environment},
+                    file_actions=outputs.actions,
+                    setsigmask=mask,
+                    setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which the interpreter ignores
+                )
+            except OSError as error:
+                status = _cannot(command[0], error)
+                return status
+            outputs.begin()
+            status = _wait(pid, outputs, waited)
+            outputs.end(failed=status != 0)
+            hub.stop()
+            if hub.dropped:
+                feed.print(f"progresskit: {hub.dropped:,d} messages made no sense and were dropped.")
+    finally:
+        outputs.close()
+        if modes is not None and modes != _modes(0):
+            import termios
+
+            termios.tcsetattr(0, termios.TCSADRAIN, modes)  # a command that was killed may have left others
+    return status
+
+
+def _modes(fd: int) -> list[Any] | None:
+    """Return the modes of the terminal on `fd`; None where it is none, or not ours to change."""
+    import termios
+
+    try:
+        return termios.tcgetattr(fd) if os.tcgetpgrp(fd) == os.getpgrp() else None
+    except (OSError, termios.error):
+        return None
+
+
+def _wait(pid: int, outputs: _Outputs, waited: set[Any]) -> int:
+    """Pass signals on until process `pid` has ended, and return its status."""
+    while True:
+        number, from_terminal = _next_signal(waited)
+        if number == signal.SIGCHLD:
+            while True:
+                found, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED)
+                if not found:
+                    break
+                if not os.WIFSTOPPED(status):
+                    return os.waitstatus_to_exitcode(status)
+                _stop()
+        elif number == signal.SIGWINCH:
+            outputs.resize()
+            os.kill(pid, signal.SIGWINCH)  # again: the terminal's own may have come before the new size was known
+        elif not from_terminal:
+            os.kill(pid, number)
+
+
+def _next_signal(waited: set[Any]) -> tuple[int, bool]:
+    """Return the next signal, and whether the terminal sent it, which sends it to the command as well."""
+    if hasattr(signal, "sigwaitinfo"):
+        info = signal.sigwaitinfo(waited)
+        return info.si_signo, info.si_code == FROM_KERNEL
+    number = signal.sigwait(waited)
+    return number, number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
+
+
+def _stop() -> None:
+    """Stop as the command has, so that the shell sees a stopped job; the rows are given up to whoever draws meanwhile."""
+    TICKER.release_screen(lambda: os.kill(os.getpid(), signal.SIGSTOP))
+
+
+class _Outputs:
+    """What of the command's output goes through us: that which would go to the display's terminal."""
+
+    def __init__(self, feed: Feed, quiet: bool, pty: bool) -> None:
+        self._feed = feed
+        self._quiet = quiet
+        self._last: deque[str] = deque(maxlen=REMEMBERED)
+        self._lines: dict[int, Lines] = {}
+        self._theirs: list[int] = []
+        self._ends: dict[int, int] = {}
+        self._guardian: PtyKeeper | None = None
+        self._master: int | None = None
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._typed = os.isatty(0)
+        self.actions: list[Any] = []
+        terminals = [fd for fd in (1, 2) if os.isatty(fd)] if _on_terminal() else []
+        self._terminal = terminals[0] if terminals else None
+        if pty and terminals:
+            ours, theirs = os.openpty()
+            self._master = ours
+            self._modes_kept(theirs)
+            self.resize()
+            self._add(ours, theirs, *terminals)
+        else:
+            for fd in terminals:
+                self._add(*os.pipe(), fd)
+
+    def _add(self, ours: int, theirs: int, *fds: int) -> None:
+        os.set_blocking(ours, False)
+        self._lines[ours] = Lines()
+        self._theirs.append(theirs)
+        self._ends[ours] = fds[0]
+        self.actions += [(os.POSIX_SPAWN_DUP2, theirs, fd) for fd in fds]
+
+    def _modes_kept(self, theirs: int) -> None:
+        import termios
+
+        assert self._terminal is not None  # there is one where a pty is made
+        try:
+            termios.tcsetattr(theirs, termios.TCSANOW, termios.tcgetattr(self._terminal))
+        except termios.error:
+            pass
+
+    def guard(self) -> None:
+        """Have somebody go on with the command's output should we be killed. There must be no thread yet."""
+        if self._ends:
+            try:
+                self._guardian = PtyKeeper(self._ends, quiet=self._quiet)
+            except OSError:  # no more processes to be had: the command's own start will say so, if it matters
+                pass
+
+    def resize(self) -> None:
+        """Give the command's terminal the size of ours."""
+        if self._master is not None and self._terminal is not None:
+            import fcntl
+            import termios
+
+            try:
+                size = fcntl.ioctl(self._terminal, termios.TIOCGWINSZ, b"\0" * 8)
+                fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
+            except OSError:
+                pass
+
+    def begin(self) -> None:
+        """The command has been started: show what it writes, from a thread."""
+        for fd in self._theirs:
+            os.close(fd)
+        self._theirs.clear()
+        if self._lines:
+            self._thread = threading.Thread(target=self._read, name="progresskit output", daemon=True)
+            self._thread.start()
+
+    def end(self, *, failed: bool) -> None:
+        """The command has ended: show the rest."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        for lines in self._lines.values():
+            self._show(lines.end())
+        if failed:
+            for line in self._last:
+                self._feed.print(line)
+        TICKER.drain(self._feed, _nobody_calls_it_off)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        if self._guardian is not None:
+            self._guardian.dismiss()
+        for fd in (*self._theirs, *self._lines):
+            os.close(fd)
+        self._theirs.clear()
+        self._lines.clear()
+
+    def _read(self) -> None:
+        selector = selectors.DefaultSelector()
+        for fd in self._lines:
+            selector.register(fd, selectors.EVENT_READ)
+        heard = time.monotonic()
+        while selector.get_map():
+            ready = selector.select(SILENCE / 4)
+            now = time.monotonic()
+            for key, _ in ready:
+                heard = now
+                if not self._take(key.fd):
+                    selector.unregister(key.fd)
+            if not ready and self._typed and now - heard > ASKING:
+                for lines in self._lines.values():
+                    if lines.asks:
+                        self._show(lines.end())
+            if not ready and self._ended.is_set() and now - heard > SILENCE:
+                break
+        selector.close()
+
+    def _take(self, fd: int) -> bool:
+        """Show what `fd` has, and return whether there may be more."""
+        try:
+            data = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return True
+        except OSError:  # what a pty says when nobody holds its other end any more
+            return False
+        self._show(self._lines[fd].feed(data))
+        return bool(data)
+
+    def _show(self, lines: list[str]) -> None:
+        if not lines:
+            return
+        if self._quiet:
+            self._last.extend(lines)
+            return
+        self._feed.prints.extend(lines[:-1])
+        self._feed.print(lines[-1])
+        if len(self._feed.prints) > AT_ONCE:
+            TICKER.drain(self._feed, _nobody_calls_it_off)
+
+
+def _nobody_calls_it_off() -> bool:
+    """Return whether no signal that ends a program waits for us, while a terminal that does not read holds us up."""
+    return not signal.sigpending() & {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+
+
+def _on_terminal() -> bool:
+    """Return whether the display stands on a terminal."""
+    from .._display.terminal import StreamTerminal
+
+    terminal = StreamTerminal(default_stream())
+    try:
+        return terminal.is_tty
+    finally:
+        terminal.close()
+
+
+def leave(status: int) -> int:
+    """Return the exit status for `status`; where a signal ended the command, end by the same one, as the shell expects."""
+    if status >= 0:
+        return status
+    import resource
+
+    resource.setrlimit(
+        resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
+    )  # the command has left one
+    if -status != signal.SIGKILL:
+        signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+    return 128 - status

@@ -1,0 +1,120 @@
+"""The life of the process: what must happen before and after a fork, when an error that nobody caught is told, and at the end.
+
+Holds the process's one ticker and is the only place that registers hooks. It replaces no signal handler, and the hooks that
+tell of an error do what they did before.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+
+from .._tracking import counters as counting
+from .._tracking.tracker import ProgressTracker
+from .ticker import ThreadTicker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def _begin() -> None:
+    """Do what must be done once something may be drawn."""
+    _tell_errors_on_a_clear_screen()
+    _see_to_the_end()
+
+
+def _tell_errors_on_a_clear_screen() -> None:
+    global _telling
+    if not _telling:
+        _telling = True
+        sys.excepthook = _on_a_clear_screen(sys.excepthook)
+        threading.excepthook = _on_a_clear_screen(threading.excepthook)
+
+
+def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
+    """Return a hook that does what `tell` does with an error while no rows stand on a terminal: the next frame would go over
+    its words."""
+
+    def told(*error: Any) -> object:
+        hidden: list[ProgressTracker] = []
+        try:
+            for tracker in TICKER.shown():
+                tracker.hiding += 1
+                hidden.append(tracker)
+            TICKER.flush_soon(CLEARING)
+            return tell(*error)
+        finally:
+            for tracker in hidden:
+                tracker.hiding = max(tracker.hiding - 1, 0)
+
+    return told
+
+
+def _see_to_the_end() -> None:
+    """Have a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
+    global _seen_to
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
+    if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
+        _seen_to = os.getpid()
+        finalize(None, TICKER.close, exitpriority=-100)  # when all else has been done
+
+
+CLEARING = 0.5
+"""Seconds that an error waits for the rows to be gone before it is told in any case."""
+_telling = False  # whether errors are told by hooks of ours
+_seen_to = 0  # the process that this was done in
+TICKER = ThreadTicker(begin=_begin)
+_held: list[Any] = []  # the drawing lock, if we have it
+_before: list[Callable[[], None]] = []
+_in_child: list[Callable[[], None]] = []
+
+
+def before_fork(call: Callable[[], None]) -> None:
+    """Have `call` called before every fork, with no lock held."""
+    _before.append(call)
+
+
+def in_child(call: Callable[[], None]) -> None:
+    """Have `call` called in every forked child, before anything else is done there."""
+    _in_child.append(call)
+
+
+def _before_fork() -> None:
+    for call in _before:
+        call()
+    # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
+    # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
+    drawing = TICKER.drawing
+    held = drawing.acquire(timeout=0.1)
+    TICKER.lock.acquire()
+    ProgressTracker.lock.acquire()
+    counting.LOCK.acquire()
+    if held:
+        _held.append(drawing)
+
+
+def _after_in_parent() -> None:
+    if _held:
+        _held.pop().release()
+    counting.LOCK.release()
+    ProgressTracker.lock.release()
+    TICKER.lock.release()
+
+
+def _after_in_child() -> None:
+    _held.clear()
+    counting.LOCK.release()
+    ProgressTracker.lock.release()
+    for call in _in_child:
+        call()
+    TICKER.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+atexit.register(TICKER.close)

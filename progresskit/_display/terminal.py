@@ -1,0 +1,318 @@
+"""The stream that is drawn on: its facts, and the only place that writes to it.
+
+Knows descriptors and the environment's word on colours and size. Must not know tasks, frames or renderers. One flush is one
+`os.write` on a descriptor of its own, so that a frame is never torn by another thread's output, and a stream that fails
+once is left alone for good.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import stat
+import sys
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from .._system.environment import is_on
+from .._text.cells import encodable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BLOCKS = "█▏━✓…⠋"
+"""What the renderers draw with: an encoding that has these is good for Unicode."""
+
+FALLBACK_SIZE = (80, 24)
+PIECE = 512
+"""Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
+
+
+class TerminalFile(io.TextIOBase):
+    """A terminal as a text file, for libraries that want one. Its flush does nothing: the display flushes."""
+
+    def __init__(self, terminal: StreamTerminal | Handle) -> None:
+        self._terminal = terminal
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # a read-only attribute in the base's stub
+        return self._terminal.encoding
+
+    def write(self, text: str, /) -> int:
+        self._terminal.write(text)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._terminal.is_tty
+
+    def fileno(self) -> int:
+        if self._terminal.fd is None:
+            raise io.UnsupportedOperation("this stream has no descriptor")
+        return self._terminal.fd
+
+
+class Handle:
+    """A terminal as a renderer has it. What is written waits here until the display takes it, so that a renderer that was
+    given up can write as late as it likes: nobody takes it any more.
+
+    Example:
+        >>> terminal = EmulatedTerminal(columns=20, lines=3)
+        >>> handle = Handle(terminal)
+        >>> handle.write("hello")
+        >>> handle.take(), handle.take()
+        ('hello', '')
+    """
+
+    def __init__(self, terminal: StreamTerminal) -> None:
+        self._terminal = terminal
+        self._parts: list[str] = []
+        self.cut = False
+        self.file: TextIO = cast("TextIO", TerminalFile(self))
+
+    @property
+    def is_tty(self) -> bool:
+        return self._terminal.is_tty
+
+    @property
+    def unicode(self) -> bool:
+        return self._terminal.unicode
+
+    @property
+    def colors(self) -> bool:
+        return self._terminal.colors
+
+    @property
+    def encoding(self) -> str:
+        return self._terminal.encoding
+
+    @property
+    def reflows(self) -> bool:
+        return self._terminal.reflows
+
+    @property
+    def fd(self) -> int | None:
+        return None if self.cut else self._terminal.fd
+
+    def size(self) -> tuple[int, int]:
+        return self._terminal.size()
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the display takes."""
+        self._parts.append(text)
+
+    def take(self) -> str:
+        """Return what was written since the last time."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        return text
+
+
+class StreamTerminal:
+    """A text stream as a terminal.
+
+    Args:
+        stream: Where to draw; None is a stream that takes everything and shows nothing.
+        environ: The environment; None takes the process's.
+
+    Attributes:
+        dark: Whether the stream has failed: nothing is written to it any more.
+        fd: A descriptor of its own for the same file; None where the stream has none.
+        taken: Bytes that the descriptor has taken so far.
+    """
+
+    def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        while stream is not None and "captured" in _asked(stream, "__dict__", ()):
+            stream = stream.captured  # a stand-in for the stream: frames written to it would come back as lines
+        self._stream = stream
+        self._parts: list[str] = []
+        self._backlog = b""
+        self.taken = 0
+        self.fd: int | None = None
+        self.dark = stream is None
+        try:
+            self.fd = _own(stream.fileno())
+        except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
+            pass
+        self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
+        self.is_tty = self._ask_tty()
+        self.encoding = _codec(_asked(stream, "encoding", None))
+        self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
+        self.colors = _colors(self.is_tty, self._environ)
+        self.reflows = _reflows(self._environ)
+        self.file: TextIO = cast("TextIO", TerminalFile(self))
+
+    def _ask_tty(self) -> bool:
+        try:
+            return os.isatty(self.fd) if self.fd is not None else bool(self._stream.isatty())
+        except Exception:  # anything may stand in for a stream, and its isatty may do anything
+            return False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two terminals have in common when they draw on the same thing."""
+        if self.fd is None:
+            return (id(self._stream),)
+        status = os.fstat(self.fd)
+        return (status.st_dev, status.st_ino, status.st_rdev)
+
+    @property
+    def is_stderr(self) -> bool:
+        """Whether this is where warnings go."""
+        return self._stream is sys.stderr
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines, each at least 1: what `COLUMNS` and `LINES` say, else the terminal, else 80 by 24."""
+        columns, lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
+        if not (columns and lines) and self.fd is not None and self.is_tty:
+            try:
+                real = os.get_terminal_size(self.fd)
+                columns, lines = columns or real.columns, lines or real.lines
+            except OSError:
+                pass
+        return columns or FALLBACK_SIZE[0], lines or FALLBACK_SIZE[1]
+
+    @property
+    def foreground(self) -> bool:
+        """Whether this process may draw: a job in the background must not."""
+        if self.fd is None or not self.is_tty:
+            return True
+        try:
+            return os.tcgetpgrp(self.fd) == os.getpgrp()
+        except (OSError, AttributeError):  # not our controlling terminal, or no such notion here
+            return True
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the next flush sends."""
+        self._parts.append(text)
+
+    @property
+    def congested(self) -> bool:
+        """Whether the reader is behind: what the last flush sent is not out yet."""
+        return bool(self._backlog)
+
+    def flush(self, patience: float = 0.0) -> None:
+        """Send what was written, at once. A terminal that does not take it all gets the rest first next time.
+
+        Args:
+            patience: Seconds without a byte taken after which a reader that is behind is left alone.
+        """
+        text = "".join(self._parts)
+        self._parts.clear()
+        if self.dark or not (text or self._backlog):
+            return
+        try:
+            if self.fd is None:
+                self._stream.write(encodable(text, self.encoding))
+                self._stream.flush()
+            else:
+                self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), patience)
+        except Exception:  # a stream of the user's own may raise anything; it is not asked again
+            self.dark = True
+            self._backlog = b""
+
+    def _send(self, data: bytes, patience: float) -> None:
+        descriptor = cast("int", self.fd)
+        nonblocking = not getattr(os, "get_blocking", lambda _: True)(descriptor)
+        self._backlog = b""
+        view = memoryview(data)
+        while view:
+            if self._polled and not nonblocking and not _ready(descriptor, patience):
+                break
+            try:
+                count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
+                self.taken += count
+                view = view[count:]
+            except BlockingIOError:
+                if not _ready(descriptor, patience):
+                    break
+        self._backlog = bytes(view)
+
+    def close(self) -> None:
+        """Give the descriptor back. The stream itself stays open: it is the user's."""
+        self.flush(0.0)
+        descriptor, self.fd = self.fd, None
+        self.dark = True
+        if descriptor is not None:
+            try:
+                os.close(descriptor)
+            except OSError:
+                pass
+
+    def __del__(self) -> None:
+        # Of a display that nobody has ended. Sends nothing: a finaliser may run at any instant, in any thread.
+        descriptor = getattr(self, "fd", None)
+        if descriptor is not None:
+            try:
+                os.close(descriptor)
+            except (OSError, AttributeError):  # at the very end the module may be gone
+                pass
+
+
+def _asked(stream: Any, name: str, otherwise: Any) -> Any:
+    """Return what `stream` says of itself. A stream of the user's own may raise anything where it is asked."""
+    try:
+        return getattr(stream, name, otherwise)
+    except Exception:
+        return otherwise
+
+
+def _own(descriptor: int) -> int:
+    """Return a descriptor of our own for the file of `descriptor`, which no child process inherits.
+
+    A terminal is opened anew, so that it can be non-blocking for us and stays as it is for the job. Where that cannot be
+    (another user's terminal, the master of a pty, Windows) it is a duplicate, and asked before each piece.
+    """
+    own = os.dup(descriptor)
+    try:
+        before = os.fstat(own)
+        if os.isatty(own) and before.st_rdev != os.makedev(5, 2):  # opening ptmx by its name makes another pty
+            opened = os.open(os.ttyname(own), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            if os.fstat(opened).st_rdev == before.st_rdev:
+                os.close(own)
+                return opened
+            os.close(opened)
+    except (OSError, AttributeError):
+        pass
+    return own
+
+
+def _ready(descriptor: int, patience: float) -> bool:
+    """Return whether `descriptor` takes something, or fails, within `patience` seconds."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(patience * 1000))
+
+
+def _codec(encoding: object) -> str:
+    """Return the name of a codec that exists; ASCII where the stream names none that does."""
+    import codecs
+
+    try:
+        return codecs.lookup(encoding if isinstance(encoding, str) else "utf-8").name
+    except LookupError:
+        return "ascii"
+
+
+def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
+    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR asks, a terminal that is not dumb has them."""
+    if environ.get("NO_COLOR"):
+        return False
+    if "FORCE_COLOR" in environ:
+        return is_on(environ, "FORCE_COLOR")
+    return is_tty and environ.get("TERM") != "dumb"
+
+
+def _reflows(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal wraps rows anew when its width changes, as nearly all do; xterm and GNU screen cut them."""
+    return "TMUX" in environ or not ("XTERM_VERSION" in environ or "STY" in environ or environ.get("TERM") == "linux")
+
+
+def _whole(value: str | None) -> int:
+    """Return a whole number above 0, else 0. What COLUMNS and LINES hold is often empty or wrong, and nobody's fault."""
+    return int(value) if value and value.isascii() and value.isdigit() else 0

@@ -1,0 +1,237 @@
+"""Frames: what a tracker looked like at one instant, as values.
+
+A frame is immutable, complete and serialisable: all that a renderer knows is in it, and its JSON line is the events file
+and the wire format alike. Must not know tasks, trackers, terminals or where a frame goes.
+
+Named tuples and not dataclasses: `import dataclasses` costs more than the whole budget of `import progresskit`, and a tick
+builds fifty views in the time that ten frozen dataclasses take.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .._text.cells import clean
+from .._text.colors import COLORS
+from .states import STATES, State
+
+Field = str | int | float | bool | None
+LARGEST = 1e100
+"""What a frame's number is below: a renderer may multiply and add without leaving what a float can hold."""
+
+
+class TaskView(NamedTuple):
+    """One task at one instant.
+
+    Text in it is clean: printable, without control or escape characters, at most 1,000 characters.
+
+    Attributes:
+        id: Unique in the process and never used again.
+        parent: The parent's `id`; None for a top-level task.
+        depth: Levels below the top, 0 for a top-level task.
+        position: The row on the display, from 0. Rows may be missing between two tasks: they are blank.
+        description: What the task is.
+        completed: Units done.
+        total: Units in all; None when unknown.
+        unit: `"B"` for bytes shown in decimal units, `"iB"` in binary ones, else a noun such as `"row"`.
+        state: One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`.
+        elapsed: Seconds since the start, pauses left out.
+        rate: Units a second; None when unknown.
+        eta: Seconds left; None when unknown.
+        fields: The task's own columns.
+        color: A name from `progresskit._text.colors.COLORS`, or None.
+        keep: Whether its line stays above the bars once it has ended.
+        estimated: Whether `completed` is an estimate, to be shown with `~`.
+        reason: Why it failed; None otherwise.
+
+    Example:
+        >>> tracker.frame().tasks[0].description
+        'orders.csv'
+    """
+
+    id: int
+    parent: int | None
+    depth: int
+    position: int
+    description: str
+    completed: int | float
+    total: int | float | None
+    unit: str
+    state: State
+    elapsed: float
+    rate: float | None
+    eta: float | None
+    fields: Mapping[str, Field]
+    color: str | None
+    keep: bool
+    estimated: bool
+    reason: str | None
+
+    @property
+    def fraction(self) -> float | None:
+        """Share done, 0.0 to 1.0; None when the total is unknown, to the end. Below 1.0 until the task has finished.
+
+        Example:
+            >>> sample_view(completed=3, total=12).fraction
+            0.25
+            >>> sample_view(completed=12, total=12).fraction  # running still: it has not said that it is done
+            0.999
+        """
+        if self.total is None:
+            return None
+        most = 1.0 if self.state == "finished" else 0.999
+        share = self.completed / self.total if self.total > 0 else most
+        return min(max(share, 0.0), most)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the task has not begun."""
+        return self.state == "pending"
+
+
+class Frame(NamedTuple):
+    """All live tasks of a display at one instant, and those that have just ended.
+
+    Attributes:
+        time: Seconds on the tracker's clock; only differences mean something.
+        tasks: The live tasks that fit, in display order, with strictly increasing positions.
+        ended: Tasks of earlier frames that ended since the last frame; each appears here once.
+        more: Live tasks that did not fit.
+        counts: Units that this process has done of tasks that another one has handed to it, by the number that the
+            task has there; all of them since the beginning, so that a frame that is lost costs nothing.
+
+    Example:
+        >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)
+        >>> [view.description for view in frame.tasks], frame.more
+        (['Files'], 3)
+    """
+
+    time: float
+    tasks: tuple[TaskView, ...] = ()
+    ended: tuple[TaskView, ...] = ()
+    more: int = 0
+    counts: Mapping[int, int | float] = {}
+
+
+def sample_view(**changes: Any) -> TaskView:
+    """Return a running task's view with `changes`, for examples and tests.
+
+    Example:
+        >>> sample_view(description="orders.csv", completed=5, total=10, unit="row").fraction
+        0.5
+    """
+    view = TaskView(1, None, 0, 0, "task", 0, None, "it", "running", 0.0, None, None, {}, None, True, False, None)
+    return view._replace(**changes)
+
+
+def encode(frame: Frame) -> str:
+    """Return `frame` as one line of JSON, without the newline.
+
+    Example:
+        >>> encode(Frame(1.5))
+        '{"time":1.5,"tasks":[],"ended":[],"more":0}'
+    """
+    document: dict[str, Any] = {
+        "time": frame.time,
+        "tasks": [view._asdict() for view in frame.tasks],
+        "ended": [view._asdict() for view in frame.ended],
+        "more": frame.more,
+    }
+    if frame.counts:
+        document["counts"] = frame.counts
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=dict)
+
+
+def decode(line: str | bytes) -> Frame:
+    """Return the frame that `line` holds, checked field by field and cleaned: a line may come from a stranger.
+
+    Raises:
+        ValueError: `line` is not a frame; the sentence says which field is wrong.
+
+    Example:
+        >>> decode(encode(Frame(1.5, more=3))).more
+        3
+    """
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"this line is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"a frame is a JSON object, not {type(document).__name__}.")
+    tasks = document.get("tasks", [])
+    ended = document.get("ended", [])
+    if not isinstance(tasks, list) or not isinstance(ended, list):
+        raise ValueError("'tasks' and 'ended' of a frame are lists.")
+    return Frame(
+        _number(document, "time"),
+        tuple(_view(entry) for entry in tasks),
+        tuple(_view(entry) for entry in ended),
+        _whole(document, "more"),
+        _counts(document["counts"]) if "counts" in document else {},
+    )
+
+
+def _counts(counts: object) -> dict[int, int | float]:
+    if not isinstance(counts, dict) or not all(name.isascii() and name.isdigit() and len(name) < 20 for name in counts):
+        raise ValueError("'counts' of a frame is an object of numbers, by task number.")
+    return {int(name): _number(counts, name) for name in counts}
+
+
+def _view(entry: object) -> TaskView:
+    if not isinstance(entry, dict):
+        raise ValueError(f"a task of a frame is a JSON object, not {type(entry).__name__}.")
+    state = entry.get("state")
+    if state not in STATES:
+        raise ValueError(f"'state' is {state!r}: it is one of {', '.join(STATES)}.")
+    fields = entry.get("fields", {})
+    if not isinstance(fields, dict) or not all(isinstance(value, Field) for value in fields.values()):
+        raise ValueError("'fields' of a task is an object of strings, numbers, booleans and nulls.")
+    color = entry.get("color")
+    if color is not None and color not in COLORS:
+        raise ValueError(f"'color' is {color!r}: it is null or one of {', '.join(COLORS)}.")
+    return TaskView(
+        id=_whole(entry, "id"),
+        parent=None if entry.get("parent") is None else _whole(entry, "parent"),
+        depth=_whole(entry, "depth"),
+        position=_whole(entry, "position"),
+        description=_text(entry, "description"),
+        completed=_number(entry, "completed"),
+        total=_optional(entry, "total"),
+        unit=_text(entry, "unit"),
+        state=state,
+        elapsed=_number(entry, "elapsed"),
+        rate=_optional(entry, "rate"),
+        eta=_optional(entry, "eta"),
+        fields={clean(key): clean(value) if isinstance(value, str) else value for key, value in fields.items()},
+        color=color,
+        keep=entry.get("keep") is True,
+        estimated=entry.get("estimated") is True,
+        reason=None if entry.get("reason") is None else _text(entry, "reason"),
+    )
+
+
+def _number(entry: Mapping[str, Any], name: str) -> int | float:
+    value = entry.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LARGEST < value < LARGEST:
+        raise ValueError(f"{name!r} is {str(value)[:80]}: it is a number between -1e100 and 1e100.")
+    return value
+
+
+def _optional(entry: Mapping[str, Any], name: str) -> int | float | None:
+    return None if entry.get(name) is None else _number(entry, name)
+
+
+def _whole(entry: Mapping[str, Any], name: str) -> int:
+    value = entry.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise ValueError(f"{name!r} is {str(value)[:80]}: it is a whole number from 0, below 2**63.")
+    return value
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"{name!r} is {value!r:.80}: it is a string.")
+    return clean(value)

@@ -1,0 +1,150 @@
+"""Which row is whose: slots among siblings, and the rows of a whole tree.
+
+A slot is a place among siblings, kept while a task lives and reused after it, so that a worker's next file appears where
+its last one stood. Rows follow slots in tree order. Must not know what a task is: whatever has `children` will do.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+GRACE = 1.0
+"""Seconds for which the row of an ended task stays blank, waiting for a successor, before the rows below move up."""
+
+
+class Slots:
+    """The places of siblings, in order.
+
+    Example:
+        >>> slots = Slots()
+        >>> slots.take("a"), slots.take("b"), slots.take("c")
+        (0, 1, 2)
+        >>> slots.release(1, now=10.0)
+        >>> slots.take("d")
+        1
+        >>> list(slots)
+        ['a', 'd', 'c']
+    """
+
+    __slots__ = ("_cells", "_fixed", "_free", "_freed", "_live")
+
+    def __init__(self) -> None:
+        self._cells: list[Any] = []  # None stands for an empty slot
+        self._free: list[int] = []  # a heap; may hold slots beyond the end of _cells, which are skipped
+        self._freed: dict[int, float] = {}  # slot -> when it was left, for those that keep a blank row
+        self._fixed = 0  # slots up to the highest that was asked for: their rows are there, whoever lives
+        self._live = 0
+
+    def __len__(self) -> int:
+        return self._live
+
+    def __iter__(self) -> Iterator[Any]:
+        return (item for item in self._cells if item is not None)
+
+    def take(self, item: Any, preferred: int | None = None) -> int:
+        """Give `item` a slot and return it: the `preferred` one if it is empty, else the lowest that was left, else a new one.
+
+        Slots that stay empty below a preferred one are not given to others: someone has plans for them.
+        """
+        cells = self._cells
+        self._live += 1
+        if preferred is not None:
+            self._fixed = max(self._fixed, preferred + 1)
+            if preferred >= len(cells):
+                cells.extend([None] * (preferred - len(cells)))
+                cells.append(item)
+                return preferred
+            if cells[preferred] is None:
+                cells[preferred] = item
+                self._freed.pop(preferred, None)
+                return preferred
+        while self._free:
+            slot = heappop(self._free)
+            if slot < len(cells) and cells[slot] is None:
+                cells[slot] = item
+                self._freed.pop(slot, None)
+                return slot
+        cells.append(item)
+        self._freed.pop(len(cells) - 1, None)
+        return len(cells) - 1
+
+    def release(self, slot: int, now: float | None = None, *, reserved: bool = False) -> None:
+        """Empty `slot`. With `now` its row stays blank for `GRACE` seconds; a `reserved` one is kept for who asks for it."""
+        cells = self._cells
+        cells[slot] = None
+        self._live -= 1
+        if not self._live:
+            cells.clear()
+            self._free.clear()
+            self._freed.clear()
+            self._fixed = 0
+            return
+        if now is not None:
+            self._freed[slot] = now
+        if not reserved:
+            heappush(self._free, slot)
+
+    def rows(self, now: float) -> Iterator[Any]:
+        """Yield the items in order, and None for a blank row.
+
+        Those are the slots up to the highest that was asked for, and any that was left less than `GRACE` seconds before `now`.
+        """
+        freed = self._freed
+        if not freed and not self._fixed:
+            yield from self
+            return
+        for slot, when in list(freed.items()):
+            if now - when >= GRACE:
+                del freed[slot]
+        for slot, item in enumerate(self._cells):
+            if item is not None or slot < self._fixed or slot in freed:
+                yield item
+
+
+def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, int]]:
+    """Yield `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
+
+    Example:
+        >>> slots = Slots()
+        >>> at = slots.take(Leaf("a")), slots.take(Leaf("b"))
+        >>> [(str(item), depth) for item, depth in walk_tree(slots, now=0.0)]
+        [('a', 0), ('b', 0)]
+    """
+    for item in slots.rows(now):
+        yield item, depth
+        if item is not None and item.children is not None:
+            yield from walk_tree(item.children, now, depth + 1)
+
+
+def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:
+    """Return who gets which row, as `(item, depth, row)`, and how many items got none.
+
+    Blank rows are the first to go where there are more rows than `limit`, then items that only wait; one row is then left
+    for the line that says how many are missing. `tree` comes from `walk_tree`; an item says by `waiting` that it only waits.
+    None for `limit`: everything fits.
+    """
+    if limit is None or len(tree) <= limit:
+        seated = [(item, depth, row) for row, (item, depth) in enumerate(tree) if item is not None]
+        return seated, 0
+    items = [entry for entry in tree if entry[0] is not None]
+    if len(items) > limit:
+        room = max(limit - 1, 0)
+        busy = sum(not item.waiting for item, _ in items)
+        spare = max(room - busy, 0)
+        chosen: list[tuple[Any, int]] = []
+        for entry in items:
+            if len(chosen) == room:
+                break
+            if entry[0].waiting:
+                if not spare:
+                    continue
+                spare -= 1
+            chosen.append(entry)
+    else:
+        chosen = items
+    return [(item, depth, row) for row, (item, depth) in enumerate(chosen)], len(items) - len(chosen)

@@ -1,0 +1,101 @@
+"""The environment variables, read in one place.
+
+Each is read once, where it is needed, through a function that takes the environment as a mapping. A bad value warns once
+and counts as unset: a job must not die of its environment.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from .warnings import warn_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLES: dict[str, str] = {
+    "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, none, tqdm, rich, alive, the name of any installed one, "
+    "or module:attribute.",
+    "PROGRESSKIT_DISABLE": "On: nothing is shown, whatever else is set.",
+    "PROGRESSKIT_INTERVAL": "Seconds between two frames at the least; 0.1 unless set.",
+    "PROGRESSKIT_BUDGET": "The share of one core that drawing may cost; 0.01 unless set.",
+    "PROGRESSKIT_STREAM": "Where to draw: stderr (unless set), stdout, or a path to append to.",
+    "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
+    "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
+    "NO_COLOR": "Set and not empty: no colours.",
+    "FORCE_COLOR": "On: colours even where there is no terminal.",
+    "TERM": "dumb: the terminal cannot draw over rows, so auto chooses plain.",
+    "CI": "On: auto chooses plain.",
+    "COLUMNS": "The width in cells, instead of what the terminal says.",
+    "LINES": "The height in rows, instead of what the terminal says.",
+}
+"""Every variable that is obeyed, and what it does."""
+
+_OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
+_ON = frozenset(("1", "true", "yes", "on", "y", "t"))
+
+
+def is_on(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether the boolean `name` is on. `0`, `false`, `no`, `off` and empty are off; any other value is on.
+
+    Example:
+        >>> is_on({"CI": "true"}, "CI"), is_on({"CI": "0"}, "CI"), is_on({}, "CI")
+        (True, False, False)
+    """
+    return environ.get(name, "").strip().lower() not in _OFF
+
+
+def is_disabled(environ: Mapping[str, str]) -> bool:
+    """Return whether `PROGRESSKIT_DISABLE` is on; a value that is neither yes nor no warns and is ignored."""
+    value = environ.get("PROGRESSKIT_DISABLE", "").strip().lower()
+    if value in _OFF or value in _ON:
+        return value in _ON
+    warn_once(
+        f"PROGRESSKIT_DISABLE is {value!r:.80}, and is ignored: 1, true, yes or on disable, 0, false, no or off do not."
+    )
+    return False
+
+
+def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
+    """Return the first row that `PROGRESSKIT_POSITION` gives the process, and how many there are in all, or None.
+
+    Example:
+        >>> position({"PROGRESSKIT_POSITION": "5/15"}), position({"PROGRESSKIT_POSITION": "5"}), position({})
+        ((5, 15), (5, None), None)
+    """
+    text = environ.get("PROGRESSKIT_POSITION", "").strip()
+    if not text:
+        return None
+    first, slash, rows = text.partition("/")
+    if first.isascii() and first.isdigit() and len(first) < 5:
+        if not slash:
+            return int(first), None
+        if rows.isascii() and rows.isdigit() and len(rows) < 5 and int(first) < int(rows):
+            return int(first), int(rows)
+    warn_once(
+        f"PROGRESSKIT_POSITION is {text!r:.80}, and is ignored: it is a row from 0 to 9999, or a row and how many there are, as 5/15."
+    )
+    return None
+
+
+def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:
+    """Return the positive number that `name` holds, at most `most`; `default` when it is unset or bad.
+
+    Example:
+        >>> number({"PROGRESSKIT_INTERVAL": "0.5"}, "PROGRESSKIT_INTERVAL", 0.1, 3600.0)
+        0.5
+    """
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not (isfinite(value) and 0 < value <= most):
+        warn_once(
+            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {default:g} is used."
+        )
+        return default
+    return value

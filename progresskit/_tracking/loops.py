@@ -1,0 +1,471 @@
+"""Iteration without Python on the hot path.
+
+Items run through C iterators only; the count is read from the outside, from how much a builtin iterator says it has left,
+or from a counter that runs beside any other iterator. One generator, resumed when they are through, learns of the end and of
+a break. Must not know rows, renderers or clocks.
+
+Where the consumer is a `for` statement it comes by the interpreter's loop after every item, and is handed the source whole.
+Any other is handed portions, so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by there now and then
+too: it is where other threads, the ticker's among them, get their turn. (A filter in C between a `for` and its source lets
+them wait for as long as it lets nothing pass, as it would in the bare loop.)
+
+Each iterator in C that an item passes costs it one to three nanoseconds, and so what makes portions is chosen by the source:
+
+- a `range` and texts are cut, which costs an item nothing;
+- a list, which may change meanwhile, goes through an `islice`, but for the last milliseconds of it, or all if it takes no more;
+- what is counted by a second iterator anyway lets that one do it.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain, compress, islice, repeat
+from opcode import opname
+from operator import length_hint
+
+from . import counters as counting
+from .task import describe, is_failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sized
+    from types import CodeType
+    from typing import Any
+
+    from .task import Task
+
+FIRST, MOST = 64, 262_144
+"""Items between two visits of the interpreter's loop, to begin with and at most."""
+PORTION = 0.001
+"""Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
+
+WHOLE = 16
+"""Portions' worth of a list that is handed over whole at its end, without a cost to its items: sixteen milliseconds or so."""
+
+ENTRIES = 2_048
+"""Of the list that a `PausingCounter` counts by: the most items of a portion there."""
+
+MOST_COUNTERS = 16
+"""Of a task, before those of loops that are over are summed."""
+
+# Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
+# hint is lost when the container changes under the loop, which is when the count is wanted.
+_SIZED = tuple(
+    {
+        type(iterator)
+        for iterator in (
+            iter(()),
+            iter([]),
+            iter(""),
+            iter("é"),
+            iter(b""),
+            iter(bytearray()),
+            iter(range(0)),
+            reversed([]),
+        )
+    }
+)
+
+
+# Cut without copying what they hold, and never changed by anybody.
+_CUT = frozenset((range, str, bytes))
+
+
+class Pace:
+    """How many items the next portion shall have: four times as many for as long as a portion takes no time worth mentioning.
+
+    Example:
+        >>> times = iter([0.0, 0.0001, 0.5])
+        >>> pace = Pace(lambda: next(times))
+        >>> pace.next(), pace.next(), pace.next()
+        (64, 256, 1)
+    """
+
+    __slots__ = ("_began", "_clock", "_size")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._size = 0
+        self._began = 0.0
+
+    def next(self) -> int:
+        """Return the size of the portion that begins now; 1 where nobody but this loop can draw."""
+        if counting.poll is not None:
+            counting.poll()
+            return 1
+        now = self._clock()
+        took, self._began = now - self._began, now
+        if not self._size:
+            self._size = FIRST
+        elif took < PORTION:
+            self._size = min(4 * self._size, MOST)
+        else:
+            self._size = max(int(self._size * PORTION / took), 1)
+        return self._size
+
+
+class SizedCounter:
+    """The items that a builtin iterator has handed out.
+
+    A list may grow meanwhile, so its length is asked each time; where it shrank, the count stays at least what it was.
+    """
+
+    __slots__ = ("_final", "_sequence", "_until")
+
+    def __init__(self, iterator: Any, sequence: Sized | None = None) -> None:
+        self._sequence = sequence
+        self._until: tuple[Any, int] = (iterator, length_hint(iterator))
+        self._final: int | None = None
+
+    def turn_to(self, iterator: Any, before: int) -> None:
+        """Count `iterator` from now on, on top of the items `before` it."""
+        self._until = (iterator, before + length_hint(iterator))
+
+    def handed(self) -> int:
+        """Return how many items have been handed out."""
+        iterator, end = self._until
+        if self._sequence is not None:
+            end = len(self._sequence)
+        return max(end - length_hint(iterator), 0)
+
+    def count(self) -> int:
+        """Return how many items are done: the one that was handed out last is still being worked on."""
+        handed = self.handed()
+        return max(handed - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        """Count `final` from now on and let the iterator go."""
+        self._final = final
+        self._until, self._sequence = ((), 0), None
+
+
+class AnyCounter:
+    """The items that have passed through `iterator`, whatever it is: each takes one from a `repeat`."""
+
+    __slots__ = ("_final", "_repeat", "iterator")
+
+    def __init__(self, source: Iterator[Any]) -> None:
+        self._repeat = repeat(True, sys.maxsize)
+        self.iterator: Iterator[Any] | None = compress(source, self._repeat)
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        return sys.maxsize - length_hint(self._repeat)
+
+    def count(self) -> int:
+        return max(self.handed() - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+        self.iterator = None
+
+
+class PausingCounter:
+    """The same, with visits of the interpreter's loop on the way.
+
+    Each item takes one from an iterator over a list instead. Its last entry is this counter: asked whether it is true, it runs
+    some Python, and sets the iterator back. (An error that a signal's handler raises just there takes the item with it; the
+    consumer in C that it ends has lost all the others.)
+    """
+
+    __slots__ = ("_end", "_final", "_pace", "_pausing", "_selectors", "iterator")
+
+    def __init__(self, source: Iterator[Any], pace: Pace) -> None:
+        self._pace = pace
+        self._selectors: Any = iter([*repeat(True, ENTRIES - 1), self])
+        self._end = 0  # how many will have been handed out when the iterator is at its end
+        self._pausing: int | None = None
+        self._final: int | None = None
+        self._go_on(0)
+        self.iterator: Iterator[Any] | None = compress(source, self._selectors)
+
+    def _go_on(self, handed: int) -> None:
+        size = min(self._pace.next(), ENTRIES)
+        self._pausing = handed  # whoever reads the count meanwhile would find one number moved and the other not
+        self._selectors.__setstate__(ENTRIES - size)
+        self._end = handed + size
+        self._pausing = None
+
+    def __bool__(self) -> bool:
+        self._go_on(self._end)
+        return True
+
+    def handed(self) -> int:
+        while True:
+            end = self._end
+            handed = end - length_hint(self._selectors)
+            pausing = self._pausing
+            if pausing is not None:
+                return pausing
+            if end == self._end:
+                return handed
+
+    def count(self) -> int:
+        handed = self.handed()
+        return max(handed - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+        self.iterator = None
+        self._selectors, self._end = (), final  # the list holds this counter
+
+
+class AsyncCounter:
+    """The items that an async loop has asked for, less the one it works on."""
+
+    __slots__ = ("_final", "asked")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        return self.asked
+
+    def count(self) -> int:
+        return max(self.asked - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+
+
+class Total:
+    """What loops that are over have counted."""
+
+    __slots__ = ("_final",)
+
+    def __init__(self, final: int) -> None:
+        self._final = final
+
+    def count(self) -> int:
+        return self._final
+
+
+def count_in(task: Task, counter: Any) -> None:
+    """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
+    rare = task.rare
+    before = rare.counters
+    if len(before) > MOST_COUNTERS:
+        over = [one for one in before if getattr(one, "_final", None) is not None]
+        after = (Total(sum(one.count() for one in over)), *(one for one in before if one not in over), counter)
+        if rare.counters is before:  # no other thread can come between this and the store
+            rare.counters = after
+            return
+    rare.counters += (counter,)
+
+
+def size_of(iterable: Any, iterator: Any = None) -> int | None:
+    """Return how many items `iterable` says it has, by `len` or the length hint; None where it does not know.
+
+    Example:
+        >>> size_of([1, 2, 3]), size_of(iter([1, 2])), size_of(x for x in "ab")
+        (3, 2, None)
+    """
+    for source in (iterable, iterator):
+        try:
+            size = len(source)
+        except Exception:  # the user's __len__ may raise anything: an unknown size is no reason to stop a loop
+            try:
+                size = length_hint(source, -1)
+            except Exception:
+                continue
+        if size >= 0:
+            return size
+    return None
+
+
+class Loop:
+    """One run over an iterable.
+
+    Args:
+        iterable: What to run over; sync or async.
+        begin: Called with the size, or None, when the first item is asked for; returns the task that counts.
+        finish: Whether the loop's end is the task's.
+
+    Raises:
+        TypeError: `iterable` is not iterable.
+    """
+
+    __slots__ = ("_begin", "_code", "_finish", "_instruction", "_iterable", "_source")
+
+    def __init__(self, iterable: Any, begin: Callable[[int | None], Task], finish: bool = True) -> None:
+        self._iterable = iterable
+        self._begin = begin
+        self._finish = finish
+        self._code: CodeType | None = None
+        self._instruction = -1
+        if hasattr(iterable, "__aiter__"):
+            self._source = iterable.__aiter__()
+        else:
+            self._source = iter(iterable)
+
+    def iterator(self) -> Any:
+        """Return the iterator to run, sync or async as the iterable is."""
+        if hasattr(self._iterable, "__aiter__"):
+            return AsyncLoop(self, self._source)
+        return chain.from_iterable(self._portions())
+
+    def begin(self) -> Task:
+        """Begin the task; the size is asked for now, since a list may have grown since `track`."""
+        return self._begin(size_of(self._iterable, self._source))
+
+    def _portions(self) -> Iterator[Iterator[Any]]:
+        """Yield what the consumer shall run through: the source whole, or slice by slice."""
+        self.remember_consumer(sys._getframe(1))
+        task = self.begin()
+        source, self._source = self._source, None
+        iterable, self._iterable = self._iterable, None
+        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
+        pace = Pace(task.tracker.clock)
+        counter: SizedCounter | AnyCounter | PausingCounter
+        if type(source) in _SIZED:
+            counter = SizedCounter(source, iterable if type(iterable) is list else None)
+            if whole:
+                portions = iter((source,))
+            elif type(iterable) in _CUT:
+                portions = _cut(iterable, counter, pace)
+            else:
+                portions = _sliced(source, counter, pace)
+        else:
+            counter = AnyCounter(source) if whole else PausingCounter(source, pace)
+            portions = iter((counter.iterator,))
+        del iterable
+        count_in(task, counter)
+        try:
+            yield from portions
+        except GeneratorExit:
+            # A generator that is over, though it did not tell us that it has come to its end, has raised an error.
+            raised = getattr(source, "gi_frame", source) is None
+            self.broken(task, counter, sys._getframe(1), raised=raised)
+            raise
+        except BaseException as error:  # a signal's handler raised it between two portions
+            counter.close(counter.handed())
+            if self._finish:
+                task.change("fail" if is_failure(type(error)) else "cancel", describe(error))
+            raise
+        counter.close(max(counter.handed(), counter.count()))
+        if self._finish:
+            task.finish()
+
+    def remember_consumer(self, frame: Any) -> None:
+        """Note which instruction asked for the first item: at the end it tells a loop from a call."""
+        self._code = frame.f_code
+        self._instruction = frame.f_lasti
+
+    def broken(
+        self,
+        task: Task,
+        counter: SizedCounter | AnyCounter | PausingCounter | AsyncCounter,
+        frame: Any,
+        *,
+        raised: bool = False,
+    ) -> None:
+        """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
+
+        Nothing tells a dropped iterator why. But a `for` that is left by an error stands at the instruction that raised,
+        and one that is left by `break` or `return` stands where it drops its iterator. Where that cannot be seen (a
+        consumer in C, another interpreter), nobody failed as far as we know: the task is cancelled, unless the source is
+        known to have `raised`.
+        """
+        handed = counter.handed()
+        asked_by = instruction(self._code, self._instruction)
+        left_at = instruction(frame.f_code, frame.f_lasti) if frame.f_code is self._code else ""
+        in_source = raised or left_at in _ASKING
+        in_body = asked_by in _ASKING and left_at not in _DROPPING
+        counter.close(handed if in_source else max(handed - 1, 0))
+        if not self._finish:
+            return
+        if in_source:
+            task.fail("the source raised an error")
+        elif in_body:
+            task.fail("the loop was left by an error")
+        else:
+            task.cancel()
+
+
+_ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
+_DROPPING = frozenset(
+    (
+        *("", "POP_TOP", "POP_ITER", "YIELD_VALUE", "RESUME", "DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL"),
+        *("DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF", "STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR"),
+        *("STORE_DEREF", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR"),
+    )
+)
+
+
+def instruction(code: CodeType | None, at: int) -> str:
+    """Return the name of the instruction of `code` at the offset `at`; empty where there is none."""
+    return opname[code.co_code[at]] if code is not None and 0 <= at < len(code.co_code) else ""
+
+
+def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+    """Yield `sequence`, of a type that is `_CUT`, in pieces."""
+    before = 0
+    while before < len(sequence):
+        piece = sequence[before : before + pace.next()]
+        iterator = iter(piece)
+        counter.turn_to(iterator, before)
+        yield iterator
+        before += len(piece)
+
+
+def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+    """Yield `source` in slices until it is at its end."""
+    before = 0
+    while True:
+        size = pace.next()
+        if length_hint(source) <= WHOLE * size:
+            yield source
+            return
+        yield islice(source, size)
+        handed = counter.handed()
+        if handed - before < size:
+            return
+        before = handed
+
+
+class AsyncLoop:
+    """An async iterator that counts. It hands on the source's own items and errors, and closes nothing by itself."""
+
+    __slots__ = ("_counter", "_loop", "_source", "_task")
+
+    def __init__(self, loop: Loop, source: Any) -> None:
+        self._loop = loop
+        self._source = source
+        self._counter = AsyncCounter()
+        self._task: Task | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._task is None:
+            self._loop.remember_consumer(sys._getframe(1))
+            self._task = self._loop.begin()
+            count_in(self._task, self._counter)
+        try:
+            item = await self._source.__anext__()
+        except StopAsyncIteration:
+            self._over("finish")
+            raise
+        except Exception as error:
+            self._over("fail", describe(error))
+            raise
+        except BaseException:
+            self._over("cancel")
+            raise
+        self._counter.asked += 1
+        return item
+
+    def _over(self, event: Any, reason: str | None = None) -> None:
+        task, self._task = self._task, None
+        if task is None or self._counter._final is not None:
+            return
+        self._counter.close(self._counter.asked)
+        if self._loop._finish:
+            task.change(event, reason)
+
+    def __del__(self) -> None:
+        # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
+        if self._task is not None:
+            self._loop.broken(self._task, self._counter, sys._getframe(1))

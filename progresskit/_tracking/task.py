@@ -1,0 +1,584 @@
+"""Task: one piece of work, its number, its state and its life.
+
+Knows how a task is counted, timed and ended. Must not know how or where it is shown: it tells its tracker that something
+changed, and is looked at by it. Every public method may be called from any thread, and none takes a lock that a finaliser
+could find taken.
+
+A task is small (some 250 bytes with its numbers), since ten thousand of them may wait at once: what most tasks never need
+sits in a part that is made on demand.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
+from .._text.colors import COLORS
+from .counters import CountingCell, CountingTicks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
+    from typing import Any, Literal, Self, TypeVar, overload
+
+    from .._model.estimates import Estimate
+    from .._model.frames import Field
+    from .._model.slots import Slots
+    from .._model.states import Event, State
+    from .counters import Counter
+    from .tracker import ProgressTracker
+
+    T = TypeVar("T")
+    Rollup = Literal["count", "sum"]
+    Kind = tuple[str, str | None, bool, Rollup | None, bool]  # unit, color, keep, rollup, estimated
+
+
+class _Unchanged:
+    """The default of an argument for which None has a meaning of its own."""
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+UNCHANGED: Any = _Unchanged()
+_NO_FIELDS: dict[str, Field] = {}
+_KINDS: dict[Kind, Kind] = {}
+
+
+def amount(name: str, value: Any) -> int | float:
+    """Return `value` if it is a number of units: finite, from 0, and no boolean.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative, infinite or not a number at all (NaN).
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        index = getattr(type(value), "__index__", None)  # numpy's integers and their like
+        if isinstance(value, bool) or index is None:
+            raise TypeError(
+                f"{name} is {value!r:.80}, a {type(value).__name__}: give a number of units, or None if it is unknown."
+            )
+        value = int(index(value))
+    if not isfinite(value) or value < 0:
+        raise ValueError(f"{name} is {value!r:.80}: give a finite number from 0, or None if it is unknown.")
+    return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+
+
+def text(name: str, value: Any) -> str:
+    """Return `value` if it is a string.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a string.")
+    return value
+
+
+def checked_color(color: Any) -> str | None:
+    """Return `color` if it is None or a name of `COLORS`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if color is not None and color not in COLORS:
+        raise ValueError(f"color is {color!r:.80}: give None or one of {', '.join(COLORS)}.")
+    return color  # type: ignore[no-any-return]  # a member of COLORS is a string
+
+
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
+    """Return `fields` with every value that is not a string, number, boolean or None turned into a string, here and now."""
+    return {
+        name: value if value is None or isinstance(value, (str, int, float)) else str(value)
+        for name, value in fields.items()
+    }
+
+
+def shared_kind(kind: Kind) -> Kind:
+    """Return the one tuple that all tasks of this `kind` share."""
+    if len(_KINDS) > 1_000:  # units made up by the thousand: start over rather than grow
+        _KINDS.clear()
+    return _KINDS.setdefault(kind, kind)
+
+
+class _TaskExtras:
+    """What most tasks never need."""
+
+    __slots__ = (
+        "children",
+        "counters",
+        "initial",
+        "paused",
+        "paused_at",
+        "reserved",
+        "rolled_completed",
+        "rolled_total",
+    )
+
+    def __init__(self) -> None:
+        self.children: Slots | None = None
+        self.counters: tuple[Counter, ...] = ()
+        self.initial: int | float = 0  # units that were done before the start
+        self.paused = 0.0  # seconds of pauses that are over
+        self.paused_at: float | None = None
+        self.reserved = False  # whether the slot was asked for
+        self.rolled_completed: int | float = 0  # of children that are gone
+        self.rolled_total: int | float = 0
+
+
+class _FirstTick:
+    """Gives a task its C-level counter when `tick` is first asked for, so that tasks without one are smaller.
+
+    The task then becomes a `_TickingTask`, where `tick` is the slot itself: from there on a call of it is a call of C.
+    """
+
+    def __get__(self, task: Task | None, owner: type) -> Callable[[], None]:
+        if task is None:
+            return self  # type: ignore[return-value]  # looked up on the class, for documentation only
+        with task.tracker.lock:
+            if type(task) is Task:
+                ticks = CountingTicks()
+                task.rare.counters += (ticks,)
+                task._tick = ticks.tick
+                task.__class__ = _TickingTask
+        return task._tick
+
+
+class Task(CountingCell):
+    """One piece of work. Made by `ProgressTracker.add_task`.
+
+    As a context manager it finishes on a clean exit, fails on an exception, is cancelled by `KeyboardInterrupt`,
+    `CancelledError` and their like, and never swallows any.
+
+    Example:
+        >>> with tracker.add_task("orders.csv", total=3, unit="row") as task:
+        ...     for row in range(3):
+        ...         task.advance()
+        >>> task.state, task.completed
+        ('finished', 3)
+    """
+
+    __slots__ = (
+        "_began",
+        "_description",
+        "_end",
+        "_fields",
+        "_id",
+        "_kind",
+        "_owner",
+        "_rare",
+        "_slot",
+        "_state",
+        "_tick",
+        "_total",
+        "estimate",
+    )
+    estimate: Estimate | None
+    _tick: Callable[[], None]
+
+    tick = _FirstTick()
+    """Advance by one, at the price of a C call. Safe from any thread.
+
+    Example:
+        >>> tick = task.tick
+        >>> for page in range(3):
+        ...     tick()
+    """
+
+    def __init__(
+        self,
+        owner: ProgressTracker | Task,
+        number: int,
+        description: str,
+        total: int | float | None,
+        completed: int | float,
+        kind: Kind,
+        began: float | None,
+        fields: dict[str, Field],
+    ) -> None:
+        self._owner = owner
+        self._id = number
+        self._description = description
+        self._total = total
+        self._n = completed
+        self._kind = kind
+        self._began = began
+        self._state: State = PENDING if began is None else RUNNING
+        self._fields = fields or _NO_FIELDS
+        self._end: tuple[State, float, str | None] | None = None
+        self._rare: _TaskExtras | None = None
+        self._slot = 0
+        self.estimate = None  # made by the first frame that shows the task
+
+    def __repr__(self) -> str:
+        return f"<Task {self._description!r} {self.state} {self.completed}/{self.total} {self.unit}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A task can be pickled to a worker: what is counted there counts here. See `progresskit.processes.workers`."""
+        from ..renderers.registry import load
+
+        return load("progresskit.processes.workers:reduce")(self)  # type: ignore[no-any-return]  # loaded by name
+
+    # What a task is
+
+    @property
+    def id(self) -> int:
+        """A number that no other task of this process has, had or will have."""
+        return self._id
+
+    @property
+    def tracker(self) -> ProgressTracker:
+        """The tracker that the task belongs to."""
+        owner = self._owner
+        while isinstance(owner, Task):
+            owner = owner._owner
+        return owner
+
+    @property
+    def parent(self) -> Task | None:
+        """The task that this one is a part of; None at the top."""
+        return self._owner if isinstance(self._owner, Task) else None
+
+    @property
+    def children(self) -> Slots | None:
+        """The live tasks that are parts of this one; None if there never was one."""
+        return None if self._rare is None else self._rare.children
+
+    @property
+    def rare(self) -> _TaskExtras:
+        """The part that is made on demand."""
+        if self._rare is None:
+            self._rare = _TaskExtras()
+        return self._rare
+
+    @property
+    def description(self) -> str:
+        """What the task is, as it was given."""
+        return self._description
+
+    @property
+    def completed(self) -> int | float:
+        """Units done: what was advanced, what a tracked iterable handed out and, with a rollup, what the children did."""
+        rare = self._rare
+        if rare is None:
+            return self._n
+        done = self._n
+        for counter in rare.counters:
+            done += counter.count()
+        return done if self._kind[3] is None else done + self._rolled()[0]
+
+    @property
+    def total(self) -> int | float | None:
+        """Units in all; None when unknown. With `rollup="sum"` and no total of its own, that of the children."""
+        if self._total is None and self._kind[3] == "sum":
+            return self._rolled()[1]
+        return self._total
+
+    @property
+    def unit(self) -> str:
+        """What is counted: `"B"` and `"iB"` are bytes, anything else is a noun."""
+        return self._kind[0]
+
+    @property
+    def color(self) -> str | None:
+        """The operation's colour, or None."""
+        return self._kind[1]
+
+    @property
+    def keep(self) -> bool:
+        """Whether the task's line stays above the bars once it has ended."""
+        return self._kind[2]
+
+    @property
+    def rollup(self) -> Rollup | None:
+        """How the children count: `"count"`, `"sum"` or None, not at all."""
+        return self._kind[3]
+
+    @property
+    def estimated(self) -> bool:
+        """Whether `completed` is an estimate."""
+        return self._kind[4]
+
+    @property
+    def state(self) -> State:
+        """One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`."""
+        return self._state if self._end is None else self._end[0]
+
+    @property
+    def reason(self) -> str | None:
+        """Why the task failed; None unless it did."""
+        return None if self._end is None else self._end[2]
+
+    @property
+    def initial(self) -> int | float:
+        """Units that were done before the task began: they do not count in its rate."""
+        return 0 if self._rare is None else self._rare.initial
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the count has reached the total, if there is one; a sum over no children is complete."""
+        total = self.total
+        return self.rollup == "sum" if total is None else self.completed >= total
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the task has not begun."""
+        return self._began is None
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The task's own columns. Change them with `update`."""
+        return self._fields
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start, pauses left out; 0.0 before it."""
+        return self.active(self.tracker.clock())
+
+    @property
+    def rate(self) -> float | None:
+        """Units a second; None while unknown."""
+        return self.estimate_at(self.active(self.tracker.clock()))[0]
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left; None while unknown."""
+        return self.estimate_at(self.active(self.tracker.clock()))[1]
+
+    def active(self, now: float) -> float:
+        """Return the seconds that the task has been at work at the instant `now`."""
+        if self._began is None:
+            return 0.0
+        rare = self._rare
+        until = now if self._end is None else self._end[1]
+        if rare is None:
+            return max(until - self._began, 0.0)
+        if rare.paused_at is not None:
+            until = rare.paused_at
+        return max(until - self._began - rare.paused, 0.0)
+
+    def estimate_at(self, active: float) -> tuple[float | None, float | None]:
+        """Return rate and eta after `active` seconds; the plain average where no frame has looked yet, and at the end."""
+        estimate = self.estimate
+        done = self.completed
+        if estimate is None or self._end is not None:
+            moved = done - self.initial
+            rate = moved / active if active > 0 and moved > 0 else None
+            total = self.total
+            left = None if rate is None or total is None else max(total - done, 0) / rate
+            return rate, None if self._end is not None else left
+        return estimate.rate(active), estimate.eta(active, done, self.total)
+
+    def _rolled(self) -> tuple[int | float, int | float | None]:
+        """Return what the children add to completed and, with `rollup="sum"`, to the total."""
+        rare = self._rare
+        if rare is None:
+            return 0, None
+        with self.tracker.lock:
+            completed = rare.rolled_completed
+            total: int | float | None = rare.rolled_total
+            for child in rare.children or ():
+                completed += self.share_of(child)[0]
+                part = child.total
+                total = None if total is None or part is None else total + part
+            return completed, total or None
+
+    def share_of(self, child: Task) -> tuple[int | float, int | float]:
+        """Return what `child` adds to this task's completed and total."""
+        if self._kind[3] == "sum":
+            return child.completed, child.total or 0
+        return (1 if child.state == "finished" else 0), 0
+
+    # What happens to it
+
+    def update(
+        self,
+        *,
+        completed: int | float = UNCHANGED,
+        total: int | float | None = UNCHANGED,
+        description: str = UNCHANGED,
+        color: str | None = UNCHANGED,
+        estimated: bool = UNCHANGED,
+        **fields: Any,
+    ) -> None:
+        """Set what is given and leave the rest.
+
+        Args:
+            completed: Units done. May go back: a retry starts over.
+            total: Units in all; None makes it unknown.
+            description: What the task is.
+            color: The operation's colour, or None.
+            estimated: Whether `completed` is an estimate, to be shown with `~`.
+            fields: Columns of the task's own; None takes one away. What is not a string, number or boolean is shown
+                as `str` gives it now.
+
+        Raises:
+            TypeError: a number or string is neither.
+            ValueError: a number is negative or not finite, or `completed` is set on a task with a rollup.
+
+        Example:
+            >>> task.update(completed=10, total=40, speed="slow")
+            >>> task.completed, dict(task.fields)
+            (10, {'speed': 'slow'})
+        """
+        if completed is not UNCHANGED:
+            if self._kind[3] is not None:
+                raise ValueError(
+                    f"completed of {self._description!r:.80} comes from its children (rollup={self._kind[3]!r}): "
+                    "advance these, or add the task without a rollup."
+                )
+            done = amount("completed", completed)
+            counters = () if self._rare is None else self._rare.counters
+            self._n = done - sum(counter.count() for counter in counters)
+        if total is not UNCHANGED:
+            self._total = None if total is None else amount("total", total)
+        if description is not UNCHANGED:
+            self._description = text("description", description)
+        if color is not UNCHANGED or estimated is not UNCHANGED:
+            unit, old_color, keep, rollup, old_estimated = self._kind
+            new_color = old_color if color is UNCHANGED else checked_color(color)
+            self._kind = shared_kind(
+                (unit, new_color, keep, rollup, old_estimated if estimated is UNCHANGED else bool(estimated))
+            )
+        if fields:
+            merged = {**self._fields, **plain_fields(fields)}
+            self._fields = {name: value for name, value in merged.items() if value is not None}
+        self.tracker.wake()
+
+    def start(self) -> None:
+        """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
+        self.change("start")
+
+    def pause(self) -> None:
+        """Stop the task's time until `resume`: a pause counts neither in `elapsed` nor in `rate` and `eta`."""
+        self.change("pause")
+
+    def resume(self) -> None:
+        """Go on after `pause`.
+
+        Raises:
+            ValueError: the task has not begun.
+        """
+        self.change("resume")
+
+    def finish(self) -> None:
+        """End the task: it is done. An ended task stays as it ended, whatever is called."""
+        self.change("finish")
+
+    def fail(self, reason: str | BaseException = "") -> None:
+        """End the task: it could not be done, for `reason`.
+
+        Example:
+            >>> task.fail("the stage is gone")
+            >>> task.state, task.reason
+            ('failed', 'the stage is gone')
+        """
+        self.change("fail", reason if isinstance(reason, str) else describe(reason))
+
+    def cancel(self, reason: str = "") -> None:
+        """End the task: it will not be done here, for `reason`."""
+        self.change("cancel", reason)
+
+    def change(self, event: Event, reason: str | None = None) -> None:
+        """Let `event` happen, by the table of `progresskit._model.states`."""
+        state = after(self.state, event)
+        if state == self.state:
+            return
+        tracker = self.tracker
+        now = tracker.clock()
+        if state in ENDED:
+            # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
+            self._end = (state, now, (reason or None) if state != "finished" else None)
+            tracker.note_end(self)
+            return
+        if state == PAUSED:
+            self.rare.paused_at = now
+        elif self._rare is not None and self._rare.paused_at is not None:
+            self._rare.paused += now - self._rare.paused_at
+            self._rare.paused_at = None
+        if self._began is None:
+            self._began = now
+        self._state = state
+        tracker.wake()
+
+    def __enter__(self) -> Self:
+        if self._began is None:
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.finish()
+        elif is_failure(kind):
+            self.fail(describe(error or kind()))
+        else:
+            self.cancel()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def track(
+            self, iterable: AsyncIterable[T], *, total: int | float | None = None, finish: bool = True
+        ) -> AsyncIterator[T]: ...
+        @overload
+        def track(
+            self, iterable: Iterable[T], *, total: int | float | None = None, finish: bool = True
+        ) -> Iterator[T]: ...
+
+    def track(self, iterable: Any, *, total: int | float | None = None, finish: bool = True) -> Any:
+        """Return an iterator over `iterable` that counts in this task.
+
+        The count is that of the items whose turn is over; the loop runs at nearly the speed of the bare one.
+
+        Args:
+            iterable: Any iterable or async iterable.
+            total: Units in all; None asks `len` and `__length_hint__`, unless the task has a total already.
+            finish: Whether the end of the iterable ends the task, and a break or an error does too.
+
+        Raises:
+            TypeError: `iterable` is not iterable.
+
+        Example:
+            >>> for letter in task.track("abc"):
+            ...     task.update(description=f"letter {letter}")
+            >>> task.completed
+            3
+        """
+        from .loops import Loop
+
+        return Loop(iterable, lambda hint: self._begin_loop(hint if total is None else total), finish).iterator()
+
+    def _begin_loop(self, total: int | float | None) -> Task:
+        if self._total is None and total is not None and self._kind[3] is None:
+            self._total = amount("total", total) + self.completed
+        if self._began is None:
+            self.start()
+        return self
+
+
+class _TickingTask(Task):
+    """A task whose `tick` has been asked for. The same layout, so that a task can become one."""
+
+    __slots__ = ()
+    tick = Task._tick  # type: ignore[assignment, misc]  # the slot's own descriptor, under the public name
+
+
+_TickingTask.__name__ = _TickingTask.__qualname__ = "Task"
+
+
+def is_failure(kind: type[BaseException]) -> bool:
+    """Return whether an exception of this `kind` means that the work failed, and not that somebody called it off."""
+    return issubclass(kind, Exception) and kind.__name__ != "CancelledError"
+
+
+def describe(error: BaseException) -> str:
+    """Return `error` in a line; its class alone where it cannot say more."""
+    name = type(error).__name__
+    try:
+        words = str(error)
+    except Exception:  # an exception's __str__ is the user's code
+        words = ""
+    return f"{name}: {words}" if words else name

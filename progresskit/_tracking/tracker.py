@@ -1,0 +1,734 @@
+"""ProgressTracker: the tasks of one display, and its life.
+
+Knows which tasks there are, in which order, and what they looked like a moment ago. Must not know terminals or threads: it
+is looked at by a ticker, which it only tells that there is something to see.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from _contextvars import ContextVar
+from _thread import RLock
+from collections import deque
+from itertools import count
+
+from .._model.slots import Slots, assign_rows, walk_tree
+from .._model.states import ENDED
+from ..processes import multiprocessing_hook as invitations
+from ..processes.multiprocessing_hook import closing, opened
+from .counters import CountingTicks
+from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from contextvars import Token
+    from types import TracebackType
+    from typing import Any, Protocol, Self, TextIO, TypeVar, overload
+
+    from .._display.capture import Capture
+    from .._model.frames import Frame, TaskView
+    from ..renderers.base import Renderer, Terminal
+    from ..renderers.registry import RendererChoice
+    from .task import Rollup
+
+    T = TypeVar("T")
+
+    class Ticker(Protocol):
+        """What looks at trackers and draws them."""
+
+        def attach(self, tracker: ProgressTracker) -> None:
+            """Begin to look at `tracker`; there is something to see."""
+
+        def wake(self) -> None:
+            """Look soon: something happened that is no mere counting."""
+
+        def flush_soon(self) -> None:
+            """Have a hub told what is new, and rows that are in the way gone, before the job goes on."""
+
+        def detach(self, tracker: ProgressTracker) -> None:
+            """Show what there is for the last time and let go of `tracker`."""
+
+
+NUMBERS = count(1)
+"""Task numbers: none is used twice in a process."""
+_last_number = 0
+_active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
+_loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
+_entered: list[ProgressTracker] = []
+_shared: ProgressTracker | None = None
+tracker_providers: list[Callable[[], ProgressTracker | None]] = []
+"""For engines that run tasks of their own: each is asked for the tracker of what this thread is at, the last one first. `track`
+joins it where no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
+DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
+"""The process's ticker, found by name as renderers are: this storey must not import that one."""
+
+CAPTURE = "progresskit._display.capture:Capture"
+MOST_WAITING = 1 << 24
+"""Characters of printed lines that are kept for a terminal that takes nothing."""
+LINE = 64
+"""What a line counts beside its characters."""
+
+
+class ProgressTracker:
+    """The tasks of one display, and its life.
+
+    As a context manager it is the tracker that `track` joins, and on leaving it ends what is still live: tasks whose count
+    is complete finish, others are cancelled, or fail when an exception leaves with them. Nothing is drawn before the first
+    task has lived for a tick.
+
+    Args:
+        renderer: A name, a renderer class or a renderer; None takes `PROGRESSKIT_RENDERER`, else what suits the stream.
+        stream: A text file to draw on; None takes `PROGRESSKIT_STREAM`, else standard error as it is then.
+        terminal: A terminal to draw on in place of a stream, for tests and for streams of another kind.
+        interval: Seconds between two frames at the least; None takes `PROGRESSKIT_INTERVAL`, else 0.1.
+        budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
+        clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
+        ticker: What draws; None takes the process's own, a thread that all trackers share.
+        capture: Whether `start` begins a `capture` of standard output, standard error and logging, which `stop` ends.
+
+    Raises:
+        ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
+        TypeError: the renderer is none.
+
+    Example:
+        >>> with ProgressTracker("none") as tracker:
+        ...     files = tracker.add_task("Files", total=12, unit="file")
+        ...     files.advance(12)
+        >>> files.state
+        'finished'
+    """
+
+    lock = RLock()
+    """One for all trackers: it is held for microseconds, and a fork has one lock to take."""
+
+    def __init__(
+        self,
+        renderer: str | Renderer | type[Renderer] | None = None,
+        *,
+        stream: TextIO | None = None,
+        terminal: Terminal | None = None,
+        interval: float | None = None,
+        budget: float | None = None,
+        clock: Callable[[], float] | None = None,
+        ticker: Ticker | None = None,
+        capture: bool = False,
+    ) -> None:
+        from ..renderers.registry import named
+
+        self.renderer: RendererChoice = named(renderer)
+        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        if around is not None:
+            self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
+        self.stream: TextIO | None = stream
+        self.terminal: Terminal | None = terminal
+        self.interval = _within("interval", interval, 3600.0)
+        self.budget = _within("budget", budget, 1.0)
+        self.clock: Callable[[], float] = time.monotonic if clock is None else clock
+        self.prints: deque[str] = deque()
+        self.behind = False  # set by whoever draws, while the terminal does not take what it is sent
+        self._waiting = 0  # roughly the characters in `prints` that have come since lines were last taken
+        self._dropped = CountingTicks()
+        self._told = 0  # how many of the dropped lines have been told
+        self.hiding = 0  # how many want the rows off the screen
+        self._ticker: Ticker | None = ticker
+        self._slots = Slots()
+        self._live = 0
+        self._endings: deque[Task] = deque()
+        self._ended: list[TaskView] = []
+        self._seen = 0  # the highest task number that a frame could have shown
+        self._attached = False
+        self._closing = False  # whether the last frame is about to be drawn in any case
+        self._inherited = 0  # the highest number of a task that is a parent process's
+        self._tokens: list[Token[ProgressTracker | None]] = []
+        self._capture: Capture | None = self.capture() if capture else None
+
+    @property
+    def ticker(self) -> Ticker:
+        """What draws this tracker."""
+        if self._ticker is None:
+            from ..renderers.registry import load
+
+            self._ticker = load(DEFAULT_TICKER)
+        return self._ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
+
+    # Tasks
+
+    def add_task(
+        self,
+        description: str,
+        total: int | float | None = None,
+        *,
+        unit: str = "it",
+        parent: Task | None = None,
+        completed: int | float = 0,
+        keep: bool | None = None,
+        color: str | None = None,
+        rollup: Rollup | None = None,
+        position: int | None = None,
+        start: bool = True,
+        **fields: Any,
+    ) -> Task:
+        """Add a task and return it.
+
+        Args:
+            description: What it is.
+            total: Units in all; None when unknown.
+            unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
+            parent: A task of this tracker that this one is a part of; None at the top.
+            completed: Units that are done already; they do not count in the rate.
+            keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
+                The line of a task that failed always stays.
+            color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
+            rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
+                completed, and their totals where this task has none of its own; None, nothing.
+            position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
+                lowest that was left, else a new one.
+            start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
+            fields: Columns of the task's own.
+
+        Raises:
+            TypeError, ValueError: an argument is not what it must be; the sentence says which and how.
+
+        Example:
+            >>> upload = tracker.add_task("orders.csv", total=45_600_000, unit="B", color="green")
+            >>> upload.advance(65536)
+        """
+        global _last_number
+        text("description", description)
+        if total is not None:
+            total = amount("total", total)
+        if completed:
+            completed = amount("completed", completed)
+        if rollup not in (None, "count", "sum"):
+            raise ValueError(f"rollup is {rollup!r:.80}: give None, 'count' or 'sum'.")
+        if position is not None and (
+            isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
+        ):
+            raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
+        if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
+            raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+        if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
+            parent = None
+        kind = shared_kind(
+            (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
+        )
+        now = self.clock()
+        with self.lock:
+            self._settle()  # first, so that a task that has just ended leaves its slot to this one
+            number = _last_number = next(NUMBERS)
+            task = Task(
+                parent or self,
+                number,
+                description,
+                total,
+                completed,
+                kind,
+                now if start else None,
+                plain_fields(fields),
+            )
+            if parent is None:
+                slots = self._slots
+            else:
+                rare = parent.rare
+                if rare.children is None:
+                    rare.children = Slots()
+                slots = rare.children
+            if position is not None:
+                task.rare.reserved = True
+            if completed:
+                task.rare.initial = completed
+            task._slot = slots.take(task, position)
+            self._live += 1
+        self._show()
+        return task
+
+    if TYPE_CHECKING:
+
+        @overload
+        def track(
+            self,
+            iterable: AsyncIterable[T],
+            description: str = "",
+            *,
+            total: int | float | None = None,
+            unit: str = "it",
+            parent: Task | None = None,
+            keep: bool | None = None,
+            color: str | None = None,
+        ) -> AsyncIterator[T]: ...
+        @overload
+        def track(
+            self,
+            iterable: Iterable[T],
+            description: str = "",
+            *,
+            total: int | float | None = None,
+            unit: str = "it",
+            parent: Task | None = None,
+            keep: bool | None = None,
+            color: str | None = None,
+        ) -> Iterator[T]: ...
+
+    def track(
+        self,
+        iterable: Any,
+        description: str = "",
+        *,
+        total: int | float | None = None,
+        unit: str = "it",
+        parent: Task | None = None,
+        keep: bool | None = None,
+        color: str | None = None,
+    ) -> Any:
+        """Return an iterator over `iterable` that shows how far it is.
+
+        The task begins when the first item is asked for, and ends with the loop: finished at its end, cancelled by `break`,
+        failed by an error. A loop inside another, in the same thread or async task, is a child of it.
+
+        Args:
+            iterable: Any iterable or async iterable.
+            description: What the loop does.
+            total: Units in all; None asks `len` and `__length_hint__`.
+            unit: A noun for an item: `"row"`.
+            parent: The task that it is a part of; None: that of the loop around it, if there is one.
+            keep: Whether its line stays; None: only that of an outermost loop does.
+            color: The operation's colour, or None.
+
+        Raises:
+            TypeError: `iterable` is not iterable, or another argument is not what it must be.
+            ValueError: a number is out of range.
+
+        Example:
+            >>> sum(tracker.track([1, 2, 3], "Adding"))
+            6
+        """
+        from .loops import Loop
+
+        text("description", description)
+        text("unit", unit)
+        checked_color(color)
+        if total is not None:
+            total = amount("total", total)
+        if parent is not None and parent.tracker is not self:
+            raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+
+        def begin(size: int | None) -> Task:
+            around = parent or _enclosing_loop(self)
+            task = self.add_task(
+                description, size if total is None else total, unit=unit, parent=around, keep=keep, color=color
+            )
+            _loop.set(task)
+            return task
+
+        return Loop(iterable, begin).iterator()
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The live tasks, in display order."""
+        with self.lock:
+            self._settle()
+            return tuple(
+                task for task, _ in walk_tree(self._slots, self.clock()) if task is not None and task._end is None
+            )
+
+    # Showing
+
+    def print(self, *values: object, sep: str = " ", end: str = "\n") -> None:
+        """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
+
+        Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
+        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted.
+
+        Example:
+            >>> tracker.print("orders.csv has", 3, "bad rows")
+        """
+        line = sep.join(map(str, values)) + end
+        if self.behind and self._waiting > MOST_WAITING:
+            self._dropped.tick()
+            return
+        self.prints.append(line[:-1] if line.endswith("\n") else line)
+        self._waiting += len(line) + LINE
+        self._show()
+        self.wake()
+        if invitations.joined and self._attached:
+            self.ticker.flush_soon()
+
+    def hidden(self) -> Hidden:
+        """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
+
+        For what needs the terminal to itself: a question, an editor, a pager. Counting goes on, and lines printed wait.
+
+        Example:
+            >>> with tracker.hidden():
+            ...     answer = "yes"  # input("Go on? ")
+        """
+        return Hidden(self)
+
+    def take_prints(self) -> list[str]:
+        """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
+        self.behind, self._waiting = False, 0
+        lines = [self.prints.popleft() for _ in range(len(self.prints))]
+        missing = self._dropped.count() - self._told
+        if missing:
+            self._told += missing
+            lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
+        return lines
+
+    def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
+        """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
+
+        Lines come whole and in order, and one without its newline waits for it, or for the end. Log handlers that hold one of
+        these streams are led along, and warnings too, since they are written to standard error. What writes to a descriptor
+        (C code, other programs) is not captured: `progresskit run` does that. `input` has the terminal to itself while it
+        waits, as with `hidden`. Afterwards all is as it was, but for what others have replaced.
+
+        Args:
+            stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
+                that a pipe or a file gets what it would have got.
+            stderr: The same for standard error.
+            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are
+                shown after all where an exception ends it.
+
+        Example:
+            >>> with tracker.capture(stdout=True, quiet=True) as capture:
+            ...     print("words of a library")
+            >>> list(capture.lines)
+            ['words of a library']
+        """
+        from ..renderers.registry import load
+
+        return load(CAPTURE)(self, stdout, stderr, quiet)  # type: ignore[no-any-return]  # loaded by name
+
+    def frame(self, rows: int | None = None) -> Frame:
+        """Return what the tasks look like now.
+
+        Args:
+            rows: Rows that there are on the display; None: every live task fits.
+
+        Example:
+            >>> task = tracker.add_task("Files", total=12)
+            >>> tracker.frame().tasks[-1].description
+            'Files'
+        """
+        from .._model.frames import Frame
+
+        with self.lock:
+            now = self.clock()
+            self._settle()
+            seated, more = assign_rows(self._tree(now), rows)
+            self._seen = _last_number
+            ended, self._ended = self._ended, []
+            return Frame(
+                now, tuple(self._look(item, now, depth, row) for item, depth, row in seated), tuple(ended), more
+            )
+
+    def _tree(self, now: float) -> list[tuple[Any, int]]:
+        """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
+        return [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+
+    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
+        """Return what `item` of the tree looks like on `row`."""
+        from .snapshot import look
+
+        return look(item, now, depth, row)
+
+    @property
+    def live(self) -> int:
+        """How many tasks have not ended."""
+        with self.lock:
+            self._settle()
+            return self._live
+
+    @property
+    def left(self) -> bool:
+        """Whether every task has ended, as far as can be told without a lock."""
+        return self._live <= len(self._endings)
+
+    @property
+    def entered(self) -> bool:
+        """Whether somebody holds the tracker open."""
+        return self in _entered
+
+    @property
+    def pending_output(self) -> bool:
+        """Whether a line or an ended task waits to be shown."""
+        return bool(self.prints or self._endings or self._ended)
+
+    def start(self) -> None:
+        """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
+        _entered.append(self)
+        self._tokens.append(_active.set(self))
+        opened(self)
+        if self._capture is not None:
+            self._capture.start()
+
+    def stop(self) -> None:
+        """End what is still live and show everything for the last time. A stopped tracker may be used again.
+
+        Tasks whose count is complete finish; others are cancelled.
+        """
+        self._close(None)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(kind)
+
+    def _close(self, error: type[BaseException] | None) -> None:
+        if self._capture is not None:
+            self._capture.stop()
+        if self in _entered:
+            closing(self, [each for each in _entered if each is not self])
+        self._closing = True
+        try:
+            for task in reversed(self.tasks):
+                if error is not None and is_failure(error):
+                    task.fail(error.__name__)
+                elif error is None and task.is_complete:
+                    task.finish()
+                else:
+                    task.cancel()
+        finally:
+            self._closing = False
+        if self in _entered:
+            _entered.remove(self)
+        if self._tokens:
+            token = self._tokens.pop()
+            try:
+                _active.reset(token)
+            except ValueError:  # stopped in another context than it was started in
+                if _active.get() is self:
+                    _active.set(None)
+        if self._ticker is not None:
+            self._ticker.detach(self)
+
+    def _show(self) -> None:
+        if not self._attached:
+            try:
+                ticker = self.ticker
+            except (AttributeError, ImportError):
+                return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
+            self._attached = True
+            ticker.attach(self)
+
+    def let_go(self) -> bool:
+        """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
+        with self.lock:
+            if self.live or self.pending_output:
+                return False
+            self._attached = False
+            return True
+
+    def forget(self) -> None:
+        """Start over in a forked child: the tasks so far are the parent's, which shows them."""
+        self._inherited = _last_number
+        self._slots = Slots()
+        self._live = 0
+        self._endings.clear()
+        self._ended.clear()
+        self.prints.clear()
+        self.behind, self._waiting, self._told, self.hiding = False, 0, self._dropped.count(), 0
+        self._attached = False
+
+    def wake(self) -> None:
+        """Have the ticker look soon."""
+        if self._attached:
+            self.ticker.wake()
+
+    # Endings
+
+    def note_end(self, task: Task) -> None:
+        """Remember that `task` ended. Takes no lock: an ending may come from a finaliser, in the middle of anything."""
+        if _loop.get() is task:
+            _loop.set(task.parent)
+        self._endings.append(task)
+        self.wake()
+        if not self._attached:
+            return
+        if (self.left and not self._closing) or (
+            invitations.joined and (task._id <= self._seen or task.state == "failed")
+        ):
+            self.ticker.flush_soon()
+
+    def _settle(self) -> None:
+        """Clear away what has ended since the last time. The caller holds the lock."""
+        while True:
+            try:
+                task = self._endings.popleft()
+            except IndexError:
+                return
+            self._remove(task)
+
+    def _remove(self, task: Task) -> None:
+        if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
+            return
+        if task._id <= self._inherited:
+            return
+        task._state = task._end[0]
+        self._live -= 1
+        seen = task._id <= self._seen
+        if seen or task.state == "failed":
+            from .snapshot import look
+
+            depth, owner = 0, task.parent
+            while owner is not None:
+                depth, owner = depth + 1, owner.parent
+            self._ended.append(look(task, task._end[1], depth, 0))
+        self._vacate(task, seen)
+
+    def _vacate(self, task: Task, seen: bool) -> None:
+        if task.children:  # its place is needed until the last of its children has ended
+            return
+        parent = task.parent
+        slots = self._slots if parent is None else parent.children
+        if parent is not None and parent.rollup is not None:
+            completed, total = parent.share_of(task)
+            rare = parent.rare
+            rare.rolled_completed += completed
+            rare.rolled_total += total
+        if slots is not None:
+            reserved = task._rare is not None and task._rare.reserved
+            slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
+        if parent is not None and parent._state in ENDED:  # it has been removed, and only waited for its children
+            self._vacate(parent, seen)
+
+
+class Hidden:
+    """Keeps a tracker's rows off the screen. Made by `ProgressTracker.hidden`; several may hold at once."""
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        self._tracker = tracker
+
+    def __enter__(self) -> None:
+        self._tracker.hiding += 1
+        clear_rows = getattr(self._tracker._ticker, "clear_rows", None)  # not every ticker has rows on a screen
+        if clear_rows is not None:
+            clear_rows(self._tracker)
+
+    def __exit__(self, *_: object) -> None:
+        self._tracker.hiding = max(self._tracker.hiding - 1, 0)
+        self._tracker.wake()
+
+
+def _within(name: str, value: float | None, most: float) -> float | None:
+    """Return `value` if it is None or a number above 0 and at most `most`."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a number, or None for the default.")
+    if not 0 < value <= most:
+        raise ValueError(
+            f"{name} is {value!r:.80}: give a number above 0 and at most {most:g}, or None for the default."
+        )
+    return float(value)
+
+
+def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
+    """Return the live task of the loop that this thread or async task is in, if it belongs to `tracker`."""
+    task = _loop.get()
+    while task is not None and task._end is not None:
+        task = task.parent
+    return task if task is not None and task.tracker is tracker else None
+
+
+def _provided_tracker() -> ProgressTracker | None:
+    """Return the tracker of what this thread is at, where an engine says so."""
+    for ask in reversed(tracker_providers):
+        tracker = ask()
+        if tracker is not None:
+            return tracker
+    return None
+
+
+def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
+    """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
+    this process is a worker that must not draw on the terminal that it happens to have."""
+    around = _provided_tracker()
+    if around is None or (renderer is None and stream is None):
+        return around
+    where = sys.stderr if stream is None else stream
+    return around if getattr(around._ticker, "is_remote", False) and _is_terminal(where) else None
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):  # none at all, or closed
+        return False
+
+
+def current_tracker() -> ProgressTracker:
+    """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
+    process (a thread does not inherit the context it was started in), else one that the process shares.
+    """
+    active = _active.get()
+    if active is not None and active in _entered:
+        return active
+    around = _provided_tracker()
+    if around is not None:
+        return around
+    return _entered[-1] if _entered else shared_tracker()
+
+
+def shared_tracker() -> ProgressTracker:
+    """Return the tracker that the process shares."""
+    global _shared
+    if _shared is None:
+        _shared = ProgressTracker()
+    return _shared
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def track(
+        iterable: AsyncIterable[T],
+        description: str = "",
+        *,
+        total: int | float | None = None,
+        unit: str = "it",
+        keep: bool | None = None,
+        color: str | None = None,
+    ) -> AsyncIterator[T]: ...
+    @overload
+    def track(
+        iterable: Iterable[T],
+        description: str = "",
+        *,
+        total: int | float | None = None,
+        unit: str = "it",
+        keep: bool | None = None,
+        color: str | None = None,
+    ) -> Iterator[T]: ...
+
+
+def track(
+    iterable: Any,
+    description: str = "",
+    *,
+    total: int | float | None = None,
+    unit: str = "it",
+    keep: bool | None = None,
+    color: str | None = None,
+) -> Any:
+    """Return an iterator over `iterable`, sync or async, that shows how far it is.
+
+    Joins the tracker that is active in this context, else one that the process shares, so that nested loops and loops in
+    several threads stack by themselves. `ProgressTracker.track` has the arguments in detail.
+
+    Raises:
+        TypeError: `iterable` is not iterable, or another argument is not what it must be.
+        ValueError: a number is out of range.
+
+    Example:
+        >>> sum(track([1, 2, 3], "Adding"))
+        6
+    """
+    tracker = current_tracker()
+    return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color)

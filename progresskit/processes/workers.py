@@ -1,0 +1,351 @@
+"""Workers: the hub of a process that starts others, and what a task is in a process that it was handed to.
+
+Knows which tracker the workers' tasks stand with, and which task a worker's counts belong to. The hub is made when the first
+worker is started, and lives as long as the process, since pools outlive trackers. Must not know how a worker is started.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .._display import process_hooks as life
+from .._system.environment import is_disabled
+from .._tracking import tracker as trackers
+from .._tracking.task import Task, _TickingTask, shared_kind
+from .._tracking.tracker import ProgressTracker
+from ..renderers.registry import RendererChoice, hub_address, load
+from .multiprocessing_hook import KEY, VARIABLE, JoinHub, join
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from .._model.frames import Frame
+    from .feed import Feed
+    from .hub import Hub
+
+FORK = "multiprocessing.popen_fork"
+"""The module whose forks are the starts of workers."""
+MOST_HANDLES = 1_000
+"""Tasks that are handed out, from which on those that have ended are cleared away."""
+
+Count = int | float
+
+
+class _Host:
+    """The hub of this process and the feed that it fills."""
+
+    def __init__(self, tracker: ProgressTracker) -> None:
+        from .hub import Hub
+
+        self.pid = os.getpid()
+        self.tracker = tracker
+        self.feed = self._feed(tracker)
+        self.hub: Hub = Hub(self.feed)
+        self.handles: dict[int, Task] = {}
+        self.shares: dict[int, _Shares] = {}
+        self.hub.start()
+        try:
+            from multiprocessing.util import Finalize
+
+            Finalize(None, self._stop, exitpriority=-200)  # after workers that are waited for
+        except ImportError:
+            pass
+
+    def _feed(self, tracker: ProgressTracker) -> Feed:
+        from .feed import Feed
+
+        feed = Feed.beside(tracker)
+        feed.counted = self._count
+        return feed
+
+    def move(self, tracker: ProgressTracker) -> None:
+        """Show the workers with `tracker` from here on."""
+        if tracker is self.tracker:
+            return
+        old, self.feed, self.tracker = self.feed, self._feed(tracker), tracker
+        self.hub.move(self.feed)
+        old.stop()
+
+    def part(self, tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+        """Show what has come for `tracker`, and leave it."""
+        if tracker is not self.tracker:
+            return
+        self.hub.catch_up()
+        self.move(others[-1] if others else trackers.shared_tracker())
+
+    def _stop(self) -> None:
+        self.hub.stop()
+        self.feed.stop()
+
+    # Counts of tasks that were handed out
+
+    def hand_out(self, task: Task) -> None:
+        """Expect counts for `task`."""
+        if len(self.handles) >= MOST_HANDLES:
+            for number in [number for number, each in self.handles.items() if each._end is not None]:
+                del self.handles[number]
+                self.shares.pop(number, None)
+        self.handles[task.id] = task
+
+    def _count(self, source: Hashable, counts: Mapping[int, Count] | None) -> None:
+        if counts is None:
+            for each in self.shares.values():
+                each.fold(source)
+            return
+        for number, count in counts.items():
+            task = self.handles.get(number)
+            if task is None:
+                continue
+            shares = self.shares.get(number)
+            if shares is None:
+                shares = self.shares[number] = _Shares()
+                with ProgressTracker.lock:
+                    task.rare.counters += (shares,)
+            shares.take(source, count)
+
+
+class _Shares:
+    """What workers have counted of one task: the last word of each, and the sum of those that have gone."""
+
+    __slots__ = ("_by", "_gone", "_sum")
+
+    def __init__(self) -> None:
+        self._by: dict[Hashable, Count] = {}
+        self._gone: Count = 0
+        self._sum: Count = 0
+
+    def count(self) -> Any:
+        return self._sum
+
+    def take(self, source: Hashable, count: Count) -> None:
+        self._by[source] = count
+        self._sum = self._gone + sum(self._by.values())
+
+    def fold(self, source: Hashable) -> None:
+        self._gone += self._by.pop(source, 0)
+
+
+_host: _Host | None = None
+_lock = threading.RLock()
+_given: str | None = None  # the address for a worker that is being forked
+
+
+def address() -> str | None:
+    """Return where a worker that starts now sends its frames; None where nothing shall be shown of it."""
+    outer = hub_address()
+    if outer is not None:
+        return outer
+    if _host is None and not trackers._entered:
+        return None
+    return _own_address()
+
+
+def _own_address() -> str | None:
+    if is_disabled(os.environ):
+        return None
+    return str(_hosting().hub.address)
+
+
+def _hosting() -> _Host:
+    global _host
+    with _lock:
+        if _host is None:
+            _host = _Host(trackers.current_tracker())
+        return _host
+
+
+def initializer() -> JoinHub:
+    """Return what an executor takes as its `initializer`, where its workers start before the tracker does.
+
+    Workers that are started under an active tracker need nothing.
+
+    Example:
+        >>> from concurrent.futures import ProcessPoolExecutor
+        >>> with ProcessPoolExecutor(2, initializer=initializer()) as pool:
+        ...     list(pool.map(abs, [-1, -2]))
+        [1, 2]
+    """
+    outer = hub_address()
+    return JoinHub(_own_address() if outer is None else outer)
+
+
+def move(tracker: ProgressTracker) -> None:
+    """Show workers that are there with `tracker`, which has been entered."""
+    if _host is not None:
+        _host.move(tracker)
+
+
+def part(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+    """Show what workers have sent for `tracker`, which ends."""
+    if _host is not None:
+        _host.part(tracker, others)
+
+
+# Forks
+
+
+def _before_fork() -> None:
+    global _given
+    _given = None
+    frame = sys._getframe(2)  # who forks; between us and it is the hook
+    if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host):
+        return
+    try:
+        _given = address()
+        if _host is not None:
+            for tracker in trackers._entered:
+                for task in tracker.tasks:
+                    _host.hand_out(task)
+    except Exception:  # the worker starts all the same
+        _given = None
+
+
+def _in_child() -> None:
+    global _host, _lock, _given
+    host, _host = _host, None
+    _lock = threading.RLock()
+    given, _given = _given, None
+    handed = [(each.address, *known) for each in _handles.values() for known in each.known.items()]
+    for table in (_handles, _origins, _numbers):
+        table.clear()
+    for known in handed:  # of a process further up: the counts so far are sent by the parent
+        _share(*known)
+    if given is None:
+        return
+    join(given)
+    inherited = [*trackers._entered, *([trackers._shared] if trackers._shared else [])]
+    if host is not None:
+        own = str(host.hub.address)
+        for number, task in host.handles.items():
+            if task._end is None:
+                _share(own, number, task)
+    for tracker in inherited:
+        tracker.renderer = RendererChoice(
+            "hub", lambda: load("progresskit.processes.client:HubRenderer")(), "the parent has a hub"
+        )
+        tracker.stream = tracker.terminal = tracker._ticker = None
+        tracker.forget()
+
+
+life.before_fork(_before_fork)
+life.in_child(_in_child)
+
+
+# Tasks in a process that they were handed to
+
+
+class _Handles(ProgressTracker):
+    """What this process has counted of another's tasks: a tracker without rows."""
+
+    def __init__(self, address: str) -> None:
+        from .._display.terminal import StreamTerminal
+        from .client import HubRenderer
+
+        super().__init__(HubRenderer(address), terminal=StreamTerminal(None))
+        self.address = address
+        self._shares: dict[int, tuple[Task, Count]] = {}
+        self.known: dict[int, Task] = {}
+
+    def add(self, number: int, task: Task, base: Count) -> None:
+        """Send what `task` counts beyond `base` as a share in the task `number`."""
+        self._shares[number] = task, base
+        self._show()
+
+    def frame(self, rows: int | None = None) -> Frame:
+        from .._model.frames import Frame
+
+        shares = list(self._shares.items())
+        return Frame(self.clock(), counts={number: task.completed - base for number, (task, base) in shares})
+
+    @property
+    def live(self) -> int:
+        return len(self._shares)
+
+    def note_end(self, task: Task) -> None:
+        """A handle ends for itself alone: the task is the other process's."""
+
+    def forget(self) -> None:
+        super().forget()
+        self._shares.clear()
+
+
+_handles: dict[str, _Handles] = {}
+
+
+def _handles_of(address: str) -> _Handles:
+    found = _handles.get(address)
+    if found is None:
+        found = _handles[address] = _Handles(address)
+    return found
+
+
+class _Untouched(Task):
+    """A task of another process that this one has not counted in yet. With the first count it is a `Task` like any other."""
+
+    __slots__ = ()
+
+    def advance(self, n: Count = 1) -> None:
+        self._begin()
+        self.advance(n)
+
+    @property
+    def tick(self) -> Callable[[], None]:  # type: ignore[override]  # as the slot of a task is, a value to be read
+        self._begin()
+        return self.tick
+
+    def update(self, **changes: Any) -> None:
+        self._begin()
+        self.update(**changes)
+
+    def track(self, iterable: Any, **options: Any) -> Any:
+        self._begin()
+        return self.track(iterable, **options)
+
+    def _begin(self) -> None:
+        """Be a task, whose counts are sent."""
+        address, number = _origins.pop(id(self))
+        kind: type[Task] = _TickingTask if hasattr(self, "_tick") else Task
+        self.__class__ = kind  # type: ignore[assignment]  # of the same layout
+        _handles_of(address).add(number, self, self.completed)
+
+
+_Untouched.__name__ = _Untouched.__qualname__ = "Task"
+_origins: dict[int, tuple[str, int]] = {}  # by id() of tasks that are not counted in yet
+_numbers: dict[int, tuple[str, int]] = {}  # the same of all handles, for those who hand them on
+
+
+def _share(address: str, number: int, task: Task) -> None:
+    _origins[id(task)] = _numbers[id(task)] = address, number
+    task.__class__ = _Untouched
+    _handles_of(address).known[number] = task
+
+
+def reduce(task: Task) -> tuple[Any, ...]:
+    """Return how `task` is made in the process that it is pickled to."""
+    origin = _numbers.get(id(task))
+    if origin is None:
+        host = _hosting()
+        host.hand_out(task)
+        origin = str(host.hub.address), task.id
+    unit, color, _, _, _ = task._kind
+    return handle, (*origin, task.description, task.total, unit, color)
+
+
+def handle(address: str, number: int, description: str, total: Count | None, unit: str, color: str | None) -> Task:
+    """Return the task `number` of the process whose hub is at `address`: itself there, elsewhere what counts for it."""
+    if _host is not None and str(_host.hub.address) == address and number in _host.handles:
+        return _host.handles[number]
+    handles = _handles_of(address)
+    known = handles.known.get(number)
+    if known is None:
+        kind = shared_kind((unit, color, False, None, False))
+        known = Task(handles, number, description, total, 0, kind, handles.clock(), {})
+        _share(address, number, known)
+    known._end = None
+    return known
+
+
+__all__ = ["KEY", "VARIABLE", "address", "handle", "initializer", "move", "part", "reduce"]

@@ -1,0 +1,104 @@
+"""What a renderer is, and what it is given to draw on.
+
+Two protocols and one exception: nothing here draws. A renderer that someone else publishes needs this page, `Frame` and
+nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol, TextIO, runtime_checkable
+
+if TYPE_CHECKING:
+    from .._model.frames import Frame
+
+
+class RendererUnavailable(Exception):
+    """A renderer cannot be used here.
+
+    Args:
+        reason: Why, in a few words: "rich is not installed".
+        install: What `pip install` would need to be given; None when no package helps.
+
+    Example:
+        >>> str(RendererUnavailable("rich is not installed", install="progresskit[rich]"))
+        'rich is not installed (pip install "progresskit[rich]")'
+    """
+
+    def __init__(self, reason: str, install: str | None = None) -> None:
+        self.reason = reason
+        self.install = install
+        super().__init__(f'{reason} (pip install "{install}")' if install else reason)
+
+
+class Terminal(Protocol):
+    """The stream that a renderer draws on: its facts, and the one way to write to it.
+
+    Attributes:
+        is_tty: Whether rows can be drawn over.
+        unicode: Whether the encoding has block characters.
+        colors: Whether colours are wanted.
+        encoding: The codec's name.
+        reflows: Whether rows are wrapped anew when the width changes; otherwise they are cut.
+        file: The same stream as a text file, for libraries that want one; its `flush` does nothing.
+
+    Example:
+        >>> terminal = EmulatedTerminal(columns=40, lines=5)  # of progresskit.testing
+        >>> terminal.size(), terminal.is_tty
+        ((40, 5), True)
+    """
+
+    @property
+    def is_tty(self) -> bool: ...
+    @property
+    def unicode(self) -> bool: ...
+    @property
+    def colors(self) -> bool: ...
+    @property
+    def encoding(self) -> str: ...
+    @property
+    def reflows(self) -> bool: ...
+    @property
+    def file(self) -> TextIO: ...
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines as they are now, each at least 1."""
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the display sends, in one write, once the tick is over."""
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """Draws frames. Called from one thread at a time; whatever it raises ends it, never the job.
+
+    `start` and `stop` may come several times on one instance. A class may also have `check()`, a class method that
+    raises `RendererUnavailable` where the renderer cannot be used.
+
+    Attributes:
+        in_place: Whether rows are drawn over. Frames then hold no more rows than the screen has, less one, and one of
+            these is left for a line `... 37 more` when `frame.more` is not 0. Otherwise a frame holds every live task.
+
+    Example:
+        >>> class Counts:
+        ...     in_place = False
+        ...     def start(self, terminal): self.terminal = terminal
+        ...     def render(self, frame): self.terminal.write(f"{len(frame.tasks)} tasks\\n")
+        ...     def write(self, text): self.terminal.write(text + "\\n")
+        ...     def stop(self): pass
+        >>> isinstance(Counts(), Renderer)
+        True
+    """
+
+    in_place: ClassVar[bool]
+
+    def start(self, terminal: Terminal) -> None:
+        """Begin a display on `terminal`. Nothing is shown yet."""
+
+    def render(self, frame: Frame) -> None:
+        """Show `frame`: all its live tasks, and its ended ones for the last time."""
+
+    def write(self, text: str) -> None:
+        """Show `text`, one or more whole clean lines, above the tasks. A `render` follows in the same tick."""
+
+    def stop(self) -> None:
+        """End the display and leave the cursor on a fresh line."""

@@ -1,0 +1,126 @@
+"""The rows that a display owns at the bottom of a terminal: from what stands there to what shall, in the fewest bytes.
+
+A pure model: it knows what it has drawn, how wide the window was then, and where the cursor was left, and returns the text
+that changes it. Must not know tasks, streams or time. Between two frames the cursor stands on the line below the rows, shown,
+so that whatever ends the process leaves a clean prompt. That line is the region's last: what somebody types (Ctrl-C, shown
+as `^C`) stands there, and is erased when the rows move or end.
+
+When the window changes, the terminal moves the rows, and nobody says where to. But the cursor moves with them: all that has
+to be known is how many lines above it the first row begins. A terminal that wraps rows anew has made several of each that is
+wider than the window is now; one that cuts them has not. Rows that a lower window has pushed out of the screen are
+remembered, since most terminals bring them back when it becomes higher; where one does not, what is left of the rows stands
+at the top of the screen, and moving up too far ends there too.
+"""
+
+from __future__ import annotations
+
+from .._text.cells import cell_width, plain_line, wrapped
+
+BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
+"""Synchronized output on, cursor hidden, no wrapping: a row that a terminal finds wider than we do must not become two."""
+END = "\x1b[?7h\x1b[?25h\x1b[?2026l"
+"""The reverse, at the end of every frame: a process that is killed between two leaves no mode behind."""
+
+
+class Region:
+    """The rows drawn so far.
+
+    Args:
+        reflow: Whether the terminal wraps rows anew when its width changes; otherwise it cuts them.
+
+    Example:
+        >>> region = Region()
+        >>> region.draw(["one", "two"]).count("\\n")  # one write, with the cursor below the rows at its end
+        2
+        >>> region.draw(["one", "two"])  # nothing has changed
+        ''
+    """
+
+    def __init__(self, *, reflow: bool = True) -> None:
+        self.rows: list[str] = []
+        self._widths: list[int] = []  # of the rows, in cells
+        self._reflow = reflow
+        self._size = (0, 0)
+        self._gone: list[str] = []  # rows right above the screen, which come back when it becomes higher
+
+    def draw(
+        self,
+        rows: list[str],
+        above: list[str] | None = None,
+        size: tuple[int, int] = (80, 24),
+        *,
+        whole: bool = False,
+    ) -> str:
+        """Return the text that shows `above`, then `rows` in place of the present ones; empty when nothing changes.
+
+        Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than `size[1]` lines. Lines of
+        `above` may be of any width: they wrap, and scroll away as any output does. With `whole`, rows that have not changed
+        are written as well: the terminal may have lost a part of them.
+        """
+        rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
+        resized = size != self._size
+        if not above and self.rows == rows and not ((resized and (rows or self._gone)) or (whole and rows)):
+            self._size = size
+            return ""
+        old, gone = self.rows, self._gone
+        reach, lost = self._standing(size) if resized else (len(old), gone)
+        before = self._widths
+        self._widths = [
+            before[number] if number < len(old) and row == old[number] else cell_width(plain_line(row))
+            for number, row in enumerate(rows)
+        ]
+        self.rows, self._size, self._gone = rows, size, [] if above else lost
+        parts: list[str] = []
+        at = reach  # the line that the cursor is on, counted from the region's first
+        if resized or above:
+            # Line by line, from the cursor's up: erasing to the end of the screen makes tmux scroll it into its history.
+            parts.append("\r\x1b[2K" + "\x1b[1A\r\x1b[2K" * at)
+            old, at = [], 0
+        elif len(rows) != len(old):
+            parts.append("\r\x1b[2K")
+        if above:
+            # Into the first of the blank lines; what they push down below the last scrolls the screen, as any output does.
+            parts.append("\x1b[?7h\r" + "\r\n".join(above) + "\r\n\x1b[?7l")
+            reach = 0
+        for number, row in enumerate(rows):
+            if number < len(old):
+                if row == old[number] and not whole:
+                    continue
+                # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
+                shorter = self._widths[number] < before[number]
+                parts.append(_move(at, number) + (f"\r\x1b[2K{row}" if shorter else f"\r{row}\x1b[K"))
+            else:
+                parts.append(_move(at, number) + f"\r{row}")
+            at = number
+            if number >= reach:
+                reach = number + 1
+                parts.append("\r\n")
+                at = number + 1
+        for number in range(len(rows), len(old)):
+            parts.append(_move(at, number) + "\r\x1b[2K")
+            at = number
+        parts.append(_move(at, len(rows)) + ("\r" if at != len(rows) or not rows else ""))
+        return BEGIN + "".join(parts) + END
+
+    def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
+        """Return how many lines above the cursor are ours in a window of a new `size`, and which rows are above the screen."""
+        columns, lines = size
+        rows = [plain_line(row) for row in self._gone + self.rows]
+        pieces = [wrapped(row, columns) if self._reflow else [row] for row in rows]
+        total = sum(map(len, pieces))
+        reach = min(total, max(lines - 1, 0))
+        gone: list[str] = []
+        left = total - reach
+        for row in pieces:
+            if left <= 0:
+                break
+            gone.append("".join(row[:left]))
+            left -= len(row)
+        return reach, gone
+
+
+def _move(at: int, to: int) -> str:
+    """Return what moves the cursor from row `at` to row `to`, both known to exist."""
+    if to == at:
+        return ""
+    return f"\x1b[{at - to}A" if to < at else f"\x1b[{to - at}B"

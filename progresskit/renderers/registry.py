@@ -1,0 +1,247 @@
+"""Which renderer: names, where they lead, and the choice.
+
+Knows the built-in renderers by name and finds all others through the entry-point group `progresskit.renderers`, which it
+reads (tens of milliseconds) only for a name that it does not know. Must not know what a renderer does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+from .._system.environment import is_disabled, is_on
+from .._system.warnings import warn_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from importlib.metadata import EntryPoint
+    from typing import Any
+
+    from .base import Renderer, Terminal
+
+    Factory = Callable[[], Renderer]
+
+GROUP = "progresskit.renderers"
+BUILTIN = {
+    "ansi": "progresskit.renderers.ansi:AnsiRenderer",
+    "plain": "progresskit.renderers.plain:PlainRenderer",
+    "json": "progresskit.renderers.json:JsonRenderer",
+    "none": "progresskit.renderers.none:NoneRenderer",
+    "hub": "progresskit.processes.client:HubRenderer",
+}
+OWN_HUBS: dict[str, int] = {}
+"""Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""
+EXTRAS = ("tqdm", "rich", "alive")
+"""Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
+
+
+class RendererChoice:
+    """A renderer that was settled on.
+
+    Attributes:
+        name: Its name, for people; `auto` is decided when the terminal is known.
+        make: Gives the renderer; None for `auto`.
+        why: What made the choice.
+        given: Whether a renderer itself was given, not a name: it is then used on whatever stream there is.
+        in_code: Whether an argument made the choice, not the environment.
+    """
+
+    __slots__ = ("given", "in_code", "make", "name", "why")
+
+    def __init__(
+        self, name: str, make: Factory | None, why: str, *, given: bool = False, in_code: bool = False
+    ) -> None:
+        self.given = given
+        self.in_code = in_code or given
+        self.name = name
+        self.make = make
+        self.why = why
+
+    def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
+        """Return the choice for `terminal`, where this one is `auto`."""
+        if self.make is not None:
+            return self
+        name, why = automatic(terminal, os.environ if environ is None else environ)
+        return RendererChoice(name, lambda: load(BUILTIN[name])(), f"{self.why}; {why}")
+
+
+def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the name that suits `terminal`, and why.
+
+    Example:
+        >>> automatic(EmulatedTerminal(), {"CI": "true"})
+        ('plain', 'CI is set')
+    """
+    if not terminal.is_tty:
+        return "plain", "the stream is no terminal"
+    if environ.get("TERM") == "dumb":
+        return "plain", "TERM is dumb"
+    if is_on(environ, "CI"):
+        return "plain", "CI is set"
+    return "ansi", "the stream is a terminal"
+
+
+def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererChoice:
+    """Return the choice that an argument makes, or else the environment.
+
+    Raises:
+        ValueError: the argument names no renderer; the sentence lists those that exist.
+        TypeError: the argument is neither a name nor a renderer.
+    """
+    environ = os.environ if environ is None else environ
+    if is_disabled(environ):
+        return RendererChoice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on", in_code=True)
+    if renderer is None:
+        name = environ.get("PROGRESSKIT_RENDERER", "").strip()
+        if not name:
+            return RendererChoice("auto", None, "nothing was asked for")
+        why = f"PROGRESSKIT_RENDERER is {name}"
+        try:
+            return _by_name(name, why)
+        except ValueError as error:  # a job must not die of its environment
+            warn_once(f"PROGRESSKIT_RENDERER: {error}")
+            return RendererChoice("auto", None, f"{why}, which is unknown")
+    if isinstance(renderer, str):
+        choice = _by_name(renderer, f"{renderer} was asked for")
+        choice.in_code = True
+        return choice
+    if all(hasattr(renderer, verb) for verb in ("start", "render", "write", "stop")):
+        if isinstance(renderer, type):
+            return RendererChoice(renderer.__name__, renderer, "its class was given", given=True)
+        return RendererChoice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
+    raise TypeError(
+        f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
+    )
+
+
+def hub_address(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the address of the hub that this process is a client of; None where there is none."""
+    address = (os.environ if environ is None else environ).get("PROGRESSKIT_HUB", "").strip()
+    return None if not address or OWN_HUBS.get(address) == os.getpid() else address
+
+
+def prefer_hub(
+    choice: RendererChoice, *, redirected: bool = False, environ: Mapping[str, str] | None = None
+) -> RendererChoice:
+    """Return what `choice` is below a hub: its client, where the display would stand on the hub's terminal.
+
+    What appends lines (plain, json, none) is left alone where code asked for it, and so is a renderer that code has made
+    itself. The environment's word is for the hub.
+
+    Args:
+        choice: What was chosen.
+        redirected: Whether code has named a stream or terminal that is not the one the processes share.
+        environ: The environment; None takes the process's.
+    """
+    address = hub_address(environ)
+    if address is None or redirected or choice.given:
+        return choice
+    over_rows = choice.make is None or getattr(
+        choice.make, "in_place", choice.name not in BUILTIN or choice.name == "ansi"
+    )
+    if choice.in_code and not over_rows:
+        return choice
+    from ..processes.protocol import Address
+
+    try:
+        Address.parse(address)
+    except ValueError as error:
+        warn_once(f"PROGRESSKIT_HUB is set to what is no address, and is ignored: {error}")
+        return choice
+    return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), "PROGRESSKIT_HUB is set")
+
+
+def _by_name(name: str, why: str) -> RendererChoice:
+    """Return the choice of `name`, or of what suits the terminal, with one warning, where its library is missing.
+
+    Raises:
+        ValueError: there is no renderer of that name.
+    """
+    if name == "auto":
+        return RendererChoice(name, None, why)
+    if name in BUILTIN and name != "hub":
+        return RendererChoice(name, lambda: load(BUILTIN[name])(), why)
+    try:
+        return RendererChoice(name, find(name), why)
+    except LookupError:
+        known = ", ".join(("auto", *sorted({*BUILTIN, *EXTRAS, *entry_points()})))
+        raise ValueError(f"there is no renderer {name!r:.80}: give one of {known}, or module:attribute.") from None
+    except Exception as error:  # RendererUnavailable, or whatever its import raises
+        warn_once(f"the renderer {name!r:.80} cannot be used: {error}. What suits the terminal is used instead.")
+        return RendererChoice("auto", None, f"{why}, but {error}")
+
+
+def find(name: str) -> Factory:
+    """Return the class or factory of the renderer `name`, which is usable here.
+
+    Raises:
+        LookupError: nothing has that name.
+        RendererUnavailable: it is known, but cannot be used here; the reason and the `pip install` line are in it.
+    """
+    from .base import RendererUnavailable
+
+    install = f"progresskit[{name}]" if name in EXTRAS else None
+    if name in BUILTIN:
+        factory = load(BUILTIN[name])
+    elif ":" in name:
+        try:
+            factory = load(name)
+        except (ImportError, AttributeError) as error:
+            raise RendererUnavailable(f"it cannot be imported: {error}") from error
+    else:
+        entry = entry_points().get(name)
+        if entry is None:
+            if install is None:
+                raise LookupError(name)
+            raise RendererUnavailable(f"progresskit-{name} is not installed", install)
+        try:
+            factory = entry.load()
+        except ModuleNotFoundError as error:
+            raise RendererUnavailable(f"{error.name} is not installed", install) from error
+    check = getattr(factory, "check", None)
+    if check is not None:
+        check()
+    return factory  # type: ignore[no-any-return]  # what an entry point loads has no type
+
+
+def load(path: str) -> Any:
+    """Return what `module:attribute` names."""
+    module, _, attribute = path.partition(":")
+    if module in sys.modules or not module.startswith("progresskit."):
+        return getattr(import_module(module), attribute)
+    with import_module(
+        "progresskit._system.threads"
+    ).signals_blocked():  # a signal's handler may use tasks: it would find half a module
+        return getattr(import_module(module), attribute)
+
+
+def entry_points() -> dict[str, EntryPoint]:
+    """Return the renderers of the installed packages, by name."""
+    from importlib.metadata import entry_points as installed
+
+    return {entry.name: entry for entry in installed(group=GROUP)}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all renderers that are known here, whether usable or not."""
+    return (*BUILTIN, *sorted({*EXTRAS, *entry_points()}))
+
+
+def default_stream(environ: Mapping[str, str] | None = None) -> Any:
+    """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
+
+    None where the process has no such stream (pythonw), or the file cannot be opened, with a warning.
+    """
+    environ = os.environ if environ is None else environ
+    name = environ.get("PROGRESSKIT_STREAM", "").strip()
+    if name in ("", "stderr"):
+        return sys.stderr
+    if name == "stdout":
+        return sys.stdout
+    try:
+        return open(name, "a", encoding="utf-8")  # the terminal that is made of it closes it
+    except (OSError, ValueError) as error:
+        warn_once(f"PROGRESSKIT_STREAM is {name!r:.80}, which cannot be opened: {error}. Standard error is used.")
+        return sys.stderr

@@ -1,0 +1,93 @@
+"""What renderers that draw rows in place have in common: who stands on which row, and what goes above.
+
+Pure. A renderer inherits `RowRenderer` and says what one row looks like; where it goes is the region's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from .._text.cells import encodable, fit, plain_line
+from .region import Region
+from .shared_region import SharedRegion
+
+if TYPE_CHECKING:
+    from .._model.frames import Frame, TaskView
+    from .base import Terminal
+
+
+ANEW = 1.0
+"""Seconds after which a terminal that cuts rows gets them all anew: one that became narrow and wide again between two frames
+has lost what was cut, and nobody says so."""
+
+
+class RowRenderer:
+    """A renderer that is a function from a task to a row.
+
+    Example:
+        >>> class Percent(RowRenderer):
+        ...     def row(self, view, columns, time):
+        ...         return fit(f"{view.description} {view.completed} of {view.total}", columns, pad=False)
+    """
+
+    in_place: ClassVar[bool] = True
+    _place: tuple[int, int | None] | None = None
+
+    def place(self, first: int, rows: int | None) -> None:
+        """Draw from row `first` of a block of `rows` that several processes share. Called before `start`."""
+        self._place = first, rows
+
+    def room(self, lines: int) -> int:
+        """Return how many rows may be drawn on a screen of `lines`."""
+        return lines - 1 if self._place is None else SharedRegion(*self._place).room(lines)
+
+    def start(self, terminal: Terminal) -> None:
+        """Begin a display on `terminal`."""
+        self.terminal = terminal
+        self._region: Region | SharedRegion = (
+            Region(reflow=terminal.reflows) if self._place is None else SharedRegion(*self._place)
+        )
+        self._above: list[str] = []
+        self._whole = float("-inf")  # when all rows were written
+
+    def row(self, view: TaskView, columns: int, time: float) -> str:
+        """Return the row of `view`, at most `columns` cells wide; `time` moves spinners."""
+        raise NotImplementedError("a row renderer says what a row looks like")
+
+    def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
+        """Return the rows of all `views`; for renderers that align them with each other."""
+        return [self.row(view, columns, time) for view in views]
+
+    def render(self, frame: Frame) -> None:
+        """Show `frame` in one piece of text, and nothing where nothing has changed."""
+        size = self.terminal.size()
+        columns = max(size[0] - 1, 0)  # a full last column would leave the cursor hanging between two rows
+        rows: list[str] = []
+        for view, row in zip(frame.tasks, self.rows(frame.tasks, columns, frame.time), strict=True):
+            rows += [""] * (view.position - len(rows))
+            rows.append(row)
+        if frame.more:
+            rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
+        del rows[max(size[1] - 1, 0) :]  # the window may have become lower since the frame was made
+        kept = tuple(view for view in frame.ended if view.keep)
+        above, self._above = self._above, []
+        if kept:
+            for view, row in zip(kept, self.rows(kept, columns, frame.time), strict=True):
+                above.append(row)
+                # Lines above may wrap, unlike rows: why something failed is told in full, on a line of its own if need be.
+                reason = encodable(view.reason or "", self.terminal.encoding)
+                if reason not in plain_line(row):
+                    above.append(f"{'  ' * (view.depth + 1)}{reason}")
+        whole = not self.terminal.reflows and frame.time - self._whole >= ANEW
+        if whole:
+            self._whole = frame.time
+        text = self._region.draw(rows, above, size, whole=whole)
+        if text:
+            self.terminal.write(text)
+
+    def write(self, text: str) -> None:
+        """Keep `text` for the top of the next frame."""
+        self._above.extend(text.split("\n"))
+
+    def stop(self) -> None:
+        """Nothing to undo: after each frame the cursor is shown, on the line below the rows."""
