@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _HOMES = {
-    "Frame": "frames",
-    "LogHandler": "capture",
-    "ProgressTracker": "tracker",
-    "ProgressWarning": "report",
-    "Renderer": "protocols",
-    "RendererUnavailable": "protocols",
-    "State": "states",
-    "Task": "task",
-    "TaskView": "frames",
-    "Terminal": "protocols",
-    "open_file": "files",
-    "track": "tracker",
-    "wrap_file": "files",
+    "Frame": "_model.frames",
+    "LogHandler": "_display.capture",
+    "ProgressTracker": "_tracking.tracker",
+    "ProgressWarning": "_system.warnings",
+    "Renderer": "renderers.base",
+    "RendererUnavailable": "renderers.base",
+    "State": "_model.states",
+    "Task": "_tracking.task",
+    "TaskView": "_model.frames",
+    "Terminal": "renderers.base",
+    "open_file": "_tracking.files",
+    "track": "_tracking.tracker",
+    "wrap_file": "_tracking.files",
 }
 __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
 

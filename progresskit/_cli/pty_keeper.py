@@ -1,4 +1,4 @@
-"""Guardian: a process that goes on with a command's output where `progresskit run` is killed.
+"""PtyKeeper: a process that goes on with a command's output where `progresskit run` is killed.
 
 A pseudo-terminal is gone with whoever holds its other end: what the command writes fails from then on, and with a pipe the
 writing ends it. So a child of `run` holds these ends as well, and does nothing but wait for its end, which ends it as a rule. Where

@@ -312,7 +312,8 @@ class ThreadTicker:
     def _begin(self) -> None:
         if self._on_begin is not None:
             self._on_begin()
-        self._switch_interval.begin()  # the first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock
+        # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
+        self._switch_interval.begin()
         self._begun = time.monotonic()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:

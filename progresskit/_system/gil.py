@@ -7,8 +7,9 @@ makes a short system call every millisecond gives it away for a microsecond each
 it, long enough for its wait to begin anew (`take_gil` in CPython's `ceval_gil.c`). So it waits for seconds. With an interval
 below the job's own it asks, and is given the lock at the next instruction.
 
-How short that has to be is the job's matter. Who waits wakes once in an interval, which takes processor time while a job stays
-within C code: 2 to 4 % of it with `SHORT_INTERVAL`, 40 % with `SHORTEST_INTERVAL`. So the latter is for jobs that are known to call often.
+The job decides how short that has to be. The waiting thread wakes once in an interval, which costs processor time while a job
+stays within C code: 2 to 4 % of it with `SHORT_INTERVAL`, 40 % with `SHORTEST_INTERVAL`. So the latter is for jobs that are
+known to call often.
 """
 
 from __future__ import annotations

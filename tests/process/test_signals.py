@@ -145,7 +145,8 @@ from progresskit import ProgressTracker
 imported = []
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name in ("progresskit._display.process_hooks", "progresskit._display.ticker", "progresskit._display.display", "progresskit._display.terminal"):
+        folder, _, module = name.rpartition(".")
+        if folder == "progresskit._display" and module in ("process_hooks", "ticker", "display", "terminal"):
             signal.raise_signal(signal.SIGUSR1)
 sys.meta_path.insert(0, Finder())
 def handler(number, frame):

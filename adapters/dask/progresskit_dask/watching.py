@@ -16,7 +16,7 @@ from distributed import Client
 from progresskit import Task
 from progresskit._system.warnings import warn_once
 from progresskit.processes.feed import Feed
-from progresskit.reporter import INTERVAL, Report
+from progresskit.processes.reporter import INTERVAL, Report
 
 from .scheduling import FAREWELL, join, leave
 from .working import PROCESS

@@ -15,7 +15,7 @@ from distributed import Worker
 
 from progresskit._system.environment import is_disabled
 from progresskit._system.warnings import warn_once
-from progresskit.reporter import Report, Reporter
+from progresskit.processes.reporter import Report, Reporter
 
 OP = "progresskit"
 """The name of our messages, and of what a worker can be asked."""

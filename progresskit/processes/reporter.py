@@ -15,13 +15,13 @@ from _contextvars import ContextVar
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from ._model.frames import Frame, decode, encode
-from ._tracking.tracker import ProgressTracker, tracker_providers
+from .._model.frames import Frame, decode, encode
+from .._tracking.tracker import ProgressTracker, tracker_providers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ._model.frames import TaskView
+    from .._model.frames import TaskView
 
 INTERVAL = 0.5
 """Seconds between two reports of a process: on a cluster all of them pass through one scheduler."""

@@ -1,0 +1,131 @@
+"""Stand-ins that a test moves by hand: a clock, a ticker that ticks when told, a renderer that records.
+
+Knows displays, as the real ticker does. Does not know threads or the time of day.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from .._display.display import Display, display_of, terminal_of
+from .._model.frames import Frame
+
+if TYPE_CHECKING:
+    from .._tracking.tracker import ProgressTracker
+    from ..renderers.base import Terminal
+
+
+class ManualClock:
+    """A clock that stands still until it is moved.
+
+    Example:
+        >>> clock = ManualClock()
+        >>> clock.advance(2.5)
+        >>> clock()
+        2.5
+    """
+
+    def __init__(self, time: float = 0.0) -> None:
+        self.time = time
+
+    def __call__(self) -> float:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock on by `seconds`."""
+        self.time += seconds
+
+
+class ManualTicker:
+    """A ticker that looks when it is told to, in the thread that tells it.
+
+    Example:
+        >>> ticker, renderer = ManualTicker(), RecordingRenderer()
+        >>> tracker = ProgressTracker(renderer, ticker=ticker)
+        >>> task = tracker.add_task("Files", total=2)
+        >>> ticker.tick()
+        >>> renderer.frames[-1].tasks[0].description
+        'Files'
+    """
+
+    def __init__(self) -> None:
+        self.displays: list[Display] = []
+        self.cost = ManualClock()  # what drawing costs: processor and wall time in one
+        self.nudges = 0
+
+    def attach(self, tracker: ProgressTracker) -> None:
+        """Give `tracker` a display, or a place on the one that stands on the same terminal."""
+        if any(tracker in display.trackers for display in self.displays):
+            return
+        terminal = terminal_of(tracker)
+        for display in self.displays:
+            if display.terminal.key == terminal.key:
+                if tracker.terminal is None:
+                    terminal.close()
+                break
+        else:
+            display = display_of(tracker, terminal, self.cost, self.cost)
+            self.displays.append(display)
+        display.trackers.append(tracker)
+
+    def wake(self) -> None:
+        """Count that a look was asked for."""
+        self.nudges += 1
+
+    def flush_soon(self) -> None:
+        """An ending is shown when the test ticks."""
+
+    def detach(self, tracker: ProgressTracker) -> None:
+        """Show everything for the last time and let go of `tracker`."""
+        for display in [display for display in self.displays if tracker in display.trackers]:
+            if len(display.trackers) > 1:
+                display.tick(last=True)
+                display.trackers.remove(tracker)
+            else:
+                display.stop()
+                self.displays.remove(display)
+                if tracker.terminal is None:  # it was made for the display
+                    display.terminal.close()
+        tracker.let_go()
+
+    def clear_rows(self, tracker: ProgressTracker) -> None:
+        """Take the rows of the display that `tracker` is on off the screen."""
+        for display in self.displays:
+            if tracker in display.trackers:
+                display.clear_rows()
+
+    def tick(self) -> None:
+        """Draw one frame of every display."""
+        for display in self.displays:
+            display.tick()
+
+
+class RecordingRenderer:
+    """A renderer that keeps what it is given.
+
+    Attributes:
+        frames: All frames, in order.
+        lines: All lines printed above.
+        calls: The names of the calls, in order.
+    """
+
+    in_place: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.lines: list[str] = []
+        self.calls: list[str] = []
+
+    def start(self, terminal: Terminal) -> None:
+        self.calls.append("start")
+
+    def render(self, frame: Frame) -> None:
+        self.calls.append("render")
+        self.frames.append(frame)
+
+    def write(self, text: str) -> None:
+        self.calls.append("write")
+        self.lines.extend(text.split("\n"))
+
+    def stop(self) -> None:
+        self.calls.append("stop")

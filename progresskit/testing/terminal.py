@@ -1,0 +1,119 @@
+"""An emulated terminal: a stream whose screen can be read.
+
+Knows the emulator, which it imports when the first terminal is made, since that needs pyte. Does not know trackers or renderers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._display.terminal import StreamTerminal
+
+if TYPE_CHECKING:
+    pass
+
+
+class EmulatedTerminal(StreamTerminal):
+    """A terminal in memory, which shows what a real one would.
+
+    Args:
+        columns: Its width in cells.
+        lines: Its height in rows.
+        is_tty: Whether it says that it is a terminal.
+        unicode: Whether its encoding is UTF-8; otherwise it is ASCII.
+        colors: Whether colours are wanted.
+        reflow: Whether rows are wrapped anew when the width changes, as tmux, VTE and most others do; otherwise they are
+            cut, as xterm does.
+
+    Attributes:
+        output: Everything that was sent to it, flush by flush.
+
+    Raises:
+        ModuleNotFoundError: pyte is not installed.
+
+    Example:
+        >>> terminal = EmulatedTerminal(columns=20, lines=3)
+        >>> terminal.write("hello"); terminal.flush()
+        >>> terminal.screen
+        ['hello', '', '']
+    """
+
+    def __init__(
+        self,
+        columns: int = 80,
+        lines: int = 24,
+        *,
+        is_tty: bool = True,
+        unicode: bool = True,
+        colors: bool = False,
+        reflow: bool = False,
+    ) -> None:
+        self._screen, self._parser = _new_screen(columns, lines, reflow)
+        self.output: list[str] = []
+        super().__init__(_EmulatedStream(self, is_tty, "utf-8" if unicode else "ascii"), {})
+        self.colors = colors
+        self.reflows = reflow
+
+    def feed(self, text: str) -> None:
+        """Show `text`, as a program's output would be."""
+        self.output.append(text)
+        self._parser.feed(text.replace("\r\n", "\n").replace("\n", "\r\n"))  # as a tty's ONLCR does
+
+    def size(self) -> tuple[int, int]:
+        return self._screen.columns, self._screen.lines
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the window another size. Rows that it has no room for go into the scrollback, and come back with the room."""
+        self._screen.resize(lines, columns)
+
+    @property
+    def screen(self) -> list[str]:
+        """The rows of the screen from the top, without trailing blanks."""
+        return self._screen.rows(self._screen.visible)  # type: ignore[no-any-return]  # made from a module loaded late
+
+    @property
+    def scrollback(self) -> list[str]:
+        """The rows that have left the screen at the top, the oldest first, without trailing blanks."""
+        return self._screen.rows(self._screen.scrollback)  # type: ignore[no-any-return]
+
+    @property
+    def text(self) -> list[str]:
+        """Scrollback and screen, up to the last row that is not blank."""
+        rows = self.scrollback + self.screen
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    @property
+    def cursor(self) -> tuple[int, int, bool]:
+        """The cursor's row and column, from 0, and whether it is shown."""
+        cursor = self._screen.cursor
+        return cursor.y, cursor.x, not cursor.hidden
+
+
+class _EmulatedStream:
+    """The text stream of an emulated terminal."""
+
+    def __init__(self, terminal: EmulatedTerminal, is_tty: bool, encoding: str) -> None:
+        self._terminal = terminal
+        self._is_tty = is_tty
+        self.encoding = encoding
+
+    def write(self, text: str) -> int:
+        self._terminal.feed(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Everything is on the screen already."""
+
+    def isatty(self) -> bool:
+        return self._is_tty
+
+
+def _new_screen(columns: int, lines: int, reflow: bool) -> Any:
+    import pyte
+
+    from .emulator import Screen
+
+    screen = Screen(columns, lines, reflow=reflow)
+    return screen, pyte.Stream(screen)
