@@ -6,6 +6,7 @@ the `{eta}` field is a point of.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from warnings import warn
@@ -217,7 +218,7 @@ def format_meter(
         fields["l_bar"] += "|"
         fields["percentage"] = 0
         return _filled(bar_format, fields, 0, Bar.BLANK, ncols, colour)
-    head = f"{prefix}: " if prefix and not prefix.endswith(": ") else prefix or ""
+    head = f"{prefix}: " if prefix else ""
     line = f"{head}{fields['n_fmt']}{unit} [{fields['elapsed']}, {fields['rate_fmt']}{fields['postfix']}]"
     return disp_trim(line, ncols) if ncols else line
 
@@ -238,7 +239,7 @@ def _fields(
               for name, value in (("n", n), ("total", total))}  # fmt: skip
     counts["total"] = "?" if total is None else counts["total"]
     elapsed_text = format_interval(elapsed)
-    remaining_text = format_interval(remaining) if rate else "?"
+    remaining_text = format_interval(remaining) if rate and math.isfinite(remaining) else "?"
     if isinstance(postfix, str) or not postfix:
         postfix = f", {postfix}" if postfix else ""
     rate_fmt = inverse_text if is_slow else rate_text

@@ -54,10 +54,8 @@ def unpatch() -> None:
 
 def _methods(tqdm: Any) -> dict[str, Any]:
     """Return the attributes that `tqdm` gets, by name."""
-    own = {name: tqdm.__dict__[name] for name in (
-        "__init__", "__iter__", "__del__", "__exit__", "update", "display", "clear", "close", "reset", "unpause",
-        "set_postfix", "set_postfix_str", "write", "external_write_mode",
-    )}  # fmt: skip
+    names = ("__init__", "__iter__", "__del__", "__exit__", "update", "display", "clear", "close", "reset", "unpause")
+    own = {name: getattr(tqdm, name) for name in (*names, "set_postfix", "set_postfix_str")}
 
     @wraps(own["__init__"])
     def init(bar: Any, *args: Any, **options: Any) -> None:
@@ -67,7 +65,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         finally:
             bar.__dict__.pop("_starting", None)
         if not bar.disable and _display.takes(bar, _display.stream_of(bar), display):
-            bar.__dict__["_task"] = _display.task_of(bar)
+            _display.join(bar, update)
 
     @wraps(own["display"])
     def display(bar: Any, *args: Any, **options: Any) -> Any:
@@ -136,8 +134,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         own["set_postfix_str"](bar, s, refresh=False)
         _show_postfix(bar, refresh)
 
-    write_original = own["write"].__func__
-    mode_original = own["external_write_mode"].__func__
+    write_original, mode_original = tqdm.write.__func__, tqdm.external_write_mode.__func__
 
     @wraps(write_original)
     def write(cls: Any, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:

@@ -16,6 +16,8 @@ __all__ = ["tarange", "tqdm", "tqdm_asyncio", "trange"]
 class tqdm_asyncio(std_tqdm):  # tqdm's name
     """A bar that may be used in `async for` as well, over iterables of both kinds."""
 
+    iterable: Any
+
     def __init__(self, iterable: Any = None, *args: Any, **options: Any) -> None:
         super().__init__(iterable, *args, **options)
         self.iterable_awaitable = hasattr(iterable, "__anext__") or hasattr(iterable, "__aiter__")

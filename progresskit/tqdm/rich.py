@@ -7,7 +7,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from .std import format_sizeof
+from ._meter import format_sizeof
 from .std import tqdm as std_tqdm
 
 __all__ = ["FractionColumn", "RateColumn", "tqdm", "tqdm_rich", "trange", "trrange"]

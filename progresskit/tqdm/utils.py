@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import weakref
 from functools import wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,8 @@ def _makers(parameter: Any, types: Mapping[str, Callable[[str], Any]] | None, ke
             return [types[key]]
         except KeyError:
             return []
-    annotation = parameter.annotation
+    annotation: Any = parameter.annotation
+    found: list[Any]
     if isinstance(annotation, str):
         names = {"int": int, "float": float, "str": str, "bool": _boolean}
         found = [names[part.strip()] for part in re.split(r"[|,\[\]]", annotation) if part.strip() in names]
@@ -165,7 +167,8 @@ class DisableOnWriteError(ObjectWrapper):
 
     def __init__(self, wrapped: Any, tqdm_instance: Any) -> None:
         super().__init__(wrapped)
-        self.wrapper_setattr("_bar", tqdm_instance)
+        # Weak, since the bar has the stream: a dropped bar ends at once, not at the next collection of cycles.
+        self.wrapper_setattr("_bar", None if tqdm_instance is None else weakref.ref(tqdm_instance))
 
     def write(self, text: Any) -> Any:
         """Write `text`, and quieten the bar where that fails."""
@@ -182,7 +185,9 @@ class DisableOnWriteError(ObjectWrapper):
         except (OSError, ValueError) as error:
             if isinstance(error, UnicodeError) or (isinstance(error, ValueError) and "closed" not in str(error)):
                 raise
-            self.wrapper_getattr("_bar").miniters = float("inf")
+            bar = self.wrapper_getattr("_bar")
+            if bar is not None and bar() is not None:
+                bar().miniters = float("inf")
             return None
 
     def __eq__(self, other: object) -> bool:
@@ -239,7 +244,7 @@ def is_utf(encoding: str) -> bool:
 def supports_unicode(file: Any) -> bool:
     """Return whether `file` says that it takes the characters of a bar."""
     encoding = getattr(file, "encoding", None)
-    return bool(encoding) and is_utf(encoding)
+    return is_utf(encoding) if encoding else False
 
 
 def is_ascii(text: Any) -> bool:
@@ -273,7 +278,7 @@ def screen_shape(file: Any) -> tuple[int | None, int | None]:
             return size.columns, size.lines
     except (AttributeError, OSError, ValueError, TypeError):
         pass
-    shape = []
+    shape: list[int | None] = []
     for name in ("COLUMNS", "LINES"):
         try:
             shape.append(int(os.environ[name]) - (1 if name == "COLUMNS" else 0))

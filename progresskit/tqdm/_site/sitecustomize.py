@@ -7,11 +7,15 @@ tqdm imports nothing of ours, and then runs the `sitecustomize` that it hides.
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class _Wait:
     """Finds nothing itself: when tqdm is asked for, it has progresskit's installed, which is then asked."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
         if name != "tqdm":
             return None
         sys.meta_path.remove(self)
@@ -23,14 +27,14 @@ class _Wait:
         return finder.find_spec(name, path, target)
 
 
-def _run_hidden():
+def _run_hidden() -> None:
     """Import the `sitecustomize` that stands behind this one, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
     kept = sys.path[:]
-    ours = sys.modules.pop("sitecustomize", None)
+    ours = sys.modules.pop("sitecustomize")
     sys.path[:] = [folder for folder in kept if os.path.abspath(folder or ".") != here]
     try:
-        import sitecustomize  # noqa: F401
+        __import__("sitecustomize")
     except ModuleNotFoundError as error:
         if error.name != "sitecustomize":
             raise

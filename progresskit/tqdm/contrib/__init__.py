@@ -23,7 +23,8 @@ class DummyTqdmFile(ObjectWrapper):
 
     def write(self, text: Any, nolock: bool = False) -> None:
         """Write the whole lines of `text`; what is left waits for its end of line."""
-        newline, empty = ("\n", "") if isinstance(text, str) else (b"\n", b"")
+        newline: Any = "\n" if isinstance(text, str) else b"\n"
+        empty = type(newline)()
         partial = self.wrapper_getattr("_partial")
         whole, found, rest = text.rpartition(newline)
         if found:
