@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .._text.cells import clean
 from .._text.colors import COLORS
 from .numbers import LARGEST
-from .states import STATES, State
+from .states import CANCELLED, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
 
@@ -43,7 +43,7 @@ class TaskView(NamedTuple):
         color: A name from `progresskit._text.colors.COLORS`, or None.
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
-        reason: Why it failed; None otherwise.
+        reason: Why it failed; `stopped early` where a loop was left in peace before its end; None otherwise.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -87,6 +87,21 @@ class TaskView(NamedTuple):
     def waiting(self) -> bool:
         """Whether the task has not begun."""
         return self.state == "pending"
+
+    @property
+    def outcome(self) -> str:
+        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end.
+
+        Example:
+            >>> sample_view(state="cancelled", reason="stopped early").outcome, sample_view(state="cancelled").outcome
+            ('stopped early', 'cancelled')
+        """
+        return STOPPED_EARLY if self.reason == STOPPED_EARLY and self.state == CANCELLED else self.state
+
+    @property
+    def cause(self) -> str | None:
+        """What the outcome's word leaves open: why the task failed. None where there is nothing to add."""
+        return None if self.outcome is STOPPED_EARLY else self.reason
 
 
 class Frame(NamedTuple):
