@@ -13,7 +13,7 @@ from __future__ import annotations
 from _thread import RLock
 
 from .._model.numbers import LARGEST, is_all, plain_number, settled, shown
-from .._model.states import ENDED, FAILED, PAUSED, PENDING, RUNNING, STOPPED_EARLY, after
+from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
 from .._system.warnings import warn_once
 from .._text.colors import COLORS
 from .counters import CountingCell, CountingTicks
@@ -349,7 +349,7 @@ class Task(CountingCell):
 
     @property
     def reason(self) -> str | None:
-        """Why the task failed; `stopped early` where its loop was left in peace before the end; None otherwise."""
+        """Why the task failed or was cancelled; `stopped early` where its loop was left in peace before its end; None unless it did."""
         return None if self._end is None else self._end[2]
 
     @property
@@ -570,9 +570,9 @@ class Task(CountingCell):
         """
         self.change("fail", reason if isinstance(reason, str) else describe(reason))
 
-    def cancel(self) -> None:
-        """End the task: it will not be done."""
-        self.change("cancel")
+    def cancel(self, reason: str = "") -> None:
+        """End the task: it will not be done here, for `reason`."""
+        self.change("cancel", reason)
 
     def change(self, event: Event, reason: str | None = None) -> None:
         """Let `event` happen, by the table of `progresskit._model.states`."""
@@ -583,7 +583,7 @@ class Task(CountingCell):
         now = tracker.clock()
         if state in ENDED:
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
-            self._end = (state, now, reason or None if state == FAILED or reason is STOPPED_EARLY else None)
+            self._end = (state, now, (reason or None) if state != "finished" else None)
             tracker.note_end(self)
             return
         if state == PAUSED:
