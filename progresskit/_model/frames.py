@@ -43,7 +43,7 @@ class TaskView(NamedTuple):
         color: A name from `progresskit._text.colors.COLORS`, or None.
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
-        reason: Why it failed; `stopped early` where a loop was left in peace before its end; None otherwise.
+        reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace before its end.
 
     Example:
         >>> tracker.frame().tasks[0].description

@@ -407,9 +407,7 @@ class Loop:
         if self._finish:
             task.change("cancel", STOPPED_EARLY)
 
-    def _error(
-        self, counter: Any, frame: Any, over: CodeType | None, left_at: str
-    ) -> BaseException | None:
+    def _error(self, counter: Any, frame: Any, over: CodeType | None, left_at: str) -> BaseException | None:
         """Return the exception that ends the loop, if one is on its way; None where it was left in peace.
 
         Args:
@@ -418,7 +416,9 @@ class Loop:
             left_at: The instruction at which the consumer stands.
         """
         error = passing(frame, counter, self._held, over) if frame is not None or over is not None else None
-        if error is None and over is not None and not left_at:  # it was dropped with the error, when that was dealt with
+        if (
+            error is None and over is not None and not left_at
+        ):  # it was dropped with the error, when that was dealt with
             error = UnknownError()
         if error is None and frame is not None and left_at not in _QUIET and not can_tell():
             error = UnknownError()
@@ -428,11 +428,15 @@ class Loop:
 _ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
 _DROPPING = frozenset(("POP_TOP", "POP_ITER", "RETURN_VALUE", "RETURN_CONST"))
 """Where a `for` statement stands that is left by `break` or `return`."""
-_QUIET = _ASKING | _DROPPING | frozenset(
-    (
-        *("", "CALL", "PRECALL", "YIELD_VALUE", "RESUME", "RETURN_GENERATOR"),
-        *("DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL", "DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF"),
-        *("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF"),
+_QUIET = (
+    _ASKING
+    | _DROPPING
+    | frozenset(
+        (
+            *("", "CALL", "PRECALL", "YIELD_VALUE", "RESUME", "RETURN_GENERATOR"),
+            *("DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL", "DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF"),
+            *("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF"),
+        )
     )
 )
 """Instructions at which an iterator may be dropped though nothing was raised: asked where the exception cannot be looked for."""

@@ -35,7 +35,9 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
     if estimate is not None and task._end is None:
         estimate.sample(active, completed)
     if total is not None and (completed > total or total <= 0):
-        total = None  # a total that is passed, or none at all, was wrong: neither a share nor a time left follows from it
+        total = (
+            None  # a total that is passed, or none at all, was wrong: neither a share nor a time left follows from it
+        )
     rate, eta = task.estimate_at(active, completed, total)
     unit, color, keep, _, estimated = task._kind
     state = task.state

@@ -28,7 +28,9 @@ NEAR = 8
 """Objects between an exception that a frame raises on 3.11 and the first entry of its traceback."""
 CALLED_OFF = (KeyboardInterrupt, SystemExit)
 
-_REMOVED = frozenset(("RERAISE", "CLEANUP_THROW"))  # instructions that pass an exception on which was raised at another one
+_REMOVED = frozenset(
+    ("RERAISE", "CLEANUP_THROW")
+)  # instructions that pass an exception on which was raised at another one
 _HAS_OBJECT = sys.version_info >= (3, 12)
 
 

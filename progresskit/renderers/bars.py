@@ -43,7 +43,12 @@ UNICODE = Glyphs(
     "…",
 )
 ASCII = Glyphs(
-    " #", "[", "]", "|/-\\", {"finished": "+", "failed": "x", "cancelled": "-", "stopped early": "-", "paused": "=", "pending": "."}, "..."
+    " #",
+    "[",
+    "]",
+    "|/-\\",
+    {"finished": "+", "failed": "x", "cancelled": "-", "stopped early": "-", "paused": "=", "pending": "."},
+    "...",
 )
 
 
