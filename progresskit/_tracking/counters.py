@@ -67,6 +67,32 @@ class LockedTicks:
         return self._n
 
 
+class PolledCounter:
+    """A count that a function of the user's tells: the ticker asks for it before each frame, holding no lock."""
+
+    __slots__ = ("_ask", "_last")
+
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self._ask = ask
+        self._last: int | float = 0
+
+    def poll(self) -> Any:
+        """Ask for the count, and return what is no number of units; None where all is well.
+
+        Raises:
+            Exception: whatever the user's function raises.
+        """
+        told = self._ask()
+        number = plain_number(told)
+        if number is None:
+            return (told,)
+        self._last = number
+        return None
+
+    def count(self) -> Any:
+        return self._last
+
+
 class Cell:
     """A number that `advance` adds to, for an interpreter with a GIL.
 

@@ -16,7 +16,7 @@ from .._model.numbers import LARGEST, is_all, plain_number, settled, shown
 from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
 from .._system.warnings import warn_once
 from .._text.colors import COLORS
-from .counters import CountingCell, CountingTicks
+from .counters import CountingCell, CountingTicks, PolledCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -303,6 +303,18 @@ class Task(CountingCell):
             odd, self._n = self._n, self._sampled
             self._refuse(odd)
 
+    def _poll(self) -> None:
+        """Ask the task's function for its count. Whatever it does, the last number stays."""
+        for counter in () if self._rare is None else self._rare.counters:
+            if isinstance(counter, PolledCounter):
+                try:
+                    refused = counter.poll()
+                except Exception as error:  # the user's own, in the ticker's thread: it takes nothing from other tasks
+                    warn_once(f"the counter of task {self._id}, {shown(self._description)}, failed: {describe(error)}.")
+                else:
+                    if refused is not None:
+                        self._refuse(*refused)
+
     def _refuse(self, n: Any) -> None:
         """Tell, once, that `n` is no number of units of this task."""
         if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
@@ -582,6 +594,7 @@ class Task(CountingCell):
         tracker = self.tracker
         now = tracker.clock()
         if state in ENDED:
+            self._poll()
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
             self._end = (state, now, (reason or None) if state != "finished" else None)
             tracker.note_end(self)

@@ -16,7 +16,7 @@ from .._model.numbers import shown
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
 from . import multiprocessing_hook
-from .counters import CountingTicks
+from .counters import CountingTicks, PolledCounter
 from .task import TREE_LOCK, Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
 
 TYPE_CHECKING = False
@@ -136,6 +136,7 @@ class ProgressTracker:
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
+        self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
         self._frame_sums: dict[int, Sums] = {}  # of tasks with children, at the instant of the frame that is made
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
@@ -168,6 +169,7 @@ class ProgressTracker:
         rollup: Rollup | None = None,
         position: int | None = None,
         start: bool = True,
+        counter: Callable[[], Any] | None = None,
         **fields: Any,
     ) -> Task:
         """Add a task and return it.
@@ -187,6 +189,8 @@ class ProgressTracker:
             position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
                 lowest that was left, else a new one.
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
+            counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
+                thread, so it should return soon. None: nothing is asked.
             fields: Columns of the task's own.
 
         Raises:
@@ -208,6 +212,8 @@ class ProgressTracker:
         ):
             raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
         self._check_parent(parent)
+        if counter is not None and not callable(counter):
+            raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
         if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
@@ -238,6 +244,9 @@ class ProgressTracker:
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
+            if counter is not None:
+                task.rare.counters = (PolledCounter(counter),)
+                self._polled = (*(each for each in self._polled if each._end is None), task)
             if completed:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
@@ -418,6 +427,9 @@ class ProgressTracker:
         """
         from .._model.frames import Frame
 
+        for task in self._polled:
+            if task._end is None:
+                task._poll()
         with self.lock:
             now = self.clock()
             self._settle()
