@@ -511,6 +511,9 @@ class ProgressTracker:
                     task.finish()
                 else:
                     task.cancel()
+                if task.parent is not None:  # so that a sum above it need not go through all of its tree again
+                    with self.lock:
+                        self._settle()
         finally:
             self._closing = False
         if self in _entered:
