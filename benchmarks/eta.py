@@ -5,6 +5,8 @@ the whole duration, at most 1; where a formula says nothing it is 1. A trace's e
 the 98th hundredth, over several seeds, durations and sampling intervals. The constants of ours were chosen on the seeds 0 to
 19; what is printed is of the seeds from 100 on.
 
+What is measured is the formula: the display shows a time left from the second gap on, and none in a long stop.
+
 The others' formulas are written anew from their documentation and sources, as of the versions beside them. Run it with
 `python benchmarks/eta.py`; it prints a table in Markdown, the mean and, in brackets, the 95th hundredth of the errors.
 """
@@ -298,9 +300,9 @@ def main() -> int:
     for name, line in found.items():
         cells = [f"{mean(values):.3f} ({sorted(values)[int(len(values) * 0.95)]:.2f})" for values in line.values()]
         print(f"| {name} | " + " | ".join(cells) + " |")
-    places = {name: rank for name, rank in ranks(found).items() if name in TRACES}
+    places = ranks(found)
     lowest = sum(rank == 1 for rank in places.values())
-    passed = lowest >= 5 and max(places.values()) <= 2
+    passed = lowest == len(places)
     verdict = f"lowest mean error on {lowest} of {len(places)} traces, place {max(places.values())} at worst"
     print(f"\n{'PASS' if passed else 'FAIL'}  {verdict}")
     return int(not passed)

@@ -10,30 +10,45 @@ The theory, in terms of what a unit costs (seconds a unit, the reciprocal of the
   where something has. Which is believed is a question of evidence: the distance between them against what chance would do,
   given how irregular the work is (its scatter). Lumps and heavy tails scatter much and are averaged; a small but persistent
   change of a regular pace is followed at once. Where the evidence is overwhelming, the long memory begins anew.
+- Two looks in a row that are about the fastest ever, and far from what chance would do, are a new pace: all memory begins anew
+  with them. A slow start is over at once, and the fast files among slow ones, which have been seen before, change nothing.
 - A stop unlike any before is a stall and not the pace: it is left out, until another like it shows that it was no exception.
-  The time left stands still meanwhile; the rate that is shown falls, since nothing moves.
-- Costs that rise are taken to go on rising in proportion to the work left, as far as the evidence goes; costs that fall are
-  not taken to go on falling.
+  Rate and time left stand still meanwhile; after a long one neither is known, since nothing moves.
+- Costs that rise are taken to go on rising in proportion to the work left, as far as the evidence goes, but by `MOST_RISE` at
+  the most: the time left is what the rate beside it makes of what is left, give or take. Costs that fall are not taken to go
+  on falling.
 
 The constants were chosen by `benchmarks/eta.py`, on other seeds than those whose errors it prints.
 """
 
 from __future__ import annotations
 
-RECENT = 0.06
+RECENT = 0.045
 """Half-life of the recent sums, as a share of the time so far."""
-SHORTEST = 0.5
-"""The same in seconds, at least: five looks of a display."""
+SHORTEST = 0.3
+"""The same in seconds, at least: three looks of a display."""
 SCATTER = 0.15
 """Half-life of the scatter, as a share of the time so far."""
-DOUBT = 2.5
+DOUBT = 2.8
 """Evidence (a squared distance in units of its variance) below which a change is chance."""
-CERTAIN = 49.0
-"""Evidence from which the work before the change is forgotten: seven standard deviations."""
-STALL = 8.0
+CERTAIN = 70.0
+"""Evidence from which the work before the change is forgotten: eight standard deviations."""
+STALL = 10.3
 """How many times as long as any stop before one must be to be a stall."""
-GROWTH = 1.5
+GROWTH = 3.0
 """What the costs are taken to rise by, in proportion to their rise so far and the work left."""
+MOST_RISE = 0.3
+"""The same at the most, as a share of the cost."""
+NEW_LOOKS = 2
+"""Looks in a row that make a new pace."""
+NEW_COST = 0.65
+"""Share of the recent cost below which such a look's is."""
+NEW_RECORD = 0.92
+"""Share of the fastest look's pace above which it is."""
+NEW_EVIDENCE = 3.0
+"""Its squared distance from what was expected, in units of the variance, above which it is."""
+IDLE_SECONDS, IDLE_GAPS, IDLE_AT_FIRST = 10.0, 3.0, 60.0
+"""Seconds without a movement, and times the longest gap so far, from both of which on a task is idle; seconds before two gaps."""
 
 
 INFINITY = float("inf")
@@ -56,10 +71,15 @@ class Estimate:
 
     __slots__ = (
         "_completed",
+        "_fastest",
         "_gaps",
         "_initial",
         "_longest",
         "_moves",
+        "_new_looks",
+        "_new_residual",
+        "_new_seconds",
+        "_new_units",
         "_recent_seconds",
         "_recent_units",
         "_scatter",
@@ -78,6 +98,10 @@ class Estimate:
         self._gaps = 0  # between movements so far, the one before the first among them
         self._recent_seconds = self._recent_units = 0.0
         self._scatter = self._scatter_seconds = 0.0  # squared residuals, and the seconds that they are of
+        self._fastest = 0.0  # look so far, in units a second
+        self._new_looks = 0  # in a row at what may be a new pace
+        self._new_seconds = self._new_units = 0.0  # of these
+        self._new_residual = 0.0  # of the first of them, squared: part of the scatter if it was no new pace
         self._longest = 0.0  # stop between two movements
         self._stalled = 0.0  # seconds of the stall that was left out
 
@@ -97,24 +121,56 @@ class Estimate:
         self._moves += 1
         self._gaps += 1
         if self._recent_units:
-            fade = 0.5 ** (seconds / max(SHORTEST, SCATTER * time))
-            residual = seconds - units * self._recent_seconds / self._recent_units
-            residual = max(residual, -seconds)  # sooner than expected by whatever factor: no more than the time it took
-            self._scatter = self._scatter * fade + residual * residual
-            self._scatter_seconds = self._scatter_seconds * fade + seconds
+            self._scatter_by(seconds, units, time)
         fade = 0.5 ** (seconds / max(SHORTEST, RECENT * time))
         self._recent_seconds = self._recent_seconds * fade + seconds
         self._recent_units = self._recent_units * fade + units
         self._seconds += seconds
         self._units += units
+        if self._new_looks == NEW_LOOKS:
+            self._begin_anew()
         if self._evidence() > CERTAIN:
             self._moves *= self._recent_seconds / self._seconds
             self._seconds, self._units = self._recent_seconds, self._recent_units
 
+    def _scatter_by(self, seconds: float, units: float, time: float) -> None:
+        """Take a look of so many `seconds` and `units` into the scatter, unless it may be of a new pace."""
+        expected = units * self._recent_seconds / self._recent_units
+        residual = seconds - expected
+        if (
+            self._gaps > NEW_LOOKS + 4
+            and units > NEW_RECORD * self._fastest * seconds
+            and seconds < NEW_COST * expected
+            and residual * residual * self._scatter_seconds > NEW_EVIDENCE * self._scatter * seconds
+        ):
+            self._new_looks += 1
+            self._new_seconds += seconds
+            self._new_units += units
+            self._new_residual = seconds * seconds
+            return
+        pace = units / seconds
+        if self._new_looks:
+            self._scatter += self._new_residual
+            pace = max(pace, self._new_units / self._new_seconds)
+            self._new_looks, self._new_seconds, self._new_units = 0, 0.0, 0.0
+        self._fastest = max(self._fastest, pace)
+        fade = 0.5 ** (seconds / max(SHORTEST, SCATTER * time))
+        residual = max(residual, -seconds)  # sooner than expected by whatever factor: no more than the time it took
+        self._scatter = self._scatter * fade + residual * residual
+        self._scatter_seconds = self._scatter_seconds * fade + seconds
+
+    def _begin_anew(self) -> None:
+        """Forget all work but that of the new pace."""
+        self._seconds, self._units = self._new_seconds, self._new_units
+        self._recent_seconds, self._recent_units = self._new_seconds, self._new_units
+        self._moves = float(NEW_LOOKS)
+        self._fastest = self._new_units / self._new_seconds
+        self._new_looks, self._new_seconds, self._new_units = 0, 0.0, 0.0
+
     def _without_stall(self, seconds: float) -> float:
         """Return what of a stop of `seconds` belongs to the pace."""
         longest = self._longest
-        if longest and seconds > STALL * longest:
+        if longest and self.is_settled and seconds > STALL * longest:
             self._longest = seconds
             self._seconds += self._stalled  # an earlier one was no exception
             self._stalled = seconds - longest
@@ -152,14 +208,17 @@ class Estimate:
         """Whether two gaps have been seen: from there on the time left is worth showing."""
         return self._gaps >= 2
 
+    def is_idle(self, time: float) -> bool:
+        """Whether nothing has moved for so long that neither a rate nor a time left can be told."""
+        waited = time - self._time
+        if not self.is_settled:
+            return waited > IDLE_AT_FIRST
+        return waited > max(IDLE_SECONDS, IDLE_GAPS * self._longest)
+
     def rate(self, time: float) -> float | None:
         """Return units a second as seen at `time`; None before the first movement."""
         costs = self._costs()
-        if costs is None or costs[0] <= 0:
-            return None
-        usual = self._seconds / max(self._moves, 1.0)
-        overdue = max(time - self._time - 2 * usual, 0.0)
-        return _finite(1.0 / (costs[0] + overdue / self._recent_units))
+        return None if costs is None or costs[0] <= 0 else _finite(1.0 / costs[0])
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is done, None when unknown."""
@@ -174,7 +233,7 @@ class Estimate:
         cost, rise = costs
         moved = self._completed - self._initial
         if rise and moved > 0:
-            cost += GROWTH * min(rise * left / moved, cost)
+            cost += min(GROWTH * rise * left / moved, MOST_RISE * cost)
         waited = min(time - self._time, self._seconds / max(self._moves, 1.0))  # for a movement that is on its way
         return _finite(max(left * cost - max(waited, 0.0), 0.0))
 

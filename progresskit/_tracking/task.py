@@ -417,13 +417,13 @@ class Task(CountingCell):
     ) -> tuple[float | None, float | None]:
         """Return rate and seconds left after `active` seconds; the plain average once the task has ended.
 
-        Both are None while it is paused or has not begun, the time left until the estimate has seen two gaps.
+        Both are None while it is paused, idle or has not begun, the time left until the estimate has seen two gaps.
         """
         if self._end is not None:
             moved = done - self.initial
             return (moved / active if active > 0 and moved > 0 else None), None
         estimate = self.estimate
-        if estimate is None or self._state != RUNNING:
+        if estimate is None or self._state != RUNNING or estimate.is_idle(active):
             return None, None
         return estimate.rate(active), estimate.eta(active, done, total) if estimate.is_settled else None
 

@@ -301,7 +301,7 @@ class ProgressTracker:
     ) -> Any:
         """Return an iterator over `iterable` that shows how far it is.
 
-        The task begins when the first item is asked for, and ends with the loop: finished at its end, cancelled by `break`,
+        The task begins when the first item is asked for, and ends with the loop: finished at its end, stopped early by `break`,
         failed by an error. A loop inside another, in the same thread or async task, is a child of it.
 
         Args:
