@@ -78,7 +78,6 @@ class ThreadTicker:
         self._suspension: SuspensionDetector | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._long_sleep = False
-        self._clients = False  # whether a display sends its frames to a hub
         self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
         self._credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for
         self._reckoned = time.monotonic()
@@ -107,7 +106,7 @@ class ThreadTicker:
         The same for rows that are in the way of what the job writes as soon as it goes on. It is a matter of less than a
         millisecond as a rule. All waiting together takes `FLUSH_TIME_SHARE` of the time at the most, or, with `seconds`, these.
         """
-        if not (self._running and (self._clients or self._new or any(display.in_the_way for display in self.displays))):
+        if not (self._running and self._has_urgent_news):
             return
         began = time.monotonic()
         self._credit = min(self._credit + FLUSH_TIME_SHARE * (began - self._reckoned), FLUSH_CREDIT_SECONDS)
@@ -121,6 +120,14 @@ class ThreadTicker:
             self._bell.ring()
             told.wait(most)
         self._credit -= time.monotonic() - began
+
+    @property
+    def _has_urgent_news(self) -> bool:
+        """Whether rows are in the way, or a hub is to be told something. A task that ends before a frame has shown it is no such
+        news: a frame for it would put off the next one, which can show something."""
+        return any(display.in_the_way or display.has_news for display in self.displays) or any(
+            tracker.has_news for tracker in self._new
+        )
 
     def shown(self) -> list[ProgressTracker]:
         """Return the trackers whose rows stand on a terminal."""
@@ -430,7 +437,7 @@ class ThreadTicker:
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
-            if urgent and (display.choice.name == "hub" or display.in_the_way):
+            if urgent and (display.has_news or display.in_the_way):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
@@ -464,7 +471,6 @@ class ThreadTicker:
                 Exception
             ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
                 warn_once(f"a display failed and is given up: {describe(error)}.")
-        self._clients = any(display.choice.name == "hub" for display in self.displays)
 
     def _give_display(self, tracker: ProgressTracker) -> None:
         terminal = terminal_of(tracker)
