@@ -99,6 +99,8 @@ class Frame(NamedTuple):
         tasks: The live tasks that fit, in display order, with strictly increasing positions.
         ended: Tasks of earlier frames that ended since the last frame; each appears here once.
         more: Live tasks that did not fit.
+        counts: Units that this process has done of tasks that another one has handed to it, by the number that the
+            task has there; all of them since the beginning, so that a frame that is lost costs nothing.
 
     Example:
         >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)
@@ -110,6 +112,7 @@ class Frame(NamedTuple):
     tasks: tuple[TaskView, ...] = ()
     ended: tuple[TaskView, ...] = ()
     more: int = 0
+    counts: Mapping[int, int | float] = {}
 
 
 def sample_view(**changes: Any) -> TaskView:
@@ -136,6 +139,8 @@ def encode(frame: Frame) -> str:
         "ended": [view._asdict() for view in frame.ended],
         "more": frame.more,
     }
+    if frame.counts:
+        document["counts"] = frame.counts
     return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=dict)
 
 
@@ -164,7 +169,14 @@ def decode(line: str | bytes) -> Frame:
         tuple(_view(entry) for entry in tasks),
         tuple(_view(entry) for entry in ended),
         _whole(document, "more"),
+        _counts(document["counts"]) if "counts" in document else {},
     )
+
+
+def _counts(counts: object) -> dict[int, int | float]:
+    if not isinstance(counts, dict) or not all(name.isascii() and name.isdigit() and len(name) < 20 for name in counts):
+        raise ValueError("'counts' of a frame is an object of numbers, by task number.")
+    return {int(name): _number(counts, name) for name in counts}
 
 
 def _view(entry: object) -> TaskView:

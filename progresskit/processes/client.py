@@ -10,11 +10,12 @@ import os
 import time
 from typing import TYPE_CHECKING, ClassVar
 
+from .._model.address import Address
 from .._model.frames import encode
 from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
 from .connection import Connection
-from .protocol import BYE, ENDED, FRAME, LARGEST, LINES, Address, message
+from .protocol import BYE, ENDED, FRAME, LARGEST, LINES, message
 
 if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView

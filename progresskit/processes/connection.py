@@ -12,8 +12,9 @@ import time
 from errno import ENOTCONN
 
 from .._display import process_hooks as life
+from .._model.address import Address
 from .._system.threads import is_patched, native
-from .protocol import Address, Hello, Splitter, hello
+from .protocol import Hello, Splitter, hello
 
 
 class Connection:

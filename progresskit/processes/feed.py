@@ -189,6 +189,8 @@ class Feed(ProgressTracker):
                 self._begin(now - max(view.elapsed, 0.0), now)
             self._note_process(source if order is None else order)
             shown = bool(known.views or self.pending_output)
+        if frame.counts and self.counted is not None:
+            self.counted(source, frame.counts)
         if shown:
             self._show()
         self.wake()
@@ -244,6 +246,18 @@ class Feed(ProgressTracker):
                 if not view.waiting
             ]
             self._end(lost, self.clock())
+        self.wake()
+
+    def leave_running(self, source: Hashable) -> None:
+        """Let go of `source`, whose tasks go on unwatched: each that runs at the top has a last line, "left running"."""
+        with self.lock:
+            known = self._forget(source)
+            left = [
+                view._replace(state="cancelled", reason="left running", keep=True, eta=None)
+                for view in known.views
+                if view.depth == 0 and not view.waiting
+            ]
+            self._end(left, self.clock())
         self.wake()
 
     def leave(self, source: Hashable) -> None:

@@ -2,8 +2,8 @@
 
 Knows sockets, who may speak on them and how much. Does not know how anything is drawn: it is a transport of
 `progresskit.processes.feed`. A thread of its own reads, and keeps of each client no more than the newest frame, the newest
-numbers and what must not be lost. Whoever draws decodes frames, as often as that is done. Whoever asks for a count reads first what clients
-have sent: a count is exact as soon as the process that counted can be known to have ended.
+numbers and what must not be lost. Whoever draws decodes frames, as often as that is done. Whoever asks for a count first
+reads what clients have sent: a count is exact as soon as the process that counted can be known to have ended.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from .._display import process_hooks as life
+from .._model.address import Address
 from .._model.frames import decode
 from ..renderers import registry
 from .protocol import (
@@ -33,7 +34,6 @@ from .protocol import (
     LARGEST,
     LINES,
     TALLY,
-    Address,
     Splitter,
     message,
     read_count,

@@ -247,6 +247,7 @@ hostile_frames = some.builds(
     tasks=some.lists(hostile_views, max_size=4).map(tuple),
     ended=some.lists(hostile_views, max_size=2).map(tuple),
     more=whole,
+    counts=some.dictionaries(whole, numbers, max_size=2),
 )
 
 
