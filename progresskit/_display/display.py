@@ -135,6 +135,16 @@ class Display:
         """Whether no task is live and nothing waits to be shown."""
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
 
+    def suits(self, tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+        """Whether `tracker`, which is on the same terminal, may be drawn here: not where code has named a renderer for it that
+        only appends lines, or draws none, and another one draws here."""
+        choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+        if not choice.in_code or choice.given or choice.name == self.choice.name:
+            return True
+        if choice.name not in ("json", "none", "plain"):
+            return True
+        return choice.name != "none" and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
+
     @property
     def has_news(self) -> bool:
         """Whether a hub is to be told of a line or an ended task."""

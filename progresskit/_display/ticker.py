@@ -475,7 +475,7 @@ class ThreadTicker:
     def _give_display(self, tracker: ProgressTracker) -> None:
         terminal = terminal_of(tracker)
         for display in self.displays:
-            if display.terminal.key == terminal.key:
+            if display.terminal.key == terminal.key and display.suits(tracker, terminal):
                 if tracker.terminal is None:
                     terminal.close()
                 break

@@ -591,27 +591,27 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        if seen or task.state == "failed":
+        if seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task)):
             from .snapshot import look
 
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
             self._ended.append(look(task, task._end[1], depth, 0))
-        elif task.parent is None:
-            self._tell_unseen(task)
         self._vacate(task, seen)
 
-    def _tell_unseen(self, task: Task) -> None:
-        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it."""
+    def _tells_unseen(self, task: Task) -> bool:
+        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
+        the task is to have a line of its own there."""
         if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
-            return
+            return False
         from ..renderers.registry import load
 
         try:
-            load("progresskit.processes.numbers:note_unseen")(self, task)
+            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
+            return False
 
     def _vacate(self, task: Task, seen: bool) -> None:
         if task.children:  # its place is needed until the last of its children has ended

@@ -26,7 +26,7 @@ from .._tracking import tracker as trackers
 from ..renderers.registry import hub_address, prefer_hub
 from .connection import Connection
 from .protocol import ANSWER, ASK, BYE, COUNTS, TALLY, message, pack_counts
-from .tally import Tally
+from .tally import SHORT_TASK_SECONDS, Tally
 
 if TYPE_CHECKING:
     from .._tracking.task import Task
@@ -221,18 +221,26 @@ def numbers_for(address: str) -> Numbers:
     return found
 
 
-def note_unseen(tracker: ProgressTracker, task: Task) -> None:
-    """Tell the hub of `task` of `tracker`, which has ended before a frame could show it, if the hub shows that tracker."""
+def note_unseen(tracker: ProgressTracker, task: Task) -> bool:
+    """Tell the hub of `task` of `tracker`, which has ended before a frame could show it, if the hub shows that tracker.
+
+    Return whether it is to be shown for itself: a frame comes when there is time for it, so which tasks of half a second one
+    has shown is chance.
+    """
     address = hub_address()
     if address is None:
-        return
+        return False
     if tracker.is_client is None:
         terminal = terminal_of(tracker)
         tracker.is_client = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal)).name == "hub"
         if tracker.terminal is None:
             terminal.close()
-    if tracker.is_client:
-        numbers_for(address).note_unseen(task)
+    if not tracker.is_client:
+        return False
+    if task.elapsed >= SHORT_TASK_SECONDS:
+        return True
+    numbers_for(address).note_unseen(task)
+    return False
 
 
 def flush() -> None:

@@ -11,15 +11,13 @@ from .._model.frames import TaskView
 from .._text.cells import encodable
 from .._text.colors import SGR
 from .._text.formatting import format_count, format_seconds
-from .tally import Tally
+from .tally import SHORT_TASK_SECONDS, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from .._model.states import State
 
-SHORT_TASK_SECONDS = 1.0
-"""Seconds below which a finished task of a crowd has no line of its own: which of them a frame has seen is chance."""
 LINES_IN_A_ROW = 25
 """Last lines of tasks, each less than `LINE_PAUSE_SECONDS` after the one before it, from which on they are only counted."""
 LINE_PAUSE_SECONDS = 1.0
@@ -146,7 +144,7 @@ class Crowd:
             return view
         self._row = self._row + 1 if now - self._line_at < LINE_PAUSE_SECONDS else 1
         self._line_at = now
-        if view.state == "failed":
+        if view.reason is not None:  # failed, lost, left running: that is told of each
             return view
         if self._row > LINES_IN_A_ROW or (self.is_open and view.elapsed < SHORT_TASK_SECONDS):
             self.is_open = True

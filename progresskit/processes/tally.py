@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Count = int | float
 
+SHORT_TASK_SECONDS = 0.3
+"""Seconds below which a task may end without a line of its own: it is then told in numbers."""
 UNITS = 6
 """Units that a tally sums up, the first that come. Tasks of further units are counted, their amounts are not."""
 MOST = 1 << 53
