@@ -82,7 +82,8 @@ def run(
     waited = {*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before any thread is there: they inherit it
     try:
-        return _run(command, Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget()), quiet, pty, mask, waited)
+        feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
+        return _run(command, feed, quiet, pty, mask, waited)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
