@@ -123,6 +123,7 @@ class Hub:
         self._address: Address | None = None
         self._lock = threading.Lock()  # guards inboxes and what follows
         self._ready: dict[_Client, None] = {}  # clients with something in the inbox, the first to speak first
+        self._counted: dict[_Client, None] = {}  # clients with counts that wait to be taken
         self._clients: set[_Client] = set()
         self._handing = threading.RLock()  # held by who hands in: a client's farewell must not overtake its frame
         self._counting = threading.RLock()  # the same for numbers, which do not wait for frames to be decoded
@@ -446,6 +447,7 @@ class Hub:
                     self._lines += 1
                 elif kind == COUNTS:
                     client.is_counter = True
+                    self._counted[client] = None
                     if len(client.counts) < MOST_COUNTS:
                         client.counts.update(split_counts(body))
                     else:
@@ -474,11 +476,11 @@ class Hub:
 
     def _hand_in(self) -> None:
         with self._handing:
-            self._hand_in_counts()  # first: the counts of a client that has gone stay
             with self._lock:
                 ready, self._ready = self._ready, {}
                 taken = [(client, *self._emptied(client)) for client in ready]
                 self._lines = 0
+            self._hand_in_counts()  # first: the counts of a client that has gone stay
             for client, inbox, frame, tally in taken:
                 if tally is not None:
                     self._hand_in_tally(client, tally)
@@ -533,7 +535,8 @@ class Hub:
         """Hand in the counts that have come. Any thread may, whatever locks of a tracker it holds: none is taken here."""
         with self._counting:
             with self._lock:
-                counting = [(client, client.counts) for client in self._ready if client.counts]
+                counting = [(client, client.counts) for client in self._counted]
+                self._counted.clear()
                 for client, _ in counting:
                     client.counts = {}
             for client, counts in counting:

@@ -7,6 +7,7 @@ Steps are seeded: what must be counted follows from the steps alone. Run as a pr
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 from progresskit import ProgressTracker, Task, track
 from progresskit.processes.feed import Feed
 from progresskit.processes.tally import Tally
-from progresskit.testing import EmulatedTerminal, RecordingRenderer
+from progresskit.testing import RecordingRenderer
 
 Item = tuple[tuple[Task, ...], int, int]
 
@@ -47,6 +48,7 @@ class Play:
     """One tracker, some tasks, and steps that count in them."""
 
     def __init__(self, seed: int, method: str) -> None:
+        self.seed, self.steps = seed, list[str]()
         self.dice = random.Random(seed)
         self.context: Any = multiprocessing.get_context(method)
         self.renderer = RecordingRenderer()
@@ -67,7 +69,8 @@ class Play:
         return [self.item(own) for _ in range(self.dice.randint(1, 6))]
 
     def check(self) -> None:
-        assert {task: task.completed for task in self.expected} == self.expected
+        counted = {task: task.completed for task in self.expected}
+        assert counted == self.expected, (self.seed, self.steps, counted, self.expected)
 
     # Steps
 
@@ -115,11 +118,13 @@ class Play:
 
     def play(self, before: ProcessPoolExecutor, length: int, kinds: tuple[str, ...]) -> None:
         steps: list[Callable[[ProcessPoolExecutor], None]] = [getattr(self, kind) for kind in kinds]
-        with ProgressTracker(self.renderer, terminal=EmulatedTerminal()) as tracker:
+        with open(os.devnull, "w") as nowhere, ProgressTracker(self.renderer, stream=nowhere) as tracker:
             for number in range(self.dice.randint(1, 3)):
                 self.expected[tracker.add_task(f"shared {number}", total=self.dice.choice((None, 10_000)))] = 0
             for _ in range(length):
-                self.dice.choice(steps)(before)
+                step = self.dice.choice(steps)
+                self.steps.append(step.__name__)
+                step(before)
                 if not self.living:  # who lives on has sent nothing but at its leisure: that is for the end
                     self.check()
         self.check()
