@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
 from ..renderers.registry import hub_address
@@ -168,7 +169,7 @@ def close(bar: Any) -> None:
     if task.total is None or task.completed >= task.total:
         task.finish()
     else:
-        task.cancel()
+        task.cancel(STOPPED_EARLY)
     bar.__dict__["n"] = task.completed
     bar.__dict__["_task"] = None
     bar.__dict__.pop("update", None)
