@@ -61,12 +61,12 @@ def _see_to_the_end() -> None:
     parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
     if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
         _seen_to = os.getpid()
-        finalize(None, _end, exitpriority=-100)  # when all else has been done
+        finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
 
 
-def _end() -> None:
+def _end(*, wait: bool = True) -> None:
     """Show the last frames, then do what is to be done at the end."""
-    TICKER.close()
+    TICKER.close(wait=wait)
     while _at_end:
         _at_end.pop()()
 

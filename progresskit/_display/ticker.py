@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from .._system.gil import SwitchInterval, Timers
 from .._system.suspension import SHORT, SuspensionDetector
-from .._system.threads import Bell, block_signals, native, start
+from .._system.threads import Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
+from .._tracking import multiprocessing_hook
 from .._tracking.task import describe
 from ..renderers.registry import hub_address
 from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
@@ -36,6 +37,8 @@ STOP_POLL_SECONDS = 0.25
 """Seconds between two looks at the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
 DETACH_TIMEOUT = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
+FIRST_LOOK_SECONDS = 0.05
+"""Seconds that a worker's thread waits before it gets ready to draw."""
 EXIT_JOIN_TIMEOUT = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 EXIT_FLUSH_LIMIT = 30.0
@@ -69,7 +72,7 @@ class ThreadTicker:
         self._patience = patience
         self._deadline: float | None = None  # for all trackers together, at the end of the process
         self._hung = hung
-        self._threads: list[Thread] = []
+        self._threads: list[Thread | QuickThread] = []
         self._closing = False
         self._watch_bell = Bell()
         self._ident: int | None = None
@@ -146,6 +149,9 @@ class ThreadTicker:
                 or not (tracker in self._new or any(tracker in shown.trackers for shown in self.displays))
             ):
                 tracker.let_go()
+                return
+            if tracker in self._new and tracker.let_go():  # it has come and gone between two looks
+                self._new.remove(tracker)
                 return
             if not self._running and not self._inline:
                 self._begin()
@@ -293,8 +299,12 @@ class ThreadTicker:
             if not (behind and goes_on()):
                 return
 
-    def close(self) -> None:
-        """Show everything for the last time: the process ends."""
+    def close(self, *, wait: bool = True) -> None:
+        """Show everything for the last time: the process ends.
+
+        Args:
+            wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
+        """
         with self.lock:
             trackers = list(self._new)
         trackers += [tracker for display in self.displays for tracker in display.trackers]
@@ -302,7 +312,8 @@ class ThreadTicker:
         for tracker in trackers:
             tracker.stop()
         self._deadline = None
-        self._end_threads()
+        if wait:
+            self._end_threads()
 
     def _end_threads(self) -> None:
         """Wait for our threads to end: an interpreter inside another one must not end before its threads."""
@@ -319,24 +330,30 @@ class ThreadTicker:
     def _begin(self) -> None:
         if self._on_begin is not None:
             self._on_begin()
-        # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
-        self._switch_interval.begin()
+        if not multiprocessing_hook.is_worker:
+            # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
+            self._switch_interval.begin()
         self._begun = time.monotonic()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
-            self._keep(start(partial(self._run, self._generation), "progresskit"))
+            run = partial(self._run, self._generation)
+            self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._switch_interval.end()
             self._draw_from_advance()
 
-    def _keep(self, thread: Thread | None) -> None:
+    def _keep(self, thread: Thread | QuickThread | None) -> None:
         self._threads = [one for one in self._threads if one.is_alive()]
         if thread is not None:
             self._threads.append(thread)
 
     def _run(self, generation: int) -> None:
         block_signals()
+        if multiprocessing_hook.is_worker:
+            if self._bell.wait(FIRST_LOOK_SECONDS):  # many a worker has ended by then
+                self._bell.ring()
+            self._switch_interval.begin()
         try:
             self._draw_on(generation)
         except Retired:  # another thread draws by now

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from .._model.frames import LARGEST
+from .._model.numbers import LARGEST
 from .._text.cells import clean
 from .._text.formatting import format_count
 

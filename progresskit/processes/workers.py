@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks as life
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FORK = "multiprocessing.popen_fork"
 """The module whose forks are the starts of workers."""
+PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes.client")
+"""What each worker imports for its first loop and its first frame."""
 MOST_HANDLES = 1_000
 """Tasks that are handed out, from which on those that have ended are cleared away."""
 
@@ -212,6 +215,7 @@ def _before_fork() -> None:
     if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host):
         return
     try:
+        _preload()
         _given = address()
         if _host is not None:
             for tracker in trackers._entered:
@@ -219,6 +223,13 @@ def _before_fork() -> None:
                     _host.hand_out(task)
     except Exception:  # the worker starts all the same
         _given = None
+
+
+def _preload() -> None:
+    """Import what a loop needs, once for all workers: a process that lives for one short loop would spend most of its time on it."""
+    for name in PRELOADED:
+        if name not in sys.modules:
+            import_module(name)
 
 
 def _in_child() -> None:
@@ -246,6 +257,7 @@ def _in_child() -> None:
         )
         tracker.stream = tracker.terminal = tracker._ticker = None
         tracker.forget()
+        tracker.is_client = True
 
 
 life.before_fork(_before_fork)
