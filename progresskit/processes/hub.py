@@ -226,8 +226,9 @@ class Hub:
         self._hand_in_counts()
 
     def _has_news(self) -> bool:
+        """Whether there is something to read, or another thread is about to sort what it has read."""
         try:
-            return self._poll is None or bool(self._poll(0))
+            return self._poll is None or bool(self._poll(0)) or self._reader is not None  # in this order
         except RuntimeError:  # another thread asks at the same time
             return True
 
