@@ -33,13 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = commands.add_parser(
         "run",
         help="one display for a command and every process below it",
-        usage="progresskit run [--renderer R] [--total] [--quiet] [--no-pty] [--tqdm] -- COMMAND...",
+        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] -- COMMAND...",
         description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
         "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it has a "
         "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
     )
     run.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
     run.add_argument("--total", action="store_true", help="a line that sums up all processes")
+    run.add_argument("--jobs", type=int, metavar="N", help="the same, for N tasks in all: with a percentage")
     run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
     run.add_argument("--no-pty", action="store_true", help="switch the pty off: COMMAND has a pipe instead")
     run.add_argument(
@@ -78,6 +79,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     command = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
     if not command:
         parser.error("there is no command: give one, as in `progresskit run -- make -j4`.")
+    if options.jobs is not None and options.jobs < 1:
+        parser.error(f"--jobs is {options.jobs}: give a number from 1.")
     from .run import leave, run
 
     if options.tqdm:
@@ -87,6 +90,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
             command,
             renderer=options.renderer,
             totals=options.total,
+            jobs=options.jobs,
             quiet=options.quiet,
             pty=not options.no_pty,
         )

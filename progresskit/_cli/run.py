@@ -36,6 +36,8 @@ ASKING = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
 AT_ONCE = 2_000
 """Lines that wait, from which on they are shown at once, whatever drawing may cost: a command is not slowed down."""
+CATCH_UP_SECONDS = 0.1
+"""Seconds that a line waits at the most while what clients have sent before it is read."""
 REMEMBERED = 200
 """Lines of a quiet command that are shown if it fails."""
 PASSED_ON = tuple(
@@ -52,6 +54,7 @@ def run(
     *,
     renderer: str | None = None,
     totals: bool = False,
+    jobs: int | None = None,
     quiet: bool = False,
     pty: bool = True,
 ) -> int:
@@ -61,6 +64,7 @@ def run(
         command: The program and its arguments.
         renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits the terminal.
         totals: Whether one line sums up all processes.
+        jobs: How many tasks there will be in all, for that line's percentage; None where nobody knows.
         quiet: Whether the command's lines are kept off the terminal; the last ones are shown if it fails.
         pty: Whether the command is given a terminal for what would go to ours, and not a pipe.
 
@@ -78,7 +82,8 @@ def run(
     waited = {*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before any thread is there: they inherit it
     try:
-        return _run(command, Feed(renderer, totals=totals, budget=_budget()), quiet, pty, mask, waited)
+        feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
+        return _run(command, feed, quiet, pty, mask, waited)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
@@ -112,7 +117,7 @@ def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, 
             except OSError as error:
                 status = _cannot(command[0], error)
                 return status
-            outputs.begin()
+            outputs.begin(hub)
             status = _wait(pid, outputs, waited)
             outputs.end(failed=status != 0)
             hub.stop()
@@ -184,6 +189,7 @@ class _Outputs:
         self._master: int | None = None
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
+        self._hub: Hub | None = None
         self._typed = os.isatty(0)
         self.actions: list[Any] = []
         terminals = [fd for fd in (1, 2) if os.isatty(fd)] if _on_terminal() else []
@@ -234,8 +240,9 @@ class _Outputs:
             except OSError:
                 pass
 
-    def begin(self) -> None:
-        """The command has been started: show what it writes, from a thread."""
+    def begin(self, hub: Hub) -> None:
+        """The command has been started: show what it writes, from a thread, after all that it has told `hub` before."""
+        self._hub = hub
         for fd in self._theirs:
             os.close(fd)
         self._theirs.clear()
@@ -301,6 +308,8 @@ class _Outputs:
         if self._quiet:
             self._last.extend(lines)
             return
+        if self._hub is not None:
+            self._hub.catch_up(CATCH_UP_SECONDS)  # the end of a loop was sent before what the job prints after it
         self._feed.prints.extend(lines[:-1])
         self._feed.print(lines[-1])
         if len(self._feed.prints) > AT_ONCE:

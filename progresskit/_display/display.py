@@ -57,13 +57,17 @@ def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
     return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
 
 
+def is_redirected(tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+    """Whether code has sent `tracker` to a stream or terminal that is not the one the processes share."""
+    return tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
+
+
 def display_of(
     tracker: ProgressTracker, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    redirected = tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
-    choice = prefer_hub(tracker.renderer, redirected=redirected)
+    choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
     usual = CLIENT_BUDGET if choice.name == "hub" else 0.01
     budget = number(os.environ, "PROGRESSKIT_BUDGET", usual, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
@@ -130,6 +134,21 @@ class Display:
     def idle(self) -> bool:
         """Whether no task is live and nothing waits to be shown."""
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
+
+    def suits(self, tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+        """Whether `tracker`, which is on the same terminal, may be drawn here: not where code has named a renderer for it that
+        only appends lines, or draws none, and another one draws here."""
+        choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+        if not choice.in_code or choice.given or choice.name == self.choice.name:
+            return True
+        if choice.name not in ("json", "none", "plain"):
+            return True
+        return choice.name != "none" and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a hub is to be told of a line or an ended task."""
+        return self.choice.name == "hub" and any(tracker.has_news for tracker in self.trackers)
 
     @property
     def over_rows(self) -> bool:
@@ -257,30 +276,25 @@ class Display:
             if rest is not None:
                 self._guarded(lambda renderer: renderer.render(rest))
             self._inherited = ([], None)
-        lines = []
-        for tracker in self.trackers:
-            for line in tracker.take_prints():
-                lines.extend(clean_lines(line))
-        if not self.terminal.colors:
-            lines = [plain_line(line) for line in lines]
+        parts = self._take_prints()
+        lines = [line for part, _ in parts for line in part]
         self._owed = ([*self._owed[0], *lines], self._owed[1])
         renderer = self._started()
         frame = self._frame(
             getattr(renderer, "room", _all_but_one)(self.terminal.size()[1]) if renderer.in_place else None
         )
+        parts[-1][1].extend(frame.ended)
+        frame = frame._replace(ended=tuple(view for _, ended in parts for view in ended))
         self._owed = (self._owed[0], frame)
         counts: tuple[object, ...] = tuple(
             (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
         )
-        counts += (frame.counts,)
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
-        if lines:
-            self._owes_words = True
-            self._guarded(lambda renderer: renderer.write("\n".join(lines)))
-            self._unshown = lines if renderer.in_place else []
+        self._owes_words = self._owes_words or bool(lines)
         if moved or frame.tasks or frame.more or last:
-            self._guarded(lambda renderer: renderer.render(frame))
+            for part, ended in parts:
+                self._show_part(renderer, part, frame._replace(ended=tuple(ended)))
         self._standing = renderer.in_place and bool(frame.tasks or frame.more)
         if self.may_be_drawn_over and not self.may_hang and self.stopped():
             self._handle.take()  # it would be drawn over the words of a shell
@@ -293,6 +307,32 @@ class Display:
         self._owed = ([], None)
         return moved
 
+    def _take_prints(self) -> list[tuple[list[str], list[TaskView]]]:
+        """Return the lines to write, and after each group of them the ended tasks that come before the next line.
+
+        Lines and endings of other processes have an order, and one frame may hold several of both.
+        """
+        parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
+        for tracker in self.trackers:
+            for item in tracker.take_prints():
+                lines, ended = parts[-1]
+                if not isinstance(item, str):
+                    ended.append(item)
+                    continue
+                if any(view.keep for view in ended):
+                    lines = []
+                    parts.append((lines, []))
+                cleaned = clean_lines(item)
+                lines.extend(cleaned if self.terminal.colors else map(plain_line, cleaned))
+        return parts
+
+    def _show_part(self, renderer: Renderer, lines: list[str], frame: Frame) -> None:
+        if lines:
+            self._guarded(lambda renderer: renderer.write("\n".join(lines)))
+            self._unshown = lines if renderer.in_place else []
+        self._guarded(lambda renderer: renderer.render(frame))
+        self._unshown = []
+
     def _frame(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
         if len(self.trackers) == 1:
@@ -300,18 +340,16 @@ class Display:
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
-        counts: dict[int, int | float] = {}
         for tracker in self.trackers:
             part = tracker.frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
-            counts.update(part.counts)
             more += part.more
             used = tasks[-1].position + 1 if tasks else 0
         if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more, counts)
+        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more)
 
     # Renderers that fail
 

@@ -61,7 +61,20 @@ def _see_to_the_end() -> None:
     parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
     if _seen_to != os.getpid() and parent is not None and finalize is not None and parent() is not None:
         _seen_to = os.getpid()
-        finalize(None, TICKER.close, exitpriority=-100)  # when all else has been done
+        finalize(None, _end, kwargs={"wait": False}, exitpriority=-100)  # when all else has been done
+
+
+def _end(*, wait: bool = True) -> None:
+    """Show the last frames, then do what is to be done at the end."""
+    TICKER.close(wait=wait)
+    while _at_end:
+        _at_end.pop()()
+
+
+def at_end(call: Callable[[], None]) -> None:
+    """Have `call` called when this process ends, after the last frames."""
+    _at_end.append(call)
+    _see_to_the_end()
 
 
 CLEARING = 0.5
@@ -72,6 +85,7 @@ TICKER = ThreadTicker(begin=_begin)
 _held: list[Any] = []  # the drawing lock, if we have it
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
+_at_end: list[Callable[[], None]] = []
 
 
 def before_fork(call: Callable[[], None]) -> None:
@@ -108,6 +122,7 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     _held.clear()
+    _at_end.clear()
     counting.LOCK.release()
     ProgressTracker.lock.release()
     for call in _in_child:
@@ -117,4 +132,4 @@ def _after_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
-atexit.register(TICKER.close)
+atexit.register(_end)

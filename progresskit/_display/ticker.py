@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from .._system.gil import SwitchInterval, Timers
 from .._system.suspension import SHORT, SuspensionDetector
-from .._system.threads import Bell, block_signals, native, start
+from .._system.threads import Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
+from .._tracking import multiprocessing_hook
 from .._tracking.task import describe
 from ..renderers.registry import hub_address
 from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
@@ -36,6 +37,8 @@ STOP_POLL_SECONDS = 0.25
 """Seconds between two looks at the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
 DETACH_TIMEOUT = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
+FIRST_LOOK_SECONDS = 0.05
+"""Seconds that a worker's thread waits before it gets ready to draw."""
 EXIT_JOIN_TIMEOUT = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
 EXIT_FLUSH_LIMIT = 30.0
@@ -69,7 +72,7 @@ class ThreadTicker:
         self._patience = patience
         self._deadline: float | None = None  # for all trackers together, at the end of the process
         self._hung = hung
-        self._threads: list[Thread] = []
+        self._threads: list[Thread | QuickThread] = []
         self._closing = False
         self._watch_bell = Bell()
         self._ident: int | None = None
@@ -78,7 +81,6 @@ class ThreadTicker:
         self._suspension: SuspensionDetector | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._long_sleep = False
-        self._clients = False  # whether a display sends its frames to a hub
         self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
         self._credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for
         self._reckoned = time.monotonic()
@@ -107,7 +109,7 @@ class ThreadTicker:
         The same for rows that are in the way of what the job writes as soon as it goes on. It is a matter of less than a
         millisecond as a rule. All waiting together takes `FLUSH_TIME_SHARE` of the time at the most, or, with `seconds`, these.
         """
-        if not (self._running and (self._clients or self._new or any(display.in_the_way for display in self.displays))):
+        if not (self._running and self._has_urgent_news):
             return
         began = time.monotonic()
         self._credit = min(self._credit + FLUSH_TIME_SHARE * (began - self._reckoned), FLUSH_CREDIT_SECONDS)
@@ -121,6 +123,14 @@ class ThreadTicker:
             self._bell.ring()
             told.wait(most)
         self._credit -= time.monotonic() - began
+
+    @property
+    def _has_urgent_news(self) -> bool:
+        """Whether rows are in the way, or a hub is to be told something. A task that ends before a frame has shown it is no such
+        news: a frame for it would put off the next one, which can show something."""
+        return any(display.in_the_way or display.has_news for display in self.displays) or any(
+            tracker.has_news for tracker in self._new
+        )
 
     def shown(self) -> list[ProgressTracker]:
         """Return the trackers whose rows stand on a terminal."""
@@ -139,6 +149,9 @@ class ThreadTicker:
                 or not (tracker in self._new or any(tracker in shown.trackers for shown in self.displays))
             ):
                 tracker.let_go()
+                return
+            if tracker in self._new and tracker.let_go():  # it has come and gone between two looks
+                self._new.remove(tracker)
                 return
             if not self._running and not self._inline:
                 self._begin()
@@ -286,8 +299,12 @@ class ThreadTicker:
             if not (behind and goes_on()):
                 return
 
-    def close(self) -> None:
-        """Show everything for the last time: the process ends."""
+    def close(self, *, wait: bool = True) -> None:
+        """Show everything for the last time: the process ends.
+
+        Args:
+            wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
+        """
         with self.lock:
             trackers = list(self._new)
         trackers += [tracker for display in self.displays for tracker in display.trackers]
@@ -295,7 +312,8 @@ class ThreadTicker:
         for tracker in trackers:
             tracker.stop()
         self._deadline = None
-        self._end_threads()
+        if wait:
+            self._end_threads()
 
     def _end_threads(self) -> None:
         """Wait for our threads to end: an interpreter inside another one must not end before its threads."""
@@ -312,24 +330,30 @@ class ThreadTicker:
     def _begin(self) -> None:
         if self._on_begin is not None:
             self._on_begin()
-        # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
-        self._switch_interval.begin()
+        if not multiprocessing_hook.is_worker:
+            # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
+            self._switch_interval.begin()
         self._begun = time.monotonic()
         self._running = True  # first: a signal handler may come this way while the thread starts
         try:
-            self._keep(start(partial(self._run, self._generation), "progresskit"))
+            run = partial(self._run, self._generation)
+            self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._switch_interval.end()
             self._draw_from_advance()
 
-    def _keep(self, thread: Thread | None) -> None:
+    def _keep(self, thread: Thread | QuickThread | None) -> None:
         self._threads = [one for one in self._threads if one.is_alive()]
         if thread is not None:
             self._threads.append(thread)
 
     def _run(self, generation: int) -> None:
         block_signals()
+        if multiprocessing_hook.is_worker:
+            if self._bell.wait(FIRST_LOOK_SECONDS):  # many a worker has ended by then
+                self._bell.ring()
+            self._switch_interval.begin()
         try:
             self._draw_on(generation)
         except Retired:  # another thread draws by now
@@ -430,7 +454,7 @@ class ThreadTicker:
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
-            if urgent and (display.choice.name == "hub" or display.in_the_way):
+            if urgent and (display.has_news or display.in_the_way):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
@@ -464,12 +488,11 @@ class ThreadTicker:
                 Exception
             ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
                 warn_once(f"a display failed and is given up: {describe(error)}.")
-        self._clients = any(display.choice.name == "hub" for display in self.displays)
 
     def _give_display(self, tracker: ProgressTracker) -> None:
         terminal = terminal_of(tracker)
         for display in self.displays:
-            if display.terminal.key == terminal.key:
+            if display.terminal.key == terminal.key and display.suits(tracker, terminal):
                 if tracker.terminal is None:
                     terminal.close()
                 break

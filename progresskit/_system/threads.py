@@ -72,6 +72,41 @@ def start(target: Callable[[], None], name: str) -> threading.Thread | None:
     return thread
 
 
+class QuickThread:
+    """A thread that is started without waiting until it runs: `threading.Thread.start` waits, for longer than a process that
+    lives for one short loop.
+
+    Example:
+        >>> thread = QuickThread(lambda: None)
+        >>> thread.join(10.0)
+        >>> thread.is_alive()
+        False
+    """
+
+    __slots__ = ("_running", "_target")
+
+    def __init__(self, target: Callable[[], None]) -> None:
+        self._target = target
+        self._running = native("_thread", "allocate_lock")()
+        self._running.acquire()
+        native("_thread", "start_new_thread")(self._run, ())
+
+    def _run(self) -> None:
+        try:
+            self._target()
+        finally:
+            self._running.release()
+
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return bool(self._running.locked())
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread's end, for at most `timeout` seconds."""
+        if self._running.acquire(timeout=timeout):
+            self._running.release()
+
+
 def block_signals() -> None:
     """Have this thread take no signals: they are the job's, and a broken pipe is an error here, never the end of it."""
     import signal

@@ -6,6 +6,7 @@ is looked at by a ticker, which it only tells that there is something to see.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from _contextvars import ContextVar
@@ -128,7 +129,7 @@ class ProgressTracker:
         self.interval = _within("interval", interval, 3600.0)
         self.budget = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
-        self.prints: deque[str] = deque()
+        self.prints: deque[Any] = deque()  # lines; a feed's also holds ended tasks, in the order in which they came
         self.behind = False  # set by whoever draws, while the terminal does not take what it is sent
         self._waiting = 0  # roughly the characters in `prints` that have come since lines were last taken
         self._dropped = CountingTicks()
@@ -145,6 +146,8 @@ class ProgressTracker:
         self._attached = False
         self._closing = False  # whether the last frame is about to be drawn in any case
         self._inherited = 0  # the highest number of a task that is a parent process's
+        self.is_client: bool | None = None  # whether a hub shows its tasks; None before somebody asked
+        self._unsettled = False  # whether it is among those whose endings wait to be told to a hub
         self._tokens: list[Token[ProgressTracker | None]] = []
         self._capture: Capture | None = self.capture() if capture else None
 
@@ -385,7 +388,7 @@ class ProgressTracker:
         """
         return Hidden(self)
 
-    def take_prints(self) -> list[str]:
+    def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
         self.behind, self._waiting = False, 0
         lines = [self.prints.popleft() for _ in range(len(self.prints))]
@@ -479,6 +482,13 @@ class ProgressTracker:
         """Whether a line or an ended task waits to be shown."""
         return bool(self.prints or self._endings or self._ended)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether a line, or the end of a task that was shown or has failed, waits to be shown."""
+        with self.lock:
+            self._settle()
+            return bool(self.prints or self._ended)
+
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
@@ -549,7 +559,12 @@ class ProgressTracker:
             if self.live or self.pending_output:
                 return False
             self._attached = False
-            return True
+            is_client = self.is_client
+        if is_client:
+            from ..renderers.registry import load
+
+            load("progresskit.processes.numbers:flush")()
+        return True
 
     def forget(self) -> None:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
@@ -561,6 +576,7 @@ class ProgressTracker:
         self.prints.clear()
         self.behind, self._waiting, self._told, self.hiding = False, 0, self._dropped.count(), 0
         self._attached = False
+        self.is_client, self._unsettled = None, False
 
     def wake(self) -> None:
         """Have the ticker look soon."""
@@ -574,6 +590,9 @@ class ProgressTracker:
         if _loop.get() is task:
             _loop.set(task.parent)
         self._endings.append(task)
+        if multiprocessing_hook.is_worker and not self._unsettled:
+            self._unsettled = True
+            _unsettled.append(self)
         self.wake()
         if not self._attached:
             return
@@ -599,12 +618,26 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        if (seen or task.state == "failed") and (look := _snapshot()) is not None:
+        told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
+        if told and (look := _snapshot()) is not None:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
             self._ended.append(look(task, task._end[1], depth, 0, {}))
         self._vacate(task, seen)
+
+    def _tells_unseen(self, task: Task) -> bool:
+        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
+        the task is to have a line of its own there."""
+        if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
+            return False
+        from ..renderers.registry import load
+
+        try:
+            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
+        except Exception:  # a display's trouble is not the job's
+            self.is_client = False
+            return False
 
     def _vacate(self, task: Task, seen: bool) -> None:
         while not task.children:  # its place is needed until the last of its children has ended
@@ -621,6 +654,18 @@ class ProgressTracker:
             if parent is None or parent._state not in ENDED:
                 return
             task = parent  # it has been removed, and only waited for its children
+
+
+_unsettled: deque[ProgressTracker] = deque()
+
+
+def settle_ended() -> None:
+    """Have the trackers of this worker take notice of what has ended."""
+    while _unsettled:
+        tracker = _unsettled.popleft()
+        tracker._unsettled = False  # first: what ends from here on is noted anew
+        with tracker.lock:
+            tracker._settle()
 
 
 class Hidden:

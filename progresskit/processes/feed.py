@@ -14,6 +14,9 @@ from operator import attrgetter
 from .._model.slots import GRACE
 from .._model.states import ENDED
 from .._tracking.tracker import NUMBERS, ProgressTracker
+from ..renderers.registry import default_stream
+from .summary import Crowd, Total
+from .tally import Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +31,6 @@ BLANKS = 64
 """Blank rows that a source may have between its tasks, all in all."""
 REMEMBERED = 10_000
 """Ended tasks of a source that are known to have ended, should a late frame show them again."""
-UNITS = 6
-"""Units that the line of totals sums up, those that came first."""
 
 Order = tuple[float, ...]
 
@@ -48,6 +49,11 @@ class _Source:
         self.ended: set[int] = set()  # the source's own numbers
         self.recent: deque[int] = deque()  # the same, the oldest first
         self.empty_since: float | None = None
+
+    @property
+    def top(self) -> list[TaskView]:
+        """Its live top-level tasks."""
+        return [view for view in self.views if view.depth == 0]
 
     def ours(self, view: TaskView, numbers: dict[int, int]) -> TaskView:
         """Return `view` with a number that is unique in this process, and its depth in bounds."""
@@ -106,11 +112,13 @@ class Feed(ProgressTracker):
     Args:
         totals: Whether a line above the sources' tasks sums them up: how many of their top-level tasks are done, and how
             much that is in each unit.
+        expected: How many top-level tasks there will be, for the line of totals; None: it shows no percentage.
 
     Attributes:
         refresh: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
             will be shown; None: nothing is.
-        counted: Called with a source and its `Frame.counts`, and with None when it has gone; None: nothing is.
+        counted: Called with a source and the counts that `count` was given, and with None when the source has gone; None:
+            nothing is.
 
     Example:
         >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
@@ -125,13 +133,15 @@ class Feed(ProgressTracker):
     refresh: Callable[[], object] | None = None
     counted: Callable[[Hashable, Mapping[int, int | float] | None], object] | None = None
 
-    def __init__(self, *arguments: Any, totals: bool = False, **named: Any) -> None:
+    def __init__(self, *arguments: Any, totals: bool = False, expected: int | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._sources: dict[Hashable, _Source] = {}
         self._in_order: list[_Source] = []
         self._arrivals = 0
         self._announced = False
-        self._totals = _Totals(next(NUMBERS)) if totals else None
+        self._tallies: dict[Hashable, Tally] = {}
+        self._crowd = Crowd(next(NUMBERS))
+        self._total = Total(next(NUMBERS), expected) if totals else None
 
     @classmethod
     def beside(cls, tracker: ProgressTracker, *, totals: bool = False) -> Self:
@@ -172,12 +182,55 @@ class Feed(ProgressTracker):
                 self._arrivals += 1
                 known = self._sources[source] = _Source((order is None, place, self._arrivals))
                 insort(self._in_order, known, key=attrgetter("key"))
-            self._end(known.take(frame, self.clock()))
-            if frame.counts and self.counted is not None:
-                self.counted(source, frame.counts)
-            shown = bool(known.views or self._ended)
+            now = self.clock()
+            self._rest(now)
+            self._end(known.take(frame, now), now)
+            for view in known.top:
+                self._begin(now - max(view.elapsed, 0.0), now)
+            self._note_process(source if order is None else order)
+            shown = bool(known.views or self.pending_output)
+        if frame.counts and self.counted is not None:
+            self.counted(source, frame.counts)
         if shown:
             self._show()
+        self.wake()
+
+    def count(self, source: Hashable, counts: Mapping[int, int | float]) -> None:
+        """Take what `source` has done of tasks that it was handed: `counted` is called with it.
+
+        Numbers travel apart from frames, which come when there is time for them and of which only the newest counts.
+
+        Args:
+            source: What names the source; it need not have sent a frame.
+            counts: Units by task number, all since the beginning, so that a message that is lost costs nothing.
+        """
+        if self.counted is not None:  # without the lock: who asks for a count in the middle of a frame holds it
+            self.counted(source, counts)
+        self.wake()
+
+    def tally(self, source: Hashable, tally: Tally, *, age: float = 0.0, order: float | Order | None = None) -> None:
+        """Count tasks of `source` that ended before a frame could show them.
+
+        Args:
+            source: What names the source; it need not have sent a frame.
+            tally: All such tasks since the beginning, so that a message that is lost costs nothing.
+            age: Seconds since the first of those that are new began.
+            order: What names the process, as in `receive`.
+        """
+        with self.lock:
+            new = tally.since(self._tallies.get(source, _NOTHING))
+            self._tallies[source] = tally
+            if not new.tasks:
+                return
+            now = self.clock()
+            began = now - max(age, 0.0)
+            self._rest(now)
+            self._crowd.add_unseen(new, began, now)
+            if self._total is not None:
+                self._total.tally.merge(new)
+                self._total.begin(began)
+            self._note_process(source if order is None else order)
+        self._show()
         self.wake()
 
     def lose(self, source: Hashable) -> None:
@@ -187,22 +240,24 @@ class Feed(ProgressTracker):
         """
         with self.lock:
             known = self._forget(source)
-            self._end(
+            lost = [
                 view if view.state in ENDED else view._replace(state="failed", reason="lost", keep=True, eta=None)
                 for view in known.views
                 if not view.waiting
-            )
+            ]
+            self._end(lost, self.clock())
         self.wake()
 
     def leave_running(self, source: Hashable) -> None:
         """Let go of `source`, whose tasks go on unwatched: each that runs at the top has a last line, "left running"."""
         with self.lock:
             known = self._forget(source)
-            self._end(
+            left = [
                 view._replace(state="cancelled", reason="left running", keep=True, eta=None)
                 for view in known.views
                 if view.depth == 0 and not view.waiting
-            )
+            ]
+            self._end(left, self.clock())
         self.wake()
 
     def leave(self, source: Hashable) -> None:
@@ -218,12 +273,33 @@ class Feed(ProgressTracker):
         self._announced = False
         self._sources.clear()
         self._in_order.clear()
+        self._tallies.clear()
+        self._crowd = Crowd(next(NUMBERS))
 
     def announce(self) -> None:
-        """Have `refresh` called soon: a transport has something to hand in."""
-        self._announced = True
+        """Have `refresh` called soon: a transport has something to hand in.
+
+        Where nothing is drawn it is called here and now. A display opens only if there is something to show: the last words
+        of a pool that has ended must not open one.
+        """
+        with self.lock:
+            self._announced = True
+            drawn = self._attached
+        if drawn:
+            self.wake()
+        else:
+            self._refresh()
+
+    def show(self) -> None:
+        """Have a display opened, if there is none: something waits to be shown."""
         self._show()
         self.wake()
+
+    def _refresh(self) -> None:
+        if self._announced:
+            self._announced = False
+            if self.refresh is not None:
+                self.refresh()
 
     @property
     def sources(self) -> tuple[Hashable, ...]:
@@ -234,6 +310,7 @@ class Feed(ProgressTracker):
 
     def _forget(self, source: Hashable) -> _Source:
         known = self._sources.pop(source, None)
+        self._tallies.pop(source, None)
         if self.counted is not None:
             self.counted(source, None)
         if known is None:
@@ -241,11 +318,50 @@ class Feed(ProgressTracker):
         self._in_order.remove(known)
         return known
 
-    def _end(self, views: Iterable[TaskView]) -> None:
+    def _end(self, views: Iterable[TaskView], now: float) -> None:
+        """Have `views`, which have ended, shown. They stand among the printed lines in the order in which they came."""
         for view in views:
-            self._ended.append(view)
-            if self._totals is not None:
-                self._totals.add(view)
+            if view.depth == 0:
+                if self._total is not None:
+                    self._total.tally.add(view.state, view.unit, view.completed)
+                    self._total.begin(now - max(view.elapsed, 0.0))
+                view = self._crowd.end(view, now)
+            self.prints.append(view)
+
+    def _begin(self, began: float, now: float) -> None:
+        """A task that has begun at the instant `began` is live. The caller holds the lock."""
+        self._crowd.begin(began, now)
+        if self._total is not None:
+            self._total.begin(began)
+
+    def _note_process(self, name: Hashable) -> None:
+        if self._total is not None:
+            self._total.processes.add(name)
+
+    @property
+    def _top(self) -> list[TaskView]:
+        return [view for known in self._in_order for view in known.top]
+
+    @property
+    def _sums_up(self) -> bool:
+        """Whether a row stands for many tasks."""
+        return self._crowd.is_open or (self._total is not None and self._crowd.since is not None)
+
+    def _rest(self, now: float) -> None:
+        """Let go of the crowd if all of it has rested. The caller holds the lock."""
+        if self._crowd.has_rested(now) and not self._top:
+            self._close_crowd()
+
+    def _close_crowd(self) -> None:
+        """Write the line of a crowd that has gone, where some of its tasks have none of their own. The caller holds the lock."""
+        crowd, self._crowd = self._crowd, Crowd(next(NUMBERS))
+        if crowd.is_open and self._total is None:
+            self.prints.append(crowd.last_line(self._encoding))
+
+    @property
+    def _encoding(self) -> str:
+        target = self.terminal or self.stream or default_stream()
+        return getattr(target, "encoding", None) or "utf-8"
 
     # What a display asks
 
@@ -255,21 +371,26 @@ class Feed(ProgressTracker):
         Args:
             rows: Rows that there are on the display; None: every live task fits.
         """
-        if self._announced:
-            self._announced = False
-            if self.refresh is not None:
-                self.refresh()
+        self._refresh()
         with self.lock:
             more = sum(known.more for known in self._in_order)
             if more and rows is not None:  # a row for the line that says so
                 rows = max(rows - 1, 0)
             frame = super().frame(rows)
-            return frame._replace(more=frame.more + more) if more else frame
+            ended = []
+            while self.prints and not isinstance(self.prints[0], str):  # what stands behind a line waits for it
+                ended.append(self.prints.popleft())
+            return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
+
+    def take_prints(self) -> list[Any]:
+        """Return the lines and the ended tasks of sources that wait to be shown, in the order in which they came."""
+        self._refresh()
+        return super().take_prints()
 
     @property
     def live(self) -> int:
         """How many tasks have not ended, those of the sources among them."""
-        return super().live + sum(len(known.views) + known.more for known in self._in_order)
+        return super().live + self._sums_up + sum(len(known.views) + known.more for known in self._in_order)
 
     @property
     def pending_output(self) -> bool:
@@ -281,10 +402,12 @@ class Feed(ProgressTracker):
         self._close(None)
 
     def _close(self, error: type[BaseException] | None) -> None:
+        self._refresh()
         with self.lock:
-            if self._totals is not None and self._totals.seen:
-                self._ended.append(self._totals.last_view(self.clock(), self._in_order))
-                self._totals = _Totals(next(NUMBERS))
+            self._close_crowd()
+            if self._total is not None and (self._total.since is not None or self._total.tally.tasks):
+                self.prints.append(self._total.last_view(self.clock(), self._top))
+                self._total = Total(next(NUMBERS), self._total.expected)
             self._sources.clear()
             self._in_order.clear()
         super()._close(error)
@@ -294,8 +417,11 @@ class Feed(ProgressTracker):
         for known in self._in_order:
             if known.empty_since is not None and now - known.empty_since >= GRACE:
                 known.empty_since, known.rows = None, []
-        if self._totals is not None and any(known.views for known in self._in_order):
-            tree.append((self._totals.view(now, self._in_order), 0))
+        self._rest(now)
+        top = self._top
+        if self._sums_up:
+            line = self._crowd if self._total is None else self._total
+            tree.append((line.live_view(now, top), 0))
         for known in self._in_order:
             tree += [(view, 0) for view in known.rows]
         return tree
@@ -306,71 +432,4 @@ class Feed(ProgressTracker):
         return super()._look(item, now, depth, row)
 
 
-class _Totals:
-    """The line that sums up the top-level tasks of all sources."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.tasks = 0  # that have ended
-        self.finished = 0
-        self.failures = 0  # those that were lost among them
-        self.amounts: dict[str, int | float] = {}
-        self.since: float | None = None
-
-    @property
-    def seen(self) -> bool:
-        """Whether there was anything to sum up."""
-        return self.since is not None or self.tasks > 0
-
-    def add(self, view: TaskView) -> None:
-        """Count the ended task `view`."""
-        if view.depth == 0:
-            self.tasks += 1
-            self.finished += view.state == "finished"
-            self.failures += view.state == "failed"
-            self._sum(self.amounts, view)
-
-    def _sum(self, amounts: dict[str, int | float], view: TaskView) -> None:
-        if view.unit in amounts or len(amounts) < UNITS:
-            amounts[view.unit] = amounts.get(view.unit, 0) + view.completed
-
-    def view(self, now: float, sources: list[_Source]) -> TaskView:
-        """Return the line as it is at `now`, with the live tasks of `sources`."""
-        from .._model.frames import TaskView
-        from .._text.formatting import format_count
-
-        if self.since is None:
-            self.since = now
-        amounts = dict(self.amounts)
-        top = [view for known in sources for view in known.views if view.depth == 0]
-        for view in top:
-            self._sum(amounts, view)
-        return TaskView(
-            id=self.number,
-            parent=None,
-            depth=0,
-            position=0,
-            description="Total",
-            completed=self.finished,
-            total=self.tasks + len(top),
-            unit="task",
-            state="running",
-            elapsed=now - self.since,
-            rate=None,
-            eta=None,
-            fields={
-                "processes": len(sources),
-                "done": ", ".join(format_count(amount, unit) for unit, amount in sorted(amounts.items())),
-            },
-            color=None,
-            keep=False,
-            estimated=False,
-            reason=None,
-        )
-
-    def last_view(self, now: float, sources: list[_Source]) -> TaskView:
-        """Return the line as it stays at the end: finished if all tasks have, failed if one has, else cancelled."""
-        view = self.view(now, sources)._replace(keep=True)
-        if self.failures:
-            return view._replace(state="failed", reason=f"{self.failures:,d} of {view.total:,d} tasks failed")
-        return view._replace(state="finished" if view.completed == view.total else "cancelled")
+_NOTHING = Tally()

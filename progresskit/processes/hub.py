@@ -1,13 +1,15 @@
 """The hub: a socket at which other processes hand in their frames, for a feed to show.
 
-Knows sockets, who may speak on them and how much. Must not know how anything is drawn: it is a transport of
-`progresskit.processes.feed`. A thread of its own reads, and keeps of each client no more than the newest frame and what must not be
-lost; frames are decoded by whoever draws, as often as that is done.
+Knows sockets, who may speak on them and how much. Does not know how anything is drawn: it is a transport of
+`progresskit.processes.feed`. A thread of its own reads, and keeps of each client no more than the newest frame, the newest
+numbers and what must not be lost. Whoever draws decodes frames, as often as that is done. Whoever asks for a count first
+reads what clients have sent: a count is exact as soon as the process that counted can be known to have ended.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import socket
 import struct
@@ -21,9 +23,27 @@ from .._display import process_hooks as life
 from .._model.address import Address
 from .._model.frames import decode
 from ..renderers import registry
-from .protocol import BYE, ENDED, FRAME, HELLO, LARGEST, LINES, Splitter, read_hello
+from .protocol import (
+    ANSWER,
+    ASK,
+    BYE,
+    COUNTS,
+    ENDED,
+    FRAME,
+    HELLO,
+    LARGEST,
+    LINES,
+    TALLY,
+    Splitter,
+    message,
+    read_count,
+    read_hello,
+    split_counts,
+)
+from .tally import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -44,6 +64,10 @@ BEHIND = 10_000
 """Lines that wait to be shown, from which on the hub stops reading until they are."""
 LONGEST_PATH = 100
 """Bytes of a Unix socket's path, a little less than the 104 that some systems have."""
+MOST_COUNTS = 100_000
+"""Counts of a client that wait to be taken; what comes later is dropped."""
+MOST_READS = 1_000
+"""Looks at the sockets after which `read_now` leaves the rest to the hub's thread."""
 _LOST = b"lost"  # the end of a connection without BYE, among its messages
 
 
@@ -55,7 +79,12 @@ class _Client:
         self.since = since
         self.splitter = Splitter()
         self.order: tuple[float, ...] | None = None  # None until it has said who it is
-        self.inbox: list[tuple[bytes, bytes]] = []
+        self.inbox: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in their order
+        self.frame: bytes | None = None  # the newest, where nothing that ended has come after it
+        self.counts: dict[bytes, bytes] = {}
+        self.tally: bytes | None = None
+        self.is_counter = False  # whether it counts in tasks that were handed to it
+        self.answered = 0  # the last question that it has answered
         self.leaving = False
         self.mistakes = 0
 
@@ -94,11 +123,17 @@ class Hub:
         self._address: Address | None = None
         self._lock = threading.Lock()  # guards inboxes and what follows
         self._ready: dict[_Client, None] = {}  # clients with something in the inbox, the first to speak first
+        self._counted: dict[_Client, None] = {}  # clients with counts that wait to be taken
         self._clients: set[_Client] = set()
         self._handing = threading.RLock()  # held by who hands in: a client's farewell must not overtake its frame
+        self._counting = threading.RLock()  # the same for numbers, which do not wait for frames to be decoded
+        self._reading = threading.Lock()  # held by who reads from the sockets
+        self._reader: int | None = None  # the thread that does
+        self._lines = 0  # messages of lines that wait in inboxes
+        self._questions = 0
+        self._poll: Callable[[int], object] | None = None
+        self._closed = True
         self._stopping = threading.Event()
-        self._asked = False
-        self._caught = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
@@ -132,10 +167,14 @@ class Hub:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
+        self._poll = _poll_for(self._selector)
         self.feed.refresh = self._hand_in
         registry.OWN_HUBS[str(self.address)] = os.getpid()
         _hubs.append(self)
+        self._closed = False
         self._stopping.clear()
         self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
         self._thread.start()
@@ -145,14 +184,13 @@ class Hub:
         if self._thread is None:
             return
         self._stopping.set()
-        self._waker.send(b"x")
+        self._wake()
         self._thread.join()
         self._thread = None
-        until = time.monotonic() + 1.0
-        while self._look(0) and time.monotonic() < until:  # what was on its way: final states above all
-            pass
+        self._read_all(1.0)  # what was on its way: final states above all
         self._hand_in()
-        self._close()
+        with self._reading:
+            self._close()
         registry.OWN_HUBS.pop(str(self.address), None)
         _hubs.remove(self)
         if self._folder is not None:
@@ -173,17 +211,54 @@ class Hub:
 
     def catch_up(self, patience: float = 1.0) -> None:
         """Hand in all that clients have sent so far, final states above all, within `patience` seconds."""
+        if self._thread is not None:
+            self._read_all(patience)
+            self._hand_in()
+
+    def read_counts(self) -> None:
+        """Take the counts that clients have sent so far. It costs a microsecond where there are none."""
+        if self._thread is None or self._reader == threading.get_ident():
+            return
+        if self._has_news():
+            self._read_all(1.0)
+            if self._ready:
+                self._wake()  # so that the hub's thread has the rest shown
+        self._hand_in_counts()
+
+    def _has_news(self) -> bool:
+        """Whether there is something to read, or another thread is about to sort what it has read."""
+        try:
+            return self._poll is None or bool(self._poll(0)) or self._reader is not None  # in this order
+        except RuntimeError:  # another thread asks at the same time
+            return True
+
+    def ask(self, patience: float = 1.0) -> None:
+        """Have all clients that count send what they have counted so far, and wait for that, for `patience` seconds at most."""
         if self._thread is None:
             return
-        self._hear(patience)
-        self._hand_in()
+        until = time.monotonic() + patience
+        self._read_all(patience)
+        self._questions += 1
+        question = self._questions
+        with self._lock:
+            asked = [client for client in self._clients if client.is_counter]
+        for client in asked:
+            try:
+                client.socket.send(message(ASK, b"%d" % question))
+            except OSError:  # it is on its way out, or takes nothing
+                pass
+        while any(client.answered < question and client in self._clients for client in asked):
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            self._look(min(left, 0.05))
+        self.read_counts()
 
-    def _hear(self, patience: float) -> None:
-        """Have the thread read all that clients have sent so far."""
-        self._caught.clear()
-        self._asked = True
-        self._waker.send(b"x")
-        self._caught.wait(patience)
+    def _wake(self) -> None:
+        try:
+            self._waker.send(b"x")
+        except OSError:  # it has been woken often enough
+            pass
 
     def __enter__(self) -> Self:
         self.start()
@@ -200,6 +275,7 @@ class Hub:
         self._close()
 
     def _close(self) -> None:
+        self._closed = True
         self._selector.close()  # nothing is unregistered: after a fork that would reach into the parent's
         for each in (self._listener, self._waker, self._woken, *(client.socket for client in self._clients)):
             each.close()
@@ -227,33 +303,60 @@ class Hub:
         while not self._stopping.is_set():
             while self._behind and not self._stopping.wait(PAUSE):
                 pass  # the terminal does not take more: clients keep what they have, and merge it
-            if self._look(1.0 if self._strangers() else None):
+            with self._reading:
+                strangers = self._strangers()
+            moved = self._look(1.0 if strangers else None)
+            if self._ready:
+                self.feed.announce()
+            if moved:
                 self._stopping.wait(PAUSE)
-            if self._asked:
-                self._asked = False
-                for _ in range(100):  # who goes on speaking is heard later
-                    if not self._look(0):
-                        break
-                self._caught.set()
 
     @property
     def _behind(self) -> bool:
-        return len(self.feed.prints) > BEHIND
+        return len(self.feed.prints) + self._lines > BEHIND
+
+    def _read_all(self, patience: float) -> None:
+        """Read all that clients have sent so far, in the thread that calls. Who goes on speaking is heard later."""
+        until = time.monotonic() + patience
+        for _ in range(MOST_READS):
+            if not self._look(0) or time.monotonic() > until:
+                break
 
     def _look(self, timeout: float | None) -> int:
-        """Read what there is, waiting at most `timeout` seconds for it, and return how many sockets had something."""
-        events = self._selector.select(timeout)
+        """Read what there is, waiting at most `timeout` seconds for it, and return how many sockets had something.
+
+        Any thread may: what the hub's own thread is about to read has been read when this returns.
+        """
+        if self._reader == threading.get_ident():  # a signal's handler, in the middle of it
+            return 0
+        try:
+            events = [] if timeout == 0 else self._selector.select(timeout)
+        except (OSError, ValueError):  # it was closed meanwhile
+            return 0
+        with self._reading:
+            if self._closed:
+                return 0
+            self._reader = threading.get_ident()
+            try:
+                if timeout == 0:
+                    events = self._selector.select(0)
+                return self._take(events)
+            finally:
+                self._reader = None
+
+    def _take(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
         ready = [key.fileobj for key, _ in events if key.fileobj is not self._woken]
         if len(ready) < len(events) and not self._stopping.is_set():
-            self._woken.recv(64)
+            try:
+                self._woken.recv(64)
+            except BlockingIOError:  # another thread was here first
+                pass
         for each in ready:
             if each is self._listener:
                 self._accept()
         for key, _ in events:
-            if key.data is not None:
+            if key.data in self._clients:
                 self._read(key.data)
-        if self._ready:
-            self.feed.announce()
         return len(ready)
 
     def _accept(self) -> None:
@@ -334,16 +437,28 @@ class Hub:
     def _sort(self, client: _Client, messages: list[tuple[bytes, bytes]]) -> None:
         """Put `messages` where they belong. Of frames that wait, the last one wins."""
         with self._lock:
-            inbox = client.inbox
             for kind, body in messages:
-                if kind == LINES:
-                    self.feed.prints.append(body.decode("utf-8", "backslashreplace"))
+                if kind == FRAME:
+                    client.frame = body
+                elif kind == ENDED:
+                    client.frame = None
+                    client.inbox.append((kind, body))
+                elif kind == LINES:
+                    client.inbox.append((kind, body))
+                    self._lines += 1
+                elif kind == COUNTS:
+                    client.is_counter = True
+                    self._counted[client] = None
+                    if len(client.counts) < MOST_COUNTS:
+                        client.counts.update(split_counts(body))
+                    else:
+                        self.dropped += 1
+                elif kind == TALLY:
+                    client.tally = body
+                elif kind == ANSWER and body.isdigit() and len(body) < 19:
+                    client.answered = int(body)
                 elif kind == BYE:
                     client.leaving = True
-                elif kind in (FRAME, ENDED):
-                    if inbox and inbox[-1][0] == FRAME:
-                        inbox.pop()
-                    inbox.append((kind, body))
                 else:
                     self.dropped += 1
             self._ready[client] = None
@@ -362,29 +477,89 @@ class Hub:
 
     def _hand_in(self) -> None:
         with self._handing:
-            self._hand_in_all()
+            with self._lock:
+                ready, self._ready = self._ready, {}
+                taken = [(client, *self._emptied(client)) for client in ready]
+                self._lines = 0
+            self._hand_in_counts()  # first: the counts of a client that has gone stay
+            for client, inbox, frame, tally in taken:
+                if tally is not None:
+                    self._hand_in_tally(client, tally)
+                over = None
+                for kind, body in inbox:
+                    if kind == LINES:
+                        self.feed.prints.append(body.decode("utf-8", "backslashreplace"))
+                    elif kind == ENDED:
+                        self._hand_in_frame(client, body)
+                    else:
+                        over = kind
+                if frame is not None:
+                    self._hand_in_frame(client, frame)
+                if over is not None:
+                    (self.feed.leave if over == BYE else self.feed.lose)(client)
+            if taken and self.feed.pending_output:
+                self.feed.show()
 
-    def _hand_in_all(self) -> None:
-        with self._lock:
-            ready, self._ready = self._ready, {}
-            inboxes = []
-            for client in ready:
-                inboxes.append((client, client.inbox))
-                client.inbox = []
-        for client, inbox in inboxes:
-            for kind, body in inbox:
-                if kind == BYE:
-                    self.feed.leave(client)
-                elif kind == _LOST:
-                    self.feed.lose(client)
-                elif client.mistakes < FORGIVEN:
+    @staticmethod
+    def _emptied(client: _Client) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
+        """Return what has come from `client`, and have it forgotten. The caller holds the lock."""
+        taken = client.inbox, client.frame, client.tally
+        client.inbox, client.frame, client.tally = [], None, None
+        return taken
+
+    def _hand_in_frame(self, client: _Client, body: bytes) -> None:
+        if client.mistakes < FORGIVEN:
+            try:
+                frame = decode(body)
+            except ValueError:
+                self._note_mistake(client)
+                return
+            self.feed.receive(client, frame, client.order)
+
+    def _hand_in_tally(self, client: _Client, body: bytes) -> None:
+        if client.mistakes < FORGIVEN:
+            try:
+                tally, document = Tally.decode(body)
+                age = document.get("age", 0.0)
+                if type(age) not in (int, float) or not 0 <= age < 1e12:
+                    raise ValueError("an age is a number of seconds.")
+            except ValueError:
+                self._note_mistake(client)
+                return
+            self.feed.tally(client, tally, age=age, order=client.order)
+
+    def _note_mistake(self, client: _Client) -> None:
+        self.dropped += 1
+        client.mistakes += 1
+
+    def _hand_in_counts(self) -> None:
+        """Hand in the counts that have come. Any thread may, whatever locks of a tracker it holds: none is taken here."""
+        with self._counting:
+            with self._lock:
+                counting = [(client, client.counts) for client in self._counted]
+                self._counted.clear()
+                for client, _ in counting:
+                    client.counts = {}
+            for client, counts in counting:
+                found: dict[int, int | float] = {}
+                for number, count in counts.items():
                     try:
-                        frame = decode(body)
+                        found.update((read_count(number, count),))
                     except ValueError:
-                        self.dropped += 1
-                        client.mistakes += 1
-                        continue
-                    self.feed.receive(client, frame, client.order)
+                        self._note_mistake(client)
+                if found and client.mistakes < FORGIVEN:
+                    self.feed.count(client, found)
+
+
+def _poll_for(selector: selectors.BaseSelector) -> Callable[[int], object] | None:
+    """Return what tells at once whether one of the sockets has something: a single system call where the selector has a
+    descriptor of its own; None elsewhere."""
+    fileno = getattr(selector, "fileno", None)
+    if fileno is None or not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(fileno(), select.POLLIN)
+    return poll.poll
 
 
 _hubs: list[Hub] = []

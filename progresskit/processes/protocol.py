@@ -1,5 +1,9 @@
 """What a hub and its clients say to each other: messages as bytes, and bytes as messages.
 
+Rows travel as frames: the newest wins, and it is decoded when there is time to draw it. Numbers travel apart from rows: counts of
+tasks that another process has handed out, and tallies of tasks that no frame has shown. A message of numbers is small,
+says all since the beginning, and is read at once.
+
 Pure: knows no sockets. A message is its length (four bytes, the highest first), one byte that says what it is, and its
 body. A stranger may have written the bytes: whoever reads them gets messages in bounds, or an error.
 """
@@ -10,6 +14,10 @@ import json
 from hmac import compare_digest
 from typing import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 HELLO = b"H"
 """The first message of a client: a JSON object with its key, process number and start."""
 FRAME = b"F"
@@ -18,13 +26,25 @@ ENDED = b"E"
 """A frame with ended tasks: it must be read, whatever comes later."""
 LINES = b"P"
 """Printed lines, UTF-8."""
+COUNTS = b"N"
+"""Units that the client has done of tasks that it was handed, all since the beginning: see `pack_counts`."""
+TALLY = b"T"
+"""The client's tasks that ended before a frame could show them, all since the beginning: see `Tally.encode`."""
+ASK = b"A"
+"""From the hub: send all that was counted so far, then `ANSWER` with the same body."""
+ANSWER = b"R"
+"""From the client: all that was counted before the `ASK` with this body has been sent."""
 BYE = b"B"
 """The client ends as it should."""
-KINDS = frozenset((HELLO, FRAME, ENDED, LINES, BYE))
+KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, TALLY, ASK, ANSWER, BYE))
 
 LARGEST = 1 << 22
 """Bytes of a message at the most: some 10,000 tasks."""
 LARGEST_HELLO = 1 << 10
+LARGEST_COUNT = 1e100
+"""What a count is below."""
+LONGEST_COUNT = 101
+"""Characters of a count."""
 
 
 class Hello(NamedTuple):
@@ -70,6 +90,41 @@ def read_hello(body: bytes, key: str) -> Hello:
     if type(pid) is not int or type(start) not in (int, float) or not 0 <= pid < 1 << 31 or not 0 <= start < 1e12:
         raise ValueError("process number and start are numbers from 0.")
     return Hello(pid, start)
+
+
+def pack_counts(counts: Mapping[int, int | float]) -> bytes:
+    r"""Return `counts`, by task number, as the body of a `COUNTS` message.
+
+    Example:
+        >>> pack_counts({17: 200, 18: 0.5})
+        b'17 200\n18 0.5'
+    """
+    return "\n".join(
+        f"{number} {count if type(count) in (int, float) else float(count)!r}" for number, count in counts.items()
+    ).encode()
+
+
+def split_counts(body: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield number and count of each task in a `COUNTS` message, unread: a later message may replace them."""
+    for line in body.split(b"\n"):
+        number, _, count = line.partition(b" ")
+        if number:
+            yield number, count
+
+
+def read_count(number: bytes, count: bytes) -> tuple[int, int | float]:
+    """Return a task's number and its count.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if not number.isdigit() or len(number) > 19 or len(count) > LONGEST_COUNT:
+        raise ValueError(f"{number!r:.40} {count!r:.120} is no count of a task.")
+    text = count.decode("ascii")  # its error is a ValueError
+    value = int(text) if text.lstrip("-").isdigit() else float(text)
+    if not -LARGEST_COUNT < value < LARGEST_COUNT:
+        raise ValueError(f"a count is a number between -1e100 and 1e100, not {text:.120}.")
+    return int(number), value
 
 
 class Splitter:

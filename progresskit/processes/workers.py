@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks as life
@@ -18,18 +19,23 @@ from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, join
 from .._tracking.task import Task, _TickingTask, shared_kind
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import RendererChoice, hub_address, load
+from .numbers import numbers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from .._model.frames import Frame
     from .feed import Feed
     from .hub import Hub
 
 FORK = "multiprocessing.popen_fork"
 """The module whose forks are the starts of workers."""
+PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes.client")
+"""What each worker imports for its first loop and its first frame."""
 MOST_HANDLES = 1_000
 """Tasks that are handed out, from which on those that have ended are cleared away."""
+
+ASK_SECONDS = 1.0
+"""Seconds that the end of a tracker waits at the most for workers to say what they have counted."""
 
 Count = int | float
 
@@ -45,7 +51,10 @@ class _Host:
         self.feed = self._feed(tracker)
         self.hub: Hub = Hub(self.feed)
         self.handles: dict[int, Task] = {}
-        self.shares: dict[int, _Shares] = {}
+        self._most_handles = MOST_HANDLES
+        self._shares: dict[int, _Shares] = {}
+        self._by_source: dict[Hashable, set[_Shares]] = {}
+        self._lock = threading.Lock()  # guards the shares; held for no more than an addition
         self.hub.start()
         try:
             from multiprocessing.util import Finalize
@@ -73,6 +82,8 @@ class _Host:
         """Show what has come for `tracker`, and leave it."""
         if tracker is not self.tracker:
             return
+        if any(task._end is None and not task.is_complete for task in self.handles.values()):
+            self.hub.ask(ASK_SECONDS)
         self.hub.catch_up()
         self.move(others[-1] if others else trackers.shared_tracker())
 
@@ -84,40 +95,50 @@ class _Host:
 
     def hand_out(self, task: Task) -> None:
         """Expect counts for `task`."""
-        if len(self.handles) >= MOST_HANDLES:
-            for number in [number for number, each in self.handles.items() if each._end is not None]:
-                del self.handles[number]
-                self.shares.pop(number, None)
-        self.handles[task.id] = task
+        with ProgressTracker.lock:
+            if task.id in self.handles:
+                return
+            if len(self.handles) >= self._most_handles:
+                for number in [number for number, each in self.handles.items() if each._end is not None]:
+                    del self.handles[number]
+                    self._shares.pop(number, None)
+                self._most_handles = max(MOST_HANDLES, 2 * len(self.handles))
+            shares = self._shares[task.id] = _Shares(self)
+            task.rare.counters += (shares,)
+            self.handles[task.id] = task
+
+    def read_counts(self) -> None:
+        """Take what workers have sent of their counts."""
+        if _host is self:  # not in a forked child, where it is the parent's
+            self.hub.read_counts()
 
     def _count(self, source: Hashable, counts: Mapping[int, Count] | None) -> None:
-        if counts is None:
-            for each in self.shares.values():
-                each.fold(source)
-            return
-        for number, count in counts.items():
-            task = self.handles.get(number)
-            if task is None:
-                continue
-            shares = self.shares.get(number)
-            if shares is None:
-                shares = self.shares[number] = _Shares()
-                with ProgressTracker.lock:
-                    task.rare.counters += (shares,)
-            shares.take(source, count)
+        with self._lock:
+            if counts is None:
+                for each in self._by_source.pop(source, ()):
+                    each.fold(source)
+                return
+            for number, count in counts.items():
+                shares = self._shares.get(number)
+                if shares is not None:
+                    shares.take(source, count)
+                    self._by_source.setdefault(source, set()).add(shares)
 
 
 class _Shares:
     """What workers have counted of one task: the last word of each, and the sum of those that have gone."""
 
-    __slots__ = ("_by", "_gone", "_sum")
+    __slots__ = ("_by", "_gone", "_host", "_sum")
 
-    def __init__(self) -> None:
+    def __init__(self, host: _Host) -> None:
+        self._host = host
         self._by: dict[Hashable, Count] = {}
         self._gone: Count = 0
         self._sum: Count = 0
 
     def count(self) -> Any:
+        """Return the sum, with all that workers have sent by now."""
+        self._host.read_counts()
         return self._sum
 
     def take(self, source: Hashable, count: Count) -> None:
@@ -194,6 +215,7 @@ def _before_fork() -> None:
     if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host):
         return
     try:
+        _preload()
         _given = address()
         if _host is not None:
             for tracker in trackers._entered:
@@ -201,6 +223,13 @@ def _before_fork() -> None:
                     _host.hand_out(task)
     except Exception:  # the worker starts all the same
         _given = None
+
+
+def _preload() -> None:
+    """Import what a loop needs, once for all workers: a process that lives for one short loop would spend most of its time on it."""
+    for name in PRELOADED:
+        if name not in sys.modules:
+            import_module(name)
 
 
 def _in_child() -> None:
@@ -228,6 +257,7 @@ def _in_child() -> None:
         )
         tracker.stream = tracker.terminal = tracker._ticker = None
         tracker.forget()
+        tracker.is_client = True
 
 
 life.before_fork(_before_fork)
@@ -238,38 +268,18 @@ life.in_child(_in_child)
 
 
 class _Handles(ProgressTracker):
-    """What this process has counted of another's tasks: a tracker without rows."""
+    """What this process has counted of another's tasks: a tracker without rows, whose counts go out as numbers."""
 
     def __init__(self, address: str) -> None:
-        from .._display.terminal import StreamTerminal
-        from .client import HubRenderer
-
-        super().__init__(HubRenderer(address), terminal=StreamTerminal(None))
+        super().__init__("none")
         self.address = address
-        self._shares: dict[int, tuple[Task, Count]] = {}
         self.known: dict[int, Task] = {}
 
-    def add(self, number: int, task: Task, base: Count) -> None:
-        """Send what `task` counts beyond `base` as a share in the task `number`."""
-        self._shares[number] = task, base
-        self._show()
-
-    def frame(self, rows: int | None = None) -> Frame:
-        from .._model.frames import Frame
-
-        shares = list(self._shares.items())
-        return Frame(self.clock(), counts={number: task.completed - base for number, (task, base) in shares})
-
-    @property
-    def live(self) -> int:
-        return len(self._shares)
+    def _show(self) -> None:
+        """There is nothing to draw."""
 
     def note_end(self, task: Task) -> None:
         """A handle ends for itself alone: the task is the other process's."""
-
-    def forget(self) -> None:
-        super().forget()
-        self._shares.clear()
 
 
 _handles: dict[str, _Handles] = {}
@@ -306,10 +316,16 @@ class _Untouched(Task):
 
     def _begin(self) -> None:
         """Be a task, whose counts are sent."""
-        address, number = _origins.pop(id(self))
-        kind: type[Task] = _TickingTask if hasattr(self, "_tick") else Task
-        self.__class__ = kind  # type: ignore[assignment]  # of the same layout
-        _handles_of(address).add(number, self, self.completed)
+        with _lock:
+            origin = _origins.pop(id(self), None)
+            if origin is None:  # another thread was here first
+                return
+            address, number = origin
+            try:
+                numbers_for(address).add(number, self, self.completed)
+            finally:
+                kind: type[Task] = _TickingTask if hasattr(self, "_tick") else Task
+                self.__class__ = kind  # type: ignore[assignment]  # of the same layout
 
 
 _Untouched.__name__ = _Untouched.__qualname__ = "Task"
@@ -345,6 +361,7 @@ def handle(address: str, number: int, description: str, total: Count | None, uni
         known = Task(handles, number, description, total, 0, kind, handles.clock(), {})
         _share(address, number, known)
     known._end = None
+    numbers_for(address).note_use(number)
     return known
 
 

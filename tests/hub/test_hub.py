@@ -18,7 +18,8 @@ from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import CLIENT_BUDGET, Display
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
-from progresskit.processes.client import HubRenderer, process_start
+from progresskit.processes.client import HubRenderer
+from progresskit.processes.connection import process_start
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
 from progresskit.processes.protocol import (
@@ -280,7 +281,7 @@ def test_an_addresss_text_is_the_address() -> None:
 
 
 def test_the_start_of_a_process_orders_processes() -> None:
-    code = "from progresskit.processes.client import process_start as p; print(p())"
+    code = "from progresskit.processes.connection import process_start as p; print(p())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process_start() <= float(run.stdout)
 

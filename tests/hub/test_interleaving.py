@@ -80,7 +80,7 @@ class Connected(Here):
         super().__init__(number, clock)
         self._client = HubRenderer(str(hub.address))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("progresskit.processes.client.process_start", lambda: float(self.key[0]))
+            patch.setattr("progresskit.processes.connection.process_start", lambda: float(self.key[0]))
             patch.setattr("os.getpid", lambda: self.key[1])
             self._client.start(EmulatedTerminal())
 
@@ -94,9 +94,9 @@ class Connected(Here):
         self._client._close()
 
     def tear(self) -> None:
-        assert self._client._socket is not None
+        assert self._client._connection is not None
         data = message(FRAME, encode(self.tracker.frame()).encode())
-        self._client._socket.sendall(data[: 2 * len(data) // 3])
+        self._client._connection.socket.sendall(data[: 2 * len(data) // 3])
         self._client._close()
 
     def leave(self) -> None:

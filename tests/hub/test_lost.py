@@ -84,6 +84,12 @@ def hub(clock: ManualClock, ticker: Stepping, drawing: Drawing) -> Iterator[Hub]
         yield hub
 
 
+def hear(hub: Hub) -> None:
+    """Have the hub read what was sent, and say so to the feed."""
+    hub._read_all(60.0)
+    hub.feed.announce()
+
+
 @pytest.mark.parametrize("state", ["running", "paused"])
 @pytest.mark.parametrize("before", [0.05, 0.35, 4.0, 60.0], ids="killed after {} s".format)
 def test_what_a_killed_client_had_running_is_shown_as_lost_within_a_second(
@@ -93,12 +99,12 @@ def test_what_a_killed_client_had_running_is_shown_as_lost_within_a_second(
     for name, client in (("victim", victim), ("other", other)):
         client.start(EmulatedTerminal())
         client.render(Frame(0.0, (sample_view(description=name, state=state),)))
-        hub._hear(60.0)
+        hear(hub)
     ticker.sleep(clock() + before)
     assert [view.description for view in drawing.frames[-1].tasks] == ["victim", "other"]
     killed = clock()
     victim._close()
-    hub._hear(60.0)
+    hear(hub)
     ticker.sleep(killed + 1.0 - PAUSE)
     assert [view.description for view in drawing.frames[-1].tasks] == ["other"]
     ended = [(view.description, view.reason) for frame in drawing.frames for view in frame.ended]

@@ -377,7 +377,7 @@ def test_a_guardian_that_is_dismissed_has_done_nothing_whatever_has_become_of_it
 
 
 def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:
-    shown = terminal(*RUN, "--total", "--", "bash", "-c", f"{job('one', gate)} & {job('two', gate)} & wait")
+    shown = terminal(*RUN, "--jobs", "2", "--", "bash", "-c", f"{job('one', gate)} & {job('two', gate)} & wait")
     rows = shown.until("Total", "one ", "two ", "processes=2")
     assert next(row for row in rows if "/" in row).lstrip("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ").startswith("Total")
     Path(gate).touch()

@@ -1,0 +1,189 @@
+"""Lines that stand for many tasks: the total of all processes, and a crowd of tasks that come and go too quickly to be seen.
+
+Knows what such a line says. Does not know where tasks come from; times are handed in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._model.frames import TaskView
+from .._text.cells import encodable
+from .._text.colors import SGR
+from .._text.formatting import format_count, format_seconds
+from .tally import SHORT_TASK_SECONDS, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from .._model.states import State
+
+LINES_IN_A_ROW = 25
+"""Last lines of tasks, each less than `LINE_PAUSE_SECONDS` after the one before it, from which on they are only counted."""
+LINE_PAUSE_SECONDS = 1.0
+REST_SECONDS = 1.0
+"""Seconds without a task after which a crowd has gone, and its line is written."""
+MARKS = {"finished": ("✓", "+", "green"), "failed": ("✗", "x", "red"), "cancelled": ("■", "-", "yellow")}
+
+
+def summary_view(
+    number: int,
+    description: str,
+    now: float,
+    since: float,
+    completed: int | float,
+    unit: str,
+    total: int | None = None,
+    fields: dict[str, str | int | float | bool | None] | None = None,
+) -> TaskView:
+    """Return the row of a line that sums up tasks, at work since the instant `since`."""
+    elapsed = max(now - since, 0.0)
+    rate = completed / elapsed if elapsed >= 1.0 and completed > 0 else None
+    return TaskView(
+        id=number,
+        parent=None,
+        depth=0,
+        position=0,
+        description=description,
+        completed=completed,
+        total=total,
+        unit=unit,
+        state="running",
+        elapsed=elapsed,
+        rate=rate,
+        eta=None if rate is None or total is None else max(total - completed, 0) / rate,
+        fields=fields or {},
+        color=None,
+        keep=False,
+        estimated=False,
+        reason=None,
+    )
+
+
+def outcome(tally: Tally) -> State:
+    """Return the state that stands for the tasks of `tally`: failed if one has, finished if all have, else cancelled."""
+    return "failed" if tally.failed else "cancelled" if tally.cancelled else "finished"
+
+
+def counted(number: int) -> str:
+    """Return `number` of tasks for people."""
+    return f"{number:,d} task{'' if number == 1 else 's'}"
+
+
+class Total:
+    """The line that sums up the top-level tasks of all processes.
+
+    Args:
+        number: The line's task number.
+        expected: How many tasks there will be; None while nobody knows: there is no percentage then.
+    """
+
+    def __init__(self, number: int, expected: int | None) -> None:
+        self.number = number
+        self.expected = expected
+        self.tally = Tally()
+        self.processes: set[Hashable] = set()
+        self.since: float | None = None
+
+    def begin(self, began: float) -> None:
+        """A task has begun at the instant `began`."""
+        self.since = began if self.since is None else min(self.since, began)
+
+    def _sums(self, live: Iterable[TaskView]) -> dict[str, str | int | float | bool | None]:
+        tally = self.tally.copy()
+        for view in live:
+            tally.add_amount(view.unit, view.completed)
+        return {"processes": len(self.processes), "done": tally.text()}
+
+    def live_view(self, now: float, live: list[TaskView]) -> TaskView:
+        """Return the line at the instant `now`, beside the `live` top-level tasks."""
+        total = None if self.expected is None else max(self.expected, self.tally.tasks + len(live))
+        since = now if self.since is None else self.since
+        return summary_view(
+            self.number, "Total", now, since, self.tally.finished, "task", total=total, fields=self._sums(live)
+        )
+
+    def last_view(self, now: float, live: list[TaskView]) -> TaskView:
+        """Return the line that stays: finished if all tasks have, failed if one has, else cancelled."""
+        tasks = self.tally.tasks + len(live)
+        view = self.live_view(now, live)._replace(keep=True, total=max(tasks, self.expected or 0), eta=None)
+        if self.tally.failed:
+            return view._replace(state="failed", reason=f"{self.tally.failed:,d} of {counted(tasks)} failed")
+        return view._replace(state="finished" if view.completed == view.total else "cancelled")
+
+
+class Crowd:
+    """Tasks of other processes, from the first one until all have rested, and one line for those that have none of their own.
+
+    It is open as soon as a task has ended without a line: a row then says how many there are and how many are done, and a
+    line does so at the end. Short tasks of an open crowd have no lines of their own; tasks that fail always have one.
+
+    Args:
+        number: The row's task number.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.tally = Tally()
+        self.is_open = False
+        self.since: float | None = None
+        self.latest = 0.0  # when the last of its tasks ended, or was seen
+        self._row = 0  # lines in a row
+        self._line_at = float("-inf")
+
+    def begin(self, began: float, now: float) -> None:
+        """A task that has begun at the instant `began` was seen."""
+        self.since = began if self.since is None else min(self.since, began)
+        self.latest = now
+
+    def end(self, view: TaskView, now: float) -> TaskView:
+        """Count the top-level task `view`, which has ended, and return it as it is to be shown."""
+        self.begin(now - max(view.elapsed, 0.0), now)
+        self.tally.add(view.state, view.unit, view.completed)
+        if not view.keep:
+            return view
+        self._row = self._row + 1 if now - self._line_at < LINE_PAUSE_SECONDS else 1
+        self._line_at = now
+        if view.reason is not None:  # failed, lost, left running: that is told of each
+            return view
+        if self._row > LINES_IN_A_ROW or (self.is_open and view.elapsed < SHORT_TASK_SECONDS):
+            self.is_open = True
+            return view._replace(keep=False)
+        return view
+
+    def add_unseen(self, tally: Tally, began: float, now: float) -> None:
+        """Count tasks that no frame has shown, of which the first began at the instant `began`."""
+        self.begin(began, now)
+        self.tally.merge(tally)
+        self.is_open = True
+
+    def has_rested(self, now: float) -> bool:
+        """Whether its last task ended long ago; to be asked while none is live."""
+        return self.since is not None and now - self.latest >= REST_SECONDS
+
+    def live_view(self, now: float, live: list[TaskView]) -> TaskView:
+        """Return the row at the instant `now`, beside the `live` top-level tasks."""
+        tally = self.tally.copy()
+        for view in live:
+            tally.add_amount(view.unit, view.completed)
+        ended = tally.tasks
+        words = f"{counted(ended + len(live))}, {ended:,d} done"
+        amounts = list(tally.amounts.items())
+        unit, amount = amounts[0] if amounts else ("task", ended)
+        rest = ", ".join(format_count(other, name) for name, other in amounts[1:])
+        since = now if self.since is None else self.since
+        return summary_view(self.number, words, now, since, amount, unit, fields={"also": rest} if rest else None)
+
+    def last_line(self, encoding: str) -> str:
+        """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 it in 6.1 s`."""
+        tally = self.tally
+        good, plain, color = MARKS[outcome(tally)]
+        mark = good if encodable(good, encoding) == good else plain
+        parts = [f"\x1b[{SGR[color]}m{mark} {counted(tally.tasks)}\x1b[0m"]
+        for state in ("failed", "cancelled"):
+            number = getattr(tally, state)
+            if number:
+                parts.append(f"{number:,d} {state}")
+        parts.append(tally.text())
+        seconds = format_seconds(self.latest - (self.latest if self.since is None else self.since))
+        return f"{', '.join(part for part in parts if part)} in {seconds}"

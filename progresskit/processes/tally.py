@@ -1,0 +1,122 @@
+"""Tallies: how many tasks have ended, in which state, and what they did in each unit.
+
+Pure. A tally stands for tasks that have no view: a worker's tasks that ended before a frame could show them, and all tasks
+of a line of totals. Does not know where tasks come from or how a tally is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+
+from .._model.numbers import LARGEST
+from .._text.cells import clean
+from .._text.formatting import format_count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self
+
+    Count = int | float
+
+SHORT_TASK_SECONDS = 0.3
+"""Seconds below which a task may end without a line of its own: it is then told in numbers."""
+UNITS = 6
+"""Units that a tally sums up, the first that come. Tasks of further units are counted, their amounts are not."""
+MOST = 1 << 53
+"""Tasks that a tally can hold."""
+STATES = ("finished", "failed", "cancelled")
+
+
+class Tally:
+    """Ended tasks in numbers.
+
+    Args:
+        finished: Tasks that have finished.
+        failed: Tasks that have failed.
+        cancelled: Tasks that were cancelled.
+        amounts: What all of them did, by unit.
+
+    Example:
+        >>> tally = Tally()
+        >>> tally.add("finished", "row", 120)
+        >>> tally.add("failed", "row", 3)
+        >>> tally.tasks, tally.text()
+        (2, '123 row')
+    """
+
+    __slots__ = ("amounts", "cancelled", "failed", "finished")
+
+    def __init__(
+        self, finished: int = 0, failed: int = 0, cancelled: int = 0, amounts: dict[str, Count] | None = None
+    ) -> None:
+        self.finished = finished
+        self.failed = failed
+        self.cancelled = cancelled
+        self.amounts: dict[str, Count] = {} if amounts is None else amounts
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks have ended."""
+        return self.finished + self.failed + self.cancelled
+
+    def add(self, state: str, unit: str, completed: Count) -> None:
+        """Count a task that has ended in `state`."""
+        setattr(self, state, getattr(self, state) + 1)
+        self.add_amount(unit, completed)
+
+    def add_amount(self, unit: str, completed: Count) -> None:
+        """Add to what was done in `unit`."""
+        if completed and (unit in self.amounts or len(self.amounts) < UNITS):
+            self.amounts[unit] = self.amounts.get(unit, 0) + completed
+
+    def merge(self, other: Tally) -> None:
+        """Add the tasks of `other`."""
+        for state in STATES:
+            setattr(self, state, getattr(self, state) + getattr(other, state))
+        for unit, amount in other.amounts.items():
+            self.add_amount(unit, amount)
+
+    def copy(self) -> Tally:
+        """Return a tally with the same numbers."""
+        return Tally(self.finished, self.failed, self.cancelled, dict(self.amounts))
+
+    def since(self, earlier: Tally) -> Tally:
+        """Return what has come since `earlier`; nothing where that was more."""
+        states = [getattr(self, state) - getattr(earlier, state) for state in STATES]
+        if min(states) < 0:
+            return Tally()
+        amounts = {unit: amount - earlier.amounts.get(unit, 0) for unit, amount in self.amounts.items()}
+        return Tally(states[0], states[1], states[2], {unit: amount for unit, amount in amounts.items() if amount})
+
+    def text(self) -> str:
+        """Return what was done, for people: `45.6 MB, 80,789 row`; an empty text where nothing was."""
+        return ", ".join(format_count(amount, unit) for unit, amount in sorted(self.amounts.items()))
+
+    def encode(self, **more: Any) -> bytes:
+        """Return the tally as JSON, with what else is given.
+
+        Example:
+            >>> Tally.decode(Tally(finished=3, amounts={"row": 7}).encode())[0].text()
+            '7 row'
+        """
+        document = {**{state: getattr(self, state) for state in STATES}, "amounts": self.amounts, **more}
+        return json.dumps(document, separators=(",", ":"), default=float).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> tuple[Self, dict[str, Any]]:
+        """Return the tally that `body` holds, checked and cleaned, and the whole document.
+
+        Raises:
+            ValueError: `body` is no tally.
+        """
+        try:
+            document = json.loads(body)
+            states = [document[state] for state in STATES]
+            amounts = document["amounts"].items()
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError("this is no tally.") from None
+        if not all(type(number) is int and 0 <= number < MOST for number in states) or len(amounts) > UNITS:
+            raise ValueError("a tally counts tasks from 0, and has few units.")
+        if not all(type(amount) in (int, float) and -LARGEST < amount < LARGEST for _, amount in amounts):
+            raise ValueError("the amounts of a tally are numbers between -1e100 and 1e100.")
+        return cls(states[0], states[1], states[2], {clean(unit): amount for unit, amount in amounts}), document

@@ -1,0 +1,198 @@
+"""What is claimed of counts in workers' hands: whatever pools, executors, joblib, processes and handles do in whatever order, the
+sum is exact when their results are there, and when the tracker ends; and every task of theirs is accounted for.
+
+Steps are seeded: what must be counted follows from the steps alone. Run as a program, it plays seeds: `counting.py 0 1000 [METHOD...]`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from progresskit import ProgressTracker, Task, track
+from progresskit.processes.feed import Feed
+from progresskit.processes.tally import Tally
+from progresskit.testing import RecordingRenderer
+
+Item = tuple[tuple[Task, ...], int, int]
+
+
+def work(item: Item) -> int:
+    """Count in each task, and do some short tasks of one's own."""
+    tasks, steps, own = item
+    for number, task in enumerate(tasks):
+        if number % 2:
+            task.advance(steps)
+        else:
+            for _ in range(steps):
+                task.tick()
+    for number in range(own):
+        for _ in track(range(2), f"own {number}"):
+            pass
+    return steps
+
+
+def work_until_told(item: Item, done: Any, gate: Any) -> None:
+    """The same in a process that lives on: it says so without a result."""
+    work(item)
+    done.set()
+    gate.wait()
+
+
+class Play:
+    """One tracker, some tasks, and steps that count in them."""
+
+    def __init__(self, seed: int, method: str) -> None:
+        self.seed, self.steps = seed, list[str]()
+        self.dice = random.Random(seed)
+        self.context: Any = multiprocessing.get_context(method)
+        self.renderer = RecordingRenderer()
+        self.expected: dict[Task, int] = {}
+        self.own = 0
+        self.living: list[tuple[Any, Any]] = []
+
+    def item(self, own: int | None = None) -> Item:
+        tasks = tuple(self.dice.sample(list(self.expected), self.dice.randint(1, len(self.expected))))
+        steps = self.dice.randint(1, 9)
+        own = self.dice.choice((0, 0, 1, 3)) if own is None else own
+        for task in tasks:
+            self.expected[task] += steps
+        self.own += own
+        return tasks, steps, own
+
+    def items(self, own: int | None = None) -> list[Item]:
+        return [self.item(own) for _ in range(self.dice.randint(1, 6))]
+
+    def check(self) -> None:
+        counted = {task: task.completed for task in self.expected}
+        assert counted == self.expected, (self.seed, self.steps, counted, self.expected)
+
+    # Steps
+
+    def pool_killed(self, _: ProcessPoolExecutor) -> None:
+        """Leaving the block kills the workers: no close, no join."""
+        with self.context.Pool(2) as pool:
+            pool.map(work, self.items(), chunksize=self.dice.choice((None, 1)))
+
+    def pool_joined(self, _: ProcessPoolExecutor) -> None:
+        pool = self.context.Pool(2)
+        results = pool.imap_unordered(work, self.items())
+        pool.close()
+        pool.join()
+        list(results)
+
+    def executor(self, _: ProcessPoolExecutor) -> None:
+        with ProcessPoolExecutor(2, mp_context=self.context) as pool:
+            list(pool.map(work, self.items()))
+
+    def executor_before(self, before: ProcessPoolExecutor) -> None:
+        """Its workers know no hub: they count in tasks that they are handed, and show nothing of their own."""
+        list(before.map(work, self.items(own=0)))
+
+    def process(self, _: ProcessPoolExecutor) -> None:
+        process = self.context.Process(target=work, args=(self.item(),))
+        process.start()
+        process.join()
+
+    def process_that_lives_on(self, _: ProcessPoolExecutor) -> None:
+        done, gate = self.context.Event(), self.context.Event()
+        process = self.context.Process(target=work_until_told, args=(self.item(own=0), done, gate))
+        process.start()
+        assert done.wait(60.0)
+        self.living.append((process, gate))
+
+    def joblib(self, _: ProcessPoolExecutor) -> None:
+        joblib = _imported("joblib")
+        if joblib is not None:
+            joblib.Parallel(n_jobs=2)(joblib.delayed(work)(item) for item in self.items(own=0))
+
+    def here(self, _: ProcessPoolExecutor) -> None:
+        for task in self.expected:
+            task.advance(3)
+            self.expected[task] += 3
+
+    def play(self, before: ProcessPoolExecutor, length: int, kinds: tuple[str, ...]) -> None:
+        steps: list[Callable[[ProcessPoolExecutor], None]] = [getattr(self, kind) for kind in kinds]
+        with open(os.devnull, "w") as nowhere, ProgressTracker(self.renderer, stream=nowhere) as tracker:
+            for number in range(self.dice.randint(1, 3)):
+                self.expected[tracker.add_task(f"shared {number}", total=self.dice.choice((None, 10_000)))] = 0
+            for _ in range(length):
+                step = self.dice.choice(steps)
+                self.steps.append(step.__name__)
+                step(before)
+                if not self.living:  # who lives on has sent nothing but at its leisure: that is for the end
+                    self.check()
+        self.check()
+        for process, gate in self.living:
+            gate.set()
+            process.join(60.0)
+
+
+def _imported(name: str) -> Any:
+    try:
+        return __import__(name)
+    except ImportError:
+        return None
+
+
+KINDS = (
+    "pool_killed",
+    "pool_joined",
+    "executor",
+    "executor_before",
+    "process",
+    "process_that_lives_on",
+    "here",
+)
+
+
+def accounted(play: Play) -> int:
+    """Return how many of the workers' own tasks have been told: in a line each, or in a tally."""
+    return len(_seen_own(play)) + sum(tally.tasks for tally in TALLIES)
+
+
+def _seen_own(play: Play) -> list[str]:
+    return [v.description for frame in play.renderer.frames for v in frame.ended if v.description.startswith("own ")]
+
+
+TALLIES: list[Tally] = []
+_tally = Feed.tally
+
+
+def note_tallies() -> Callable[[], None]:
+    """Note what feeds are told of tasks that no frame has shown; return what ends that."""
+
+    def tally(self: Feed, source: Any, tally: Tally, **more: Any) -> None:
+        TALLIES.append(tally.since(self._tallies.get(source, Tally())))
+        _tally(self, source, tally, **more)
+
+    Feed.tally = tally  # type: ignore[method-assign, assignment]
+
+    def end() -> None:
+        Feed.tally = _tally  # type: ignore[method-assign]
+
+    return end
+
+
+def main() -> None:
+    first, last, *methods = sys.argv[1:]
+    note_tallies()
+    for method in methods or multiprocessing.get_all_start_methods():
+        context: Any = multiprocessing.get_context(method)
+        with ProcessPoolExecutor(2, mp_context=context) as before:
+            before.submit(abs, -1).result()
+            for seed in range(int(first), int(last)):
+                TALLIES.clear()
+                play = Play(seed, method)
+                play.play(before, 4, (*KINDS, "joblib"))
+                assert accounted(play) == play.own, (seed, method, accounted(play), play.own)
+        print(f"{method}: exact for seeds {first} to {last}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
