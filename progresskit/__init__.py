@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._display.capture import LogHandler as LogHandler
+    from ._display.log_handler import LogHandler as LogHandler
     from ._model.frames import Frame as Frame
     from ._model.frames import TaskView as TaskView
     from ._model.states import State as State
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOMES = {
     "Frame": "_model.frames",
-    "LogHandler": "_display.capture",
+    "LogHandler": "_display.log_handler",
     "ProgressTracker": "_tracking.tracker",
     "ProgressWarning": "_system.warnings",
     "Renderer": "renderers.base",

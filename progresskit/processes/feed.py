@@ -244,16 +244,20 @@ class Feed(ProgressTracker):
         Args:
             rows: Rows that there are on the display; None: every live task fits.
         """
-        if self._announced:
-            self._announced = False
-            if self.refresh is not None:
-                self.refresh()
         with self.lock:
             more = sum(known.more for known in self._in_order)
             if more and rows is not None:  # a row for the line that says so
                 rows = max(rows - 1, 0)
             frame = super().frame(rows)
             return frame._replace(more=frame.more + more) if more else frame
+
+    def take_frame(self, rows: int | None = None) -> Frame:
+        """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
+        if self._announced:
+            self._announced = False
+            if self.refresh is not None:
+                self.refresh()
+        return super().take_frame(rows)
 
     @property
     def live(self) -> int:

@@ -52,6 +52,7 @@ def test_floors() -> None:
     assert folders == set(FLOORS)
     assert upward() == {
         ("_tracking/tracker.py", "progresskit._display.capture"),
+        ("_tracking/tracker.py", "progresskit._display.display"),
         ("_tracking/tracker.py", "progresskit.processes"),
         ("_tracking/tracker.py", "progresskit.processes.multiprocessing_hook"),
         ("renderers/registry.py", "progresskit.processes.protocol"),
