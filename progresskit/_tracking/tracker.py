@@ -7,18 +7,18 @@ is looked at by a ticker, which it only tells that there is something to see.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from _contextvars import ContextVar, copy_context
-from _thread import RLock
 from collections import deque
 from itertools import count
 
+from .._model.numbers import shown
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
-from ..processes import multiprocessing_hook as invitations
-from ..processes.multiprocessing_hook import closing, opened
-from .counters import CountingTicks
-from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
+from . import multiprocessing_hook
+from .counters import CountingTicks, PolledCounter
+from .task import TREE_LOCK, Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
-    from .task import Rollup
+    from .task import Rollup, Sums
 
     T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class ProgressTracker:
         'finished'
     """
 
-    lock = RLock()
+    lock = TREE_LOCK
     """One for all trackers: it is held for microseconds, and a fork has one lock to take."""
 
     def __init__(
@@ -127,11 +127,12 @@ class ProgressTracker:
         from ..renderers.registry import named
 
         _check_terminal(terminal)
-
-        around = _provided_tracker() if renderer is None and stream is None and terminal is None else None
-        self.renderer: RendererChoice = named(renderer) if around is None else around.renderer
-        self.stream = stream
-        self.terminal: Terminal | None = terminal if around is None else around.terminal
+        self.renderer: RendererChoice = named(renderer)
+        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        if around is not None:
+            self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
+        self.stream: TextIO | None = stream
+        self.terminal: Terminal | None = terminal
         self.interval = _within("interval", interval, 3600.0)
         self.budget = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
@@ -144,11 +145,13 @@ class ProgressTracker:
         self.asking = 0  # how many of them ask a question, to which the terminal belongs until it is answered
         self._display: Display | None = None  # set by whoever draws
         self._mute = False  # whether nothing can be shown of it: lines go to the stream itself
-        self._ticker = ticker
+        self._ticker: Ticker | None = ticker
         self._slots = Slots()
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
+        self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
+        self._frame_sums: dict[int, Sums] = {}  # of tasks with children, at the instant of the frame that is made
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
         self._closing = False  # whether the last frame is about to be drawn in any case
@@ -184,6 +187,7 @@ class ProgressTracker:
         rollup: Rollup | None = None,
         position: int | None = None,
         start: bool = True,
+        counter: Callable[[], Any] | None = None,
         **fields: Any,
     ) -> Task:
         """Add a task and return it.
@@ -192,7 +196,8 @@ class ProgressTracker:
             description: What it is.
             total: Units in all; None when unknown.
             unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
-            parent: A task of this tracker that this one is a part of; None at the top.
+            parent: A task of this tracker that this one is a part of; None at the top. Of one that has ended, the nearest that
+                lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
             keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
                 The line of a task that failed always stays.
@@ -202,6 +207,8 @@ class ProgressTracker:
             position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
                 lowest that was left, else a new one.
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
+            counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
+                thread, so it should return soon. None: nothing is asked.
             fields: Columns of the task's own.
 
         Raises:
@@ -215,16 +222,16 @@ class ProgressTracker:
         text("description", description)
         if total is not None:
             total = amount("total", total)
-        if completed:
-            completed = amount("completed", completed)
+        completed = 0 if completed is None else amount("completed", completed)
         if rollup not in (None, "count", "sum"):
-            raise ValueError(f"rollup is {rollup!r:.80}: give None, 'count' or 'sum'.")
+            raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
         if position is not None and (
             isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
         ):
-            raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
-        if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
-            raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+            raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
+        self._check_parent(parent)
+        if counter is not None and not callable(counter):
+            raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
         if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
@@ -235,6 +242,8 @@ class ProgressTracker:
         now = self.clock()
         with self.lock:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
+            while parent is not None and parent._end is not None:
+                parent = parent.parent
             number = _last_number = next(NUMBERS)
             task = Task(
                 parent or self,
@@ -255,12 +264,19 @@ class ProgressTracker:
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
+            if counter is not None:
+                task.rare.counters = (PolledCounter(counter),)
+                self._polled = (*(each for each in self._polled if each._end is None), task)
             if completed:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
         self._show()
         return task
+
+    def _check_parent(self, parent: object) -> None:
+        if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
+            raise ValueError(f"parent is {shown(parent)}: give a task of the same tracker, or None.")
 
     if TYPE_CHECKING:
 
@@ -329,8 +345,7 @@ class ProgressTracker:
         checked_color(color)
         if total is not None:
             total = amount("total", total)
-        if parent is not None and parent.tracker is not self:
-            raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+        self._check_parent(parent)
 
         def begin(size: int | None) -> Task:
             around = parent or _enclosing_loop(self)
@@ -388,7 +403,7 @@ class ProgressTracker:
             self._write_lines(self.take_prints())
             return
         self.wake()
-        if invitations.joined and self._attached:
+        if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
 
     def give_up(self) -> None:
@@ -468,11 +483,11 @@ class ProgressTracker:
         from ..renderers.registry import draws_rows, load
 
         if self.terminal is not None or not draws_rows(
-            self.renderer, self._current_stream(), worker=invitations.joined
+            self.renderer, self._current_stream(), worker=multiprocessing_hook.is_worker
         ):
             return
         try:
-            capture = load(CAPTURE)(self, always=always or invitations.joined)
+            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker)
             self._capture_held = always
             self._capture = capture.start()
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
@@ -496,9 +511,13 @@ class ProgressTracker:
         """
         from .._model.frames import Frame
 
+        for task in self._polled:
+            if task._end is None:
+                task._poll()
         with self.lock:
             now = self.clock()
             self._settle()
+            self._frame_sums = {}
             seated, more = assign_rows(self._tree(now), rows)
             return Frame(
                 now,
@@ -523,7 +542,7 @@ class ProgressTracker:
         """Return what `item` of the tree looks like on `row`."""
         from .snapshot import look
 
-        return look(item, now, depth, row)
+        return look(item, now, depth, row, self._frame_sums)
 
     @property
     def live(self) -> int:
@@ -551,7 +570,7 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
-        opened(self)
+        multiprocessing_hook.on_enter(self)
         if self._capture_mode in ("always", "descriptors"):
             self._begin_capture(always=True)
 
@@ -573,7 +592,7 @@ class ProgressTracker:
 
     def _close(self, error: type[BaseException] | None) -> None:
         if self in _entered:
-            closing(self, [each for each in _entered if each is not self])
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -635,7 +654,7 @@ class ProgressTracker:
                 return False
             self._attached = False
             self._drawn_on = None
-            if not self._capture_held and not invitations.joined:
+            if not self._capture_held and not multiprocessing_hook.is_worker:
                 self._end_capture()
             return True
 
@@ -668,7 +687,7 @@ class ProgressTracker:
         if not self._attached:
             return
         if (self.left and not self._closing) or (
-            invitations.joined and (task._id <= self._seen or task.state == "failed")
+            multiprocessing_hook.is_worker and (task._id <= self._seen or task.state == "failed")
         ):
             self.ticker.flush_soon()
 
@@ -695,24 +714,24 @@ class ProgressTracker:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
-            self._ended.append(look(task, task._end[1], depth, 0))
+            self._ended.append(look(task, task._end[1], depth, 0, {}))
         self._vacate(task, seen)
 
     def _vacate(self, task: Task, seen: bool) -> None:
-        if task.children:  # its place is needed until the last of its children has ended
-            return
-        parent = task.parent
-        slots = self._slots if parent is None else parent.children
-        if parent is not None and parent.rollup is not None:
-            completed, total = parent.share_of(task)
-            rare = parent.rare
-            rare.rolled_completed += completed
-            rare.rolled_total += total
-        if slots is not None:
-            reserved = task._rare is not None and task._rare.reserved
-            slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
-        if parent is not None and parent._state in ENDED:  # it has been removed, and only waited for its children
-            self._vacate(parent, seen)
+        while not task.children:  # its place is needed until the last of its children has ended
+            parent = task.parent
+            slots = self._slots if parent is None else parent.children
+            if parent is not None and parent.rollup is not None:
+                completed, total = parent.share_of(task)
+                rare = parent.rare
+                rare.rolled_completed += completed
+                rare.rolled_total += total
+            if slots is not None:
+                reserved = task._rare is not None and task._rare.reserved
+                slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
+            if parent is None or parent._state not in ENDED:
+                return
+            task = parent  # it has been removed, and only waited for its children
 
 
 class Hidden:
@@ -782,10 +801,10 @@ def _within(name: str, value: float | None, most: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a number, or None for the default.")
+        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a number, or None for the default.")
     if not 0 < value <= most:
         raise ValueError(
-            f"{name} is {value!r:.80}: give a number above 0 and at most {most:g}, or None for the default."
+            f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
         )
     return float(value)
 
@@ -805,6 +824,23 @@ def _provided_tracker() -> ProgressTracker | None:
         if tracker is not None:
             return tracker
     return None
+
+
+def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
+    """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
+    this process is a worker that must not draw on the terminal that it happens to have."""
+    around = _provided_tracker()
+    if around is None or (renderer is None and stream is None):
+        return around
+    where = sys.stderr if stream is None else stream
+    return around if getattr(around._ticker, "is_remote", False) and _is_terminal(where) else None
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):  # none at all, or closed
+        return False
 
 
 def current_tracker() -> ProgressTracker:
