@@ -120,7 +120,7 @@ class CapturedStream:
     def _capture_for(self, thread: int) -> Capture | None:
         """Return who captures what `thread` writes now."""
         if thread not in UNCAPTURED:
-            for capture in reversed(self.captures):
+            for capture in self.captures[::-1]:
                 if capture.takes:
                     return capture
         return None
@@ -129,6 +129,12 @@ class CapturedStream:
         line = self._lines.get(thread)
         if text == "\n":
             capture.take("" if line is None else self._lines.pop(thread).end())
+            return
+        if "\n" not in text:
+            if line is None:
+                line = self._lines[thread] = Line()
+            if line.add(text):
+                capture.take(self._lines.pop(thread).end())
             return
         first, *others = text.split("\n")
         if line is None:
@@ -351,7 +357,7 @@ def forget_captures() -> None:
 def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
     """Write `lines` to the stream of `tracker` itself, since nothing draws them."""
     stream: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
-    if stream is None:
+    if stream is None or tracker.renderer.name == "json":  # an events file holds events alone
         return
     try:
         encoding = stream.encoding or "utf-8"

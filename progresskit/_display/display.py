@@ -126,6 +126,7 @@ class Display:
         self._standing = False  # whether the last frame had rows
         self._drawing = False  # whether one is being drawn that may have
         self._in_background = False
+        self._drew_lines = False  # whether the last frame had lines above its rows
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -212,7 +213,9 @@ class Display:
                 (CLIENT_WAKEUP_COST_FACTOR if self.choice.name == "hub" else WAKEUP_COST_FACTOR) * cost,
             )
         self._spent = spent
-        if self._frames > 1:
+        if (
+            self._frames > 1 and not self._drew_lines
+        ):  # lines are the job's own words, which it would have written itself
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
         self.least = max(self.interval, self._cost / (FRAME_BUDGET_SHARE * self.budget), 2 * (self._wall() - began))
@@ -304,6 +307,7 @@ class Display:
         counts += (frame.counts,)
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
+        self._drew_lines = bool(lines)
         if lines:
             self._owes_words = True
             self._guarded(lambda renderer: renderer.write("\n".join(lines)))

@@ -43,6 +43,8 @@ EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 IDLE_JOIN_TIMEOUT = 0.05
 """Seconds that `detach` waits for threads that have nothing left to draw."""
+LINE_CREDIT_SECONDS = 0.02
+"""Seconds that captured lines may hold up a job for at once."""
 WRITER_NAP = 0.005
 """Seconds between two looks of a job that has printed more than the terminal has taken."""
 FLUSH_TIME_SHARE = 0.01
@@ -83,6 +85,8 @@ class ThreadTicker:
         self._bell = Bell()
         self._long_sleep = False
         self._clients = False  # whether a display sends its frames to a hub
+        self._line_credit = LINE_CREDIT_SECONDS  # seconds that jobs may be held up for by lines that they have printed
+        self._lines_flushed = 0.0
         self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
         self._credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for
         self._reckoned = time.monotonic()
@@ -131,6 +135,27 @@ class ThreadTicker:
             self._bell.ring()
             told.wait(most)
         self._credit -= time.monotonic() - began
+
+    def flush_lines(self) -> None:
+        """Have captured lines drawn before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
+
+        All waiting together takes `FLUSH_TIME_SHARE` of the time: a job that prints much finds its lines in the next frame.
+        """
+        if not self._running:
+            return
+        began = time.monotonic()
+        self._line_credit = min(
+            self._line_credit + FLUSH_TIME_SHARE * (began - self._lines_flushed), LINE_CREDIT_SECONDS
+        )
+        self._lines_flushed = began
+        if self._line_credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+            return
+        told = Bell()
+        self._urgent.append(told)
+        if self._running:
+            self._bell.ring()
+            told.wait(self._line_credit)
+        self._line_credit -= time.monotonic() - began
 
     def wait_for_lines(self, tracker: ProgressTracker) -> None:
         """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
@@ -459,7 +484,9 @@ class ThreadTicker:
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
-            if urgent and (display.choice.name == "hub" or display.in_the_way):
+            if urgent and (
+                display.choice.name == "hub" or display.in_the_way or any(each.prints for each in display.trackers)
+            ):
                 display.due = now
             if display.due <= now + 0.001:
                 try:

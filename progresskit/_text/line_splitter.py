@@ -70,23 +70,18 @@ class Line:
         '20%'
     """
 
-    __slots__ = ("_controls", "_parts", "_returned", "_size")
+    __slots__ = ("_had_return", "_parts", "_returned", "_size")
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._size = 0  # characters
         self._returned = False  # whether the last character was a carriage return: what comes goes over the line
-        self._controls = False
+        self._had_return = False
 
     def add(self, text: str) -> bool:
         """Add `text`, which has no newline, and return whether the line is so long that it is to be ended."""
-        if _CONTROLS.search(text):
-            self._controls = True
+        if "\r" in text or self._returned:
             text = self._after_return(text)
-        elif self._returned and text:
-            self._parts.clear()
-            self._size = 0
-            self._returned = False
         self._parts.append(text)
         self._size += len(text)
         return self._size > LONGEST and self._is_long()
@@ -94,8 +89,9 @@ class Line:
     def _after_return(self, text: str) -> str:
         body = text.rstrip("\r")
         if not body:
-            self._returned = True
+            self._returned = self._returned or bool(text)
             return ""
+        self._had_return = True
         at = body.rfind("\r")
         if at >= 0 or self._returned:
             self._parts.clear()
@@ -104,8 +100,9 @@ class Line:
         return body[at + 1 :]
 
     def _is_long(self) -> bool:
-        if self._controls:  # a spinner of backspaces, say: what is left of it is short
-            self._parts = [last_state("".join(self._parts))]
+        text = "".join(self._parts)
+        if has_controls(text):  # a spinner of backspaces, say: what is left of it is short
+            self._parts = [last_state(text)]
             self._size = len(self._parts[0])
             return self._size > LONGEST / 2
         return len(self._parts) > 1  # the text of one write is never parted
@@ -117,9 +114,9 @@ class Line:
     def end(self) -> str | None:
         """Return the line as it stands; None where it had nothing but control characters."""
         text = "".join(self._parts)
-        if not self._controls:
-            return text
-        return last_state(text) or None
+        if has_controls(text):
+            return last_state(text) or None
+        return text or (None if self._had_return else "")
 
 
 class Lines:

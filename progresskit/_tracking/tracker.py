@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         def attach(self, tracker: ProgressTracker) -> bool | None:
             """Begin to look at `tracker`; there is something to see. False: nothing of it can be shown."""
 
+        def flush_lines(self) -> None:
+            """Have captured lines drawn before the job goes on, if that is to be had at a small price."""
+
         def wait_for_lines(self, tracker: ProgressTracker) -> None:
             """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
 
@@ -395,6 +398,8 @@ class ProgressTracker:
         if self._waiting > MOST_CAPTURED:
             self.ticker.wait_for_lines(self)
         self._lines_came()
+        if self._attached:
+            self.ticker.flush_lines()
 
     def _lines_came(self) -> None:
         if not self._attached:
@@ -414,10 +419,14 @@ class ProgressTracker:
 
     def _write_lines(self, lines: list[str]) -> None:
         """Write `lines` to the stream itself, since nothing draws them."""
-        if lines:
+        if not lines:
+            return
+        try:
             from ..renderers.registry import load
 
             load(WRITE_LINES)(self, lines)
+        except ImportError:  # the interpreter ends, and imports nothing any more
+            pass
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -480,13 +489,13 @@ class ProgressTracker:
         """
         if self._capture is not None or not self._capture_mode:
             return
-        from ..renderers.registry import draws_rows, load
-
-        if self.terminal is not None or not draws_rows(
-            self.renderer, self._current_stream(), worker=multiprocessing_hook.is_worker
-        ):
-            return
         try:
+            from ..renderers.registry import draws_rows, load
+
+            if self.terminal is not None or not draws_rows(
+                self.renderer, self._current_stream(), worker=multiprocessing_hook.is_worker
+            ):
+                return
             capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker)
             self._capture_held = always
             self._capture = capture.start()
@@ -643,8 +652,10 @@ class ProgressTracker:
         """Return the stream that the tracker would be drawn on now; None for a terminal, or a file yet to be opened."""
         if self.stream is not None or self.terminal is not None:
             return self.stream
-        from ..renderers.registry import default_stream
-
+        try:
+            from ..renderers.registry import default_stream
+        except ImportError:  # the interpreter ends
+            return None
         return default_stream(opened=False)
 
     def let_go(self) -> bool:

@@ -242,6 +242,9 @@ class Reporter:
     def wake(self) -> None:
         """An ending is in the next report."""
 
+    def flush_lines(self) -> None:
+        """Lines are in the next report."""
+
     def wait_for_lines(self, tracker: ProgressTracker) -> None:
         """A job is never held up for a report: lines that it has no room for are counted."""
 

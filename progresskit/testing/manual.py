@@ -73,6 +73,9 @@ class ManualTicker:
         """Count that a look was asked for."""
         self.nudges += 1
 
+    def flush_lines(self) -> None:
+        """Lines are drawn when the test ticks."""
+
     def wait_for_lines(self, tracker: ProgressTracker) -> None:
         """Lines are drawn when the test ticks."""
 
