@@ -50,6 +50,7 @@ class CapturedStream:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._errors = getattr(stream, "errors", None) or "strict"
         self._shadows: list[tuple[Any, Any]] = []
+        self.is_line_open = False  # whether what was written to the stream itself has not ended its line
 
     # The shadows
 
@@ -97,6 +98,8 @@ class CapturedStream:
         if capture is None:
             if self._lines:
                 self.write_partial(thread)
+            if text:
+                self.is_line_open = text[-1:] != "\n"
             return self._write_text(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
@@ -164,10 +167,12 @@ class CapturedStream:
         """Write what `thread` has begun to say to the stream itself."""
         line = self._lines.pop(thread, None)
         if line is not None:
-            self.write_now(line.raw())
+            self.write_now(line.text())
 
     def write_now(self, text: str) -> None:
         """Write `text` to the stream itself, whoever captures it."""
+        if text:
+            self.is_line_open = text[-1] != "\n"
         with Uncaptured():
             try:
                 self._write_text(text)
@@ -179,10 +184,10 @@ class CapturedStream:
         """Give what has not ended to `capture` as lines; write it to the stream, if None."""
         for thread in list(self._lines):
             line = self._lines.pop(thread, None)
-            if line is None:
-                continue
+            if line is None or (line.is_redrawn and thread not in sys._current_frames()):
+                continue  # the spinner of a thread that has ended
             if capture is None:
-                self.write_now(line.raw())
+                self.write_now(line.text())
             else:
                 capture.take(line.end())
 
@@ -337,6 +342,19 @@ _registry = _Registry()
 def captured_streams() -> list[CapturedStream]:
     """Return the streams that are captured."""
     return list(_registry.streams.values())
+
+
+def end_open_line() -> None:
+    """End the line that was written to a stream itself and has not ended: rows must not begin on it."""
+    for captured in captured_streams():
+        if captured.is_line_open:
+            captured.write_now("\n")
+
+
+def line_was_answered() -> None:
+    """Note that somebody has pressed Enter, which has ended the line."""
+    for captured in captured_streams():
+        captured.is_line_open = False
 
 
 def forget_captures() -> None:

@@ -52,8 +52,12 @@ class Question:
             raise
 
     def __exit__(self, kind: object, *_: object) -> None:
+        from .capture import line_was_answered
+
         try:
-            if kind is not None:  # no Enter has ended the question's line: the rows must not begin on it
+            if kind is None:
+                line_was_answered()
+            else:  # no Enter has ended the question's line: the rows must not begin on it
                 _end_line()
         finally:
             self._let_go()
@@ -96,10 +100,16 @@ class _Reading(_Asking):
     """Stands in for a read from standard input: it asks where the thread has begun a line, which is to be answered."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not _watching or not _has_partial():
+        if not _watching:
             return self.function(*arguments, **named)
-        with Question():
-            return self.function(*arguments, **named)
+        if _has_partial():
+            with Question():
+                return self.function(*arguments, **named)
+        from .capture import line_was_answered
+
+        answer = self.function(*arguments, **named)
+        line_was_answered()
+        return answer
 
 
 class _Modes(_Asking):

@@ -43,8 +43,8 @@ EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 IDLE_JOIN_TIMEOUT = 0.05
 """Seconds that `detach` waits for threads that have nothing left to draw."""
-LINE_CREDIT_SECONDS = 0.02
-"""Seconds that captured lines may hold up a job for at once."""
+LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 50.0
+"""Captured lines that are drawn before the job goes on, in a burst and in the long run. The others come with the next frame."""
 WRITER_NAP = 0.005
 """Seconds between two looks of a job that has printed more than the terminal has taken."""
 FLUSH_TIME_SHARE = 0.01
@@ -85,7 +85,8 @@ class ThreadTicker:
         self._bell = Bell()
         self._long_sleep = False
         self._clients = False  # whether a display sends its frames to a hub
-        self._line_credit = LINE_CREDIT_SECONDS  # seconds that jobs may be held up for by lines that they have printed
+        self._line_flushes = LINE_FLUSHES_AT_ONCE
+        self._line_credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for by lines that they have printed
         self._lines_flushed = 0.0
         self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
         self._credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for
@@ -106,9 +107,7 @@ class ThreadTicker:
 
     def wake(self) -> None:
         """Look soon, if the ticker has gone to sleep for long."""
-        if self._inline:
-            self._poll()
-        elif self._long_sleep:
+        if self._long_sleep:
             self._long_sleep = False
             self._bell.ring()
 
@@ -139,22 +138,24 @@ class ThreadTicker:
     def flush_lines(self) -> None:
         """Have captured lines drawn before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
 
-        All waiting together takes `FLUSH_TIME_SHARE` of the time: a job that prints much finds its lines in the next frame.
+        All waiting together takes `FLUSH_TIME_SHARE` of the time at the most.
         """
         if not self._running:
+            if self._inline:
+                self._poll()
             return
         began = time.monotonic()
-        self._line_credit = min(
-            self._line_credit + FLUSH_TIME_SHARE * (began - self._lines_flushed), LINE_CREDIT_SECONDS
-        )
-        self._lines_flushed = began
-        if self._line_credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+        passed, self._lines_flushed = began - self._lines_flushed, began
+        self._line_flushes = min(self._line_flushes + LINE_FLUSHES_PER_SECOND * passed, LINE_FLUSHES_AT_ONCE)
+        self._line_credit = min(self._line_credit + FLUSH_TIME_SHARE * passed, FLUSH_CREDIT_SECONDS)
+        if self._line_flushes < 1.0 or self._line_credit <= 0.0 or self._ident == native("_thread", "get_ident")():
             return
         told = Bell()
         self._urgent.append(told)
         if self._running:
             self._bell.ring()
             told.wait(self._line_credit)
+        self._line_flushes -= 1.0
         self._line_credit -= time.monotonic() - began
 
     def wait_for_lines(self, tracker: ProgressTracker) -> None:

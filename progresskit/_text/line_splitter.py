@@ -107,9 +107,15 @@ class Line:
             return self._size > LONGEST / 2
         return len(self._parts) > 1  # the text of one write is never parted
 
-    def raw(self) -> str:
-        """Return the line as it was written."""
-        return "".join(self._parts)
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether a carriage return has had text go over the line: it is somebody's bar or spinner."""
+        return self._had_return
+
+    def text(self) -> str:
+        """Return the line as it stands so far."""
+        text = "".join(self._parts)
+        return last_state(text) if has_controls(text) else text
 
     def end(self) -> str | None:
         """Return the line as it stands; None where it had nothing but control characters."""
