@@ -63,12 +63,15 @@ def _converted(kind: type, value: Any) -> int | float | None:
     if not hasattr(kind, "__float__"):
         return None
     number = float(value)
-    if (
-        getattr(value, "itemsize", 8) < 8
-    ):  # float32(0.1) as a double is 0.10000000149; its own digits are what was meant
-        number = float(str(value))
-    if -LARGEST < number < LARGEST and not hasattr(value, "itemsize") and (whole := int(number)) == value:
+    if not -LARGEST < number < LARGEST:
+        return None
+    if (whole := int(number)) == value:
         return whole  # Decimal(3) is three rows, not 3.0
+    if getattr(value, "itemsize", 8) < 8:
+        try:
+            return float(str(value))  # float32(0.1) as a double is 0.10000000149: its own digits are what was meant
+        except ValueError:  # a tensor's text is no number
+            pass
     return number
 
 

@@ -25,7 +25,7 @@ from operator import length_hint
 from .._model.states import STOPPED_EARLY
 from . import counters as counting
 from .task import describe, is_failure
-from .unwinding import UnknownError, can_tell, holders, instruction, passing
+from .unwinding import UnknownError, caller, can_tell, holders, instruction, passing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ class Loop:
 
     def _portions(self) -> Iterator[Iterator[Any]]:
         """Yield what the consumer shall run through: the source whole, or slice by slice."""
-        self.remember_consumer(sys._getframe(1))
+        self.remember_consumer(caller())
         task = self.begin()
         source, self._source = self._source, None
         iterable, self._iterable = self._iterable, None
@@ -349,7 +349,7 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            self.broken(task, counter, sys._getframe(1), source)
+            self.broken(task, counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())
@@ -365,8 +365,9 @@ class Loop:
 
     def remember_consumer(self, frame: Any) -> None:
         """Note which instruction asked for the first item: at the end it tells a loop from a call."""
-        self._code = frame.f_code
-        self._instruction = frame.f_lasti
+        if frame is not None:
+            self._code = frame.f_code
+            self._instruction = frame.f_lasti
         self._held = holders()
 
     def broken(
@@ -384,7 +385,7 @@ class Loop:
         """
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
-        left_at = instruction(frame.f_code, frame.f_lasti) if frame.f_code is self._code else ""
+        left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
         by_statement = asked_by in _ASKING
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
@@ -505,7 +506,7 @@ class AsyncLoop:
 
     async def __anext__(self) -> Any:
         if self._task is None:
-            self._loop.remember_consumer(sys._getframe(1))
+            self._loop.remember_consumer(caller())
             self._task = self._loop.begin()
             count_in(self._task, self._counter)
         try:
@@ -533,4 +534,4 @@ class AsyncLoop:
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
         if self._task is not None:
-            self._loop.broken(self._task, self._counter, sys._getframe(1))
+            self._loop.broken(self._task, self._counter, caller())

@@ -71,6 +71,9 @@ joins it where no tracker is entered in this context, and a tracker made without
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 
+UNAVAILABLE = (ImportError, OSError, AttributeError)
+"""What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
+its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
 END_OPEN_LINE = "progresskit._display.capture:end_open_line"
 WRITE_LINES = "progresskit._display.capture:write_lines"
@@ -342,14 +345,17 @@ class ProgressTracker:
             >>> sum(tracker.track([1, 2, 3], "Adding"))
             6
         """
-        from .loops import Loop
-
         text("description", description)
         text("unit", unit)
         checked_color(color)
         if total is not None:
             total = amount("total", total)
         self._check_parent(parent)
+
+        try:
+            from .loops import Loop
+        except UNAVAILABLE:
+            return bare(iterable)
 
         def begin(size: int | None) -> Task:
             around = parent or _enclosing_loop(self)
@@ -620,6 +626,9 @@ class ProgressTracker:
                     task.finish()
                 else:
                     task.cancel()
+                if task.parent is not None:  # so that a sum above it need not go through all of its tree again
+                    with self.lock:
+                        self._settle()
         finally:
             self._closing = False
         if self in _entered:
@@ -639,7 +648,7 @@ class ProgressTracker:
         if not self._attached and not self._mute:
             try:
                 ticker = self.ticker
-            except (AttributeError, ImportError):
+            except UNAVAILABLE:
                 return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self._attached = True
             if self._drawn_on is None:
@@ -728,9 +737,7 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        if seen or task.state == "failed":
-            from .snapshot import look
-
+        if (seen or task.state == "failed") and (look := _snapshot()) is not None:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
@@ -829,6 +836,22 @@ def _within(name: str, value: float | None, most: float) -> float | None:
             f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
         )
     return float(value)
+
+
+def bare(iterable: Any) -> Any:
+    """Return an iterator over `iterable`, sync or async, that shows nothing."""
+    return (
+        iter(iterable) if hasattr(iterable, "__iter__") or not hasattr(iterable, "__aiter__") else iterable.__aiter__()
+    )
+
+
+def _snapshot() -> Callable[..., TaskView] | None:
+    """Return what makes a view of a task; None where it cannot be imported, and nothing can be shown."""
+    try:
+        from .snapshot import look
+    except UNAVAILABLE:
+        return None
+    return look
 
 
 def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
@@ -932,5 +955,8 @@ def track(
         >>> sum(track([1, 2, 3], "Adding"))
         6
     """
-    tracker = current_tracker()
+    try:
+        tracker = current_tracker()
+    except UNAVAILABLE:
+        return bare(iterable)
     return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color)

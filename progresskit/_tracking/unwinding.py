@@ -38,6 +38,14 @@ class UnknownError(Exception):
     """Stands for an exception that is on its way, and of which no more is known than that it is an error."""
 
 
+def caller() -> FrameType | None:
+    """Return the frame that called the function that asks; None where there is none: the interpreter itself ends."""
+    try:
+        return sys._getframe(2)
+    except ValueError:
+        return None
+
+
 def instruction(code: CodeType | None, at: int) -> str:
     """Return the name of the instruction of `code` at the offset `at`; empty where there is none."""
     if code is None:
