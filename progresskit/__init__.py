@@ -35,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._display.capture import LogHandler as LogHandler
+    from ._display.log_handler import LogHandler as LogHandler
     from ._model.frames import Frame as Frame
     from ._model.frames import TaskView as TaskView
     from ._model.states import State as State
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOMES = {
     "Frame": "progresskit._model.frames",
-    "LogHandler": "progresskit._display.capture",
+    "LogHandler": "progresskit._display.log_handler",
     "ProgressTracker": "progresskit._tracking.tracker",
     "ProgressWarning": "progresskit._system.warnings",
     "Renderer": "progresskit.renderers.base",

@@ -1,25 +1,27 @@
-"""Standard output, standard error and logging, sent above the bars while a tracker draws on the same terminal.
+"""Capture: what the job writes to a terminal on which rows stand goes above them.
 
-Knows how a stream is stood in for, and how exactly what was there is put back. Must not know how lines are shown: it hands
-them to the tracker's `print`. No lock is taken on the way, so that a signal handler, a finaliser or a renderer may write too.
+A stream is captured as the object that it is: its `write` and its buffer's are shadowed on the instance, so that whoever keeps
+the stream (a log handler, a library) is captured as well, and its identity, `fileno` and `isatty` stay. Knows when a write is
+captured, and how text becomes whole lines. Must not know how lines are shown: it hands them to a tracker. A write takes no lock,
+so that a signal handler, a finaliser or a renderer may write too.
 """
 
 from __future__ import annotations
 
-import builtins
 import codecs
-import logging
-import os
 import sys
 from _thread import get_ident
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .display import terminal_of
-from .terminal import StreamTerminal
+from .._system.threads import native
+from .._text.cells import clean_lines, encodable
+from .._text.line_splitter import Line, has_controls
+from . import questions
+from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -30,182 +32,267 @@ KEPT = 10_000
 
 
 class CapturedStream:
-    """Stands in for a text stream: whole lines go above the bars, the rest waits for its newline.
+    """A text stream whose writes are captured, and who captures them, the latest one last.
 
-    Once released, and in a forked child, it hands everything to the stream that it stands for.
+    A write is the stream's own where nobody takes it: while no rows stand, and where the thread asks a question.
     """
 
-    def __init__(self, stream: Any, capture: Capture) -> None:
-        self.captured = stream
-        self.active = True
-        self._capture = capture
-        self._pid = os.getpid()
-        self._partial: dict[int, str] = {}  # thread -> what it has written of a line: two threads' lines do not mix
-        self._asking: set[int] = set()  # threads
+    is_capture = True
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.captures: list[Capture] = []
+        self._lines: dict[int, Line] = {}  # thread -> what it has written of a line: two threads' lines do not mix
         self._decoders: dict[int, codecs.IncrementalDecoder] = {}
+        self._write_text: Callable[[str], int] = stream.write
+        self._buffer = getattr(stream, "buffer", None)
+        self._write_bytes: Callable[[Any], int] = getattr(self._buffer, "write", _refuse)
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._errors = getattr(stream, "errors", None) or "strict"
+        self._shadows: list[tuple[Any, Any]] = []
+        self.is_line_open = False  # whether what was written to the stream itself has not ended its line
 
-    @property
-    def captures(self) -> bool:
-        """Whether lines are taken: not after the end, not in a forked child, and not from a thread that asks for an answer."""
-        return self.active and os.getpid() == self._pid and get_ident() not in self._asking
+    # The shadows
 
-    def decoder(self) -> codecs.IncrementalDecoder:
-        """Return this thread's decoder of bytes."""
-        decoder = self._decoders.get(get_ident())
-        if decoder is None:
-            encoding = getattr(self.captured, "encoding", None) or "utf-8"
-            decoder = self._decoders[get_ident()] = codecs.getincrementaldecoder(encoding)("backslashreplace")
-        return decoder
+    def install(self, *, forced: bool = False) -> None:
+        """Shadow the stream's `write`, and its buffer's.
+
+        Args:
+            forced: Whether a `write` that somebody has put on this very stream is shadowed as well. Otherwise it goes on being
+                called, and what it hands on to the buffer is captured.
+
+        Raises:
+            TypeError: the stream takes no attributes.
+        """
+        try:
+            if forced or "write" not in vars(self.stream):
+                self._shadow(self.stream, self.write)
+        except (AttributeError, TypeError):
+            raise TypeError(
+                f"{self.stream!r:.80} cannot be captured, since its `write` cannot be replaced: give a stream that takes attributes."
+            ) from None
+        if "write" not in getattr(self._buffer, "__dict__", ("write",)):
+            self._shadow(self._buffer, self.write_bytes)
+            try:
+                self.stream.flush()  # what was written without a newline so far comes this way, and waits for its end
+            except Exception:  # closed, or whatever a stream of the user's own may raise
+                pass
+
+    def _shadow(self, file: Any, write: Any) -> None:
+        file.write = write
+        self._shadows.append((file, write))
+
+    def remove(self) -> None:
+        """Put back what was there, unless somebody else has replaced it meanwhile."""
+        for file, write in self._shadows:
+            if vars(file).get("write") is write:
+                del file.write
+        self._shadows.clear()
+
+    # What the job calls
 
     def write(self, text: str) -> int:
-        """Write `text` as the stream would."""
-        if not self.captures:
-            return self.captured.write(text)  # type: ignore[no-any-return]  # the stream's own answer
+        """Capture `text`, or write it as the stream would."""
+        thread = get_ident()
+        capture = self._capture_for(thread)
+        if capture is None:
+            if self._lines:
+                self.write_partial(thread)
+            if text:
+                self.is_line_open = text[-1:] != "\n"
+            return self._write_text(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        *whole, rest = (self._partial.pop(get_ident(), "") + text).split("\n")
-        if rest:
-            self._partial[get_ident()] = rest
-        for line in whole:
-            self._capture.take(line)
+        if not text.isascii():
+            text.encode(self._encoding, self._errors)  # raises what the stream would
+        self._take(text, thread, capture)
         return len(text)
 
-    @property
-    def buffer(self) -> CapturedBytes:
-        """The same for bytes; AttributeError where the stream has no `buffer`."""
-        return CapturedBytes(self.captured.buffer, self)
-
-    def ask(self) -> None:
-        """Show what this thread has written of a line, and writes until `answered`: it waits for an answer."""
-        self._asking.add(get_ident())
-        partial = self._partial.pop(get_ident(), "")
-        if partial:
-            self.captured.write(partial)
-            self.captured.flush()
-
-    def answered(self) -> None:
-        """Take this thread's lines again."""
-        self._asking.discard(get_ident())
-
-    def writelines(self, lines: Any) -> None:
-        """Write each of `lines`."""
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        """Hand on what can be: a line without its newline waits."""
-        if not self.captures:
-            self.captured.flush()
-
-    def release(self) -> None:
-        """Send what waits for its newline, and stand aside."""
-        for ident in list(self._partial):
-            self._capture.take(self._partial.pop(ident, ""))
-        self.active = False
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.captured)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.captured, name)
-
-
-class CapturedBytes:
-    """Stands in for the `buffer` of a captured stream: bytes become its text, a character that is split waits for its rest."""
-
-    def __init__(self, buffer: Any, stream: CapturedStream) -> None:
-        self._buffer = buffer
-        self._stream = stream
-
-    def write(self, data: Any) -> int:
-        """Write `data` as the buffer would."""
-        if not self._stream.captures:
-            return self._buffer.write(data)  # type: ignore[no-any-return]  # the buffer's own answer
+    def write_bytes(self, data: Any) -> int:
+        """Capture `data`, or write it as the buffer would."""
+        thread = get_ident()
+        capture = self._capture_for(thread)
+        if capture is None:
+            if self._lines:
+                self.write_partial(thread)
+            return self._write_bytes(data)
         with memoryview(data) as view:
-            self._stream.write(self._stream.decoder().decode(view))
+            self._take(self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
 
-    def flush(self) -> None:
-        """Hand on what can be."""
-        self._stream.flush()
+    def _capture_for(self, thread: int) -> Capture | None:
+        """Return who captures what `thread` writes now."""
+        if thread not in UNCAPTURED:
+            for capture in self.captures[::-1]:
+                if capture.takes:
+                    return capture
+        return None
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._buffer, name)
+    def _take(self, text: str, thread: int, capture: Capture) -> None:
+        line = self._lines.get(thread)
+        if text == "\n":
+            capture.take("" if line is None else self._lines.pop(thread).end())
+            return
+        if "\n" not in text:
+            if line is None:
+                line = self._lines[thread] = Line()
+            if line.add(text):
+                capture.take(self._lines.pop(thread).end())
+            return
+        first, *others = text.split("\n")
+        if line is None:
+            if others == [""] and not has_controls(first):  # one whole line: no need to keep it
+                capture.take(first)
+                return
+            line = self._lines[thread] = Line()
+        too_long = line.add(first)
+        for rest in others:
+            capture.take(line.end())
+            line = self._lines[thread] = Line()
+            too_long = line.add(rest)
+        if too_long:
+            capture.take(line.end())
+        if too_long or (others and not others[-1]):
+            self._lines.pop(thread, None)
+
+    def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
+        decoder = self._decoders.get(thread)
+        if decoder is None:
+            decoder = self._decoders[thread] = codecs.getincrementaldecoder(self._encoding)("backslashreplace")
+        return decoder
+
+    # Lines that have not ended
+
+    def write_partial(self, thread: int) -> None:
+        """Write what `thread` has begun to say to the stream itself."""
+        line = self._lines.pop(thread, None)
+        if line is not None:
+            self.write_now(line.text())
+
+    def write_now(self, text: str) -> None:
+        """Write `text` to the stream itself, whoever captures it."""
+        if text:
+            self.is_line_open = text[-1] != "\n"
+        with Uncaptured():
+            try:
+                self._write_text(text)
+                self.stream.flush()
+            except Exception:  # the terminal is gone
+                pass
+
+    def end_lines(self, capture: Capture | None) -> None:
+        """Give what has not ended to `capture` as lines; write it to the stream, if None."""
+        for thread in list(self._lines):
+            line = self._lines.pop(thread, None)
+            if line is None or (line.is_redrawn and thread not in sys._current_frames()):
+                continue  # the spinner of a thread that has ended
+            if capture is None:
+                self.write_now(line.text())
+            else:
+                capture.take(line.end())
+
+    def has_partial(self, thread: int) -> bool:
+        """Whether `thread` has begun a line, and not ended it."""
+        return thread in self._lines
+
+    def forget_lines(self) -> None:
+        """Forget what has not ended."""
+        self._lines.clear()
 
 
-class CapturedInput:
-    """Stands in for the builtin `input`: the question stands on the terminal by itself, and the bars come back below."""
-
-    def __init__(self, captured: Callable[..., str], capture: Capture) -> None:
-        self.captured = captured
-        self.active = True
-        self._capture = capture
-
-    def __call__(self, *prompt: object) -> str:
-        if not self.active:
-            return self.captured(*prompt)
-        return self._capture.ask(self.captured, *prompt)
+def _refuse(data: Any) -> int:
+    raise TypeError(f"this stream takes no bytes: {data!r:.80}")
 
 
 class Capture:
     """What writes to the tracker's terminal goes above its bars, until the capture ends. Made by `ProgressTracker.capture`.
 
+    Args:
+        tracker: Who shows the lines.
+        stdout: Whether standard output is captured; None: where it is on the tracker's terminal.
+        stderr: The same for standard error.
+        quiet: Whether lines are kept off the screen.
+        always: Whether lines are captured while no rows stand as well.
+
     Attributes:
         lines: With `quiet`, the lines that were kept off the screen, at most the latest 10,000.
     """
 
-    def __init__(self, tracker: ProgressTracker, stdout: bool | None, stderr: bool | None, quiet: bool) -> None:
-        self._tracker = tracker
+    def __init__(
+        self,
+        tracker: ProgressTracker,
+        stdout: bool | None = None,
+        stderr: bool | None = None,
+        quiet: bool = False,
+        *,
+        always: bool = True,
+    ) -> None:
+        self.tracker = tracker
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
+        self._always = always
+        self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
-        self._streams: dict[str, CapturedStream] = {}
-        self._input: CapturedInput | None = None
-        self._handlers: list[tuple[logging.StreamHandler[Any], CapturedStream]] = []
 
-    def take(self, line: str) -> None:
-        """Show `line` above the bars, as a terminal would that knows carriage returns; or keep it, if quiet."""
-        line = line.rstrip("\r").rpartition("\r")[2]
+    @property
+    def takes(self) -> bool:
+        """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
+        if self._quiet:
+            return True
+        tracker = self.tracker
+        if tracker.hiding > tracker.asking or tracker._mute:
+            return False
+        display = tracker._display
+        if display is not None and not display.shows_lines:
+            return False
+        return (
+            self._always
+            or tracker._live > len(tracker._endings)
+            or bool(tracker.prints)
+            or (display is not None and display.may_be_standing)
+        )
+
+    def take(self, line: str | None) -> None:
+        """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
+        if line is None:
+            return
         if self._quiet:
             self.lines.append(line)
         else:
-            self._tracker.print(line)
-
-    def ask(self, ask: Callable[..., str], *prompt: object) -> str:
-        """Return what `ask` does, while the rows are off the screen and what this thread has begun to say is on it."""
-        with self._tracker.hidden():
-            streams = list(self._streams.values())
-            try:
-                for captured in streams:
-                    captured.ask()
-                return ask(*prompt)
-            finally:
-                for captured in streams:
-                    captured.answered()
+            self.tracker.print_captured(line)
 
     def start(self) -> Self:
-        """Stand in for the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
-        if self._streams:
-            return self
-        terminal = terminal_of(self._tracker)
-        try:
-            for name, wanted in self._wanted.items():
-                stream = getattr(sys, name)
-                if stream is not None and (_on(stream, terminal) if wanted is None else wanted):
-                    self._streams[name] = CapturedStream(stream, self)
-        finally:
-            if self._tracker.terminal is None:
-                terminal.close()
-        for name, captured in self._streams.items():
-            setattr(sys, name, captured)
-        if self._streams and _is_tty(sys.stdin):
-            self._input = builtins.input = CapturedInput(builtins.input, self)
-        for handler in _stream_handlers():
-            for captured in self._streams.values():
-                if handler.stream is captured.captured:
-                    handler.setStream(captured)
-                    self._handlers.append((handler, captured))
+        """Capture the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
+        if not self._streams:
+            key = _key_of(self.tracker)
+            for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+                stream = getattr(sys, name, None)
+                wanted = self._wanted[name.strip("_")]
+                if stream is None or wanted is False:
+                    continue
+                if wanted is None:
+                    if key is not None and _leads_to(stream, key):
+                        self._add(stream)
+                elif not name.startswith("_"):
+                    self._add(stream, forced=True)
+            stream = self.tracker.stream
+            if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
+                self._add(stream)
+            if self._streams:
+                questions.watch()
         return self
+
+    def _add(self, stream: Any, *, forced: bool = False) -> None:
+        with _registry.lock:
+            captured = _registry.streams.get(id(stream))
+            if captured is None:
+                captured = CapturedStream(stream)
+            if captured not in self._streams:
+                self._streams[captured] = forced
+                captured.captures.append(self)
+            if id(stream) not in _registry.streams:
+                _registry.streams[id(stream)] = captured
+                captured.install(forced=forced)
 
     def stop(self, *, failed: bool = False) -> None:
         """Put back what was there; what somebody else has put there meanwhile stays.
@@ -214,23 +301,23 @@ class Capture:
             failed: Whether the work failed: the lines of a quiet capture are then shown after all, since the reason may
                 be among them.
         """
-        for handler, captured in self._handlers:
-            if handler.stream is captured:
-                handler.setStream(_present(captured.captured))
-        self._handlers.clear()
-        for name, captured in self._streams.items():
-            captured.release()
-            if getattr(sys, name) is captured:
-                setattr(sys, name, _present(captured.captured))
-        self._streams.clear()
-        if self._input is not None:
-            self._input.active = False
-            if builtins.input is self._input:
-                builtins.input = _present(self._input.captured)
-            self._input = None
+        display = self.tracker._display
+        over_rows = display is not None and display.standing
+        with _registry.lock:
+            streams, self._streams = self._streams, {}
+            for captured in streams:
+                captured.captures.remove(self)
+                if not captured.captures:
+                    captured.remove()
+                    _registry.streams.pop(id(captured.stream), None)
+            if not _registry.streams:
+                questions.unwatch()
+        for captured, forced in streams.items():
+            if not captured.captures:
+                captured.end_lines(self if forced or over_rows or self._quiet else None)
         if failed and self._quiet:
             for line in self.lines:
-                self._tracker.print(line)
+                self.tracker.print(line)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -241,61 +328,85 @@ class Capture:
         self.stop(failed=kind is not None)
 
 
-def _on(stream: Any, terminal: StreamTerminal) -> bool:
-    """Return whether what is written to `stream` appears on `terminal`."""
-    other = StreamTerminal(stream)
+class _Registry:
+    """The streams that are captured in this process, by their id(): they are held meanwhile."""
+
+    def __init__(self) -> None:
+        self.streams: dict[int, CapturedStream] = {}
+        self.lock = native("_thread", "RLock")()
+
+
+_registry = _Registry()
+
+
+def captured_streams() -> list[CapturedStream]:
+    """Return the streams that are captured."""
+    return list(_registry.streams.values())
+
+
+def end_open_line() -> None:
+    """End the line that was written to a stream itself and has not ended: rows must not begin on it."""
+    for captured in captured_streams():
+        if captured.is_line_open:
+            captured.write_now("\n")
+
+
+def line_was_answered() -> None:
+    """Note that somebody has pressed Enter, which has ended the line."""
+    for captured in captured_streams():
+        captured.is_line_open = False
+
+
+def forget_captures() -> None:
+    """Put everything back in a forked child: the lines that have not ended are the parent's."""
+    streams = captured_streams()
+    _registry.streams.clear()
+    _registry.lock = native("_thread", "RLock")()
+    UNCAPTURED.clear()
+    questions.unwatch()
+    for captured in streams:
+        captured.remove()
+        captured.forget_lines()
+        for capture in captured.captures:
+            capture.tracker._capture = None
+        captured.captures.clear()
+
+
+def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
+    """Write `lines` to the stream of `tracker` itself, since nothing draws them."""
+    stream: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
+    if stream is None or tracker.renderer.name == "json":  # an events file holds events alone
+        return
     try:
-        return terminal.is_tty and other.is_tty and other.key == terminal.key
-    finally:
-        other.close()
+        encoding = stream.encoding or "utf-8"
+        text = "".join(f"{encodable(line, encoding)}\n" for entry in lines for line in clean_lines(entry))
+        with Uncaptured():
+            stream.write(text)
+            stream.flush()
+    except Exception:  # closed, a broken pipe, or whatever a stream of the user's own may raise
+        pass
 
 
-def _is_tty(stream: Any) -> bool:
+def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:
+    """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
+    if tracker.renderer.name == "none":
+        return None
+    if tracker.terminal is not None:
+        return getattr(tracker.terminal, "key", None)
+    stream = tracker._current_stream()
     try:
-        return bool(stream.isatty())
-    except Exception:  # None, closed, or a stream of the user's own
-        return False
+        return file_key(stream.fileno()) if stream.isatty() else None
+    except Exception:  # none, closed, or whatever a stream of the user's own may raise
+        return None
 
 
-def _present(stream: Any) -> Any:
-    """Return `stream`, or what stands behind it where it is a capture that has ended."""
-    while isinstance(stream, CapturedStream | CapturedInput) and not stream.active:
-        stream = stream.captured
-    return stream
+def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:
+    """Return whether `stream` is a plain text file over the terminal of that `key`.
 
-
-def _stream_handlers() -> list[logging.StreamHandler[Any]]:
-    """Return the handlers of all loggers that write to a stream: they hold the one that was there when they were made."""
-    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    found = {
-        id(handler): handler
-        for logger in loggers
-        for handler in getattr(logger, "handlers", ())
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
-    }
-    return list(found.values())
-
-
-class LogHandler(logging.Handler):
-    """Shows log records above the bars of `tracker`; of the one that is active where the record is made, if None.
-
-    Example:
-        >>> import logging
-        >>> logger = logging.Logger("orders")
-        >>> logger.addHandler(LogHandler(tracker))
-        >>> logger.warning("orders.csv has %d bad rows", 3)
-        >>> tracker.prints[-1]
-        'orders.csv has 3 bad rows'
+    A stand-in with a `write` of its own (a Tee) is left alone: it goes on writing to what it stands for, which is captured.
     """
-
-    def __init__(self, tracker: ProgressTracker | None = None, level: int | str = logging.NOTSET) -> None:
-        super().__init__(level)
-        self._tracker = tracker
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            from .._tracking.tracker import current_tracker
-
-            (self._tracker or current_tracker()).print(self.format(record))
-        except Exception:
-            self.handleError(record)
+    try:
+        descriptor = text_descriptor(stream)
+        return descriptor is not None and stream.isatty() and file_key(descriptor) == key
+    except Exception:
+        return False

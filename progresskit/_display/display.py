@@ -7,6 +7,8 @@ fall back to when a renderer fails. Must not know threads: whoever calls it sees
 from __future__ import annotations
 
 import os
+from _contextvars import copy_context
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ from .._text.cells import clean_lines, plain_line
 from .._tracking.task import describe
 from ..renderers.region import END
 from ..renderers.registry import BUILTIN, RendererChoice, default_stream, load, prefer_hub
-from .terminal import Handle, StreamTerminal
+from .terminal import Handle, ProtocolTerminal, StreamTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +55,7 @@ class Retired(BaseException):
 def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
     """Return the terminal that `tracker` wants to be drawn on."""
     if tracker.terminal is not None:
-        return tracker.terminal  # type: ignore[return-value]  # a terminal of the tests' own, with the same methods
+        return tracker.terminal if isinstance(tracker.terminal, StreamTerminal) else ProtocolTerminal(tracker.terminal)
     return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
 
 
@@ -126,6 +128,9 @@ class Display:
         self._took: float | None = None  # when it last took one
         self._owes_words = False  # whether lines that were printed are among what it has not taken
         self._standing = False  # whether the last frame had rows
+        self._drawing = False  # whether one is being drawn that may have
+        self._in_background = False
+        self._drew_lines = False  # whether the last frame had lines above its rows
         self.delay = interval
         self.least = 0.0  # seconds until the next frame may come, by interval and budget
         self.drawn = self.due = 0.0  # when the last frame was and the next one is, on the ticker's clock
@@ -161,10 +166,21 @@ class Display:
         return self._standing and self.terminal.is_tty
 
     @property
+    def may_be_standing(self) -> bool:
+        """Whether rows stand there, or may by the end of the frame that is being drawn: a job whose last task ends in this
+        instant must not take the screen to be free."""
+        return (self._standing or self._drawing) and self.terminal.is_tty
+
+    @property
+    def shows_lines(self) -> bool:
+        """Whether a line that is printed now will be shown: the stream has not failed, and the terminal is this process's."""
+        return not (self.terminal.dark or self._in_background)
+
+    @property
     def in_the_way(self) -> bool:
         """Whether they are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
         trackers = self.trackers
-        return self.standing and (
+        return self.may_be_standing and (
             all(tracker.left for tracker in trackers) or any(tracker.hiding for tracker in trackers)
         )
 
@@ -188,7 +204,8 @@ class Display:
             if self._standing:
                 self.clear_rows()
             return self.delay
-        if not last and (self.terminal.congested or not self.terminal.foreground):
+        self._in_background = not self.terminal.foreground
+        if not last and (self.terminal.congested or self._in_background):
             for tracker in self.trackers:
                 tracker.behind = True
             taken = self.terminal.taken
@@ -215,7 +232,9 @@ class Display:
                 (CLIENT_WAKEUP_COST_FACTOR if self.choice.name == "hub" else WAKEUP_COST_FACTOR) * cost,
             )
         self._spent = spent
-        if self._frames > 1:
+        if (
+            self._frames > 1 and not self._drew_lines
+        ):  # lines are the job's own words, which it would have written itself
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self._cost = cost if cost > self._cost else 0.8 * self._cost + 0.2 * cost
         self.least = max(self.interval, self._cost / (FRAME_BUDGET_SHARE * self.budget), 2 * (self._wall() - began))
@@ -246,9 +265,11 @@ class Display:
             self.terminal.write(self._handle.take())
 
     def clear_rows(self) -> None:
-        """Take the rows off the screen: somebody wants it for a while. What appends lines has none."""
+        """Show the lines that wait, and take the rows off the screen: somebody wants it for a while."""
+        if self._standing or any(tracker.pending_output for tracker in self.trackers):
+            with signals_blocked() if not self.may_hang else nullcontext():
+                self._draw(last=False, rows=False)
         if self.over_rows:
-            self._guarded(lambda renderer: renderer.render(Frame(self.trackers[0].clock())))
             self.forget_rows()
             self._last = ()
         self.flush(EXIT_FLUSH_TIMEOUT)
@@ -257,7 +278,8 @@ class Display:
         """Send what was written; `patience` as the terminal's."""
         self.terminal.write(self._handle.take())
         if self.terminal.fd is None:
-            self._risk("stream", lambda: self.terminal.flush(patience))
+            context = self.trackers[-1].context.copy() if self.trackers else copy_context()
+            self._risk("stream", lambda: context.run(self.terminal.flush, patience))
             return
         before = self.terminal.taken
         with signals_blocked():
@@ -266,9 +288,17 @@ class Display:
             self._took = self._wall()
         self._owes_words = self._owes_words and self.terminal.congested
 
-    def _draw(self, last: bool) -> bool:
+    def _draw(self, last: bool, *, rows: bool = True) -> bool:
+        """Draw a frame, and return whether anything has moved. Without `rows` it has none."""
         if self._renderer is None and self.idle and not self._inherited[0]:
             return False
+        self._drawing = rows
+        try:
+            return self._draw_frame(last, rows)
+        finally:
+            self._drawing = False
+
+    def _draw_frame(self, last: bool, rows: bool) -> bool:
         self._owed = self._inherited
         if self._inherited[0]:
             lines, rest = self._inherited
@@ -285,14 +315,17 @@ class Display:
         )
         parts[-1][1].extend(frame.ended)
         frame = frame._replace(ended=tuple(view for _, ended in parts for view in ended))
+        if not rows and renderer.in_place:
+            frame = frame._replace(tasks=(), more=0)
         self._owed = (self._owed[0], frame)
         counts: tuple[object, ...] = tuple(
             (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
         )
         moved = bool(lines or frame.ended or counts != self._last)
         self._last = counts
+        self._drew_lines = bool(lines)
         self._owes_words = self._owes_words or bool(lines)
-        if moved or frame.tasks or frame.more or last:
+        if moved or frame.tasks or frame.more or last or not rows:
             for part, ended in parts:
                 self._show_part(renderer, part, frame._replace(ended=tuple(ended)))
         self._standing = renderer.in_place and bool(frame.tasks or frame.more)
@@ -336,12 +369,12 @@ class Display:
     def _frame(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
         if len(self.trackers) == 1:
-            return self.trackers[0].frame(rows)
+            return self.trackers[0].take_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
         for tracker in self.trackers:
-            part = tracker.frame(None if rows is None else max(rows - used, 0))
+            part = tracker.take_frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
             more += part.more

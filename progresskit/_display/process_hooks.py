@@ -125,6 +125,9 @@ def _after_in_child() -> None:
     _at_end.clear()
     counting.LOCK.release()
     ProgressTracker.lock.release()
+    capture = sys.modules.get("progresskit._display.capture")
+    if capture is not None:
+        capture.forget_captures()
     for call in _in_child:
         call()
     TICKER.forget()

@@ -12,6 +12,7 @@ import os
 import select
 import stat
 import sys
+from _thread import get_ident
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .._system.environment import is_on
@@ -20,12 +21,70 @@ from .._text.cells import encodable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..renderers.base import Terminal
+
 _BLOCKS = "█▏━✓…⠋"
 """What the renderers draw with: an encoding that has these is good for Unicode."""
 
 FALLBACK_SIZE = (80, 24)
 PIECE = 512
 """Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
+UNCAPTURED: set[int] = set()
+"""Threads whose writes go to the streams as they are: one that writes a frame, or one that asks a question."""
+
+
+class Uncaptured:
+    """A context manager: what this thread writes meanwhile goes to the streams as it is."""
+
+    __slots__ = ("_outermost", "_thread")
+
+    def __enter__(self) -> None:
+        self._thread = get_ident()
+        self._outermost = self._thread not in UNCAPTURED
+        UNCAPTURED.add(self._thread)
+
+    def __exit__(self, *_: object) -> None:
+        if self._outermost:
+            UNCAPTURED.discard(self._thread)
+
+
+def text_descriptor(stream: Any) -> int | None:
+    """Return the descriptor of `stream`, if its type is the interpreter's own text file, and it agrees with the descriptor on
+    being a terminal; None otherwise."""
+    try:
+        if not isinstance(stream, io.TextIOWrapper) or type(stream).write is not io.TextIOWrapper.write:
+            return None
+        descriptor = stream.fileno()
+        agrees = type(stream.buffer).__module__ == "_io" and stream.isatty() == os.isatty(descriptor)
+        return descriptor if agrees else None
+    except Exception:  # closed, detached, without a descriptor, or whatever a stream of the user's own may raise
+        return None
+
+
+def plain_descriptor(stream: Any) -> int | None:
+    """Return the descriptor of `stream`, if the stream is a plain text file over it; None otherwise.
+
+    Any other stream (a notebook's, a Tee, one whose `write` somebody has replaced) must be written through its own `write`, which
+    sends the text elsewhere as well.
+    """
+    descriptor = text_descriptor(stream)
+    return None if descriptor is None or _replaced(stream) or _replaced(stream.buffer) else descriptor
+
+
+def _replaced(file: Any) -> bool:
+    """Whether somebody else has replaced the `write` of this very `file`."""
+    own = vars(file).get("write")
+    return own is not None and not getattr(getattr(own, "__self__", None), "is_capture", False)
+
+
+def file_key(descriptor: int) -> tuple[object, ...]:
+    """Return what two descriptors have in common when they lead to the same file or terminal.
+
+    Raises:
+        OSError: the descriptor is closed.
+    """
+    status = os.fstat(descriptor)
+    return (status.st_dev, status.st_ino, status.st_rdev)
 
 
 class TerminalFile(io.TextIOBase):
@@ -119,24 +178,23 @@ class StreamTerminal:
 
     Attributes:
         dark: Whether the stream has failed: nothing is written to it any more.
-        fd: A descriptor of its own for the same file; None where the stream has none.
+        fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         taken: Bytes that the descriptor has taken so far.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
-        while stream is not None and "captured" in _asked(stream, "__dict__", ()):
-            stream = stream.captured  # a stand-in for the stream: frames written to it would come back as lines
         self._stream = stream
         self._parts: list[str] = []
         self._backlog = b""
         self.taken = 0
-        self.fd: int | None = None
+        self._own: int | None = None  # to ask for the size and the foreground
         self.dark = stream is None
         try:
-            self.fd = _own(stream.fileno())
+            self._own = _own(stream.fileno())
         except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
             pass
+        self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
         self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
         self.is_tty = self._ask_tty()
         self.encoding = _codec(_asked(stream, "encoding", None))
@@ -154,10 +212,9 @@ class StreamTerminal:
     @property
     def key(self) -> tuple[object, ...]:
         """What two terminals have in common when they draw on the same thing."""
-        if self.fd is None:
+        if self._own is None or (self.fd is None and not (self.is_tty and os.isatty(self._own))):
             return (id(self._stream),)
-        status = os.fstat(self.fd)
-        return (status.st_dev, status.st_ino, status.st_rdev)
+        return file_key(self._own)
 
     @property
     def is_stderr(self) -> bool:
@@ -167,9 +224,9 @@ class StreamTerminal:
     def size(self) -> tuple[int, int]:
         """Return columns and lines, each at least 1: what `COLUMNS` and `LINES` say, else the terminal, else 80 by 24."""
         columns, lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
-        if not (columns and lines) and self.fd is not None and self.is_tty:
+        if not (columns and lines) and self._own is not None and self.is_tty:
             try:
-                real = os.get_terminal_size(self.fd)
+                real = os.get_terminal_size(self._own)
                 columns, lines = columns or real.columns, lines or real.lines
             except OSError:
                 pass
@@ -178,10 +235,10 @@ class StreamTerminal:
     @property
     def foreground(self) -> bool:
         """Whether this process may draw: a job in the background must not."""
-        if self.fd is None or not self.is_tty:
+        if self._own is None or not self.is_tty:
             return True
         try:
-            return os.tcgetpgrp(self.fd) == os.getpgrp()
+            return os.tcgetpgrp(self._own) == os.getpgrp()
         except (OSError, AttributeError):  # not our controlling terminal, or no such notion here
             return True
 
@@ -206,13 +263,18 @@ class StreamTerminal:
             return
         try:
             if self.fd is None:
-                self._stream.write(encodable(text, self.encoding))
-                self._stream.flush()
+                self._write_through(encodable(text, self.encoding))
             else:
                 self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), patience)
         except Exception:  # a stream of the user's own may raise anything; it is not asked again
             self.dark = True
             self._backlog = b""
+
+    def _write_through(self, text: str) -> None:
+        """Write `text` with the stream's own `write`, which may lead to a stream that is captured."""
+        with Uncaptured():
+            self._stream.write(text)
+            self._stream.flush()
 
     def _send(self, data: bytes, patience: float) -> None:
         descriptor = cast("int", self.fd)
@@ -234,7 +296,7 @@ class StreamTerminal:
     def close(self) -> None:
         """Give the descriptor back. The stream itself stays open: it is the user's."""
         self.flush(0.0)
-        descriptor, self.fd = self.fd, None
+        descriptor, self._own, self.fd = self._own, None, None
         self.dark = True
         if descriptor is not None:
             try:
@@ -244,12 +306,47 @@ class StreamTerminal:
 
     def __del__(self) -> None:
         # Of a display that nobody has ended. Sends nothing: a finaliser may run at any instant, in any thread.
-        descriptor = getattr(self, "fd", None)
+        descriptor = getattr(self, "_own", None)
         if descriptor is not None:
             try:
                 os.close(descriptor)
             except (OSError, AttributeError):  # at the very end the module may be gone
                 pass
+
+
+class ProtocolTerminal(StreamTerminal):
+    """A terminal of the user's own, which has what the `Terminal` protocol says and nothing more.
+
+    Args:
+        terminal: The user's terminal.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__(_ProtocolStream(terminal), {})
+        self._terminal = terminal
+        self.is_tty = bool(terminal.is_tty)
+        self.unicode = bool(terminal.unicode)
+        self.colors = bool(terminal.colors)
+        self.encoding = _codec(terminal.encoding)
+        self.reflows = bool(terminal.reflows)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return (id(self._terminal),)
+
+    def size(self) -> tuple[int, int]:
+        columns, lines = self._terminal.size()
+        return max(int(columns), 1), max(int(lines), 1)
+
+
+class _ProtocolStream:
+    """The text stream of a terminal of the user's own."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.write = terminal.write
+
+    def flush(self) -> None:
+        """The terminal has no flush: a write is all that there is."""
 
 
 def _asked(stream: Any, name: str, otherwise: Any) -> Any:

@@ -20,6 +20,7 @@ from .._system.warnings import warn_once
 from .._tracking import counters as counting
 from .._tracking import multiprocessing_hook
 from .._tracking.task import describe
+from .._tracking.tracker import MOST_CAPTURED
 from ..renderers.registry import hub_address
 from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
 from .hangs import CHECKS, HANG_SECONDS, HangDetector
@@ -45,6 +46,10 @@ EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 IDLE_JOIN_TIMEOUT = 0.05
 """Seconds that `detach` waits for threads that have nothing left to draw."""
+LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 50.0
+"""Captured lines that are drawn before the job goes on, in a burst and in the long run. The others come with the next frame."""
+WRITER_NAP = 0.005
+"""Seconds between two looks of a job that has printed more than the terminal has taken."""
 FLUSH_TIME_SHARE = 0.01
 """The share of the time for which `flush_soon` may hold up a job."""
 FLUSH_CREDIT_SECONDS = 0.25
@@ -66,6 +71,7 @@ class ThreadTicker:
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._inline = False
+        self._polling = False
         self.drawing = native("_thread", "RLock")()  # held by whoever draws; guards the displays
         self.displays: list[Display] = []
         self.silent = False  # in a forked child whose parent draws
@@ -81,21 +87,25 @@ class ThreadTicker:
         self._suspension: SuspensionDetector | None = None  # the drawing thread's, so that a forked child can close it
         self._bell = Bell()
         self._long_sleep = False
+        self._line_flushes = LINE_FLUSHES_AT_ONCE
+        self._line_credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for by lines that they have printed
+        self._lines_flushed = 0.0
         self._urgent: deque[Bell] = deque()  # of those who wait until the hub has been told
         self._credit = FLUSH_CREDIT_SECONDS  # seconds that jobs may be held up for
         self._reckoned = time.monotonic()
 
     # What trackers call
 
-    def attach(self, tracker: ProgressTracker) -> None:
-        """Begin to look at `tracker`."""
+    def attach(self, tracker: ProgressTracker) -> bool:
+        """Begin to look at `tracker`, and return whether anything of it can be shown."""
         with self.lock:
             if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
-                return
+                return False
             self._new.append(tracker)
             if not self._running and not self._inline:
                 self._begin()
         self.wake()
+        return True
 
     def wake(self) -> None:
         """Look soon, if the ticker has gone to sleep for long."""
@@ -109,6 +119,9 @@ class ThreadTicker:
         The same for rows that are in the way of what the job writes as soon as it goes on. It is a matter of less than a
         millisecond as a rule. All waiting together takes `FLUSH_TIME_SHARE` of the time at the most, or, with `seconds`, these.
         """
+        if self._inline:
+            self._poll(at_once=True)
+            return
         if not (self._running and self._has_urgent_news):
             return
         began = time.monotonic()
@@ -131,6 +144,41 @@ class ThreadTicker:
         return any(display.in_the_way or display.has_news for display in self.displays) or any(
             tracker.has_news for tracker in self._new
         )
+
+    def flush_lines(self) -> None:
+        """Have captured lines drawn before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
+
+        All waiting together takes `FLUSH_TIME_SHARE` of the time at the most.
+        """
+        if not self._running:
+            if self._inline:
+                self._poll()
+            return
+        began = time.monotonic()
+        passed, self._lines_flushed = began - self._lines_flushed, began
+        self._line_flushes = min(self._line_flushes + LINE_FLUSHES_PER_SECOND * passed, LINE_FLUSHES_AT_ONCE)
+        self._line_credit = min(self._line_credit + FLUSH_TIME_SHARE * passed, FLUSH_CREDIT_SECONDS)
+        if self._line_flushes < 1.0 or self._line_credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+            return
+        told = Bell()
+        self._urgent.append(told)
+        if self._running:
+            self._bell.ring()
+            told.wait(self._line_credit)
+        self._line_flushes -= 1.0
+        self._line_credit -= time.monotonic() - began
+
+    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+        """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
+        if self._ident == native("_thread", "get_ident")():  # a renderer that prints
+            return
+        while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
+            display = tracker._display
+            if not (self._running or self._inline) or (display is not None and not display.shows_lines):
+                return
+            if self._inline:
+                self._poll(at_once=True)
+            time.sleep(WRITER_NAP)
 
     def shown(self) -> list[ProgressTracker]:
         """Return the trackers whose rows stand on a terminal."""
@@ -204,6 +252,8 @@ class ThreadTicker:
         with self.lock:
             heir = display.successor(kind)
             self.displays = [heir if shown is display else shown for shown in self.displays]
+            for tracker in heir.trackers:
+                tracker._display = heir
             self.drawing = native("_thread", "RLock")()
             self._generation += 1
             if self._closing_now is not None:
@@ -239,14 +289,18 @@ class ThreadTicker:
             meanwhile()
 
     def clear_rows(self, tracker: ProgressTracker) -> None:
-        """Take the rows of the display that `tracker` is on off the screen."""
+        """Show the lines of the display that `tracker` is on, and take its rows off the screen."""
+        if self.silent or sys.is_finalizing():
+            return
         with self.hold():
-            try:
-                for display in self.displays:
-                    if tracker in display.trackers:
-                        display.clear_rows()
-            except Retired:
-                pass
+            self._adopt()
+            for display in [display for display in self.displays if tracker in display.trackers]:
+                try:
+                    display.clear_rows()
+                except Retired:
+                    pass
+                except Exception as error:
+                    self._give_up(display, error)
 
     def _draw_last_frame(self, tracker: ProgressTracker) -> None:
         """Draw the last frame of `tracker`. The caller holds `drawing`."""
@@ -254,6 +308,7 @@ class ThreadTicker:
             if len(display.trackers) > 1:
                 display.tick(last=True)
                 display.trackers.remove(tracker)
+                tracker._display = None
             else:
                 try:
                     display.stop()
@@ -454,7 +509,7 @@ class ThreadTicker:
         for display in self.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.least)
-            if urgent and (display.has_news or display.in_the_way):
+            if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
@@ -465,8 +520,7 @@ class ThreadTicker:
                 except BaseException as error:  # ours or a clock's: whatever it is, it is the display's, not the job's
                     if self._inline and not isinstance(error, Exception):
                         raise  # drawn from the job's own thread: Ctrl-C is the job's
-                    self.displays.remove(display)
-                    warn_once(f"a display failed and is given up: {describe(error)}.")
+                    self._give_up(display, error)
                     break
             if display.delay >= 1.0 and display.sleeping:
                 continue
@@ -484,10 +538,9 @@ class ThreadTicker:
                 continue
             try:
                 self._give_display(tracker)
-            except (
-                Exception
-            ) as error:  # a stream or a terminal of the user's own: it is the display's trouble, not the job's
+            except Exception as error:  # a stream or a terminal of the user's own: it is not the job's trouble
                 warn_once(f"a display failed and is given up: {describe(error)}.")
+                tracker.give_up()
 
     def _give_display(self, tracker: ProgressTracker) -> None:
         terminal = terminal_of(tracker)
@@ -501,6 +554,14 @@ class ThreadTicker:
             display.stopped = self._stopped
             self.displays.append(display)
         display.trackers.append(tracker)
+        tracker._display = display
+
+    def _give_up(self, display: Display, error: BaseException) -> None:
+        """Do without `display`, which has failed: what its trackers print goes to their streams."""
+        self.displays.remove(display)
+        warn_once(f"a display failed and is given up: {describe(error)}.")
+        for tracker in display.trackers:
+            tracker.give_up()
 
     def _stopped(self) -> bool:
         """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""
@@ -534,6 +595,8 @@ class ThreadTicker:
 
     def _drop(self, display: Display) -> None:
         self.displays.remove(display)
+        for tracker in display.trackers:
+            tracker._display = None
         if all(tracker.terminal is None for tracker in display.trackers):
             display.terminal.close()
 
@@ -544,12 +607,19 @@ class ThreadTicker:
         self._inline = True
         counting.draw_from_advance(self._poll)
 
-    def _poll(self) -> None:
+    def _poll(self, *, at_once: bool = False) -> None:
+        """Draw what is due, or, with `at_once`, what is in the way of what the job writes next."""
         lock = self.drawing
         if not sys.is_finalizing() and lock.acquire(blocking=False):
             try:
+                if self._polling:  # a renderer that prints
+                    return
+                self._polling = True
+                if at_once:
+                    self._urgent.append(Bell())
                 self._look(time.monotonic())
             finally:
+                self._polling = False
                 lock.release()
 
     # After a fork
@@ -557,11 +627,12 @@ class ThreadTicker:
     def forget(self) -> None:
         """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
         trackers = [*self._new, *(tracker for display in self.displays for tracker in display.trackers)]
-        self.silent = self.silent or bool(trackers)
-        if self.silent and hub_address() is not None:  # the child is a client of its own, whose tasks are new ones
-            self.silent = False
-            for tracker in trackers:
-                tracker.forget()
+        # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
+        shown = any(tracker.live for tracker in trackers) or any(display.standing for display in self.displays)
+        self.silent = (self.silent or shown) and hub_address() is None
+        for tracker in trackers:
+            tracker.forget()
+            tracker._mute = self.silent
         self.lock = native("_thread", "RLock")()
         self.drawing = native("_thread", "RLock")()
         self._bell = Bell()

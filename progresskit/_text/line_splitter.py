@@ -19,7 +19,8 @@ _ESCAPES = re.compile(
     r"|[ -/]+[0-~]|[0-Z\\^-~])"  # character sets and single ones
 )
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-_ERASED = re.compile("[^\b]\b")
+_CELLS = re.compile("(?:\x1b\\[[0-9;:]*m)*(?s:.)|\x1b")
+_CONTROLS = re.compile("[\x07\b\r\x1b]")
 
 
 def last_state(text: str) -> str:
@@ -32,11 +33,96 @@ def last_state(text: str) -> str:
     text = text.rstrip("\r").rpartition("\r")[2]
     if "\x1b" in text:
         text = _ESCAPES.sub(lambda found: found[0] if _COLOUR.fullmatch(found[0]) else "", text)
-    while "\b" in text:
-        text, last = _ERASED.sub("", text).lstrip("\b"), text
-        if text == last:
-            break
+    if "\b" in text:
+        text = _overwritten(text)
     return text.replace("\x07", "")
+
+
+def _overwritten(text: str) -> str:
+    """Return what stands where backspaces have moved the cursor back and later characters have gone over earlier ones."""
+    cells: list[str] = []
+    at = 0
+    for piece in _CELLS.findall(text):
+        if piece == "\b":
+            at = max(at - 1, 0)
+        elif at < len(cells):
+            cells[at] = piece
+            at += 1
+        else:
+            cells.append(piece)
+            at += 1
+    return "".join(cells)
+
+
+def has_controls(text: str) -> bool:
+    """Return whether `text` has characters that change what stands on the line: returns, backspaces, escape sequences."""
+    return _CONTROLS.search(text) is not None
+
+
+class Line:
+    r"""A line that has not ended: text in, the line as it stands at its end out. Takes time and room in proportion to the text.
+
+    Example:
+        >>> line = Line()
+        >>> line.add("10%"), line.add("\r20"), line.add("%")
+        (False, False, False)
+        >>> line.end()
+        '20%'
+    """
+
+    __slots__ = ("_had_return", "_parts", "_returned", "_size")
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._size = 0  # characters
+        self._returned = False  # whether the last character was a carriage return: what comes goes over the line
+        self._had_return = False
+
+    def add(self, text: str) -> bool:
+        """Add `text`, which has no newline, and return whether the line is so long that it is to be ended."""
+        if "\r" in text or self._returned:
+            text = self._after_return(text)
+        self._parts.append(text)
+        self._size += len(text)
+        return self._size > LONGEST and self._is_long()
+
+    def _after_return(self, text: str) -> str:
+        body = text.rstrip("\r")
+        if not body:
+            self._returned = self._returned or bool(text)
+            return ""
+        self._had_return = True
+        at = body.rfind("\r")
+        if at >= 0 or self._returned:
+            self._parts.clear()
+            self._size = 0
+        self._returned = len(body) < len(text)
+        return body[at + 1 :]
+
+    def _is_long(self) -> bool:
+        text = "".join(self._parts)
+        if has_controls(text):  # a spinner of backspaces, say: what is left of it is short
+            self._parts = [last_state(text)]
+            self._size = len(self._parts[0])
+            return self._size > LONGEST / 2
+        return len(self._parts) > 1  # the text of one write is never parted
+
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether a carriage return has had text go over the line: it is somebody's bar or spinner."""
+        return self._had_return
+
+    def text(self) -> str:
+        """Return the line as it stands so far."""
+        text = "".join(self._parts)
+        return last_state(text) if has_controls(text) else text
+
+    def end(self) -> str | None:
+        """Return the line as it stands; None where it had nothing but control characters."""
+        text = "".join(self._parts)
+        if has_controls(text):
+            return last_state(text) or None
+        return text or (None if self._had_return else "")
 
 
 class Lines:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from _contextvars import ContextVar
+from _contextvars import ContextVar, copy_context
 from collections import deque
 from itertools import count
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Protocol, Self, TextIO, TypeVar, overload
+    from typing import Any, Literal, Protocol, Self, TextIO, TypeVar, overload
 
     from .._display.capture import Capture
+    from .._display.display import Display
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
@@ -38,8 +39,14 @@ if TYPE_CHECKING:
     class Ticker(Protocol):
         """What looks at trackers and draws them."""
 
-        def attach(self, tracker: ProgressTracker) -> None:
-            """Begin to look at `tracker`; there is something to see."""
+        def attach(self, tracker: ProgressTracker) -> bool | None:
+            """Begin to look at `tracker`; there is something to see. False: nothing of it can be shown."""
+
+        def flush_lines(self) -> None:
+            """Have captured lines drawn before the job goes on, if that is to be had at a small price."""
+
+        def wait_for_lines(self, tracker: ProgressTracker) -> None:
+            """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
 
         def wake(self) -> None:
             """Look soon: something happened that is no mere counting."""
@@ -68,8 +75,12 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
+END_OPEN_LINE = "progresskit._display.capture:end_open_line"
+WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
+MOST_CAPTURED = 1 << 22
+"""Characters of captured lines that wait to be drawn. A job that writes more waits, as it would for the terminal itself."""
 LINE = 64
 """What a line counts beside its characters."""
 
@@ -89,11 +100,13 @@ class ProgressTracker:
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
-        capture: Whether `start` begins a `capture` of standard output, standard error and logging, which `stop` ends.
+        capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
+            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
+            `"descriptors"`: what C code and other programs write to descriptors 1 and 2 as well.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
-        TypeError: the renderer is none.
+        TypeError: the renderer is none, or the terminal lacks a part of the `Terminal` protocol.
 
     Example:
         >>> with ProgressTracker("none") as tracker:
@@ -116,10 +129,11 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
-        capture: bool = False,
+        capture: bool | Literal["descriptors"] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
+        _check_terminal(terminal)
         self.renderer: RendererChoice = named(renderer)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
         if around is not None:
@@ -135,6 +149,9 @@ class ProgressTracker:
         self._dropped = CountingTicks()
         self._told = 0  # how many of the dropped lines have been told
         self.hiding = 0  # how many want the rows off the screen
+        self.asking = 0  # how many of them ask a question, to which the terminal belongs until it is answered
+        self._display: Display | None = None  # set by whoever draws
+        self._mute = False  # whether nothing can be shown of it: lines go to the stream itself
         self._ticker: Ticker | None = ticker
         self._slots = Slots()
         self._live = 0
@@ -149,7 +166,11 @@ class ProgressTracker:
         self.is_client: bool | None = None  # whether a hub shows its tasks; None before somebody asked
         self._unsettled = False  # whether it is among those whose endings wait to be told to a hub
         self._tokens: list[Token[ProgressTracker | None]] = []
-        self._capture: Capture | None = self.capture() if capture else None
+        self._capture_mode = capture_mode(capture)
+        self._capture: Capture | None = None  # what captures while it is attached, or entered
+        self._capture_held = False  # whether it does so until `stop`
+        self._drawn_on: object = None  # the stream that it was attached for
+        self.context = copy_context()  # of the loop that runs: a notebook tells by it which cell a line belongs to
 
     @property
     def ticker(self) -> Ticker:
@@ -225,6 +246,8 @@ class ProgressTracker:
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
+        if self.left:
+            self._follow_stream()
         now = self.clock()
         with self.lock:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
@@ -372,10 +395,47 @@ class ProgressTracker:
             return
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
-        self._show()
+        self._lines_came()
+
+    def print_captured(self, line: str) -> None:
+        """Show a line that the job has written to the terminal. A job that writes faster than the terminal takes it waits.
+
+        Called by a capture, which has no other way to keep the line.
+        """
+        self.prints.append(line)
+        self._waiting += len(line) + LINE
+        if self._waiting > MOST_CAPTURED:
+            self.ticker.wait_for_lines(self)
+        self._lines_came()
+        if self._attached:
+            self.ticker.flush_lines()
+
+    def _lines_came(self) -> None:
+        if not self._attached:
+            self._show()
+        if self._mute:
+            self._write_lines(self.take_prints())
+            return
         self.wake()
         if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
+
+    def give_up(self) -> None:
+        """Called by whoever draws, where nothing can be shown any more: write what waits to the stream, and what comes later."""
+        self._mute = True
+        self._display = None
+        self._write_lines(self.take_prints())
+
+    def _write_lines(self, lines: list[str]) -> None:
+        """Write `lines` to the stream itself, since nothing draws them."""
+        if not lines:
+            return
+        try:
+            from ..renderers.registry import load
+
+            load(WRITE_LINES)(self, lines)
+        except ImportError:  # the interpreter ends, and imports nothing any more
+            pass
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -387,6 +447,12 @@ class ProgressTracker:
             ...     answer = "yes"  # input("Go on? ")
         """
         return Hidden(self)
+
+    def clear_rows(self) -> None:
+        """Have the rows off the screen, and every line that was printed on it. `hiding` keeps them off."""
+        clear_rows = getattr(self._ticker, "clear_rows", None)  # not every ticker has rows on a screen
+        if clear_rows is not None:
+            clear_rows(self)
 
     def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
@@ -401,10 +467,11 @@ class ProgressTracker:
     def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
 
-        Lines come whole and in order, and one without its newline waits for it, or for the end. Log handlers that hold one of
-        these streams are led along, and warnings too, since they are written to standard error. What writes to a descriptor
-        (C code, other programs) is not captured: `progresskit run` does that. `input` has the terminal to itself while it
-        waits, as with `hidden`. Afterwards all is as it was, but for what others have replaced.
+        A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
+        Lines come whole and in order, and one without its newline waits for it, or for the end. The streams stay the objects
+        that they are, so that log handlers and libraries that hold them are captured too. What C code and other programs write
+        is not captured: `ProgressTracker(capture="descriptors")` and `progresskit run` do that. A question (`input`, `getpass`)
+        has the terminal to itself while it waits. Afterwards all is as it was, but for what others have replaced.
 
         Args:
             stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
@@ -422,6 +489,40 @@ class ProgressTracker:
         from ..renderers.registry import load
 
         return load(CAPTURE)(self, stdout, stderr, quiet)  # type: ignore[no-any-return]  # loaded by name
+
+    def _begin_capture(self, *, always: bool = False) -> None:
+        """Begin to capture, where the tracker draws rows on a terminal and nobody has opted out.
+
+        Args:
+            always: Whether lines are captured until `stop`; otherwise while rows stand.
+        """
+        if self._capture is not None or not self._capture_mode:
+            return
+        try:
+            from ..renderers.registry import draws_rows, load
+
+            if self.terminal is not None or not draws_rows(
+                self.renderer, self._current_stream(), worker=multiprocessing_hook.is_worker
+            ):
+                return
+            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker)
+            self._capture_held = always
+            self._capture = capture.start()
+        except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
+            pass
+
+    def _end_open_line(self) -> None:
+        try:
+            from ..renderers.registry import load
+
+            load(END_OPEN_LINE)()
+        except ImportError:  # the interpreter ends
+            pass
+
+    def _end_capture(self) -> None:
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.stop()
 
     def frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now.
@@ -444,11 +545,20 @@ class ProgressTracker:
             self._settle()
             self._frame_sums = {}
             seated, more = assign_rows(self._tree(now), rows)
-            self._seen = _last_number
-            ended, self._ended = self._ended, []
             return Frame(
-                now, tuple(self._look(item, now, depth, row) for item, depth, row in seated), tuple(ended), more
+                now,
+                tuple(self._look(item, now, depth, row) for item, depth, row in seated),
+                tuple(self._ended),
+                more,
             )
+
+    def take_frame(self, rows: int | None = None) -> Frame:
+        """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it."""
+        with self.lock:
+            frame = self.frame(rows)
+            self._seen = _last_number
+            self._ended.clear()
+            return frame
 
     def _tree(self, now: float) -> list[tuple[Any, int]]:
         """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
@@ -494,8 +604,8 @@ class ProgressTracker:
         _entered.append(self)
         self._tokens.append(_active.set(self))
         multiprocessing_hook.on_enter(self)
-        if self._capture is not None:
-            self._capture.start()
+        if self._capture_mode in ("always", "descriptors"):
+            self._begin_capture(always=True)
 
     def stop(self) -> None:
         """End what is still live and show everything for the last time. A stopped tracker may be used again.
@@ -514,8 +624,6 @@ class ProgressTracker:
         self._close(kind)
 
     def _close(self, error: type[BaseException] | None) -> None:
-        if self._capture is not None:
-            self._capture.stop()
         if self in _entered:
             multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
         self._closing = True
@@ -543,15 +651,39 @@ class ProgressTracker:
                     _active.set(None)
         if self._ticker is not None:
             self._ticker.detach(self)
+        self._end_capture()
 
     def _show(self) -> None:
-        if not self._attached:
+        if not self._attached and not self._mute:
             try:
                 ticker = self.ticker
             except UNAVAILABLE:
                 return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self._attached = True
-            ticker.attach(self)
+            if self._drawn_on is None:
+                self._drawn_on = self._current_stream()
+            self._begin_capture()  # before the first frame may come, which would go over what is written without a newline
+            if ticker.attach(self) is False:
+                self._attached = False
+                self.give_up()
+                self._end_capture()
+
+    def _follow_stream(self) -> None:
+        """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
+        replace it for a while."""
+        self.context = copy_context()
+        if self._attached and self._current_stream() is not self._drawn_on:
+            self.ticker.detach(self)
+
+    def _current_stream(self) -> Any:
+        """Return the stream that the tracker would be drawn on now; None for a terminal, or a file yet to be opened."""
+        if self.stream is not None or self.terminal is not None:
+            return self.stream
+        try:
+            from ..renderers.registry import default_stream
+        except ImportError:  # the interpreter ends
+            return None
+        return default_stream(opened=False)
 
     def let_go(self) -> bool:
         """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
@@ -559,6 +691,9 @@ class ProgressTracker:
             if self.live or self.pending_output:
                 return False
             self._attached = False
+            self._drawn_on = None
+            if not self._capture_held and not multiprocessing_hook.is_worker:
+                self._end_capture()
             is_client = self.is_client
         if is_client:
             from ..renderers.registry import load
@@ -574,8 +709,10 @@ class ProgressTracker:
         self._endings.clear()
         self._ended.clear()
         self.prints.clear()
-        self.behind, self._waiting, self._told, self.hiding = False, 0, self._dropped.count(), 0
-        self._attached = False
+        self.behind, self._waiting, self._told = False, 0, self._dropped.count()
+        self.hiding = self.asking = 0
+        self._attached = self._mute = False
+        self._display = self._capture = None
         self.is_client, self._unsettled = None, False
 
     def wake(self) -> None:
@@ -673,16 +810,63 @@ class Hidden:
 
     def __init__(self, tracker: ProgressTracker) -> None:
         self._tracker = tracker
+        self._depth = 0
 
     def __enter__(self) -> None:
-        self._tracker.hiding += 1
-        clear_rows = getattr(self._tracker._ticker, "clear_rows", None)  # not every ticker has rows on a screen
-        if clear_rows is not None:
-            clear_rows(self._tracker)
+        try:
+            self._depth += 1
+            self._tracker.hiding += 1
+            self._tracker.clear_rows()
+        except BaseException:  # Ctrl-C
+            self._let_go()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        self._tracker.hiding = max(self._tracker.hiding - 1, 0)
-        self._tracker.wake()
+        self._let_go()
+
+    def __del__(self) -> None:
+        # Ctrl-C may come before the first instruction of `__exit__`.
+        while self._depth:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._depth:
+            self._depth -= 1
+            if self._tracker._capture is not None:
+                self._tracker._end_open_line()
+            self._tracker.hiding = max(self._tracker.hiding - 1, 0)
+            self._tracker.wake()
+
+
+def capture_mode(capture: object) -> str:
+    """Return what `capture` asks for, and the environment where it is None: "rows", "always", "descriptors", or "" for nothing.
+
+    Raises:
+        ValueError: `capture` is something else.
+    """
+    if capture is None:
+        from .._system.environment import capture_mode
+
+        return capture_mode(os.environ)
+    if isinstance(capture, bool):
+        return "always" if capture else ""
+    if capture == "descriptors":
+        return "descriptors"
+    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
+
+
+def _check_terminal(terminal: object) -> None:
+    """Raise TypeError where `terminal` lacks a part of the `Terminal` protocol."""
+    if terminal is None:
+        return
+    from ..renderers.base import TERMINAL_MEMBERS
+
+    missing = [name for name in TERMINAL_MEMBERS if not hasattr(terminal, name)]
+    if missing:
+        raise TypeError(
+            f"terminal is {terminal!r:.80}, a {type(terminal).__name__} without {', '.join(missing)}: "
+            f"give an object with {', '.join(TERMINAL_MEMBERS)}, or a text file as stream."
+        )
 
 
 def _within(name: str, value: float | None, most: float) -> float | None:

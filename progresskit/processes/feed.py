@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from itertools import takewhile
 from operator import attrgetter
 
 from .._model.slots import GRACE
@@ -100,6 +101,11 @@ class _Source:
         self.recent.append(number)
         if len(self.recent) > REMEMBERED:
             self.ended.discard(self.recent.popleft())
+
+
+def _is_view(item: object) -> bool:
+    """Whether an item of `prints` is an ended task, not a line."""
+    return not isinstance(item, str)
 
 
 class Feed(ProgressTracker):
@@ -371,16 +377,22 @@ class Feed(ProgressTracker):
         Args:
             rows: Rows that there are on the display; None: every live task fits.
         """
-        self._refresh()
         with self.lock:
             more = sum(known.more for known in self._in_order)
             if more and rows is not None:  # a row for the line that says so
                 rows = max(rows - 1, 0)
             frame = super().frame(rows)
-            ended = []
-            while self.prints and not isinstance(self.prints[0], str):  # what stands behind a line waits for it
-                ended.append(self.prints.popleft())
+            ended = takewhile(_is_view, self.prints)  # what stands behind a line waits for it
             return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
+
+    def take_frame(self, rows: int | None = None) -> Frame:
+        """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
+        self._refresh()
+        with self.lock:
+            frame = super().take_frame(rows)
+            while self.prints and _is_view(self.prints[0]):
+                self.prints.popleft()
+            return frame
 
     def take_prints(self) -> list[Any]:
         """Return the lines and the ended tasks of sources that wait to be shown, in the order in which they came."""

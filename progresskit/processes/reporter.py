@@ -242,6 +242,12 @@ class Reporter:
     def wake(self) -> None:
         """An ending is in the next report."""
 
+    def flush_lines(self) -> None:
+        """Lines are in the next report."""
+
+    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+        """A job is never held up for a report: lines that it has no room for are counted."""
+
     def flush_soon(self) -> None:
         """A job is never held up for a report."""
 
@@ -250,7 +256,7 @@ class Reporter:
         with ProgressTracker.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
-                self._keep(tracker, tracker.frame())
+                self._keep(tracker, tracker.take_frame())
                 self._rouse()
             tracker.let_go()
 
@@ -294,7 +300,7 @@ class Reporter:
         views: list[TaskView] = []
         more, used = 0, 0
         for tracker in list(self._trackers):
-            frame = tracker.frame(max(MOST_ROWS - used, 0))
+            frame = tracker.take_frame(max(MOST_ROWS - used, 0))
             self._keep(tracker, frame)
             views += [view._replace(position=view.position + used) for view in frame.tasks]
             more += frame.more

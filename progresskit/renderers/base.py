@@ -67,6 +67,10 @@ class Terminal(Protocol):
         """Add `text` to what the display sends, in one write, once the tick is over."""
 
 
+TERMINAL_MEMBERS = ("is_tty", "unicode", "colors", "encoding", "reflows", "file", "size", "write")
+"""What a terminal must have."""
+
+
 @runtime_checkable
 class Renderer(Protocol):
     """Draws frames. Called from one thread at a time; whatever it raises ends it, never the job.

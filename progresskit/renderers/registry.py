@@ -153,6 +153,30 @@ def prefer_hub(
     return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), "PROGRESSKIT_HUB is set")
 
 
+def draws_rows(
+    choice: RendererChoice, stream: Any, *, worker: bool = False, environ: Mapping[str, str] | None = None
+) -> bool:
+    """Return whether rows will stand on the terminal that `stream` is, as far as can be told before a renderer is made.
+
+    Args:
+        choice: What was chosen.
+        stream: Where the display would be.
+        worker: Whether the process works for another, whose rows stand there.
+        environ: The environment; None takes the process's.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        if stream is None or not stream.isatty():
+            return False
+    except Exception:  # closed, or whatever a stream of the user's own may raise
+        return False
+    if choice.name == "hub" or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).name == "hub"):
+        return worker  # the output of a command below `progresskit run` is captured there
+    if choice.make is None:
+        return environ.get("TERM") != "dumb" and not is_on(environ, "CI")
+    return choice.name == "ansi" or (choice.name not in BUILTIN and bool(getattr(choice.make, "in_place", True)))
+
+
 def _by_name(name: str, why: str) -> RendererChoice:
     """Return the choice of `name`, or of what suits the terminal, with one warning, where its library is missing.
 
@@ -229,10 +253,14 @@ def names() -> tuple[str, ...]:
     return (*BUILTIN, *sorted({*EXTRAS, *entry_points()}))
 
 
-def default_stream(environ: Mapping[str, str] | None = None) -> Any:
+def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
     None where the process has no such stream (pythonw), or the file cannot be opened, with a warning.
+
+    Args:
+        environ: The environment; None takes the process's.
+        opened: Whether a file is opened; None is returned for it otherwise.
     """
     environ = os.environ if environ is None else environ
     name = environ.get("PROGRESSKIT_STREAM", "").strip()
@@ -240,6 +268,8 @@ def default_stream(environ: Mapping[str, str] | None = None) -> Any:
         return sys.stderr
     if name == "stdout":
         return sys.stdout
+    if not opened:
+        return None
     try:
         return open(name, "a", encoding="utf-8")  # the terminal that is made of it closes it
     except (OSError, ValueError) as error:

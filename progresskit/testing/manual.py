@@ -67,10 +67,17 @@ class ManualTicker:
             display = display_of(tracker, terminal, self.cost, self.cost)
             self.displays.append(display)
         display.trackers.append(tracker)
+        tracker._display = display
 
     def wake(self) -> None:
         """Count that a look was asked for."""
         self.nudges += 1
+
+    def flush_lines(self) -> None:
+        """Lines are drawn when the test ticks."""
+
+    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+        """Lines are drawn when the test ticks."""
 
     def flush_soon(self) -> None:
         """An ending is shown when the test ticks."""
@@ -86,6 +93,7 @@ class ManualTicker:
                 self.displays.remove(display)
                 if tracker.terminal is None:  # it was made for the display
                     display.terminal.close()
+            tracker._display = None
         tracker.let_go()
 
     def clear_rows(self, tracker: ProgressTracker) -> None:

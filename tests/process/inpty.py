@@ -27,7 +27,7 @@ class Program:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore", **environ}
         if "setitimer" in code or "fork" in code:  # coverage has a lock of its own, and would wait for itself
             env = {name: value for name, value in env.items() if not name.startswith("COV")}
-        for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
+        for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER", "PYTHONUNBUFFERED"):
             if name not in environ:
                 env.pop(name, None)
         self.sent = b""

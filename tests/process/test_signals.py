@@ -70,8 +70,8 @@ with ProgressTracker("ansi", capture=True, interval=0.002, budget=1.0) as tracke
 """)
     assert program.end() == 0
     assert sum("OSError: in a thread" in row for row in program.rows) == 1
-    assert sum(row == "to standard output" for row in program.rows) == 1
-    program.check_restored()
+    assert program.rows[-1] == "to standard output"
+    assert (program.screen.cursor.x, program.screen.cursor.hidden) == (len("to standard output"), False)
 
 
 @pytest.mark.slow

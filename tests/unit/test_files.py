@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import shutil
@@ -112,3 +113,25 @@ def test_open_file_fails_its_task_by_the_error_of_the_block(bench: Bench, tmp_pa
         with pytest.raises(FileNotFoundError), open_file(tmp_path / "missing"):
             pass
         assert bench.tracker.tasks == ()
+
+
+def test_a_tracked_file_is_a_file(bench: Bench) -> None:
+    """A library that asks `isinstance` takes a tracked file, and a copy of one is one."""
+    task = bench.tracker.add_task("file")
+    binary, text = wrap_file(io.BytesIO(b"abc"), task), wrap_file(io.StringIO("abc"), task)
+    assert isinstance(binary, io.IOBase) and isinstance(binary, io.BufferedIOBase)
+    assert isinstance(text, io.TextIOBase)
+    assert copy.copy(binary).read() == b"abc"
+
+
+def test_a_text_file_counts_bytes(tmp_path: Path) -> None:
+    """A text file that `open_file` reads has its size as total, whatever its characters and line ends are."""
+    path = tmp_path / "größe.txt"
+    path.write_bytes("größe\r\n東京\r\n".encode() * 3_000)
+    with ProgressTracker("none"), open_file(path, "r", encoding="utf-8") as file:
+        task = file._task
+        assert task.total == path.stat().st_size
+        assert next(file) == "größe\n"
+        assert 0 < task.completed < task.total
+        assert sum(1 for _ in file) == 5_999
+    assert (task.completed, task.state) == (task.total, "finished")

@@ -1,0 +1,206 @@
+"""Questions: whoever asks on the terminal has it to itself until it is answered.
+
+Knows which functions ask, and replaces them while streams are captured: the rows go, every line printed before is shown, and
+the asking thread's words reach the terminal as they are. What asks in another way (an editor, a pager) is what `hidden` is for.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import threading
+from _thread import get_ident
+from typing import TYPE_CHECKING, Any
+
+from .terminal import Uncaptured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._tracking.tracker import ProgressTracker
+
+TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
+"""What takes the terminal by changing its modes: modules whose names begin so."""
+
+
+class Question:
+    """A context manager: rows are off the screen meanwhile, and this thread's words go to the terminal as they are."""
+
+    def __init__(self) -> None:
+        self._trackers: list[ProgressTracker] = []
+        self._uncaptured: Uncaptured | None = None
+        self.answered = True
+
+    def __enter__(self) -> None:
+        from .capture import captured_streams
+
+        streams = captured_streams()
+        trackers = {id(capture.tracker): capture.tracker for stream in streams for capture in stream.captures}
+        try:
+            for tracker in trackers.values():
+                self._trackers.append(tracker)
+                tracker.asking += 1
+                tracker.hiding += 1
+            for tracker in trackers.values():
+                tracker.clear_rows()
+            self._uncaptured = Uncaptured()
+            self._uncaptured.__enter__()
+            for stream in streams:
+                stream.write_partial(get_ident())
+        except BaseException:  # Ctrl-C
+            self._let_go()
+            raise
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        from .capture import line_was_answered
+
+        try:
+            if kind is None:
+                line_was_answered()
+            else:  # no Enter has ended the question's line: the rows must not begin on it
+                _end_line()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._uncaptured is not None:
+            self._uncaptured.__exit__()
+            self._uncaptured = None
+        while self._trackers:
+            tracker = self._trackers.pop()
+            tracker.hiding = max(tracker.hiding - 1, 0)
+            tracker.asking = max(tracker.asking - 1, 0)
+            tracker.wake()
+
+
+def _end_line() -> None:
+    from .capture import captured_streams
+
+    for stream in captured_streams()[:1]:
+        stream.write_now("\n")
+
+
+class _Asking:
+    """Stands in for a function that asks."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__ = getattr(function, "__name__", "input")
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if not _watching or not _is_question(arguments):
+            return self.function(*arguments, **named)
+        with Question():
+            return self.function(*arguments, **named)
+
+
+class _Reading(_Asking):
+    """Stands in for a read from standard input: it asks where the thread has begun a line, which is to be answered."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if not _watching:
+            return self.function(*arguments, **named)
+        if _has_partial():
+            with Question():
+                return self.function(*arguments, **named)
+        from .capture import line_was_answered
+
+        answer = self.function(*arguments, **named)
+        line_was_answered()
+        return answer
+
+
+class _Modes(_Asking):
+    """Stands in for `termios.tcsetattr`: a library that draws its own questions takes the terminal by changing its modes."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._questions: dict[int, Question] = {}  # by descriptor
+
+    def __call__(self, descriptor: Any, when: int, attributes: list[Any]) -> Any:
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if not caller.startswith(TERMINAL_LIBRARIES):
+            return self.function(descriptor, when, attributes)
+        import termios
+
+        key = descriptor if isinstance(descriptor, int) else descriptor.fileno()
+        raw = not attributes[3] & termios.ICANON
+        if raw and _watching and key not in self._questions:
+            question = self._questions[key] = Question()
+            question.__enter__()
+        try:
+            return self.function(descriptor, when, attributes)
+        finally:
+            if not raw:
+                ended = self._questions.pop(key, None)
+                if ended is not None:
+                    ended.__exit__(None)
+
+
+def _is_question(words: tuple[object, ...]) -> bool:
+    """Whether the thread asks: it has said something, or is the main one. A thread that waits for Enter to stop a job has not."""
+    return any(words) or threading.current_thread() is threading.main_thread() or _has_partial()
+
+
+def _has_partial() -> bool:
+    from .capture import captured_streams
+
+    return any(stream.has_partial(get_ident()) for stream in captured_streams())
+
+
+_watching = False
+_replaced: list[tuple[Any, str, _Asking]] = []
+
+
+def watch() -> None:
+    """Have whatever asks on the terminal have it to itself, from now on."""
+    global _watching
+    if _watching or not _is_terminal(sys.stdin):
+        return
+    _watching = True
+    _replace(builtins, "input", _Asking)
+    _replace(sys.modules.get("click.termui"), "visible_prompt_func", _Asking)
+    raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
+    for name in ("readinto", "read", "readall"):
+        _replace(raw, name, _Reading)
+    try:
+        import getpass
+        import termios
+    except ImportError:  # Windows: getpass reads keys there, and has no prompt of its own to be drawn over
+        return
+    _replace(getpass, "_raw_input", _Asking)
+    _replace(termios, "tcsetattr", _Modes)
+
+
+def unwatch() -> None:
+    """Put everything back, unless somebody else has replaced it meanwhile."""
+    global _watching
+    _watching = False
+    while _replaced:
+        place, name, asking = _replaced.pop()
+        if getattr(place, name, None) is asking:
+            if name in ("readinto", "read", "readall"):
+                delattr(place, name)
+            else:
+                setattr(place, name, asking.function)
+
+
+def _replace(place: Any, name: str, kind: type[_Asking]) -> None:
+    function = getattr(place, name, None)
+    if function is None:
+        return
+    asking = kind(function)
+    try:
+        setattr(place, name, asking)
+    except (AttributeError, TypeError):  # a file that takes no attributes
+        return
+    _replaced.append((place, name, asking))
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except Exception:  # None, closed, or a stream of the user's own
+        return False

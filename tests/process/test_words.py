@@ -1,0 +1,231 @@
+"""What the job says beside its bars is never lost: in a real pseudo-terminal, with nothing set up."""
+
+from __future__ import annotations
+
+import os
+import select
+
+import pytest
+from inpty import Program
+
+PLAIN = """
+import logging, sys, time, warnings
+kept = sys.stderr
+handler = logging.StreamHandler()
+log = logging.Logger("job"); log.addHandler(handler)
+from progresskit import track
+before = sys.stdout, sys.stderr, sys.stdout.fileno(), sys.stdout.isatty(), sys.stdout.encoding
+print("begun, ", end="")
+for n in track(range(6), "Files"):
+    print("out", n)
+    sys.stdout.buffer.write(b"bytes %d\\n" % n)
+    print("err", n, file=sys.stderr)
+    log.warning("log %d", n)
+    kept.writelines([f"kept {n}", "\\n"])
+    time.sleep(0.03)
+    assert (sys.stdout, sys.stderr, sys.stdout.fileno(), sys.stdout.isatty(), sys.stdout.encoding) == before
+    print("and more, ", end="")
+print("over")
+while "write" in vars(sys.stdout) or "write" in vars(sys.stdout.buffer): time.sleep(0.01)
+"""
+
+
+def test_plain_prints() -> None:
+    """Every word stands above the bars, in order, whole; the streams stay the objects that they are, and are put back."""
+    program = Program(PLAIN)
+    assert program.end() == 0
+    rows = [row for row in program.everything if "Files" not in row]
+    expected = []
+    for n in range(6):
+        first = ("begun, " if not n else "and more, ") + f"out {n}"
+        expected += [first, f"bytes {n}", f"err {n}", f"log {n}", f"kept {n}"]
+    assert rows == [*expected, "and more, over"]
+
+
+DEATH = """
+import os, time
+from progresskit import track
+for n in track(range(4), "Files"):
+    time.sleep(0.15)
+    print("line", n)
+    if n == 2: %s
+"""
+
+
+@pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), 9)", "os.execv('/bin/true', ['true'])"])
+def test_a_death(end: str) -> None:
+    """A line is on the terminal when the job goes on, so that one that dies at once has said it."""
+    program = Program(DEATH % end)
+    program.end()
+    assert [row for row in program.everything if row.startswith("line")] == ["line 0", "line 1", "line 2"]
+
+
+FORK = """
+import os, time
+from progresskit import ProgressTracker, track
+for n in track(range(3), "Files"):
+    time.sleep(0.1)
+    if n == 1:
+        print("half a line, ", end="")
+        if not os.fork(): os._exit(0)
+        os.wait()
+print("the end")
+pid = os.fork()
+if not pid:
+    with ProgressTracker() as tracker:
+        for _ in tracker.track(range(3), "child"): print("so it does"); tracker.print("and so")
+    print("the child ends")
+    os._exit(0)
+os.waitpid(pid, 0)
+"""
+
+
+def test_a_forked_child() -> None:
+    """What a child prints is printed, it has a display of its own where its parent has none, and no words are doubled."""
+    program = Program(FORK)
+    assert program.end() == 0
+    text = "\n".join(program.everything)
+    assert [text.count(words) for words in ("half a line, the end", "half", "so it does", "and so")] == [1, 1, 3, 3]
+    assert "✓ child" in text and program.rows[-1] == "the child ends"
+
+
+THREADLESS = """
+import threading
+def refuse(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+import time
+from progresskit import track
+for n in track(range(8), "one"): print("in", n); time.sleep(0.03)
+print("first"); print("second")
+for n in track(range(8), "two"): time.sleep(0.03)
+print("third")
+"""
+
+
+def test_no_thread() -> None:
+    """Where the job itself draws, rows are gone before it goes on."""
+    program = Program(THREADLESS)
+    assert program.end() == 0
+    rows = [row.split(" 100%")[0] for row in program.everything]
+    assert rows == [*(f"in {n}" for n in range(8)), "✓ one", "first", "second", "✓ two", "third"]
+
+
+QUESTION = """
+import sys, time
+from progresskit import track
+for n in track(range(3), "Files"):
+    time.sleep(0.15)
+    if n == 1:
+        print("these go:"); print("  orders.csv, ", end="")
+        %s
+        print("answered", answer)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ask", "question"),
+    [
+        ("answer = input('sure? ')", "sure? "),
+        ("answer = __import__('getpass').getpass('sure? ')", "sure? "),
+        ("print('sure? ', end='', flush=True); answer = sys.stdin.readline().strip()", "sure? "),
+        ("print('sure? ', end='', flush=True); answer = next(sys.stdin).strip()", "sure? "),
+        ("import pdb; print(); answer = 'y'; pdb.set_trace()", "(Pdb) "),
+    ],
+    ids=["input", "getpass", "readline", "next", "pdb"],
+)
+def test_a_question(ask: str, question: str) -> None:
+    """Every line before a question is on the screen while it is asked, and no bar; bars come back below the answer."""
+    program = Program(QUESTION % ask)
+    program.until(question)
+    shown = "\n".join(program.rows)
+    assert "these go:\n  orders.csv," in shown
+    assert not any("Files" in row for row in program.rows)
+    os.write(program.fd, b"c\n" if "pdb" in ask else b"y\n")
+    assert program.end() == 0
+    assert any(row.endswith("answered y") for row in program.everything)
+    assert "Files" in program.rows[-1]
+
+
+INTERRUPTED = """
+import signal, time
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    for n in tracker.track(range(3), "Files"):
+        time.sleep(0.15)
+        if n == 1:
+            for ask in (lambda: input("name? "), None):
+                try:
+                    if ask: ask()
+                    else:
+                        with tracker.hidden(): print("choose: ", end="", flush=True); time.sleep(60)
+                except KeyboardInterrupt:
+                    print("skipped")
+                    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the others that were sent
+                    time.sleep(0.5)
+                    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert (tracker.hiding, tracker.asking) == (0, 0)
+"""
+
+
+def test_ctrl_c_at_a_question() -> None:
+    """Ctrl-C at a question, or inside `hidden`, lets go of the terminal: the bars come back, and no word is drawn over."""
+    program = Program(INTERRUPTED)
+    for question in ("name? ", "choose: "):
+        program.until(question)
+        while program.sent.count(b"skipped") < (question == "choose: ") + 1:
+            os.write(program.fd, b"\x03")  # one that comes before the interpreter reads waits until it does
+            while select.select([program.fd], [], [], 0.2)[0] and b"skipped" not in program.sent[-200:]:
+                program.read()
+    assert program.end() == 0
+    text = "\n".join(program.everything)
+    assert "name? " in text and "choose: " in text and text.count("skipped") == 2
+    assert "Files" in program.rows[-1]
+
+
+OTHERS = """
+import sys, time
+from progresskit import track
+class Tee:
+    def __init__(self, stream): self.stream, self.log = stream, []
+    def write(self, text): self.log.append(text); return self.stream.write(text)
+    def __getattr__(self, name): return getattr(self.stream, name)
+mode = %r
+if mode == "tee": sys.stdout = tee = Tee(sys.stdout)
+if mode == "replaced":
+    log, old = [], sys.stdout.write
+    def write(text): log.append(text); return old(text)
+    sys.stdout.write = write
+for n in track(range(4), "Files"):
+    time.sleep(0.05)
+    print("line", n)
+    if mode == "bar": sys.stderr.write("\\r\\x1b[2K spinning\\x1b[?25l")
+    if mode == "later":
+        log, old = [], sys.stdout.write
+        sys.stdout.write = lambda text, old=old: old(text)
+if mode == "bar": sys.stderr.write("\\r\\x1b[2K")
+if mode == "tee": assert "".join(tee.log) == "".join(f"line {n}\\n" for n in range(4))
+if mode == "replaced": assert sys.stdout.write is write and "".join(log) == "".join(f"line {n}\\n" for n in range(4))
+print("over")
+"""
+
+
+@pytest.mark.parametrize("mode", ["tee", "replaced", "later", "bar"])
+def test_streams_of_others(mode: str) -> None:
+    """A stream with a write of its own goes on being written through it, and another library's bar leaves no escape sequences."""
+    program = Program(OTHERS % mode)
+    assert program.end() == 0
+    rows = [row for row in program.everything if "Files" not in row]
+    assert [row for row in rows if row != " spinning"] == [*(f"line {n}" for n in range(4)), "over"]
+
+
+def test_opted_out() -> None:
+    """`PROGRESSKIT_CAPTURE=0` leaves the streams alone, and so does `PROGRESSKIT_DISABLE`."""
+    code = """
+import sys
+from progresskit import track
+for n in track(range(2), "Files"): assert "write" not in vars(sys.stdout); print("line", n)
+"""
+    for environ in ({"PROGRESSKIT_CAPTURE": "0"}, {"PROGRESSKIT_DISABLE": "1"}):
+        program = Program(code, **environ)
+        assert program.end() == 0
+        assert program.everything[-1] == "line 1" or "Files" in program.everything[-1]
