@@ -94,9 +94,11 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
             quiet=options.quiet,
             pty=not options.no_pty,
         )
+        return leave(status)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    return leave(status)
+    except KeyboardInterrupt:  # before the command's start, or after its end
+        return leave(-signal.SIGINT)
 
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:

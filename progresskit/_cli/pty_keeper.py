@@ -46,6 +46,10 @@ class PtyKeeper:
                 os._exit(0)
         os.close(alive)
 
+    def hand_over(self) -> None:
+        """Have it copy from now on: the command has ended, and a process that it has left behind may write on."""
+        os.close(self._held)
+
     def dismiss(self) -> None:
         """End it: all is well."""
         os.kill(self.pid, signal.SIGKILL)  # it ends so whatever it is at, stopped though it may be

@@ -32,6 +32,8 @@ BUDGET = 0.03
 SILENCE = 0.2
 """Seconds without output after which a command that has ended is taken to have said everything, though a process that it
 left behind holds its terminal open."""
+DRAINING = 0.5
+"""Seconds that a command which has ended is listened to at the most, whatever such a process goes on to write."""
 ASKING = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
 AT_ONCE = 2_000
@@ -45,6 +47,10 @@ PASSED_ON = tuple(
     for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTSTP", "SIGCONT")
     if hasattr(signal, name)
 )
+ENDING = {signal.SIGINT, signal.SIGTERM} | {
+    getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name)
+}
+"""Signals that keep a command which has not begun from beginning."""
 FROM_KERNEL = 0x80
 """What `si_code` says of a signal that the terminal sent, to the whole group: the command has it already."""
 
@@ -75,6 +81,8 @@ def run(
     if not hasattr(os, "posix_spawnp"):
         raise OSError("`progresskit run` needs a Unix system: start the command by itself.")
     if hub_address() is not None:  # a hub is there already, and shows what runs below us too
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by the interpreter: the command must not inherit it
+            signal.signal(ignored, signal.SIG_DFL)
         try:
             os.execvp(command[0], list(command))
         except OSError as error:
@@ -84,8 +92,26 @@ def run(
     try:
         feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
         return _run(command, feed, quiet, pty, mask, waited)
+    except RuntimeError as error:
+        if "thread" not in str(error):
+            raise
+        raise OSError(
+            f"No thread can be started ({error}): raise the limit, or start the command by itself."
+        ) from error
     finally:
+        _swallow(waited)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _swallow(waited: set[Any]) -> None:
+    """Take the signals that came for a command that has ended: they must not end us in its place."""
+    while signal.sigpending() & waited:
+        signal.sigwait(waited)
+
+
+def _called_off() -> int:
+    """Return the number of a signal that ends a program and has come before the command was there; 0 if none has."""
+    return min(signal.sigpending() & ENDING, default=0)
 
 
 def _budget() -> float | None:
@@ -105,6 +131,10 @@ def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, 
     try:
         outputs.guard()
         with feed, Hub(feed) as hub:
+            outputs.begin(hub)
+            if _called_off():
+                status = -_called_off()
+                return status
             try:
                 pid = os.posix_spawnp(
                     command[0],
@@ -117,7 +147,10 @@ def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, 
             except OSError as error:
                 status = _cannot(command[0], error)
                 return status
-            outputs.begin(hub)
+            outputs.begun()
+            # It may have come just before the command; if not, the command has not got so far as to count.
+            if _called_off():
+                os.kill(pid, _called_off())
             status = _wait(pid, outputs, waited)
             outputs.end(failed=status != 0)
             hub.stop()
@@ -190,6 +223,7 @@ class _Outputs:
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._hub: Hub | None = None
+        self._outlived = False  # whether somebody else holds the command's terminal when it has ended
         self._typed = os.isatty(0)
         self.actions: list[Any] = []
         terminals = [fd for fd in (1, 2) if os.isatty(fd)] if _on_terminal() else []
@@ -241,14 +275,22 @@ class _Outputs:
                 pass
 
     def begin(self, hub: Hub) -> None:
-        """The command has been started: show what it writes, from a thread, after all that it has told `hub` before."""
+        """Show what a command writes, from a thread, after all that it has told `hub` before.
+
+        Raises:
+            RuntimeError: there is no thread to be had.
+        """
         self._hub = hub
+        if self._lines:
+            thread = threading.Thread(target=self._read, name="progresskit output", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def begun(self) -> None:
+        """The command holds its ends by now: close ours."""
         for fd in self._theirs:
             os.close(fd)
         self._theirs.clear()
-        if self._lines:
-            self._thread = threading.Thread(target=self._read, name="progresskit output", daemon=True)
-            self._thread.start()
 
     def end(self, *, failed: bool) -> None:
         """The command has ended: show the rest."""
@@ -263,9 +305,16 @@ class _Outputs:
         TICKER.drain(self._feed, _nobody_calls_it_off)
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Give the descriptors back; what a process in the background still writes goes to the terminal from here on."""
+        self.begun()
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
         if self._guardian is not None:
-            self._guardian.dismiss()
+            if self._outlived:
+                self._guardian.hand_over()
+            else:
+                self._guardian.dismiss()
         for fd in (*self._theirs, *self._lines):
             os.close(fd)
         self._theirs.clear()
@@ -276,6 +325,7 @@ class _Outputs:
         for fd in self._lines:
             selector.register(fd, selectors.EVENT_READ)
         heard = time.monotonic()
+        ends: float | None = None
         while selector.get_map():
             ready = selector.select(SILENCE / 4)
             now = time.monotonic()
@@ -287,8 +337,11 @@ class _Outputs:
                 for lines in self._lines.values():
                     if lines.asks:
                         self._show(lines.end())
-            if not ready and self._ended.is_set() and now - heard > SILENCE:
-                break
+            if self._ended.is_set():
+                ends = now + DRAINING if ends is None else ends
+                if (not ready and now - heard > SILENCE) or now > ends:
+                    self._outlived = True
+                    break
         selector.close()
 
     def _take(self, fd: int) -> bool:

@@ -152,6 +152,10 @@ class Handle:
         return self._terminal.reflows
 
     @property
+    def late_sizes(self) -> bool:
+        return self._terminal.late_sizes
+
+    @property
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
@@ -201,6 +205,7 @@ class StreamTerminal:
         self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors = _colors(self.is_tty, self._environ)
         self.reflows = _reflows(self._environ)
+        self.late_sizes = _late_sizes(self._environ)
         self.file: TextIO = cast("TextIO", TerminalFile(self))
 
     def _ask_tty(self) -> bool:
@@ -408,6 +413,13 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
 def _reflows(environ: Mapping[str, str]) -> bool:
     """Return whether the terminal wraps rows anew when its width changes, as nearly all do; xterm and GNU screen cut them."""
     return "TMUX" in environ or not ("XTERM_VERSION" in environ or "STY" in environ or environ.get("TERM") == "linux")
+
+
+def _late_sizes(environ: Mapping[str, str]) -> bool:
+    """Return whether a new size is heard of long after the rows have moved: tmux waits for a quarter of a second between two
+    sizes, and over ssh each takes its way."""
+    tmux = "TMUX" in environ or environ.get("TERM", "").startswith("tmux")
+    return tmux or "SSH_CONNECTION" in environ or "SSH_TTY" in environ
 
 
 def _whole(value: str | None) -> int:

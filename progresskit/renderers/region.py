@@ -6,10 +6,20 @@ so that whatever ends the process leaves a clean prompt. That line is the region
 as `^C`) stands there, and is erased when the rows move or end.
 
 When the window changes, the terminal moves the rows, and nobody says where to. But the cursor moves with them: all that has
-to be known is how many lines above it the first row begins. A terminal that wraps rows anew has made several of each that is
-wider than the window is now; one that cuts them has not. Rows that a lower window has pushed out of the screen are
-remembered, since most terminals bring them back when it becomes higher; where one does not, what is left of the rows stands
-at the top of the screen, and moving up too far ends there too.
+to be known is how many lines above it the first row begins. That depends on the terminal:
+
+- One that cuts rows has one line of each.
+- One that wraps rows anew has several of a row that is wider than the window is now. The region counts them. The terminal may
+  have become narrower a moment before the program hears of it, and rows that it cuts then would be fewer lines than counted. So
+  a row is preceded by blanks that do wrap: whenever the window changed, each row makes the lines that its width makes.
+- Where the program hears of a size late (in tmux up to a quarter of a second, over ssh as long as the way takes), the window may
+  be wider again than the size says, and counted lines would reach into words. There the region counts nothing: each row is one
+  line, and a backspace at its beginning goes up into the line that it continues, in tmux. Another terminal stays where it
+  is: the mistake is a row that stays above, never a word that is lost.
+
+Rows that a lower window has pushed out of the screen are remembered, since most terminals bring them back when it becomes
+higher; where one does not, what is left of the rows stands at the top of the screen, and moving up too far ends there too. Where
+a size is heard of late they are let be.
 """
 
 from __future__ import annotations
@@ -20,6 +30,10 @@ BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
 """Synchronized output on, cursor hidden, no wrapping: a row that a terminal finds wider than we do must not become two."""
 END = "\x1b[?7h\x1b[?25h\x1b[?2026l"
 """The reverse, at the end of every frame: a process that is killed between two leaves no mode behind."""
+CLEAR = "\r\x1b[2K"
+"""Make the cursor's line blank. The line above it no longer goes on in it, nor it in the next one."""
+BLANK = "\r \x1b[K"
+"""Make the cursor's line blank, and leave it the next piece of the line above, if it is."""
 
 
 class Region:
@@ -27,6 +41,7 @@ class Region:
 
     Args:
         reflow: Whether the terminal wraps rows anew when its width changes; otherwise it cuts them.
+        late: Whether the program hears of a new size only a while after the terminal has moved the rows.
 
     Example:
         >>> region = Region()
@@ -36,10 +51,11 @@ class Region:
         ''
     """
 
-    def __init__(self, *, reflow: bool = True) -> None:
+    def __init__(self, *, reflow: bool = True, late: bool = False) -> None:
         self.rows: list[str] = []
         self._widths: list[int] = []  # of the rows, in cells
         self._reflow = reflow
+        self._late = late and reflow
         self._size = (0, 0)
         self._gone: list[str] = []  # rows right above the screen, which come back when it becomes higher
 
@@ -63,7 +79,7 @@ class Region:
             self._size = size
             return ""
         old, gone = self.rows, self._gone
-        reach, lost = self._standing(size) if resized else (len(old), gone)
+        reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
         before = self._widths
         self._widths = [
             before[number] if number < len(old) and row == old[number] else cell_width(plain_line(row))
@@ -74,33 +90,42 @@ class Region:
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
             # Line by line, from the cursor's up: erasing to the end of the screen makes tmux scroll it into its history.
-            parts.append("\r\x1b[2K" + "\x1b[1A\r\x1b[2K" * at)
+            parts.append(CLEAR + (_up_and_blank(old, size[0]) if self._late else f"\x1b[1A{CLEAR}" * at))
             old, at = [], 0
+            reach = 0 if self._late else reach
         elif len(rows) != len(old):
-            parts.append("\r\x1b[2K")
+            parts.append(CLEAR)
         if above:
             # Into the first of the blank lines; what they push down below the last scrolls the screen, as any output does.
-            parts.append("\x1b[?7h\r" + "\r\n".join(above) + "\r\n\x1b[?7l")
+            clear = CLEAR if self._late else "\r"  # a line that was blanked may go on in the next one
+            parts.append("\x1b[?7h" + "".join(f"{clear}{line}\r\n" for line in above) + "\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
-            if number < len(old):
-                if row == old[number] and not whole:
-                    continue
-                # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
-                shorter = self._widths[number] < before[number]
-                parts.append(_move(at, number) + (f"\r\x1b[2K{row}" if shorter else f"\r{row}\x1b[K"))
-            else:
-                parts.append(_move(at, number) + f"\r{row}")
+            if number < len(old) and row == old[number] and not whole:
+                continue
+            parts.append(_move(at, number) + self._written(row, self._widths[number]))
             at = number
             if number >= reach:
                 reach = number + 1
                 parts.append("\r\n")
                 at = number + 1
         for number in range(len(rows), len(old)):
-            parts.append(_move(at, number) + "\r\x1b[2K")
+            parts.append(_move(at, number) + CLEAR)
             at = number
         parts.append(_move(at, len(rows)) + ("\r" if at != len(rows) or not rows else ""))
         return BEGIN + "".join(parts) + END
+
+    def _written(self, row: str, width: int) -> str:
+        """Return what writes `row`, which is `width` cells wide, on the line that the cursor is on."""
+        if not self._reflow:
+            return f"\r{row}\x1b[K"
+        # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
+        if self._late:
+            return f"{CLEAR}{row}"
+        plain = plain_line(row)
+        if plain.isascii():  # no terminal finds it wider than it is
+            return f"{CLEAR}\x1b[?7h{row}\x1b[?7l"
+        return f"{CLEAR}\x1b[?7h{_outline(plain, width)}\x1b[?7l\r{row}"
 
     def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
         """Return how many lines above the cursor are ours in a window of a new `size`, and which rows are above the screen."""
@@ -119,8 +144,25 @@ class Region:
         return reach, gone
 
 
+def _up_and_blank(rows: list[str], columns: int) -> str:
+    """Return what makes `rows` blank from the last one up, of however many lines each is, and ends on the first of them.
+
+    A window of half the `columns` that the program was told is the narrowest for which that goes up far enough.
+    """
+    parts = []
+    for row in reversed(rows):
+        more = len(wrapped(plain_line(row), max(columns // 2, 1))) - 1
+        parts.append(f"\x1b[1A{BLANK}" + f"\r\b{BLANK}" * more)
+    return "".join([*parts, "\r"]) if parts else ""
+
+
+def _outline(plain: str, width: int) -> str:
+    """Return blanks that a terminal wraps as it wraps `plain`, which is `width` cells wide."""
+    if len(plain) == width:
+        return " " * width
+    return "".join(("", " ", "\u3000")[cell_width(one)] for one in plain)
+
+
 def _move(at: int, to: int) -> str:
-    """Return what moves the cursor from row `at` to row `to`, both known to exist."""
-    if to == at:
-        return ""
-    return f"\x1b[{at - to}A" if to < at else f"\x1b[{to - at}B"
+    """Return what moves the cursor from row `at` to row `to`. Down by line feeds, which make lines where the screen has ended."""
+    return f"\x1b[{at - to}A" if to < at else "\n" * (to - at)

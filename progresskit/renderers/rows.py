@@ -45,7 +45,9 @@ class RowRenderer:
         """Begin a display on `terminal`."""
         self.terminal = terminal
         self._region: Region | SharedRegion = (
-            Region(reflow=terminal.reflows) if self._place is None else SharedRegion(*self._place)
+            Region(reflow=terminal.reflows, late=getattr(terminal, "late_sizes", False))
+            if self._place is None
+            else SharedRegion(*self._place)
         )
         self._above: list[str] = []
         self._whole = float("-inf")  # when all rows were written

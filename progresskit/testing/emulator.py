@@ -116,6 +116,15 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
         self.cursor.x = min(self.cursor.x, self.columns - 1)
         super().cursor_down(count)
 
+    def backspace(self) -> None:
+        """Move left; from the beginning of a row that continues the one above, to the end of that one, as in tmux."""
+        continues = self.cursor.y and getattr(self._above(self.cursor.y), "wrapped", False)
+        if self.reflow and continues and not self.cursor.x:
+            self.cursor.y -= 1
+            self.cursor.x = self.columns - 1
+        else:
+            super().backspace()
+
     def tab(self) -> None:
         """Move to the next stop; at the right edge, stay."""
         if self.cursor.x < self.columns - 1:

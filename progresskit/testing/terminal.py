@@ -24,6 +24,8 @@ class EmulatedTerminal(StreamTerminal):
         colors: Whether colours are wanted.
         reflow: Whether rows are wrapped anew when the width changes, as tmux, VTE and most others do; otherwise they are
             cut, as xterm does.
+        late_sizes: Whether the program hears of a new size some time after the rows have moved, as in tmux: `size` says what
+            `tell` was called for.
 
     Attributes:
         output: Everything that was sent to it, flush by flush.
@@ -47,12 +49,15 @@ class EmulatedTerminal(StreamTerminal):
         unicode: bool = True,
         colors: bool = False,
         reflow: bool = False,
+        late_sizes: bool = False,
     ) -> None:
+        self._told = columns, lines
         self._screen, self._parser = _new_screen(columns, lines, reflow)
         self.output: list[str] = []
         super().__init__(_EmulatedStream(self, is_tty, "utf-8" if unicode else "ascii"), {})
         self.colors = colors
         self.reflows = reflow
+        self.late_sizes = late_sizes
 
     def feed(self, text: str) -> None:
         """Show `text`, as a program's output would be."""
@@ -60,11 +65,17 @@ class EmulatedTerminal(StreamTerminal):
         self._parser.feed(text.replace("\r\n", "\n").replace("\n", "\r\n"))  # as a tty's ONLCR does
 
     def size(self) -> tuple[int, int]:
-        return self._screen.columns, self._screen.lines
+        return self._told
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the window another size. Rows that it has no room for go into the scrollback, and come back with the room."""
         self._screen.resize(lines, columns)
+        if not self.late_sizes:
+            self.tell()
+
+    def tell(self) -> None:
+        """Let the program hear of the size that the window has."""
+        self._told = self._screen.columns, self._screen.lines
 
     @property
     def screen(self) -> list[str]:

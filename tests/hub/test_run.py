@@ -303,6 +303,81 @@ def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_pat
     assert errors.count("plain is used from here on") == 1
 
 
+def test_it_ends_with_its_command_and_a_process_in_the_background_writes_on(
+    terminal: type[Terminal], tmp_path: Path
+) -> None:
+    """However much that process writes; its later lines go to the terminal as they come, as they would without us."""
+    os.mkfifo(tmp_path / "gate")
+    writer = f"(while [ ! -e {tmp_path}/enough ]; do echo noise; done; read line < {tmp_path}/gate; echo later words)"
+    run = f"{' '.join(RUN)} -- sh -c '{writer} & echo first words; exit 3'"
+    gate = f"touch {tmp_path}/enough; echo > {tmp_path}/gate"
+    shown = terminal("/bin/bash", "-c", f"{run}; echo run ended with $?; {gate}; read line")
+    shown.until("later words")
+    shown.type(b"\n")
+    assert shown.wait() == 0
+
+
+def test_a_command_under_two_runs_has_sigpipe_as_it_would_alone() -> None:
+    code = "grep SigIgn /proc/self/status | tail -c 9"  # those that have a name
+    alone = subprocess.run(["sh", "-c", code], env=environment(), capture_output=True, timeout=60)
+    for runs in (RUN, [*RUN, "--", *RUN]):
+        run = subprocess.run([*runs, "--", "sh", "-c", code], env=environment(), capture_output=True, timeout=60)
+        assert int(run.stdout, 16) & 0x7FFFFFFF == int(alone.stdout, 16)
+
+
+NO_THREAD = """
+import sys, threading
+def start(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = start
+from progresskit._cli.main import main
+main(["run", "--", "touch", sys.argv[1]])
+"""
+
+
+def test_where_no_thread_can_be_had_it_says_so_and_starts_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", NO_THREAD, str(tmp_path / "started")]
+    run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
+    assert run.returncode == 2
+    assert "No thread can be started (can't start new thread)" in run.stderr.splitlines()[-1]
+    assert not (tmp_path / "started").exists()
+
+
+INTERRUPTED = """
+import os, signal, sys
+from progresskit._cli import run
+seen = 0
+def trace(frame, event, argument):  # at each line of what `run` does itself
+    global seen
+    seen += frame.f_code.co_filename == run.__file__ and event == "line"
+    if seen == int(sys.argv[1]):
+        seen += 1
+        os.kill(os.getpid(), signal.SIGINT)
+    return trace
+from progresskit._cli.main import main
+sys.settrace(trace)
+sys.exit(main(["run", "--", "sh", "-c", "exit 5"]))
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_each_line_ends_it_without_a_traceback() -> None:
+    """It ends by the signal, or as its command does, which has the signal then: that one is passed on."""
+    for line in range(1, 140, 3):
+        command = [sys.executable, "-c", INTERRUPTED, str(line)]
+        run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
+        assert run.returncode in (5, -signal.SIGINT), f"line {line}: {run.returncode}"
+        assert run.stderr == "", f"line {line}: {run.stderr}"
+
+
+def test_ctrl_c_before_the_command_is_there_keeps_it_from_starting(tmp_path: Path) -> None:
+    code = "import os, signal, sys; from progresskit._cli import run; signal.pthread_sigmask(0, {2}); os.kill(os.getpid(), 2);"
+    code += "sys.exit(run.leave(run.run(['touch', sys.argv[1]])))"
+    command = [sys.executable, "-c", code, str(tmp_path / "started")]
+    run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
+    assert not (tmp_path / "started").exists()
+    assert run.stderr == ""
+
+
 OUTLIVING = """
 import os, sys
 from progresskit import ProgressTracker

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from tmuxed import needs_tmux
 
 from progresskit._display.terminal import StreamTerminal
 from progresskit._model.frames import Frame, sample_view
@@ -109,3 +115,61 @@ def test_what_a_narrow_window_has_pushed_out_stays_in_the_scrollback_and_nothing
 )
 def test_the_environment_says_what_a_terminal_does_with_wide_rows(environ: dict[str, str], reflows: bool) -> None:
     assert StreamTerminal(None, environ).reflows is reflows
+
+
+@pytest.mark.parametrize(
+    ("environ", "late"),
+    [
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "screen-256color", "TMUX": "default,1,0"}, True),
+        ({"TERM": "tmux-256color"}, True),
+        ({"TERM": "xterm", "SSH_CONNECTION": "::1 5000 ::1 22"}, True),
+        ({"TERM": "xterm", "SSH_TTY": "/dev/pts/1"}, True),
+    ],
+)
+def test_the_environment_says_where_sizes_are_told_late(environ: dict[str, str], late: bool) -> None:
+    assert StreamTerminal(None, environ).late_sizes is late
+
+
+DRAGGED = """
+import sys, progresskit as pk
+with pk.ProgressTracker() as tracker:
+    tasks = [tracker.add_task(f"orders number {number}", total=1000) for number in range(3)]
+    for number, _ in enumerate(sys.stdin):
+        for task in tasks:
+            task.advance(2)
+        tracker.print(f"word {number:03d} is here")
+print("the end", flush=True)
+sys.stdin = open("/dev/tty")
+input()
+"""
+
+
+@needs_tmux
+def test_a_window_of_tmux_that_is_dragged_while_lines_are_printed_loses_none(tmp_path: Path) -> None:
+    """Narrower and wider in quick steps: tmux tells of few of the sizes, and late."""
+    (tmp_path / "job.py").write_text(DRAGGED)
+    (tmp_path / "conf").write_text("set -g status off\nset -g history-limit 100000\n")
+    os.mkfifo(tmp_path / "lines")
+    environ = {name: value for name, value in os.environ.items() if name not in ("TMUX", "CI", "PROGRESSKIT_RENDERER")}
+    environ |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2])}
+    tmux = ["tmux", "-S", str(tmp_path / "tmux"), "-f", str(tmp_path / "conf")]
+    job = f"{sys.executable} {tmp_path}/job.py < {tmp_path}/lines"
+    subprocess.run([*tmux, "new-session", "-d", "-x", "100", "-y", "24", job], env=environ, check=True)
+    subprocess.run([*tmux, "set", "-g", "window-size", "manual"], check=True)
+    widths = [*range(100, 36, -4), *range(36, 110, 5), *range(110, 30, -7), *range(30, 70, 3)] * 2
+    try:
+        with open(tmp_path / "lines", "w") as lines:
+            for width in widths:
+                print(file=lines, flush=True)
+                subprocess.run([*tmux, "resize-window", "-x", str(width), "-y", "24"], check=True)
+        while True:  # the suite's time-out is the watchdog
+            asked = subprocess.run([*tmux, "capture-pane", "-p", "-J", "-S", "-"], check=True, capture_output=True)
+            shown = [line.rstrip() for line in asked.stdout.decode().split("\n")]
+            if "the end" in shown:
+                break
+    finally:
+        subprocess.run([*tmux, "kill-server"], capture_output=True)
+    assert [line for line in shown if line.startswith("word")] == [
+        f"word {at:03d} is here" for at in range(len(widths))
+    ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from progresskit._model.frames import Frame, TaskView, sample_view
 from progresskit.renderers.region import BEGIN, END, Region
@@ -13,6 +17,11 @@ CLEAR = "\r<2K"  # the line that the cursor is on
 UP = "<1A" + CLEAR
 
 
+def row(text: str) -> str:
+    """Return what writes a row of ASCII: a terminal that is narrower than it says must wrap it."""
+    return f"{CLEAR}<?7h{text}<?7l"
+
+
 def sent(text: str) -> str:
     """Return a frame without what each begins and ends with, escapes written as `<`."""
     assert text.startswith(BEGIN) and text.endswith(END)
@@ -20,44 +29,44 @@ def sent(text: str) -> str:
 
 
 def test_new_rows_are_written_each_on_a_line_of_its_own() -> None:
-    assert sent(Region().draw(["one", "two"])) == "\r<2K\rone\r\n\rtwo\r\n"
+    assert sent(Region().draw(["one", "two"])) == CLEAR + row("one") + "\r\n" + row("two") + "\r\n"
 
 
 def test_only_the_rows_that_have_changed_are_sent_and_the_cursor_ends_below_all() -> None:
     region = Region()
     region.draw(["one", "two", "six"])
-    assert sent(region.draw(["one", "ten", "six"])) == "<2A\rten<K<2B\r"
-    assert sent(region.draw(["one", "ten", "x"])) == "<1A\r<2Kx<1B\r"  # shorter: the whole line is made clean
+    assert sent(region.draw(["one", "ten", "six"])) == "<2A" + row("ten") + "\n\n\r"
+    assert sent(region.draw(["one", "ten", "x"])) == "<1A" + row("x") + "\n\r"
     assert region.draw(["one", "ten", "x"]) == ""
-    assert sent(region.draw(["1ne", "ten", "longer"])) == "<3A\r1ne<K<2B\rlonger<K<1B\r"
-    assert sent(region.draw(["1ne", "ten", "\x1b[31mlonger\x1b[0m"])) == "<1A\r<31mlonger<0m<K<1B\r"
+    assert sent(region.draw(["1ne", "ten", "longer"])) == "<3A" + row("1ne") + "\n\n" + row("longer") + "\n\r"
+    assert sent(region.draw(["1ne", "ten", "\x1b[31mlonger\x1b[0m"])) == "<1A" + row("<31mlonger<0m") + "\n\r"
 
 
 def test_rows_that_are_gone_are_made_blank_and_the_cursor_comes_up() -> None:
     region = Region()
     region.draw(["one", "two", "six"])
-    assert sent(region.draw(["one"])) == "\r<2K<2A\r<2K<1B\r<2K<1A\r"
+    assert sent(region.draw(["one"])) == "\r<2K<2A\r<2K\n\r<2K<1A\r"
     assert sent(region.draw([])) == "\r<2K<1A\r<2K\r"
-    assert sent(region.draw(["X "])) == "\r<2K\rX\r\n"
+    assert sent(region.draw(["X "])) == CLEAR + row("X") + "\r\n"
 
 
 def test_rows_are_added_below_those_that_stand() -> None:
     region = Region()
     region.draw(["one"])
-    assert sent(region.draw(["one", "two", "six"])) == "\r<2K\rtwo\r\n\rsix\r\n"
+    assert sent(region.draw(["one", "two", "six"])) == CLEAR + row("two") + "\r\n" + row("six") + "\r\n"
 
 
 def test_lines_go_above_into_the_place_of_the_rows_which_follow() -> None:
     region = Region()
     region.draw(["one", "two"])
-    assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7h\ra\r\nb\r\n<?7l\rone\r\n"
+    assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7h\ra\r\n\rb\r\n<?7l" + row("one") + "\r\n"
     assert sent(Region().draw([], ["a"])) == "\r<2K<?7h\ra\r\n<?7l\r"
 
 
 def test_a_new_size_has_all_rows_drawn_anew_once() -> None:
     region = Region()
     region.draw(["one"])
-    assert sent(region.draw(["one"], size=(40, 24))) == CLEAR + UP + "\rone<1B\r"
+    assert sent(region.draw(["one"], size=(40, 24))) == CLEAR + UP + row("one") + "\n\r"
     assert [region.draw(["one"], size=(40, 24)) for _ in range(2)] == ["", ""]
     assert region.draw([], size=(40, 24)) != ""
     assert region.draw([], size=(80, 24)) == ""
@@ -67,8 +76,8 @@ def test_on_demand_all_rows_are_written_where_they_stand() -> None:
     region = Region(reflow=False)
     assert region.draw([], whole=True) == ""
     region.draw(["one", "two"])
-    assert sent(region.draw(["one", "two"], whole=True)) == "<2A\rone<K<1B\rtwo<K<1B\r"
-    assert sent(region.draw(["one", "2"], whole=True)) == "<2A\rone<K<1B\r<2K2<1B\r"
+    assert sent(region.draw(["one", "two"], whole=True)) == "<2A\rone<K\n\rtwo<K\n\r"
+    assert sent(region.draw(["one", "2"], whole=True)) == "<2A\rone<K\n\r2<K\n\r"
     assert region.draw(["one", "2"]) == ""
 
 
@@ -106,20 +115,23 @@ def test_a_terminal_that_wraps_has_made_several_lines_of_a_wide_row() -> None:
     wraps, cuts = Region(), Region(reflow=False)
     for region, lines in ((wraps, 4), (cuts, 2)):
         region.draw(["x" * 30, "y" * 11], size=(40, 24))
-        assert sent(region.draw(["x"], size=(14, 24))) == CLEAR + UP * lines + "\rx<1B\r"
+        assert (
+            sent(region.draw(["x"], size=(14, 24)))
+            == CLEAR + UP * lines + (row("x") if region is wraps else "\rx<K") + "\n\r"
+        )
 
 
 def test_rows_that_a_lower_window_has_pushed_out_are_remembered_until_lines_go_above() -> None:
     region = Region()
     region.draw(["one", "two", "six", "ten"], size=(40, 9))
-    assert sent(region.draw(["one"], size=(40, 3))) == CLEAR + UP * 2 + "\rone<1B\r"
-    assert sent(region.draw(["two"], size=(40, 3))) == "<1A\rtwo<K<1B\r"  # what is out of reach is let be
-    assert sent(region.draw(["two"], size=(40, 9))) == CLEAR + UP * 3 + "\rtwo<1B\r"  # and is back
+    assert sent(region.draw(["one"], size=(40, 3))) == CLEAR + UP * 2 + row("one") + "\n\r"
+    assert sent(region.draw(["two"], size=(40, 3))) == "<1A" + row("two") + "\n\r"  # what is out of reach is let be
+    assert sent(region.draw(["two"], size=(40, 9))) == CLEAR + UP * 3 + row("two") + "\n\r"  # and is back
     region.draw(["one", "two", "six", "ten"], size=(40, 9))
     region.draw(["one"], size=(40, 3))
     region.draw(["one"], ["a line"], size=(40, 3))
     assert sent(region.draw(["one"], size=(40, 9))).startswith(
-        CLEAR + UP + "\rone"
+        CLEAR + UP + row("one")
     )  # what is above the line stays there
 
 
@@ -127,7 +139,73 @@ def test_of_a_row_that_was_pushed_out_in_part_the_part_is_remembered() -> None:
     region = Region()
     region.draw(["x" * 30, "two"], size=(40, 9))
     region.draw([], size=(14, 3))  # three lines of x and one of the other: two are in reach
-    assert sent(region.draw(["one"], size=(30, 9))) == CLEAR + UP + "\rone<1B\r"  # two pieces are one line again
+    assert sent(region.draw(["one"], size=(30, 9))) == CLEAR + UP + row("one") + "\n\r"  # two pieces are one line again
+
+
+def test_a_row_that_is_not_ascii_follows_blanks_that_wrap_as_it_does() -> None:
+    assert sent(Region().draw(["━ 東"])) == CLEAR + CLEAR + "<?7h  \u3000<?7l\r━ 東\r\n"
+
+
+def test_where_sizes_are_late_rows_are_followed_up_and_not_counted() -> None:
+    region = Region(late=True)
+    assert sent(region.draw(["x" * 30, "━"], size=(40, 9))) == f"{CLEAR}{CLEAR}{'x' * 30}\r\n{CLEAR}━\r\n"
+    blank = "\r <K"
+    up = f"<1A{blank}<1A{blank}\r\b{blank}\r"
+    assert sent(region.draw(["y"], ["a"], size=(40, 9))) == f"{CLEAR}{up}<?7h{CLEAR}a\r\n<?7l{CLEAR}y\r\n"
+
+
+LATE = settings(
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+STEPS = st.lists(
+    st.tuples(st.just("grid"), st.sampled_from([80, 60, 45, 40, 27, 100]), st.sampled_from([12, 12, 8, 5, 24]))
+    | st.tuples(st.just("told"))
+    | st.tuples(st.just("draw"), st.lists(st.sampled_from([9, 20, 59, 79]), max_size=5), st.integers(0, 3)),
+    min_size=5,
+    max_size=40,
+)
+
+
+def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool) -> None:
+    """Do `steps` to a terminal that changes its grid and what it tells at different instants, and assert that no word is
+    lost. With `in_time` a grid may be narrower or lower than was told, for one frame, and never wider or higher."""
+    terminal = EmulatedTerminal(80, 12, reflow=reflow)
+    told = (80, 12)
+    words = [f"word {number}." for number in range(14)]
+    terminal.feed("".join(word + "\n" for word in words))
+    number = 100
+    for step, *values in steps:
+        if step == "grid":
+            terminal.resize(values[0], values[1])
+            if in_time and (values[0] > told[0] or values[1] > told[1]):
+                told = terminal.size()
+        elif step == "told":
+            told = terminal.size()
+        else:
+            widths, prints = values
+            above = [f"word {number + at}." + "=" * 17 * at for at in range(prints)]
+            number += prints
+            words += above
+            rows = [("━" * width)[: told[0] - 1] for width in widths[: told[1] - 1]]
+            terminal.feed(region.draw(rows, above, told))
+            told = terminal.size() if in_time else told
+        text = "".join(row.ljust(1) for row in terminal.text)
+        at = 0
+        for word in words:
+            at = text.find(word.split("=")[0], at)
+            assert at >= 0, f"{word!r} is lost: {terminal.text}"
+
+
+@LATE
+@given(STEPS, st.booleans())
+def test_no_word_is_lost_where_sizes_are_told_late(steps: list[Any], reflow: bool) -> None:
+    play(steps, Region(reflow=reflow, late=True), reflow=reflow, in_time=False)
+
+
+@LATE
+@given(STEPS)
+def test_no_word_is_lost_where_a_window_became_narrower_while_a_frame_was_on_its_way(steps: list[Any]) -> None:
+    play(steps, Region(), reflow=True, in_time=True)
 
 
 def test_a_screen_of_one_line_has_no_rows_in_reach() -> None:
@@ -236,7 +314,7 @@ def test_lines_that_are_written_are_lines_above() -> None:
     renderer.write("one\ntwo")
     renderer.write("six")
     show(renderer, terminal, Frame(0.0, views("alpha")))
-    assert sent(terminal.output[0]) == "\r<2K<?7h\rone\r\ntwo\r\nsix\r\n<?7l\ralpha\r\n"
+    assert sent(terminal.output[0]) == "\r<2K<?7h\rone\r\n\rtwo\r\n\rsix\r\n<?7l\ralpha<K\r\n"
 
 
 def test_a_renderer_has_all_lines_but_one_or_its_rows_of_a_block() -> None:
