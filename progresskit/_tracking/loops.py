@@ -341,7 +341,10 @@ class Loop:
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())
             if self._finish:
-                task.change("fail" if is_failure(type(error)) else "cancel", describe(error))
+                if is_failure(type(error)):
+                    task.fail(error)
+                else:
+                    task.cancel()
             raise
         counter.close(max(counter.handed(), counter.count()))
         if self._finish:

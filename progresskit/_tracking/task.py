@@ -476,9 +476,9 @@ class Task(CountingCell):
         """
         self.change("fail", reason if isinstance(reason, str) else describe(reason))
 
-    def cancel(self) -> None:
-        """End the task: it will not be done."""
-        self.change("cancel")
+    def cancel(self, reason: str = "") -> None:
+        """End the task: it will not be done here, for `reason`."""
+        self.change("cancel", reason)
 
     def change(self, event: Event, reason: str | None = None) -> None:
         """Let `event` happen, by the table of `progresskit._model.states`."""
@@ -489,7 +489,7 @@ class Task(CountingCell):
         now = tracker.clock()
         if state in ENDED:
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
-            self._end = (state, now, (reason or None) if state == "failed" else None)
+            self._end = (state, now, (reason or None) if state != "finished" else None)
             tracker.note_end(self)
             return
         if state == PAUSED:

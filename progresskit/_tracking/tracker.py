@@ -6,6 +6,7 @@ is looked at by a ticker, which it only tells that there is something to see.
 
 from __future__ import annotations
 
+import sys
 import time
 from _contextvars import ContextVar
 from _thread import RLock
@@ -14,8 +15,7 @@ from itertools import count
 
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
-from ..processes import multiprocessing_hook as invitations
-from ..processes.multiprocessing_hook import closing, opened
+from . import multiprocessing_hook
 from .counters import CountingTicks
 from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
 
@@ -116,10 +116,12 @@ class ProgressTracker:
     ) -> None:
         from ..renderers.registry import named
 
-        around = _provided_tracker() if renderer is None and stream is None and terminal is None else None
-        self.renderer: RendererChoice = named(renderer) if around is None else around.renderer
-        self.stream = stream
-        self.terminal: Terminal | None = terminal if around is None else around.terminal
+        self.renderer: RendererChoice = named(renderer)
+        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        if around is not None:
+            self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
+        self.stream: TextIO | None = stream
+        self.terminal: Terminal | None = terminal
         self.interval = _within("interval", interval, 3600.0)
         self.budget = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
@@ -129,7 +131,7 @@ class ProgressTracker:
         self._dropped = CountingTicks()
         self._told = 0  # how many of the dropped lines have been told
         self.hiding = 0  # how many want the rows off the screen
-        self._ticker = ticker
+        self._ticker: Ticker | None = ticker
         self._slots = Slots()
         self._live = 0
         self._endings: deque[Task] = deque()
@@ -349,7 +351,7 @@ class ProgressTracker:
         self._waiting += len(line) + LINE
         self._show()
         self.wake()
-        if invitations.joined and self._attached:
+        if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
 
     def hidden(self) -> Hidden:
@@ -457,7 +459,7 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
-        opened(self)
+        multiprocessing_hook.on_enter(self)
         if self._capture is not None:
             self._capture.start()
 
@@ -481,7 +483,7 @@ class ProgressTracker:
         if self._capture is not None:
             self._capture.stop()
         if self in _entered:
-            closing(self, [each for each in _entered if each is not self])
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -549,7 +551,7 @@ class ProgressTracker:
         if not self._attached:
             return
         if (self.left and not self._closing) or (
-            invitations.joined and (task._id <= self._seen or task.state == "failed")
+            multiprocessing_hook.is_worker and (task._id <= self._seen or task.state == "failed")
         ):
             self.ticker.flush_soon()
 
@@ -641,6 +643,23 @@ def _provided_tracker() -> ProgressTracker | None:
         if tracker is not None:
             return tracker
     return None
+
+
+def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
+    """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
+    this process is a worker that must not draw on the terminal that it happens to have."""
+    around = _provided_tracker()
+    if around is None or (renderer is None and stream is None):
+        return around
+    where = sys.stderr if stream is None else stream
+    return around if getattr(around._ticker, "is_remote", False) and _is_terminal(where) else None
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):  # none at all, or closed
+        return False
 
 
 def current_tracker() -> ProgressTracker:
