@@ -149,7 +149,12 @@ class ProgressTracker:
         if self._ticker is None:
             from ..renderers.registry import load
 
-            self._ticker = load(DEFAULT_TICKER)
+            try:
+                self._ticker = load(DEFAULT_TICKER)
+            except ModuleNotFoundError as error:  # a frozen application without our modules
+                from .undrawn import LineTicker
+
+                self._ticker = LineTicker(self, error)
         return self._ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     # Tasks
@@ -398,7 +403,14 @@ class ProgressTracker:
         """
         from ..renderers.registry import load
 
-        return load(CAPTURE)(self, stdout, stderr, quiet)  # type: ignore[no-any-return]  # loaded by name
+        from .undrawn import LineTicker, Uncaptured
+
+        try:
+            make = load(CAPTURE)
+            drawn = not isinstance(self.ticker, LineTicker)
+        except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
+            self._ticker, drawn = self._ticker or LineTicker(self, error), False
+        return make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[no-any-return]  # loaded by name
 
     def frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now.

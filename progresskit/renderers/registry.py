@@ -211,9 +211,9 @@ def load(path: str) -> Any:
     module, _, attribute = path.partition(":")
     if module in sys.modules or not module.startswith("progresskit."):
         return getattr(import_module(module), attribute)
-    with import_module(
-        "progresskit._system.threads"
-    ).signals_blocked():  # a signal's handler may use tasks: it would find half a module
+    from .._system.threads import signals_blocked
+
+    with signals_blocked():  # a signal's handler may use tasks: it would find half a module
         return getattr(import_module(module), attribute)
 
 
