@@ -402,7 +402,6 @@ class ProgressTracker:
             ['words of a library']
         """
         from ..renderers.registry import load
-
         from .undrawn import LineTicker, Uncaptured
 
         try:
@@ -410,7 +409,8 @@ class ProgressTracker:
             drawn = not isinstance(self.ticker, LineTicker)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             self._ticker, drawn = self._ticker or LineTicker(self, error), False
-        return make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[no-any-return]  # loaded by name
+        captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[assignment]  # it has the same names
+        return captured
 
     def frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now.
