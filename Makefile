@@ -66,7 +66,7 @@ constraints:  ## refresh constraints.txt for every Python from 3.11.0 on: names 
 	$(NEEDS) core
 	.ci/constraints --upgrade
 .venv/.ready:  ## everything that contributors need
-	$(NEEDS) test coverage check docs
+	$(NEEDS) test coverage check docs frozen
 
 clean:  ## remove what the targets above have made
 	rm -rf $(VENV) .venv-* site dist mutants
