@@ -6,6 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
+TWO := -n 2 --dist worksteal  # processes of pytest: two cores, and a file's tests mostly together
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 .PHONY: load test test-all test-connectors coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
@@ -14,7 +15,7 @@ load:  ## load the sample into a local server, with a live bar for each phase th
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test:  ## the quick tests
 	$(NEEDS) test
-	$(PY) -m pytest
+	$(PY) -m pytest $(TWO)
 test-all:  ## all tests
 	$(NEEDS) test
 	$(PY) -m pytest -m ''
@@ -65,7 +66,7 @@ constraints:  ## refresh constraints.txt for every Python from 3.11.0 on: names 
 	$(NEEDS) core
 	.ci/constraints --upgrade
 .venv/.ready:  ## everything that contributors need
-	$(NEEDS) test coverage check docs
+	$(NEEDS) test coverage check docs frozen
 
 clean:  ## remove what the targets above have made
 	rm -rf $(VENV) .venv-* site dist mutants

@@ -70,3 +70,13 @@ __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does n
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _name_modules_for_freezers() -> None:
+    """Name the modules that are loaded by name. Nobody calls this: PyInstaller, Nuitka, and cx_Freeze follow the statements."""
+    from ._display import capture, process_hooks  # noqa: F401
+    from ._model import frames, states  # noqa: F401
+    from ._system import warnings  # noqa: F401
+    from ._tracking import files, task, tracker  # noqa: F401
+    from .processes import client, workers  # noqa: F401
+    from .renderers import ansi, base, json, log, none, plain  # noqa: F401

@@ -408,6 +408,7 @@ class Display:
     def may_hang(self) -> bool:
         """Whether something is called that is not ours; our renderers write to a descriptor without ever waiting for it."""
         ours = self.choice.name in BUILTIN and not self.choice.given
+        ours = ours and not getattr(self._renderer, "calls_others", False)
         return not ours or (self.terminal.fd is None and not self.terminal.dark)
 
     def successor(self, kind: str) -> Display:

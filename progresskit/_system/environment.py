@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VARIABLES: dict[str, str] = {
-    "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, none, tqdm, rich, alive, the name of any installed one, "
+    "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, log, none, tqdm, rich, alive, the name of any installed one, "
     "or module:attribute.",
     "PROGRESSKIT_DISABLE": "On: nothing is shown, whatever else is set.",
     "PROGRESSKIT_INTERVAL": "Seconds between two frames at the least; 0.1 unless set.",

@@ -178,7 +178,12 @@ class ProgressTracker:
         if self._ticker is None:
             from ..renderers.registry import load
 
-            self._ticker = load(DEFAULT_TICKER)
+            try:
+                self._ticker = load(DEFAULT_TICKER)
+            except ModuleNotFoundError as error:  # a frozen application without our modules
+                from .undrawn import LineTicker
+
+                self._ticker = LineTicker(self, error)
         return self._ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     # Tasks
@@ -487,8 +492,15 @@ class ProgressTracker:
             ['words of a library']
         """
         from ..renderers.registry import load
+        from .undrawn import LineTicker, Uncaptured
 
-        return load(CAPTURE)(self, stdout, stderr, quiet)  # type: ignore[no-any-return]  # loaded by name
+        try:
+            make = load(CAPTURE)
+            drawn = not isinstance(self.ticker, LineTicker)
+        except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
+            self._ticker, drawn = self._ticker or LineTicker(self, error), False
+        captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[assignment]  # it has the same names
+        return captured
 
     def _begin_capture(self, *, always: bool = False) -> None:
         """Begin to capture, where the tracker draws rows on a terminal and nobody has opted out.

@@ -44,7 +44,7 @@ class PlainRenderer:
     def render(self, frame: Frame) -> None:
         for view in frame.ended:
             if self._said.pop(view.id, None) is not None or view.keep:
-                self._line(self._closing(view))
+                self._tell("end", view, self._closing(view))
         for view in frame.tasks:
             self._look(view, frame.time)
 
@@ -54,11 +54,11 @@ class PlainRenderer:
         if said is None:
             if view.state == "pending":
                 return
-            self._line(self._opening(view))
+            self._tell("start", view, self._opening(view))
         elif now - said[0] < self.every or (abs(fraction - said[1]) < self.step and now - said[0] < self.heartbeat):
             return
         else:
-            self._line(self._midway(view))
+            self._tell("update", view, self._midway(view))
         self._said[view.id] = (now, fraction)
 
     def _opening(self, view: TaskView) -> str:
@@ -97,7 +97,8 @@ class PlainRenderer:
     def _fields(self, view: TaskView) -> str:
         return "".join(f", {name}={value}" for name, value in view.fields.items())
 
-    def _line(self, text: str) -> None:
+    def _tell(self, event: str, view: TaskView, text: str) -> None:
+        """Write the line that tells of an `event` of a task: `start`, `update` or `end`."""
         self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
 
     def write(self, text: str) -> None:

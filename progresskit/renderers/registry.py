@@ -28,11 +28,14 @@ BUILTIN = {
     "ansi": "progresskit.renderers.ansi:AnsiRenderer",
     "plain": "progresskit.renderers.plain:PlainRenderer",
     "json": "progresskit.renderers.json:JsonRenderer",
+    "log": "progresskit.renderers.log:LogRenderer",
     "none": "progresskit.renderers.none:NoneRenderer",
     "hub": "progresskit.processes.client:HubRenderer",
 }
 OWN_HUBS: dict[str, int] = {}
 """Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
+"""Variables that say which of a job's processes this one is: Open MPI, PMIx, MPICH and Intel MPI, MVAPICH, `srun`."""
 EXTRAS = ("tqdm", "rich", "alive")
 """Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
 
@@ -93,6 +96,8 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
     environ = os.environ if environ is None else environ
     if is_disabled(environ):
         return RendererChoice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on", in_code=True)
+    if renderer is None and (rank := higher_rank(environ)) and not hub_address(environ):
+        return RendererChoice("none", lambda: load(BUILTIN["none"])(), f"{rank} is {environ[rank]}, and rank 0 draws")
     if renderer is None:
         name = environ.get("PROGRESSKIT_RENDERER", "").strip()
         if not name:
@@ -120,6 +125,20 @@ def hub_address(environ: Mapping[str, str] | None = None) -> str | None:
     """Return the address of the hub that this process is a client of; None where there is none."""
     address = (os.environ if environ is None else environ).get("PROGRESSKIT_HUB", "").strip()
     return None if not address or OWN_HUBS.get(address) == os.getpid() else address
+
+
+def higher_rank(environ: Mapping[str, str]) -> str | None:
+    """Return the variable by which this process is one of many of a job and not the first; None where it is alone or first.
+
+    Example:
+        >>> higher_rank({"SLURM_PROCID": "3"}), higher_rank({"SLURM_PROCID": "0"}), higher_rank({})
+        ('SLURM_PROCID', None, None)
+    """
+    for name in RANKS:
+        rank = environ.get(name, "").strip()
+        if rank.isascii() and rank.isdigit():
+            return name if int(rank) else None
+    return None
 
 
 def prefer_hub(
@@ -235,9 +254,9 @@ def load(path: str) -> Any:
     module, _, attribute = path.partition(":")
     if module in sys.modules or not module.startswith("progresskit."):
         return getattr(import_module(module), attribute)
-    with import_module(
-        "progresskit._system.threads"
-    ).signals_blocked():  # a signal's handler may use tasks: it would find half a module
+    from .._system.threads import signals_blocked
+
+    with signals_blocked():  # a signal's handler may use tasks: it would find half a module
         return getattr(import_module(module), attribute)
 
 

@@ -182,15 +182,15 @@ def test_a_display_that_cannot_be_made_is_given_up_with_one_warning_and_the_othe
     other = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
     alpha = other.add_task("alpha", total=2)
     until(lambda: renderer.frames)
-    with pytest.warns(ProgressWarning, match="a display failed and is given up: OSError: no such terminal"):  # noqa: SIM117
+    with pytest.warns(ProgressWarning, match="a display failed and is given up: OSError: no such terminal") as told:  # noqa: SIM117
         with ProgressTracker("ansi", terminal=Broken(), interval=0.01, ticker=ticker) as tracker:
             beta = tracker.add_task("beta", total=1)
-            until(lambda: not ticker._new)
+            until(lambda: len(told))  # the ticker's thread warns
             beta.advance()
     assert beta.state == "finished"
     alpha.advance(2)
     other.stop()
-    assert renderer.frames[-1].ended[0].completed == 2
+    assert [view.completed for frame in renderer.frames for view in frame.ended] == [2]
 
 
 def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hub(

@@ -45,7 +45,9 @@ def modules() -> Iterator[Any]:
             if found.name in ("progresskit.tqdm.dask", "progresskit.tqdm.keras", "progresskit.tqdm.rich"):
                 continue  # each needs its library; they have no examples
             # Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
-            if not found.name.endswith(("__main__", "embedded.app", "embedded.copying", "embedded.mending")):
+            if not found.name.endswith(
+                ("__main__", "hook-progresskit", "embedded.app", "embedded.copying", "embedded.mending")
+            ):
                 yield importlib.import_module(found.name)
 
 

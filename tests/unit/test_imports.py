@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,19 @@ from pathlib import Path
 import progresskit
 
 ROOT = Path(progresskit.__file__).parent
-FLOORS = ("_text", "_system", "_model", "renderers", "_tracking", "_display", "processes", "tqdm", "testing", "_cli")
+FLOORS = (
+    "_text",
+    "_system",
+    "_model",
+    "renderers",
+    "_tracking",
+    "_display",
+    "processes",
+    "tqdm",
+    "testing",
+    "_cli",
+    "_pyinstaller",
+)
 PURE = ("_text", "_model", "renderers")
 CLOCKS = {"os", "threading", "_thread", "time", "asyncio", "socket", "subprocess"}
 REGISTRY = "renderers/registry.py"  # reads the environment and the process's number to choose a renderer
@@ -27,6 +41,17 @@ def imported(path: Path) -> set[str]:
             above = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             base = ".".join(filter(None, (above, node.module)))
             found |= {base} if node.module else {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def statements(path: Path) -> set[str]:
+    """Return all that `from ... import ...` may mean by its names, as freezers read them: modules, too."""
+    package = ("progresskit", *path.relative_to(ROOT).parts[:-1])
+    found = imported(path)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = ".".join(filter(None, (*package[: len(package) - node.level + 1], node.module)))
+            found |= {f"{base}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -78,6 +103,22 @@ def test_writes_and_hooks() -> None:
         assert here in ("_display/process_hooks.py", "tqdm/_monitor.py") or (
             "atexit.register" not in text and "os.register_at_fork(" not in text
         )
+
+
+def test_freezers_see_what_is_loaded_by_name() -> None:
+    """Each module that a string names stands in an import statement too, which PyInstaller, Nuitka and cx_Freeze follow."""
+    named = {
+        node.value.partition(":")[0]
+        for path in files()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"progresskit(\.\w+)+(:\w+)?", node.value)
+    }
+    # an entry-point group; PyInstaller's own; a name that is told
+    named -= {"progresskit.renderers", "progresskit._pyinstaller", "progresskit.tqdm"}
+    stated = set().union(*map(statements, files()))
+    assert {name for name in named if importlib.util.find_spec(name)} - stated == set()
 
 
 def test_nothing_of_others_is_imported() -> None:

@@ -1,0 +1,85 @@
+"""A tracker whose display cannot be loaded: words and ends as plain lines, written at once.
+
+A frozen application may lack modules that are loaded by name. What the job prints and how its tasks end is then written to
+the tracker's stream by the caller's thread. Knows no thread, no terminal, and no rows.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from .._system.warnings import warn_once
+from .._text.cells import encodable
+
+if TYPE_CHECKING:
+    from .._model.frames import TaskView
+    from .tracker import ProgressTracker
+
+
+class LineTicker:
+    """A ticker that writes lines where it is called.
+
+    Args:
+        tracker: The tracker whose lines it writes.
+        error: Why there is no display.
+    """
+
+    def __init__(self, tracker: ProgressTracker, error: ModuleNotFoundError) -> None:
+        self._tracker = tracker
+        warn_once(f"there is no display, since {error.name} cannot be imported: lines are written instead.")
+
+    def attach(self, tracker: ProgressTracker) -> None:
+        """Write what `tracker` has."""
+        self._write()
+
+    def wake(self) -> None:
+        """Write what is new."""
+        self._write()
+
+    def flush_soon(self) -> None:
+        """Write what is new."""
+        self._write()
+
+    def detach(self, tracker: ProgressTracker) -> None:
+        """Write what is left, and let go of `tracker`."""
+        self._write()
+        tracker.let_go()
+
+    def _write(self) -> None:
+        stream = sys.stderr if self._tracker.stream is None else self._tracker.stream
+        if stream is None:  # pythonw has no streams
+            return
+        lines = [*self._tracker.take_prints(), *map(_ending, self._tracker.frame().ended)]
+        text = "".join(f"{line}\n" for line in lines)
+        try:
+            stream.write(encodable(text, getattr(stream, "encoding", None) or "utf-8"))
+            stream.flush()
+        except Exception:  # a stream that fails is no reason to fail
+            pass
+
+
+class Uncaptured:
+    """What `ProgressTracker.capture` returns where nothing can be captured: streams stay as they are."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque()
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _ending(view: TaskView) -> str:
+    amount = f"{view.completed:,}" if view.total is None else f"{view.completed:,}/{view.total:,}"
+    words = view.reason if view.state == "failed" and view.reason else ""
+    return f"{view.description}: {view.state}{f': {words}' if words else ''}, {amount} {view.unit}"

@@ -1,0 +1,85 @@
+"""Records through the `logging` module, for programs whose output is a log: Airflow, Dagster, Kubernetes, Slurm, cron.
+
+A task has a record at its start, at most one each few seconds while it comes a tenth further, one a minute in any case, and one
+at its end. What the record says in words stands in fields of its own too. Knows loggers. Must not know who reads the records.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .._text.cells import encodable
+from .plain import PlainRenderer
+
+if TYPE_CHECKING:
+    from .._model.frames import TaskView
+
+LEVELS = {"failed": logging.ERROR, "cancelled": logging.WARNING}
+
+
+class LogRenderer(PlainRenderer):
+    """Log what `PlainRenderer` would write as lines.
+
+    Records have the fields `progress_event` (`start`, `update`, `end`), `progress_task`, `progress_state`,
+    `progress_completed`, `progress_total`, `progress_percent`, `progress_unit`, `progress_rate` (units a second),
+    `progress_elapsed`, `progress_eta` (seconds), `progress_reason` and `progress_fields`; None means unknown. A task that fails
+    is an error, one that is cancelled a warning, all else is `level`. Lines that the job prints go to the stream as they are.
+    Where nobody has set up logging, the records go to the stream as lines.
+
+    Args:
+        logger: A logger, or its name.
+        level: The level of records that tell of no trouble.
+        every: Seconds between two records of a task at the least.
+        heartbeat: Seconds after which there is a record in any case.
+
+    Attributes:
+        step: The share by which a task must have come further for the next record.
+
+    Example:
+        >>> renderer = LogRenderer("etl.progress", every=30.0)
+        >>> renderer.logger.name, renderer.heartbeat
+        ('etl.progress', 60.0)
+    """
+
+    in_place: ClassVar[bool] = False
+    calls_others: ClassVar[bool] = True
+    """Whether code of others runs while it draws, which may hang: handlers do."""
+
+    def __init__(
+        self,
+        logger: logging.Logger | str = "progresskit",
+        level: int = logging.INFO,
+        *,
+        every: float = 5.0,
+        heartbeat: float = 60.0,
+    ) -> None:
+        self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self.level = level
+        self.every = every
+        self.heartbeat = heartbeat
+
+    def _tell(self, event: str, view: TaskView, text: str) -> None:
+        if not self.logger.hasHandlers():
+            self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
+            return
+        level = LEVELS.get(view.state, self.level) if event == "end" else self.level
+        self.logger.log(level, "%s", text, extra=_fields(event, view))
+
+
+def _fields(event: str, view: TaskView) -> dict[str, Any]:
+    fraction = view.fraction
+    return {
+        "progress_event": event,
+        "progress_task": view.description or f"task {view.id}",
+        "progress_state": view.state,
+        "progress_completed": view.completed,
+        "progress_total": view.total,
+        "progress_percent": None if fraction is None else round(100 * fraction, 1),
+        "progress_unit": view.unit,
+        "progress_rate": view.rate,
+        "progress_elapsed": view.elapsed,
+        "progress_eta": view.eta,
+        "progress_reason": view.reason,
+        "progress_fields": dict(view.fields),
+    }
