@@ -89,7 +89,7 @@ def test_retry(client: Client, tmp_path: Path) -> None:
     """A task that fails and is tried again is shown anew."""
     with Tasks(client) as shown:
         assert client.submit(dask_jobs.fails_once, str(tmp_path), retries=1, pure=False).result() == "done"
-    assert shown.endings == [("retried", "the loop was left by an error"), ("retried", "finished")]
+    assert shown.endings == [("retried", "ValueError: the first time"), ("retried", "finished")]
     assert all(sum(view.description == "retried" for view in frame.tasks) <= 1 for frame in shown.renderer.frames)
 
 
