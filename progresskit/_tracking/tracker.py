@@ -152,7 +152,7 @@ class ProgressTracker:
         self.asking = 0  # how many of them ask a question, to which the terminal belongs until it is answered
         self._display: Display | None = None  # set by whoever draws
         self._mute = False  # whether nothing can be shown of it: lines go to the stream itself
-        self._ticker: Ticker | None = ticker
+        self._ticker: Any = ticker  # one that is loaded by name has no type
         self._slots = Slots()
         self._live = 0
         self._endings: deque[Task] = deque()

@@ -42,6 +42,13 @@ class LineTicker:
         """Write what is new."""
         self._write()
 
+    def flush_lines(self) -> None:
+        """Write what is new."""
+        self._write()
+
+    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+        """Do nothing: no line waits."""
+
     def detach(self, tracker: ProgressTracker) -> None:
         """Write what is left, and let go of `tracker`."""
         self._write()
@@ -51,7 +58,7 @@ class LineTicker:
         stream = sys.stderr if self._tracker.stream is None else self._tracker.stream
         if stream is None:  # pythonw has no streams
             return
-        lines = [*self._tracker.take_prints(), *map(_ending, self._tracker.frame().ended)]
+        lines = [*self._tracker.take_prints(), *map(_ending, self._tracker.take_frame().ended)]
         text = "".join(f"{line}\n" for line in lines)
         try:
             stream.write(encodable(text, getattr(stream, "encoding", None) or "utf-8"))

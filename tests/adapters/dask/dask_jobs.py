@@ -179,26 +179,19 @@ def left(dask_scheduler: Any) -> list[str]:
     return [name for name in names if "progresskit" in name]
 
 
-def messages(dask_scheduler: Any, start: bool) -> list[dict[str, Any]]:
-    """Begin to note what workers report and what clients are told, or return it."""
-    if start:
-        dask_scheduler.noted = noted = []
-        report = dask_scheduler.plugins["progresskit"].report
-        send_all = dask_scheduler.send_all
+def note_reports(dask_scheduler: Any) -> None:
+    """Begin to note which worker each report comes from."""
+    noted = dask_scheduler.noted = []
+    report = dask_scheduler.stream_handlers["progresskit"]
 
-        def note_report(worker: str, rows: bytes = b"", news: bytes = b"", fence: str | None = None) -> None:
-            if fence is None:
-                noted.append({"worker": worker})
-            report(worker, rows, news, fence)
+    def note(worker: str, **message: Any) -> None:
+        if "rows" in message:
+            noted.append(worker)
+        report(worker=worker, **message)
 
-        def note_sent(clients: dict[str, Any], workers: dict[str, Any]) -> None:
-            noted.extend(
-                {"topic": sent["topic"]} for each in clients.values() for sent in each if sent["op"] == "event"
-            )
-            send_all(clients, workers)
+    dask_scheduler.stream_handlers["progresskit"] = note
 
-        dask_scheduler.stream_handlers["progresskit"] = note_report
-        dask_scheduler.send_all = note_sent
-        return []
-    del dask_scheduler.send_all
-    return dask_scheduler.noted  # type: ignore[no-any-return]
+
+def noted_reports(dask_scheduler: Any) -> list[str]:
+    """Return the worker of each report."""
+    return list(dask_scheduler.noted)

@@ -89,7 +89,7 @@ def test_retry(client: Client, tmp_path: Path) -> None:
     """A task that fails and is tried again is shown anew."""
     with Tasks(client) as shown:
         assert client.submit(dask_jobs.fails_once, str(tmp_path), retries=1, pure=False).result() == "done"
-    assert shown.endings == [("retried", "the loop was left by an error"), ("retried", "finished")]
+    assert shown.endings == [("retried", "ValueError: the first time"), ("retried", "finished")]
     assert all(sum(view.description == "retried" for view in frame.tasks) <= 1 for frame in shown.renderer.frames)
 
 
@@ -197,24 +197,28 @@ def test_as_completed(client: Client) -> None:
     """`track(as_completed(futures))` counts the futures as they are done."""
     with Tasks(client) as shown:
         futures = client.map(dask_jobs.square, range(3), pure=False)
-        assert sorted(future.result() for future in track(as_completed(futures), "Done", total=3)) == [0, 1, 4]
-    assert ("Done", "finished") in shown.endings or not any(name == "Done" for name in shown.seen)
+        done = track(as_completed(futures), "Done", total=3)
+        if not hasattr(done, "__next__"):
+            pytest.xfail("a loop over what offers both protocols is an asynchronous one so far")
+        assert sorted(future.result() for future in done) == [0, 1, 4]
+    assert ("Done", "finished") in shown.endings
 
 
 def test_every_is_a_limit(client: Client) -> None:
     """No worker reports, and no client is told, more often than each `every` seconds, whatever the tasks."""
+    told: list[Any] = []
     began = time.monotonic()
     every = 0.2
-    with There(client, every=every):
-        client.run_on_scheduler(dask_jobs.messages, True)
+    with There(client, every=every) as shown:
+        hear = client._event_handlers[shown.watch._topic]
+        client._event_handlers[shown.watch._topic] = lambda event: (told.append(event), hear(event))
+        client.run_on_scheduler(dask_jobs.note_reports)
         client.gather(client.map(dask_jobs.quick, range(200), pure=False))
-        took = time.monotonic() - began
-        noted = client.run_on_scheduler(dask_jobs.messages, False)
-    most = took / every + 2
-    reports = [message["worker"] for message in noted if "worker" in message]
+        reports = client.run_on_scheduler(dask_jobs.noted_reports)
+    most = (time.monotonic() - began) / every + 2  # and the first, and the last
     assert reports
     assert all(reports.count(worker) <= most for worker in set(reports))
-    assert sum("topic" in message for message in noted) <= most
+    assert 1 <= len(told) <= most
 
 
 def test_left_by_an_error(client: Client, tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Claims about the reporter of a worker process, with a clock moved by hand and no engine."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from progresskit import Frame, ProgressTracker, track
+from progresskit._tracking.tracker import current_tracker
+from progresskit.processes.reporter import MOST_ROWS, Report, Reporter
+from progresskit.testing import ManualClock, sample_view
+
+
+def reporter_of(clock: ManualClock, woken: list[bool], own: bool = True) -> Reporter:
+    return Reporter(lambda: woken.append(True), interval=0.5, own=own, clock=clock, cpu=ManualClock())
+
+
+def test_woken_once() -> None:
+    """A transport is woken once after a rest, whatever comes until it takes the report."""
+    clock, woken = ManualClock(), list[bool]()
+    reporter = reporter_of(clock, woken)
+    with reporter.work() as work:
+        for name in ("a", "b", "c"):
+            work.tracker.add_task(name, total=1)
+        assert woken == [True]
+        report = reporter.take()
+        assert report is not None
+        assert [view.description for view in report.frame.tasks] == ["a", "b", "c"]
+        assert reporter.delay == 0.5
+    report = reporter.take()
+    assert report is not None
+    assert [view.state for view in report.frame.ended] == ["cancelled"] * 3
+    assert (reporter.delay, woken) == (None, [True])
+
+
+def test_unseen_tasks_say_nothing() -> None:
+    """Work that begins and ends between two reports leaves no line, and a report at most."""
+    clock, woken = ManualClock(), list[bool]()
+    reporter = reporter_of(clock, woken)
+    for _ in range(100):
+        with reporter.work() as work:
+            assert sum(work.tracker.track([1, 2, 3], "short")) == 6
+    reports = [report for report in (reporter.take(), reporter.take()) if report is not None]
+    assert all(not (report.frame.tasks or report.frame.ended or report.lines) for report in reports)
+    assert reporter.delay is None
+
+
+def test_nothing_new() -> None:
+    """While nothing moves there is a report a second, since elapsed times do."""
+    clock = ManualClock()
+    reporter = reporter_of(clock, [])
+    with reporter.work() as work:
+        work.tracker.add_task("a", total=1)
+        assert reporter.take() is not None
+        clock.advance(0.5)
+        assert reporter.take() is None
+        clock.advance(0.5)
+        assert reporter.take() is not None
+
+
+def test_lines_and_rows_in_bounds() -> None:
+    """Printed lines come once and in order, and rows are cut where no screen has room for them."""
+    reporter = reporter_of(ManualClock(), [])
+    with reporter.work() as work:
+        for number in range(MOST_ROWS * 3):
+            work.tracker.add_task(f"task {number}", total=1)
+        work.tracker.print("one")
+        work.tracker.print("two")
+        report = reporter.take()
+    assert report is not None
+    assert report.lines == ("one", "two")
+    assert len(report.frame.tasks) + report.frame.more == MOST_ROWS * 3
+    assert len(report.frame.tasks) <= MOST_ROWS
+    rows, news = report.encode()
+    assert Report.decode(rows, news) == report
+    assert len(rows) < 10_000
+
+
+def test_threads_belong_to_their_work() -> None:
+    """What a thread begins belongs to the work that started it; what nobody's work began is the process's own."""
+    reporter = reporter_of(ManualClock(), [])
+    plain = threading.Thread.start
+    found: list[ProgressTracker] = []
+    reporter.begin()
+    try:
+        with reporter.work() as work:
+            thread = threading.Thread(target=lambda: found.append(current_tracker()))
+            thread.start()
+            thread.join()
+            assert found == [work.tracker] == [current_tracker()]
+        own = current_tracker()
+        assert own is not work.tracker
+        assert list(track([1], "own")) == [1]
+        report = reporter.take()
+        assert report is None or report.frame.tasks == ()
+    finally:
+        reporter.close()
+    assert threading.Thread.start is plain
+    assert current_tracker() is not own
+
+
+def test_budget() -> None:
+    """What a report costs the transport puts off the next one."""
+    cpu = ManualClock()
+    reporter = Reporter(lambda: None, interval=0.5, budget=0.01, clock=ManualClock(), cpu=cpu)
+    with reporter.work() as work:
+        work.tracker.add_task("a", total=1)
+        reporter.carry(lambda report: cpu.advance(0.1))
+        assert reporter.delay == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("rows", [b"", b"{", b"junk", b"x\x9c\x00", b"[]"])
+def test_strangers_bytes(rows: bytes) -> None:
+    """What is no report is refused with a sentence."""
+    with pytest.raises(ValueError, match=r"\w+"):
+        Report.decode(rows)
+    with pytest.raises(ValueError, match=r"\w+"):
+        Report.decode(Report(Frame(1.0, tasks=(sample_view(),))).encode()[0], rows or b"{}")
