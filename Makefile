@@ -55,6 +55,7 @@ bench:  ## what it costs, beside the other libraries, and how good its estimates
 	$(PY) benchmarks/instructions.py
 	$(PY) benchmarks/hub.py
 	$(PY) benchmarks/blocked.py
+	$(PY) benchmarks/captured_print.py
 	$(PY) benchmarks/report.py --write
 bench-quick:  ## the same with fewer rounds, and nothing written
 	$(NEEDS) test bench

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Literal, Protocol, Self, TextIO, TypeVar, overload
+    from typing import Any, Protocol, Self, TextIO, TypeVar, overload
 
     from .._display.capture import Capture
     from .._display.display import Display
@@ -101,8 +101,7 @@ class ProgressTracker:
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
         capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
-            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
-            `"descriptors"`: what C code and other programs write to descriptors 1 and 2 as well.
+            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -129,7 +128,7 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
-        capture: bool | Literal["descriptors"] | None = None,
+        capture: bool | None = None,
     ) -> None:
         from ..renderers.registry import named
 
@@ -475,7 +474,7 @@ class ProgressTracker:
         A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
         Lines come whole and in order, and one without its newline waits for it, or for the end. The streams stay the objects
         that they are, so that log handlers and libraries that hold them are captured too. What C code and other programs write
-        is not captured: `ProgressTracker(capture="descriptors")` and `progresskit run` do that. A question (`input`, `getpass`)
+        is not captured: `progresskit run` does that. A question (`input`, `getpass`)
         has the terminal to itself while it waits. Afterwards all is as it was, but for what others have replaced.
 
         Args:
@@ -616,7 +615,7 @@ class ProgressTracker:
         _entered.append(self)
         self._tokens.append(_active.set(self))
         multiprocessing_hook.on_enter(self)
-        if self._capture_mode in ("always", "descriptors"):
+        if self._capture_mode == "always":
             self._begin_capture(always=True)
 
     def stop(self) -> None:
@@ -851,7 +850,7 @@ class Hidden:
 
 
 def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "always", "descriptors", or "" for nothing.
+    """Return what `capture` asks for, and the environment where it is None: "rows", "always", or "" for nothing.
 
     Raises:
         ValueError: `capture` is something else.
@@ -862,9 +861,7 @@ def capture_mode(capture: object) -> str:
         return capture_mode(os.environ)
     if isinstance(capture, bool):
         return "always" if capture else ""
-    if capture == "descriptors":
-        return "descriptors"
-    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
+    raise ValueError(f"capture is {capture!r:.80}: give None, True or False.")
 
 
 def _check_terminal(terminal: object) -> None:

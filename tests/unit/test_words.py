@@ -1,0 +1,190 @@
+"""What becomes of text on its way to a terminal: lines that have not ended, streams and terminals of all kinds, and frames."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import sys
+from typing import Any
+
+import pytest
+from bench import Bench
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progresskit import ProgressTracker
+from progresskit._display.capture import CapturedStream
+from progresskit._display.terminal import StreamTerminal
+from progresskit._text.line_splitter import LONGEST, Line, last_state
+from progresskit.testing import EmulatedTerminal, ManualTicker
+
+
+@given(st.lists(st.text("ab\r\x1b[K\b\x07", max_size=6)))
+def test_pieces_of_a_line(pieces: list[str]) -> None:
+    """A line that comes in pieces stands as the one that comes whole."""
+    line = Line()
+    for piece in pieces:
+        line.add(piece)
+    assert (line.end() or "") == last_state("".join(pieces))
+
+
+@pytest.mark.parametrize("piece", ["\r 50% of it", "x", "|\b", "\x1b[2K"])
+def test_a_line_without_end(piece: str) -> None:
+    """A line that never ends takes a bounded room."""
+    line = Line()
+    ended = 0
+    for _ in range(3 * LONGEST // len(piece)):
+        if line.add(piece):
+            ended += len(line.end() or "")
+            line = Line()
+        assert line._size <= LONGEST + len(piece)
+    assert (ended > 0) == (piece == "x")
+
+
+def test_backspaces() -> None:
+    """Backspaces move back over what was written, in time that grows with the text alone."""
+    assert last_state("-\b\\\b|\b/") == "/"
+    assert last_state("abc\b\bX") == "aXc"
+    count = 200_000
+    assert last_state("a" * count + "\b" * count + "b") == "b" + "a" * (count - 1)
+
+
+class Tee(io.TextIOWrapper):
+    """A text file that writes elsewhere as well."""
+
+    def write(self, text: str) -> int:
+        return super().write(text)
+
+
+class Around:
+    """A stand-in with a write of its own, which has all else from the stream behind it."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.written: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def test_a_stream_is_what_it_says_it_is() -> None:
+    """A descriptor is written to where the stream is the plain text file over it; every other one is written through its write."""
+    ours, theirs = pty.openpty()
+    plain = os.fdopen(theirs, "w")
+    try:
+        terminal = StreamTerminal(plain)
+        assert terminal.fd is not None and terminal.is_tty
+        around = Around(plain)
+        through = StreamTerminal(around)
+        assert (through.fd, through.is_tty, through.key) == (None, True, terminal.key)
+        through.write("a frame")
+        through.flush()
+        assert around.written == ["a frame"]
+        assert StreamTerminal(Tee(plain.buffer, "utf-8")).fd is None
+        plain.write = plain.write  # type: ignore[method-assign]  # as wandb replaces it
+        assert StreamTerminal(plain).fd is None
+        del plain.write
+        captured = CapturedStream(plain)
+        captured.install()
+        assert StreamTerminal(plain).fd is not None, "our own shadow is no write of somebody else's"
+        captured.remove()
+        assert "write" not in vars(plain) and "write" not in vars(plain.buffer)
+    finally:
+        plain.close()
+        os.close(ours)
+
+
+class Sufficient:
+    """A terminal with just what the protocol says."""
+
+    is_tty, unicode, colors, encoding, reflows = True, True, False, "utf-8", True
+    file = sys.stderr
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def size(self) -> tuple[int, int]:
+        return 80, 24
+
+    def write(self, text: str) -> None:
+        self.written.append(text)
+
+
+def test_a_terminal_of_the_protocol() -> None:
+    """A terminal with just what the protocol says is drawn on."""
+    terminal = Sufficient()
+    with ProgressTracker("ansi", terminal=terminal, ticker=ManualTicker()) as tracker:
+        tracker.add_task("orders.csv", total=2).advance()
+        tracker.ticker.tick()  # type: ignore[attr-defined]
+        tracker.print("words")
+    text = "".join(terminal.written)
+    assert "orders.csv" in text and "words" in text
+
+
+def test_a_terminal_that_lacks_something() -> None:
+    """One that lacks a part of the protocol is refused at the call."""
+    with pytest.raises(TypeError, match="without size, write: give an object with is_tty"):
+        ProgressTracker(
+            terminal=type("Poor", (), dict.fromkeys(("is_tty", "unicode", "colors", "encoding", "reflows", "file")))()
+        )
+    with pytest.raises(ValueError, match="capture is 'yes': give None, True or False"):
+        ProgressTracker("none", capture="yes")  # type: ignore[arg-type]
+
+
+def test_asking_for_a_frame(bench: Bench) -> None:
+    """`frame` takes nothing away: what has ended is still shown."""
+    bench.tracker.add_task("orders.csv").fail("disk full")
+    assert [view.reason for view in bench.tracker.frame().ended] == ["disk full"]
+    assert [view.reason for view in bench.tracker.take_frame().ended] == ["disk full"]
+    assert bench.tracker.frame().ended == ()
+
+
+def test_hidden_lets_go() -> None:
+    """An interrupt while rows are taken off the screen, or before `hidden` is left, leaves nothing hidden."""
+
+    class Interrupting(ManualTicker):
+        def clear_rows(self, tracker: ProgressTracker) -> None:
+            raise KeyboardInterrupt
+
+    tracker = ProgressTracker("ansi", terminal=EmulatedTerminal(), ticker=Interrupting())
+    with pytest.raises(KeyboardInterrupt), tracker.hidden():
+        pass
+    assert tracker.hiding == 0
+    tracker = ProgressTracker("ansi", terminal=EmulatedTerminal(), ticker=ManualTicker())
+    hidden = tracker.hidden()
+    hidden.__enter__()
+    assert tracker.hiding == 1
+    del hidden  # Ctrl-C has come before the first instruction of `__exit__`
+    assert tracker.hiding == 0
+
+
+def test_lines_that_nobody_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker whose display was given up writes to its stream what waits and what comes later."""
+    stream = io.StringIO()
+    tracker = ProgressTracker("plain", stream=stream, ticker=ManualTicker())
+    tracker.prints.append("waits")
+    tracker.give_up()
+    tracker.print("comes", "later")
+    assert stream.getvalue() == "waits\ncomes later\n"
+
+
+def test_lines_slow_no_frames_down(bench: Bench) -> None:
+    """Lines are the job's own words: their cost does not put the next frame off."""
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+    with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
+        tracker.add_task("orders.csv", total=3)
+        ticker.tick()
+        ticker.tick()
+        (display,) = ticker.displays
+        display._cpu = iter(range(1000)).__next__  # each frame costs a second
+        before = display._cost
+        tracker.print("words")
+        ticker.tick()
+        assert display._cost == before
+        ticker.tick()
+        assert display._cost > before
