@@ -28,7 +28,7 @@ def work():
     ("body", "then", "above", "words"),
     [
         ("pass", "work(); print('one'); print('two'); print('six')", ["✓ outer"], ["one", "two", "six"]),
-        ("return", "work(); print('one'); print('two'); print('six')", ["■ outer"], ["one", "two", "six"]),
+        ("return", "work(); print('one'); print('two'); print('six')", ["– outer"], ["one", "two", "six"]),
         ("sys.exit('one')", "work()", [], ["one"]),
         ("raise ValueError('one')", "work()", [], ["ValueError: one"]),
     ],
