@@ -33,7 +33,7 @@ class TaskView(NamedTuple):
         position: The row on the display, from 0. Rows may be missing between two tasks: they are blank.
         description: What the task is.
         completed: Units done.
-        total: Units in all; None when unknown, or when the count shows that it was wrong: a total of 0, or one that is passed.
+        total: Units in all; None when unknown, or 0.
         unit: `"B"` for bytes shown in decimal units, `"iB"` in binary ones, else a noun such as `"row"`.
         state: One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`.
         elapsed: Seconds since the start, pauses left out.

@@ -34,11 +34,10 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
         estimate = task.estimate = Estimate(0.0, task.initial)
     if estimate is not None and task._end is None:
         estimate.sample(active, completed)
-    if total is not None and (completed > total or total <= 0):
-        total = (
-            None  # a total that is passed, or none at all, was wrong: neither a share nor a time left follows from it
-        )
-    rate, eta = task.estimate_at(active, completed, total)
+    if total is not None and total <= 0:
+        total = None  # none at all: neither a share nor a time left follows from it
+    left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
+    rate, eta = task.estimate_at(active, completed, left_of)
     unit, color, keep, _, estimated = task._kind
     state = task.state
     parent = task.parent
