@@ -38,6 +38,8 @@ DETACH_TIMEOUT = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
 EXIT_JOIN_TIMEOUT = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
+LAST_WORD = 0.5
+"""Seconds without a byte taken after which a terminal that is given up at the end does not even get the modes put back."""
 EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 IDLE_JOIN_TIMEOUT = 0.05
@@ -296,6 +298,8 @@ class ThreadTicker:
             tracker.stop()
         self._deadline = None
         self._end_threads()
+        for display in self.displays:  # its last frame has not come to an end
+            display.terminal.give_up(LAST_WORD)
 
     def _end_threads(self) -> None:
         """Wait for our threads to end: an interpreter inside another one must not end before its threads."""
