@@ -27,6 +27,8 @@ _BLOCKS = "█▏━✓…⠋"
 """What the renderers draw with: an encoding that has these is good for Unicode."""
 
 FALLBACK_SIZE = (80, 24)
+CUT_OFF = b"\x18\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2026l\r\n"
+"""What ends a frame that was cut off anywhere: CAN ends a sequence that has begun, then all modes are put back."""
 PIECE = 512
 """Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
 UNCAPTURED: set[int] = set()
@@ -289,6 +291,8 @@ class StreamTerminal:
         while view:
             if self._polled and not nonblocking and not _ready(descriptor, patience):
                 break
+            if self.dark:  # given up by another thread, which has sent the end
+                return
             try:
                 count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
                 self.taken += count
@@ -298,9 +302,31 @@ class StreamTerminal:
                     break
         self._backlog = bytes(view)
 
+    def give_up(self, patience: float) -> None:
+        """Send nothing any more but the end of what has been begun: no mode is left, whatever the terminal has got so far.
+
+        Args:
+            patience: Seconds without a byte taken after which even that is left out.
+        """
+        self.dark = True
+        self._backlog = b""
+        if self.fd is None or not self.is_tty:
+            return
+        view = memoryview(CUT_OFF)
+        try:
+            while view and _ready(self.fd, patience):
+                try:
+                    view = view[os.write(self.fd, view) :]
+                except BlockingIOError:
+                    return
+        except OSError:  # there is nobody to see it
+            pass
+
     def close(self) -> None:
         """Give the descriptor back. The stream itself stays open: it is the user's."""
         self.flush(0.0)
+        if self._backlog:
+            self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
         self.dark = True
         if descriptor is not None:

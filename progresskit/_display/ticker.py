@@ -42,6 +42,8 @@ FIRST_LOOK_SECONDS = 0.05
 """Seconds that a worker's thread waits before it gets ready to draw."""
 EXIT_JOIN_TIMEOUT = 0.2
 """Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
+LAST_WORD = 0.5
+"""Seconds without a byte taken after which a terminal that is given up at the end does not even get the modes put back."""
 EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 IDLE_JOIN_TIMEOUT = 0.05
@@ -369,6 +371,8 @@ class ThreadTicker:
         self._deadline = None
         if wait:
             self._end_threads()
+        for display in self.displays:  # its last frame has not come to an end
+            display.terminal.give_up(LAST_WORD)
 
     def _end_threads(self) -> None:
         """Wait for our threads to end: an interpreter inside another one must not end before its threads."""

@@ -22,15 +22,15 @@ HUNT = settings(
 )
 REGION, ROWS, PLACES = "progresskit.renderers.region", "progresskit.renderers.rows", "progresskit._model.slots"
 FAULTS = {
-    "rows that are gone are not erased": (REGION, '_move(at, number) + "\\r\\x1b[2K")', '_move(at, number) + "\\r")'),
+    "rows that are gone are not erased": (REGION, "_move(at, number) + CLEAR)", '_move(at, number) + "\\r")'),
     "one row too high": (REGION, '\\x1b[{at - to}A"', '\\x1b[{at - to + 1}A"'),
-    "one row too low": (REGION, '\\x1b[{to - at}B"', '\\x1b[{to - at + 1}B"'),
+    "one row too low": (REGION, '"\\n" * (to - at)', '"\\n" * (to - at + 1)'),
     "the new height is not committed": (
         REGION,
         "self._gone = rows, size,",
         "self._gone = (old if above else rows), size,",
     ),
-    "the rows are erased to the screen's end": (REGION, '"\\x1b[1A\\r\\x1b[2K" * at', '"\\x1b[1A" * at + "\\r\\x1b[J"'),
+    "the rows are erased to the screen's end": (REGION, 'f"\\x1b[1A{CLEAR}" * at', '"\\x1b[1A" * at + "\\r\\x1b[J"'),
     "what stood before a new size is trusted": (REGION, "if resized or above:", "if above:"),
     "a narrower window is taken to have cut rows": (
         REGION,
@@ -38,10 +38,14 @@ FAULTS = {
         "[row]",
     ),
     "a window that cuts is taken to have wrapped": (REGION, "if self._reflow else [row]", "if True else [row]"),
-    "a row is compared by its beginning": (REGION, "if row == old[number]", "if row[:6] == old[number][:6]"),
-    "lines are torn together": (REGION, '"\\r\\n".join(above)', '"".join(above)'),
-    "lines go below": (REGION, '2K" * at)', '2K" * (0 if above else at))'),
-    "what was typed stays when lines go above": (REGION, 'parts.append("\\r\\x1b[2K" + ', "parts.append("),
+    "a row is compared by its beginning": (
+        REGION,
+        "and row == old[number] and not",
+        "and row[:6] == old[number][:6] and not",
+    ),
+    "lines are torn together": (REGION, '{line}\\r\\n"', '{line}"'),
+    "lines go below": (REGION, '{CLEAR}" * at)', '{CLEAR}" * (0 if above else at))'),
+    "what was typed stays when lines go above": (REGION, "parts.append(CLEAR + (", "parts.append(("),
     "what was typed stays when rows come or go": (REGION, "elif len(rows) != len(old):", "elif False:"),
     "it is erased where rows only come": (REGION, "len(rows) != len(old)", "len(rows) > len(old)"),
     "rows that were cut stay so": (ROWS, "whole = not", "whole = False and not"),

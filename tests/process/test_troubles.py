@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
+from inpty import Program
 
 from progresskit import ProgressTracker
 from progresskit._display.ticker import ThreadTicker
@@ -234,3 +236,31 @@ def test_every_test_that_the_fault_matrix_names_exists() -> None:
     )
     assert len(named) >= 25
     assert [name for name in named if f"def {name}(" not in code] == []
+
+
+UNSTOPPED = """
+import progresskit as pk
+trackers = [pk.ProgressTracker() for _ in range(300)]
+for number, tracker in enumerate(trackers):
+    tracker.add_task(f"task {number}", total=10).advance(3)
+"""
+
+
+@pytest.mark.slow
+def test_a_slow_terminal_that_is_given_up_half_way_is_still_sent_the_end() -> None:
+    """300 trackers that nobody stopped, some 60 kB a second: the cursor is shown and no mode is left."""
+    program = Program(UNSTOPPED, columns=150, lines=60)
+    sent = b""
+    while True:
+        try:
+            data = os.read(program.fd, 600)
+        except OSError:  # Linux's word for the end of a pty
+            break
+        sent += data
+        time.sleep(0.01)  # the pace of a slow line
+    program.sent = sent
+    program._stream.feed(sent)
+    os.close(program.fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(program.pid, 0)[1]) == 0
+    program.check_restored()
+    assert sent.rfind(b"\x1b[?25l") < sent.rfind(b"\x1b[?25h")
