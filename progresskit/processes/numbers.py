@@ -161,11 +161,16 @@ class Numbers:
     def close(self) -> None:
         """Send all that was counted, and say goodbye. A hub that does not read is waited for, for a bounded time."""
         with self._lock:
-            self.flush(everything=True)
+            if self._is_gone:
+                return
+            self._flushed = time.monotonic()
+            data = self._changes(everything=True)
+            if self._connection is None and not data:
+                return
+            self._send(data + message(BYE))
             connection = self._connection
             if connection is None or self._is_gone:
                 return
-            self._send(message(BYE))
             until = time.monotonic() + FAREWELL
             while connection.out and not self._is_gone and time.monotonic() < until:
                 connection.wait_until_writable(until - time.monotonic())

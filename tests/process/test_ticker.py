@@ -296,13 +296,20 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     os.close(reading)
 
 
+def with_news() -> ProgressTracker:
+    """Return a tracker with a line that waits to be shown."""
+    tracker = ProgressTracker("none")
+    tracker.prints.append("a line")
+    return tracker
+
+
 def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
     ticker = ThreadTicker()
     ticker.flush_soon()
     ticker._running = True  # a thread that never comes
     ticker.flush_soon()
     assert not ticker._urgent  # no hub, no waiting
-    ticker._clients = True
+    ticker._new = [with_news()]
     for _ in range(1_000):
         ticker.flush_soon()
     assert len(ticker._urgent) < 10
@@ -472,11 +479,13 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     monkeypatch.setattr("progresskit._display.ticker.FLUSH_CREDIT_SECONDS", 20.0)
     ticker, asked = ThreadTicker(), threading.Event()
-    ticker._clients = ticker._running = True
+    ticker._running = True
+    ticker._new = [with_news()]
     ticker._credit = 20.0
 
     class Urgent(deque[Bell]):
         def append(self, bell: Bell) -> None:
+            ticker._new.clear()
             if late:
                 assert ticker._rest()
             super().append(bell)
