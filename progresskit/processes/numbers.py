@@ -96,6 +96,7 @@ class Numbers:
 
     def note_unseen(self, task: Task) -> None:
         """Count `task`, which has ended before a frame could show it."""
+        _prepare()
         elapsed = task.elapsed
         now = time.monotonic()
         with self._lock:
@@ -104,8 +105,6 @@ class Numbers:
             self._first = began if self._first is None else min(self._first, began)
         if now - self._flushed > SHORTEST_WAIT:
             self.flush()
-        else:
-            _prepare()
 
     def flush(self, *, everything: bool = False) -> bool:
         """Send what has changed, as far as the hub takes it, and return whether anything had.

@@ -190,7 +190,7 @@ def test_a_display_that_cannot_be_made_is_given_up_with_one_warning_and_the_othe
     assert beta.state == "finished"
     alpha.advance(2)
     other.stop()
-    assert renderer.frames[-1].ended[0].completed == 2
+    assert [view.completed for frame in renderer.frames for view in frame.ended] == [2]
 
 
 def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hub(
@@ -498,3 +498,34 @@ def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: 
     assert late or ticker._rest()
     asking.join(20.0)
     assert ticker._credit > 10.0  # it has not waited until that was used up
+
+
+@pytest.mark.parametrize("name", ["json", "none"])
+def test_a_named_renderer_stays(name: str, tmp_path: Path) -> None:
+    """A tracker with a renderer named in code keeps it, though another tracker's display is on the same stream."""
+    ticker = ThreadTicker()
+    with open(tmp_path / "stream", "w") as stream:
+        first = ProgressTracker(stream=stream, ticker=ticker, interval=0.01)
+        live = first.add_task("first")
+        until(lambda: ticker.displays)
+        with ProgressTracker(name, stream=stream, ticker=ticker, interval=0.01) as second:
+            task = second.add_task("second")
+            until(lambda: task.id <= second._seen)
+            task.finish()
+        live.finish()
+        first.stop()
+    lines = [line for line in (tmp_path / "stream").read_text().splitlines() if "second" in line]
+    assert all(line.startswith("{") for line in lines)
+    assert bool(lines) == (name == "json")
+
+
+def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
+    """A process that ends while the thread opens a display for a tracker still shows its last frame."""
+    ticker, found = ThreadTicker(), []
+    tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker)
+    give = ticker._give_display
+    ticker._give_display = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
+    tracker.add_task("alpha")
+    until(lambda: ticker.displays)
+    tracker.stop()
+    assert found == [True]
