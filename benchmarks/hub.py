@@ -5,14 +5,16 @@
 at the same time, round by round; the median of the rounds is judged. A client sends as many frames as its budget allows: the
 hub is measured once more with ten a second of each. Then 20 clients are killed, one after the other: each
 is shown as lost within a second. At last 1,000 clients over real sockets, each of which ends some tasks: every final state is
-seen. Bounded: about a minute and a half with the defaults.
+seen. Workers, each beside a bare control, in interleaved rounds: a forked process that lives for one short `track`, and a pool whose
+tasks of 5 ms count in a shared task. Bounded: about two minutes with the defaults.
 
-    python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000]
+    python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000] [--forks 15]
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import pty
 import resource
@@ -20,12 +22,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import fmean, median
 from typing import Any, NamedTuple, TextIO
 
-from progresskit import Frame
+from progresskit import Frame, ProgressTracker, Task, track
 from progresskit._cli.run import BUDGET
 from progresskit._model.frames import sample_view
 from progresskit.processes.client import HubRenderer
@@ -119,10 +121,10 @@ class Watching(Feed):
         self.received += 1
         super().receive(source, frame, order)
 
-    def _end(self, views: Any) -> None:
+    def _end(self, views: Any, now: float) -> None:
         views = list(views)
         self.finished += sum(view.state == "finished" for view in views)
-        super()._end(views)
+        super()._end(views, now)
 
 
 def costs(count: int, rounds: int, seconds: float, **settings: str) -> list[Cost]:
@@ -218,6 +220,64 @@ def endings(count: int) -> tuple[int, float]:
     return feed.finished, time.monotonic() - began
 
 
+def bare_loop() -> None:
+    for _ in range(5):
+        pass
+
+
+def tracked_loop() -> None:
+    for _ in track(range(5), "short"):
+        pass
+
+
+def forked(target: Callable[[], None], count: int = 8) -> tuple[float, float]:
+    """Return what a forked process that does `target` takes, on the wall and of its own processor time, in seconds."""
+    context = multiprocessing.get_context("fork")
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(count):
+        process = context.Process(target=target)
+        process.start()
+        process.join()
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = ended.ru_utime + ended.ru_stime - used.ru_utime - used.ru_stime
+    return (time.perf_counter() - began) / count, cpu / count
+
+
+def short_lives(rounds: int) -> tuple[float, float]:
+    """Return what a short life costs with a `track` in it, to one without: on the wall, and in processor time."""
+    with open(os.devnull, "w") as nowhere, ProgressTracker("ansi", stream=nowhere):
+        forked(tracked_loop)
+        pairs = [(forked(bare_loop), forked(tracked_loop)) for _ in range(rounds)]
+    wall, cpu = (median(tracked[each] / bare[each] for bare, tracked in pairs) for each in (0, 1))
+    return wall, cpu
+
+
+def work(item: tuple[Task | None, int]) -> None:
+    task, steps = item
+    for _ in range(steps):
+        time.sleep(0.001)
+        if task is not None:
+            task.advance()
+
+
+def handed(rounds: int, tasks: int = 400) -> tuple[float, int, int]:
+    """Return what a pool's work costs that counts in a shared task, to one that does not; the count, and what it should be."""
+    ratios, counted, expected = [], 0, 0
+    with open(os.devnull, "w") as nowhere, ProgressTracker("ansi", stream=nowhere) as tracker:
+        shared = tracker.add_task("shared")
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            for _ in range(rounds):
+                times = []
+                for task in (None, shared):
+                    began = time.perf_counter()
+                    pool.map(work, [(task, 5)] * tasks, chunksize=1)
+                    times.append(time.perf_counter() - began)
+                ratios.append(times[1] / times[0])
+                expected += 5 * tasks
+        counted = int(shared.completed)
+    return median(ratios), counted, expected
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=64)
@@ -225,7 +285,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--clients", type=int, default=1_000)
+    parser.add_argument("--forks", type=int, default=15)
     options = parser.parse_args()
+    life_wall, life_cpu = short_lives(options.forks)
+    pool, counted, expected = handed(options.rounds)
     rounds = costs(options.processes, options.rounds, options.seconds)
     hub, client, frames = (median(column) for column in zip(*rounds, strict=True))
     flooded = costs(options.processes, 1, options.seconds, PROGRESSKIT_BUDGET="1")[0]
@@ -242,6 +305,10 @@ def main() -> int:
         ),
         ("one client with 5 tasks", 100 * client, "% of a core", 0.2, client < 0.002),
         (f"SIGKILL to lost, worst of {options.kills}", max(lost), "s", 1.0, max(lost) < 1.0),
+        ("forked for one short track, on the wall", life_wall, "x bare", 1.3, life_wall < 1.3),
+        ("the same, processor time", life_cpu, "x bare", 1.3, life_cpu < 1.3),
+        ("a pool's tasks of 5 ms with a handle", pool, "x without", 1.05, pool < 1.05),
+        ("what they have counted", counted, "", expected, counted == expected),
         (f"final states of {options.clients:,d} clients", seen, "", 10 * options.clients, seen == 10 * options.clients),
     )
     for name, value, unit, bar, good in rows:

@@ -534,17 +534,22 @@ class ThreadTicker:
         return max(soonest, 0.001)
 
     def _adopt(self) -> None:
-        """Give each new tracker to the display on its terminal, or to one of its own. The caller holds `drawing`."""
-        with self.lock:
-            trackers, self._new = self._new, []
-        for tracker in trackers:
-            if any(tracker in display.trackers for display in self.displays):
-                continue
+        """Give each new tracker to the display on its terminal, or to one of its own. The caller holds `drawing`.
+
+        A tracker stays among the new ones until it has its display: a process that ends meanwhile must find it somewhere.
+        """
+        while self._new:
+            tracker = self._new[0]
             try:
-                self._give_display(tracker)
+                if not any(tracker in display.trackers for display in self.displays):
+                    self._give_display(tracker)
             except Exception as error:  # a stream or a terminal of the user's own: it is not the job's trouble
                 warn_once(f"a display failed and is given up: {describe(error)}.")
                 tracker.give_up()
+            finally:
+                with self.lock:
+                    if tracker in self._new:  # it may have come and gone meanwhile
+                        self._new.remove(tracker)
 
     def _give_display(self, tracker: ProgressTracker) -> None:
         terminal = terminal_of(tracker)

@@ -96,6 +96,7 @@ class Numbers:
 
     def note_unseen(self, task: Task) -> None:
         """Count `task`, which has ended before a frame could show it."""
+        _prepare()
         elapsed = task.elapsed
         now = time.monotonic()
         with self._lock:
@@ -104,8 +105,6 @@ class Numbers:
             self._first = began if self._first is None else min(self._first, began)
         if now - self._flushed > SHORTEST_WAIT:
             self.flush()
-        else:
-            _prepare()
 
     def flush(self, *, everything: bool = False) -> bool:
         """Send what has changed, as far as the hub takes it, and return whether anything had.
@@ -161,11 +160,16 @@ class Numbers:
     def close(self) -> None:
         """Send all that was counted, and say goodbye. A hub that does not read is waited for, for a bounded time."""
         with self._lock:
-            self.flush(everything=True)
+            if self._is_gone:
+                return
+            self._flushed = time.monotonic()
+            data = self._changes(everything=True)
+            if self._connection is None and not data:
+                return
+            self._send(data + message(BYE))
             connection = self._connection
             if connection is None or self._is_gone:
                 return
-            self._send(message(BYE))
             until = time.monotonic() + FAREWELL
             while connection.out and not self._is_gone and time.monotonic() < until:
                 connection.wait_until_writable(until - time.monotonic())

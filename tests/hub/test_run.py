@@ -451,6 +451,19 @@ def test_a_guardian_that_is_dismissed_has_done_nothing_whatever_has_become_of_it
         os.close(fd)
 
 
+def test_what_a_job_prints_after_a_loop_stands_after_it(terminal: type[Terminal]) -> None:
+    """Under run, the last line of each loop stands before what the job prints next."""
+    code = (
+        "import time\nfrom progresskit import track\nfor k in range(3):\n"
+        "    for _ in track(range(4), f'step {k}'): time.sleep(0.1)\n    print(f'after step {k}', flush=True)"
+    )
+    shown = terminal(*RUN, "--", sys.executable, "-c", code)
+    assert shown.wait() == 0
+    rows = [row for row in shown.rows if "step" in row]
+    assert [row.split("step ")[1][0] for row in rows] == ["0", "0", "1", "1", "2", "2"]
+    assert ["after" in row for row in rows] == [False, True] * 3
+
+
 def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:
     shown = terminal(*RUN, "--jobs", "2", "--", "bash", "-c", f"{job('one', gate)} & {job('two', gate)} & wait")
     rows = shown.until("Total", "one ", "two ", "processes=2")

@@ -296,13 +296,20 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     os.close(reading)
 
 
+def with_news() -> ProgressTracker:
+    """Return a tracker with a line that waits to be shown."""
+    tracker = ProgressTracker("none")
+    tracker.prints.append("a line")
+    return tracker
+
+
 def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
     ticker = ThreadTicker()
     ticker.flush_soon()
     ticker._running = True  # a thread that never comes
     ticker.flush_soon()
     assert not ticker._urgent  # no hub, no waiting
-    ticker._clients = True
+    ticker._new = [with_news()]
     for _ in range(1_000):
         ticker.flush_soon()
     assert len(ticker._urgent) < 10
@@ -472,11 +479,13 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
     monkeypatch.setattr("progresskit._display.ticker.FLUSH_CREDIT_SECONDS", 20.0)
     ticker, asked = ThreadTicker(), threading.Event()
-    ticker._clients = ticker._running = True
+    ticker._running = True
+    ticker._new = [with_news()]
     ticker._credit = 20.0
 
     class Urgent(deque[Bell]):
         def append(self, bell: Bell) -> None:
+            ticker._new.clear()
             if late:
                 assert ticker._rest()
             super().append(bell)
@@ -489,3 +498,34 @@ def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: 
     assert late or ticker._rest()
     asking.join(20.0)
     assert ticker._credit > 10.0  # it has not waited until that was used up
+
+
+@pytest.mark.parametrize("name", ["json", "none"])
+def test_a_named_renderer_stays(name: str, tmp_path: Path) -> None:
+    """A tracker with a renderer named in code keeps it, though another tracker's display is on the same stream."""
+    ticker = ThreadTicker()
+    with open(tmp_path / "stream", "w") as stream:
+        first = ProgressTracker(stream=stream, ticker=ticker, interval=0.01)
+        live = first.add_task("first")
+        until(lambda: ticker.displays)
+        with ProgressTracker(name, stream=stream, ticker=ticker, interval=0.01) as second:
+            task = second.add_task("second")
+            until(lambda: task.id <= second._seen)
+            task.finish()
+        live.finish()
+        first.stop()
+    lines = [line for line in (tmp_path / "stream").read_text().splitlines() if "second" in line]
+    assert all(line.startswith("{") for line in lines)
+    assert bool(lines) == (name == "json")
+
+
+def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
+    """A process that ends while the thread opens a display for a tracker still shows its last frame."""
+    ticker, found = ThreadTicker(), []
+    tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker)
+    give = ticker._give_display
+    ticker._give_display = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
+    tracker.add_task("alpha")
+    until(lambda: ticker.displays)
+    tracker.stop()
+    assert found == [True]
