@@ -59,7 +59,7 @@ class Handing(Here):
     def send(self) -> list[str]:
         for line in self.tracker.take_prints():
             self._feed.print(line)
-        self._feed.receive(self, decode(encode(self.tracker.frame())), order=self.key)
+        self._feed.receive(self, decode(encode(self.tracker.take_frame())), order=self.key)
         return self.order
 
     def kill(self) -> None:
@@ -87,7 +87,7 @@ class Connected(Here):
     def send(self) -> list[str]:
         for line in self.tracker.take_prints():
             self._client.write(line)
-        self._client.render(self.tracker.frame())
+        self._client.render(self.tracker.take_frame())
         return self.order
 
     def kill(self) -> None:
