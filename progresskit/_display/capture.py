@@ -200,6 +200,11 @@ class CapturedStream:
         self._lines.clear()
 
 
+def _comes_late(capture: Capture) -> bool:
+    """Whether `capture` was asked for: it stands behind those that trackers began by themselves, and the last one takes."""
+    return not capture.is_automatic
+
+
 def _refuse(data: Any) -> int:
     raise TypeError(f"this stream takes no bytes: {data!r:.80}")
 
@@ -213,6 +218,7 @@ class Capture:
         stderr: The same for standard error.
         quiet: Whether lines are kept off the screen.
         always: Whether lines are captured while no rows stand as well.
+        automatic: Whether the tracker captures by itself: a capture that was asked for goes before it, whichever came first.
 
     Attributes:
         lines: With `quiet`, the lines that were kept off the screen, at most the latest 10,000.
@@ -226,11 +232,13 @@ class Capture:
         quiet: bool = False,
         *,
         always: bool = True,
+        automatic: bool = False,
     ) -> None:
         self.tracker = tracker
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
         self._always = always
+        self.is_automatic = automatic
         self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
 
@@ -290,6 +298,7 @@ class Capture:
             if captured not in self._streams:
                 self._streams[captured] = forced
                 captured.captures.append(self)
+                captured.captures.sort(key=_comes_late)
             if id(stream) not in _registry.streams:
                 _registry.streams[id(stream)] = captured
                 captured.install(forced=forced)

@@ -495,7 +495,7 @@ class ProgressTracker:
 
         try:
             make = load(CAPTURE)
-            drawn = not isinstance(self.ticker, LineTicker)
+            drawn = not getattr(self.ticker, "writes_at_once", False)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             self._ticker, drawn = self._ticker or LineTicker(self, error), False
         captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[assignment]  # it has the same names
@@ -516,7 +516,9 @@ class ProgressTracker:
                 self.renderer, self._current_stream(), worker=multiprocessing_hook.is_worker
             ):
                 return
-            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker)
+            if getattr(self.ticker, "writes_at_once", False):
+                return
+            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker, automatic=True)
             self._capture_held = always
             self._capture = capture.start()
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then

@@ -26,6 +26,8 @@ class LineTicker:
         error: Why there is no display.
     """
 
+    writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
+
     def __init__(self, tracker: ProgressTracker, error: ModuleNotFoundError) -> None:
         self._tracker = tracker
         warn_once(f"there is no display, since {error.name} cannot be imported: lines are written instead.")
