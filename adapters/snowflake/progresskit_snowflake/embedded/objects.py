@@ -163,12 +163,12 @@ class Relay:
         port: Where the emulator listens on loopback.
 
     Raises:
-        OSError: there is no emulator.
+        OSError: there is no emulator, or it does not make the bucket.
     """
 
     def __init__(self, cloud: Emulated, bucket: Bucket, port: int) -> None:
         self._cloud, self._bucket, self._port = cloud, bucket, port
-        self._ask(cloud.bucket_made(), None)
+        self._own(cloud.bucket_made())
 
     async def early(self, request: Request) -> Response | None:
         """Return a refusal where the object must be new and is not, as far as the emulator does not look by itself."""
@@ -190,14 +190,21 @@ class Relay:
 
     def remove(self, key: str) -> None:
         """Have the emulator remove an object."""
-        self._ask(self._cloud.removed(key), None)
+        self._own(self._cloud.removed(key))
 
     def _fetch(self, key: str) -> None:
         target = self._bucket.target(key)
         if target is not None:
             partial = self._bucket.beginning()
-            partial.write_bytes(self._ask(self._cloud.read(key), None).body)
+            partial.write_bytes(self._own(self._cloud.read(key)).body)
             self._bucket.keep(partial, target)
+
+    def _own(self, asked: Asked) -> Response:
+        """Return the answer to a request of this server's own, which has to be a good one."""
+        response = self._ask(asked, None)
+        if response.status_code >= 300:
+            raise OSError(f"the emulator answered {asked.method} {asked.target:.200} with status {response.status_code}.")
+        return response
 
     def _ask(self, asked: Asked, body: Path | None) -> Response:
         size = len(asked.body) if body is None else body.stat().st_size
