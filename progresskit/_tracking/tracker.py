@@ -14,8 +14,7 @@ from itertools import count
 
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
-from ..processes import multiprocessing_hook as invitations
-from ..processes.multiprocessing_hook import closing, opened
+from . import multiprocessing_hook
 from .counters import CountingTicks
 from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
 
@@ -349,7 +348,7 @@ class ProgressTracker:
         self._waiting += len(line) + LINE
         self._show()
         self.wake()
-        if invitations.joined and self._attached:
+        if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
 
     def hidden(self) -> Hidden:
@@ -457,7 +456,7 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
-        opened(self)
+        multiprocessing_hook.on_enter(self)
         if self._capture is not None:
             self._capture.start()
 
@@ -481,7 +480,7 @@ class ProgressTracker:
         if self._capture is not None:
             self._capture.stop()
         if self in _entered:
-            closing(self, [each for each in _entered if each is not self])
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -549,7 +548,7 @@ class ProgressTracker:
         if not self._attached:
             return
         if (self.left and not self._closing) or (
-            invitations.joined and (task._id <= self._seen or task.state == "failed")
+            multiprocessing_hook.is_worker and (task._id <= self._seen or task.state == "failed")
         ):
             self.ticker.flush_soon()
 

@@ -11,13 +11,12 @@ from typing import NamedTuple
 from .._model.frames import TaskView
 from .._model.states import ENDED
 from .._text.cells import cell_width, encodable, fit
-from .._text.colors import SGR
+from .._text.colors import SGR, STATE_COLORS
 from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
 
 RESET = "\x1b[0m"
 DIM = "\x1b[2m"
 TRACK = 100  # SGR: bright black background, behind the part of a bar that is not done
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 WIDEST_BAR = 42
 NARROWEST_BAR = 10
 SPIN_RATE = 10.0

@@ -6,27 +6,29 @@ here, as many as there are tasks. The core puts the rows on the screen.
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
-from progresskit._text.cells import cell_width, encodable, fit
-from progresskit._text.colors import SGR
-from progresskit._text.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.renderers.base import RendererUnavailable
-from progresskit.renderers.rows import RowRenderer
+from progresskit.renderers import (
+    SGR,
+    STATE_COLORS,
+    RowRenderer,
+    cell_width,
+    encodable,
+    fit,
+    format_duration,
+    format_percent,
+    format_progress,
+    format_rate,
+    require_distribution,
+)
 
 if TYPE_CHECKING:
-    from progresskit._model.frames import TaskView
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import TaskView, Terminal
 
     from .styles import Bar, Styles
 
 __all__ = ["AliveRenderer"]
 
-OLDEST = (3, 1)
-INSTALL = "progresskit[alive]"
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 ENDED = ("finished", "failed", "cancelled")
 BAR = 40  # alive-progress's own length
 LEAST_BAR = 8
@@ -58,16 +60,7 @@ class AliveRenderer(RowRenderer):
     @classmethod
     def check(cls) -> None:
         """Raise `RendererUnavailable` where alive-progress is missing or older than 3.1."""
-        try:
-            import alive_progress  # noqa: F401  # only whether it is there
-        except ImportError as error:
-            raise RendererUnavailable("alive-progress is not installed", INSTALL) from error
-        try:
-            installed = version("alive-progress")
-        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
-            return
-        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
-            raise RendererUnavailable(f"alive-progress {installed} is older than 3.1", INSTALL)
+        require_distribution("alive-progress", "3.1", extra="progresskit[alive]")
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""

@@ -6,28 +6,29 @@ that can be seen of it has changed, and the core puts the rows on the screen: no
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
-from progresskit._text.cells import cell_width, encodable, fit
-from progresskit._text.formatting import format_percent, format_progress, format_rate
-from progresskit.renderers.base import RendererUnavailable
-from progresskit.renderers.rows import RowRenderer
+from progresskit.renderers import (
+    STATE_COLORS,
+    RowRenderer,
+    cell_width,
+    encodable,
+    fit,
+    format_percent,
+    format_progress,
+    format_rate,
+    require_distribution,
+)
 
 if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
 
-    from progresskit._model.frames import TaskView
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import TaskView, Terminal
 
     from .drawing import RichPainter
 
 __all__ = ["RichRenderer"]
 
-OLDEST = (13, 0)
-INSTALL = "progresskit[rich]"
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 BAR = 40  # as wide as a BarColumn
 LEAST_BAR = 10
 """Cells below which columns go instead: the rate, then the time left, then the elapsed one."""
@@ -81,16 +82,7 @@ class RichRenderer(RowRenderer):
     @classmethod
     def check(cls) -> None:
         """Raise `RendererUnavailable` where rich is missing or older than 13."""
-        try:
-            import rich  # noqa: F401  # only whether it is there
-        except ImportError as error:
-            raise RendererUnavailable("rich is not installed", INSTALL) from error
-        try:
-            installed = version("rich")
-        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
-            return
-        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
-            raise RendererUnavailable(f"rich {installed} is older than 13", INSTALL)
+        require_distribution("rich", "13", extra="progresskit[rich]")
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""

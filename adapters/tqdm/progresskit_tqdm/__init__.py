@@ -6,28 +6,30 @@ core puts the rows on the screen, so nothing of tqdm's writes, waits for a lock 
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from progresskit._text.cells import cell_width, encodable, fit
-from progresskit._text.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.renderers.base import RendererUnavailable
-from progresskit.renderers.rows import RowRenderer
+from progresskit.renderers import (
+    STATE_COLORS,
+    RowRenderer,
+    cell_width,
+    encodable,
+    fit,
+    format_duration,
+    format_percent,
+    format_progress,
+    format_rate,
+    require_distribution,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from progresskit._model.frames import TaskView
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import TaskView, Terminal
 
     from .bars import RowBar
 
 __all__ = ["TqdmRenderer"]
 
-OLDEST = (4, 66)
-INSTALL = "progresskit[tqdm]"
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 LEAST_BAR = 8
 """Cells below which a bar says little: the speed, then the time left, go first."""
 
@@ -53,16 +55,7 @@ class TqdmRenderer(RowRenderer):
     @classmethod
     def check(cls) -> None:
         """Raise `RendererUnavailable` where tqdm is missing or older than 4.66."""
-        try:
-            import tqdm  # noqa: F401  # only whether it is there
-        except ImportError as error:
-            raise RendererUnavailable("tqdm is not installed", INSTALL) from error
-        try:
-            installed = version("tqdm")
-        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
-            return
-        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
-            raise RendererUnavailable(f"tqdm {installed} is older than 4.66", INSTALL)
+        require_distribution("tqdm", "4.66", extra="progresskit[tqdm]")
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
