@@ -106,7 +106,9 @@ def listener(pace: float | None) -> socket.socket:
     return listening
 
 
-async def serve_both(server: Any, listening: socket.socket, gated: socket.socket, context: ssl.SSLContext, controls: Any) -> None:
+async def serve_both(
+    server: Any, listening: socket.socket, gated: socket.socket, context: ssl.SSLContext, controls: Any
+) -> None:
     """Serve the account, and through the gate its storage, until the process ends."""
     from .clouds import DOMAIN
     from .gate import Gate

@@ -31,7 +31,9 @@ def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(subjects), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)  # 5.x takes no authority for a server
+        .add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )  # 5.x takes no authority for a server
         .sign(key, hashes.SHA256())
     )
     certificate, secret = folder / "certificate.pem", folder / "key.pem"

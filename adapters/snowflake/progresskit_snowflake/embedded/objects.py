@@ -203,14 +203,18 @@ class Relay:
         """Return the answer to a request of this server's own, which has to be a good one."""
         response = self._ask(asked, None)
         if response.status_code >= 300:
-            raise OSError(f"the emulator answered {asked.method} {asked.target:.200} with status {response.status_code}.")
+            raise OSError(
+                f"the emulator answered {asked.method} {asked.target:.200} with status {response.status_code}."
+            )
         return response
 
     def _ask(self, asked: Asked, body: Path | None) -> Response:
         size = len(asked.body) if body is None else body.stat().st_size
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=EMULATOR_SECONDS)
         try:
-            connection.putrequest(asked.method, asked.target, skip_host="host" in asked.headers, skip_accept_encoding=True)
+            connection.putrequest(
+                asked.method, asked.target, skip_host="host" in asked.headers, skip_accept_encoding=True
+            )
             for name, value in asked.headers.items():
                 connection.putheader(name, value.encode("latin-1"))
             if size or asked.method in ("PUT", "POST"):

@@ -22,6 +22,7 @@ _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _FULL = rf"{_NAME}(?:\.{_NAME}){{0,2}}"
 _AT = rf"(?P<quote>'?)@(?P<name>{_FULL})(?P<path>/[^';]*)?(?P=quote)"
 _DROP = re.compile(rf"DROP\s+STAGE\s+(?P<exists>IF\s+EXISTS\s+)?(?P<name>{_FULL})", re.IGNORECASE)
+_REPLACE = re.compile(rf"CREATE\s+OR\s+REPLACE\s+(?:\w+\s+)?STAGE\s+(?P<name>{_FULL})\b.*", re.IGNORECASE | re.DOTALL)
 _REMOVE = re.compile(rf"(?:REMOVE|RM)\s+{_AT}(?:\s+PATTERN\s*=\s*'(?P<pattern>[^']*)')?", re.IGNORECASE)
 _LIST = re.compile(rf"(?:LIST|LS)\s+{_AT}(?:\s+PATTERN\s*=\s*'(?P<pattern>[^']*)')?", re.IGNORECASE)
 _PUT = re.compile(r"(?P<verb>\s*PUT\s+)'file://(?P<path>.*)'(?P<rest>\s+'?@.*)", re.IGNORECASE | re.DOTALL)
@@ -171,6 +172,8 @@ class Bucket:
             StageError: what it names cannot be.
         """
         statement = statement.strip().rstrip("; \n\t")
+        if match := _REPLACE.fullmatch(statement):
+            self._empty(Stage.of(match["name"], database, schema))  # fakesnow does the rest
         for kind, answer in ((_DROP, self._drop), (_REMOVE, self._remove), (_LIST, self._list)):
             if match := kind.fullmatch(statement):
                 stage = Stage.of(match["name"], database, schema)
@@ -181,12 +184,15 @@ class Bucket:
 
     def _drop(self, stage: Stage, match: re.Match[str]) -> str:
         if self._catalog.drop(stage):
-            for _, path in self.files(stage):
-                self.removed(path.relative_to(self.root).as_posix())
-            shutil.rmtree(self.folder(stage), ignore_errors=True)
+            self._empty(stage)
         elif match["exists"] is None:
             raise _missing(stage)
         return rows(("status",), [(f"{stage.name} successfully dropped.",)])
+
+    def _empty(self, stage: Stage) -> None:
+        for _, path in self.files(stage):
+            self.removed(path.relative_to(self.root).as_posix())
+        shutil.rmtree(self.folder(stage), ignore_errors=True)
 
     def _remove(self, stage: Stage, match: re.Match[str]) -> str:
         removed = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .clouds import Azure, Cloud, Gcs, PlainGcs, S3
+from .clouds import S3, Azure, Cloud, Emulated, Gcs, PlainGcs
 from .objects import Folder, FolderInParts, Objects, Relay
 from .stages import Bucket
 
@@ -28,7 +28,7 @@ class Storage(NamedTuple):
         return self.cloud, self.keep(self.cloud, bucket)
 
 
-EMULATED = {"gcs": Gcs, "s3": S3, "azure": Azure}
+EMULATED: dict[str, Callable[[], Emulated]] = {"gcs": Gcs, "s3": S3, "azure": Azure}
 
 
 def storage(name: str, emulator: int | None) -> Storage:
