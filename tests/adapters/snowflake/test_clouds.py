@@ -21,6 +21,7 @@ from progresskit_snowflake.embedded import EmbeddedServer, Storage, embedded_ser
 from progresskit_snowflake.embedded.emulators import EmulatorMissing, emulator
 from progresskit_snowflake.session import LoadError
 from progresskit_snowflake.sources import KernelBytes, best_source
+from progresskit_snowflake.versions import connector_version
 from test_faults import Warehouse, left_behind, load, uploads
 
 from progresskit import ProgressTracker
@@ -161,6 +162,12 @@ def test_fault_in_the_middle_loads_all(
     cloud.pace = 16e6
     before = cloud.parts
     FAULTS[fault](cloud)
+    if (storage[0], fault) == ("s3", "slow_down") and connector_version() >= (5,):
+        # 5.x does not try again after a 429 of S3, which says 503 itself when it wants to be asked less often.
+        with pytest.raises(LoadError, match="uploading"):
+            load(warehouse, tmp_path, [path], table, renderer)
+        assert (warehouse.count(table, missing=0), left_behind(warehouse)) == (0, [])
+        return
     summary = load(warehouse, tmp_path, [path], table, renderer)
     assert cloud.pending == 0
     assert (cloud.parts > before) == (kind == "parts")
