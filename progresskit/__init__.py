@@ -10,6 +10,27 @@ Names are looked up when they are first asked for, so that `import progresskit` 
 
 from __future__ import annotations
 
+
+def __getattr__(name: str) -> Any:
+    try:
+        from ._system.lazy import attribute
+
+        value = attribute(__name__, globals().get("_HOMES", {"track": "progresskit._tracking.tracker"}), name)
+    except (ImportError, AttributeError, OSError):
+        if name != "track":
+            raise
+        return _bare  # in a signal's handler that has interrupted the import, after chroot, without a descriptor left
+    globals()[name] = value
+    return value
+
+
+def _bare(iterable: Any, *arguments: Any, **options: Any) -> Any:
+    """Return an iterator over `iterable` that shows nothing: a loop runs, whatever becomes of its display."""
+    return (
+        iter(iterable) if hasattr(iterable, "__iter__") or not hasattr(iterable, "__aiter__") else iterable.__aiter__()
+    )
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -45,13 +66,6 @@ _HOMES = {
     "wrap_file": "progresskit._tracking.files",
 }
 __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
-
-
-def __getattr__(name: str) -> Any:
-    from ._system.lazy import attribute
-
-    value = globals()[name] = attribute(__name__, _HOMES, name)
-    return value
 
 
 def __dir__() -> list[str]:

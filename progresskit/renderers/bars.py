@@ -39,11 +39,16 @@ UNICODE = Glyphs(
     "▕",
     "▏",
     "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
-    {"finished": "✓", "failed": "✗", "cancelled": "■", "paused": "‖", "pending": "·"},
+    {"finished": "✓", "failed": "✗", "cancelled": "■", "stopped early": "–", "paused": "‖", "pending": "·"},
     "…",
 )
 ASCII = Glyphs(
-    " #", "[", "]", "|/-\\", {"finished": "+", "failed": "x", "cancelled": "-", "paused": "=", "pending": "."}, "..."
+    " #",
+    "[",
+    "]",
+    "|/-\\",
+    {"finished": "+", "failed": "x", "cancelled": "-", "stopped early": "-", "paused": "=", "pending": "."},
+    "...",
 )
 
 
@@ -135,12 +140,12 @@ class Painter:
             times = f"{format_duration(view.elapsed)} eta {format_duration(view.eta)}"
         extra = " ".join(f"{name}={value}" for name, value in view.fields.items())
         if view.state in ("failed", "cancelled", "paused"):
-            extra = " ".join(filter(None, (view.state + (f": {view.reason}" if view.reason else ""), extra)))
+            extra = " ".join(filter(None, (view.outcome + (f": {view.cause}" if view.cause else ""), extra)))
         return Cells(view, text, percent, count, rate, times, encodable(extra, self._encoding))
 
     def _row(self, cells: Cells, room: int, name: int, bar: int, count: int, rate: int, times: int, time: float) -> str:
         glyphs, view = self._glyphs, cells.view
-        mark = glyphs.marks.get(view.state, " ")
+        mark = glyphs.marks.get(view.outcome, " ")
         head = f"{mark} {fit(cells.name, name, ellipsis=glyphs.ellipsis)}"
         tail = f" {cells.amount:>{max(count - cell_width(cells.amount) + len(cells.amount), 0)}}"
         if rate:
@@ -180,7 +185,7 @@ class Painter:
     def _color(self, view: TaskView) -> str | None:
         if view.state == "finished":
             return view.color or "green"
-        return STATE_COLORS.get(view.state, view.color)
+        return STATE_COLORS.get(view.outcome, view.color)
 
     def _colored(self, text: str, color: str | None) -> str:
         return f"\x1b[{SGR[color]}m{text}{RESET}" if self._colors and color else text

@@ -113,7 +113,7 @@ class AliveRenderer(RowRenderer):
         if view.state in ENDED:  # a receipt: no spinner any more
             room = columns - title - len(" || ") - bar
             level = next((at for at, tail in enumerate(tails) if cell_width(tail) <= room), len(tails) - 1)
-            if view.reason and cell_width(tails[level]) > room:  # why it failed is worth more than a bar
+            if view.cause and cell_width(tails[level]) > room:  # why it failed is worth more than a bar
                 bar = 0
         if bar < LEAST_BAR:
             head = fit(
@@ -150,9 +150,9 @@ class AliveRenderer(RowRenderer):
         rate = format_rate(view.rate, view.unit) if view.state in ("running", "finished") else ""
         left = _span(view.eta) if view.state == "running" and view.total is not None else ""
         stats = ", ".join(filter(None, (f"~{left}" if left else "", rate)))
-        state = "" if view.state in ("running", "finished") else str(view.state)
-        if view.reason:
-            state += f": {view.reason}"
+        state = "" if view.state in ("running", "finished") else view.outcome
+        if view.cause:
+            state += f": {view.cause}"
         fields = " ".join(f"{name}={value}" for name, value in view.fields.items())
         within = f"in {_span(view.elapsed, 1 if ended else 0)}"
         words = (
@@ -165,7 +165,7 @@ class AliveRenderer(RowRenderer):
         return [self._shown(" ".join(filter(None, texts))) for texts in words]
 
     def _painted(self, text: str, view: TaskView) -> str:
-        color = STATE_COLORS.get(view.state, view.color)
+        color = STATE_COLORS.get(view.outcome, view.color)
         return f"\x1b[{SGR[color]}m{text}\x1b[0m" if color and self.terminal.colors else text
 
     def _shown(self, text: str) -> str:

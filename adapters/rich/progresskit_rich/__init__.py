@@ -113,7 +113,7 @@ class RichRenderer(RowRenderer):
     def _cells(self, view: TaskView) -> Cells:
         running = view.state == "running"
         words = (
-            [] if view.state in ("running", "finished") else [view.state + (f": {view.reason}" if view.reason else "")]
+            [] if view.state in ("running", "finished") else [view.outcome + (f": {view.cause}" if view.cause else "")]
         )
         words += [f"{name}={value}" for name, value in view.fields.items()]
         return Cells(
@@ -153,7 +153,7 @@ class RichRenderer(RowRenderer):
         return Layout(name, bar, wanted.amount, extra=max(columns - used - 1, 0), **got)
 
     def _row(self, view: TaskView, texts: Cells, layout: Layout, columns: int, time: float) -> str:
-        color = STATE_COLORS.get(view.state, view.color)
+        color = STATE_COLORS.get(view.outcome, view.color)
         spinning = view.fraction is None and view.state == "running"
         done = -1 if view.fraction is None else int(view.fraction * 2 * layout.bar)  # rich draws half cells
         turn = self._pencil.turn(time) if spinning and layout.bar else ""
@@ -169,7 +169,7 @@ class RichRenderer(RowRenderer):
 
     def _draw(self, view: TaskView, texts: Cells, layout: Layout, columns: int, color: str | None, turn: str) -> str:
         styled, pad = self._pencil.styled, self._pad
-        if not layout.bar or (view.reason and cell_width(texts.extra) > layout.extra):
+        if not layout.bar or (view.cause and cell_width(texts.extra) > layout.extra):
             room = columns - 1 - cell_width(texts.amount)
             name = fit(texts.name, min(room, layout.name), ellipsis=self._ellipsis)
             if not name:
@@ -177,7 +177,7 @@ class RichRenderer(RowRenderer):
             amount = pad(texts.amount, layout.amount if layout.name + layout.amount < columns else 0)
             said = " ".join(filter(None, (texts.extra, texts.percent.strip())))
             said = fit(said, columns - cell_width(f"{name} {amount} "), ellipsis=self._ellipsis, pad=False)
-            style = STATE_COLORS.get(view.state, "progress.percentage")
+            style = STATE_COLORS.get(view.outcome, "progress.percentage")
             return f"{styled(name, color)} {styled(amount, 'progress.download')} {styled(said, style)}".rstrip()
         if view.fraction is not None:
             bar = self.bar(view.position)
@@ -201,7 +201,7 @@ class RichRenderer(RowRenderer):
                 parts.append(styled(pad(text, width), style))
         if layout.extra and texts.extra:
             said = fit(texts.extra, layout.extra, ellipsis=self._ellipsis, pad=False)
-            parts.append(styled(said, STATE_COLORS.get(view.state, "bright_black")))
+            parts.append(styled(said, STATE_COLORS.get(view.outcome, "bright_black")))
         return " ".join(parts).rstrip()
 
     def _pad(self, text: str, width: int) -> str:

@@ -88,7 +88,7 @@ class TqdmRenderer(RowRenderer):
         head = fit(name, room - frame, ellipsis=self._ellipsis, pad=False) + ":"
         if not percent:
             return head + tail
-        colour = STATE_COLORS.get(view.state, view.color) if self.terminal.colors else None
+        colour = STATE_COLORS.get(view.outcome, view.color) if self.terminal.colors else None
         head = f"{head} {percent}"
         bar = self.bar(view.position).meter(view.fraction or 0.0, room - cell_width(head), colour)
         return f"{head}{bar}{tail}"
@@ -99,8 +99,8 @@ class TqdmRenderer(RowRenderer):
         elapsed, left = _interval(view.elapsed), _interval(view.eta)
         clock = f"{elapsed}<{left}" if view.state == "running" and view.total is not None else elapsed
         speed = f", {_speed(view)}" if view.state in ("running", "finished") else ""
-        state = "" if view.state in ("running", "finished") else f", {view.state}"
-        reason = f": {view.reason}" if view.reason else ""
+        state = "" if view.state in ("running", "finished") else f", {view.outcome}"
+        reason = f": {view.cause}" if view.cause else ""
         fields = "".join(f", {name}={value}" for name, value in view.fields.items())
         stats = [
             f" [{clock}{speed}{state}{reason}{fields}]",
