@@ -3,7 +3,7 @@
 `python benchmarks/alternatives.py FOLDER` in an environment of the Snowflake loader with pandas, one for each connector. Each way
 loads the CSV files of the folder, unpacked before, into a new table of one embedded server, whose process is not counted. The
 ways take turns within each round; printed are the medians of wall seconds, processor seconds and peak memory, and each
-wall time as a share of the script's of its own round.
+wall time as a share of the script's of its own round. A way that the server does not run is printed as failed.
 """
 
 from __future__ import annotations
