@@ -2,8 +2,8 @@
 
 `python benchmarks/upload_curve.py` in an environment of the Snowflake loader, one for each connector. It prints a row for each
 source, size and mode: the distance between the two as a share of the file, in the mean and at most, over all looks that were
-taken while bytes arrived. `--parts` has the storage be like S3, where a large file goes in parts, four at a time. `--plot FILE` draws
-both curves, and how far they are apart, for the kernel's count.
+taken while bytes arrived. `--cloud NAME` has an emulator keep the objects, through TLS: in parts, four at a time, to `s3` and
+`azure`. `--plot FILE` draws both curves, and how far they are apart, for the kernel's count.
 
 A distance has three parts: the socket buffers on the way (what is acknowledged may wait to be read), the 50 ms between two
 looks of the counter, and whatever else wants the processor meanwhile. So it should have the machine to itself.
@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 import snowflake.connector
 from progresskit_snowflake import Uploads, put
 from progresskit_snowflake.bodies import BodyBytes
-from progresskit_snowflake.embedded import EmbeddedServer, embedded_server
+from progresskit_snowflake.embedded import EmbeddedServer, Storage, embedded_server
+from progresskit_snowflake.embedded.emulators import COMMANDS, emulator
 from progresskit_snowflake.proxy import CountingProxy
 from progresskit_snowflake.sources import KernelBytes, ProxyBytes, Source, storage_peers
 
@@ -62,11 +63,7 @@ class Result(NamedTuple):
 def plain(server: EmbeddedServer) -> Iterator[tuple[Any, Source]]:
     """A connection, counted by the kernel."""
     with snowflake.connector.connect(**server.arguments) as connection:
-        separate = server.storage_port != server.port
-        yield (
-            connection,
-            KernelBytes((lambda peer: peer[1] == server.storage_port) if separate else storage_peers(connection)),
-        )
+        yield connection, KernelBytes(storage_peers(connection))
 
 
 @contextlib.contextmanager
@@ -90,12 +87,16 @@ Way = Callable[[EmbeddedServer], contextlib.AbstractContextManager[tuple[Any, So
 SOURCES: dict[str, Way] = {"kernel": plain, "bodies": bodies, "proxy": proxied}
 
 
-def measure(path: Path, pace: float, way: Way, *, parts: bool = False) -> Result:
-    """Upload the file at `path` at `pace` bytes a second: what the server had and what the bar said, by time."""
+def measure(path: Path, pace: float, way: Way, cloud: Storage | None = None) -> Result:
+    """Upload the file at `path` at `pace` bytes a second: what the server had and what the bar said, by time.
+
+    Its emulator keeps the objects of `cloud`; None: the server's own routes take them, over plain HTTP.
+    """
     size = path.stat().st_size
     said: Curve = []
     with (
-        embedded_server(pace=pace, keep=False, storage="s3" if parts else "gcs") as server,
+        contextlib.nullcontext() if cloud is None else emulator(cloud) as port,
+        embedded_server(pace=pace, keep=cloud is not None, storage=cloud or "gcs", emulator=port) as server,
         trusted(server.certificate),
         way(server) as (connection, source),
         ProgressTracker("none") as tracker,
@@ -163,33 +164,39 @@ def draw(results: dict[str, Result], target: Path) -> None:
 
 
 def main() -> int:
-    """Print the distances; 0 when the kernel's keep to 1 % in the mean and 3 % at most, in parts to 4 %."""
+    """Print the distances; 0 when the kernel's keep to 1 % in the mean and 3 % at most, in parts 4 %."""
     parser = argparse.ArgumentParser(description="The upload bar against the bytes that the server received.")
     parser.add_argument("--megabytes", type=int, nargs="+", default=[60, 250, 1000], help="sizes (60 250 1000)")
     parser.add_argument("--pace", type=float, default=25.0, help="megabytes a second that the server takes (25)")
     parser.add_argument("--sources", nargs="+", choices=SOURCES, default=list(SOURCES), help="what counts (all)")
-    parser.add_argument("--parts", action="store_true", help="in parts, to storage like S3, rather than whole")
+    parser.add_argument(
+        "--cloud", choices=COMMANDS, help="through TLS, to an emulator of this cloud; in parts but to gcs"
+    )
     parser.add_argument("--plot", type=Path, help="where to draw the kernel's curves, as SVG")
     options = parser.parse_args()
     ways = {name: SOURCES[name] for name in options.sources if name != "bodies" or BodyBytes.available()}
-    if options.parts:
-        ways.pop("proxy", None)  # it is told of one port
-    mode, mean_bound, bound = ("in parts", MULTIPART, MULTIPART) if options.parts else ("single PUT", MEAN, MOST)
+    if options.cloud:
+        ways.pop("proxy", None)  # another one is at work
+    parts = options.cloud not in (None, "gcs")
+    mode, bound = ("in parts", MULTIPART) if parts else ("single PUT", MOST)
+    where = options.cloud or "plain"
     version = snowflake.connector.__version__
-    print(f"{'connector':<10} {'source':<8} {'mode':<12} {'MB':>5} {'MB/s':>5} {'looks':>6} {'mean':>7} {'max':>7}")
+    print(
+        f"{'connector':<10} {'cloud':<6} {'source':<8} {'mode':<12} {'MB':>5} {'MB/s':>5} {'looks':>6} {'mean':>7} {'max':>7}"
+    )
     passed, drawn = True, {}
     with tempfile.TemporaryDirectory(prefix="progresskit-") as folder:
         for megabytes in options.megabytes:
             path = noise(Path(folder) / f"{megabytes}.bin", megabytes * MB)
             for name, way in ways.items():
-                result = measure(path, options.pace * MB, way, parts=options.parts)
+                result = measure(path, options.pace * MB, way, options.cloud)
                 found = result.distances()
                 mean, most = sum(found) / len(found), max(found)
-                kept = mean <= mean_bound and most <= bound
+                kept = mean <= MEAN and most <= bound
                 passed = passed and (kept or name != "kernel")
                 words = "" if name != "kernel" else "  PASS" if kept else "  FAIL"
                 print(
-                    f"{version:<10} {name:<8} {mode:<12} {megabytes:>5} {options.pace:>5g} {len(found):>6} "
+                    f"{version:<10} {where:<6} {name:<8} {mode:<12} {megabytes:>5} {options.pace:>5g} {len(found):>6} "
                     f"{mean:>7.2%} {most:>7.2%}{words}",
                     flush=True,
                 )

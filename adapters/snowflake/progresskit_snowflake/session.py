@@ -6,6 +6,7 @@ Two sessions make a load: one uploads, the other holds a transaction open and co
 from __future__ import annotations
 
 import contextlib
+import glob
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -225,8 +226,9 @@ class Staging(Session):
         What `goes_on` raises, called now and then, calls it off within a second.
         """
         compression = "GZIP" if path.suffix == ".gz" else "NONE"
+        place = glob.escape(path.absolute().as_posix())  # the connector takes it for a pattern, and not for a URL
         statement = (
-            f"PUT {literal('file://' + path.absolute().as_posix())} @{self.name} "  # no URL: nothing is decoded
+            f"PUT {literal('file://' + place)} @{self.name} "
             f"AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = {compression} OVERWRITE = TRUE"
         )
         doing = f"uploading {name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 ATTEMPTS = 12
@@ -32,3 +33,10 @@ def patient(version: tuple[int, ...]) -> dict[str, Any]:
         return {}
     # The second is of no matter to uploads, but 5.x warns where it is not said: leave a session when it is closed.
     return {"put_get_max_attempts": ATTEMPTS, "enable_server_session_keep_alive_auto_detection": False}
+
+
+def trusting(version: tuple[int, ...], certificate: Path) -> dict[str, Any]:
+    """Return what `connect` of this version is to be told, so that it trusts a certificate that nobody else vouches for."""
+    if version < (5,):
+        return {"disable_ocsp_checks": True}  # nobody was asked; what to trust it takes from the environment alone
+    return {"custom_root_store_path": str(certificate)}

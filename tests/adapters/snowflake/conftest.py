@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,37 @@ from typing import Any
 import pytest
 
 _numbers = itertools.count(1)
+_left: list[str] = []
+"""Where this process has tried to go beyond loopback, and what for."""
+
+
+def _stay(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse whatever would leave loopback. Python alone is heard here: what is compiled has a proxy that refuses."""
+    if event == "socket.getaddrinfo":
+        host = arguments[0]
+    elif event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    else:
+        return
+    text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "localhost")
+    if not (text.startswith("127.") or text in ("localhost", "::1", "0.0.0.0", "::")):
+        _left.append(f"{event}: {text}")
+        raise RuntimeError(
+            f"a test tried to reach {text}: tests stay on loopback."
+        )  # no OSError, which would be retried
+
+
+@pytest.fixture(scope="session")
+def _guarded() -> None:
+    sys.addaudithook(_stay)
+
+
+@pytest.fixture(autouse=True)
+def _on_loopback(_guarded: None) -> Iterator[None]:
+    """Fail a test whose connector tried to leave loopback, whatever became of it."""
+    _left.clear()
+    yield
+    assert not _left
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from ..versions import connector_version, patient
+from ..versions import connector_version, patient, trusting
 
-Storage = Literal["gcs", "s3"]
+Storage = Literal["gcs", "s3", "azure"]
 BUFFER = 1 << 15
 """Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
 RESET_AFTER = 1 << 20
@@ -36,13 +36,12 @@ class EmbeddedServer:
     Attributes:
         arguments: What `snowflake.connector.connect` takes.
         port: Where it listens, on loopback.
-        storage_port: Where it takes uploads.
-        certificate: What vouches for it where it takes them under TLS, as of 4.x to S3.
+        certificate: What vouches for its storage where that is under TLS: connector 4.x has to be told to trust it, by the
+            environment's `REQUESTS_CA_BUNDLE`; the arguments tell 5.x.
     """
 
     def __init__(self, process: subprocess.Popen[str], ports: list[int], pace: float | None, certificate: Path) -> None:
         self.port = port = ports[0]
-        self.storage_port = ports[-1] if connector_version() < (5,) else port
         self.certificate = certificate
         self.arguments: dict[str, Any] = {
             "user": "embedded",
@@ -59,8 +58,9 @@ class EmbeddedServer:
         }
         if connector_version() < (5,):
             self.arguments["network_timeout"] = 60  # 4.x asks a server that is gone for ever; to 5.x it bounds a query
-            if len(ports) > 1:
-                self.arguments["disable_ocsp_checks"] = True  # nobody was asked to vouch for the certificate
+        if gate := ports[1]:
+            self.arguments |= {"proxy_host": "127.0.0.1", "proxy_port": gate, "no_proxy": "127.0.0.1"}
+            self.arguments |= trusting(connector_version(), certificate)
         self._process = process
         self._pace = pace
         self._received: list[tuple[float, int]] = []
@@ -108,6 +108,15 @@ class EmbeddedServer:
         """
         self._tell("reset", times, after, away)
 
+    def expire_next(self, times: int = 1, *, after: int = 1) -> None:
+        """Have all credentials of stages expire during the next uploads, `times` of them.
+
+        Args:
+            times: How many uploads it happens to; one that is sent again counts anew.
+            after: Bytes of it that have arrived by then. It is refused at its end, and so is whatever shows these credentials.
+        """
+        self._tell("expire", times, after)
+
     def away(self, seconds: float) -> None:
         """Reset all connections, and for some seconds every new one."""
         self._tell("away", seconds)
@@ -138,7 +147,7 @@ class EmbeddedServer:
         self._tell("lose")
 
     def forget(self) -> None:
-        """Take back all refusals, resets, absences, stalls and holds."""
+        """Take back all refusals, resets, expiries, absences, stalls and holds."""
         self._tell("forget")
 
     def _tell(self, name: str, *arguments: Any) -> Any:
@@ -157,15 +166,17 @@ class EmbeddedServer:
 
 @contextlib.contextmanager
 def embedded_server(
-    *, pace: float | None = None, keep: bool = True, storage: Storage = "gcs"
+    *, pace: float | None = None, keep: bool = True, storage: Storage = "gcs", emulator: int | None = None
 ) -> Iterator[EmbeddedServer]:
     """Start the server and yield it; stop it at the end.
 
     Args:
         pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
         keep: Whether to keep what is uploaded; without, it is counted and thrown away, and there is nothing to copy.
-        storage: As which kind it presents itself: `gcs` takes a file in one request, `s3` a large one in parts. Connector 4.x
-            speaks to S3 under TLS alone: have it trust `certificate`, by `REQUESTS_CA_BUNDLE`.
+        storage: The cloud that it presents. `gcs` takes a file in one request, `s3` and `azure` a large one in parts.
+        emulator: The port on loopback of an emulator that keeps the objects: fake-gcs-server, moto's server or azurite, which has
+            to know the account `embedded.emulators` names. None: the server keeps them itself, of `gcs` over plain HTTP, of
+            `s3` under TLS; it has no `azure` of its own.
 
     Raises:
         LoadError: fakesnow is not installed, or the server does not start.
@@ -173,7 +184,7 @@ def embedded_server(
     folder = Path(tempfile.mkdtemp(prefix="progresskit-server-"))
     try:
         with (folder / "errors").open("wb") as errors, _process(errors) as process:
-            settings = {"folder": str(folder), "pace": pace, "keep": keep, "storage": storage}
+            settings = {"folder": str(folder), "pace": pace, "keep": keep, "storage": storage, "emulator": emulator}
             ports = _start(process, settings, folder / "errors")
             yield EmbeddedServer(process, ports, pace, folder / "certificate.pem")
     finally:

@@ -7,11 +7,13 @@ too, and takes its folder with it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
 import shutil
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -43,38 +45,28 @@ def main() -> int:
     from uvicorn.protocols.http import h11_impl
 
     from .app import Application, protocol
+    from .certificate import server_context
+    from .clouds import DOMAIN
     from .controls import Controls
+    from .storages import storage
 
     controls = Controls(settings["pace"])
-    app = Application(controls, folder, keep=settings["keep"], storage=settings["storage"])
-    listening = listener(controls.pace)
+    kept = storage(settings["storage"], settings["emulator"])
+    app = Application(controls, folder, kept, keep=settings["keep"])
+    listening, gated = listener(controls.pace), listener(controls.pace)
     if controls.pace is not None:
-        h11_impl.HIGH_WATER_LIMIT = BUFFER  # type: ignore[attr-defined]  # what it holds of a request by itself
+        hold_little()
+    # Connector 4.x tells a signature that has expired by the reason, which is Azure's own.
+    h11_impl.STATUS_PHRASES[403] = b"Server failed to authenticate the request."
     server = uvicorn.Server(uvicorn.Config(app, http=protocol(controls), log_config=None, lifespan="off"))
-    servers, ports = [server], [listening.getsockname()[1]]
-    if settings["storage"] == "s3":
-        from .certificate import write_certificate
-
-        secure = listener(controls.pace)
-        certificate, key = write_certificate(folder)
-        config = uvicorn.Config(
-            app,
-            http=protocol(controls),
-            log_config=None,
-            lifespan="off",
-            ssl_certfile=str(certificate),
-            ssl_keyfile=str(key),
-        )
-        servers.append(uvicorn.Server(config))
-        app.secure_port = secure.getsockname()[1]
-        ports.append(app.secure_port)
-        threading.Thread(target=servers[1].run, args=([secure],), daemon=True).start()
-    controls.on_away(lambda: drop_all(servers))
+    ports = [listening.getsockname()[1], gated.getsockname()[1] if kept.gated else 0]
+    context = server_context(folder, DOMAIN)
+    controls.on_away(lambda: drop_all(server))
     controls.on_lose(app.lose_sessions)
 
     def serve() -> None:
         say(answers, ports)  # it listens: who connects now waits for the first turn of the loop
-        server.run([listening])
+        asyncio.run(serve_both(server, listening, gated, context, controls))
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -114,11 +106,42 @@ def listener(pace: float | None) -> socket.socket:
     return listening
 
 
-def drop_all(servers: list[Any]) -> None:
-    """Reset every connection, from another thread than the server's."""
-    from .app import reset
+async def serve_both(
+    server: Any, listening: socket.socket, gated: socket.socket, context: ssl.SSLContext, controls: Any
+) -> None:
+    """Serve the account, and through the gate its storage, until the process ends."""
+    from .clouds import DOMAIN
+    from .gate import Gate
 
-    for connection in [one for server in servers for one in list(server.server_state.connections)]:
+    def speak() -> asyncio.Protocol:
+        made: asyncio.Protocol = server.config.http_protocol_class(
+            config=server.config, server_state=server.server_state, app_state={}
+        )
+        return made
+
+    server.config.load()
+    gate = Gate(DOMAIN, speak, context, lambda: controls.away)
+    gating = asyncio.create_task(gate.serve(gated))
+    await server.serve([listening])
+    gating.cancel()
+
+
+def hold_little() -> None:
+    """Have what stands between a socket and the counting hold as little as the socket, so that the pace is felt by the sender."""
+    from asyncio import constants, sslproto
+
+    from uvicorn.protocols.http import h11_impl
+
+    h11_impl.HIGH_WATER_LIMIT = BUFFER  # type: ignore[attr-defined]  # what it holds of a request by itself
+    constants.FLOW_CONTROL_HIGH_WATER_SSL_READ = BUFFER >> 10  # type: ignore[misc]  # KiB; else 256
+    sslproto.SSLProtocol.max_size = BUFFER  # bytes of one read; else 256 KiB
+
+
+def drop_all(server: Any) -> None:
+    """Reset every connection, from another thread than the server's."""
+    from .receiving import reset
+
+    for connection in list(server.server_state.connections):
         connection.loop.call_soon_threadsafe(reset, connection.transport)
 
 

@@ -15,35 +15,30 @@ import itertools
 import json
 import logging
 import re
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fakesnow.transforms import stage as fakesnow_stage
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from .clouds import IN_PARTS, Client, PlainGcs
 from .controls import Controls
 from .mending import mend
-from .parts import BUCKET, Parts
-from .queries import HOLDING, Answer, Queries, Query, failure
-from .stages import Bucket, Stage, StageError
+from .queries import Answer, Queries, Query, failure
+from .receiving import Gone, Receiver, Refused, reset
+from .stages import Bucket, Stage, StageError, put_path
+from .storages import Storage
 
 fakesnow_server: Any = importlib.import_module("fakesnow.server")  # fakesnow has a function of the same name
 LASTING = 4 * 3600
 """Seconds that a session lasts without a sign of life, as the service has it."""
 NO_SESSION = (390111, "08001", "Session no longer exists.  New login required to access the service.")
-DIGEST = "x-goog-meta-sfc-digest"
-"""The header that a client writes its own checksum of a file to, to compare it later."""
-IN_PARTS = 16 << 20
-"""Bytes from which on a file goes in parts where the client asks the server, as 5.x does; the service has it at 200 MB."""
 DATABASE, SCHEMA = "EMBEDDED", "PUBLIC"
 _COPY = re.compile(r"\s*COPY\s+INTO\b", re.IGNORECASE)
 _CANCEL = re.compile(r"\s*SELECT\s+SYSTEM\$CANCEL_QUERY\(\s*'([^']+)'\s*\)\s*;?\s*", re.IGNORECASE)
@@ -63,14 +58,6 @@ def protocol(controls: Controls) -> type[H11Protocol]:
     return Protocol
 
 
-def reset(transport: Any) -> None:
-    """Close a connection at once, with nothing lingering: a reset to the other side."""
-    connection = transport.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
 class Application:
     """The server's routes over one bucket and one database.
 
@@ -78,30 +65,28 @@ class Application:
         controls: What it is told while it runs.
         folder: Where the stages live.
         keep: Whether to keep what is uploaded; without, it is counted and thrown away.
-        storage: The kind of storage that clients are told of, `gcs` or `s3`.
+        storage: The storage that clients are told of.
     """
 
-    def __init__(self, controls: Controls, folder: Path, *, keep: bool = True, storage: str = "gcs") -> None:
+    def __init__(self, controls: Controls, folder: Path, storage: Storage, *, keep: bool = True) -> None:
         catalog = Catalog(fakesnow_server.shared_fs.duck_conn)
         self._bucket = bucket = Bucket(folder / "bucket", folder / "partial", catalog)
-        self._controls, self._keep, self._storage = controls, keep, storage
-        self._parts = Parts(bucket.partial)
+        self._controls = controls
+        self._cloud, self._objects = storage.opened(bucket)
+        self._receiver = Receiver(controls, bucket, keep=keep)
+        bucket.removed = self._objects.remove
         self._queries = Queries(controls.held_at, interrupt)
         self._troubles = Troubles()
         logging.getLogger("fakesnow.server").handlers = [self._troubles]  # not uvicorn's list of them
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.secure_port = 0  # where uploads are taken under TLS
         self._numbers = itertools.count(1)
         self._modern: set[str] = set()  # the sessions of 5.x
-        self._digests: dict[Path, str] = {}
         fakesnow_stage.LOCAL_BUCKET_PATH = str(bucket.root)
         fakesnow_server.gcs_stage_info = self._stage_info
         mend()
         fakesnow_server.shared_fs.connect(DATABASE, SCHEMA).close()  # makes both, so that a session can begin in them
         ours: dict[str, tuple[Callable[[Request], Awaitable[Response]], list[str]]] = {
             "/queries/v1/query-request": (self._query, ["POST"]),
-            "/fs_bucket/{path:path}": (self._object, ["PUT", "HEAD"]),
-            f"/{BUCKET}/{{path:path}}": (self._object_in_parts, ["PUT", "HEAD", "POST", "DELETE"]),
             "/queries/v1/abort-request": (self._abort, ["POST"]),
             "/queries/{id}/result": (self._result, ["GET"]),
             "/queries/{id}/abort-request": (self._abort_by_id, ["POST"]),
@@ -118,8 +103,10 @@ class Application:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope["progresskit.transport"] = receive.__self__.transport  # what uvicorn reads the request from
-        if scope.get("scheme") == "http":  # uploads under TLS have a loop of their own
             self._loop = asyncio.get_running_loop()
+            # No route of the framework's: those match no path with a line end in it.
+            if scope["scheme"] == "https" or scope["path"].startswith(f"/{PlainGcs.bucket}/"):
+                return await (await self._stored(Request(scope, receive)))(scope, receive, send)
         await self._starlette(scope, receive, send)
 
     def lose_sessions(self) -> None:
@@ -158,13 +145,14 @@ class Application:
 
     async def _execute(self, request: Request, document: dict[str, Any], connection: Any, query: Query) -> Answer:
         statement = str(document["sqlText"])
+        source, sent = put_path(statement) or (None, statement)
         try:
             current = (connection.database, connection.schema)
             answer = await run_in_threadpool(self._bucket.answer, statement, *current)
         except StageError as error:
             return failure(error.number, error.state, str(error))
-        inner = with_body(request, {**document, "sqlText": statement if answer is None else answer})
-        inner.state.statement = statement
+        inner = with_body(request, {**document, "sqlText": sent if answer is None else answer})
+        inner.state.statement, inner.state.source = sent, source
         response = await fakesnow_server.query_request(inner)
         told: Answer = json.loads(response.body)
         if response.status_code != 200:  # the connector would ask again and again
@@ -225,107 +213,39 @@ class Application:
         return response
 
     def _stage_info(self, request: Request, expression: Any, data: dict[str, Any]) -> dict[str, Any]:
-        """Return where the client is to upload to: here, as if it were storage with a signed URL for each file."""
+        """Return where the client is to upload to, and what of PUT fakesnow leaves out."""
         options = {name.upper(): value for name, value in _OPTION.findall(request.state.statement)}
         data["overwrite"] = options.get("OVERWRITE", "").upper() == "TRUE"
         data["parallel"] = int(options.get("PARALLEL", 4))
-        folder = Path(data["stageInfo"]["location"]).relative_to(self._bucket.root)
-        here = f"{request.url.scheme}://{request.url.netloc}"
-        if self._storage == "s3":
-            data["threshold"] = IN_PARTS
-            location = {"locationType": "S3", "location": f"{BUCKET}/{folder.as_posix()}/", "region": "us-east-1"}
-            if token_of(request) not in self._modern:
-                # 4.x asks https://BUCKET.ENDPOINT and nothing else: of 127.0.0.1, the bucket is the first number.
-                location["location"] = "127/" + location["location"]
-                here = f"0.0.1:{self.secure_port}"
-            keys = dict.fromkeys(("AWS_KEY_ID", "AWS_SECRET_KEY", "AWS_TOKEN", "AWS_ID", "AWS_KEY"), "embedded")
-            return {**location, "creds": keys, "endPoint": here, "isClientSideEncrypted": False}
-        info = {"locationType": "GCS", "location": f"fs_bucket/{folder.as_posix()}/", "region": "local"}
-        if token_of(request) in self._modern:
-            return {**info, "creds": {"GCS_ACCESS_TOKEN": "embedded"}, "endPoint": here}
-        # 4.x insists on https there, but takes a signed URL as it is, and asks for one by each file's name on the stage.
-        path = quote((folder / Path(data["src_locations"][0]).name).as_posix())
-        return {**info, "creds": {}, "presignedUrl": f"{here}/fs_bucket/{path}"}
+        data["threshold"] = IN_PARTS
+        if request.state.source is not None:
+            data["src_locations"] = [request.state.source]
+        folder = Path(data["stageInfo"]["location"]).relative_to(self._bucket.root).as_posix()
+        client = Client(token_of(request) in self._modern, f"{request.url.scheme}://{request.url.netloc}")
+        name = data["src_locations"][0].rpartition("/")[2]
+        return self._cloud.stage_info(client, folder, name, self._controls.generation)
 
-    async def _object(self, request: Request) -> Response:
-        """Take an upload, or tell whether the file is there."""
-        target = self._bucket.target(request.path_params["path"])
-        if target is None:
-            return Response(status_code=400)
-        there = target.is_file()
-        if request.method == "HEAD":
-            if not there:
-                return Response(status_code=404)
-            headers = {"Content-Length": str(target.stat().st_size), DIGEST: self._digests.get(target, "")}
-            return Response(headers=headers)
-        if there and request.headers.get("x-goog-if-generation-match") == "0":  # only if it is new
-            return Response(status_code=412)
-        response = await self._upload(request, target)
-        if response.status_code == 200:
-            self._digests[target] = request.headers.get(DIGEST, "")
-        return response
-
-    async def _object_in_parts(self, request: Request) -> Response:
-        """Take an upload as S3 does: whole, or in parts."""
-        key, query = request.path_params["path"], request.query_params
-        upload = query.get("uploadId", "")
-        target = self._bucket.target(key)
-        if target is None:
-            return Response(status_code=400)
-        if request.method == "POST" and "uploads" in query:
-            return Response(self._parts.begin(key), media_type="application/xml")
-        if request.method == "POST":
-            await request.body()
-            answer = await run_in_threadpool(self._parts.complete, upload, key, target)
-            return Response(answer, 404 if answer is None else 200, media_type="application/xml")
-        if request.method == "DELETE":
-            self._parts.give_up(upload)
-            return Response(status_code=204)
-        if not upload:
-            response = await self._object(request)
-        else:
-            number = int(query.get("partNumber", 0))
-            place = self._parts.place(upload, number)
-            if place is None:
-                return Response(status_code=404)
-            response = await self._upload(request, place)
-            if response.status_code == 200:
-                self._parts.take(upload, number, place)
-                self._controls.parts += 1
-        response.headers["ETag"] = '"embedded"'
-        return response
-
-    async def _upload(self, request: Request, target: Path) -> Response:
-        partial = self._bucket.beginning()
-        taken = 0
-        self._controls.begun()
+    async def _stored(self, request: Request) -> Response:
+        """Answer what a client asks the storage."""
+        cloud = self._cloud
+        if not cloud.carries(request):
+            return cloud.expired(request) if self._stale(request) else await self._objects.answer(request, None)
+        if (response := await self._objects.early(request)) is not None:
+            return response
         try:
-            with partial.open("wb") as file:
-                async for chunk in request.stream():
-                    if not chunk:  # the end is told so
-                        continue
-                    if wait := self._controls.delay(len(chunk)):
-                        await asyncio.sleep(wait)
-                    taken += len(chunk)
-                    self._controls.arrived(len(chunk))
-                    while self._controls.stalls(taken):
-                        await asyncio.sleep(HOLDING)
-                    if self._controls.reset_due(taken):
-                        reset(request.scope["progresskit.transport"])
-                        return Response(status_code=500)
-                    if self._keep:
-                        file.write(chunk)
-            status = self._controls.refusal()
-            if status not in (None, 200):
-                return Response(status_code=status)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            partial.replace(target)
-        except ClientDisconnect:  # an upload that breaks off leaves nothing
+            async with self._receiver.taken(request) as body:
+                if self._stale(request):
+                    return cloud.expired(request)
+                response = await self._objects.answer(request, body)
+        except Refused as refusal:
+            return cloud.refusal(refusal.status)
+        except Gone:
             return Response(status_code=400)
-        finally:
-            self._controls.ended()
-            partial.unlink(missing_ok=True)
-        return Response()
+        self._controls.parts += cloud.is_part(request) and response.status_code < 300
+        return response
+
+    def _stale(self, request: Request) -> bool:
+        return self._cloud.generation(request) != self._controls.generation
 
 
 class Catalog:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import ssl
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that vouches for itself, good for a day, and return where it and its key are."""
+def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 and `names`, signed by itself, good for a day; return where it and its key are."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the embedded server")])
+    subjects: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    subjects += [x509.DNSName(one) for one in names]
     now = datetime.datetime.now(datetime.UTC)
     made = (
         x509.CertificateBuilder()
@@ -27,8 +30,10 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(subjects), critical=False)
+        .add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )  # 5.x takes no authority for a server
         .sign(key, hashes.SHA256())
     )
     certificate, secret = folder / "certificate.pem", folder / "key.pem"
@@ -37,3 +42,10 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
     form = serialization.PrivateFormat.PKCS8
     secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
     return certificate, secret
+
+
+def server_context(folder: Path, domain: str) -> ssl.SSLContext:
+    """Return a server's side of TLS for the hosts of the storage in `domain`; its certificate lies in `folder`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*write_certificate(folder, *(f"*.{one}{domain}" for one in ("", "s3.", "blob."))))
+    return context

@@ -23,6 +23,7 @@ class Controls:
 
     Attributes:
         pace: Bytes a second that all uploads together may take; None: as fast as they can.
+        generation: How often the credentials of the stages have expired.
     """
 
     def __init__(self, pace: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,6 +33,8 @@ class Controls:
         self._total = 0
         self._refusals: list[int] = []
         self._resets: list[tuple[int, float]] = []
+        self._expiries: list[int] = []
+        self.generation = 0
         self._back = 0.0
         self._away: Callable[[], None] = lambda: None
         self._lose: Callable[[], None] = lambda: None
@@ -92,6 +95,12 @@ class Controls:
             self._leave(absence)
         return True
 
+    def expire_due(self, taken: int) -> None:
+        """Have all credentials expire once `taken` bytes of an upload are those that were given for that; each counts once."""
+        if self._expiries and taken >= self._expiries[0]:
+            del self._expiries[0]
+            self.generation += 1
+
     @property
     def away(self) -> bool:
         """Whether nobody is served now."""
@@ -125,8 +134,11 @@ class Controls:
     def _reset(self, times: int, after: int, absence: float) -> None:
         self._resets += [(after, absence)] * times
 
+    def _expire(self, times: int, after: int) -> None:
+        self._expiries += [after] * times
+
     def _forget(self) -> None:
-        self._refusals, self._resets, self._back = [], [], 0.0
+        self._refusals, self._resets, self._expiries, self._back = [], [], [], 0.0
         self._hold(None)
         self._stall(None)
 
@@ -148,7 +160,7 @@ class Controls:
         return self._received[entries:]
 
     def _pending(self) -> int:
-        return len(self._refusals) + len(self._resets)
+        return len(self._refusals) + len(self._resets) + len(self._expiries)
 
     def _parts(self) -> int:
         return self.parts
@@ -157,6 +169,7 @@ class Controls:
         "pace": _pace,
         "refuse": _refuse,
         "reset": _reset,
+        "expire": _expire,
         "away": _leave,
         "hold": _hold,
         "stall": _stall,

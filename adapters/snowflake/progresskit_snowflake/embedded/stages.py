@@ -1,4 +1,6 @@
-"""The bucket that internal stages live in, and the statements on it that fakesnow lacks: LIST with a path, REMOVE, DROP STAGE.
+"""The bucket that internal stages live in, and the statements on it that fakesnow lacks or reads in another way.
+
+Those are LIST with a path, REMOVE, DROP STAGE, and the paths of PUT.
 
 A stage is a folder, its files lie in it under their own names. What is still being uploaded lies in a folder beside the
 bucket, on the same file system: a stage never shows half a file. Knows no HTTP; statements that it knows are answered with
@@ -12,7 +14,7 @@ import hashlib
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -20,8 +22,12 @@ _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
 _FULL = rf"{_NAME}(?:\.{_NAME}){{0,2}}"
 _AT = rf"(?P<quote>'?)@(?P<name>{_FULL})(?P<path>/[^';]*)?(?P=quote)"
 _DROP = re.compile(rf"DROP\s+STAGE\s+(?P<exists>IF\s+EXISTS\s+)?(?P<name>{_FULL})", re.IGNORECASE)
+_REPLACE = re.compile(rf"CREATE\s+OR\s+REPLACE\s+(?:\w+\s+)?STAGE\s+(?P<name>{_FULL})\b.*", re.IGNORECASE | re.DOTALL)
 _REMOVE = re.compile(rf"(?:REMOVE|RM)\s+{_AT}(?:\s+PATTERN\s*=\s*'(?P<pattern>[^']*)')?", re.IGNORECASE)
 _LIST = re.compile(rf"(?:LIST|LS)\s+{_AT}(?:\s+PATTERN\s*=\s*'(?P<pattern>[^']*)')?", re.IGNORECASE)
+_PUT = re.compile(r"(?P<verb>\s*PUT\s+)'file://(?P<path>.*)'(?P<rest>\s+'?@.*)", re.IGNORECASE | re.DOTALL)
+_ESCAPED = re.compile(r"''|\\(.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _PLAIN = re.compile(r"[^/.\\'\x00]+")
 
 
@@ -66,6 +72,27 @@ class Stage(NamedTuple):
         return cls(*full)
 
 
+def put_path(statement: str) -> tuple[str, str] | None:
+    """Return the local path of a PUT, and the statement with another one that any parser reads alike; None: it is no such PUT.
+
+    fakesnow takes the path for a URL, and so decodes `%20` and cuts it at `?` and `#`, where the connectors take it as it is.
+    A path without a folder comes from connector 4.x: it puts a file's bare name into the text of the statement, unquoted, to
+    ask for a signed URL.
+
+    >>> put_path("PUT 'file:///tmp/it\\\\'s.csv' @stage")
+    ("/tmp/it's.csv", "PUT 'file:///source' @stage")
+    >>> put_path("PUT 'file://it's.csv' @stage")
+    ("it's.csv", "PUT 'file:///source' @stage")
+    """
+    match = _PUT.fullmatch(statement)
+    if match is None:
+        return None
+    path = match["path"]
+    if "/" in path:
+        path = _ESCAPED.sub(lambda found: "'" if found[1] is None else _ESCAPES.get(found[1], found[1]), path)
+    return path, f"{match['verb']}'file:///source'{match['rest']}"
+
+
 class Catalog(Protocol):
     """What knows which stages there are."""
 
@@ -83,12 +110,16 @@ class Bucket:
         root: A folder of its own; made.
         partial: A folder on the same file system for what is under way; made.
         catalog: What knows which stages there are.
+
+    Attributes:
+        removed: Called with the path of each file that a statement has removed.
     """
 
     def __init__(self, root: Path, partial: Path, catalog: Catalog) -> None:
         self.root, self.partial, self._catalog = root, partial, catalog
         for folder in (root, partial):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.removed: Callable[[str], None] = lambda key: None
         self._sums: dict[Path, tuple[tuple[int, int], str]] = {}
         self._count = 0
         self._one = threading.Lock()
@@ -105,6 +136,11 @@ class Bucket:
         with self._one:
             self._count += 1
             return self.partial / str(self._count)
+
+    def keep(self, partial: Path, target: Path) -> None:
+        """Make `partial` the file of the bucket at `target`."""
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.replace(target)
 
     def folder(self, stage: Stage) -> Path:
         """Return the folder of `stage`; it is made with its first file."""
@@ -136,6 +172,8 @@ class Bucket:
             StageError: what it names cannot be.
         """
         statement = statement.strip().rstrip("; \n\t")
+        if match := _REPLACE.fullmatch(statement):
+            self._empty(Stage.of(match["name"], database, schema))  # fakesnow does the rest
         for kind, answer in ((_DROP, self._drop), (_REMOVE, self._remove), (_LIST, self._list)):
             if match := kind.fullmatch(statement):
                 stage = Stage.of(match["name"], database, schema)
@@ -146,15 +184,21 @@ class Bucket:
 
     def _drop(self, stage: Stage, match: re.Match[str]) -> str:
         if self._catalog.drop(stage):
-            shutil.rmtree(self.folder(stage), ignore_errors=True)
+            self._empty(stage)
         elif match["exists"] is None:
             raise _missing(stage)
         return rows(("status",), [(f"{stage.name} successfully dropped.",)])
+
+    def _empty(self, stage: Stage) -> None:
+        for _, path in self.files(stage):
+            self.removed(path.relative_to(self.root).as_posix())
+        shutil.rmtree(self.folder(stage), ignore_errors=True)
 
     def _remove(self, stage: Stage, match: re.Match[str]) -> str:
         removed = []
         for name, path in list(self.files(stage, (match["path"] or "")[1:], match["pattern"])):
             path.unlink(missing_ok=True)
+            self.removed(path.relative_to(self.root).as_posix())
             removed.append((f"{stage.name.lower()}/{name}", "removed"))
         return rows(("name", "result"), removed)
 
@@ -188,4 +232,5 @@ def rows(columns: Sequence[str], values: Sequence[Sequence[str | int]]) -> str:
 def _literal(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"  # a backslash escapes, in Snowflake's texts
+    text = value.replace("\\", "\\\\").replace("'", "''")  # a backslash escapes, in Snowflake's texts
+    return "'" + text.replace("$", "' || CHR(36) || '") + "'"  # fakesnow takes $X within a text for a variable

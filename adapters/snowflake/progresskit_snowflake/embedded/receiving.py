@@ -1,0 +1,99 @@
+"""Receives the bodies of uploads, at the pace and with the faults of the controls.
+
+Knows request bodies and files. Does not know which cloud a request speaks to, nor where an object is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+
+from .controls import Controls
+from .queries import HOLDING
+from .stages import Bucket
+
+
+class Refused(Exception):
+    """The controls refuse this upload.
+
+    Attributes:
+        status: The HTTP status to answer with.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"refused with status {status}")
+        self.status = status
+
+
+class Gone(Exception):
+    """The connection of the upload has ended."""
+
+
+class Receiver:
+    """Writes bodies of uploads to files, and counts them.
+
+    Args:
+        controls: The pace and the faults.
+        bucket: Where a body lies while it comes in.
+        keep: Whether to keep the bytes; without, they are counted and thrown away.
+    """
+
+    def __init__(self, controls: Controls, bucket: Bucket, *, keep: bool) -> None:
+        self._controls, self._bucket, self._keep = controls, bucket, keep
+
+    @contextlib.asynccontextmanager
+    async def taken(self, request: Request) -> AsyncIterator[Path]:
+        """Receive the body of `request`, and yield the file that holds it; what the block does not move away is removed.
+
+        Raises:
+            Refused: the controls refuse the upload.
+            Gone: the connection has ended before the body did.
+        """
+        partial = self._bucket.beginning()
+        self._controls.begun()
+        try:
+            await self._write(request, partial)
+            status = self._controls.refusal()
+            if status not in (None, 200):
+                raise Refused(status)
+            yield partial
+        finally:
+            self._controls.ended()
+            partial.unlink(missing_ok=True)
+
+    async def _write(self, request: Request, partial: Path) -> None:
+        taken = 0
+        try:
+            with partial.open("wb") as file:
+                async for chunk in request.stream():
+                    if not chunk:  # the end is told so
+                        continue
+                    if wait := self._controls.delay(len(chunk)):
+                        await asyncio.sleep(wait)
+                    taken += len(chunk)
+                    self._controls.arrived(len(chunk))
+                    while self._controls.stalls(taken):
+                        await asyncio.sleep(HOLDING)
+                    self._controls.expire_due(taken)
+                    if self._controls.reset_due(taken):
+                        reset(request.scope["progresskit.transport"])
+                        raise Gone
+                    if self._keep:
+                        file.write(chunk)
+        except ClientDisconnect:
+            raise Gone from None
+
+
+def reset(transport: Any) -> None:
+    """Close a connection at once, with nothing lingering: a reset to the other side."""
+    connection = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

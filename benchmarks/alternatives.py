@@ -1,0 +1,150 @@
+"""A load against what a user would pick instead: the connector's own PUT and COPY in a script, and `write_pandas`.
+
+`python benchmarks/alternatives.py FOLDER` in an environment of the Snowflake loader with pandas, one for each connector. Each way
+loads the CSV files of the folder, unpacked before, into a new table of one embedded server, whose process is not counted. The
+ways take turns within each round; printed are the medians of wall seconds, processor seconds and peak memory, and each
+wall time as a share of the script's of its own round. A way that the server does not run is printed as failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import itertools
+import json
+import os
+import pty
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import snowflake.connector
+from measuring import machine
+from progresskit_snowflake.embedded import embedded_server
+
+CONNECT = """
+import glob, json, os, sys
+import snowflake.connector
+folder, table = sys.argv[1:3]
+connection = snowflake.connector.connect(**json.loads(os.environ["ARGUMENTS"]))
+cursor = connection.cursor()
+paths = sorted(glob.glob(folder + "/*.csv"))
+"""
+CREATE = """
+kinds = dict.fromkeys(["carrier", "tailnum", "origin", "dest"], "VARCHAR") | {"time_hour": "TIMESTAMP_NTZ"}
+header = open(paths[0]).readline().strip().replace('"', "").split(",")
+columns = ", ".join(name + " " + kinds.get(name, "FLOAT") for name in header)
+cursor.execute(f"CREATE TABLE {table} ({columns})")
+"""
+COPY = """
+cursor.execute(f"CREATE STAGE {table}_stage")
+cursor.execute(f"PUT 'file://{folder}/*.csv' @{table}_stage")
+cursor.execute(f"COPY INTO {table} FROM @{table}_stage FILE_FORMAT = (TYPE = CSV SKIP_HEADER = 1 "
+               "FIELD_OPTIONALLY_ENCLOSED_BY = '\\"' NULL_IF = ('NA', ''))")
+"""
+WRITE = """
+import pandas
+from snowflake.connector.pandas_tools import write_pandas
+frame = pandas.concat([pandas.read_csv(path, na_values="NA") for path in paths])
+write_pandas(connection, frame, table.upper(), quote_identifiers=False)
+"""
+SCRIPT, PANDAS = CONNECT + CREATE + COPY, CONNECT + CREATE + WRITE
+OURS = "import sys; from progresskit_snowflake.cli import main; raise SystemExit(main(sys.argv[1:]))"
+
+
+class Cost(NamedTuple):
+    """What one load took: wall seconds, processor seconds, and mebibytes of memory at the peak."""
+
+    wall: float
+    processor: float
+    memory: float
+
+
+def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
+    """Run `command` in a terminal and return what it took; None where it fails."""
+    began = time.perf_counter()
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, *command], environment)
+    shown: list[bytes] = []
+    drain = threading.Thread(target=lambda: shown.extend(iter(lambda: read(fd), b"")))
+    drain.start()
+    _, status, used = os.wait4(pid, 0)
+    wall = time.perf_counter() - began
+    drain.join()
+    os.close(fd)
+    if os.waitstatus_to_exitcode(status):
+        print(b"".join(shown)[-500:].decode(errors="replace"), file=sys.stderr)
+        return None
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 65536)
+    except OSError:  # Linux's word for the end of a pty
+        return b""
+
+
+def main() -> int:
+    """Print what each way takes."""
+    parser = argparse.ArgumentParser(description="A load against PUT and COPY in a script, and write_pandas.")
+    parser.add_argument("folder", type=Path, help="where the CSV files lie, plain or gzip")
+    parser.add_argument("--pattern", default="flights-*.csv*", help="which of them (flights-*.csv*)")
+    parser.add_argument("--rounds", type=int, default=5, help="loads of each way (5)")
+    options = parser.parse_args()
+    numbers = itertools.count(1)
+    with tempfile.TemporaryDirectory(prefix="progresskit-") as name, embedded_server() as server:
+        folder = Path(name)
+        for source in sorted(options.folder.glob(options.pattern)):
+            unpacked = gzip.open if source.suffix == ".gz" else open
+            with unpacked(source, "rb") as file, (folder / source.name.removesuffix(".gz")).open("wb") as plain:
+                shutil.copyfileobj(file, plain)
+        paths = [str(path) for path in sorted(folder.glob("*.csv"))]
+        home = folder / "home"
+        home.mkdir()
+        told = {key: value for key, value in server.arguments.items() if not isinstance(value, dict)}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
+        (home / "connections.toml").write_text("\n".join(["[local]", *lines, ""]), "utf-8")
+        (home / "connections.toml").chmod(0o600)
+        environment = {**os.environ, "SNOWFLAKE_HOME": str(home), "ARGUMENTS": json.dumps(server.arguments)}
+        environment |= {"TERM": "xterm-256color", "PROGRESSKIT_RENDERER": "ansi"}
+        ours = ["-c", OURS, "load", *paths, "--connection", "local", "--null", "NA", "--table"]
+        ways: dict[str, Callable[[str], list[str]]] = {
+            "script": lambda table: ["-c", SCRIPT, str(folder), table],
+            "write_pandas": lambda table: ["-c", PANDAS, str(folder), table],
+            "ours": lambda table: [*ours, table],
+            "ours, no bars": lambda table: [*ours, table, "--no-progress"],
+            "ours, --skip-qc": lambda table: [*ours, table, "--skip-qc"],
+        }
+        rounds: list[dict[str, Cost | None]] = [
+            {way: cost(command(f"t{next(numbers)}"), environment) for way, command in ways.items()}
+            for _ in range(options.rounds)
+        ]
+    megabytes = sum(path.stat().st_size for path in options.folder.glob(options.pattern)) / 1e6
+    print(
+        f"{machine()}; connector {snowflake.connector.__version__}; {len(paths)} files of {megabytes:.0f} MB as they lie"
+    )
+    print(f"{'way':<16} {'wall s':>7} {'cpu s':>7} {'MiB':>6} {'of script':>9}")
+    for way in ways:
+        found = [one[way] for one in rounds]
+        costs = [one for one in found if one is not None]
+        if not costs:
+            print(f"{way:<16} failed")
+            continue
+        medians = Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
+        pairs = [(one[way], one["script"]) for one in rounds]
+        shares = [mine.wall / theirs.wall for mine, theirs in pairs if mine is not None and theirs is not None]
+        share = f"{statistics.median(shares):.2f}" if shares else ""
+        print(f"{way:<16} {medians.wall:>7.2f} {medians.processor:>7.2f} {medians.memory:>6.0f} {share:>9}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
