@@ -198,7 +198,11 @@ class _Scanner:
         problem = None
         if self._end():
             self._move(self._end())
-            return None if self.how.skip_blank_lines else Record(line, [], "End of record reached while expected to parse column")
+            return (
+                None
+                if self.how.skip_blank_lines
+                else Record(line, [], "End of record reached while expected to parse column")
+            )
         while True:
             try:
                 fields.append(self._field())
@@ -348,7 +352,9 @@ def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: s
     told = ", ".join(f"{option} = {value}" for option, value in settings.items())
     taken = ", ".join(f"CASE WHEN {c} IN ({nulls}) THEN NULL ELSE {c} END AS {c}" if nulls else c for c in columns)
     file = _text("".join(f"[{one}]" if one in "*?[" else one for one in path))
-    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, {taken} FROM read_csv({file}, {told})")
+    connection.execute(
+        f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, {taken} FROM read_csv({file}, {told})"
+    )
     (bad,) = connection.execute(f"SELECT count(*) FROM temp.{rejects}").fetchall()[0]
     for made in (rejects, f"{name}_scans", *([name] if bad else [])):
         connection.execute(f"DROP TABLE temp.{made}")
