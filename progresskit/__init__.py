@@ -10,6 +10,27 @@ Names are looked up when they are first asked for, so that `import progresskit` 
 
 from __future__ import annotations
 
+
+def __getattr__(name: str) -> Any:
+    try:
+        from ._system.lazy import attribute
+
+        value = attribute(__name__, globals().get("_HOMES", {"track": "progresskit._tracking.tracker"}), name)
+    except (ImportError, AttributeError, OSError):
+        if name != "track":
+            raise
+        return _bare  # in a signal's handler that has interrupted the import, after chroot, without a descriptor left
+    globals()[name] = value
+    return value
+
+
+def _bare(iterable: Any, *arguments: Any, **options: Any) -> Any:
+    """Return an iterator over `iterable` that shows nothing: a loop runs, whatever becomes of its display."""
+    return (
+        iter(iterable) if hasattr(iterable, "__iter__") or not hasattr(iterable, "__aiter__") else iterable.__aiter__()
+    )
+
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -30,31 +51,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _HOMES = {
-    "Frame": "_model.frames",
-    "LogHandler": "_display.capture",
-    "ProgressTracker": "_tracking.tracker",
-    "ProgressWarning": "_system.warnings",
-    "Renderer": "renderers.base",
-    "RendererUnavailable": "renderers.base",
-    "State": "_model.states",
-    "Task": "_tracking.task",
-    "TaskView": "_model.frames",
-    "Terminal": "renderers.base",
-    "open_file": "_tracking.files",
-    "track": "_tracking.tracker",
-    "wrap_file": "_tracking.files",
+    "Frame": "progresskit._model.frames",
+    "LogHandler": "progresskit._display.capture",
+    "ProgressTracker": "progresskit._tracking.tracker",
+    "ProgressWarning": "progresskit._system.warnings",
+    "Renderer": "progresskit.renderers.base",
+    "RendererUnavailable": "progresskit.renderers.base",
+    "State": "progresskit._model.states",
+    "Task": "progresskit._tracking.task",
+    "TaskView": "progresskit._model.frames",
+    "Terminal": "progresskit.renderers.base",
+    "open_file": "progresskit._tracking.files",
+    "track": "progresskit._tracking.tracker",
+    "wrap_file": "progresskit._tracking.files",
 }
 __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'progresskit' has no attribute {name!r}")
-    # The package importlib is some hundreds of microseconds that nothing else here needs.
-    value = getattr(__import__(f"progresskit.{home}", fromlist=(name,)), name)
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

@@ -102,7 +102,7 @@ def tell(story: Story, columns: int = 100, *, unicode: bool = True) -> str:
     others = sum(widths[1:]) + 2 * 5
     widths[0] = min(widths[0], max(columns - others, 12))
     table = ["  ".join(fit(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    reasons = [f"{view.description}: {view.reason}" for _, view in story.tasks if view.reason]
+    reasons = [f"{view.description}: {view.cause}" for _, view in story.tasks if view.cause]
     return "\n".join([*(table if story.tasks else ()), *reasons, _last_line(story)])
 
 
@@ -110,7 +110,7 @@ def _row(story: Story, time: float, view: TaskView, unicode: bool) -> tuple[str,
     depth = "  " * min(view.depth, 8)
     return (
         depth + (view.description or f"task {view.id}"),
-        view.state if view.id in story.ended else LEFT,
+        view.outcome if view.id in story.ended else LEFT,
         format_progress(view.completed, view.total, view.unit, estimated=view.estimated),
         format_seconds(view.elapsed),
         format_rate(view.rate, view.unit),
@@ -130,8 +130,8 @@ def _span(story: Story, time: float, view: TaskView, unicode: bool) -> str:
 
 def _last_line(story: Story) -> str:
     ended = [view for _, view in story.tasks if view.id in story.ended]
-    states = ((state, sum(view.state == state for view in ended)) for state in ("finished", "failed", "cancelled"))
-    counts = [f"{count:,d} {state}" for state, count in states if count]
+    words = ("finished", "failed", "cancelled", "stopped early")
+    counts = [f"{count:,d} {word}" for word in words if (count := sum(view.outcome == word for view in ended))]
     if left := len(story.tasks) - len(ended):
         counts.append(f"{left:,d} {LEFT} at the last frame")
     parts = [f"{len(story.tasks):,d} tasks in {format_seconds(story.seconds)}", *counts, f"{story.frames:,d} frames"]

@@ -9,6 +9,7 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -17,7 +18,7 @@ from .._text.cells import encodable
 from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = commands.add_parser(
         "run",
         help="one display for a command and every process below it",
-        usage="progresskit run [--renderer R] [--total] [--quiet] [--no-pty] -- COMMAND...",
+        usage="progresskit run [--renderer R] [--total] [--quiet] [--no-pty] [--tqdm] -- COMMAND...",
         description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
         "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it has a "
         "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
@@ -41,6 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--total", action="store_true", help="a line that sums up all processes")
     run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
     run.add_argument("--no-pty", action="store_true", help="switch the pty off: COMMAND has a pipe instead")
+    run.add_argument(
+        "--tqdm", action="store_true", help="bars of tqdm join the display, in programs that cannot be changed"
+    )
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = commands.add_parser("pipe", help="copy standard input to standard output with a bar of its bytes or lines")
     pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
@@ -76,6 +80,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         parser.error("there is no command: give one, as in `progresskit run -- make -j4`.")
     from .run import leave, run
 
+    if options.tqdm:
+        os.environ.update(with_tqdm(os.environ))
     try:
         status = run(
             command,
@@ -87,6 +93,13 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     except (ValueError, OSError) as error:
         parser.error(str(error))
     return leave(status)
+
+
+def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which programs of Python have progresskit's tqdm: a `sitecustomize` that waits for it."""
+    folder = Path(__file__).parents[1] / "tqdm" / "_site"
+    paths = [str(folder), *filter(None, [environ.get("PYTHONPATH")])]
+    return {"PROGRESSKIT_TQDM": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:

@@ -56,6 +56,7 @@ class Estimate:
 
     __slots__ = (
         "_completed",
+        "_gaps",
         "_initial",
         "_longest",
         "_moves",
@@ -74,6 +75,7 @@ class Estimate:
         self._completed = self._initial = completed
         self._seconds = self._units = 0.0  # of the work that counts
         self._moves = 0.0  # movements in it
+        self._gaps = 0  # between movements so far, the one before the first among them
         self._recent_seconds = self._recent_units = 0.0
         self._scatter = self._scatter_seconds = 0.0  # squared residuals, and the seconds that they are of
         self._longest = 0.0  # stop between two movements
@@ -93,6 +95,7 @@ class Estimate:
         self._time = time
         seconds = self._without_stall(seconds)
         self._moves += 1
+        self._gaps += 1
         if self._recent_units:
             fade = 0.5 ** (seconds / max(SHORTEST, SCATTER * time))
             residual = seconds - units * self._recent_seconds / self._recent_units
@@ -143,6 +146,11 @@ class Estimate:
         if recent > long and moved > 0:
             rise = belief * max(recent - (self._time - self._stalled) / moved, 0.0)
         return long + belief * (recent - long), rise
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether two gaps have been seen: from there on the time left is worth showing."""
+        return self._gaps >= 2
 
     def rate(self, time: float) -> float | None:
         """Return units a second as seen at `time`; None before the first movement."""

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 from .._text.cells import clean
 from .._text.colors import COLORS
-from .states import STATES, State
+from .numbers import LARGEST
+from .states import CANCELLED, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
-LARGEST = 1e100
-"""What a frame's number is below: a renderer may multiply and add without leaving what a float can hold."""
 
 
 class TaskView(NamedTuple):
@@ -34,7 +33,7 @@ class TaskView(NamedTuple):
         position: The row on the display, from 0. Rows may be missing between two tasks: they are blank.
         description: What the task is.
         completed: Units done.
-        total: Units in all; None when unknown.
+        total: Units in all; None when unknown, or when the count shows that it was wrong: a total of 0, or one that is passed.
         unit: `"B"` for bytes shown in decimal units, `"iB"` in binary ones, else a noun such as `"row"`.
         state: One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`.
         elapsed: Seconds since the start, pauses left out.
@@ -44,7 +43,7 @@ class TaskView(NamedTuple):
         color: A name from `progresskit._text.colors.COLORS`, or None.
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
-        reason: Why it failed; None otherwise.
+        reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace before its end.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -71,7 +70,7 @@ class TaskView(NamedTuple):
 
     @property
     def fraction(self) -> float | None:
-        """Share done, 0.0 to 1.0; None when the total is unknown, to the end. Below 1.0 until the task has finished.
+        """Share done, 0.0 to 1.0; None when the total is unknown, 0 or passed. Below 1.0 until the task has finished.
 
         Example:
             >>> sample_view(completed=3, total=12).fraction
@@ -79,16 +78,30 @@ class TaskView(NamedTuple):
             >>> sample_view(completed=12, total=12).fraction  # running still: it has not said that it is done
             0.999
         """
-        if self.total is None:
+        total = self.total
+        if total is None or total <= 0 or self.completed > total:
             return None
-        most = 1.0 if self.state == "finished" else 0.999
-        share = self.completed / self.total if self.total > 0 else most
-        return min(max(share, 0.0), most)
+        return min(max(self.completed / total, 0.0), 1.0 if self.state == "finished" else 0.999)
 
     @property
     def waiting(self) -> bool:
         """Whether the task has not begun."""
         return self.state == "pending"
+
+    @property
+    def outcome(self) -> str:
+        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end.
+
+        Example:
+            >>> sample_view(state="cancelled", reason="stopped early").outcome, sample_view(state="cancelled").outcome
+            ('stopped early', 'cancelled')
+        """
+        return STOPPED_EARLY if self.reason == STOPPED_EARLY and self.state == CANCELLED else self.state
+
+    @property
+    def cause(self) -> str | None:
+        """What the outcome's word leaves open: why the task failed. None where there is nothing to add."""
+        return None if self.outcome is STOPPED_EARLY else self.reason
 
 
 class Frame(NamedTuple):
@@ -141,7 +154,21 @@ def encode(frame: Frame) -> str:
     }
     if frame.counts:
         document["counts"] = frame.counts
-    return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=dict)
+    try:
+        return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=dict, allow_nan=False)
+    except ValueError:  # a view that somebody has made by hand: what has made a frame of tasks has made plain numbers
+        return json.dumps(_finite(document), ensure_ascii=True, separators=(",", ":"))
+
+
+def _finite(value: Any) -> Any:
+    """Return `value` with null for each number that JSON lacks."""
+    if isinstance(value, Mapping):
+        return {str(name): _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return value if -LARGEST < value < LARGEST else None
 
 
 def decode(line: str | bytes) -> Frame:
@@ -155,7 +182,7 @@ def decode(line: str | bytes) -> Frame:
         3
     """
     try:
-        document = json.loads(line)
+        document = json.loads(line, parse_constant=str)  # NaN, which is no JSON, may stand in a field
     except (ValueError, RecursionError) as error:
         raise ValueError(f"this line is not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -186,8 +213,8 @@ def _view(entry: object) -> TaskView:
     if state not in STATES:
         raise ValueError(f"'state' is {state!r}: it is one of {', '.join(STATES)}.")
     fields = entry.get("fields", {})
-    if not isinstance(fields, dict) or not all(isinstance(value, Field) for value in fields.values()):
-        raise ValueError("'fields' of a task is an object of strings, numbers, booleans and nulls.")
+    if not isinstance(fields, dict) or not all(map(_is_field, fields.values())):
+        raise ValueError("'fields' of a task is an object of strings, finite numbers, booleans and nulls.")
     color = entry.get("color")
     if color is not None and color not in COLORS:
         raise ValueError(f"'color' is {color!r}: it is null or one of {', '.join(COLORS)}.")
@@ -210,6 +237,10 @@ def _view(entry: object) -> TaskView:
         estimated=entry.get("estimated") is True,
         reason=None if entry.get("reason") is None else _text(entry, "reason"),
     )
+
+
+def _is_field(value: object) -> bool:
+    return isinstance(value, Field) and (not isinstance(value, (int, float)) or -LARGEST < value < LARGEST)
 
 
 def _number(entry: Mapping[str, Any], name: str) -> int | float:

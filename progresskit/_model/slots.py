@@ -115,10 +115,15 @@ def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, i
         >>> [(str(item), depth) for item, depth in walk_tree(slots, now=0.0)]
         [('a', 0), ('b', 0)]
     """
-    for item in slots.rows(now):
-        yield item, depth
-        if item is not None and item.children is not None:
-            yield from walk_tree(item.children, now, depth + 1)
+    levels = [slots.rows(now)]  # a stack and no recursion: trees may be deeper than Python's own stack
+    while levels:
+        for item in levels[-1]:
+            yield item, depth + len(levels) - 1
+            if item is not None and item.children is not None:
+                levels.append(item.children.rows(now))
+                break
+        else:
+            levels.pop()
 
 
 def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:

@@ -22,6 +22,9 @@ FINISHED: Final = "finished"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 
+STOPPED_EARLY: Final = "stopped early"
+"""The reason of a cancelled task whose loop was left in peace before its end: by `break`, by `zip`. No alarm."""
+
 STATES: tuple[State, ...] = (PENDING, RUNNING, PAUSED, FINISHED, FAILED, CANCELLED)
 ENDED: frozenset[State] = frozenset((FINISHED, FAILED, CANCELLED))
 

@@ -23,6 +23,7 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_STREAM": "Where to draw: stderr (unless set), stdout, or a path to append to.",
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
+    "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
     "TERM": "dumb: the terminal cannot draw over rows, so auto chooses plain.",

@@ -10,3 +10,6 @@ SGR = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "magenta": 35, "cyan": 
 
 COLORS = tuple(SGR)
 """The names that `color=` takes."""
+
+STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
+"""State -> the colour that takes the place of the operation's own."""

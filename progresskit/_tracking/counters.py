@@ -12,10 +12,12 @@ from _thread import RLock
 from itertools import repeat
 from operator import length_hint
 
+from .._model.numbers import LARGEST, plain_number
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Counter(Protocol):
         """A count that something else moves."""
@@ -65,8 +67,37 @@ class LockedTicks:
         return self._n
 
 
+class PolledCounter:
+    """A count that a function of the user's tells: the ticker asks for it before each frame, holding no lock."""
+
+    __slots__ = ("_ask", "_last")
+
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        self._ask = ask
+        self._last: int | float = 0
+
+    def poll(self) -> Any:
+        """Ask for the count, and return what is no number of units; None where all is well.
+
+        Raises:
+            Exception: whatever the user's function raises.
+        """
+        told = self._ask()
+        number = plain_number(told)
+        if number is None:
+            return (told,)
+        self._last = number
+        return None
+
+    def count(self) -> Any:
+        return self._last
+
+
 class Cell:
-    """A number that `advance` adds to, for an interpreter with a GIL."""
+    """A number that `advance` adds to, for an interpreter with a GIL.
+
+    Only the class of an int is checked for each call: an int of a hundred digits is found when the count is sampled.
+    """
 
     __slots__ = ("_n",)
     _n: int | float
@@ -74,27 +105,50 @@ class Cell:
     def advance(self, n: int | float = 1) -> None:
         """Add `n` units to what is completed. Safe from any thread; no lock, no clock, no drawing.
 
+        Any real number counts: a bool, numpy's scalars, `Decimal`, `Fraction`; a negative one is a step back. What is no finite
+        number (NaN, infinity, None, text, an array) changes nothing, and is told once as a `ProgressWarning`.
+
         Example:
             >>> task.advance(65536)
         """
-        self._n += n
+        if n.__class__ is int:  # the cheapest check that tells numpy's scalars, which would wrap around, from an int
+            self._n += n
+        else:
+            self._advance_by(n)
+
+    def _advance_by(self, n: Any) -> None:
+        """Add `n`, which is no int: as a plain number, or not at all."""
+        number = n if n.__class__ is float and -LARGEST < n < LARGEST else plain_number(n)
+        if number is None:
+            self._refuse(n)
+            return
+        if number.__class__ is float and not -LARGEST < self._n < LARGEST:
+            self._settle_count()  # an int beyond what a float holds, which nobody has looked at yet
+        self._n += number
+
+    def _refuse(self, n: Any) -> None:
+        """Tell that `n` is no number of units."""
+
+    def _settle_count(self) -> None:
+        """Have the count be a plain finite number."""
 
 
-class LockedCell:
+class LockedCell(Cell):
     """The same for a free-threaded build. One lock serves all tasks: an addition holds it for some tens of nanoseconds."""
 
-    __slots__ = ("_n",)
-    _n: int | float
+    __slots__ = ()
 
     def advance(self, n: int | float = 1) -> None:
         """Add `n` units to what is completed. Safe from any thread; no clock, no drawing."""
         with LOCK:
-            self._n += n
+            if n.__class__ is int:
+                self._n += n
+            else:
+                self._advance_by(n)
 
 
-LOCK = (
-    RLock()
-)  # a signal handler that counts may interrupt the holder: before its load or after its store, never between
+# A signal handler that counts may interrupt the holder: before its load or after its store, never between.
+LOCK = RLock()
 poll: Callable[[], None] | None = None
 """What to call between slices of a loop, where no thread can be had; None otherwise."""
 

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import sys
 from itertools import chain, compress, islice, repeat
-from opcode import opname
 from operator import length_hint
 
+from .._model.states import STOPPED_EARLY
 from . import counters as counting
 from .task import describe, is_failure
+from .unwinding import UnknownError, caller, can_tell, holders, instruction, passing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ class Loop:
         TypeError: `iterable` is not iterable.
     """
 
-    __slots__ = ("_begin", "_code", "_finish", "_instruction", "_iterable", "_source")
+    __slots__ = ("_begin", "_code", "_finish", "_held", "_instruction", "_iterable", "_source")
 
     def __init__(self, iterable: Any, begin: Callable[[int | None], Task], finish: bool = True) -> None:
         self._iterable = iterable
@@ -294,16 +295,30 @@ class Loop:
         self._finish = finish
         self._code: CodeType | None = None
         self._instruction = -1
-        if hasattr(iterable, "__aiter__"):
-            self._source = iterable.__aiter__()
-        else:
+        self._held: tuple[int, ...] = ()
+        self._source: Any = None
+        if not hasattr(iterable, "__aiter__"):
             self._source = iter(iterable)
+        elif not hasattr(iterable, "__iter__"):
+            self._source = iterable.__aiter__()
 
     def iterator(self) -> Any:
-        """Return the iterator to run, sync or async as the iterable is."""
-        if hasattr(self._iterable, "__aiter__"):
-            return AsyncLoop(self, self._source)
+        """Return the iterator to run: sync, async, or one that is both where the iterable is."""
+        if self._source is None:
+            return EitherLoop(self)
+        return self.run_async() if hasattr(self._iterable, "__aiter__") else self.run()
+
+    def run(self) -> Iterator[Any]:
+        """Return the iterator for a `for` statement or a consumer in C."""
+        if self._source is None:
+            self._source = iter(self._iterable)
         return chain.from_iterable(self._portions())
+
+    def run_async(self) -> AsyncLoop:
+        """Return the iterator for an `async for` statement."""
+        if self._source is None:
+            self._source = self._iterable.__aiter__()
+        return AsyncLoop(self, self._source)
 
     def begin(self) -> Task:
         """Begin the task; the size is asked for now, since a list may have grown since `track`."""
@@ -311,7 +326,7 @@ class Loop:
 
     def _portions(self) -> Iterator[Iterator[Any]]:
         """Yield what the consumer shall run through: the source whole, or slice by slice."""
-        self.remember_consumer(sys._getframe(1))
+        self.remember_consumer(caller())
         task = self.begin()
         source, self._source = self._source, None
         iterable, self._iterable = self._iterable, None
@@ -334,14 +349,15 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            # A generator that is over, though it did not tell us that it has come to its end, has raised an error.
-            raised = getattr(source, "gi_frame", source) is None
-            self.broken(task, counter, sys._getframe(1), raised=raised)
+            self.broken(task, counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())
             if self._finish:
-                task.change("fail" if is_failure(type(error)) else "cancel", describe(error))
+                if is_failure(type(error)):
+                    task.fail(error)
+                else:
+                    task.cancel()
             raise
         counter.close(max(counter.handed(), counter.count()))
         if self._finish:
@@ -349,53 +365,82 @@ class Loop:
 
     def remember_consumer(self, frame: Any) -> None:
         """Note which instruction asked for the first item: at the end it tells a loop from a call."""
-        self._code = frame.f_code
-        self._instruction = frame.f_lasti
+        if frame is not None:
+            self._code = frame.f_code
+            self._instruction = frame.f_lasti
+        self._held = holders()
 
     def broken(
         self,
         task: Task,
         counter: SizedCounter | AnyCounter | PausingCounter | AsyncCounter,
         frame: Any,
-        *,
-        raised: bool = False,
+        source: Any = None,
     ) -> None:
         """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
-        Nothing tells a dropped iterator why. But a `for` that is left by an error stands at the instruction that raised,
-        and one that is left by `break` or `return` stands where it drops its iterator. Where that cannot be seen (a
-        consumer in C, another interpreter), nobody failed as far as we know: the task is cancelled, unless the source is
-        known to have `raised`.
+        It failed only if an exception is on its way, and is cancelled if that is one that calls the work off. Otherwise it is
+        finished where the count is complete, and stopped early where it is not: `zip`, `islice` and `any` drop what they
+        have had enough of just as `break` does. `source` is what the items come from.
         """
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
-        left_at = instruction(frame.f_code, frame.f_lasti) if frame.f_code is self._code else ""
-        in_source = raised or left_at in _ASKING
-        in_body = asked_by in _ASKING and left_at not in _DROPPING
-        counter.close(handed if in_source else max(handed - 1, 0))
-        if not self._finish:
+        left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
+        by_statement = asked_by in _ASKING
+        over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
+        error = self._error(counter, frame if by_statement else None, over, left_at)
+        if error is not None:
+            counter.close(handed if over is not None or left_at in _ASKING else max(handed - 1, 0))
+            if self._finish and is_failure(type(error)):
+                known = not isinstance(error, UnknownError)
+                task.fail(error if known else "an error in the loop" if over is None else "an error in the source")
+            elif self._finish:
+                task.cancel()
             return
-        if in_source:
-            task.fail("the source raised an error")
-        elif in_body:
-            task.fail("the loop was left by an error")
-        else:
-            task.cancel()
+        counter.close(handed)
+        worked_on = by_statement and left_at in _DROPPING  # the item at which the loop was left is not done
+        if task.is_complete and not worked_on:
+            if self._finish:
+                task.finish()
+            return
+        if not (by_statement and left_at in _ASKING):  # another iterator has come to its end, which asked for this one
+            counter.close(max(handed - 1, 0))
+        if self._finish:
+            task.change("cancel", STOPPED_EARLY)
+
+    def _error(self, counter: Any, frame: Any, over: CodeType | None, left_at: str) -> BaseException | None:
+        """Return the exception that ends the loop, if one is on its way; None where it was left in peace.
+
+        Args:
+            frame: The consumer's, if that is a `for` statement. In a call of C nothing can be seen of what it raises.
+            over: The code of the source, if that is a generator that is over and did not say that it has come to its end.
+            left_at: The instruction at which the consumer stands.
+        """
+        error = passing(frame, counter, self._held, over) if frame is not None or over is not None else None
+        if (
+            error is None and over is not None and not left_at
+        ):  # it was dropped with the error, when that was dealt with
+            error = UnknownError()
+        if error is None and frame is not None and left_at not in _QUIET and not can_tell():
+            error = UnknownError()
+        return None if isinstance(error, GeneratorExit) else error
 
 
 _ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
-_DROPPING = frozenset(
-    (
-        *("", "POP_TOP", "POP_ITER", "YIELD_VALUE", "RESUME", "DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL"),
-        *("DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF", "STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR"),
-        *("STORE_DEREF", "RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR"),
+_DROPPING = frozenset(("POP_TOP", "POP_ITER", "RETURN_VALUE", "RETURN_CONST"))
+"""Where a `for` statement stands that is left by `break` or `return`."""
+_QUIET = (
+    _ASKING
+    | _DROPPING
+    | frozenset(
+        (
+            *("", "CALL", "PRECALL", "YIELD_VALUE", "RESUME", "RETURN_GENERATOR"),
+            *("DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL", "DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF"),
+            *("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF"),
+        )
     )
 )
-
-
-def instruction(code: CodeType | None, at: int) -> str:
-    """Return the name of the instruction of `code` at the offset `at`; empty where there is none."""
-    return opname[code.co_code[at]] if code is not None and 0 <= at < len(code.co_code) else ""
+"""Instructions at which an iterator may be dropped though nothing was raised: asked where the exception cannot be looked for."""
 
 
 def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
@@ -424,6 +469,27 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
         before = handed
 
 
+class EitherLoop:
+    """What is handed out for an object that is iterable and async iterable, as `asyncio.as_completed` returns from 3.13 on."""
+
+    __slots__ = ("_iterator", "_loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._iterator: Iterator[Any] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._iterator is None:
+            self._iterator = self._loop.run()
+        return self._iterator
+
+    def __next__(self) -> Any:
+        return next(self.__iter__())
+
+    def __aiter__(self) -> AsyncLoop:
+        return self._loop.run_async()
+
+
 class AsyncLoop:
     """An async iterator that counts. It hands on the source's own items and errors, and closes nothing by itself."""
 
@@ -440,7 +506,7 @@ class AsyncLoop:
 
     async def __anext__(self) -> Any:
         if self._task is None:
-            self._loop.remember_consumer(sys._getframe(1))
+            self._loop.remember_consumer(caller())
             self._task = self._loop.begin()
             count_in(self._task, self._counter)
         try:
@@ -468,4 +534,4 @@ class AsyncLoop:
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
         if self._task is not None:
-            self._loop.broken(self._task, self._counter, sys._getframe(1))
+            self._loop.broken(self._task, self._counter, caller())

@@ -10,11 +10,13 @@ sits in a part that is made on demand.
 
 from __future__ import annotations
 
-from math import isfinite
+from _thread import RLock
 
+from .._model.numbers import LARGEST, is_all, plain_number, settled, shown
 from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
+from .._system.warnings import warn_once
 from .._text.colors import COLORS
-from .counters import CountingCell, CountingTicks
+from .counters import CountingCell, CountingTicks, PolledCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Rollup = Literal["count", "sum"]
+    Sums = tuple[int | float, int | float | None]  # completed and total
     Kind = tuple[str, str | None, bool, Rollup | None, bool]  # unit, color, keep, rollup, estimated
 
 
@@ -42,27 +45,31 @@ class _Unchanged:
 
 
 UNCHANGED: Any = _Unchanged()
+TREE_LOCK = RLock()
+"""One for the trees of all trackers: it is held for microseconds, and a fork has one lock to take."""
+MOST_REFUSED = 1_000
+"""Values that are told of as no numbers, in a process; what comes after them is refused in silence."""
+_REFUSED: set[tuple[int, str]] = set()
 _NO_FIELDS: dict[str, Field] = {}
 _KINDS: dict[Kind, Kind] = {}
 
 
 def amount(name: str, value: Any) -> int | float:
-    """Return `value` if it is a number of units: finite, from 0, and no boolean.
+    """Return `value` as a plain number if it is a number of units: finite, from 0, and no boolean.
 
     Raises:
         TypeError: it is not a number.
-        ValueError: it is negative, infinite or not a number at all (NaN).
+        ValueError: it is negative, 1e100 or more, infinite or not a number at all (NaN).
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        index = getattr(type(value), "__index__", None)  # numpy's integers and their like
-        if isinstance(value, bool) or index is None:
-            raise TypeError(
-                f"{name} is {value!r:.80}, a {type(value).__name__}: give a number of units, or None if it is unknown."
-            )
-        value = int(index(value))
-    if not isfinite(value) or value < 0:
-        raise ValueError(f"{name} is {value!r:.80}: give a finite number from 0, or None if it is unknown.")
-    return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    if (value.__class__ is int or value.__class__ is float) and 0 <= value < LARGEST:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    number = None if isinstance(value, bool) else plain_number(value)
+    if number is not None and number >= 0:
+        return number
+    words = f"{name} is {shown(value)}"
+    if number is not None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        raise ValueError(f"{words}: give a finite number from 0 and below 1e100, or None if it is unknown.")
+    raise TypeError(f"{words}, a {type(value).__name__}: give a number of units, or None if it is unknown.")
 
 
 def text(name: str, value: Any) -> str:
@@ -72,7 +79,7 @@ def text(name: str, value: Any) -> str:
         TypeError: it is not.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a string.")
+        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a string.")
     return value
 
 
@@ -82,17 +89,26 @@ def checked_color(color: Any) -> str | None:
     Raises:
         ValueError: it is neither.
     """
-    if color is not None and color not in COLORS:
-        raise ValueError(f"color is {color!r:.80}: give None or one of {', '.join(COLORS)}.")
+    if color is not None and not (isinstance(color, str) and color in COLORS):
+        raise ValueError(f"color is {shown(color)}: give None or one of {', '.join(COLORS)}.")
     return color  # type: ignore[no-any-return]  # a member of COLORS is a string
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
-    """Return `fields` with every value that is not a string, number, boolean or None turned into a string, here and now."""
-    return {
-        name: value if value is None or isinstance(value, (str, int, float)) else str(value)
-        for name, value in fields.items()
-    }
+    """Return `fields` with values that JSON has: what is no string, finite number, boolean or None becomes its `str`, now."""
+    return {name: _plain_field(value) for name, value in fields.items()}
+
+
+def _plain_field(value: Any) -> Field:
+    if value is None or value.__class__ is str or value.__class__ is bool:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    if isinstance(value, (int, float)) and (number := plain_number(value)) is not None:
+        return number
+    try:
+        words = str(value)
+        return words if words.__class__ is str else str.__str__(words)
+    except Exception:  # the user's own __str__ may raise anything; an int of 4,300 digits does
+        return shown(value)
 
 
 def shared_kind(kind: Kind) -> Kind:
@@ -168,6 +184,7 @@ class Task(CountingCell):
         "_kind",
         "_owner",
         "_rare",
+        "_sampled",
         "_slot",
         "_state",
         "_tick",
@@ -201,7 +218,7 @@ class Task(CountingCell):
         self._id = number
         self._description = description
         self._total = total
-        self._n = completed
+        self._n = self._sampled = completed
         self._kind = kind
         self._began = began
         self._state: State = PENDING if began is None else RUNNING
@@ -260,20 +277,57 @@ class Task(CountingCell):
     @property
     def completed(self) -> int | float:
         """Units done: what was advanced, what a tracked iterable handed out and, with a rollup, what the children did."""
-        rare = self._rare
-        if rare is None:
-            return self._n
+        return self._plain_sum(self._counted() if self._kind[3] is None else self._sums({})[0])
+
+    def _counted(self) -> int | float:
+        """Return the units that were counted in this task itself, not in its children."""
         done = self._n
-        for counter in rare.counters:
-            done += counter.count()
-        return done if self._kind[3] is None else done + self._rolled()[0]
+        if self._rare is not None:
+            for counter in self._rare.counters:
+                done += counter.count()
+        return done
+
+    def _plain_sum(self, done: int | float) -> int | float:
+        """Return `done` as a plain finite number: it may be a sum of floats, or hold what nothing can show."""
+        if done.__class__ is int and -LARGEST < done < LARGEST:
+            return done
+        if not -LARGEST < done < LARGEST:
+            self._settle_count()
+            done = self._counted()
+        total = self._total
+        return done if total is None or not is_all(done, total) else settled(done, total)
+
+    def _settle_count(self) -> None:
+        """Have the count be a finite number again: the last one that was sampled, if an int of some hundred digits is in it."""
+        if not -LARGEST < self._n < LARGEST:
+            odd, self._n = self._n, self._sampled
+            self._refuse(odd)
+
+    def _poll(self) -> None:
+        """Ask the task's function for its count. Whatever it does, the last number stays."""
+        for counter in () if self._rare is None else self._rare.counters:
+            if isinstance(counter, PolledCounter):
+                try:
+                    refused = counter.poll()
+                except Exception as error:  # the user's own, in the ticker's thread: it takes nothing from other tasks
+                    warn_once(f"the counter of task {self._id}, {shown(self._description)}, failed: {describe(error)}.")
+                else:
+                    if refused is not None:
+                        self._refuse(*refused)
+
+    def _refuse(self, n: Any) -> None:
+        """Tell, once, that `n` is no number of units of this task."""
+        if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
+            _REFUSED.add(refused)
+            warn_once(
+                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, a {type(n).__name__}, as a number of units: "
+                "it counts nothing. Give a finite number below 1e100."
+            )
 
     @property
     def total(self) -> int | float | None:
         """Units in all; None when unknown. With `rollup="sum"` and no total of its own, that of the children."""
-        if self._total is None and self._kind[3] == "sum":
-            return self._rolled()[1]
-        return self._total
+        return self._sums({})[1] if self._total is None and self._kind[3] == "sum" else self._total
 
     @property
     def unit(self) -> str:
@@ -307,7 +361,7 @@ class Task(CountingCell):
 
     @property
     def reason(self) -> str | None:
-        """Why the task failed; None unless it did."""
+        """Why the task failed or was cancelled; `stopped early` where its loop was left in peace before its end; None unless it did."""
         return None if self._end is None else self._end[2]
 
     @property
@@ -319,7 +373,7 @@ class Task(CountingCell):
     def is_complete(self) -> bool:
         """Whether the count has reached the total, if there is one; a sum over no children is complete."""
         total = self.total
-        return self.rollup == "sum" if total is None else self.completed >= total
+        return self.rollup == "sum" if total is None else is_all(self.completed, total)
 
     @property
     def waiting(self) -> bool:
@@ -339,12 +393,12 @@ class Task(CountingCell):
     @property
     def rate(self) -> float | None:
         """Units a second; None while unknown."""
-        return self.estimate_at(self.active(self.tracker.clock()))[0]
+        return self.estimate_at(self.active(self.tracker.clock()), *self._sums({}))[0]
 
     @property
     def eta(self) -> float | None:
         """Seconds left; None while unknown."""
-        return self.estimate_at(self.active(self.tracker.clock()))[1]
+        return self.estimate_at(self.active(self.tracker.clock()), *self._sums({}))[1]
 
     def active(self, now: float) -> float:
         """Return the seconds that the task has been at work at the instant `now`."""
@@ -358,36 +412,59 @@ class Task(CountingCell):
             until = rare.paused_at
         return max(until - self._began - rare.paused, 0.0)
 
-    def estimate_at(self, active: float) -> tuple[float | None, float | None]:
-        """Return rate and eta after `active` seconds; the plain average where no frame has looked yet, and at the end."""
-        estimate = self.estimate
-        done = self.completed
-        if estimate is None or self._end is not None:
-            moved = done - self.initial
-            rate = moved / active if active > 0 and moved > 0 else None
-            total = self.total
-            left = None if rate is None or total is None else max(total - done, 0) / rate
-            return rate, None if self._end is not None else left
-        return estimate.rate(active), estimate.eta(active, done, self.total)
+    def estimate_at(
+        self, active: float, done: int | float, total: int | float | None
+    ) -> tuple[float | None, float | None]:
+        """Return rate and seconds left after `active` seconds; the plain average once the task has ended.
 
-    def _rolled(self) -> tuple[int | float, int | float | None]:
-        """Return what the children add to completed and, with `rollup="sum"`, to the total."""
-        rare = self._rare
-        if rare is None:
-            return 0, None
-        with self.tracker.lock:
-            completed = rare.rolled_completed
-            total: int | float | None = rare.rolled_total
-            for child in rare.children or ():
-                completed += self.share_of(child)[0]
-                part = child.total
-                total = None if total is None or part is None else total + part
-            return completed, total or None
+        Both are None while it is paused or has not begun, the time left until the estimate has seen two gaps.
+        """
+        if self._end is not None:
+            moved = done - self.initial
+            return (moved / active if active > 0 and moved > 0 else None), None
+        estimate = self.estimate
+        if estimate is None or self._state != RUNNING:
+            return None, None
+        return estimate.rate(active), estimate.eta(active, done, total) if estimate.is_settled else None
+
+    def _sums(self, known: dict[int, Sums]) -> Sums:
+        """Return completed and total with what the children add. `known` holds the sums of tasks by their number, and is filled.
+
+        Without recursion, since trees may be deep; each task of the tree is visited once.
+        """
+        with TREE_LOCK:
+            order, ahead = [], [self]
+            while ahead:
+                task = ahead.pop()
+                if task._id not in known:
+                    order.append(task)
+                    if task._kind[3] == "sum" and task._rare is not None and task._rare.children is not None:
+                        ahead.extend(task._rare.children)
+            for task in reversed(order):
+                known[task._id] = task._own_sums(known)
+            return known[self._id]
+
+    def _own_sums(self, known: dict[int, Sums]) -> Sums:
+        """Return completed and total, where the sums of the children are `known`. The caller holds the lock."""
+        completed, rollup, rare = self._counted(), self._kind[3], self._rare
+        if rollup is None or rare is None:
+            return completed, self._total
+        completed += rare.rolled_completed
+        total: int | float | None = rare.rolled_total
+        for child in rare.children or ():
+            if rollup == "count":
+                completed += child.state == "finished"
+                continue
+            part, whole = known[child._id]
+            completed += part if -LARGEST < part < LARGEST else child._plain_sum(part)
+            total = None if total is None or whole is None else total + whole
+        return completed, (total or None) if self._total is None and rollup == "sum" else self._total
 
     def share_of(self, child: Task) -> tuple[int | float, int | float]:
         """Return what `child` adds to this task's completed and total."""
         if self._kind[3] == "sum":
-            return child.completed, child.total or 0
+            completed, total = child._sums({})
+            return child._plain_sum(completed), total or 0
         return (1 if child.state == "finished" else 0), 0
 
     # What happens to it
@@ -405,7 +482,7 @@ class Task(CountingCell):
         """Set what is given and leave the rest.
 
         Args:
-            completed: Units done. May go back: a retry starts over.
+            completed: Units done; None leaves it. May go back: a retry starts over.
             total: Units in all; None makes it unknown.
             description: What the task is.
             color: The operation's colour, or None.
@@ -422,7 +499,7 @@ class Task(CountingCell):
             >>> task.completed, dict(task.fields)
             (10, {'speed': 'slow'})
         """
-        if completed is not UNCHANGED:
+        if completed is not UNCHANGED and completed is not None:
             if self._kind[3] is not None:
                 raise ValueError(
                     f"completed of {self._description!r:.80} comes from its children (rollup={self._kind[3]!r}): "
@@ -430,7 +507,7 @@ class Task(CountingCell):
                 )
             done = amount("completed", completed)
             counters = () if self._rare is None else self._rare.counters
-            self._n = done - sum(counter.count() for counter in counters)
+            self._n = self._sampled = done - sum(counter.count() for counter in counters)
         if total is not UNCHANGED:
             self._total = None if total is None else amount("total", total)
         if description is not UNCHANGED:
@@ -445,6 +522,35 @@ class Task(CountingCell):
             merged = {**self._fields, **plain_fields(fields)}
             self._fields = {name: value for name, value in merged.items() if value is not None}
         self.tracker.wake()
+
+    def report(self, done: int | float, total: int | float | None = UNCHANGED) -> None:
+        """Set the count, and the total if there is one: for libraries that call back with `(done, total)`.
+
+        What they hand over never raises: a `done` that is no number from 0 changes nothing and is told once.
+
+        Args:
+            done: Units done.
+            total: Units in all; None, a negative, an infinite number or what is no number make it unknown. Left out: it stays.
+
+        Raises:
+            ValueError: the task has a rollup: its count comes from its children.
+
+        Example:
+            >>> task.report(5, 20)
+            >>> task.completed, task.total
+            (5, 20)
+            >>> task.report(6, -1)
+            >>> task.completed, task.total
+            (6, None)
+        """
+        number = plain_number(done)
+        if number is None or number < 0:
+            self._refuse(done)
+            number = UNCHANGED
+        if total is not UNCHANGED:
+            total = plain_number(total)
+            total = None if total is None or total < 0 else total
+        self.update(completed=number, total=total)
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
@@ -476,9 +582,9 @@ class Task(CountingCell):
         """
         self.change("fail", reason if isinstance(reason, str) else describe(reason))
 
-    def cancel(self) -> None:
-        """End the task: it will not be done."""
-        self.change("cancel")
+    def cancel(self, reason: str = "") -> None:
+        """End the task: it will not be done here, for `reason`."""
+        self.change("cancel", reason)
 
     def change(self, event: Event, reason: str | None = None) -> None:
         """Let `event` happen, by the table of `progresskit._model.states`."""
@@ -488,8 +594,9 @@ class Task(CountingCell):
         tracker = self.tracker
         now = tracker.clock()
         if state in ENDED:
+            self._poll()
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
-            self._end = (state, now, (reason or None) if state == "failed" else None)
+            self._end = (state, now, (reason or None) if state != "finished" else None)
             tracker.note_end(self)
             return
         if state == PAUSED:

@@ -6,18 +6,18 @@ is looked at by a ticker, which it only tells that there is something to see.
 
 from __future__ import annotations
 
+import sys
 import time
 from _contextvars import ContextVar
-from _thread import RLock
 from collections import deque
 from itertools import count
 
+from .._model.numbers import shown
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
-from ..processes import multiprocessing_hook as invitations
-from ..processes.multiprocessing_hook import closing, opened
-from .counters import CountingTicks
-from .task import Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
+from . import multiprocessing_hook
+from .counters import CountingTicks, PolledCounter
+from .task import TREE_LOCK, Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
-    from .task import Rollup
+    from .task import Rollup, Sums
 
     T = TypeVar("T")
 
@@ -63,6 +63,9 @@ joins it where no tracker is entered in this context, and a tracker made without
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 
+UNAVAILABLE = (ImportError, OSError, AttributeError)
+"""What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
+its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -99,7 +102,7 @@ class ProgressTracker:
         'finished'
     """
 
-    lock = RLock()
+    lock = TREE_LOCK
     """One for all trackers: it is held for microseconds, and a fork has one lock to take."""
 
     def __init__(
@@ -116,10 +119,12 @@ class ProgressTracker:
     ) -> None:
         from ..renderers.registry import named
 
-        around = _provided_tracker() if renderer is None and stream is None and terminal is None else None
-        self.renderer: RendererChoice = named(renderer) if around is None else around.renderer
-        self.stream = stream
-        self.terminal: Terminal | None = terminal if around is None else around.terminal
+        self.renderer: RendererChoice = named(renderer)
+        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        if around is not None:
+            self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
+        self.stream: TextIO | None = stream
+        self.terminal: Terminal | None = terminal
         self.interval = _within("interval", interval, 3600.0)
         self.budget = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
@@ -129,11 +134,13 @@ class ProgressTracker:
         self._dropped = CountingTicks()
         self._told = 0  # how many of the dropped lines have been told
         self.hiding = 0  # how many want the rows off the screen
-        self._ticker = ticker
+        self._ticker: Ticker | None = ticker
         self._slots = Slots()
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
+        self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
+        self._frame_sums: dict[int, Sums] = {}  # of tasks with children, at the instant of the frame that is made
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
         self._closing = False  # whether the last frame is about to be drawn in any case
@@ -165,6 +172,7 @@ class ProgressTracker:
         rollup: Rollup | None = None,
         position: int | None = None,
         start: bool = True,
+        counter: Callable[[], Any] | None = None,
         **fields: Any,
     ) -> Task:
         """Add a task and return it.
@@ -173,7 +181,8 @@ class ProgressTracker:
             description: What it is.
             total: Units in all; None when unknown.
             unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
-            parent: A task of this tracker that this one is a part of; None at the top.
+            parent: A task of this tracker that this one is a part of; None at the top. Of one that has ended, the nearest that
+                lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
             keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
                 The line of a task that failed always stays.
@@ -183,6 +192,8 @@ class ProgressTracker:
             position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
                 lowest that was left, else a new one.
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
+            counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
+                thread, so it should return soon. None: nothing is asked.
             fields: Columns of the task's own.
 
         Raises:
@@ -196,16 +207,16 @@ class ProgressTracker:
         text("description", description)
         if total is not None:
             total = amount("total", total)
-        if completed:
-            completed = amount("completed", completed)
+        completed = 0 if completed is None else amount("completed", completed)
         if rollup not in (None, "count", "sum"):
-            raise ValueError(f"rollup is {rollup!r:.80}: give None, 'count' or 'sum'.")
+            raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
         if position is not None and (
             isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
         ):
-            raise ValueError(f"position is {position!r:.80}: give a whole number from 0 to 9999, or None.")
-        if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
-            raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+            raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
+        self._check_parent(parent)
+        if counter is not None and not callable(counter):
+            raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
         if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
@@ -214,6 +225,8 @@ class ProgressTracker:
         now = self.clock()
         with self.lock:
             self._settle()  # first, so that a task that has just ended leaves its slot to this one
+            while parent is not None and parent._end is not None:
+                parent = parent.parent
             number = _last_number = next(NUMBERS)
             task = Task(
                 parent or self,
@@ -234,12 +247,19 @@ class ProgressTracker:
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
+            if counter is not None:
+                task.rare.counters = (PolledCounter(counter),)
+                self._polled = (*(each for each in self._polled if each._end is None), task)
             if completed:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
         self._show()
         return task
+
+    def _check_parent(self, parent: object) -> None:
+        if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
+            raise ValueError(f"parent is {shown(parent)}: give a task of the same tracker, or None.")
 
     if TYPE_CHECKING:
 
@@ -301,15 +321,17 @@ class ProgressTracker:
             >>> sum(tracker.track([1, 2, 3], "Adding"))
             6
         """
-        from .loops import Loop
-
         text("description", description)
         text("unit", unit)
         checked_color(color)
         if total is not None:
             total = amount("total", total)
-        if parent is not None and parent.tracker is not self:
-            raise ValueError(f"parent is {parent!r:.80}: give a task of the same tracker, or None.")
+        self._check_parent(parent)
+
+        try:
+            from .loops import Loop
+        except UNAVAILABLE:
+            return bare(iterable)
 
         def begin(size: int | None) -> Task:
             around = parent or _enclosing_loop(self)
@@ -332,7 +354,7 @@ class ProgressTracker:
 
     # Showing
 
-    def print(self, *values: object, sep: str = " ", end: str = "\n") -> None:
+    def print(self, *values: object, sep: str | None = " ", end: str | None = "\n") -> None:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
@@ -341,7 +363,7 @@ class ProgressTracker:
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
-        line = sep.join(map(str, values)) + end
+        line = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
         if self.behind and self._waiting > MOST_WAITING:
             self._dropped.tick()
             return
@@ -349,7 +371,7 @@ class ProgressTracker:
         self._waiting += len(line) + LINE
         self._show()
         self.wake()
-        if invitations.joined and self._attached:
+        if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
 
     def hidden(self) -> Hidden:
@@ -411,9 +433,13 @@ class ProgressTracker:
         """
         from .._model.frames import Frame
 
+        for task in self._polled:
+            if task._end is None:
+                task._poll()
         with self.lock:
             now = self.clock()
             self._settle()
+            self._frame_sums = {}
             seated, more = assign_rows(self._tree(now), rows)
             self._seen = _last_number
             ended, self._ended = self._ended, []
@@ -429,7 +455,7 @@ class ProgressTracker:
         """Return what `item` of the tree looks like on `row`."""
         from .snapshot import look
 
-        return look(item, now, depth, row)
+        return look(item, now, depth, row, self._frame_sums)
 
     @property
     def live(self) -> int:
@@ -457,7 +483,7 @@ class ProgressTracker:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
         self._tokens.append(_active.set(self))
-        opened(self)
+        multiprocessing_hook.on_enter(self)
         if self._capture is not None:
             self._capture.start()
 
@@ -481,7 +507,7 @@ class ProgressTracker:
         if self._capture is not None:
             self._capture.stop()
         if self in _entered:
-            closing(self, [each for each in _entered if each is not self])
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -491,6 +517,9 @@ class ProgressTracker:
                     task.finish()
                 else:
                     task.cancel()
+                if task.parent is not None:  # so that a sum above it need not go through all of its tree again
+                    with self.lock:
+                        self._settle()
         finally:
             self._closing = False
         if self in _entered:
@@ -509,7 +538,7 @@ class ProgressTracker:
         if not self._attached:
             try:
                 ticker = self.ticker
-            except (AttributeError, ImportError):
+            except UNAVAILABLE:
                 return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self._attached = True
             ticker.attach(self)
@@ -549,7 +578,7 @@ class ProgressTracker:
         if not self._attached:
             return
         if (self.left and not self._closing) or (
-            invitations.joined and (task._id <= self._seen or task.state == "failed")
+            multiprocessing_hook.is_worker and (task._id <= self._seen or task.state == "failed")
         ):
             self.ticker.flush_soon()
 
@@ -570,30 +599,28 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        if seen or task.state == "failed":
-            from .snapshot import look
-
+        if (seen or task.state == "failed") and (look := _snapshot()) is not None:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
-            self._ended.append(look(task, task._end[1], depth, 0))
+            self._ended.append(look(task, task._end[1], depth, 0, {}))
         self._vacate(task, seen)
 
     def _vacate(self, task: Task, seen: bool) -> None:
-        if task.children:  # its place is needed until the last of its children has ended
-            return
-        parent = task.parent
-        slots = self._slots if parent is None else parent.children
-        if parent is not None and parent.rollup is not None:
-            completed, total = parent.share_of(task)
-            rare = parent.rare
-            rare.rolled_completed += completed
-            rare.rolled_total += total
-        if slots is not None:
-            reserved = task._rare is not None and task._rare.reserved
-            slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
-        if parent is not None and parent._state in ENDED:  # it has been removed, and only waited for its children
-            self._vacate(parent, seen)
+        while not task.children:  # its place is needed until the last of its children has ended
+            parent = task.parent
+            slots = self._slots if parent is None else parent.children
+            if parent is not None and parent.rollup is not None:
+                completed, total = parent.share_of(task)
+                rare = parent.rare
+                rare.rolled_completed += completed
+                rare.rolled_total += total
+            if slots is not None:
+                reserved = task._rare is not None and task._rare.reserved
+                slots.release(task._slot, self.clock() if seen else None, reserved=reserved)
+            if parent is None or parent._state not in ENDED:
+                return
+            task = parent  # it has been removed, and only waited for its children
 
 
 class Hidden:
@@ -618,12 +645,28 @@ def _within(name: str, value: float | None, most: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {value!r:.80}, a {type(value).__name__}: give a number, or None for the default.")
+        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a number, or None for the default.")
     if not 0 < value <= most:
         raise ValueError(
-            f"{name} is {value!r:.80}: give a number above 0 and at most {most:g}, or None for the default."
+            f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
         )
     return float(value)
+
+
+def bare(iterable: Any) -> Any:
+    """Return an iterator over `iterable`, sync or async, that shows nothing."""
+    return (
+        iter(iterable) if hasattr(iterable, "__iter__") or not hasattr(iterable, "__aiter__") else iterable.__aiter__()
+    )
+
+
+def _snapshot() -> Callable[..., TaskView] | None:
+    """Return what makes a view of a task; None where it cannot be imported, and nothing can be shown."""
+    try:
+        from .snapshot import look
+    except UNAVAILABLE:
+        return None
+    return look
 
 
 def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
@@ -641,6 +684,23 @@ def _provided_tracker() -> ProgressTracker | None:
         if tracker is not None:
             return tracker
     return None
+
+
+def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
+    """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
+    this process is a worker that must not draw on the terminal that it happens to have."""
+    around = _provided_tracker()
+    if around is None or (renderer is None and stream is None):
+        return around
+    where = sys.stderr if stream is None else stream
+    return around if getattr(around._ticker, "is_remote", False) and _is_terminal(where) else None
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):  # none at all, or closed
+        return False
 
 
 def current_tracker() -> ProgressTracker:
@@ -710,5 +770,8 @@ def track(
         >>> sum(track([1, 2, 3], "Adding"))
         6
     """
-    tracker = current_tracker()
+    try:
+        tracker = current_tracker()
+    except UNAVAILABLE:
+        return bare(iterable)
     return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color)

@@ -14,10 +14,11 @@ from errno import ENOTCONN
 from typing import TYPE_CHECKING, ClassVar
 
 from .._display import process_hooks as life
+from .._model.address import Address
 from .._model.frames import encode
 from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
-from .protocol import BYE, ENDED, FRAME, LARGEST, LINES, Address, Hello, hello, message
+from .protocol import BYE, ENDED, FRAME, LARGEST, LINES, Hello, hello, message
 
 if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView

@@ -194,6 +194,17 @@ class Feed(ProgressTracker):
             )
         self.wake()
 
+    def leave_running(self, source: Hashable) -> None:
+        """Let go of `source`, whose tasks go on unwatched: each that runs at the top has a last line, "left running"."""
+        with self.lock:
+            known = self._forget(source)
+            self._end(
+                view._replace(state="cancelled", reason="left running", keep=True, eta=None)
+                for view in known.views
+                if view.depth == 0 and not view.waiting
+            )
+        self.wake()
+
     def leave(self, source: Hashable) -> None:
         """Let go of `source`, which has said that it ends: its rows go. Nothing happens where it is unknown."""
         with self.lock:

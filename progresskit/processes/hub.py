@@ -18,9 +18,10 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from .._display import process_hooks as life
+from .._model.address import Address
 from .._model.frames import decode
 from ..renderers import registry
-from .protocol import BYE, ENDED, FRAME, HELLO, LARGEST, LINES, Address, Splitter, read_hello
+from .protocol import BYE, ENDED, FRAME, HELLO, LARGEST, LINES, Splitter, read_hello
 
 if TYPE_CHECKING:
     from types import TracebackType

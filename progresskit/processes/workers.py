@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from .._display import process_hooks as life
 from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
+from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, join
 from .._tracking.task import Task, _TickingTask, shared_kind
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import RendererChoice, hub_address, load
-from .multiprocessing_hook import KEY, VARIABLE, JoinHub, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping

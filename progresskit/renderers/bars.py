@@ -11,13 +11,12 @@ from typing import NamedTuple
 from .._model.frames import TaskView
 from .._model.states import ENDED
 from .._text.cells import cell_width, encodable, fit
-from .._text.colors import SGR
+from .._text.colors import SGR, STATE_COLORS
 from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
 
 RESET = "\x1b[0m"
 DIM = "\x1b[2m"
 TRACK = 100  # SGR: bright black background, behind the part of a bar that is not done
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 WIDEST_BAR = 42
 NARROWEST_BAR = 10
 SPIN_RATE = 10.0
@@ -40,11 +39,16 @@ UNICODE = Glyphs(
     "▕",
     "▏",
     "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
-    {"finished": "✓", "failed": "✗", "cancelled": "■", "paused": "‖", "pending": "·"},
+    {"finished": "✓", "failed": "✗", "cancelled": "■", "stopped early": "–", "paused": "‖", "pending": "·"},
     "…",
 )
 ASCII = Glyphs(
-    " #", "[", "]", "|/-\\", {"finished": "+", "failed": "x", "cancelled": "-", "paused": "=", "pending": "."}, "..."
+    " #",
+    "[",
+    "]",
+    "|/-\\",
+    {"finished": "+", "failed": "x", "cancelled": "-", "stopped early": "-", "paused": "=", "pending": "."},
+    "...",
 )
 
 
@@ -136,12 +140,12 @@ class Painter:
             times = f"{format_duration(view.elapsed)} eta {format_duration(view.eta)}"
         extra = " ".join(f"{name}={value}" for name, value in view.fields.items())
         if view.state in ("failed", "cancelled", "paused"):
-            extra = " ".join(filter(None, (view.state + (f": {view.reason}" if view.reason else ""), extra)))
+            extra = " ".join(filter(None, (view.outcome + (f": {view.cause}" if view.cause else ""), extra)))
         return Cells(view, text, percent, count, rate, times, encodable(extra, self._encoding))
 
     def _row(self, cells: Cells, room: int, name: int, bar: int, count: int, rate: int, times: int, time: float) -> str:
         glyphs, view = self._glyphs, cells.view
-        mark = glyphs.marks.get(view.state, " ")
+        mark = glyphs.marks.get(view.outcome, " ")
         head = f"{mark} {fit(cells.name, name, ellipsis=glyphs.ellipsis)}"
         tail = f" {cells.amount:>{max(count - cell_width(cells.amount) + len(cells.amount), 0)}}"
         if rate:
@@ -181,7 +185,7 @@ class Painter:
     def _color(self, view: TaskView) -> str | None:
         if view.state == "finished":
             return view.color or "green"
-        return STATE_COLORS.get(view.state, view.color)
+        return STATE_COLORS.get(view.outcome, view.color)
 
     def _colored(self, text: str, color: str | None) -> str:
         return f"\x1b[{SGR[color]}m{text}{RESET}" if self._colors and color else text

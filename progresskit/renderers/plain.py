@@ -84,11 +84,11 @@ class PlainRenderer:
         if view.state == "finished" and view.completed == view.total:
             done = format_count(view.completed, view.unit)
         rate = format_rate(view.rate, view.unit)
-        line = f"{self._name(view)}: {view.state}, {done} in {format_seconds(view.elapsed)}"
+        line = f"{self._name(view)}: {view.outcome}, {done} in {format_seconds(view.elapsed)}"
         if rate:
             line += f" ({rate})"
-        if view.reason:
-            line += f": {view.reason}"
+        if view.cause:
+            line += f": {view.cause}"
         return line + self._fields(view)
 
     def _name(self, view: TaskView) -> str:

@@ -143,7 +143,7 @@ def prefer_hub(
     )
     if choice.in_code and not over_rows:
         return choice
-    from ..processes.protocol import Address
+    from .._model.address import Address
 
     try:
         Address.parse(address)

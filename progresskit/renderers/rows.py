@@ -75,7 +75,7 @@ class RowRenderer:
             for view, row in zip(kept, self.rows(kept, columns, frame.time), strict=True):
                 above.append(row)
                 # Lines above may wrap, unlike rows: why something failed is told in full, on a line of its own if need be.
-                reason = encodable(view.reason or "", self.terminal.encoding)
+                reason = encodable(view.cause or "", self.terminal.encoding)
                 if reason not in plain_line(row):
                     above.append(f"{'  ' * (view.depth + 1)}{reason}")
         whole = not self.terminal.reflows and frame.time - self._whole >= ANEW

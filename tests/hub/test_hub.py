@@ -16,6 +16,7 @@ import pytest
 
 from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import CLIENT_BUDGET, Display
+from progresskit._model.address import Address
 from progresskit._model.frames import encode
 from progresskit.processes.client import HubRenderer, process_start
 from progresskit.processes.feed import Feed
@@ -27,7 +28,6 @@ from progresskit.processes.protocol import (
     HELLO,
     LARGEST,
     LINES,
-    Address,
     Hello,
     Splitter,
     hello,

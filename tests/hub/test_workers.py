@@ -171,7 +171,8 @@ def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
 
 def test_a_program_that_starts_no_worker_gets_no_hub_and_no_thread() -> None:
     code = (
-        "import multiprocessing, os, subprocess, sys, threading; from progresskit import ProgressTracker, workers;\n"
+        "import multiprocessing, os, subprocess, sys, threading\n"
+        "from progresskit import ProgressTracker; from progresskit.processes import workers\n"
         "with ProgressTracker('none') as tracker:\n"
         "    subprocess.run(['true']); pid = os.fork()\n"
         "    if not pid: os._exit(0)\n"

@@ -106,7 +106,8 @@ if __name__ == "__main__":
 def test_a_fork_with_a_lock_held_hangs_neither_process(lock: str, whose: str) -> None:
     code = f"""
 import os, signal, threading, time
-from progresskit import ProgressTracker, counting
+from progresskit import ProgressTracker
+from progresskit._tracking import counters as counting
 from progresskit._display.process_hooks import TICKER
 def fork():
     pid = os.fork()

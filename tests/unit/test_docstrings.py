@@ -42,6 +42,8 @@ def modules() -> Iterator[Any]:
             continue
         yield package
         for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if found.name in ("progresskit.tqdm.dask", "progresskit.tqdm.keras", "progresskit.tqdm.rich"):
+                continue  # each needs its library; they have no examples
             # Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
             if not found.name.endswith(("__main__", "embedded.app", "embedded.copying", "embedded.mending")):
                 yield importlib.import_module(found.name)

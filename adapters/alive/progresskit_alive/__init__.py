@@ -6,27 +6,29 @@ here, as many as there are tasks. The core puts the rows on the screen.
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, ClassVar
 
-from progresskit._text.cells import cell_width, encodable, fit
-from progresskit._text.colors import SGR
-from progresskit._text.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.renderers.base import RendererUnavailable
-from progresskit.renderers.rows import RowRenderer
+from progresskit.renderers import (
+    SGR,
+    STATE_COLORS,
+    RowRenderer,
+    cell_width,
+    encodable,
+    fit,
+    format_duration,
+    format_percent,
+    format_progress,
+    format_rate,
+    require_distribution,
+)
 
 if TYPE_CHECKING:
-    from progresskit._model.frames import TaskView
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import TaskView, Terminal
 
     from .styles import Bar, Styles
 
 __all__ = ["AliveRenderer"]
 
-OLDEST = (3, 1)
-INSTALL = "progresskit[alive]"
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 ENDED = ("finished", "failed", "cancelled")
 BAR = 40  # alive-progress's own length
 LEAST_BAR = 8
@@ -58,16 +60,7 @@ class AliveRenderer(RowRenderer):
     @classmethod
     def check(cls) -> None:
         """Raise `RendererUnavailable` where alive-progress is missing or older than 3.1."""
-        try:
-            import alive_progress  # noqa: F401  # only whether it is there
-        except ImportError as error:
-            raise RendererUnavailable("alive-progress is not installed", INSTALL) from error
-        try:
-            installed = version("alive-progress")
-        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
-            return
-        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
-            raise RendererUnavailable(f"alive-progress {installed} is older than 3.1", INSTALL)
+        require_distribution("alive-progress", "3.1", extra="progresskit[alive]")
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
@@ -120,7 +113,7 @@ class AliveRenderer(RowRenderer):
         if view.state in ENDED:  # a receipt: no spinner any more
             room = columns - title - len(" || ") - bar
             level = next((at for at, tail in enumerate(tails) if cell_width(tail) <= room), len(tails) - 1)
-            if view.reason and cell_width(tails[level]) > room:  # why it failed is worth more than a bar
+            if view.cause and cell_width(tails[level]) > room:  # why it failed is worth more than a bar
                 bar = 0
         if bar < LEAST_BAR:
             head = fit(
@@ -157,9 +150,9 @@ class AliveRenderer(RowRenderer):
         rate = format_rate(view.rate, view.unit) if view.state in ("running", "finished") else ""
         left = _span(view.eta) if view.state == "running" and view.total is not None else ""
         stats = ", ".join(filter(None, (f"~{left}" if left else "", rate)))
-        state = "" if view.state in ("running", "finished") else str(view.state)
-        if view.reason:
-            state += f": {view.reason}"
+        state = "" if view.state in ("running", "finished") else view.outcome
+        if view.cause:
+            state += f": {view.cause}"
         fields = " ".join(f"{name}={value}" for name, value in view.fields.items())
         within = f"in {_span(view.elapsed, 1 if ended else 0)}"
         words = (
@@ -172,7 +165,7 @@ class AliveRenderer(RowRenderer):
         return [self._shown(" ".join(filter(None, texts))) for texts in words]
 
     def _painted(self, text: str, view: TaskView) -> str:
-        color = STATE_COLORS.get(view.state, view.color)
+        color = STATE_COLORS.get(view.outcome, view.color)
         return f"\x1b[{SGR[color]}m{text}\x1b[0m" if color and self.terminal.colors else text
 
     def _shown(self, text: str) -> str:

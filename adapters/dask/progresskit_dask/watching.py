@@ -1,125 +1,267 @@
-"""In the client: a tracker that shows what the cluster's workers send.
+"""In the client: a tracker that shows what the cluster computes and what its workers report.
 
-Knows Dask's clients and events. Must not know how anything is drawn.
+Knows Dask's clients. Must not know how anything is drawn.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import time
-from collections.abc import Iterator
-from typing import Any
+from types import TracebackType
+from typing import Any, Literal
 from uuid import uuid4
 
 from distributed import Client
 
-from progresskit._model.frames import decode
+from progresskit import Task
+from progresskit._system.warnings import warn_once
 from progresskit.processes.feed import Feed
+from progresskit.processes.reporter import INTERVAL, Report
 
-from .reporting import INTERVAL, Reporter
+from .scheduling import FAREWELL, join, leave
+from .working import PROCESS
 
-FAREWELL = 2.0
-"""Seconds that the end waits for the last words of tasks that are over."""
+GREETING = 10.0
+"""Seconds that the beginning waits for the scheduler, and for workers that are busy."""
+LONGEST = 3600.0
 
-Source = tuple[str, str, int]
 
+def watch(
+    client: Client,
+    renderer: Any = None,
+    *,
+    every: float = INTERVAL,
+    graphs: bool | Literal["prefix"] = True,
+    **arguments: Any,
+) -> Watching:
+    """Return a context manager that shows what `client`'s cluster is at, in a tracker of the client's own.
 
-@contextlib.contextmanager
-def watch(client: Client, renderer: Any = None, *, every: float = INTERVAL, **arguments: Any) -> Iterator[Feed]:
-    """Show the progress of the tasks that `client`'s cluster works at, until the block ends.
+    A row `computing` counts the tasks that this client waits for. Below it stand the tasks that `track` and `ProgressTracker`
+    make anywhere on the cluster.
 
     Args:
-        client: A synchronous client of the cluster. The package must be installed on its workers.
+        client: The client; with an asynchronous one, use `async with`. The package must be installed on the scheduler and on
+            the workers too.
         renderer: What draws; see `progresskit.ProgressTracker`.
-        every: Seconds between two frames of one task at the least: all of them pass through the scheduler.
+        every: Seconds between two messages at the least: one of each worker, and one of the scheduler.
+        graphs: Whether there is the row `computing`; `"prefix"`: with one below for each key prefix.
         arguments: What else `progresskit.ProgressTracker` takes, and `totals`.
 
     Raises:
         TypeError, ValueError: an argument is not what it must be.
     """
-    topic = f"progresskit-{uuid4().hex}"
-    with Feed(renderer, **arguments) as feed:
-        events = _Events(client, feed)
-        client.subscribe_topic(topic, events.take)
-        client.register_plugin(Reporter(topic, every), name=topic)
-        try:
-            yield feed
-        finally:
-            events.wait()
-            with contextlib.suppress(Exception):  # a cluster that has gone needs no farewell
-                client.unregister_worker_plugin(topic)
-                client.unsubscribe_topic(topic)
-            events.close()
+    if not isinstance(client, Client):
+        raise TypeError(f"client is {client!r:.80}, a {type(client).__name__}: give a dask.distributed.Client.")
+    if isinstance(every, bool) or not isinstance(every, (int, float)):
+        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
+    if not 0 < every <= LONGEST:
+        raise ValueError(f"every is {every!r:.80}: give a number of seconds above 0 and at most {LONGEST:g}.")
+    if graphs not in (True, False, "prefix"):
+        raise ValueError(f"graphs is {graphs!r:.80}: give True, False or 'prefix'.")
+    return Watching(client, Feed(renderer, **arguments), every, graphs)
 
 
-class _Events:
-    """What comes from the cluster, on the client's own loop."""
+class Watching:
+    """Shows what a cluster is at. Made by `watch`."""
 
-    def __init__(self, client: Client, feed: Feed) -> None:
+    def __init__(self, client: Client, feed: Feed, every: float, graphs: bool | str) -> None:
         self._client = client
         self._feed = feed
-        self._workers: dict[str, set[Source]] = {}  # address -> sources that it is at
-        self._closed = False
+        self._how = {"every": every, "graphs": bool(graphs), "by_prefix": graphs == "prefix", "process": PROCESS}
+        self._topic = ""
+        self._over = asyncio.Event()
+        self._computing = Computing(feed)
+        self._workers: set[str] = set()  # that have reported
 
-    def take(self, event: tuple[float, Any]) -> None:
-        """A worker has something to say of a task."""
-        if self._closed:
-            return
+    def __enter__(self) -> Feed:
+        if self._client.asynchronous:
+            raise TypeError("the client is asynchronous: use `async with watch(client)`.")
+        self._feed.__enter__()
         try:
-            message = event[1]
-            key, process, attempt = message["source"]
-            source: Source = (str(key), str(process), int(attempt))
-            worker = str(message["worker"])
-            frame = None if message.get("end") else decode(message["frame"])
-            lines = [str(line) for line in message.get("lines", ())]
-        except (ValueError, TypeError, LookupError, AttributeError):  # not one of ours
-            return
-        if frame is None:
-            self._workers.get(worker, set()).discard(source)
-            self._feed.leave(source)
-            return
-        if worker not in self._workers:
-            self._workers[worker] = set()
-            self._listen_to(worker)
-        if source not in self._workers[worker]:
-            self._lose([other for sources in self._workers.values() for other in sources if other[0] == source[0]])
-            self._workers[worker].add(source)
-        self._feed.receive(source, frame)
-        for line in lines:
-            self._feed.print(line)
+            self._client.sync(self._begin)
+        except BaseException as error:
+            self._feed.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self._feed
 
-    def wait(self) -> None:
-        """Wait for the last words of tasks that are over."""
-        until = time.monotonic() + FAREWELL
-        while any(self._workers.values()) and time.monotonic() < until:
-            time.sleep(0.01)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.suppress(Exception):  # a cluster that has gone needs no farewell
+                if kind is None:
+                    self._client.sync(self._end)
+                else:
+                    self._leave_behind()
+        finally:
+            self._close(kind, error, trace)
+
+    async def __aenter__(self) -> Feed:
+        if not self._client.asynchronous:
+            raise TypeError("the client is not asynchronous: use `with watch(client)`.")
+        self._feed.__enter__()
+        try:
+            await self._begin()
+        except BaseException as error:
+            self._feed.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self._feed
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.suppress(Exception):  # a cluster that has gone needs no farewell
+                if kind is None:
+                    await self._end()
+                else:
+                    self._leave_behind()
+        finally:
+            self._close(kind, error, trace)
+
+    # On the client's loop
+
+    async def _begin(self) -> None:
+        self._topic = f"progresskit-{uuid4().hex}"
+        self._over.clear()
+        # `subscribe_topic` would have the scheduler keep the topic for good; our side there sends to this client alone.
+        self._client._event_handlers[self._topic] = self._hear
+        try:
+            async with asyncio.timeout(GREETING):
+                without = await self._client.run_on_scheduler(
+                    join, topic=self._topic, client=self._client.id, **self._how
+                )
+        except Exception as error:  # nothing of the cluster is shown, and the job goes on
+            why = str(error) or type(error).__name__
+            warn_once(
+                f"the scheduler cannot be watched: {why:.200}. Nothing of the cluster is shown; "
+                'is progresskit-dask installed there (pip install "progresskit[dask]")?'
+            )
+            return
+        if without:
+            warn_once(
+                f"{len(without)} of the workers ({', '.join(without[:3])}) cannot report what they are at: install "
+                'progresskit-dask there (pip install "progresskit[dask]").'
+            )
+
+    async def _end(self) -> None:
+        """Hear what workers have still to report, for a bounded time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL + 0.5):
+                await self._leave(patient=True)
+                await self._over.wait()
+
+    async def _leave(self, patient: bool) -> None:
+        with contextlib.suppress(Exception):
+            await self._client.run_on_scheduler(leave, topic=self._topic, patient=patient)
+
+    def _hear(self, event: tuple[float, Any]) -> None:
+        """The scheduler tells what is new."""
+        message = event[1]
+        for worker, rows, news in message["reports"]:
+            self._take(worker, rows, news)
+        for worker in message["lost"]:
+            self._workers.discard(worker)
+            self._feed.lose(worker)
+        for wave in message["graphs"]:
+            self._computing.take(**wave)
+        if message["bye"]:
+            self._client._event_handlers.pop(self._topic, None)
+            self._over.set()
+
+    def _take(self, worker: str, rows: bytes, news: list[bytes]) -> None:
+        for part in news or [b""]:
+            try:
+                report = Report.decode(rows, part)
+            except ValueError:  # not one of ours
+                continue
+            self._workers.add(worker)
+            self._feed.receive(worker, report.frame)
+            for line in report.lines:
+                self._feed.print(line)
+
+    def _leave_behind(self) -> None:
+        """Leave without waiting for it: an error is on its way to the user."""
+        loop: Any = self._client.loop
+        loop.add_callback(self._leave, patient=False)
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Show what is still at work for the last time."""
+        self._client._event_handlers[self._topic] = _drop  # of what is on its way still
+        for worker in self._workers:
+            self._feed.leave_running(worker)
+        self._workers.clear()
+        self._computing.close()
+        self._feed.__exit__(kind, error, trace)
+
+
+def _drop(event: tuple[float, Any]) -> None:
+    """Nobody watches any more."""
+
+
+class Computing:
+    """The rows that count what is computed.
+
+    Args:
+        feed: The tracker that they are in.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._wave = 0
+        self._row: Task | None = None
+        self._parts: dict[str, Task] = {}
+
+    def take(
+        self,
+        wave: int,
+        done: int,
+        failed: int,
+        total: int,
+        idle: bool,
+        over: bool,
+        prefixes: list[tuple[str, int, int]],
+    ) -> None:
+        """Show what the scheduler tells of a wave: see `graphs.Wave`."""
+        row = self._row
+        if row is None or wave != self._wave:
+            if row is not None:
+                self._end(row)
+            self._wave = wave
+            row = self._row = self._feed.add_task("computing", total, unit="task")
+        row.update(completed=done, total=total)
+        if failed:
+            row.update(failed=failed)
+        for name, part, whole in prefixes:
+            child = self._parts.get(name)
+            if child is None:
+                child = self._parts[name] = self._feed.add_task(name, whole, unit="task", parent=row)
+            child.update(completed=part, total=whole)
+        if over:
+            self._end(row)
+        elif idle and row.state == "running":
+            row.pause()
+        elif not idle and row.state == "paused":
+            row.resume()
 
     def close(self) -> None:
-        """Hear nothing any more."""
-        self._closed = True
-        with contextlib.suppress(Exception):
-            for worker in self._workers:
-                self._client.unsubscribe_topic(worker)
+        """Show the rows for the last time: nobody counts any more."""
+        if self._row is not None:
+            self._end(self._row)
 
-    def _listen_to(self, worker: str) -> None:
-        """Hear of the worker's end, also where it came before we listened."""
-
-        def hear(event: tuple[float, Any]) -> None:
-            message = event[1]
-            if isinstance(message, dict) and "remove" in str(message.get("action")):
-                self._lose(list(self._workers.get(worker, ())))
-
-        async def catch_up() -> None:
-            scheduler: Any = self._client.scheduler
-            for event in await scheduler.events(topic=worker):
-                hear(event)
-
-        self._client.subscribe_topic(worker, hear)
-        loop: Any = self._client.loop
-        loop.add_callback(catch_up)
-
-    def _lose(self, sources: list[Source]) -> None:
-        for source in sources:
-            for each in self._workers.values():
-                each.discard(source)
-            self._feed.lose(source)
+    def _end(self, row: Task) -> None:
+        failed = row.fields.get("failed")
+        for child in self._parts.values():
+            child.finish() if child.is_complete else child.cancel()
+        if row.state == "running" and not row.is_complete:
+            row.cancel("left running")
+        elif failed:
+            row.fail(f"{failed:,d} of {row.total:,d} tasks failed")
+        elif row.total:
+            row.finish()
+        else:  # all were cancelled before they were computed
+            row.cancel()
+        self._row = None
+        self._parts.clear()

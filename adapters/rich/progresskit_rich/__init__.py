@@ -6,28 +6,29 @@ that can be seen of it has changed, and the core puts the rows on the screen: no
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
-from progresskit._text.cells import cell_width, encodable, fit
-from progresskit._text.formatting import format_percent, format_progress, format_rate
-from progresskit.renderers.base import RendererUnavailable
-from progresskit.renderers.rows import RowRenderer
+from progresskit.renderers import (
+    STATE_COLORS,
+    RowRenderer,
+    cell_width,
+    encodable,
+    fit,
+    format_percent,
+    format_progress,
+    format_rate,
+    require_distribution,
+)
 
 if TYPE_CHECKING:
     from rich.progress_bar import ProgressBar
 
-    from progresskit._model.frames import TaskView
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import TaskView, Terminal
 
     from .drawing import RichPainter
 
 __all__ = ["RichRenderer"]
 
-OLDEST = (13, 0)
-INSTALL = "progresskit[rich]"
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 BAR = 40  # as wide as a BarColumn
 LEAST_BAR = 10
 """Cells below which columns go instead: the rate, then the time left, then the elapsed one."""
@@ -81,16 +82,7 @@ class RichRenderer(RowRenderer):
     @classmethod
     def check(cls) -> None:
         """Raise `RendererUnavailable` where rich is missing or older than 13."""
-        try:
-            import rich  # noqa: F401  # only whether it is there
-        except ImportError as error:
-            raise RendererUnavailable("rich is not installed", INSTALL) from error
-        try:
-            installed = version("rich")
-        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
-            return
-        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
-            raise RendererUnavailable(f"rich {installed} is older than 13", INSTALL)
+        require_distribution("rich", "13", extra="progresskit[rich]")
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
@@ -121,7 +113,7 @@ class RichRenderer(RowRenderer):
     def _cells(self, view: TaskView) -> Cells:
         running = view.state == "running"
         words = (
-            [] if view.state in ("running", "finished") else [view.state + (f": {view.reason}" if view.reason else "")]
+            [] if view.state in ("running", "finished") else [view.outcome + (f": {view.cause}" if view.cause else "")]
         )
         words += [f"{name}={value}" for name, value in view.fields.items()]
         return Cells(
@@ -161,7 +153,7 @@ class RichRenderer(RowRenderer):
         return Layout(name, bar, wanted.amount, extra=max(columns - used - 1, 0), **got)
 
     def _row(self, view: TaskView, texts: Cells, layout: Layout, columns: int, time: float) -> str:
-        color = STATE_COLORS.get(view.state, view.color)
+        color = STATE_COLORS.get(view.outcome, view.color)
         spinning = view.fraction is None and view.state == "running"
         done = -1 if view.fraction is None else int(view.fraction * 2 * layout.bar)  # rich draws half cells
         turn = self._pencil.turn(time) if spinning and layout.bar else ""
@@ -177,7 +169,7 @@ class RichRenderer(RowRenderer):
 
     def _draw(self, view: TaskView, texts: Cells, layout: Layout, columns: int, color: str | None, turn: str) -> str:
         styled, pad = self._pencil.styled, self._pad
-        if not layout.bar or (view.reason and cell_width(texts.extra) > layout.extra):
+        if not layout.bar or (view.cause and cell_width(texts.extra) > layout.extra):
             room = columns - 1 - cell_width(texts.amount)
             name = fit(texts.name, min(room, layout.name), ellipsis=self._ellipsis)
             if not name:
@@ -185,7 +177,7 @@ class RichRenderer(RowRenderer):
             amount = pad(texts.amount, layout.amount if layout.name + layout.amount < columns else 0)
             said = " ".join(filter(None, (texts.extra, texts.percent.strip())))
             said = fit(said, columns - cell_width(f"{name} {amount} "), ellipsis=self._ellipsis, pad=False)
-            style = STATE_COLORS.get(view.state, "progress.percentage")
+            style = STATE_COLORS.get(view.outcome, "progress.percentage")
             return f"{styled(name, color)} {styled(amount, 'progress.download')} {styled(said, style)}".rstrip()
         if view.fraction is not None:
             bar = self.bar(view.position)
@@ -209,7 +201,7 @@ class RichRenderer(RowRenderer):
                 parts.append(styled(pad(text, width), style))
         if layout.extra and texts.extra:
             said = fit(texts.extra, layout.extra, ellipsis=self._ellipsis, pad=False)
-            parts.append(styled(said, STATE_COLORS.get(view.state, "bright_black")))
+            parts.append(styled(said, STATE_COLORS.get(view.outcome, "bright_black")))
         return " ".join(parts).rstrip()
 
     def _pad(self, text: str, width: int) -> str:

@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.style import Style
 
 if TYPE_CHECKING:
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import Terminal
 
 SYSTEMS = {
     "standard": ColorSystem.STANDARD,

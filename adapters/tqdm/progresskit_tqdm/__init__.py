@@ -6,28 +6,30 @@ core puts the rows on the screen, so nothing of tqdm's writes, waits for a lock 
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from progresskit._text.cells import cell_width, encodable, fit
-from progresskit._text.formatting import format_duration, format_percent, format_progress, format_rate
-from progresskit.renderers.base import RendererUnavailable
-from progresskit.renderers.rows import RowRenderer
+from progresskit.renderers import (
+    STATE_COLORS,
+    RowRenderer,
+    cell_width,
+    encodable,
+    fit,
+    format_duration,
+    format_percent,
+    format_progress,
+    format_rate,
+    require_distribution,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from progresskit._model.frames import TaskView
-    from progresskit.renderers.base import Terminal
+    from progresskit.renderers import TaskView, Terminal
 
     from .bars import RowBar
 
 __all__ = ["TqdmRenderer"]
 
-OLDEST = (4, 66)
-INSTALL = "progresskit[tqdm]"
-STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 LEAST_BAR = 8
 """Cells below which a bar says little: the speed, then the time left, go first."""
 
@@ -53,16 +55,7 @@ class TqdmRenderer(RowRenderer):
     @classmethod
     def check(cls) -> None:
         """Raise `RendererUnavailable` where tqdm is missing or older than 4.66."""
-        try:
-            import tqdm  # noqa: F401  # only whether it is there
-        except ImportError as error:
-            raise RendererUnavailable("tqdm is not installed", INSTALL) from error
-        try:
-            installed = version("tqdm")
-        except PackageNotFoundError:  # frozen or vendored: there, without a word on its version
-            return
-        if tuple(map(int, re.findall(r"\d+", installed)[:2])) < OLDEST:
-            raise RendererUnavailable(f"tqdm {installed} is older than 4.66", INSTALL)
+        require_distribution("tqdm", "4.66", extra="progresskit[tqdm]")
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`."""
@@ -95,7 +88,7 @@ class TqdmRenderer(RowRenderer):
         head = fit(name, room - frame, ellipsis=self._ellipsis, pad=False) + ":"
         if not percent:
             return head + tail
-        colour = STATE_COLORS.get(view.state, view.color) if self.terminal.colors else None
+        colour = STATE_COLORS.get(view.outcome, view.color) if self.terminal.colors else None
         head = f"{head} {percent}"
         bar = self.bar(view.position).meter(view.fraction or 0.0, room - cell_width(head), colour)
         return f"{head}{bar}{tail}"
@@ -106,8 +99,8 @@ class TqdmRenderer(RowRenderer):
         elapsed, left = _interval(view.elapsed), _interval(view.eta)
         clock = f"{elapsed}<{left}" if view.state == "running" and view.total is not None else elapsed
         speed = f", {_speed(view)}" if view.state in ("running", "finished") else ""
-        state = "" if view.state in ("running", "finished") else f", {view.state}"
-        reason = f": {view.reason}" if view.reason else ""
+        state = "" if view.state in ("running", "finished") else f", {view.outcome}"
+        reason = f": {view.cause}" if view.cause else ""
         fields = "".join(f", {name}={value}" for name, value in view.fields.items())
         stats = [
             f" [{clock}{speed}{state}{reason}{fields}]",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from seen import until_seen
 
 from progresskit import ProgressTracker, track
 from progresskit._tracking.tracker import current_tracker
+
+LIVE: list[Any] = []
+"""What a task leaves behind in its worker."""
 
 
 def square(number: int) -> int:
@@ -41,6 +47,97 @@ def forgotten() -> None:
     until_seen()
 
 
+async def coroutine(name: str, folder: str) -> str:
+    """A coroutine task, which starts another one and a thread, and leaves what each has shown to whoever ends it."""
+    current_tracker().add_task(name, total=5)
+    await asyncio.gather(child(f"{name}, a part"), asyncio.to_thread(leave, f"{name}, its thread"))
+    while not Path(folder, "gate").exists():
+        await asyncio.sleep(0.01)
+    return name
+
+
+async def child(name: str) -> None:
+    current_tracker().add_task(name, total=5)
+
+
+def leave(name: str) -> None:
+    current_tracker().add_task(name, total=5)
+
+
+def threaded(name: str, folder: str) -> str:
+    """A task whose threads have tasks that nobody ends, and whose thread starts a thread."""
+    thread = threading.Thread(target=lambda: start_and_join(lambda: leave(f"{name}, its thread's thread")))
+    thread.start()
+    thread.join()
+    while not Path(folder, "gate").exists():
+        time.sleep(0.01)
+    return name
+
+
+def start_and_join(target: Any) -> None:
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+
+
+def named() -> None:
+    """A renderer that draws over rows, on a stream that says it is a terminal."""
+    with ProgressTracker("ansi", stream=Screen()) as tracker:
+        tracker.add_task("drawn over rows", total=1)
+        until_seen_of(tracker)
+        assert Screen.written == []
+
+
+class Screen:
+    """A terminal of the worker's own."""
+
+    encoding = "utf-8"
+    written: list[str] = []
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+
+def until_seen_of(tracker: ProgressTracker) -> None:
+    end = time.monotonic() + 60
+    while tracker._seen < tracker.tasks[-1].id and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+def on_the_worker() -> None:
+    """Code that no Dask task has."""
+    LIVE.append(current_tracker().add_task("the worker's own", total=5))
+
+
+def on_the_worker_ended() -> None:
+    LIVE.pop().finish()
+
+
+def quick(number: int) -> int:
+    for _ in track(range(5), "quick"):
+        time.sleep(0.001)
+    return number
+
+
+def fails(number: int) -> int:
+    if number == 1:
+        raise ValueError("of no use")
+    return number
+
+
+def after_gate(folder: str, number: int = 0) -> int:
+    while not Path(folder, "gate").exists():
+        time.sleep(0.01)
+    return number
+
+
 def fails_once(folder: str) -> str:
     for _ in track(range(3), "retried"):
         until_seen()
@@ -68,3 +165,40 @@ def dies_once(folder: str) -> str:
         while not Path(folder, "gate").exists():
             time.sleep(0.01)
     return "done"
+
+
+def garbage(dask_worker: Any) -> None:
+    """Messages of a stranger, which are none of a reporter's."""
+    for rows, news in ((b"", b""), (b"{", b"{}"), (b"x\x9c junk", b""), (b'{"time":1}', b'{"ended":1,"lines":2}')):
+        dask_worker.batched_send({"op": "progresskit", "rows": rows, "news": news})
+
+
+def left(dask_scheduler: Any) -> list[str]:
+    """What a watch has left in the scheduler."""
+    names = [*dask_scheduler.plugins, *dask_scheduler.worker_plugins, *dask_scheduler._broker._topics]
+    return [name for name in names if "progresskit" in name]
+
+
+def messages(dask_scheduler: Any, start: bool) -> list[dict[str, Any]]:
+    """Begin to note what workers report and what clients are told, or return it."""
+    if start:
+        dask_scheduler.noted = noted = []
+        report = dask_scheduler.plugins["progresskit"].report
+        send_all = dask_scheduler.send_all
+
+        def note_report(worker: str, rows: bytes = b"", news: bytes = b"", fence: str | None = None) -> None:
+            if fence is None:
+                noted.append({"worker": worker})
+            report(worker, rows, news, fence)
+
+        def note_sent(clients: dict[str, Any], workers: dict[str, Any]) -> None:
+            noted.extend(
+                {"topic": sent["topic"]} for each in clients.values() for sent in each if sent["op"] == "event"
+            )
+            send_all(clients, workers)
+
+        dask_scheduler.stream_handlers["progresskit"] = note_report
+        dask_scheduler.send_all = note_sent
+        return []
+    del dask_scheduler.send_all
+    return dask_scheduler.noted  # type: ignore[no-any-return]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,14 @@ import pytest
 
 pytest.importorskip("progresskit_dask", reason="the adapter is not installed in this environment")
 
+import dask
+import dask.bag
 import dask_jobs
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, as_completed
 from progresskit_dask import watch
 from shown import Shown
 
+from progresskit import track
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 
@@ -29,13 +34,16 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster) as client:
         client.wait_for_workers(2)
         yield client
 
@@ -43,9 +51,10 @@ def client() -> Iterator[Client]:
 class There(Shown):
     """What a client has shown of its cluster's work."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, every: float = 0.02, **how: Any) -> None:
         super().__init__()
-        self.watch = watch(client, self.renderer, every=0.02, terminal=EmulatedTerminal(), interval=0.01, budget=1.0)
+        terminal = EmulatedTerminal()
+        self.watch = watch(client, self.renderer, every=every, terminal=terminal, interval=0.01, budget=1.0, **how)
 
     def __enter__(self) -> There:
         self.tracker: Feed = self.watch.__enter__()
@@ -55,8 +64,16 @@ class There(Shown):
         self.watch.__exit__(*error)
 
 
-def test_the_tasks_and_lines_of_the_workers_are_the_clients(client: Client) -> None:
-    with There(client) as shown:
+class Tasks(There):
+    """The same without the row of what is computed."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client, graphs=False)
+
+
+def test_tasks_and_lines(client: Client) -> None:
+    """The tasks and lines of the workers are the client's."""
+    with Tasks(client) as shown:
         shown.tracker.print("line of the client")
         assert client.gather(client.map(dask_jobs.square, range(4), pure=False)) == [0, 1, 4, 9]
         assert client.gather(client.map(dask_jobs.own, range(2), pure=False)) == [0, 1]
@@ -68,15 +85,17 @@ def test_the_tasks_and_lines_of_the_workers_are_the_clients(client: Client) -> N
     assert shown.tracker.sources == ()
 
 
-def test_a_task_that_fails_and_is_tried_again_is_shown_anew(client: Client, tmp_path: Path) -> None:
-    with There(client) as shown:
+def test_retry(client: Client, tmp_path: Path) -> None:
+    """A task that fails and is tried again is shown anew."""
+    with Tasks(client) as shown:
         assert client.submit(dask_jobs.fails_once, str(tmp_path), retries=1, pure=False).result() == "done"
     assert shown.endings == [("retried", "the loop was left by an error"), ("retried", "finished")]
     assert all(sum(view.description == "retried" for view in frame.tasks) <= 1 for frame in shown.renderer.frames)
 
 
-def test_what_a_killed_worker_was_at_is_lost_and_shown_anew_where_it_runs_again(client: Client, tmp_path: Path) -> None:
-    with There(client) as shown:
+def test_killed_worker(client: Client, tmp_path: Path) -> None:
+    """What a killed worker was at is lost, for every watcher, and shown anew where Dask runs it again."""
+    with Tasks(client) as outer, Tasks(client) as shown:
         victim = client.submit(dask_jobs.dies_once, str(tmp_path), pure=False)
         other = client.submit(dask_jobs.waits, str(tmp_path), "other", pure=False)
         shown.until(lambda: sorted(shown.live) == ["other", "victim"])
@@ -86,22 +105,231 @@ def test_what_a_killed_worker_was_at_is_lost_and_shown_anew_where_it_runs_again(
         (tmp_path / "gate").touch()
         assert victim.result() == "done"
         assert other.result()
-    assert sorted(shown.endings) == [("other", "finished"), ("victim", "finished"), ("victim", "lost")]
+    expected = [("other", "finished"), ("victim", "finished"), ("victim", "lost")]
+    assert sorted(shown.endings) == sorted(outer.endings) == expected
     assert all(len({view.description for view in frame.tasks}) == len(frame.tasks) for frame in shown.renderer.frames)
 
 
-def test_without_a_watcher_workers_have_nobody_to_tell(client: Client) -> None:
-    with There(client):
-        pass
-    assert client.submit(dask_jobs.square, 3, pure=False).result() == 9
-    plugins = client.run(lambda dask_worker: [name for name in dask_worker.plugins if "progresskit" in name])
-    assert list(plugins.values()) == [[], []]
+def test_nothing_left(client: Client) -> None:
+    """After any number of watches the cluster is as it was, and workers have nobody to tell."""
+    for _ in range(3):
+        with There(client), There(client):
+            assert len(client.run_on_scheduler(dask_jobs.left)) == 2  # a plugin there, and one for the workers
+            assert client.submit(dask_jobs.square, 3, pure=False).result() == 9
+    assert client.run_on_scheduler(dask_jobs.left) == []
+    there = client.run(lambda dask_worker: [*dask_worker.plugins, *dask_worker.__dict__, *dask_worker.handlers])
+    assert not [name for names in there.values() for name in names if "progresskit" in name or name == "execute"]
+    assert client.submit(dask_jobs.quick, 3, pure=False).result() == 3
 
 
-def test_what_is_no_frame_is_dropped(client: Client) -> None:
-    with There(client) as shown:
-        topic = [name for name in client._event_handlers if name.startswith("progresskit-")][-1]
-        for message in (None, "text", {}, {"source": [1, 2, 3], "worker": "w", "frame": "{}"}, {"source": "ab"}):
-            client.log_event(topic, message)
+def test_garbage(client: Client) -> None:
+    """What is no report is dropped."""
+    with Tasks(client) as shown:
+        client.run(dask_jobs.garbage)
         assert client.submit(dask_jobs.square, 2, pure=False).result() == 4
     assert ("square 2", "finished") in shown.endings
+
+
+def test_two_clients(client: Client, cluster: LocalCluster, tmp_path: Path) -> None:
+    """Two users' watches on one cluster each see the tasks of all, and count what their own client waits for."""
+    with Client(cluster, set_as_default=False) as other, There(client) as first:
+        with There(other) as second:
+            assert client.submit(dask_jobs.square, 5, pure=False).result() == 25
+            assert other.gather(other.map(dask_jobs.square, [6, 7], pure=False)) == [36, 49]
+        assert client.submit(dask_jobs.square, 8, pure=False).result() == 64
+    names = {f"square {number}" for number in (5, 6, 7)}
+    assert names <= {view.description for view in second.ended}
+    assert {*names, "square 8"} <= {view.description for view in first.ended}
+    assert counted(first) == 2
+    assert counted(second) == 2
+
+
+def counted(shown: Shown) -> float:
+    """How many tasks the rows of what is computed have told of at their end."""
+    return sum(view.completed for view in shown.ended if view.description == "computing")
+
+
+def test_users_handlers(client: Client) -> None:
+    """A user's handler on a worker's topic goes on hearing during the watch, and is there afterwards."""
+    heard: list[Any] = []
+    worker = next(iter(client.scheduler_info()["workers"]))
+    client.subscribe_topic(worker, heard.append)
+    with There(client) as shown:
+        client.gather(client.map(dask_jobs.square, range(2), pure=False))
+        client.log_event(worker, {"mine": 1})
+        shown.until(lambda: {"mine": 1} in [event for _, event in heard])
+    client.log_event(worker, {"mine": 2})
+    shown.until(lambda: {"mine": 2} in [event for _, event in heard])
+    client.unsubscribe_topic(worker)
+
+
+def test_coroutines_and_threads(client: Client, tmp_path: Path) -> None:
+    """What a coroutine task and a task's threads begin belongs to their task, and ends with it."""
+    with Tasks(client) as shown:
+        futures = [
+            client.submit(dask_jobs.coroutine, "coroutine", str(tmp_path), pure=False),
+            client.submit(dask_jobs.threaded, "threaded", str(tmp_path), pure=False),
+        ]
+        names = ["coroutine", "coroutine, a part", "coroutine, its thread", "threaded, its thread's thread"]
+        shown.until(lambda: sorted(shown.live) == names)
+        (tmp_path / "gate").touch()
+        client.gather(futures)
+        shown.until(lambda: sorted(shown.endings) == [(name, "cancelled") for name in names])
+
+
+def test_workers_own(client: Client) -> None:
+    """What belongs to no Dask task goes to the client too."""
+    with Tasks(client) as shown:
+        client.run(dask_jobs.on_the_worker)
+        shown.until(lambda: shown.live == ["the worker's own"] * 2)
+        client.run(dask_jobs.on_the_worker_ended)
+        shown.until(lambda: shown.endings == [("the worker's own", "finished")] * 2)
+
+
+def test_no_drawing_in_workers(client: Client) -> None:
+    """A tracker that a task makes for a terminal of the worker's is shown by the client."""
+    with Tasks(client) as shown:
+        client.submit(dask_jobs.named, pure=False).result()
+    assert shown.endings == [("drawn over rows", "cancelled")]
+
+
+def test_as_completed(client: Client) -> None:
+    """`track(as_completed(futures))` counts the futures as they are done."""
+    with Tasks(client) as shown:
+        futures = client.map(dask_jobs.square, range(3), pure=False)
+        assert sorted(future.result() for future in track(as_completed(futures), "Done", total=3)) == [0, 1, 4]
+    assert ("Done", "finished") in shown.endings or not any(name == "Done" for name in shown.seen)
+
+
+def test_every_is_a_limit(client: Client) -> None:
+    """No worker reports, and no client is told, more often than each `every` seconds, whatever the tasks."""
+    began = time.monotonic()
+    every = 0.2
+    with There(client, every=every):
+        client.run_on_scheduler(dask_jobs.messages, True)
+        client.gather(client.map(dask_jobs.quick, range(200), pure=False))
+        took = time.monotonic() - began
+        noted = client.run_on_scheduler(dask_jobs.messages, False)
+    most = took / every + 2
+    reports = [message["worker"] for message in noted if "worker" in message]
+    assert reports
+    assert all(reports.count(worker) <= most for worker in set(reports))
+    assert sum("topic" in message for message in noted) <= most
+
+
+def test_left_by_an_error(client: Client, tmp_path: Path) -> None:
+    """Leaving by an error waits for nothing, and what runs is left running."""
+    shown = There(client)
+    futures = []
+    with pytest.raises(ValueError, match="of the user's"), shown:
+        futures.append(client.submit(dask_jobs.waits, str(tmp_path), "running", pure=False))
+        shown.until(lambda: sorted(shown.live) == ["computing", "running"])
+        raise ValueError("of the user's")
+    assert sorted(shown.endings) == [("computing", "left running"), ("running", "left running")]
+    (tmp_path / "gate").touch()
+    client.gather(futures)
+    shown.until(lambda: client.run_on_scheduler(dask_jobs.left) == [])
+
+
+def test_left_while_a_task_runs(client: Client, tmp_path: Path) -> None:
+    """Leaving does not wait for a task that runs: it is left running."""
+    with There(client) as shown:
+        future = client.submit(dask_jobs.waits, str(tmp_path), "running", pure=False)
+        shown.until(lambda: "running" in shown.live)
+    assert sorted(shown.endings) == [("computing", "left running"), ("running", "left running")]
+    (tmp_path / "gate").touch()
+    future.result()
+
+
+def test_graph(client: Client, tmp_path: Path) -> None:
+    """A graph of delayed functions and one of a bag are counted to their end, without a `track` in them."""
+    parts = [dask.delayed(dask_jobs.after_gate)(str(tmp_path), number) for number in range(4)]
+    with There(client) as shown:
+        future = client.compute(dask.delayed(sum)(parts))
+        shown.until(lambda: shown.live == ["computing"])
+        view = shown.renderer.frames[-1].tasks[0]
+        assert (view.completed, view.total, view.unit) == (0, view.total, "task")
+        (tmp_path / "gate").touch()
+        assert future.result() == 6
+    (end,) = shown.ended
+    assert (end.description, end.state, end.completed) == ("computing", "finished", end.total)
+    with There(client) as shown:
+        assert dask.bag.range(100, npartitions=10).map(abs).sum().compute() == 4950
+    assert {view.state for view in shown.ended} <= {"finished"}
+
+
+def test_graph_by_prefix(client: Client, tmp_path: Path) -> None:
+    """With `graphs="prefix"` each key prefix has a row below, and the rows sum up."""
+    with There(client, graphs="prefix") as shown:
+        futures = client.map(dask_jobs.after_gate, [str(tmp_path)] * 3, pure=False)
+        futures += client.map(dask_jobs.waits, [str(tmp_path)] * 2, ["x", "y"], pure=False)
+        shown.until(lambda: {"computing", "after_gate", "waits"} <= set(shown.live))
+        shown.until(lambda: sum(view.total or 0 for view in shown.renderer.frames[-1].tasks if view.depth) >= 5)
+        (tmp_path / "gate").touch()
+        client.gather(futures)
+    assert counted(shown) == 5
+
+
+def test_graph_from_before(client: Client, tmp_path: Path) -> None:
+    """What was submitted before the watch, and is not computed, counts."""
+    futures = client.map(dask_jobs.after_gate, [str(tmp_path)] * 3, range(3), pure=False)
+    with There(client) as shown:
+        shown.until(lambda: shown.live == ["computing"])
+        (tmp_path / "gate").touch()
+        assert client.gather(futures) == [0, 1, 2]
+    assert counted(shown) == 3
+
+
+def test_failed_graph(client: Client) -> None:
+    """The row says how many tasks failed."""
+    with There(client) as shown:
+        futures = client.map(dask_jobs.fails, range(3), pure=False)
+        client.gather(futures, errors="skip")
+        shown.until(lambda: any(view.fields.get("failed") for frame in shown.renderer.frames for view in frame.tasks))
+        shown.until(lambda: not shown.live)
+    assert shown.endings == [("computing", "1 of 3 tasks failed")]
+
+
+def test_cancelled_futures(client: Client, tmp_path: Path) -> None:
+    """Futures that are cancelled leave the count."""
+    with There(client) as shown:
+        futures = client.map(dask_jobs.after_gate, [str(tmp_path)] * 6, range(6), pure=False)
+        shown.until(lambda: shown.live == ["computing"])
+        client.cancel(futures[2:])
+        shown.until(lambda: shown.renderer.frames[-1].tasks[0].total == 2)
+        (tmp_path / "gate").touch()
+        assert client.gather(futures[:2]) == [0, 1]
+    assert counted(shown) == 2
+
+
+def test_asynchronous_client(cluster: LocalCluster) -> None:
+    """An asynchronous client is watched with `async with`, and a plain `with` is refused in a sentence."""
+    shown = Shown()
+
+    async def work() -> None:
+        async with Client(cluster.scheduler_address, asynchronous=True, set_as_default=False) as client:
+            with pytest.raises(TypeError, match="use `async with watch"):
+                watch(client).__enter__()
+            async with watch(
+                client, shown.renderer, every=0.02, terminal=EmulatedTerminal(), interval=0.01, budget=1.0
+            ):
+                assert await client.submit(dask_jobs.square, 4, pure=False) == 16
+
+    asyncio.run(work())
+    assert ("square 4", "finished") in shown.endings
+    assert counted(shown) == 1
+
+
+def test_refusals(client: Client) -> None:
+    """A wrong argument is refused at the call, with the value and what is allowed."""
+    for wrong, sentence in (
+        ({"every": 0}, "every is 0: give a number of seconds above 0"),
+        ({"every": "soon"}, "every is 'soon', a str"),
+        ({"graphs": "all"}, "graphs is 'all': give True, False or 'prefix'"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=sentence):
+            watch(client, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="give a dask"):
+        watch("tcp://127.0.0.1:8786")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not asynchronous: use `with"):
+        asyncio.run(watch(client).__aenter__())

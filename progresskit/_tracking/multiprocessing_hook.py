@@ -1,9 +1,9 @@
-"""Invitations: how a process that multiprocessing starts learns of the display that it belongs to.
+"""Connect processes that multiprocessing starts to the display of their parent.
 
-What lies in the current process's `_config` is copied to each process object and, but for fork, pickled with it when the
-process starts: an invitation there costs nothing until then. Its pickling asks for the hub, its unpickling makes a client
-of the new process. `_config` is no public name: where it is missing, workers are as they are without us.
-Knows when a tracker is there to be joined. Must not know hubs or sockets.
+`multiprocessing.current_process()._config` is copied to each process object and, except for fork, pickled with it when the
+process starts. A `JoinHub` in it costs nothing until then: its pickling asks for the hub, its unpickling makes the new process
+a client. `_config` is not a public name: where it is missing, workers behave as they would without this module.
+Knows when a tracker is there to be joined. Does not know hubs or sockets.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .._tracking.tracker import ProgressTracker
+    from .tracker import ProgressTracker
 
 KEY = "progresskit"
 VARIABLE = "PROGRESSKIT_HUB"
 WORKERS = "progresskit.processes.workers"
-joined = False
+is_worker = False
 """Whether this process works for another, which may end it as soon as it has a result."""
 
 
@@ -52,33 +52,33 @@ class JoinHub:
 
 def join(address: str | None) -> JoinHub:
     """Make this process, and those below it, clients of the hub at `address`, unless they are clients already."""
-    global joined
+    global is_worker
     if address:
         from ..renderers.registry import OWN_HUBS
 
         if OWN_HUBS.get(address) != os.getpid():
-            joined = True
+            is_worker = True
             if not os.environ.get(VARIABLE):
                 os.environ[VARIABLE] = address
     return JoinHub()
 
 
-class _Watch:
+class _ImportFinder:
     """Stands among the finders of modules until multiprocessing is imported; finds nothing itself."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         # Its own modules are looked for when `process`, the first of them, is there.
         if name.startswith("multiprocessing.") and "multiprocessing.reduction" in (name, *sys.modules):
-            _unwatch()
-            _invite()
+            _remove_finder()
+            _install()
 
 
-_watch = _Watch()
+_finder = _ImportFinder()
 
 
-def _unwatch() -> None:
+def _remove_finder() -> None:
     try:
-        sys.meta_path.remove(_watch)  # type: ignore[arg-type]  # a finder that finds nothing
+        sys.meta_path.remove(_finder)  # type: ignore[arg-type]  # a finder that finds nothing
     except ValueError:
         pass
 
@@ -90,7 +90,7 @@ def _config() -> Any:
     return config if isinstance(config, dict) else None
 
 
-def _invite() -> None:
+def _install() -> None:
     config = _config()
     if config is None:
         return
@@ -100,24 +100,24 @@ def _invite() -> None:
     config.setdefault(KEY, JoinHub())
 
 
-def opened(tracker: ProgressTracker) -> None:
-    """`tracker` has been entered: processes that start from here on are invited, and those that are there move to it."""
+def on_enter(tracker: ProgressTracker) -> None:
+    """Let processes that start from here on join `tracker`, which was entered, and move the running ones to it."""
     try:
         if "multiprocessing.process" in sys.modules:
-            _invite()
-        elif _watch not in sys.meta_path:
-            sys.meta_path.insert(0, _watch)  # type: ignore[arg-type]  # see above
+            _install()
+        elif _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]  # see above
         if WORKERS in sys.modules:
             sys.modules[WORKERS].move(tracker)
     except Exception:  # a display's trouble is not the job's
         pass
 
 
-def closing(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
-    """`tracker` is about to end: show what its workers have sent. `others` are still entered, the last one last."""
+def on_exit(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+    """Show what the workers of `tracker`, which is about to end, have sent. `others` are still entered, the last one last."""
     try:
         if not others:
-            _unwatch()
+            _remove_finder()
             config = _config()
             if config is not None:
                 config.pop(KEY, None)

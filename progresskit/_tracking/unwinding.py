@@ -1,0 +1,124 @@
+"""What the interpreter knows of an exception that passes through a frame, for a finaliser that runs meanwhile.
+
+Nothing tells a finaliser why its object was dropped: CPython puts an exception in flight aside before it runs Python code, so
+`sys.exc_info()` is empty. But the exception's traceback is an object like any other, made a moment ago, and so one of the
+youngest that the garbage collector tracks: it names the frame, and the instruction at which that frame stands. From 3.12 on
+the exception itself is found by it. On 3.11 an exception may have no object yet; of those that call a program off the class
+is then held once more than before. Does not know loops or tasks.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from opcode import opname
+from types import TracebackType
+
+from .counters import gil_enabled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any
+
+FEWEST_OBJECTS, MOST_OBJECTS = 16, 50_000
+"""Young objects that are searched. There are fewer right after a collection, which may have taken what is looked for out of
+them, and some thousand at most unless the program has switched the collector off."""
+NEAR = 8
+"""Objects between an exception that a frame raises on 3.11 and the first entry of its traceback."""
+CALLED_OFF = (KeyboardInterrupt, SystemExit)
+
+_REMOVED = frozenset(
+    ("RERAISE", "CLEANUP_THROW")
+)  # instructions that pass an exception on which was raised at another one
+_HAS_OBJECT = sys.version_info >= (3, 12)
+
+
+class UnknownError(Exception):
+    """Stands for an exception that is on its way, and of which no more is known than that it is an error."""
+
+
+def caller() -> FrameType | None:
+    """Return the frame that called the function that asks; None where there is none: the interpreter itself ends."""
+    try:
+        return sys._getframe(2)
+    except ValueError:
+        return None
+
+
+def instruction(code: CodeType | None, at: int) -> str:
+    """Return the name of the instruction of `code` at the offset `at`; empty where there is none."""
+    if code is None:
+        return ""
+    instructions = code.co_code
+    while 0 <= at < len(instructions):
+        name = opname[instructions[at]]
+        if name != "CACHE":  # which belongs to the instruction before it; 3.12 stands there during a call
+            return name
+        at -= 2
+    return ""
+
+
+def holders() -> tuple[int, ...]:
+    """Return how often the classes that call a program off are held: what `passing` compares with, on 3.11."""
+    return () if _HAS_OBJECT else tuple(map(sys.getrefcount, CALLED_OFF))
+
+
+def can_tell() -> bool:
+    """Whether `passing` finds what there is: the objects are few, and in the order of their making."""
+    return gil_enabled() and FEWEST_OBJECTS <= gc.get_count()[0] <= MOST_OBJECTS
+
+
+def passing(
+    frame: FrameType | None, since: object, held: tuple[int, ...], code: CodeType | None = None
+) -> BaseException | None:
+    """Return the exception that passes through `frame`, or has passed through a frame of `code`; None where none does.
+
+    Args:
+        frame: The frame that is being left, perhaps.
+        code: The code of a frame that is gone: a generator's, say. None: no other frame is meant.
+        since: An object that was made before the exception was raised.
+        held: What `holders` said when `since` was made.
+    """
+    young = gc.get_objects(generation=0)
+    for index in range(len(young) - 1, -1, -1):
+        each = young[index]
+        if each is since:
+            return None
+        if (
+            type(each) is TracebackType
+            and (each.tb_frame is frame or each.tb_frame.f_code is code)
+            and _stands_at(each)
+        ):
+            return _exception(young, each, index, held)
+    return None
+
+
+def _stands_at(entry: TracebackType) -> bool:
+    frame = entry.tb_frame
+    return entry.tb_lasti == frame.f_lasti or instruction(frame.f_code, frame.f_lasti) in _REMOVED
+
+
+def _exception(young: list[Any], entry: TracebackType, index: int, held: tuple[int, ...]) -> BaseException:
+    """Return what `entry`, which stands at `index` of the `young` objects, is the traceback of."""
+    for each in reversed(young):
+        if isinstance(each, BaseException) and each.__traceback__ is entry:
+            return each
+    for number, (now, before) in enumerate(zip(holders(), held, strict=True)):
+        if now > before:
+            return CALLED_OFF[number]()
+    entries = {id(entry)}
+    while entry.tb_next is not None:
+        entry = entry.tb_next
+        entries.add(id(entry))
+    for place in range(index, -1, -1):
+        each = young[place]
+        if isinstance(each, BaseException) and id(each.__traceback__) in entries:
+            return each
+        if each is entry:  # the innermost: what it is of was made right before it
+            near = young[max(place - NEAR, 0) : place]
+            found = [one for one in near if isinstance(one, BaseException) and one.__traceback__ is None]
+            if found:
+                return found[-1]
+    closing = instruction(entry.tb_frame.f_code, entry.tb_lasti) in ("YIELD_VALUE", "RESUME", "SEND")
+    return GeneratorExit() if closing else UnknownError()

@@ -1,0 +1,345 @@
+"""Reporter: what a worker process of a distributed engine has to show, collected for a transport.
+
+Knows the trackers of one process, which piece of the engine's work each belongs to, and how what is new becomes one report.
+A report is what a `Feed` takes at the other end. Must not know engines or connections: a transport asks for a report, and is
+woken when there is one. So one event an interval carries all tasks of a process, however many these are.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import zlib
+from _contextvars import ContextVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._model.frames import Frame, decode, encode
+from .._tracking.tracker import ProgressTracker, tracker_providers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .._model.frames import TaskView
+
+INTERVAL = 0.5
+"""Seconds between two reports of a process: on a cluster all of them pass through one scheduler."""
+FIRST_DELAY = 0.1
+"""Seconds from the first task after a rest to the report that shows it."""
+UNCHANGED_INTERVAL = 1.0
+"""Seconds between two reports while nothing moves: elapsed times still do."""
+MOST_ROWS = 100
+"""Live tasks in a report; the others are counted. No screen has so many rows."""
+MOST_ENDED = 2_000
+"""Ended tasks that wait for a report; those that end later are counted."""
+MOST_CHARACTERS = 1 << 22
+"""Characters of printed lines that wait for a report; lines that come later are counted."""
+LARGEST = 1 << 24
+"""Bytes that a part of a report may have once it is unpacked."""
+PACKED_FROM = 512
+"""Bytes from which on a part of a report is compressed: rows are alike, and become a tenth of their size."""
+
+
+class Report(NamedTuple):
+    """What one process has to show.
+
+    Attributes:
+        frame: Its live tasks, which replace those of any earlier report; the tasks that have ended since; and counts.
+        lines: The lines that it has printed since.
+
+    Example:
+        >>> report = Report(Frame(1.0, tasks=(sample_view(description="orders.csv"),)), ("a line",))
+        >>> Report.decode(*report.encode()) == report
+        True
+    """
+
+    frame: Frame
+    lines: tuple[str, ...] = ()
+
+    def encode(self) -> tuple[bytes, bytes]:
+        """Return the report in two parts, as bytes: what a later report replaces, and what must arrive (empty: nothing)."""
+        rows = _pack(encode(self.frame._replace(ended=())))
+        if not (self.frame.ended or self.lines):
+            return rows, b""
+        ended = encode(Frame(self.frame.time, ended=self.frame.ended))
+        return rows, _pack(json.dumps({"ended": ended, "lines": self.lines}))
+
+    @classmethod
+    def decode(cls, rows: bytes, news: bytes = b"") -> Report:
+        """Return the report of these two parts, checked: they may come from a stranger.
+
+        Raises:
+            ValueError: they are none; the sentence says why.
+        """
+        frame = decode(_unpack(rows))
+        if not news:
+            return cls(frame)
+        try:
+            document = json.loads(_unpack(news))
+            ended, lines = document["ended"], document["lines"]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise ValueError("the news of a report are an object with 'ended' and 'lines'.") from None
+        if not isinstance(ended, str) or not isinstance(lines, list):
+            raise ValueError("'ended' of a report is a frame and 'lines' is a list.")
+        return cls(frame._replace(ended=decode(ended).ended), tuple(map(str, lines)))
+
+
+def _pack(text: str) -> bytes:
+    data = text.encode("utf-8", "backslashreplace")
+    return data if len(data) < PACKED_FROM else zlib.compress(data, 1)
+
+
+def _unpack(data: bytes) -> bytes:
+    """Return what `data` was before `_pack`: JSON begins with a brace, compressed data never does.
+
+    Raises:
+        ValueError: it is neither, or larger than `LARGEST`.
+    """
+    if data[:1] == b"{":
+        return data
+    try:
+        unpacker = zlib.decompressobj()
+        text = unpacker.decompress(data, LARGEST)
+    except zlib.error as error:
+        raise ValueError(f"this part of a report cannot be unpacked: {error}") from None
+    if unpacker.unconsumed_tail:
+        raise ValueError(f"this part of a report is larger than {LARGEST:,d} bytes.")
+    return text
+
+
+class Work:
+    """One piece of an engine's work: a Dask task, a Ray task. What belongs to it ends with it. Made by `Reporter.work`."""
+
+    __slots__ = ("_reporter", "_tracker")
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._tracker: ProgressTracker | None = None
+
+    @property
+    def tracker(self) -> ProgressTracker:
+        """The tracker of this piece, made when it is first asked for: most pieces have no progress to tell of."""
+        if self._tracker is None:
+            with ProgressTracker.lock:
+                if self._tracker is None:
+                    self._tracker = self._reporter.new_tracker()
+        return self._tracker
+
+    def end(self) -> None:
+        """End what is still live: tasks whose count is complete finish, others are cancelled."""
+        if self._tracker is not None:
+            self._tracker.stop()
+
+
+_work: ContextVar[Work | None] = ContextVar("progresskit_work", default=None)
+
+
+class Reporter:
+    """Collects what the trackers of one process have to show.
+
+    It is the ticker of those trackers, and has no thread: whoever carries reports calls `carry` when one is due. Nothing
+    that a job does waits for that.
+
+    Args:
+        wake: Called, in any thread, when there is something after a rest: `carry` is due in `delay` seconds.
+        interval: Seconds between two reports at the least.
+        budget: Share of one core that collecting may cost.
+        own: Whether what belongs to no piece of work is reported as well. False where the process is a user's own too,
+            who has a display there.
+        clock: Gives the time in seconds and never goes back.
+        cpu: Gives the seconds of processor time of this thread.
+
+    Attributes:
+        delay: Seconds until `carry` is due; None: the reporter rests until `wake` is called.
+
+    Example:
+        >>> woken = []
+        >>> reporter = Reporter(lambda: woken.append(True))
+        >>> with reporter.work() as work:
+        ...     task = work.tracker.add_task("orders.csv", total=2)
+        ...     report = reporter.take()
+        >>> [view.description for view in report.frame.tasks], woken
+        (['orders.csv'], [True])
+        >>> [(view.description, view.state) for view in reporter.take().frame.ended]
+        [('orders.csv', 'cancelled')]
+    """
+
+    is_remote = True
+    """Whether the terminal that this process may have is not the user's: trackers of the job's own do not draw on it."""
+
+    def __init__(
+        self,
+        wake: Callable[[], object],
+        *,
+        interval: float = INTERVAL,
+        budget: float = 0.01,
+        own: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        cpu: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self.interval = interval
+        self.delay: float | None = None
+        self._wake = wake
+        self._budget = budget
+        self._clock = clock
+        self._cpu = cpu
+        self._trackers: list[ProgressTracker] = []
+        self._own = self.new_tracker() if own else None
+        self._ended: list[TaskView] = []
+        self._lines: list[str] = []
+        self._characters = 0  # in _lines
+        self._missing = [0, 0]  # ended tasks and lines that there was no room for
+        self._counts: dict[int, int | float] = {}
+        self._last: tuple[object, ...] = ()  # what the last report has shown
+        self._reported = -UNCHANGED_INTERVAL  # when that was
+
+    def new_tracker(self) -> ProgressTracker:
+        """Return a new tracker whose tasks are reported."""
+        return ProgressTracker("none", ticker=self, clock=self._clock)
+
+    # Which work a thread is at
+
+    def begin(self) -> None:
+        """Have `track` and `ProgressTracker()` report here, in whatever belongs to a piece of work."""
+        tracker_providers.append(self._provided_tracker)
+        _reporters.append(self)
+        if len(_reporters) == 1:
+            threading.Thread.start = _start  # type: ignore[method-assign, assignment]
+
+    def close(self) -> None:
+        """Let go of everything. Trackers that are made from here on draw for themselves."""
+        self._wake = _nothing
+        if self in _reporters:
+            tracker_providers.remove(self._provided_tracker)
+            _reporters.remove(self)
+            if not _reporters and threading.Thread.start is _start:
+                threading.Thread.start = _thread_start  # type: ignore[method-assign]
+
+    @contextmanager
+    def work(self) -> Iterator[Work]:
+        """Return a context manager: what is done meanwhile, in this context or a thread that it starts, is one piece of work."""
+        work = Work(self)
+        token = _work.set(work)
+        try:
+            yield work
+        finally:
+            _work.reset(token)
+            work.end()
+
+    def _provided_tracker(self) -> ProgressTracker | None:
+        work = _here()
+        return self._own if work is None else work.tracker
+
+    # What trackers call
+
+    def attach(self, tracker: ProgressTracker) -> None:
+        """Report `tracker` from here on."""
+        with ProgressTracker.lock:
+            self._trackers.append(tracker)
+            self._rouse()
+
+    def wake(self) -> None:
+        """An ending is in the next report."""
+
+    def flush_soon(self) -> None:
+        """A job is never held up for a report."""
+
+    def detach(self, tracker: ProgressTracker) -> None:
+        """Keep what `tracker` has to show for the last time, and let go of it."""
+        with ProgressTracker.lock:
+            if tracker in self._trackers:
+                self._trackers.remove(tracker)
+                self._keep(tracker, tracker.frame())
+                self._rouse()
+            tracker.let_go()
+
+    def _rouse(self) -> None:
+        """Have `carry` called, if nobody is about to. The caller holds the lock."""
+        if self.delay is None:
+            self.delay = max(FIRST_DELAY, self._reported + self.interval - self._clock())
+            self._wake()
+
+    def _keep(self, tracker: ProgressTracker, frame: Frame) -> None:
+        room = MOST_ENDED - len(self._ended)
+        self._ended += frame.ended[:room]
+        self._missing[0] += max(len(frame.ended) - room, 0)
+        for line in tracker.take_prints():
+            if self._characters > MOST_CHARACTERS:
+                self._missing[1] += 1
+            else:
+                self._lines.append(line)
+                self._characters += len(line)
+        self._counts.update(frame.counts)
+
+    # What a transport calls
+
+    def take(self) -> Report | None:
+        """Return what there is to report, and set `delay`; None where nothing has changed."""
+        with ProgressTracker.lock:
+            report = self._collect(self._clock())
+            self.delay = self.interval if self._trackers or self._ended or self._lines else None
+        return report
+
+    def carry(self, send: Callable[[Report], object]) -> None:
+        """Call `send` with what there is to report, if anything; `delay` then keeps both within the budget."""
+        began = self._cpu()
+        report = self.take()
+        if report is not None:
+            send(report)
+        if self.delay is not None:
+            self.delay = max(self.interval, (self._cpu() - began) / self._budget)
+
+    def _collect(self, now: float) -> Report | None:
+        views: list[TaskView] = []
+        more, used = 0, 0
+        for tracker in list(self._trackers):
+            frame = tracker.frame(max(MOST_ROWS - used, 0))
+            self._keep(tracker, frame)
+            views += [view._replace(position=view.position + used) for view in frame.tasks]
+            more += frame.more
+            used = views[-1].position + 1 if views else 0
+            if tracker.let_go():
+                self._trackers.remove(tracker)
+        shown = (
+            [(view.id, view.completed, view.total, view.state, view.description, view.fields) for view in views],
+            more,
+            dict(self._counts),
+        )
+        is_news = bool(self._ended or self._lines)
+        if not is_news and shown == self._last and (not views or now - self._reported < UNCHANGED_INTERVAL):
+            return None
+        if not (is_news or views or self._last):
+            return None
+        self._last, self._reported = shown, now
+        ended, self._ended = tuple(self._ended), []
+        lines, self._lines = self._lines, []
+        for missing, what in zip(self._missing, ("ended tasks", "lines"), strict=True):
+            if missing:
+                lines.append(f"progresskit: {missing:,d} {what} are missing here: there were too many in one interval.")
+        self._missing, self._characters = [0, 0], 0
+        return Report(Frame(now, tuple(views), ended, more, dict(self._counts)), tuple(lines))
+
+
+def _here() -> Work | None:
+    """Return the piece of work that this thread or async task is at."""
+    work = _work.get()
+    if work is None:
+        work = getattr(threading.current_thread(), "_progresskit_work", None)
+    return work
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start `thread`, which is at its starter's work: a thread begins with an empty context, and nothing else would tell."""
+    work = _here()
+    if work is not None:
+        thread._progresskit_work = work  # type: ignore[attr-defined]
+    _thread_start(thread)
+
+
+_reporters: list[Reporter] = []
+_thread_start = threading.Thread.start
+
+
+def _nothing() -> None:
+    """There is nobody to be told."""

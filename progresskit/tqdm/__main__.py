@@ -1,0 +1,5 @@
+"""`python -m progresskit.tqdm`."""
+
+from .cli import main
+
+main()

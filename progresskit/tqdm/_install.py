@@ -1,0 +1,94 @@
+"""Have `import tqdm` mean this package.
+
+Knows `sys.modules` and the import system. Does not know bars.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+OURS = "progresskit.tqdm"
+ALIASES = {"_tqdm": "std", "_tqdm_notebook": "notebook", "_tqdm_gui": "gui", "_utils": "utils", "_main": "cli"}
+"""Names of tqdm's that it keeps for programs of its early versions -> ours."""
+
+
+class _Alias(Loader):
+    """Gives a module of ours under tqdm's name."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = import_module(ours(spec.name))
+        spec.loader_state = module.__spec__, getattr(module, "__loader__", None)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Put back what the import system has just written into the module: it was executed under its own name."""
+        spec = module.__spec__
+        if spec is not None and spec.loader_state is not None:
+            module.__spec__, module.__loader__ = spec.loader_state
+            module.__package__ = module.__spec__.parent if module.__spec__ is not None else OURS
+
+
+class _Finder(MetaPathFinder):
+    """Finds `tqdm` and everything below it here, as far as it is here."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name != "tqdm" and not name.startswith("tqdm."):
+            return None
+        if name == "tqdm.__main__":  # which is run, not shared
+            return find_spec(f"{OURS}.__main__")
+        found = find_spec(ours(name))
+        if found is None:
+            return None
+        is_package = found.submodule_search_locations is not None
+        spec = ModuleSpec(name, _Alias(), origin=found.origin, is_package=is_package)
+        spec.submodule_search_locations = found.submodule_search_locations
+        return spec
+
+
+finder = _Finder()
+
+
+def ours(name: str) -> str:
+    """Return the name of the module that stands for tqdm's `name`."""
+    _, _, rest = name.partition("tqdm")
+    rest = rest.lstrip(".")
+    return f"{OURS}.{ALIASES.get(rest, rest)}" if rest else OURS
+
+
+def install() -> None:
+    """Have `import tqdm`, and whatever is imported from it, mean this package, whether tqdm is installed or not.
+
+    Modules that have imported tqdm before keep what they have: install first. Doing it twice does no harm.
+
+    Example:
+        >>> install()
+        >>> import tqdm
+        >>> tqdm.tqdm.__module__
+        'progresskit.tqdm.std'
+        >>> uninstall()
+    """
+    if finder in sys.meta_path:
+        return
+    _forget()
+    sys.meta_path.insert(0, finder)
+
+
+def uninstall() -> None:
+    """Have `import tqdm` mean tqdm again, for whoever imports it from here on."""
+    if finder in sys.meta_path:
+        sys.meta_path.remove(finder)
+        _forget()
+
+
+def _forget() -> None:
+    for name in [name for name in sys.modules if name == "tqdm" or name.startswith("tqdm.")]:
+        del sys.modules[name]

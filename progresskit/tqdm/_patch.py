@@ -1,0 +1,165 @@
+"""Have the bars of the installed tqdm join the display, without replacing its class.
+
+Subclasses, and modules that have imported the class already, follow, because the class stays the same object. A bar whose class
+overrides `display` has a picture of its own and is left alone. Everything else is tqdm's own code.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from . import _display
+from ._display import Count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_originals: dict[str, Any] = {}
+_MISSING = object()
+
+
+def patch() -> None:
+    """Have the installed tqdm's bars drawn by progresskit's display where they would be on its terminal.
+
+    Doing it twice does no harm. `unpatch` undoes it; bars that are there by then stay as they are.
+
+    Raises:
+        ImportError: tqdm is not installed; `install` needs none.
+    """
+    from tqdm.std import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    if _originals or tqdm.__module__.startswith("progresskit."):
+        return
+    replacements = _methods(tqdm)
+    for name, replacement in replacements.items():
+        _originals[name] = tqdm.__dict__.get(name, _MISSING)
+        setattr(tqdm, name, replacement)
+
+
+def unpatch() -> None:
+    """Give the installed tqdm its own methods back."""
+    if not _originals:
+        return
+    from tqdm.std import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    for name, original in _originals.items():
+        if original is _MISSING:
+            delattr(tqdm, name)
+        else:
+            setattr(tqdm, name, original)
+    _originals.clear()
+
+
+def _methods(tqdm: Any) -> dict[str, Any]:
+    """Return the attributes that `tqdm` gets, by name."""
+    names = ("__init__", "__iter__", "__del__", "__exit__", "update", "display", "clear", "close", "reset", "unpause")
+    own = {name: getattr(tqdm, name) for name in (*names, "set_postfix", "set_postfix_str")}
+
+    @wraps(own["__init__"])
+    def init(bar: Any, *args: Any, **options: Any) -> None:
+        bar.__dict__["_starting"] = True
+        try:
+            own["__init__"](bar, *args, **options)
+        finally:
+            bar.__dict__.pop("_starting", None)
+        if not bar.disable and _display.takes(bar, _display.stream_of(bar), display):
+            _display.join(bar, update)
+
+    @wraps(own["display"])
+    def display(bar: Any, *args: Any, **options: Any) -> Any:
+        if _task(bar) is not None:
+            _display.refresh(bar)
+            return True
+        if "_starting" in bar.__dict__ and _display.takes(bar, _display.stream_of(bar), display):
+            return True
+        return own["display"](bar, *args, **options)
+
+    @wraps(own["__iter__"])
+    def iterate(bar: Any) -> Iterator[Any]:
+        return own["__iter__"](bar) if _task(bar) is None else _display.iterate(bar, bar.iterable)  # type: ignore[no-any-return]
+
+    @wraps(own["update"])
+    def update(bar: Any, n: Any = 1) -> Any:
+        task = _task(bar)
+        if task is None or bar.disable:
+            return own["update"](bar, n)
+        task.advance(1 if n is None else n)
+        return None
+
+    @wraps(own["close"])
+    def close(bar: Any) -> None:
+        if _task(bar) is None or bar.disable:
+            own["close"](bar)
+        else:
+            bar.disable = True
+            bar._decr_instances(bar)
+            _display.close(bar)
+
+    @wraps(own["__del__"])
+    def delete(bar: Any) -> None:
+        if not bar.__dict__.get("_looping"):
+            own["__del__"](bar)
+
+    @wraps(own["__exit__"])
+    def leave(bar: Any, kind: Any, error: Any, traceback: Any) -> Any:
+        if error is not None and _task(bar) is not None:
+            _display.leave_with(_task(bar), error)
+        return own["__exit__"](bar, kind, error, traceback)
+
+    def without_rows(name: str) -> Any:
+        @wraps(own[name])
+        def method(bar: Any, *args: Any, **options: Any) -> Any:
+            return own[name](bar, *args, **options) if _task(bar) is None else None
+
+        return method
+
+    @wraps(own["reset"])
+    def reset(bar: Any, total: Any = None) -> None:
+        if _task(bar) is None:
+            own["reset"](bar, total)
+            return
+        if total is not None:
+            bar.total = total
+        _display.restart(bar)
+
+    @wraps(own["set_postfix"])
+    def set_postfix(bar: Any, ordered_dict: Any = None, refresh: bool = True, **values: Any) -> None:
+        own["set_postfix"](bar, ordered_dict, refresh=False, **values)
+        _show_postfix(bar, refresh)
+
+    @wraps(own["set_postfix_str"])
+    def set_postfix_str(bar: Any, s: str = "", refresh: bool = True) -> None:
+        own["set_postfix_str"](bar, s, refresh=False)
+        _show_postfix(bar, refresh)
+
+    write_original, mode_original = tqdm.write.__func__, tqdm.external_write_mode.__func__
+
+    @wraps(write_original)
+    def write(cls: Any, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
+        if not _display.prints(file, f"{s}{end}"):
+            write_original(cls, s, file=file, end=end, nolock=nolock)
+
+    @contextmanager
+    def external_write_mode(cls: Any, file: Any = None, nolock: bool = False) -> Iterator[None]:
+        with _display.cleared(file), mode_original(cls, file=file, nolock=nolock):
+            yield
+
+    return {
+        "__init__": init, "__iter__": iterate, "__del__": delete, "__exit__": leave, "update": update, "display": display,
+        "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),
+        "set_postfix": set_postfix, "set_postfix_str": set_postfix_str, "write": classmethod(write),
+        "external_write_mode": classmethod(external_write_mode), "n": Count("n"), "total": Count("total"), "desc": Count("desc"),
+    }  # fmt: skip
+
+
+def _task(bar: Any) -> Any:
+    return bar.__dict__.get("_task")
+
+
+def _show_postfix(bar: Any, refresh: bool) -> None:
+    if _task(bar) is not None:
+        _display.set_fields(_task(bar), _display.named_parts(bar.postfix))
+    if refresh:
+        bar.refresh()

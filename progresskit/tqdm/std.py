@@ -1,0 +1,786 @@
+"""The class `tqdm`: a bar with tqdm's arguments, methods and text.
+
+Knows counts, intervals and where a bar goes. A bar on a stream that no display of progresskit draws on is written there as
+tqdm writes it, in the caller's thread; a bar on the display's terminal is a task of it. Does not know how a line is composed.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from numbers import Number
+from time import sleep, time
+from typing import TYPE_CHECKING, Any, ClassVar
+from warnings import warn
+from weakref import WeakSet
+
+from . import _display
+from ._locks import TqdmDefaultWriteLock
+from ._meter import Bar, colour_sequence, format_interval, format_meter, format_num, format_sizeof
+from ._monitor import TMonitor, TqdmSynchronisationWarning
+from .utils import (
+    CallbackIOWrapper,
+    Comparable,
+    DisableOnWriteError,
+    TqdmWarning,
+    _term_move_up,
+    disp_len,
+    envwrap,
+    screen_shape,
+    supports_unicode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = [
+    "Bar",
+    "EMA",
+    "TMonitor",
+    "TqdmDefaultWriteLock",
+    "TqdmDeprecationWarning",
+    "TqdmExperimentalWarning",
+    "TqdmKeyError",
+    "TqdmMonitorWarning",
+    "TqdmSynchronisationWarning",
+    "TqdmTypeError",
+    "TqdmWarning",
+    "tqdm",
+    "trange",
+]
+
+
+class TqdmTypeError(TypeError):
+    """A value is not of the type that an argument takes."""
+
+
+class TqdmKeyError(KeyError):
+    """There is no such argument."""
+
+
+class TqdmExperimentalWarning(TqdmWarning, FutureWarning):
+    """A part that may change."""
+
+
+class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
+    """A part that should not be used any more. May be raised as an exception."""
+
+
+class TqdmMonitorWarning(TqdmWarning, RuntimeWarning):
+    """The monitor thread could not do its work."""
+
+
+class EMA:
+    """An exponential moving average, unbiased from its first value on.
+
+    The weight of what came before shrinks by `1 - smoothing` with each value; the sum is divided by the weight that is really
+    in it, so that the first values do not count as an average of zeros.
+
+    Args:
+        smoothing: 0 for the plain average's inertia, 1 for the last value only.
+
+    Example:
+        >>> average = EMA(0.5)
+        >>> average(10.0), average(1.0)
+        (10.0, 4.0)
+    """
+
+    def __init__(self, smoothing: float = 0.3) -> None:
+        self.alpha = smoothing
+        self.last: float = 0
+        self.calls = 0
+
+    def __call__(self, x: float | None = None) -> float:
+        """Take `x` in, if it is given, and return the average."""
+        beta = 1 - self.alpha
+        if x is not None:
+            self.last = self.alpha * x + beta * self.last
+            self.calls += 1
+        return self.last / (1 - beta**self.calls) if self.calls else self.last
+
+
+class tqdm(Comparable):  # tqdm's name
+    """Shows how far an iterable, or a count that is updated by hand, has come.
+
+    Parameters
+    ----------
+    iterable  : iterable, optional
+        What to iterate over. None: the bar is updated by hand.
+    desc  : str, optional
+        What stands before the bar.
+    total  : int or float, optional
+        Units in all. None: `len(iterable)` where there is such; else statistics without a bar.
+    leave  : bool, optional
+        Whether the bar stays when it ends. None: only in the first row. Default: True.
+    file  : `io.TextIOWrapper` or `io.StringIO`, optional
+        Where the bar goes: anything with `write` and `flush`. Default: sys.stderr.
+    ncols  : int, optional
+        Cells of a line. 0: statistics without a bar. None: the terminal's, else a bar of ten cells.
+    mininterval  : float, optional
+        Seconds between two lines at the least. Default: 0.1.
+    maxinterval  : float, optional
+        Seconds between two lines at the most, seen to by a thread. Default: 10.
+    miniters  : int or float, optional
+        Units between two lines at the least. None: chosen by the pace.
+    ascii  : bool or str, optional
+        Whether the bar is in ASCII, or its characters from empty to full. None: by the stream's encoding.
+    disable  : bool, optional
+        Whether nothing is shown. None: nothing unless the stream is a terminal. Default: False.
+    unit  : str, optional
+        The word for a unit. Default: it.
+    unit_scale  : bool or int or float, optional
+        Whether numbers have an SI prefix; a number multiplies them. Default: False.
+    dynamic_ncols  : bool, optional
+        Whether the terminal's width is asked for at each line. Default: False.
+    smoothing  : float, optional
+        The weight of the latest pace: 0 for the average, 1 for the latest only. Default: 0.3.
+    bar_format  : str, optional
+        A template: {l_bar} {bar} {r_bar} {desc} {percentage} {n} {n_fmt} {total} {total_fmt} {elapsed} {elapsed_s}
+        {ncols} {nrows} {unit} {rate} {rate_fmt} {rate_noinv} {rate_noinv_fmt} {rate_inv} {rate_inv_fmt} {postfix}
+        {unit_divisor} {remaining} {remaining_s} {eta}.
+    initial  : int or float, optional
+        Units that were done before. Default: 0.
+    position  : int, optional
+        The row, 0 for the first one. None: the first that is free.
+    postfix  : dict or \\*, optional
+        Names and values that stand after the statistics.
+    unit_divisor  : float, optional
+        What one SI prefix divides by. Default: 1000.
+    write_bytes  : bool, optional
+        Whether the stream takes bytes. Default: False.
+    lock_args  : tuple, optional
+        Arguments of the lock's `acquire` before each line; a line is left out where it gives False.
+    nrows  : int, optional
+        Rows of the screen; bars that have none are counted in one line. None: the terminal's.
+    colour  : str, optional
+        The bar's colour: a name or #rrggbb.
+    delay  : float, optional
+        Seconds before the first line. Default: 0.
+    gui  : bool, optional
+        For subclasses that draw in a window. Default: False.
+
+    Example
+    -------
+    >>> import io
+    >>> file = io.StringIO()
+    >>> sum(tqdm(range(4), desc="Adding", file=file))
+    6
+    >>> "Adding: 100%|##########| 4/4" in file.getvalue()
+    True
+    """
+
+    monitor_interval: ClassVar[float] = 10
+    monitor: ClassVar[Any] = None
+    _instances: ClassVar[WeakSet[Any]] = WeakSet()
+    _lock: ClassVar[Any]
+    n, total, desc = _display.Count("n"), _display.Count("total"), _display.Count("desc")
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        bar = object.__new__(cls)
+        with cls.get_lock():
+            cls._instances.add(bar)
+            if cls.monitor_interval and (cls.monitor is None or not cls.monitor.report()):
+                try:
+                    cls.monitor = TMonitor(cls, cls.monitor_interval)
+                except Exception as error:  # no thread to be had
+                    warn(
+                        f"tqdm:disabling monitor support (monitor_interval = 0) due to:\n{error}",
+                        TqdmMonitorWarning,
+                        stacklevel=2,
+                    )
+                    cls.monitor_interval = 0
+        return bar
+
+    @envwrap("tqdm")
+    def __init__(
+        self,
+        iterable: Iterable[Any] | None = None,
+        desc: str | None = None,
+        total: float | None = None,
+        leave: bool | None = True,
+        file: Any = None,
+        ncols: int | None = None,
+        mininterval: float = 0.1,
+        maxinterval: float = 10.0,
+        miniters: float | None = None,
+        ascii: bool | str | None = None,
+        disable: bool | None = False,
+        unit: str = "it",
+        unit_scale: bool | float = False,
+        dynamic_ncols: bool = False,
+        smoothing: float = 0.3,
+        bar_format: str | None = None,
+        initial: float = 0,
+        position: int | None = None,
+        postfix: Any = None,
+        unit_divisor: float = 1000,
+        write_bytes: bool = False,
+        lock_args: tuple[Any, ...] | None = None,
+        nrows: int | None = None,
+        colour: str | None = None,
+        delay: float = 0.0,
+        gui: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self._task: Any = None
+        file = sys.stderr if file is None else file
+        if disable is None and not _is_terminal(file):
+            disable = True
+        if total is None and iterable is not None:
+            try:
+                total = len(iterable)  # type: ignore[arg-type]  # it may have a length or not
+            except (TypeError, AttributeError):
+                total = None
+        if total == float("inf"):
+            total = None
+        self.iterable, self.disable, self.leave = iterable, disable, leave
+        self.n, self.total, self.initial = initial, total, initial
+        self.desc = desc or ""
+        if disable or file is None:
+            self.disable = True
+            self.pos = self._get_free_pos(self)
+            self._instances.discard(self)
+            return
+        if kwargs:
+            self.disable = True
+            self.pos = self._get_free_pos(self)
+            self._instances.discard(self)
+            if "nested" in kwargs:
+                raise TqdmDeprecationWarning(
+                    "`nested` is deprecated and automated.\nUse `position` instead for manual control.",
+                    fp_write=getattr(file, "write", sys.stderr.write),
+                )
+            raise TqdmKeyError(f"Unknown argument(s): {kwargs}")
+        self.fp = _BytesWriter(file) if write_bytes else DisableOnWriteError(file, tqdm_instance=self)
+        self.dynamic_ncols: Callable[[Any], tuple[int | None, int | None]] | None = None
+        columns, lines = self._shape(file, ncols, nrows, dynamic_ncols)
+        self.ncols, self.nrows = columns, lines
+        self.mininterval = mininterval or 0
+        self.maxinterval = maxinterval or 0
+        self.dynamic_miniters = miniters is None
+        self.miniters: float = miniters or 0
+        if self.mininterval and self.maxinterval and self.mininterval > self.maxinterval:
+            self.maxinterval = self.mininterval
+        self.ascii = (not supports_unicode(file)) if ascii is None else ascii
+        self.unit, self.unit_scale, self.unit_divisor = unit, unit_scale, unit_divisor
+        self.smoothing = smoothing or 0
+        self.bar_format, self.lock_args, self.delay, self.gui = bar_format, lock_args, delay, gui
+        self.colour = colour
+        if colour:
+            colour_sequence(colour)  # an unknown one is said at once
+        self.postfix: Any = None
+        if postfix:
+            try:
+                self.set_postfix(refresh=False, **postfix)
+            except TypeError:  # no names: for templates
+                self.postfix = postfix
+        self._time: Callable[[], float] = time
+        self._sleep = sleep
+        self.last_print_n: float = initial
+        with self._lock:
+            self.pos = self._get_free_pos(self) if position is None else -position
+        if not gui:
+            self.sp = self.status_printer(self.fp)
+            if _display.takes(self, file, tqdm.display):
+                _display.join(self, tqdm.update)
+        self.last_print_t = self._time()
+        self._ema_dn, self._ema_dt, self._ema_miniters = EMA(self.smoothing), EMA(self.smoothing), EMA(self.smoothing)
+        if not gui and self._task is None and delay <= 0:
+            self.refresh(lock_args=self.lock_args)
+        self.last_print_t = self._time()  # drawing the first line is no part of the pace
+        self.start_t = self.last_print_t
+
+    def _shape(self, file: Any, ncols: int | None, nrows: int | None, dynamic: bool) -> tuple[int | None, int | None]:
+        """Return the columns and lines to draw in, and keep the way to ask again."""
+        if dynamic:
+            self.dynamic_ncols = screen_shape
+        is_standard = file in (sys.stderr, sys.stdout)
+        if (ncols is None or nrows is None) and (dynamic or is_standard or _is_terminal(file)):
+            columns, lines = screen_shape(file)
+            ncols = columns if ncols is None else ncols
+            nrows = lines if nrows is None else nrows
+        return ncols, nrows
+
+    # As a container
+
+    def __bool__(self) -> bool:
+        if self.total is not None:
+            return bool(self.total > 0)
+        if self.iterable is None:
+            raise TypeError("bool() undefined when iterable == total == None")
+        return bool(self.iterable)
+
+    def __len__(self) -> int:
+        if self.iterable is None:
+            return self.total  # type: ignore[no-any-return]  # what was given
+        if hasattr(self.iterable, "shape"):
+            return self.iterable.shape[0]  # type: ignore[no-any-return]  # an array
+        if hasattr(self.iterable, "__len__"):
+            return len(self.iterable)  # type: ignore[arg-type]  # it has one, as asked
+        if hasattr(self.iterable, "__length_hint__"):
+            return self.iterable.__length_hint__()  # type: ignore[no-any-return]
+        return self.total  # type: ignore[no-any-return]
+
+    def __reversed__(self) -> Iterator[Any]:
+        original = self.iterable
+        if original is None:
+            raise TypeError("'tqdm' object is not reversible: it has no iterable")
+        self.iterable = reversed(original)  # type: ignore[call-overload]  # raises where it cannot be
+        try:
+            return self.__iter__()
+        finally:
+            if self._task is not None or self.disable:
+                self.iterable = original
+
+    def __contains__(self, item: object) -> bool:
+        contains = getattr(self.iterable, "__contains__", None)
+        return bool(contains(item)) if contains is not None else item in self.__iter__()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if error is not None and self._task is not None:
+            _display.leave_with(self._task, error)
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_looping", False):  # the loop, which may outlive the bar, ends the task
+            return
+        try:
+            self.close()
+        except Exception:  # half made, or the interpreter ends
+            pass
+
+    def __str__(self) -> str:
+        return self.format_meter(**self.format_dict)
+
+    @property
+    def _comparable(self) -> Any:
+        return abs(getattr(self, "pos", 1 << 31))
+
+    __hash__ = object.__hash__
+
+    # Counting
+
+    def __iter__(self) -> Iterator[Any]:
+        iterable = self.iterable
+        if iterable is None:
+            raise TypeError("'NoneType' object is not iterable: the bar has no iterable")
+        if self.disable:
+            return iter(iterable)
+        if self._task is not None:
+            return _display.iterate(self, iterable)
+        return self._iterate(iterable)
+
+    def _iterate(self, iterable: Iterable[Any]) -> Iterator[Any]:
+        mininterval = self.mininterval
+        last_print_t = self.last_print_t
+        last_print_n = self.last_print_n
+        earliest = self.start_t + self.delay
+        n, clock = self.n, self._time
+        try:
+            for item in iterable:
+                yield item
+                n += 1
+                if n - last_print_n >= self.miniters:
+                    now = clock()
+                    if now - last_print_t >= mininterval and now >= earliest:
+                        self.update(n - last_print_n)
+                        last_print_n, last_print_t = self.last_print_n, self.last_print_t
+        finally:
+            self.n = n
+            self.close()
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Count `n` more units, and show the bar where that is due.
+
+        Returns:
+            True where a line was written.
+        """
+        if self.disable:
+            return None
+        n = 1 if n is None else n
+        if self._task is not None:
+            self._task.advance(n)
+            return None
+        if n < 0:
+            self.last_print_n += n  # so that a count that goes back is shown
+        self.n += n
+        if self.n - self.last_print_n < self.miniters:
+            return None
+        now = self._time()
+        if now - self.last_print_t < self.mininterval or now < self.start_t + self.delay:
+            return None
+        passed, done = now - self.last_print_t, self.n - self.last_print_n
+        if self.smoothing and passed and done:
+            self._ema_dn(done)
+            self._ema_dt(passed)
+        self.refresh(lock_args=self.lock_args)
+        if self.dynamic_miniters:
+            self._choose_miniters(done, passed)
+        self.last_print_n, self.last_print_t = self.n, now
+        return True
+
+    def _choose_miniters(self, done: float, passed: float) -> None:
+        """Choose how many units come before the next look at the clock, so that it is looked at about once an interval."""
+        if self.maxinterval and passed >= self.maxinterval:
+            self.miniters = done * (self.mininterval or self.maxinterval) / passed
+        elif self.smoothing:
+            factor = self.mininterval / passed if self.mininterval and passed else 1
+            self.miniters = self._ema_miniters(done * factor)
+        else:
+            self.miniters = max(self.miniters, done)
+
+    def close(self) -> None:
+        """End the bar: its last line stays if `leave` says so, else it is cleared."""
+        if self.disable:
+            return
+        self.disable = True
+        pos = abs(self.pos)
+        self._decr_instances(self)
+        if self._task is not None:
+            _display.close(self)
+            return
+        if getattr(self, "last_print_t", 0) < getattr(self, "start_t", 0) + self.delay:
+            return  # nothing was shown
+        if getattr(self, "sp", None) is None:
+            return
+        leave = pos == 0 if self.leave is None else self.leave
+        try:
+            with self._lock:
+                if leave:
+                    self._ema_dt = EMA(0)  # the last line has the average pace
+                    self.display(pos=0)
+                    self.fp.write("\n")
+                else:
+                    self.display(msg="", pos=pos)
+                    if not pos:
+                        self.fp.write("\r")
+        except ValueError as error:
+            if "closed" in str(error):
+                return
+            raise
+
+    # Drawing
+
+    @staticmethod
+    def status_printer(file: Any) -> Callable[[str], None]:
+        """Return a function that writes a line over the one before it."""
+        flush = getattr(file, "flush", lambda: None)
+        if file in (sys.stderr, sys.stdout):
+            getattr(sys.stderr, "flush", lambda: None)()
+            getattr(sys.stdout, "flush", lambda: None)()
+        last_cells = 0
+
+        def print_status(line: str) -> None:
+            nonlocal last_cells
+            cells = disp_len(line)
+            file.write("\r" + line + " " * max(last_cells - cells, 0))
+            flush()
+            last_cells = cells
+
+        return print_status
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool | None:
+        """Write the bar, or `msg`, in its row. The lock is the caller's.
+
+        Args:
+            msg: What to write instead; None: the bar's text.
+            pos: The row; None: the bar's own.
+        """
+        if self._task is not None:
+            _display.refresh(self)
+            return True
+        row = abs(self.pos if pos is None else pos)
+        rows = self.nrows or 20
+        if row >= rows - 1:
+            if row >= rows:
+                return False
+            if msg or msg is None:  # the last row says that there are more
+                msg = " ... (more hidden) ..."
+        if not hasattr(self, "sp"):
+            raise TqdmDeprecationWarning(
+                "Please use `tqdm.gui.tqdm(...)` instead of `tqdm(..., gui=True)`\n",
+                fp_write=lambda text: getattr(self.fp, "write", sys.stderr.write)(text),
+            )
+        if row:
+            self.moveto(row)
+        self.sp(str(self) if msg is None else msg)
+        if row:
+            self.moveto(-row)
+        return True
+
+    def clear(self, nolock: bool = False) -> None:
+        """Clear the bar's row."""
+        if self.disable or self._task is not None:
+            return
+        row = abs(self.pos)
+        if row < (self.nrows or 20):
+            with _locked(self._lock, nolock):
+                self.moveto(row)
+                self.sp("")
+                self.fp.write("\r")
+                self.moveto(-row)
+
+    def refresh(self, nolock: bool = False, lock_args: tuple[Any, ...] | None = None) -> bool | None:
+        """Show the bar now.
+
+        Args:
+            nolock: Whether the caller holds the lock.
+            lock_args: Arguments of the lock's `acquire`; None: wait for it.
+        """
+        if self.disable:
+            return None
+        if not nolock:
+            if lock_args:
+                if not self._lock.acquire(*lock_args):
+                    return False
+            else:
+                self._lock.acquire()
+        try:
+            self.display()
+        finally:
+            if not nolock:
+                self._lock.release()
+        return True
+
+    def moveto(self, n: int) -> None:
+        """Move the cursor down by `n` rows, or up where `n` is negative."""
+        self.fp.write("\n" * n + _term_move_up() * -n)
+        getattr(self.fp, "flush", lambda: None)()
+
+    def unpause(self) -> None:
+        """Leave the time since the last line out of the pace."""
+        if self.disable:
+            return
+        if self._task is not None:
+            _display.refresh(self)
+            return
+        now = self._time()
+        self.start_t += now - self.last_print_t
+        self.last_print_t = now
+
+    def reset(self, total: float | None = None) -> None:
+        """Begin anew at 0, with a new `total` where it is given."""
+        self.n = 0
+        if total is not None:
+            self.total = None if total == float("inf") else total
+        if self.disable:
+            return
+        if self._task is not None:
+            _display.restart(self)
+            return
+        self.last_print_n = 0
+        self.last_print_t = self.start_t = self._time()
+        self._ema_dn, self._ema_dt, self._ema_miniters = EMA(self.smoothing), EMA(self.smoothing), EMA(self.smoothing)
+        self.refresh()
+
+    def set_description(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """Set what stands before the bar; a colon comes after it."""
+        self.desc = f"{desc}: " if desc else ""
+        if refresh:
+            self.refresh()
+
+    def set_description_str(self, desc: str | None = None, refresh: bool | None = True) -> None:
+        """Set what stands before the bar, as it is."""
+        self.desc = desc or ""
+        if refresh:
+            self.refresh()
+
+    def set_postfix(self, ordered_dict: Any = None, refresh: bool | None = True, **kwargs: Any) -> None:
+        """Set what stands after the statistics: `loss=0.123, lr=1e-3`.
+
+        Args:
+            ordered_dict: Names and values, in their order.
+            refresh: Whether to show it now.
+            kwargs: More of them, by name.
+        """
+        values = dict([] if ordered_dict is None else ordered_dict)
+        for name in sorted(kwargs):
+            values[name] = kwargs[name]
+        texts = {
+            name: format_num(value) if isinstance(value, Number) else str(value).strip()
+            for name, value in values.items()
+        }
+        self.postfix = ", ".join(f"{name}={text}" for name, text in texts.items())
+        if self._task is not None:
+            _display.set_fields(self._task, _display.named_parts(self.postfix))
+        if refresh:
+            self.refresh()
+
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        """Set what stands after the statistics, as it is."""
+        self.postfix = str(s)
+        if self._task is not None:
+            _display.set_fields(self._task, _display.named_parts(self.postfix))
+        if refresh:
+            self.refresh()
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """The arguments of `format_meter` for the bar as it is now. Subclasses may add fields of their own."""
+        if self.disable and not hasattr(self, "unit"):
+            return {
+                "n": self.n, "total": self.total, "elapsed": 0, "unit": "it", "prefix": self.desc, "ascii": False,
+            }  # fmt: skip
+        if self.dynamic_ncols:
+            self.ncols, self.nrows = self.dynamic_ncols(self.fp)
+        rate = self._ema_dn() / self._ema_dt() if self._ema_dt() else None
+        return {
+            "n": self.n,
+            "total": self.total,
+            "elapsed": self._time() - self.start_t if hasattr(self, "start_t") else 0,
+            "ncols": self.ncols,
+            "nrows": self.nrows,
+            "prefix": self.desc,
+            "ascii": self.ascii,
+            "unit": self.unit,
+            "unit_scale": self.unit_scale,
+            "rate": rate,
+            "bar_format": self.bar_format,
+            "postfix": self.postfix,
+            "unit_divisor": self.unit_divisor,
+            "initial": self.initial,
+            "colour": self.colour,
+        }
+
+    format_sizeof = staticmethod(format_sizeof)
+    format_interval = staticmethod(format_interval)
+    format_num = staticmethod(format_num)
+    format_meter = staticmethod(format_meter)
+
+    # All bars together
+
+    @classmethod
+    def _get_free_pos(cls, instance: Any = None) -> int:
+        """Return the first row that no bar has."""
+        taken = {abs(bar.pos) for bar in cls._instances if bar is not instance and hasattr(bar, "pos")}
+        return min(set(range(len(taken) + 1)) - taken)
+
+    @classmethod
+    def _decr_instances(cls, instance: Any) -> None:
+        """Let go of a bar; the lowest bar that has no row on the screen takes the one that is free."""
+        with cls._lock:
+            cls._instances.discard(instance)
+            if instance.gui:
+                return
+            last = (instance.nrows or 20) - 1
+            hidden = [bar for bar in cls._instances if hasattr(bar, "pos") and abs(bar.pos) >= last]
+            if hidden:
+                bar = min(hidden, key=lambda each: each.pos)
+                bar.clear(nolock=True)
+                bar.pos = abs(instance.pos)
+
+    @classmethod
+    def write(cls, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
+        """Write a line above the bars.
+
+        Args:
+            s: The text.
+            file: Where to; None: standard output.
+            end: What comes after it.
+            nolock: Whether the caller holds the lock.
+        """
+        stream = sys.stdout if file is None else file
+        if stream is None:
+            return
+        if _display.prints(stream, f"{s}{end}"):
+            return
+        with cls.external_write_mode(file=stream, nolock=nolock):
+            stream.write(s)
+            stream.write(end)
+
+    @classmethod
+    @contextmanager
+    def external_write_mode(cls, file: Any = None, nolock: bool = False) -> Iterator[None]:
+        """Have no bar in the way of what the block writes to `file`, None for standard output."""
+        stream = sys.stdout if file is None else file
+        cleared = []
+        with _locked(cls.get_lock(), nolock), _display.cleared(stream):
+            for bar in list(cls._instances):
+                fp = getattr(bar, "fp", None)
+                both_standard = stream in (sys.stdout, sys.stderr) and fp in (sys.stdout, sys.stderr)
+                if hasattr(bar, "start_t") and (fp == stream or both_standard):
+                    bar.clear(nolock=True)
+                    cleared.append(bar)
+            try:
+                yield
+            finally:
+                for bar in cleared:
+                    bar.refresh(nolock=True)
+
+    @classmethod
+    def set_lock(cls, lock: Any) -> None:
+        """Set the lock that lines are written under."""
+        cls._lock = lock
+
+    @classmethod
+    def get_lock(cls) -> Any:
+        """Return the lock that lines are written under, made when it is first asked for."""
+        if not hasattr(cls, "_lock"):
+            cls._lock = TqdmDefaultWriteLock()
+        return cls._lock
+
+    @classmethod
+    def pandas(cls, **options: Any) -> None:
+        """Give pandas' objects `progress_apply`, `progress_map` and their kin, with bars of these options."""
+        from ._pandas import register
+
+        register(cls, **options)
+
+    @classmethod
+    @contextmanager
+    def wrapattr(
+        cls, stream: Any, method: str, total: float | None = None, bytes: bool = True, **options: Any
+    ) -> Iterator[Any]:
+        """Wrap `stream` so that what its `method` (`read` or `write`) hands on is counted.
+
+        Args:
+            stream: The stream.
+            method: `read` or `write`.
+            total: Units in all.
+            bytes: Whether the unit is a byte, with SI prefixes by 1024.
+            options: As for a bar.
+        """
+        with cls(total=total, **options) as bar:
+            if bytes:
+                bar.unit, bar.unit_scale, bar.unit_divisor = "B", True, 1024
+                if bar._task is not None:
+                    _display.set_unit(bar._task, "B")
+            yield CallbackIOWrapper(bar.update, stream, method)
+
+
+class _BytesWriter(DisableOnWriteError):
+    """A stream of bytes that takes text."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file, tqdm_instance=None)
+
+    def write(self, text: str) -> Any:
+        """Write `text` in the stream's encoding, else UTF-8."""
+        return self._wrapped.write(text.encode(getattr(self._wrapped, "encoding", None) or "utf-8"))
+
+
+@contextmanager
+def _locked(lock: Any, already: bool) -> Iterator[None]:
+    if already:
+        yield
+        return
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_terminal(file: Any) -> bool:
+    try:
+        return bool(file.isatty())
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+def trange(*args: Any, **options: Any) -> Any:
+    """Return `tqdm(range(*args), **options)`."""
+    return tqdm(range(*args), **options)

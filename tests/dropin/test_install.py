@@ -1,0 +1,64 @@
+"""`install`, `patch` and PROGRESSKIT_TQDM: what `import tqdm` means."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import progresskit.tqdm
+
+SITE = Path(progresskit.tqdm.__file__).parent / "_site"
+
+
+def said(code: str, *, folders: tuple[Path, ...] = (), **variables: str) -> str:
+    """Return what `code` prints in a Python of its own."""
+    paths = os.pathsep.join([*map(str, folders), str(Path(progresskit.__file__).parents[1])])
+    environ = {**os.environ, "PYTHONPATH": paths, **variables}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=100)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_install() -> None:
+    """Every module of tqdm is ours after `install`, and each is there once."""
+    code = """
+import progresskit.tqdm as ours; ours.install(); ours.install()
+import tqdm, tqdm.auto, tqdm.std, tqdm.asyncio, tqdm.notebook, tqdm.contrib.concurrent, tqdm.contrib.logging, tqdm.utils
+from tqdm import tqdm as bar, trange
+from tqdm._tqdm import tqdm as early
+print(bar is ours.tqdm is tqdm.std.tqdm is early, tqdm.__version__ >= "4.66", bar.__module__)
+ours.uninstall()
+"""
+    assert said(code) == "True True progresskit.tqdm.std"
+
+
+def test_variable(tmp_path: Path) -> None:
+    """With the variable, tqdm is ours, the machine's own `sitecustomize` has run, and a program without tqdm has nothing of it."""
+    (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.hidden_has_run = True")
+    folders = (SITE, tmp_path)
+    code = "import sys; print(hidden_has_run, any(name.startswith('progresskit') for name in sys.modules))"
+    assert said(code, folders=folders, PROGRESSKIT_TQDM="1") == "True False"
+    code = "from tqdm.auto import tqdm; print(tqdm.__mro__[1].__module__)"
+    assert said(code, folders=folders, PROGRESSKIT_TQDM="1") == "progresskit.tqdm.std"
+
+
+def test_patch() -> None:
+    """The installed tqdm stays the same class, its subclasses follow, and `unpatch` leaves it as it was."""
+    pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+    code = """
+import io, tqdm.std
+from tqdm import tqdm
+before = dict(vars(tqdm))
+class Sub(tqdm): pass
+import progresskit.tqdm as ours
+ours.patch(); ours.patch()
+patched = tqdm is __import__("tqdm").tqdm and Sub.update is not before["update"]
+file = io.StringIO(); list(Sub(range(3), file=file))
+ours.unpatch()
+print(patched, "3/3" in file.getvalue(), {k: v for k, v in vars(tqdm).items() if before.get(k) is not v and k != "monitor"})
+"""
+    assert said(code) == "True True {}"

@@ -1,0 +1,526 @@
+"""How a loop ended is what the interpreter says: failed only where something was raised."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice, takewhile
+from typing import Any
+
+import pytest
+from bench import Bench
+
+from progresskit import Task
+
+
+class Ended:
+    """What became of the only task of a tracker."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.tasks: list[Task] = []
+        add = bench.tracker.add_task
+        bench.tracker.add_task = lambda *a, **k: (self.tasks.append(add(*a, **k)), self.tasks[-1])[1]  # type: ignore[method-assign]
+
+    def __call__(self) -> tuple[str, int | float, str | None]:
+        gc.collect()
+        (task,) = self.tasks
+        return task.state, task.completed, task.reason
+
+
+@pytest.fixture
+def ended(bench: Bench) -> Ended:
+    return Ended(bench)
+
+
+def numbers(size: int) -> Iterator[int]:
+    yield from range(size)
+
+
+def run(loop: Callable[[], Any]) -> None:
+    """Run `loop` and let whatever it raises go."""
+    with contextlib.suppress(BaseException):
+        loop()
+
+
+DONE = ("finished", 3, None)
+
+
+def early(count: int) -> tuple[str, int, str]:
+    return "cancelled", count, "stopped early"
+
+
+def swallow(items: Any) -> None:
+    for _ in items:
+        pass
+
+
+def zipped_with_more(track: Any) -> None:
+    for _ in zip([1, 2], track([4, 5, 6, 7]), strict=False):
+        pass
+
+
+def zipped_with_generator(track: Any) -> None:
+    for _ in zip([1, 2], track(numbers(9)), strict=False):
+        pass
+
+
+PEACEFUL: dict[str, tuple[Callable[[Any], Any], tuple[Any, ...]]] = {
+    "zip, tracked second": (lambda track: swallow(zip([1, 2, 3], track([4, 5, 6]), strict=False)), DONE),
+    "zip, tracked first": (lambda track: swallow(zip(track([4, 5, 6]), [1, 2, 3], strict=False)), DONE),
+    "list of a zip": (lambda track: list(zip([1, 2, 3], track([4, 5, 6]), strict=False)), DONE),
+    "dict of a zip": (lambda track: dict(zip("abc", track(range(3)), strict=False)), DONE),
+    "zip, tracked longer": (zipped_with_more, early(2)),
+    "zip over a generator": (zipped_with_generator, early(2)),
+    "comprehension of a zip": (lambda track: [a for a, _ in zip("abc", track(range(3)), strict=False)], DONE),
+    "sum over a zip": (lambda track: sum(b for _, b in zip("abc", track(range(3)), strict=False)), DONE),
+    "map of two": (lambda track: list(map(max, [1, 2, 3], track([4, 5, 6]))), DONE),
+    "islice of all": (lambda track: swallow(islice(track([1, 2, 3]), 3)), DONE),
+    "list of an islice of all": (lambda track: list(islice(track([1, 2, 3]), 3)), DONE),
+    "islice of some": (lambda track: swallow(islice(track(range(9)), 3)), early(3)),
+    "takewhile": (lambda track: list(takewhile(lambda n: n < 3, track(range(9)))), early(3)),
+    "any": (lambda track: any(n == 2 for n in track(range(9))), early(2)),
+    "any at the last": (lambda track: any(map((2).__eq__, track(range(3)))), DONE),
+    "all": (lambda track: all(map((9).__gt__, track(range(3)))), DONE),
+    "in": (lambda track: 2 in track(range(9)), early(2)),
+    "next": (lambda track: next(iter(track(range(9)))), early(0)),
+    "next of one": (lambda track: next(iter(track([7]))), ("finished", 1, None)),
+    "unpacking": (lambda track: [*track(range(3))], DONE),
+    "min": (lambda track: min(track([3, 1, 2])), DONE),
+    "join": (lambda track: "".join(track("abc")), DONE),
+    "enumerate": (lambda track: swallow(enumerate(track("abc"))), DONE),
+    "reversed": (lambda track: swallow(track(reversed([1, 2, 3]))), DONE),
+    "sorted": (lambda track: sorted(track([3, 1, 2])), DONE),
+    "nothing": (lambda track: list(track([])), ("finished", 0, None)),
+}
+
+
+@pytest.mark.parametrize("name", PEACEFUL)
+def test_nothing_raised_means_nothing_failed(bench: Bench, ended: Ended, name: str) -> None:
+    """A consumer that has had enough leaves a task that is finished where the count is complete, else stopped early."""
+    consume, expected = PEACEFUL[name]
+    consume(bench.tracker.track)
+    assert ended() == expected
+
+
+def test_statements_that_leave_a_loop(bench: Bench, ended: Ended) -> None:
+    """`break` and `return` stop a loop early, at the item that was worked on, also out of `try`, `with` and handlers."""
+
+    def by_break() -> None:
+        for n in bench.tracker.track(range(9)):
+            if n == 4:
+                break
+
+    def by_return() -> int | None:
+        for n in bench.tracker.track(range(9)):
+            with contextlib.nullcontext():
+                if n == 4:
+                    return n
+        return None
+
+    def in_finally() -> None:
+        for n in bench.tracker.track(range(9)):
+            try:
+                if n == 4:
+                    break
+            finally:
+                len("")
+
+    def in_handler() -> None:
+        for n in bench.tracker.track(range(9)):
+            try:
+                1 / (4 - n)
+            except ZeroDivisionError as error:
+                kept.append(error)
+                break
+
+    def in_match() -> None:
+        for n in bench.tracker.track(range(9)):
+            match n:
+                case 4:
+                    break
+
+    kept: list[BaseException] = []
+    for leave in (by_break, by_return, in_finally, in_handler, in_match):
+        ended.tasks.clear()
+        leave()
+        assert ended() == early(4), leave.__name__
+
+
+def test_a_kept_error_of_before_is_no_error_now(bench: Bench, ended: Ended) -> None:
+    """An error that was caught and kept does not make a later loop at the same place fail."""
+    kept = []
+
+    def check(n: int) -> bool:
+        if fail:
+            raise ValueError
+        return n == 2
+
+    for fail in (True, False):  # noqa: B007  # `check` reads it
+        ended.tasks.clear()
+        try:
+            any(check(n) for n in bench.tracker.track(range(9)))
+        except ValueError as error:
+            kept.append(error)
+    assert ended() == early(2)
+    for fail in (True, False):  # noqa: B007  # `check` reads it
+        ended.tasks.clear()
+        try:
+            for _ in zip([1, 2], bench.tracker.track(map(check, range(5))), strict=False):
+                pass
+        except ValueError as error:
+            kept.append(error)
+    assert ended() == early(2)
+
+
+def raises(error: type[BaseException] | BaseException) -> Any:
+    raise error
+
+
+def unmatched(n: str) -> None:
+    try:
+        int(n)
+    except KeyError:
+        pass
+
+
+def body_calls(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        int(n)
+
+
+def body_divides(track: Any) -> None:
+    for n in track([1, 0, 2]):
+        1 / n
+
+
+def body_raises(track: Any) -> None:
+    for n in track([1, 0, 2]):
+        if not n:
+            raise ValueError("words")
+
+
+def body_asserts(track: Any) -> None:
+    for n in track([1, 0, 2]):
+        assert n
+
+
+def body_looks_up(track: Any) -> None:
+    for n in track(["a", "b", "c"]):
+        {"a": 1}[n]
+
+
+def body_is_unmatched(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        try:
+            int(n)
+        except KeyError:
+            pass
+
+
+def body_has_finally(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        try:
+            int(n)
+        finally:
+            len("")
+
+
+def body_has_with(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        with contextlib.nullcontext():
+            int(n)
+
+
+def body_raises_from(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        try:
+            int(n)
+        except ValueError as error:
+            raise OSError("words") from error
+
+
+def body_goes_deep(track: Any) -> None:
+    def deep(level: int) -> float:
+        return deep(level - 1) if level else 1 / 0
+
+    for n in track([1, 0, 2]):
+        if not n:
+            deep(50)
+
+
+def generator_is_thrown_into(track: Any) -> None:
+    def hand_on() -> Iterator[int]:
+        for n in track([1, 2, 3]):  # noqa: UP028
+            yield n
+
+    items = hand_on()
+    next(items)
+    next(items)
+    items.throw(ValueError("words"))
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        *(body_calls, body_divides, body_raises, body_asserts, body_looks_up, body_is_unmatched, body_has_finally),
+        *(body_has_with, body_raises_from, body_goes_deep, generator_is_thrown_into),
+    ],
+)
+def test_an_error_in_the_body(bench: Bench, ended: Ended, loop: Callable[[Any], None]) -> None:
+    """An error that leaves the body fails the task at the item that was worked on."""
+    with pytest.raises(Exception):  # noqa: B017
+        loop(bench.tracker.track)
+    state, count, reason = ended()
+    assert (state, count) == ("failed", 1)
+    if sys.version_info >= (3, 12):
+        assert reason is not None and "Error" in reason
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+@pytest.mark.parametrize("made", [False, True])
+def test_an_interrupt_is_no_failure(bench: Bench, ended: Ended, error: type[BaseException], made: bool) -> None:
+    """What calls a program off cancels its loops, raised in the body, below it, and in the source."""
+
+    def in_body() -> None:
+        for n in bench.tracker.track([1, 2, 3]):
+            if n == 2:
+                raise error() if made else error
+
+    def below() -> None:
+        for n in bench.tracker.track([1, 2, 3]):
+            if n == 2:
+                raises(error() if made else error)
+
+    def in_source() -> None:
+        def source() -> Iterator[int]:
+            yield 1
+            raise error
+
+        for _ in bench.tracker.track(source()):
+            pass
+
+    def in_source_in_c() -> None:
+        def source() -> Iterator[int]:
+            yield 1
+            raise error
+
+        list(bench.tracker.track(source()))
+
+    for loop in (in_body, below, in_source, in_source_in_c):
+        ended.tasks.clear()
+        run(loop)
+        assert ended() == ("cancelled", 1, None), loop.__name__
+
+
+def test_ctrl_c(bench: Bench, ended: Ended) -> None:
+    """Ctrl-C in a loop's body cancels it, wherever it comes."""
+
+    def computing() -> None:
+        for n in bench.tracker.track(range(3)):
+            if n == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    def sleeping() -> None:
+        for n in bench.tracker.track(range(3)):
+            if n == 1:
+                signal.setitimer(signal.ITIMER_REAL, 0.001)
+                time.sleep(60)
+
+    def leaving() -> None:
+        for n in bench.tracker.track(range(3)):
+            if n == 1:
+                sys.exit(3)
+
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in (signal.SIGINT, signal.SIGALRM)]
+    try:
+        for loop in (computing, sleeping, leaving):
+            ended.tasks.clear()
+            run(loop)
+            assert ended() == ("cancelled", 1, None), loop.__name__
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def test_a_closed_generator(bench: Bench, ended: Ended) -> None:
+    """A generator that hands a loop on and is closed has stopped early."""
+
+    def by_statement() -> Iterator[int]:
+        for n in bench.tracker.track(range(9)):  # noqa: UP028
+            yield n
+
+    def delegating() -> Iterator[int]:
+        yield from bench.tracker.track(range(9))
+
+    for make in (by_statement, delegating):
+        ended.tasks.clear()
+        items = make()
+        next(items)
+        next(items)
+        items.close()
+        del items
+        assert ended() == early(1), make.__name__
+        ended.tasks.clear()
+        assert list(islice(make(), 9)) == list(range(9))
+        assert ended()[0] == "finished", make.__name__
+
+
+def test_a_source_that_somebody_closes(bench: Bench, ended: Ended) -> None:
+    """A generator that the body closes has raised nothing."""
+    source = numbers(9)
+    for n in bench.tracker.track(source):
+        if n == 2:
+            source.close()
+            break
+    assert ended() == early(2)
+
+
+async def pages(size: int) -> AsyncIterator[int]:
+    for number in range(size):
+        yield number
+
+
+def test_async_loops(bench: Bench, ended: Ended) -> None:
+    """An `async for` ends as a `for` does; a task that is cancelled in its body cancels it."""
+
+    async def left() -> None:
+        async for n in bench.tracker.track(pages(9)):
+            if n == 2:
+                break
+
+    async def fails() -> None:
+        async for n in bench.tracker.track(pages(9)):
+            1 / (n - 2)
+
+    async def comprehension() -> list[int]:
+        return [n async for n in bench.tracker.track(pages(3))]
+
+    async def called_off(sync: bool) -> None:
+        async def body() -> None:
+            if sync:
+                for _ in bench.tracker.track(range(9)):
+                    await asyncio.sleep(60)
+            async for _ in bench.tracker.track(pages(9)):
+                await asyncio.sleep(60)
+
+        task = asyncio.ensure_future(body())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    for loop, expected in (
+        (left, early(2)),
+        (fails, "failed"),
+        (comprehension, DONE),
+        (lambda: called_off(True), ("cancelled", 0, None)),
+        (lambda: called_off(False), ("cancelled", 0, None)),
+    ):
+        ended.tasks.clear()
+        with contextlib.suppress(ZeroDivisionError):
+            asyncio.run(loop())
+        assert ended() == expected or ended()[0] == expected
+
+
+class Both:
+    """Iterable in both ways, as what `asyncio.as_completed` returns from 3.13 on."""
+
+    def __init__(self) -> None:
+        self.left = 3
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        return self.left
+
+    def __aiter__(self) -> AsyncIterator[int]:
+        return self
+
+    async def __anext__(self) -> int:
+        try:
+            return next(self)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+def test_what_is_iterable_in_both_ways_stays_so(bench: Bench, ended: Ended) -> None:
+    """An object of both protocols runs in a `for`, an `async for` and a consumer in C."""
+
+    async def both() -> list[int]:
+        return [n async for n in bench.tracker.track(Both())]  # type: ignore[attr-defined]
+
+    for run_it in (lambda: list(bench.tracker.track(Both())), lambda: asyncio.run(both())):
+        ended.tasks.clear()
+        assert run_it() == [2, 1, 0]
+        assert ended() == DONE
+    assert next(iter(bench.tracker.track(Both()))) == 2
+
+    async def completed() -> set[int]:
+        async def one(n: int) -> int:
+            return n
+
+        return {await each for each in bench.tracker.track(asyncio.as_completed([one(1), one(2), one(3)]))}
+
+    ended.tasks.clear()
+    assert asyncio.run(completed()) == {1, 2, 3}
+    assert ended() == DONE
+
+
+def test_loops_over_loops_and_under_a_tracer(bench: Bench, ended: Ended) -> None:
+    """A tracer, as debuggers and coverage have one, changes nothing; nor does a loop over a loop."""
+
+    def tracer(frame: Any, event: str, argument: Any) -> Any:
+        return tracer
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        for n in bench.tracker.track(range(9)):
+            if n == 4:
+                break
+        left = ended()
+        ended.tasks.clear()
+        swallow(zip([1, 2, 3], bench.tracker.track([4, 5, 6]), strict=False))
+        zipped = ended()
+        ended.tasks.clear()
+        run(lambda: body_raises(bench.tracker.track))
+        failed = ended()
+    finally:
+        sys.settrace(before)
+    assert (left, zipped, failed[0]) == (early(4), DONE, "failed")
+    ended.tasks.clear()
+    for n in bench.tracker.track(bench.tracker.track(range(9))):
+        if n == 4:
+            break
+    gc.collect()
+    assert [(task.state, task.reason) for task in ended.tasks] == [("cancelled", "stopped early")] * 2
+
+
+def test_without_the_collector(bench: Bench, ended: Ended) -> None:
+    """Where the young objects are too many to look through, the instructions tell, and nobody fails who need not."""
+    gc.collect()
+    gc.disable()
+    ballast = [[] for _ in range(60_000)]
+    try:
+        body_left: list[Any] = []
+        for loop in (body_calls, body_divides, body_raises):
+            ended.tasks.clear()
+            run(lambda loop=loop: loop(bench.tracker.track))  # type: ignore[misc]
+            body_left.append(ended.tasks[0].state)
+        ended.tasks.clear()
+        swallow(zip([1, 2, 3], bench.tracker.track([4, 5, 6]), strict=False))
+        zipped = ended.tasks[0].state
+    finally:
+        del ballast
+        gc.enable()
+    assert body_left[1:] == ["failed", "failed"]
+    assert zipped == "finished"
