@@ -1,7 +1,21 @@
-"""Load CSV files into Snowflake with a bar for each phase."""
+"""Load CSV, JSON and Parquet files into Snowflake with a bar for each phase."""
 
-from .copier import copy_into
-from .progress import SnowflakeProgress
-from .uploading import UploadError, Uploads, put
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .copier import copy_into
+    from .progress import SnowflakeProgress
+    from .uploading import UploadError, Uploads, put
 
 __all__ = ["SnowflakeProgress", "UploadError", "Uploads", "copy_into", "put"]
+_WHERE = {"copy_into": "copier", "SnowflakeProgress": "progress"}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: the command must hear Ctrl-C before it has imported anything.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE.get(name, 'uploading')}"), name)

@@ -1,41 +1,177 @@
-"""The command line: `progresskit-snowflake load FILES... --table T`, and `bars`. Exit status 0, 1 (failed), 2 (usage), 130 (Ctrl-C)."""
+"""The command line: `progresskit-snowflake load FILES... --table T`, and `bars`.
+
+Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C). Once a load is committed the status is
+0, whatever becomes of its summary: a script that loads again what has failed must not load twice. What takes time to import is
+imported where it is used, so that Ctrl-C is heard from the first moments on.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, Any
 
-from .columns import table_name
-from .copying import FORMATS, ON_ERROR
-from .inspecting import analyze, validate
-from .opening import BadData, format_of
-from .pipeline import Load
-from .progress import MODES, SnowflakeProgress
-from .session import Keep, LoadError, Loading, Staging, connect
-from .summary import kept, summarize
+if TYPE_CHECKING:
+    from .pipeline import Load
+    from .progress import SnowflakeProgress
+    from .quality import Reading
+    from .session import Staging
+
+PROGRAM = "progresskit-snowflake"
+_MODES = ("skip-qc", "validate-only", "analyze-only")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?: [A-Za-z]+)?(?:\s*\(\s*[0-9]+\s*(?:,\s*[0-9]+\s*)?\))?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.command == "bars":
-        print(len(MODES[_mode(options)]))
+    command = _Command()
+    try:
+        return command.run(arguments)
+    except KeyboardInterrupt:
+        if command.committed:
+            return _broken_off(_told("Ctrl-C came after the commit: everything is loaded.", 0))
+        return _broken_off(_told("called off: nothing is loaded.", 130) if command.loading else 130)
+    except Exception as error:
+        said = _sentence(error)
+        if command.committed:
+            return _broken_off(_told(f"everything is loaded, and then something failed: {said}", 0))
+        return _broken_off(_told(said, 1))
+
+
+class _Command:
+    """One run of the command line.
+
+    Attributes:
+        loading: Whether a load has begun.
+        committed: Whether it has been committed.
+    """
+
+    def __init__(self) -> None:
+        self._load: Load | None = None
+
+    @property
+    def loading(self) -> bool:
+        return self._load is not None
+
+    @property
+    def committed(self) -> bool:
+        return self._load is not None and self._load.published
+
+    def run(self, arguments: Sequence[str] | None) -> int:
+        parser = _parser()
+        options = parser.parse_args(arguments)
+        if options.command == "bars":
+            from .progress import MODES
+
+            print(len(MODES[_mode(options)]))
+            return 0
+        if not options.analyze_only and not options.table:
+            parser.error("--table is missing: give the table to load into.")
+        if not options.analyze_only and not (options.embedded or options.connection):
+            parser.error("give --connection NAME, or --embedded for a local server.")
+        with _private_folder() as folder:
+            options.files = _files(parser, options.files, folder)
+            _decide_format(parser, options)
+            reading = _reading(parser, options)
+            if options.analyze_only:
+                from .inspecting import analyze
+
+                with _progress(options) as progress:
+                    text = analyze(options.files, progress, reading)
+            else:
+                text = self._with_server(options, reading, folder)
+        _print(text, options)
         return 0
-    if not options.analyze_only and not options.table:
-        parser.error("--table is missing: give the table to load into.")
-    if not options.analyze_only and not (options.embedded or options.connection):
-        parser.error("give --connection NAME, or --embedded for a local server.")
-    missing = [str(path) for path in options.files if not path.is_file()]
+
+    def _with_server(self, options: argparse.Namespace, reading: Reading, folder: Path) -> str:
+        from .inspecting import validate
+        from .pipeline import Load
+        from .session import Loading, Staging, connect
+        from .summary import summarize
+
+        with connect(options.connection, options.embedded, options.pace) as open_session:
+            loading = Loading(open_session(), again=open_session)
+            if options.validate_only:
+                with _progress(options) as progress:
+                    return validate(options.files, options.table, loading, progress, reading, options.max_bad_rows)
+            staging = Staging(open_session(), again=open_session)
+            with _telling_what_stays(staging), _progress(options) as progress:
+                self._load = load = Load(
+                    options.files,
+                    options.table,
+                    staging,
+                    loading,
+                    progress,
+                    folder,
+                    more=[Staging(open_session(), like=staging) for _ in range(options.jobs - 1)],
+                    on_error=options.on_error,
+                    keep_staged=options.keep_staged,
+                    file_format=options.format,
+                    quality=not options.skip_qc,
+                    max_bad_rows=options.max_bad_rows,
+                    nulls=options.null,
+                    dialect=reading.dialect,
+                    types=options.types,
+                    all_text=options.all_text,
+                    if_exists=options.if_exists,
+                    skip_loaded=options.skip_loaded,
+                )
+                summary = load.run()
+        if options.if_exists == "append" and not options.skip_loaded:
+            summary.said.append(
+                "the same command once more appends these rows again: --if-exists replace, --if-exists fail and --skip-loaded do not"
+            )
+        return summarize(options.table, summary)
+
+
+def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path) -> list[Path]:
+    """Return the files that are named, by wildcards too; what can be read once alone is copied to `folder`."""
+    import glob
+
+    from .opening import is_pipe, spooled
+
+    found: list[Path] = []
+    for number, name in enumerate(given):
+        path = Path(name)
+        if name == "-":
+            if given.count("-") > 1:
+                parser.error("- is given twice: standard input can be read once.")
+            found.append(spooled(sys.stdin.buffer, _input(folder, number) / "standard input"))
+        elif is_pipe(path):
+            with path.open("rb") as pipe:
+                found.append(spooled(pipe, _input(folder, number) / path.name))
+        elif not path.exists() and any(mark in name for mark in "*?["):
+            matching = sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())
+            if not matching:
+                parser.error(f"there is no file that matches {name}.")
+            found += matching
+        else:
+            found.append(path)
+    folders = [str(path) for path in found if path.is_dir()]
+    if folders:
+        parser.error(f"{', '.join(folders)} is a folder: give the files in it, as {folders[0]}/*.csv.")
+    missing = [str(path) for path in found if not path.is_file()]
     if missing:
         parser.error(f"there is no file {', '.join(missing)}.")
+    return found
+
+
+def _input(folder: Path, number: int) -> Path:
+    own = folder / f"input-{number}"
+    own.mkdir()
+    return own
+
+
+def _decide_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    from .opening import format_of
+
     if options.format is None:
         formats = sorted({format_of(path) for path in options.files})
         if len(formats) > 1:
@@ -43,22 +179,115 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"the files are of several formats, {', '.join(formats)}: load them one by one, or give --format."
             )
         options.format = formats[0]
+    if options.format != "csv":
+        for name in ("delimiter", "quote", "escape", "encoding", "empty", "blank_lines"):
+            if getattr(options, name) not in ("auto", '"', "none", "apart", "refuse"):
+                parser.error(f"--{name.replace('_', '-')} is of CSV files, and these are {options.format}.")
+        if options.no_header or options.skip_lines:
+            parser.error(f"--no-header and --skip-lines are of CSV files, and these are {options.format}.")
+        if options.format == "parquet" and options.null:
+            parser.error("--null is of CSV and JSON files: Parquet files have values of their own for what is missing.")
+
+
+def _reading(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Reading:
+    """Return how the files are read, by the options; a mistake in them ends the command."""
+    from .columns import table_name
+    from .dialects import Dialect, DialectError
+    from .quality import Reading
+
     try:
         if options.table:
             table_name(options.table)
-        if options.analyze_only:
-            with _progress(options) as progress:
-                text = analyze(options.files, progress, options.null, options.format)
-        else:
-            text = _with_server(options)
-    except (BadData, LoadError, ValueError) as error:
-        print(f"progresskit-snowflake: {error}", file=sys.stderr)
-        return _broken_off(1)
-    except KeyboardInterrupt:
-        return _broken_off(130)
-    if not options.quiet:
-        print(text)
-    return 0
+        dialect = Dialect(
+            delimiter="" if options.delimiter == "auto" else _character(options.delimiter),
+            quote=_character(options.quote),
+            escape=_character(options.escape),
+            encoding="" if options.encoding == "auto" else options.encoding,
+            header=not options.no_header,
+            skip_lines=options.skip_lines,
+            empty=options.empty,
+            blank_lines="" if options.blank_lines == "refuse" else options.blank_lines,
+        )
+        options.types = _types(options)
+    except (DialectError, ValueError) as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}.")
+    return Reading(options.format, dialect, tuple(options.null))
+
+
+def _character(text: str) -> str:
+    """Return a character as it is given: by itself, or by a name."""
+    return {
+        "none": "",
+        "tab": "\t",
+        "\\t": "\t",
+        "comma": ",",
+        "semicolon": ";",
+        "bar": "|",
+        "pipe": "|",
+        "space": " ",
+    }.get(text, text)
+
+
+def _types(options: argparse.Namespace) -> dict[str, str]:
+    """Return column -> SQL type, of a file and of the command line, which has the last word.
+
+    Raises:
+        ValueError: that is no column and type.
+        OSError: the file cannot be read.
+    """
+    lines = list(options.type)
+    if options.types:
+        text = Path(options.types).read_text("utf-8-sig")
+        lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")] + lines
+    found = {}
+    for line in lines:
+        name, equals, kind = (part.strip() for part in line.rpartition("="))
+        if name.startswith('"') and name.endswith('"') and len(name) > 2:
+            name = name[1:-1].replace('""', '"')
+        if not equals or not name or not _TYPE.fullmatch(kind):
+            raise ValueError(f"{line!r:.80} is no column and type: give them as zip=VARCHAR or price=NUMBER(12,2).")
+        found[name] = kind.upper()
+    return found
+
+
+def _print(text: str, options: argparse.Namespace) -> None:
+    """Print what was done; a standard output that takes nothing does not make a failure of it."""
+    if options.quiet:
+        return
+    try:
+        print(text, flush=True)
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError):
+            # The interpreter would write what is left at its end, and end with a status of its own.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if not isinstance(error, BrokenPipeError):
+            _told(f"the summary cannot be written ({error}).", 0)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what is to be said of an error: its own words where it is ours, else what kind it is."""
+    from .errors import LoadError
+    from .opening import BadData
+
+    if isinstance(error, BadData | LoadError | ValueError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory."
+    return (
+        f"something failed that should not have ({type(error).__name__}: {error}): nothing is loaded. Please report it."
+    )
+
+
+def _told(words: str, status: int) -> int:
+    """Print a sentence to standard error, if that takes it, and return `status`."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"{PROGRAM}: {words}", file=sys.stderr, flush=True)
+    return status
 
 
 @contextlib.contextmanager
@@ -76,11 +305,13 @@ def _private_folder() -> Iterator[Path]:
 @contextlib.contextmanager
 def _telling_what_stays(staging: Staging) -> Iterator[None]:
     """Say, once the bars are closed, where the files of a load that has failed are; what is well the summary says."""
+    from .summary import kept
+
     try:
         yield
     finally:
         if staging.left:
-            print(f"progresskit-snowflake: {kept(staging.name)}", file=sys.stderr)
+            _told(kept(staging.name), 0)
 
 
 def _broken_off(status: int) -> int:
@@ -90,29 +321,31 @@ def _broken_off(status: int) -> int:
     cleared away by now, and the transaction is rolled back with its session.
     """
     if threading.active_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .copying import FORMATS, ON_ERROR
+
     parser = argparse.ArgumentParser(
-        prog="progresskit-snowflake", description="Load CSV files, with a bar for each phase."
+        prog=PROGRAM, description="Load CSV, JSON and Parquet files, with a bar for each phase."
     )
     commands = parser.add_subparsers(dest="command", required=True)
     bars = commands.add_parser(
         "bars", help="print how many rows of the terminal a load takes, for scripts that run several"
     )
     _add_modes(bars)
-    load = commands.add_parser("load", help="load CSV files into a table")
+    load = commands.add_parser("load", help="load files into a table, all rows or none")
     load.add_argument(
         "files",
         nargs="+",
-        type=Path,
-        help="CSV files with a header line or JSON lines, plain or gzip, or Parquet files",
+        help="CSV files, JSON lines or arrays (plain, gzip, bz2 or zstd), or Parquet files; wildcards in quotes; - is standard input",
     )
-    load.add_argument("--table", help="the table; created from the columns if it is not there")
+    load.add_argument("--table", help="the table, as SQL writes it; created from the columns if it is not there")
     where = load.add_mutually_exclusive_group()
     where.add_argument("--connection", metavar="NAME", help="a connection of the connector's connections.toml")
     where.add_argument("--embedded", action="store_true", help="a local server, started and stopped by the command")
@@ -123,11 +356,11 @@ def _parser() -> argparse.ArgumentParser:
         help="with --embedded: what the server takes of uploads, as 2MB (a second)",
     )
     _add_modes(load)
-    load.add_argument("--max-bad-rows", type=int, default=0, metavar="N", help="bad rows that are left out (0)")
+    load.add_argument("--max-bad-rows", type=_count, default=0, metavar="N", help="bad rows that are left out (0)")
     load.add_argument(
         "--format",
         choices=list(FORMATS),
-        help="csv, json (an object a line) or parquet; told by the names' suffixes unless given",
+        help="csv, json (an object a line, or an array of objects) or parquet; told by the names' suffixes unless given",
     )
     load.add_argument(
         "--on-error",
@@ -137,7 +370,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     load.add_argument(
         "--keep-staged",
-        choices=list(get_args(Keep)),
+        choices=("never", "failed", "always"),
         default="never",
         help="when the load's own stage stays, with what was uploaded: never (the default), when it has failed, always",
     )
@@ -147,10 +380,60 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument(
         "--null", action="append", default=[], metavar="TEXT", help="a text that stands for no value, as NA"
     )
+    _add_dialect(load)
+    _add_target(load)
     shown = load.add_mutually_exclusive_group()
     shown.add_argument("--quiet", action="store_true", help="show the bars and nothing else")
     shown.add_argument("--no-progress", action="store_true", help="show no bars")
     return parser
+
+
+def _add_dialect(parser: argparse.ArgumentParser) -> None:
+    csv = parser.add_argument_group("how CSV files are written")
+    csv.add_argument("--delimiter", default="auto", metavar="C", help="between fields: a character, or tab (auto)")
+    csv.add_argument("--quote", default='"', metavar="C", help='around fields that need it: a character, or none (")')
+    csv.add_argument(
+        "--escape", default="none", metavar="C", help="before what is to be taken as it is (none: quotes are doubled)"
+    )
+    csv.add_argument(
+        "--encoding", default="auto", metavar="NAME", help="as utf-8, utf-16 or cp1252 (auto: by the mark, else utf-8)"
+    )
+    csv.add_argument(
+        "--no-header", action="store_true", help="the first row is a row: columns are C1, C2, ..., or the table's"
+    )
+    csv.add_argument(
+        "--skip-lines", type=_count, default=0, metavar="N", help="lines before the header that are none (0)"
+    )
+    csv.add_argument(
+        "--empty",
+        choices=("apart", "null", "text"),
+        default="apart",
+        help='what an empty field is: nothing is NULL and "" the empty text (apart), both are NULL, or both are texts',
+    )
+    csv.add_argument(
+        "--blank-lines",
+        choices=("refuse", "skip", "null"),
+        default="refuse",
+        help="what a blank line between the rows of a file of one column is (refuse); elsewhere it is left out",
+    )
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    target = parser.add_argument_group("the table")
+    target.add_argument(
+        "--if-exists",
+        choices=("append", "replace", "fail"),
+        default="append",
+        help="what happens where it is there: rows are appended (the default), they replace what it has, or nothing is loaded",
+    )
+    target.add_argument(
+        "--skip-loaded", action="store_true", help="leave out files whose content it has got, and remember what it gets"
+    )
+    target.add_argument(
+        "--type", action="append", default=[], metavar="NAME=TYPE", help="a column's type, where the table is new"
+    )
+    target.add_argument("--types", metavar="FILE", help="such types, one a line")
+    target.add_argument("--all-text", action="store_true", help="all other columns are VARCHAR, where the table is new")
 
 
 def _add_modes(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +445,7 @@ def _add_modes(parser: argparse.ArgumentParser) -> None:
 
 def _mode(options: argparse.Namespace) -> str:
     """Return the mode's name, as `SnowflakeProgress` has it."""
-    chosen = [mode for mode in MODES if getattr(options, mode.replace("-", "_"), False)]
+    chosen = [mode for mode in _MODES if getattr(options, mode.replace("-", "_"), False)]
     return chosen[0] if chosen else "normal"
 
 
@@ -170,11 +453,18 @@ def _rate(text: str) -> float:
     """Return bytes a second: a number with kB, MB, GB or nothing behind it."""
     for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("", 1.0)):
         if text.lower().endswith(unit.lower()):
-            rate = float(text[: len(text) - len(unit)]) * size
-            if rate > 0:
-                return rate
+            with contextlib.suppress(ValueError):
+                rate = float(text[: len(text) - len(unit)]) * size
+                if 0 < rate < float("inf"):
+                    return rate
             break
     raise argparse.ArgumentTypeError(f"{text!r:.40} is no rate: give bytes a second, as 500kB or 2MB.")
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r:.40} is no count: give 0 or more.")
 
 
 def _jobs(text: str) -> int:
@@ -184,37 +474,7 @@ def _jobs(text: str) -> int:
 
 
 def _progress(options: argparse.Namespace) -> SnowflakeProgress:
-    return SnowflakeProgress(_mode(options), renderer="none" if options.no_progress else None)
+    from .progress import SnowflakeProgress
 
-
-def _with_server(options: argparse.Namespace) -> str:
-    with connect(options.connection, options.embedded, options.pace) as open_session:
-        loading = Loading(open_session(), again=open_session)
-        if options.validate_only:
-            with _progress(options) as progress:
-                return validate(
-                    options.files, options.table, loading, progress, options.null, options.max_bad_rows, options.format
-                )
-        staging = Staging(open_session(), again=open_session)
-        with (
-            _telling_what_stays(staging),
-            _private_folder() as folder,
-            _progress(options) as progress,
-        ):
-            load = Load(
-                options.files,
-                options.table,
-                staging,
-                loading,
-                progress,
-                folder,
-                more=[Staging(open_session(), like=staging) for _ in range(options.jobs - 1)],
-                on_error=options.on_error,
-                keep_staged=options.keep_staged,
-                file_format=options.format,
-                quality=not options.skip_qc,
-                max_bad_rows=options.max_bad_rows,
-                nulls=options.null,
-            )
-            summary = load.run()
-    return summarize(options.table, summary)
+    more: dict[str, Any] = {"renderer": "none"} if options.no_progress else {}
+    return SnowflakeProgress(_mode(options), **more)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from .guessing import Guess
+
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+")'
+_PART = r'(?:"(?:[^"\0]|"")+"|[^".\0]+)'
 _STAGE = re.compile(rf"@?((?:~|%{_NAME}|(?:{_NAME}\.){{0,2}}%?{_NAME})(?:/[A-Za-z0-9_.=:+/-]*)?)")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _RESERVED = frozenset(
@@ -28,7 +32,9 @@ class Column:
         nullable: Whether it takes no value too.
         default: Whether the table has a value for it where the file has none.
         target: The name in an existing table, as SQL takes it.
-        digits: How many the longest whole number has that has been seen.
+        given: Whether the type was given by hand: its values are held to it.
+        guess: What the values have been so far.
+        note: Why it became text, for people; empty where it did not.
     """
 
     name: str
@@ -36,7 +42,9 @@ class Column:
     nullable: bool = True
     default: bool = field(default=False, compare=False)
     target: str = field(default="", compare=False)
-    digits: int = field(default=0, compare=False)
+    given: bool = field(default=False, compare=False)
+    guess: Guess = field(default_factory=Guess, compare=False)
+    note: str = field(default="", compare=False)
 
 
 def identifier(name: str) -> str:
@@ -61,6 +69,28 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def parts_of(name: str) -> list[str]:
+    """Return the parts of a table's name, each as SQL takes it: with quotes where it has them, or needs them.
+
+    A part that SQL would not take as it is means just that name: `raw.my table` needs no quotes.
+
+    Raises:
+        ValueError: a part is empty, quotes do not close, or there are more parts than database, schema and table.
+
+    Example:
+        >>> parts_of('raw.my table'), parts_of('"Raw.1".orders'), parts_of("orders")
+        (['raw', '"my table"'], ['"Raw.1"', 'orders'], ['orders'])
+    """
+    found = re.fullmatch(rf"{_PART}(?:\.{_PART})*", name)
+    parts = re.findall(rf"({_PART})(?:\.|$)", name) if found else []
+    if not parts or len(parts) > 3:
+        raise ValueError(
+            f"{name!r:.200} is no table: give its name, with schema and database before it where they are needed, "
+            'and double quotes around a part that has a dot or lower-case letters: raw."Orders.2026".'
+        )
+    return [part if part.startswith('"') else identifier(part) for part in parts]
+
+
 def table_name(name: str) -> str:
     """Return a table's name, with database and schema if it has them, as SQL takes it.
 
@@ -68,7 +98,17 @@ def table_name(name: str) -> str:
         >>> table_name("raw.my table")
         'raw."my table"'
     """
-    return ".".join(identifier(part) for part in name.split("."))
+    return ".".join(parts_of(name))
+
+
+def beside(table: str, name: str) -> str:
+    """Return the name of another table, `name` as SQL takes it, in the schema of `table`.
+
+    Example:
+        >>> beside('raw."my table"', "OTHER")
+        'raw.OTHER'
+    """
+    return ".".join([*parts_of(table)[:-1], name])
 
 
 def stage_name(text: str) -> str:
@@ -110,6 +150,25 @@ def check_header(names: list[str]) -> None:
         raise ValueError(
             f"the header has {', '.join(map(repr, twice))} more than once: give each column a name of its own."
         )
+
+
+def order_of(names: Sequence[str], expected: Sequence[str]) -> list[int] | None:
+    """Return where each of the `expected` names stands among a file's `names`; None where they are not the same ones.
+
+    A name means the very same one, else the only one that differs from it in case alone.
+
+    Example:
+        >>> order_of(["name", "ID"], ["id", "name"])
+        [1, 0]
+    """
+    found = []
+    for name in expected:
+        same = [at for at, one in enumerate(names) if one == name]
+        alike = same or [at for at, one in enumerate(names) if one.upper() == name.upper()]
+        if len(alike) != 1:
+            return None
+        found.append(alike[0])
+    return found if sorted(found) == list(range(len(names))) else None
 
 
 def create_table(table: str, columns: list[Column]) -> str:

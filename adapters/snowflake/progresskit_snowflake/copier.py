@@ -257,15 +257,19 @@ def copy_batch(
     watch: CopyWatch,
     bar: Task,
     goes_on: Callable[[], None] = lambda: None,
+    lines: Callable[[str, int], int | None] = lambda file, line: line,
 ) -> list[FileResult]:
-    """Execute the COPY `sql` of `batch`, move `bar`, and return what the server says of each file."""
+    """Execute the COPY `sql` of `batch`, move `bar`, and return what the server says of each file, by its line as `lines` has it."""
     began = time.monotonic()
     watch.begin(bar)
 
     def told(state: str) -> None:
         watch.told(bar, batch, state)
 
-    files = results(*execute_watched(cursor, sql, told, goes_on))
+    files = [
+        file if file.line is None else file._replace(line=lines(file.file.rpartition("/")[2], file.line))
+        for file in results(*execute_watched(cursor, sql, told, goes_on))
+    ]
     watch.done(bar, batch, files, time.monotonic() - began)
     return files
 

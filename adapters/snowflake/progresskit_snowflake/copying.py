@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,12 +20,51 @@ BATCH = 64 << 20
 """Bytes of one statement that are worth its round trip."""
 ON_ERROR = {"abort": "ABORT_STATEMENT", "continue": "CONTINUE", "skip_file": "SKIP_FILE"}
 """What happens to a row that cannot be loaded: our word -> SQL's."""
+CSV = {
+    "TYPE": "CSV",
+    "COMPRESSION": "AUTO",
+    "RECORD_DELIMITER": "'\\n'",
+    "FIELD_DELIMITER": "','",
+    "FIELD_OPTIONALLY_ENCLOSED_BY": "'\"'",
+    "ESCAPE": "NONE",
+    "ESCAPE_UNENCLOSED_FIELD": "NONE",
+    "SKIP_HEADER": "1",
+    "SKIP_BLANK_LINES": "FALSE",
+    "NULL_IF": "()",
+    "EMPTY_FIELD_AS_NULL": "TRUE",
+    "TRIM_SPACE": "FALSE",
+    "ENCODING": "'UTF8'",
+    "REPLACE_INVALID_CHARACTERS": "FALSE",
+    "ERROR_ON_COLUMN_COUNT_MISMATCH": "TRUE",
+    "SKIP_BYTE_ORDER_MARK": "TRUE",
+    "DATE_FORMAT": "AUTO",
+    "TIME_FORMAT": "AUTO",
+    "TIMESTAMP_FORMAT": "AUTO",
+    "BINARY_FORMAT": "HEX",
+}
+"""Every option of a CSV format, as SQL writes them: RFC 4180, with a header line. Nothing is left to an account's defaults."""
+
+
+def _told(options: Mapping[str, str]) -> str:
+    return " ".join(f"{name} = {value}" for name, value in options.items())
+
+
 FORMATS = {
-    "csv": "TYPE = CSV SKIP_HEADER = 1 FIELD_OPTIONALLY_ENCLOSED_BY = '\"'",
+    "csv": _told(CSV),
     "json": "TYPE = JSON",
-    "parquet": "TYPE = PARQUET",
+    "parquet": "TYPE = PARQUET BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE",
 }
 """Our word for a format -> SQL's FILE_FORMAT."""
+
+
+def canonical_format(nulls: Sequence[str]) -> str:
+    """Return the FILE_FORMAT of files in canonical form, in which `nulls` stand for NULL beside nothing at all.
+
+    Example:
+        >>> "NULL_IF = ('NA') " in canonical_format(["NA"]), "SKIP_HEADER = 0 " in canonical_format([])
+        (True, True)
+    """
+    return _told({**CSV, "SKIP_HEADER": "0", "NULL_IF": f"({', '.join(map(literal, nulls))})"})
 
 
 class Staged(NamedTuple):
@@ -92,7 +131,7 @@ def statement(
     file_format: str,
     *,
     on_error: str = "abort",
-    by_name: bool = False,
+    by_name: bool | str = False,
     purge: bool = False,
     force: bool = False,
 ) -> str:
@@ -104,14 +143,15 @@ def statement(
         files: At most `MOST_FILES`.
         file_format: What stands in the brackets of FILE_FORMAT.
         on_error: `abort`, `continue` or `skip_file`.
-        by_name: Whether the fields go to columns by name: JSON's and Parquet's do.
+        by_name: Whether the fields go to columns by name: JSON's and Parquet's do; `exactly`: by case too.
         purge: Whether the files are removed when they are loaded.
         force: Whether files that were loaded before are loaded again.
     """
     names = ", ".join(literal(file.name) for file in files)
     more = {
         "ON_ERROR = " + ON_ERROR[on_error]: on_error != "abort",
-        "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE": by_name,
+        "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE": by_name is True,
+        "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE": by_name == "exactly",
         "PURGE = TRUE": purge,
         "FORCE = TRUE": force,
     }
@@ -275,16 +315,20 @@ def located(message: str) -> tuple[str | None, int | None]:
     return None, None
 
 
-def told(message: str, names: Mapping[str, str]) -> str:
+def told(
+    message: str, names: Mapping[str, str], lines: Callable[[str, int], int | None] = lambda file, line: line
+) -> str:
     """Return an error's message for people: by file and line where it names them, the user's own names for those staged.
 
     Args:
         message: The server's or connector's.
         names: Name on the stage -> what the user calls it.
+        lines: Makes of a name on the stage and a line there the line of the user's file.
     """
     file, line = located(message)
-    lines = [text.strip() for text in message.splitlines() if text.strip()]
-    if file is None or not lines:
-        return "\n".join(lines[:3])
-    reason = next((text for text in lines if "onver" in text and not text.startswith("1")), lines[0])
-    return f"{names.get(file, file)}:{line}: {reason}"
+    said = [text.strip() for text in message.splitlines() if text.strip()]
+    if file is None or not said:
+        return "\n".join(said[:3])
+    reason = next((text for text in said if "onver" in text and not text.startswith("1")), said[0])
+    own = None if line is None else lines(file, line)
+    return f"{names.get(file, file)}{'' if own is None else f':{own}'}: {reason}"

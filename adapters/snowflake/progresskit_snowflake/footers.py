@@ -5,43 +5,60 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .opening import BadData
+from .opening import BadData, telling
+
+DIGITS = 38
+"""Digits of a NUMBER at most."""
 
 
 def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
     """Return the names and SQL types of the file's columns, and how many rows it has.
 
     Raises:
-        BadData: the file cannot be read as Parquet.
+        BadData: the file cannot be read as Parquet, or a column's values fit no SQL type.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            return [(field.name, _kind(field.type)) for field in file.schema_arrow], int(file.metadata.num_rows)
-    except (pa.ArrowException, OSError) as error:
-        raise BadData(f"{path}: {error}") from error
+    with telling(path):
+        try:
+            with pq.ParquetFile(path) as file:
+                columns = [(field.name, _kind(field.type)) for field in file.schema_arrow]
+                rows = int(file.metadata.num_rows)
+        except pa.ArrowException as error:
+            raise BadData(f"{path} is no Parquet file that can be read: {error}") from error
+    for name, kind in columns:
+        if kind.startswith("no "):
+            raise BadData(f"{path}: the column {name} has the type {kind[3:]}, whose values no SQL type holds exactly.")
+    return columns, rows
 
 
 def _kind(kind: Any) -> str:
-    """Return the SQL type that holds the values of an Arrow type."""
+    """Return the SQL type that holds the values of an Arrow type; `no` and its name where none does."""
     from pyarrow import types
 
+    if types.is_dictionary(kind):
+        return _kind(kind.value_type)
     if types.is_decimal(kind):
-        return f"NUMBER({kind.precision},{kind.scale})"
+        return f"NUMBER({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision <= DIGITS else f"no {kind}"
     if types.is_timestamp(kind):
         return "TIMESTAMP_TZ" if kind.tz else "TIMESTAMP_NTZ"
+    if types.is_duration(kind) or types.is_interval(kind):
+        return f"no {kind}"
     for holds, name in (
         (types.is_integer, "NUMBER(38,0)"),
         (types.is_floating, "FLOAT"),
         (types.is_boolean, "BOOLEAN"),
         (types.is_date, "DATE"),
         (types.is_time, "TIME"),
-        (types.is_string, "VARCHAR"),
-        (types.is_large_string, "VARCHAR"),
-        (types.is_binary, "BINARY"),
+        (types.is_null, "VARCHAR"),
     ):
         if holds(kind):
+            return name
+    for names, name in (
+        (("string", "large_string", "string_view"), "VARCHAR"),
+        (("binary", "large_binary", "binary_view", "fixed_size_binary"), "BINARY"),
+    ):
+        if str(kind).partition("[")[0] in names:
             return name
     return "VARIANT"

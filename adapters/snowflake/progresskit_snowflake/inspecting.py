@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from .columns import Column
+from .errors import LoadError
 from .opening import BadData
 from .progress import SnowflakeProgress
-from .quality import Report, bad_rows, check, columns_of, names_of, peek
-from .session import LoadError, Session
+from .quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, names_of, peek
+from .session import Session
 from .values import rule_for
 
 
@@ -18,9 +18,8 @@ def validate(
     table: str,
     session: Session,
     progress: SnowflakeProgress,
-    nulls: Sequence[str] = (),
+    reading: Reading = Reading(),  # noqa: B008  # it never changes
     allowed: int = 0,
-    file_format: str = "csv",
 ) -> str:
     """Check every row of `paths` against the columns of `table`, and return what is to be said of it.
 
@@ -31,18 +30,18 @@ def validate(
     existing = session.columns(table)
     if existing is None:
         raise LoadError(f"there is no table {table} to validate against.")
-    reports = []
+    reports: list[Report] = []
     unchecked: dict[str, str] = {}
     with progress.phase("Validation", unit="row") as bar:
-        for path in paths:
-            columns, left_out = columns_of([path], table, existing, file_format)
-            typed = file_format == "parquet"
-            unchecked |= {c.name: c.type or "" for c in columns if typed or rule_for(c.type or "") is None}
-            reports.append(check(path, columns, bar.advance, fixed=True, nulls=nulls, file_format=file_format))
+        columns, left_out = columns_of(paths, table, existing, reading)
+        typed = reading.file_format == "parquet"
+        unchecked |= {c.name: c.type or "" for c in columns if typed or rule_for(c.type or "") is None}
+        reports += [check(path, columns, bar.advance, fixed=True, reading=reading) for path in paths]
     bad = sum(len(report.bad) for report in reports)
     if bad > allowed:
         raise BadData(bad_rows(reports, allowed))
     lines = [f"{sum(report.rows for report in reports):,d} rows fit {table}."]
+    lines += [f"  {report.path}: {words}" for report in reports for words in report.said]
     if bad:
         lines.append(f"  {bad:,d} bad rows would be left out")
     if left_out:
@@ -55,15 +54,15 @@ def validate(
     return "\n".join(lines)
 
 
-def analyze(paths: list[Path], progress: SnowflakeProgress, nulls: Sequence[str] = (), file_format: str = "csv") -> str:
+def analyze(paths: list[Path], progress: SnowflakeProgress, reading: Reading = Reading()) -> str:  # noqa: B008
     """Return what is in `paths`: per file rows, columns, types, nulls and ranges."""
     parts = []
     with progress.phase("Analysis", unit="row") as bar:
         for path in paths:
-            columns = [Column(name) for name in names_of([path], file_format)]
-            if file_format == "parquet":
-                peek([path], columns, file_format=file_format)
-            report = check(path, columns, bar.advance, nulls=nulls, file_format=file_format)
+            columns = [Column(name) for name in names_of([path], reading)]
+            if reading.file_format == "parquet":
+                peek([path], columns, reading)
+            report = check(path, columns, bar.advance, reading=reading, measured=True)
             parts.append(_described(report, columns))
     return "\n\n".join(parts)
 
@@ -71,9 +70,13 @@ def analyze(paths: list[Path], progress: SnowflakeProgress, nulls: Sequence[str]
 def _described(report: Report, columns: list[Column]) -> str:
     width = max(len(column.name) for column in columns)
     lines = [f"{report.path}: {report.rows:,d} rows, {len(columns)} columns, {len(report.bad):,d} bad rows"]
+    lines += [f"  {words}" for words in report.said]
     for column in columns:
         low, high = report.ranges.get(column.name, ("", ""))
         span = f"{low} .. {high}" if column.name in report.ranges else ""
         nulls = report.nulls.get(column.name, 0)
-        lines.append(f"  {column.name:<{width}}  {column.type or 'empty':<13}  {nulls:>8,d} nulls  {span}")
+        kind = column.type if report.rows > nulls else "empty"
+        lines.append(f"  {column.name:<{width}}  {kind:<13}  {nulls:>8,d} nulls  {span}")
+    lines += [f"  {column.name} is text: {column.note}" for column in columns if column.note]
+    lines += [f"  {report.path}:{line}: {reason}" for line, reason in sorted(report.bad.items())[:MOST_SHOWN]]
     return "\n".join(lines)

@@ -1,86 +1,25 @@
-"""JSON lines as rows of text: an object a line, plain or gzip. Knows nothing of types."""
+"""JSON files as columns of text: an object on each line, or one array of objects. Knows nothing of types.
+
+Numbers stay as they are written: an identifier must not lose digits. Members that are missing, or null, are NULL.
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .opening import BadData, open_unpacked
+from .opening import BLOCK, BadData, Unpacked
+from .records import LONGEST, Chunk, without
 
 LOOKED_AT = 1_000
-"""Lines whose members are a file's columns."""
+"""Objects whose members are a file's columns."""
 ROWS = 10_000
-
-
-def names_of(path: Path) -> list[str]:
-    """Return the names of the members of the first lines, in the order in which they come.
-
-    Raises:
-        BadData: the file is empty, or its first lines hold no objects.
-    """
-    names: dict[str, None] = {}
-    for _, found in islice(_objects(path), LOOKED_AT):
-        if isinstance(found, dict):
-            names |= dict.fromkeys(found)
-    if not names:
-        raise BadData(f"{path} has no objects: give a file with a JSON object on each line.")
-    return list(names)
-
-
-def batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int]) -> Iterator[Any]:
-    """Yield the file's rows as columns of text, some thousands at a time; append to `wrong` for each line that is none."""
-    import pyarrow as pa
-
-    missing = {"", *nulls}
-    known = set(names)
-    rows = iter(_objects(path))
-    over = False
-    while not over:
-        columns: list[list[str | None]] = [[] for _ in names]
-        taken = 0
-        for line, found in islice(rows, ROWS):
-            taken += 1
-            if isinstance(found, str) or not known.issuperset(found):
-                wrong.append(line)
-                continue
-            for name, column in zip(names, columns, strict=True):
-                text = _text(found.get(name))
-                column.append(None if text in missing else text)
-        over = taken < ROWS
-        if taken:
-            yield pa.RecordBatch.from_arrays([pa.array(column, pa.string()) for column in columns], names=names)
-
-
-def rows(path: Path, names: list[str]) -> Iterator[tuple[int, str | None]]:
-    """Yield each line's number and what is wrong with it as a row; None where it is one."""
-    for line, found in _objects(path):
-        if isinstance(found, str):
-            yield line, found
-        elif more := [name for name in found if name not in names]:
-            yield line, f"it has {', '.join(more):.100}, which is no column"
-        else:
-            yield line, None
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Yield each line's number and its object, or what is wrong with it; empty lines are left out."""
-    try:
-        with open_unpacked(path) as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    # Numbers stay as they are written: an identifier must not lose digits.
-                    found = json.loads(line, parse_int=_Number, parse_float=_Number)
-                except ValueError as error:
-                    yield number, f"it is no JSON: {error}"
-                    continue
-                yield number, found if isinstance(found, dict) else "it is no JSON object"
-    except (OSError, EOFError) as error:
-        raise BadData(f"{path}: {error}") from error
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class _Number(str):
@@ -89,9 +28,245 @@ class _Number(str):
     __slots__ = ()
 
 
-def _text(value: Any) -> str | None:
-    if value is None or type(value) is str:
-        return value
+class _Twice(ValueError):
+    """An object has a member twice."""
+
+
+class JsonReader:
+    """Reads one file of JSON objects from its beginning to its end, once.
+
+    Args:
+        path: The file: an object on each line, or an array of objects.
+        names: The members that are columns; None: those of the first objects.
+        nulls: Texts, or numbers as they are written, that stand for NULL.
+        documents: The names whose values stay JSON, with quotes around texts: for columns of semi-structured types.
+
+    Attributes:
+        names: The columns.
+        said: What a summary should say of how it is read.
+        blank_lines: How many blank lines were left out so far.
+
+    Raises:
+        BadData: the file cannot be read, is no UTF-8, or has no objects.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        names: Sequence[str] | None = None,
+        nulls: Sequence[str] = (),
+        documents: frozenset[str] = frozenset(),
+    ) -> None:
+        self.path = path
+        self.said: list[str] = []
+        self.blank_lines = 0
+        self._nulls, self._documents = list(nulls), documents
+        self._file = Unpacked(path)
+        try:
+            self.names = list(names) if names is not None else self._members()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file itself have been read."""
+        return self._file.position
+
+    @property
+    def digest(self) -> str:
+        """The digest of what has been read."""
+        return self._file.digest
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> JsonReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _members(self) -> list[str]:
+        names: dict[str, None] = {}
+        for _, found in islice(_objects(self._file), LOOKED_AT):
+            if isinstance(found, dict):
+                names |= dict.fromkeys(found)
+        if not names:
+            raise BadData(
+                f"{self.path} has no objects: give a file with a JSON object on each line, or with one array of objects."
+            )
+        self._file.close()
+        self._file = Unpacked(self.path)  # from the beginning again
+        return list(names)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the objects, some thousands at a time, in the file's order."""
+        import pyarrow as pa
+
+        known = set(self.names)
+        objects = _objects(self._file)
+        first = 0
+        while True:
+            columns: list[list[str | None]] = [[] for _ in self.names]
+            stringy: set[int] = set()
+            bad: dict[int, str] = {}
+            lines: list[int] = []
+            taken = 0
+            for line, found in islice(objects, ROWS):
+                taken += 1
+                if isinstance(found, str):
+                    bad[line] = found
+                elif not known.issuperset(found):
+                    more = ", ".join(name for name in found if name not in known)
+                    bad[line] = f"it has {more:.100}, which is no column"
+                else:
+                    lines.append(line)
+                    for number, (name, column) in enumerate(zip(self.names, columns, strict=True)):
+                        value = found.get(name)
+                        if value is not None and type(value) is not _Number and type(value) is not bool:
+                            stringy.add(number)
+                        column.append(_text(value) if name not in self._documents else _document(value))
+            if taken:
+                try:
+                    texts = [pa.array(column, pa.string()) for column in columns]
+                except UnicodeEncodeError as error:
+                    raise BadData(
+                        f"{self.path}:{lines[0]}: this row, or one of the next {len(lines):,d}, has half of a pair of "
+                        f"surrogates ({error.reason}), which is no text."
+                    ) from error
+                yield Chunk(
+                    without(texts, self._nulls), first, len(lines), _given(lines), bad, stringy=frozenset(stringy)
+                )
+                first += len(lines)
+            if taken < ROWS:
+                return
+
+
+def _given(lines: list[int]) -> Any:
+    return lambda: lines
+
+
+def _objects(file: Unpacked) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield each object with the line that it begins on, or what is wrong with it; blank lines are left out."""
+    data = file.read(BLOCK)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadData(f"{file.path} is UTF-16: JSON is UTF-8. Write it so.")
+    yield from (_elements if data.lstrip()[:1] == b"[" else _lines)(file, data)
+
+
+def _lines(file: Unpacked, data: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    number = 1
+    over = False
+    while not over:
+        more = file.read(max(BLOCK, len(data)))
+        over = not more
+        if len(data) > LONGEST:
+            raise BadData(f"{file.path}:{number}: the line does not end within {LONGEST:,d} bytes.")
+        lines = (data + more).split(b"\n")
+        data = b"" if over else lines.pop()
+        for line in lines:
+            if line.strip():
+                yield number, _parsed(line)
+            number += 1
+
+
+def _parsed(line: bytes) -> dict[str, Any] | str:
+    try:
+        found = _DECODER.decode(line.decode())
+    except UnicodeDecodeError as error:
+        return f"byte {line[error.start]:#04x} is no UTF-8, and JSON is"
+    except _Twice as error:
+        return str(error)
+    except (ValueError, RecursionError) as error:
+        return f"it is no JSON: {error}"
+    return found if isinstance(found, dict) else "it is no JSON object"
+
+
+def _elements(file: Unpacked, data: bytes) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield the elements of an array: one that is no object is told, and what is no JSON ends it, since nobody knows what follows."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    text, line, over, at = "", 1, False, 0
+    expected = "["
+    block = data
+    while True:
+        try:
+            text += decoder.decode(block, over)
+        except UnicodeDecodeError as error:
+            raise BadData(f"{file.path}: byte {error.object[error.start]:#04x} is no UTF-8, and JSON is.") from error
+        while True:
+            space = _SPACE.match(text, at)
+            assert space is not None  # it matches nothing too
+            line, at = line + space[0].count("\n"), space.end()
+            if at >= len(text):
+                break
+            one = text[at]
+            if expected == "end":
+                raise BadData(f"{file.path}:{line}: something stands behind the array's end.")
+            if one == "]" and expected in (",", "]"):
+                expected, at = "end", at + 1
+            elif expected in "[,":
+                if one != expected:
+                    raise BadData(f"{file.path}:{line}: {one!r} stands where {expected!r} is expected.")
+                expected, at = ("]" if expected == "[" else "value"), at + 1
+            else:
+                try:
+                    found, end = _DECODER.raw_decode(text, at)
+                except (ValueError, RecursionError) as error:
+                    if not over and not isinstance(error, _Twice) and len(text) - at <= LONGEST:
+                        break  # the rest of it may come
+                    raise BadData(
+                        f"{file.path}:{line}: the element that begins here is no JSON object: {error}"
+                    ) from error
+                if end >= len(text) and not over and not isinstance(found, dict | list):
+                    break
+                yield line, found if isinstance(found, dict) else "it is no JSON object"
+                line, at, expected = line + text.count("\n", at, end), end, ","
+        if over:
+            if expected != "end":
+                raise BadData(f"{file.path}:{line}: the array does not end.")
+            return
+        text, at = text[at:], 0
+        block = file.read(max(BLOCK, len(text)))
+        over = not block
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Twice(f"it has the member {twice!r:.60} twice")
+    return found
+
+
+_DECODER = json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_members)
+
+
+def _written(value: Any) -> str:
     if isinstance(value, _Number):
         return str(value)
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ",".join(f"{json.dumps(name, ensure_ascii=False)}:{_written(one)}" for name, one in value.items())
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _text(value: Any) -> str | None:
+    """Return a member's value as a column of text has it: texts and numbers as they are, others as JSON."""
+    if value is None or type(value) is str:
+        return value
+    if type(value) is bool:
+        return "true" if value else "false"
+    return _written(value)
+
+
+def _document(value: Any) -> str | None:
+    return None if value is None else _written(value)

@@ -1,38 +1,177 @@
-"""What all formats share: opening a file, unpacked, and the error of data that cannot be loaded."""
+"""Files to be loaded: which one it is, what it is packed with, and its bytes, unpacked, with a digest of them.
+
+Knows bytes and nothing of what they mean. A file that another program changes while it is read is told.
+"""
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
+
+BLOCK = 1 << 20
+"""Bytes that are read at once."""
+SUFFIXES = {
+    ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+PACKED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")
+"""How the names of packed files end."""
+_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
+    b"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip, bz2 or zstd",
+    b"7z\xbc\xaf": "a 7-zip archive: unpack it",
+    b"PAR1": "a Parquet file: give --format parquet",
+}
 
 
 class BadData(Exception):
     """The data cannot be loaded; the sentence says what is wrong, and where."""
 
 
-def is_gzip(path: Path) -> bool:
-    """Return whether the file begins as gzip does, whatever its name says."""
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+class Identity(NamedTuple):
+    """Which file it is, and its state: another size, time or number is another file, or another state of it."""
+
+    device: int
+    number: int
+    size: int
+    modified: int
+
+    @property
+    def file(self) -> tuple[int, int]:
+        """Which file it is, whatever its names are and whatever has become of it."""
+        return self.device, self.number
 
 
-def open_unpacked(path: Path) -> IO[bytes]:
-    """Open the file for reading, unpacked."""
-    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")  # type: ignore[return-value]  # a binary file
+def identity(path: Path) -> Identity:
+    """Return the identity of the file at `path`, symbolic links followed.
+
+    Raises:
+        BadData: there is none, or it is not to be looked at.
+    """
+    with telling(path):
+        status = path.stat()
+    return Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-SUFFIXES = {
-    ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet",
-}  # fmt: skip
+@contextlib.contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Have errors of the system, and of what unpacks, raised as `BadData` with the file's name."""
+    import pyarrow
+
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile, pyarrow.ArrowException) as error:
+        raise BadData(f"{path}: what it is packed with is damaged or ends too early ({error}).") from error
+    except OSError as error:
+        raise BadData(f"{path}: {error.strerror or error}.") from error
+
+
+class Unpacked:
+    """The bytes of a file, unpacked, from its beginning to its end.
+
+    Attributes:
+        position: How many bytes of the file itself have been read, about: packed ones where it is packed.
+        digest: Of what has been read so far, unpacked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._digest = hashlib.blake2b(digest_size=16)
+        with telling(path):
+            self._raw = path.open("rb")
+            head = self._raw.read(8)
+            self._raw.seek(0)
+            self.packed = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
+            self._file = self._open()
+        for magic, what in _FOREIGN.items():
+            if head.startswith(magic):
+                self.close()
+                raise BadData(f"{path} is {what}.")
+
+    def _open(self) -> Any:
+        if self.packed == "gzip":
+            return gzip.GzipFile(fileobj=self._raw)
+        if self.packed == "bz2":
+            return bz2.BZ2File(self._raw)
+        if self.packed == "zstd":
+            import pyarrow
+
+            return pyarrow.CompressedInputStream(pyarrow.PythonFile(self._raw, "r"), "zstd")
+        return self._raw
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """Return the next `size` bytes; fewer at the end, none behind it."""
+        data = b""
+        with telling(self.path):
+            while len(data) < size and (more := self._file.read(size - len(data))):
+                data += more
+        self._digest.update(data)
+        return data
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file itself have been read."""
+        return self._raw.tell()
+
+    @property
+    def digest(self) -> str:
+        """The digest of what has been read."""
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(Exception):  # of what unpacks, at its own end
+            self._file.close()
+        self._raw.close()
+
+    def __enter__(self) -> Unpacked:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of a whole file, unpacked."""
+    with Unpacked(path) as file:
+        while file.read():
+            pass
+        return file.digest
+
+
+def spooled(source: IO[bytes], target: Path) -> Path:
+    """Copy what can be read once, as standard input, to `target`, and return that."""
+    with telling(target), target.open("wb") as file:
+        while block := source.read(BLOCK):
+            file.write(block)
+    return target
+
+
+def is_regular(path: Path) -> bool:
+    """Whether there is a file at `path` that can be read more than once."""
+    return path.is_file()
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether there is a pipe or device at `path`, that can be read once."""
+    return not path.is_dir() and not path.is_file() and os.path.exists(path)
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the file's name tells: `json` and `parquet` by their suffixes, with `.gz` or not, else `csv`.
+    """Return the format that the file's name tells: `json` and `parquet` by their suffixes, packed or not, else `csv`.
 
     Example:
         >>> [format_of(Path(name)) for name in ("a.csv.gz", "a.jsonl.GZ", "a.parquet", "a")]
         ['csv', 'json', 'parquet', 'csv']
     """
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower()
+    for suffix in PACKED:
+        name = name.removesuffix(suffix)
     return SUFFIXES.get(Path(name).suffix, "csv")

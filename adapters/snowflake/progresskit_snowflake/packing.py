@@ -1,21 +1,27 @@
-"""Compression: a CSV file becomes a gzip file, without its bad rows. Knows files and nothing of the server."""
+"""Compression: the good rows of a file, in one canonical form whatever the file's own is. Knows nothing of the server."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
+import bisect
+import contextlib
 import os
+import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from .opening import open_unpacked
-from .quality import records
+from .columns import Column
+from .copying import canonical_format
+from .dialects import Dialect
+from .jsonlines import JsonReader
+from .opening import BadData, identity, telling
+from .quality import Reading, Report, ordered, unchanged
+from .records import Chunk
 from .versions import connector_version
 
-CHUNK = 1 << 20
-LEVEL = 6
+CHANGED = "{} changed since it was checked: nothing is loaded. Load it when nobody writes to it any more."
 
 
 class PackedTotal:
@@ -55,45 +61,134 @@ class PackedTotal:
         return self._packed + (0 if self.exact else round(self._left * self._packed / self._raw))
 
 
-def pack(
-    path: Path,
-    target: Path,
-    bad: set[int],
-    moved: Callable[[int], None],
-    goes_on: Callable[[], None],
-    file_format: str = "csv",
-) -> None:
-    """Write the file at `path` to `target` as gzip, without the rows that begin on the lines `bad`.
+@dataclass(frozen=True)
+class CanonicalForm:
+    """How the canonical form is written: UTF-8, commas, line feeds, quotes around texts, doubled within; NULL is nothing.
 
-    Args:
-        path: A CSV or JSON file, plain or gzip.
-        target: Where to.
-        bad: Lines, as an editor counts them.
-        moved: Called with the bytes of `path` that are done; where rows are left out, at the end.
-        goes_on: Called now and then; raises what ends the work.
-        file_format: `csv` or `json`.
+    Attributes:
+        reading: How files are read.
+        columns: The columns of the load, in the order in which they are written.
+        null: What NULL is in a file of one column, where nothing would be a blank line.
     """
-    with gzip.open(target, "wb", compresslevel=LEVEL) as out:
-        if bad and file_format == "json":
-            with open_unpacked(path) as source:
-                for number, text_line in enumerate(source, 1):
-                    goes_on()
-                    if number not in bad:
-                        out.write(text_line)
-            return moved(path.stat().st_size)
-        if bad:
-            with io.TextIOWrapper(out, "utf-8", newline="") as text:
-                writer = csv.writer(text)
-                for line, row in records(path):
-                    goes_on()
-                    if line not in bad:
-                        writer.writerow(row)
-            return moved(path.stat().st_size)
-        with open_unpacked(path) as source:
-            while chunk := source.read(CHUNK):
+
+    reading: Reading
+    columns: Sequence[Column]
+    null: str = field(default_factory=lambda: f"NULL-{secrets.token_hex(8)}")
+
+    @property
+    def marker(self) -> str:
+        """What NULL is written as."""
+        return self.null if len(self.columns) == 1 else ""
+
+    def options(self) -> str:
+        """Return the FILE_FORMAT of COPY for it: every option is said, since an account may have other defaults."""
+        nulls = [*self.reading.nulls, *([""] if self.reading.dialect.empty == "null" else [])]
+        if self.marker:
+            nulls.append(self.marker)
+        return canonical_format(nulls)
+
+    def pack(
+        self,
+        path: Path,
+        target: Path,
+        report: Report | None = None,
+        moved: Callable[[int], None] = lambda position: None,
+        goes_on: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Write the good rows of the file at `path` to `target`, compressed, and return how many they are.
+
+        Args:
+            path: A CSV or JSON file.
+            target: Where to.
+            report: What the check of it found; None where nobody has checked.
+            moved: Called with the bytes of `path` that are done.
+            goes_on: Called now and then; raises what ends the work.
+
+        Raises:
+            BadData: a record cannot be read, or the file is not the one that was checked.
+        """
+        import pyarrow as pa
+
+        before = identity(path)
+        if report is not None and report.identity is not None and report.identity != before:
+            raise BadData(CHANGED.format(path))
+        rows = 0
+        with telling(target), pa.OSFile(str(target), "wb") as file, pa.CompressedOutputStream(file, "zstd") as out:
+            for data, count, position in self._pieces(path, report):
                 goes_on()
-                out.write(chunk)
-                moved(len(chunk))
+                rows += count
+                out.write(data)
+                moved(position)
+        unchanged(path, before)
+        return rows
+
+    def _pieces(self, path: Path, report: Report | None) -> Iterator[tuple[Any, int, int]]:
+        """Yield the canonical form of the file, piece by piece, with the rows in it and the bytes of the file read by then."""
+        with self.reading.open(path, self.columns) as reader:
+            order = ordered(reader, self.columns)
+            left_out = report.left_out if report else []
+            # What the check has found to stand in canonical form, and is the same as then, needs no parsing.
+            parse = report is None or not report.as_is
+            rows, start = 0, 0
+            for chunk in reader.chunks() if isinstance(reader, JsonReader) else reader.chunks(parse=parse):
+                if report is None and chunk.bad:
+                    line, reason = min(chunk.bad.items())
+                    raise BadData(f"{path}:{line}: {reason}.")
+                data, count, start = self._written(chunk, order, left_out, start)
+                rows += count
+                yield data, count, reader.position
+            if report is not None:
+                if reader.digest != report.digest:
+                    raise BadData(CHANGED.format(path))
+                if not parse:
+                    yield b"", report.rows - rows, reader.position
+                elif rows != report.rows:
+                    raise BadData(
+                        f"{path}: {report.rows:,d} rows were checked, and {rows:,d} are to be sent: nothing is loaded."
+                    )
+
+    def _written(self, chunk: Chunk, order: list[int], left_out: list[int], start: int) -> tuple[Any, int, int]:
+        """Return a chunk in canonical form, how many rows it has so, and where the next one's rows to leave out begin."""
+        import pyarrow as pa
+        import pyarrow.csv as pa_csv
+
+        end = bisect.bisect_left(left_out, chunk.first + chunk.rows, start)
+        wrong = {row - chunk.first for row in left_out[start:end]}
+        if chunk.canonical is not None and not wrong and order == sorted(order):
+            return chunk.canonical, chunk.rows, end
+        table = pa.table([chunk.texts[at] for at in order], names=[str(at) for at in order])
+        if wrong:
+            table = table.filter(pa.array([row not in wrong for row in range(chunk.rows)]))
+        sink = pa.BufferOutputStream()
+        how = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid", null_string=self.marker)
+        pa_csv.write_csv(table, sink, how)
+        return sink.getvalue(), table.num_rows, end
+
+    def line_of(self, path: Path, report: Report | None, line: int) -> int | None:
+        """Return which line of the file at `path` stands in a line of what was packed of it; None where that is not known.
+
+        Reads the file anew: asked for where an error of the server's is told.
+        """
+        at, start = 1, 0
+        with contextlib.suppress(BadData), self.reading.open(path, self.columns) as reader:
+            order = ordered(reader, self.columns)
+            left_out = report.left_out if report else []
+            for chunk in reader.chunks():
+                wrong = {row - chunk.first for row in left_out}
+                lines = [one for row, one in enumerate(chunk.lines) if row not in wrong]
+                data, _, start = self._written(chunk, order, left_out, start)
+                data = bytes(data)
+                if at + data.count(b"\n") <= line:
+                    at += data.count(b"\n")
+                    continue
+                for record, found in zip(_WRITTEN.record.finditer(data), lines, strict=True):
+                    at += record[0].count(b"\n")
+                    if at > line:
+                        return found
+        return None
+
+
+_WRITTEN = Dialect(",")
 
 
 def link(path: Path, target: Path) -> None:

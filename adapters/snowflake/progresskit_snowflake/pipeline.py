@@ -4,7 +4,8 @@ The phases overlap: one file is copied while the next uploads and another is com
 as its slowest phase. The check runs ahead of all others, since a bad row is best found early. The first error stops them all.
 
 All COPY statements stand in one transaction. A table that is not there yet is loaded under another name and given its own
-only when everything is in it: until then nobody sees it, and a load that fails leaves nothing behind.
+only when everything is in it: until then nobody sees it, and a load that fails leaves nothing behind. The rows that the check has
+seen, those that were packed and those that COPY has read are held against each other, file by file, before that.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ import contextlib
 import functools
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from progresskit import Task
 
-from .columns import Column, literal, table_name
+from .columns import Column, table_name
 from .copier import CopyWatch, strategy
-from .copying import FORMATS, Staged, batches, statement
+from .copying import FORMATS, FileResult, Staged, batches, statement
 from .crew import Channel, Crew, Shared
-from .opening import BadData, is_gzip
-from .packing import PackedTotal, link, pack
+from .dialects import Dialect
+from .errors import LoadError
+from .ledger import Entry, Ledger
+from .opening import BadData, digest_of, identity
+from .packing import CanonicalForm, PackedTotal, link
 from .progress import SnowflakeProgress
-from .quality import Report, bad_rows, check, columns_of, header_of, names_of, peek
+from .quality import Reading, Report, bad_rows, check, columns_of, names_of, peek, unchanged
 from .session import Keep, Loading, Staging
 from .summary import Summary
 from .uploading import Uploads
@@ -35,30 +39,33 @@ AHEAD = 2
 """Compressed files that wait for their upload at most: they take room on the disk."""
 
 
-ENDINGS = {"csv": ".csv.gz", "json": ".json.gz", "parquet": ".parquet"}
-"""Format -> how the names of its files on the stage end."""
+ENDINGS = {"csv": ".csv.zst", "json": ".csv.zst", "parquet": ".parquet"}
+"""Format -> how the names of its files on the stage end: all but Parquet is sent in one canonical form."""
+IfExists = Literal["append", "replace", "fail"]
+"""What happens where the table is there already."""
 
 
 class Checked(NamedTuple):
     """A file that may go on, and the check's report of it; None where nothing checks."""
 
+    number: int
     path: Path
     report: Report | None
 
 
 class Packed(NamedTuple):
-    """A file to be uploaded: the user's, ours, and its good rows; None where nobody has counted them."""
+    """A file to be uploaded: the user's, ours, and its good rows."""
 
     path: Path
     target: Path
-    rows: int | None
+    rows: int
 
 
 class Load:
     """One load of `paths` into `table`.
 
     Args:
-        paths: CSV or JSON files, plain or gzip, or Parquet files.
+        paths: CSV or JSON files, plain or packed, or Parquet files. One that comes twice is loaded once.
         table: The table, created from the columns if it is not there.
         staging: The session that uploads.
         loading: The session that copies: another one, since its transaction is open meanwhile.
@@ -71,6 +78,11 @@ class Load:
         on_error: What happens to a row that the server refuses: `abort`, `continue` or `skip_file`.
         keep_staged: When the stage stays, with what was uploaded: `never`, when the load has `failed`, or `always`.
         file_format: `csv`, `json` or `parquet`.
+        dialect: How CSV files are written, as far as that is given.
+        types: Column -> SQL type, for a new table: its values are held to it.
+        all_text: Whether all other columns of a new table are texts.
+        if_exists: What happens where the table is there: `append`, `replace` its rows, or `fail`.
+        skip_loaded: Whether files whose content the table has got are left out, and what is loaded is remembered.
     """
 
     def __init__(
@@ -89,26 +101,39 @@ class Load:
         on_error: str = "abort",
         keep_staged: Keep = "never",
         file_format: str = "csv",
+        dialect: Dialect | None = None,
+        types: Mapping[str, str] | None = None,
+        all_text: bool = False,
+        if_exists: IfExists = "append",
+        skip_loaded: bool = False,
     ) -> None:
-        self.paths, self.table, self.loading = paths, table, loading
+        self.table, self.loading = table, loading
         self.stagings = [staging, *more]
         self.progress, self.folder = progress, folder
-        self.quality, self.max_bad_rows, self.nulls, self.on_error = quality, max_bad_rows, nulls, on_error
+        self.quality, self.max_bad_rows, self.on_error = quality, max_bad_rows, on_error
+        self.reading = Reading(file_format, dialect or Dialect(), tuple(nulls))
+        self.types, self.all_text = dict(types or {}), all_text
+        self.if_exists: IfExists = if_exists
+        self.skip_loaded = skip_loaded
+        self.published = False
         self.keep_staged: Keep = keep_staged
         self._expected: int | None = None  # rows of all files, once somebody has counted them
-        self.summary = Summary(files=len(paths), source=staging.source.name)
+        self.summary = Summary(source=staging.source.name)
+        self.paths = self._distinct(paths)
+        self.summary.files = len(self.paths)
         self.reports: list[Report] = []
+        self._reports: dict[str, tuple[Path, Report | None]] = {}  # by the name on the stage
         self.format = file_format
-        self.columns = [Column(name) for name in names_of(paths, file_format)]
-        self._sizes = {path: path.stat().st_size for path in paths}
+        self.columns = [Column(name) for name in names_of(self.paths, self.reading)]
+        self.packing = CanonicalForm(self.reading, self.columns)
+        self._sizes = [identity(path).size for path in self.paths]
         self._crew = Crew()
         jobs = len(self.stagings)
         self._checked = Channel(self._crew)
         self._packed = Channel(self._crew, jobs, AHEAD)
         self._staged = Channel(self._crew, jobs)
         self._lock = threading.Lock()
-        self._number = 0  # of files that have been taken for compression
-        self._total = PackedTotal(list(self._sizes.values()))
+        self._total = PackedTotal(self._sizes)
         self._compression = Shared(self._begin_compression)
         self._upload = Shared(self._begin_upload)
         self._uploads: Uploads | None = None
@@ -122,30 +147,47 @@ class Load:
             "COPY": self._copying,
         }
 
+    def _distinct(self, paths: Sequence[Path]) -> list[Path]:
+        """Return the files, each of them once, whatever its names are; the summary says which came again."""
+        found: dict[tuple[int, int], Path] = {}
+        for path in paths:
+            first = found.setdefault(identity(path).file, path)
+            if first is not path:
+                same = "named twice" if first == path else f"the same file as {first}"
+                self.summary.said.append(f"{path} is {same}: it is loaded once")
+        return list(found.values())
+
     def run(self) -> Summary:
         """Load, and return what was done.
 
         Raises:
-            BadData: too many rows are bad.
-            LoadError: the server or the connector refused something.
+            BadData: too many rows are bad, or a file is not what it was.
+            LoadError: the server or the connector refused something, or has read other rows than were sent.
         """
         existing = self.loading.columns(self.table)
+        if existing is not None and self.if_exists == "fail":
+            raise LoadError(f"there is a table {self.table} already: give --if-exists append or --if-exists replace.")
+        ledger, entries = self._left_to_load(existing)
+        if not self.paths:
+            return self._finished()
         if existing is None:
-            peek(self.paths, self.columns, self.nulls, self.format)
+            self._typed()
         else:
-            self.columns, self.summary.left_out = columns_of(self.paths, self.table, existing, self.format)
+            self.columns, self.summary.left_out = columns_of(self.paths, self.table, existing, self.reading)
+        self.packing = CanonicalForm(self.reading, self.columns)
         made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
         staging = self.stagings[0]
+        emptied = existing is not None and self.if_exists == "replace"
         with (
             staging.stage(self.loading, self.keep_staged),
-            self.loading.table(self.table, self.columns, staging, new=existing is None) as table,
+            self.loading.table(self.table, self.columns, staging, new=existing is None, emptied=emptied) as table,
         ):
             files = self.progress.phase("Files", len(self.paths), "file")
             self._crew.start("QC", lambda: self._check_all(fixed=existing is not None))
             for session in self.stagings:
                 self._crew.start("compression", self._pack_all)
                 self._crew.start("upload", functools.partial(self._upload_all, session))
-            self._crew.start("COPY", lambda: self._copy_all(table, made_with, files.advance))
+            self._crew.start("COPY", lambda: self._copy_all(table, made_with, files.advance, existing, ledger, entries))
             try:
                 self._crew.join()
             except Exception as error:
@@ -154,6 +196,54 @@ class Load:
         files.finish()
         self.summary.kept = staging.name if self.keep_staged == "always" else ""
         return self._finished()
+
+    def _typed(self) -> None:
+        """Give the columns of a new table their types: by hand, or of the first rows; of rows that nobody checks, text.
+
+        Raises:
+            BadData: a type is given for a column that there is not.
+        """
+        known = {column.name: column for column in self.columns}
+        for name, kind in self.types.items():
+            alike = [one for one in known if one == name] or [one for one in known if one.upper() == name.upper()]
+            if len(alike) != 1:
+                raise BadData(
+                    f"{self.paths[0]} has no column {name}, for which a type is given: it has {', '.join(known):.200}."
+                )
+            known[alike[0]].type, known[alike[0]].given = kind, True
+        unchecked = not self.quality and self.format != "parquet"
+        if self.all_text or unchecked:
+            for column in self.columns:
+                if not column.given:
+                    column.type, column.given = "VARCHAR", True
+            if unchecked and not self.all_text and len(self.types) < len(self.columns):
+                self.summary.said.append(
+                    "columns are VARCHAR, since nobody has checked the rows: give --type, or leave out --skip-qc"
+                )
+        peek(self.paths, self.columns, self.reading)
+
+    def _left_to_load(self, existing: Sequence[Column] | None) -> tuple[Ledger | None, list[str]]:
+        """Leave out what the table has got, where that is asked for; return the ledger and the digests of the others."""
+        if not self.skip_loaded:
+            return None, []
+        ledger = Ledger(self.table)
+        self.loading.run(ledger.create(), "making the ledger of what is loaded")
+        rows = self.loading.run(ledger.known(), "reading the ledger of what is loaded")
+        known = {row[0] for row in rows} if existing is not None and self.if_exists != "replace" else set()
+        taken: dict[str, Path] = {}
+        for path in self.paths:
+            digest = digest_of(path)
+            if digest in known:
+                self.summary.said.append(f"{path} was loaded before: it is left out")
+            elif digest in taken:
+                self.summary.said.append(f"{path} has the same content as {taken[digest]}: it is left out")
+            else:
+                taken[digest] = path
+        self.paths = list(taken.values())
+        self.summary.files = len(self.paths)
+        self._sizes = [identity(path).size for path in self.paths]
+        self._total = PackedTotal(self._sizes)
+        return ledger, list(taken)
 
     def _finished(self) -> Summary:
         for name, phase in self._phases.items():
@@ -168,18 +258,15 @@ class Load:
 
     def _check_all(self, *, fixed: bool) -> None:
         if not self.quality and self.format == "parquet":  # the footers tell the rows at no price
-            found = [
-                Checked(path, check(path, self.columns, lambda _: None, fixed=fixed, file_format=self.format))
-                for path in self.paths
+            reports = [
+                check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading) for path in self.paths
             ]
-            self._expected = sum(report.rows for _, report in found if report)
-            for one in found:
-                self._checked.put(one)
+            self._expected = sum(report.rows for report in reports)
+            for number, report in enumerate(reports):
+                self._checked.put(Checked(number, report.path, report))
         elif not self.quality:
-            for path in self.paths:
-                if self.format == "csv" and header_of(path) != [column.name for column in self.columns]:
-                    raise BadData(f"{path}: its header differs from that of {self.paths[0]}.")
-                self._checked.put(Checked(path, None))
+            for number, path in enumerate(self.paths):
+                self._checked.put(Checked(number, path, None))
         else:
             with self._qc as bar:
 
@@ -187,42 +274,61 @@ class Load:
                     self._crew.goes_on()
                     bar.advance(count)
 
-                for path in self.paths:
+                for number, path in enumerate(self.paths):
                     bar.update(description=f"QC rows {path.name}")
-                    report = check(path, self.columns, seen, fixed=fixed, nulls=self.nulls, file_format=self.format)
+                    report = check(path, self.columns, seen, fixed=fixed, reading=self.reading)
                     self.reports.append(report)
-                    self._count_bytes("QC", self._sizes[path])
+                    self._count_bytes("QC", self._sizes[number])
                     self.summary.bad += len(report.bad)
                     if self.summary.bad > self.max_bad_rows:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
-                    self._checked.put(Checked(path, report))
+                    self._tell(report)
+                    self._checked.put(Checked(number, path, report))
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
+            self.summary.said += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
         self._checked.close()
+
+    def _tell(self, report: Report) -> None:
+        """Have the summary say how a file was read, where that was not plain."""
+        self.summary.said += [f"{report.path}: {words}" for words in report.said]
+        if report.blank_lines:
+            lines = f"{report.blank_lines:,d} blank line{'s' * (report.blank_lines > 1)}"
+            self.summary.said.append(f"{report.path}: {lines} left out")
 
     def _begin_compression(self) -> Task:
         done = self.summary.bytes.get("compression", 0)
-        return self.progress.phase("Compression", sum(self._sizes.values()), "B", completed=done)
+        return self.progress.phase("Compression", sum(self._sizes), "B", completed=done)
 
     def _pack_all(self) -> None:
-        for path, report in self._checked:
-            with self._lock:
-                self._number += 1
-                target = (
-                    self.folder / f"{self._number:06d}{ENDINGS[self.format]}"
-                )  # plain names: the user's may hold anything
-            bad = set(report.bad) if report else set()
-            if self.format == "parquet" or (is_gzip(path) and not bad):
+        for number, path, report in self._checked:
+            target = (
+                self.folder / f"{number + 1:06d}{ENDINGS[self.format]}"
+            )  # plain names: the user's may hold anything
+            size = self._sizes[number]
+            if self.format == "parquet":
+                assert report is not None and report.identity is not None  # footers are always read
+                unchanged(path, report.identity)
                 link(path, target)
-                self._count_bytes("compression", self._sizes[path])
+                rows = report.rows
             else:
                 with self._compression as bar:
                     bar.update(description=f"Compression {path.name}")
-                    pack(path, target, bad, bar.advance, self._crew.goes_on, self.format)
-                    self._count_bytes("compression", self._sizes[path])
+                    done = 0
+
+                    def moved(position: int, bar: Task = bar, size: int = size) -> None:
+                        nonlocal done
+                        step = min(position, size) - done  # what unpacks reads ahead, and a file may grow
+                        done += step
+                        bar.advance(step)
+
+                    rows = self.packing.pack(path, target, report, moved, self._crew.goes_on)
+                    moved(size)
+            self._count_bytes("compression", size)
             with self._lock:
-                self._total.add(self._sizes[path], target.stat().st_size)
+                self._reports[target.name] = path, report
+                self._total.add(size, target.stat().st_size)
             self._tell_total()
-            self._packed.put(Packed(path, target, report.rows if report else None))
+            self._packed.put(Packed(path, target, rows))
         self._packed.close()
 
     def _begin_upload(self) -> contextlib.ExitStack:
@@ -255,13 +361,21 @@ class Load:
                     self._staged.put(Staged(target.name, size, rows))
         self._staged.close()
 
-    def _copy_all(self, table: str, made_with: list[str | None], done: Callable[[int], None]) -> None:
+    def _copy_all(
+        self,
+        table: str,
+        made_with: list[str | None],
+        done: Callable[[int], None],
+        existing: Sequence[Column] | None,
+        ledger: Ledger | None,
+        digests: list[str],
+    ) -> None:
         copied: list[Staged] = []
         watch = CopyWatch(names=self.summary.names)
         count = 0
         for waiting in self._staged.together():
             for batch in batches(waiting):
-                self._copy(table, batch, watch)
+                self._copy(table, batch, watch, existing)
                 done(len(batch))
                 count += 1
             copied += waiting
@@ -269,23 +383,33 @@ class Load:
             self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
             watch = CopyWatch(names=self.summary.names)
             for batch in batches(copied):
-                self._copy(table, batch, watch)
+                self._copy(table, batch, watch, existing)
         self._crew.goes_on()
         with self._copying:
+            if ledger is not None:
+                if existing is None or self.if_exists == "replace":
+                    self.loading.run(ledger.forget(), "emptying the ledger of what is loaded")
+                rows = {file.file.rpartition("/")[2]: file.loaded for file in watch.copied.files}
+                named = {str(path): name for name, (path, _) in self._reports.items()}
+                entries = [
+                    Entry(digest, str(path), rows.get(named[str(path)], 0))
+                    for digest, path in zip(digests, self.paths, strict=True)
+                ]
+                self.loading.run(ledger.remember(entries), "remembering what is loaded")
             self.loading.publish()
+            self.published = True
         watch.copied.strategy = strategy(count, watch.estimates)
         self.summary.copied = watch.copied
 
-    def _copy(self, table: str, batch: list[Staged], watch: CopyWatch) -> None:
+    def _copy(self, table: str, batch: list[Staged], watch: CopyWatch, existing: Sequence[Column] | None) -> None:
         self._crew.goes_on()
         watch.size = self._total.bytes if self._total.exact else None
-        by_name = self.format != "csv"
-        targets = [] if by_name else [column.target for column in self.columns if column.target]
+        parquet = self.format == "parquet"
+        targets = [] if parquet else [column.target for column in self.columns if column.target]
         into = table_name(table) + (f" ({', '.join(targets)})" if targets else "")
-        how = FORMATS[self.format]
-        if self.format == "csv":
-            how += f" NULL_IF = ({', '.join(map(literal, ('', *self.nulls)))})"
+        how = FORMATS["parquet"] if parquet else self.packing.options()
         stage = self.stagings[0].name
+        by_name = self._by_name(existing) if parquet else False
         sql = statement(into, stage, batch, how, on_error=self.on_error, by_name=by_name)
         with (
             self._copying,
@@ -293,6 +417,43 @@ class Load:
                 self.table, self._expected, completed=watch.copied.rows, measured=len(self.paths) > 1
             ) as bar,
         ):
-            self.loading.copy(sql, batch, watch, bar, self.summary.names, self._crew.goes_on)
+            files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._crew.goes_on, self._line_of)
+            self._hold_against(batch, files)
             bar.update(total=self._expected, expected=None)
         self._count_bytes("COPY", sum(file.size for file in batch))
+
+    def _by_name(self, existing: Sequence[Column] | None) -> bool | str:
+        """Return how the names of Parquet files find the table's columns.
+
+        Raises:
+            BadData: the table has two columns that differ in case alone, and the files name them otherwise.
+        """
+        names = [column.name for column in existing or ()]
+        folded = [name.upper() for name in names]
+        if len(set(folded)) == len(folded):
+            return True
+        if all(column.name in names for column in self.columns):
+            return "exactly"
+        raise BadData(
+            f"{self.table} has columns that differ in case alone: give those of {self.paths[0]} the very same names."
+        )
+
+    def _line_of(self, staged: str, line: int) -> int | None:
+        """Return which line of the user's file a line of a staged file is."""
+        path, report = self._reports[staged]
+        return None if self.format == "parquet" else self.packing.line_of(path, report, line)
+
+    def _hold_against(self, batch: Sequence[Staged], files: Sequence[FileResult]) -> None:
+        """Raise LoadError where COPY has read other rows of a file than were sent."""
+        told = {file.file.rpartition("/")[2]: file for file in files}
+        for staged in batch:
+            name = self.summary.names[staged.name]
+            file = told.get(staged.name)
+            if file is None or file.status == "LOAD_SKIPPED":
+                raise LoadError(f"COPY has left out {name}, without a word of why: nothing is loaded.")
+            parsed = file.loaded + file.rejected
+            if file.status != "LOAD_FAILED" and parsed != staged.rows:
+                raise LoadError(
+                    f"{staged.rows:,d} rows of {name} were sent, and COPY has read {parsed:,d}: nothing is loaded. "
+                    "The file, and the options of COPY in the account's history, are worth a report."
+                )

@@ -1,73 +1,87 @@
-"""The check of every row of a CSV or JSON file: column counts and values, by file and line; of Parquet, its columns.
+"""The check of every row of a file: which records there are, whether their values fit, and of which types a new table is.
 
-Reads with pyarrow's streaming reader, whatever the file's size in bounded memory; only a file that has bad rows is read once
-more, by the csv module, which knows lines.
+Takes what the one reading of a file yields, and reports bad rows by line. Of a Parquet file the footer is read: its values have types.
 """
 
 from __future__ import annotations
 
-import contextlib
-import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from . import jsonlines
-from .columns import Column, check_header, matched
+from .columns import Column, check_header, matched, order_of
+from .dialects import Dialect
 from .footers import schema_of
-from .opening import BadData, open_unpacked
-from .values import GUESSES, WHOLE, WIDER, Rule, rule_for
+from .guessing import TEXT, Guess
+from .jsonlines import JsonReader
+from .opening import BadData, Identity, identity
+from .ranges import Ranges
+from .records import Chunk, CsvReader
+from .values import Rule, rule_for
 
-BLOCK = 1 << 20
 MOST_SHOWN = 20
-"""Bad rows that are kept to be shown; all are counted."""
+"""Bad rows that are shown; all are counted."""
+DOCUMENTS = ("VARIANT", "OBJECT", "ARRAY")
+"""Types whose values are JSON."""
+Reader = CsvReader | JsonReader
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        file_format: `csv`, `json` or `parquet`.
+        dialect: How CSV files are written, as far as that is given.
+        nulls: What stands for a missing value, beside nothing at all.
+    """
+
+    file_format: str = "csv"
+    dialect: Dialect = field(default_factory=Dialect)
+    nulls: tuple[str, ...] = ()
+
+    def open(self, path: Path, columns: Sequence[Column] = ()) -> Reader:
+        """Open a CSV or JSON file for its one reading.
+
+        Raises:
+            BadData: it cannot be read, or its dialect is in doubt.
+        """
+        if self.file_format == "json":
+            documents = frozenset(c.name for c in columns if (c.type or "").partition("(")[0] in DOCUMENTS)
+            return JsonReader(path, [column.name for column in columns] or None, self.nulls, documents)
+        return CsvReader(path, self.dialect, self.nulls, len(columns) or None)
 
 
 @dataclass(slots=True)
 class Report:
-    """What the check of one file found: rows that are good, and the bad ones' lines and reasons."""
+    """What the check of one file found.
+
+    Attributes:
+        path: The file.
+        rows: How many rows are good.
+        bad: Line -> why the row that begins there is bad.
+        left_out: Which of the records that could be read are bad, by number.
+        digest: Of the file's bytes, unpacked.
+        identity: Which file it was, before it was read.
+        as_is: Whether all of it stands in canonical form already, or takes no more than another line end or delimiter.
+        blank_lines: How many blank lines are no rows.
+        said: How it is read, where that was not plain.
+        nulls: Column -> missing values.
+        ranges: Column -> the smallest and the largest value.
+    """
 
     path: Path
     rows: int = 0
     bad: dict[int, str] = field(default_factory=dict)
+    left_out: list[int] = field(default_factory=list)
+    digest: str = ""
+    identity: Identity | None = None
+    as_is: bool = False
+    blank_lines: int = 0
+    said: list[str] = field(default_factory=list)
     nulls: dict[str, int] = field(default_factory=dict)
     ranges: dict[str, tuple[Any, Any]] = field(default_factory=dict)
-
-
-def header_of(path: Path) -> list[str]:
-    """Return the names in the first line.
-
-    Raises:
-        BadData: the file is empty, is not UTF-8, or its header has a name twice.
-    """
-    try:
-        for row in records(path):
-            check_header(row[1])
-            return row[1]
-    except (UnicodeDecodeError, ValueError, OSError, EOFError) as error:
-        raise BadData(f"{path}: {error}") from error
-    raise BadData(f"{path} is empty: give a CSV file with a header line.")
-
-
-def rows(path: Path, names: list[str]) -> Iterator[tuple[int, str | None]]:
-    """Yield the line of each record behind the header and what is wrong with its width; None where nothing is."""
-    for number, (line, row) in enumerate(records(path)):
-        if number:
-            yield line, None if len(row) == len(names) else f"{len(row)} columns, but {len(names)} are expected"
-
-
-def records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield `(line, values)` of each record, the header's first; `line` is where it begins, as an editor counts."""
-    with open_unpacked(path) as raw:
-        lines = (line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(raw))
-        reader = csv.reader(lines, strict=True)
-        before = 0
-        for row in reader:
-            if row:
-                yield before + 1, row
-            before = reader.line_num
 
 
 def check(
@@ -76,8 +90,8 @@ def check(
     seen: Callable[[int], None],
     *,
     fixed: bool = False,
-    nulls: Sequence[str] = (),
-    file_format: str = "csv",
+    reading: Reading = Reading(),  # it never changes
+    measured: bool = False,
 ) -> Report:
     """Check every row of the file against `columns`, and let their types be found or widened unless they are `fixed`.
 
@@ -86,45 +100,89 @@ def check(
         columns: The columns of the load; their types may change.
         seen: Called with the number of rows of each block.
         fixed: Whether the types are the target's.
-        nulls: What stands for a missing value, beside nothing at all.
-        file_format: `csv`, `json` or `parquet`.
+        reading: How the file is read.
+        measured: Whether the ranges of the values are wanted too.
 
     Raises:
-        BadData: the file cannot be read, or its header is another one.
+        BadData: the file cannot be read, its header is another one, or it changed meanwhile.
     """
-    report = Report(path)
-    if file_format == "parquet":
+    before = identity(path)
+    report = Report(path, identity=before)
+    if reading.file_format == "parquet":
         report.rows = _same_schema(path, columns, fixed=fixed)
+        unchanged(path, before)
         seen(report.rows)
         return report
-    reader = READERS[file_format]
-    names = _same_header(path, columns) if file_format == "csv" else [column.name for column in columns]
-    wrong: list[int] = []
-    ordinals: dict[int, str] = {}
-    offset = 0
-    for batch in reader.batches(path, names, nulls, wrong):
-        for column, values in zip(columns, batch.columns, strict=True):
-            _check_column(column, values, offset, ordinals, report, fixed)
-        offset += batch.num_rows
-        seen(batch.num_rows)
-    report.rows = offset - len(ordinals)
-    if wrong or ordinals:
-        _find_lines(reader.rows(path, names), ordinals, report)
+    ranges = Ranges()
+    with reading.open(path, columns) as reader:
+        order = ordered(reader, columns)
+        report.as_is = order == sorted(order)
+        for chunk in reader.chunks():
+            wrong: dict[int, str] = {}
+            for column, at in zip(columns, order, strict=True):
+                values = chunk.texts[at]
+                report.nulls[column.name] = report.nulls.get(column.name, 0) + values.null_count
+                _check(column, values, chunk, wrong, path, fixed=fixed or column.given, stringy=at in chunk.stringy)
+                if measured:
+                    ranges.add(column.name, column.guess.kind, values)
+            report.bad |= chunk.bad
+            if wrong:
+                lines = chunk.lines
+                for row, reason in sorted(wrong.items()):
+                    report.bad[lines[row]] = reason
+                    report.left_out.append(chunk.first + row)
+            report.as_is = report.as_is and chunk.canonical is not None and not wrong
+            report.rows += chunk.rows - len(wrong)
+            seen(chunk.rows)
+        report.digest, report.blank_lines, report.said = reader.digest, reader.blank_lines, reader.said
+    unchanged(path, before)
+    if not fixed:
+        _settle(columns)
+    if measured:
+        report.ranges = ranges.found({column.name: column.type or TEXT for column in columns})
     return report
 
 
-def names_of(paths: list[Path], file_format: str) -> list[str]:
+def unchanged(path: Path, before: Identity) -> None:
+    """Raise BadData where the file is another one than `before`, or in another state."""
+    if identity(path) != before:
+        raise BadData(f"{path} changed while it was read: load it when nobody writes to it any more.")
+
+
+def ordered(reader: Reader, columns: Sequence[Column]) -> list[int]:
+    """Return where each of `columns` stands in the file.
+
+    Raises:
+        BadData: the file has other ones.
+    """
+    names = [column.name for column in columns]
+    if isinstance(reader, CsvReader) and not reader.dialect.header:
+        return list(range(len(names)))
+    try:
+        check_header(reader.names)
+    except ValueError as error:
+        raise BadData(f"{reader.path}: {error}") from error
+    order = order_of(reader.names, names)
+    if order is None:
+        raise BadData(
+            f"{reader.path}: its header is {', '.join(reader.names):.200}, but {', '.join(names):.200} is expected."
+        )
+    return order
+
+
+def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # it never changes
     """Return the names of the columns: the first file's, or where each row names its own, those of all.
 
     Raises:
         BadData: a file cannot be read, or a name is none or comes twice.
     """
-    if file_format == "csv":
-        return header_of(paths[0])
-    if file_format == "parquet":
+    if reading.file_format == "parquet":
         names = [name for name, _ in schema_of(paths[0])[0]]
     else:
-        names = list(dict.fromkeys(name for path in paths for name in jsonlines.names_of(path)))
+        names = []
+        for path in paths if reading.file_format == "json" else paths[:1]:
+            with reading.open(path) as reader:
+                names += [name for name in reader.names if name not in names or reading.file_format == "csv"]
     try:
         check_header(names)
     except ValueError as error:
@@ -132,33 +190,31 @@ def names_of(paths: list[Path], file_format: str) -> list[str]:
     return names
 
 
-def peek(paths: list[Path], columns: list[Column], nulls: Sequence[str] = (), file_format: str = "csv") -> None:
+def peek(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
     """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
-    if file_format == "parquet":
-        for column, (_, kind) in zip(columns, schema_of(paths[0])[0], strict=True):
-            column.type = kind
+    if reading.file_format == "parquet":
+        kinds = dict(schema_of(paths[0])[0])
+        for column in columns:
+            column.type = column.type if column.given else kinds[column.name]
         return
     for path in paths:
-        names = _same_header(path, columns) if file_format == "csv" else [column.name for column in columns]
-        with contextlib.suppress(StopIteration):
-            first = next(READERS[file_format].batches(path, names, nulls, []))
-            for column, values in zip(columns, first.columns, strict=True):
-                _check_column(column, values, 0, {}, Report(path), False)
+        with reading.open(path, columns) as reader:
+            order = ordered(reader, columns)
+            for chunk in reader.chunks():
+                for column, at in zip(columns, order, strict=True):
+                    if not column.given:
+                        column.guess.add(chunk.texts[at], stringy=at in chunk.stringy)
+                break
+    _settle(columns)
     for column in columns:
-        column.type = column.type or "VARCHAR"
+        column.guess = Guess()  # the check tells where a column became text: it sees the first rows again
 
 
-def _same_header(path: Path, columns: list[Column]) -> list[str]:
-    """Return the names of the file's header, which are those of `columns`.
-
-    Raises:
-        BadData: they are others.
-    """
-    names = header_of(path)
-    if names != [column.name for column in columns]:
-        expected = ", ".join(column.name for column in columns)
-        raise BadData(f"{path}: its header is {', '.join(names):.200}, but {expected:.200} is expected.")
-    return names
+def _settle(columns: Sequence[Column]) -> None:
+    """Give columns the types that their values have made."""
+    for column in columns:
+        if not column.given:
+            column.type = column.guess.type or TEXT
 
 
 def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
@@ -169,159 +225,84 @@ def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
     """
     schema, count = schema_of(path)
     expected = [(column.name, column.type) for column in columns]
-    if fixed or None in [kind for _, kind in expected]:
+    if fixed or None in [kind for _, kind in expected] or any(column.given for column in columns):
         schema, expected = [(name, "") for name, _ in schema], [(name, "") for name, _ in expected]
-    if schema != expected:
+    order = order_of([name for name, _ in schema], [name for name, _ in expected])
+    if order is None or [schema[at][1] for at in order] != [kind for _, kind in expected]:
         there, wanted = (", ".join(f"{name} {kind}".strip() for name, kind in these) for these in (schema, expected))
         raise BadData(f"{path}: its columns are {there:.200}, but {wanted:.200} are expected.")
     return count
 
 
-def _batches(path: Path, names: list[str], nulls: Sequence[str], wrong: list[int]) -> Iterator[Any]:
-    """Yield the file's rows as columns of text, some thousands at a time; append to `wrong` for each of another width.
-
-    Raises:
-        BadData: the file cannot be read as CSV.
-    """
-    import pyarrow as pa
-    import pyarrow.csv as pa_csv
-
-    def skip(row: Any) -> str:
-        wrong.append(row.actual_columns)
-        return "skip"
-
-    try:
-        with open_unpacked(path) as file:
-            yield from pa_csv.open_csv(
-                file,
-                read_options=pa_csv.ReadOptions(block_size=BLOCK, use_threads=False),
-                parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-                convert_options=pa_csv.ConvertOptions(
-                    column_types={name: pa.string() for name in names},
-                    strings_can_be_null=True,
-                    null_values=["", *nulls],
-                    quoted_strings_can_be_null=True,
-                ),
-            )
-    except (pa.ArrowInvalid, OSError, EOFError) as error:
-        raise BadData(f"{path}: {error}") from error
-
-
-class Reader(NamedTuple):
-    """How the rows of a format are read: as columns of text, and with their lines."""
-
-    batches: Callable[[Path, list[str], Sequence[str], list[int]], Iterator[Any]]
-    rows: Callable[[Path, list[str]], Iterator[tuple[int, str | None]]]
-
-
-READERS = {"csv": Reader(_batches, rows), "json": Reader(jsonlines.batches, jsonlines.rows)}
-
-
-def _check_column(column: Column, values: Any, offset: int, bad: dict[int, str], report: Report, fixed: bool) -> None:
+def _check(
+    column: Column, values: Any, chunk: Chunk, wrong: dict[int, str], path: Path, *, fixed: bool, stringy: bool
+) -> None:
+    """Check the values of one column, and add to `wrong` the rows whose value it does not take."""
     import pyarrow.compute as pc
 
-    report.nulls[column.name] = report.nulls.get(column.name, 0) + values.null_count
     if values.null_count and not column.nullable:
         for at in pc.indices_nonzero(pc.is_null(values)).to_pylist():
-            bad.setdefault(offset + at, f"{column.name} has no value, and must have one")
+            wrong.setdefault(at, f"{column.name} has no value, and must have one")
     if values.null_count == len(values):
         return
-    if column.type is None:
-        column.type = _type_of(values.drop_null().slice(0, 1_000))
-    while (rule := rule_for(column.type) if fixed else GUESSES[column.type]) is not None and rule.pattern:
-        fits, misses = _misses(values, rule)
-        wider = _wider(column, values, misses) if misses and not fixed else None
-        if wider is None:
-            for at in misses:
-                bad.setdefault(offset + at, f"{column.name} is {values[at].as_py()!r:.60}, which is no {column.type}")
-            if not fixed:
-                _widen_range(column, values.filter(fits), report)
-            return
-        column.type = wider
-    report.ranges.pop(column.name, None)  # of numbers that are texts by now
+    rule = rule_for(column.type or TEXT) if fixed else _TEXT
+    if not fixed:
+        before, had_plus = column.guess.type, column.guess.plus is not None
+        at = column.guess.add(values, stringy=stringy)
+        if at is None and column.guess.plus is not None and not had_plus:
+            at, before = column.guess.plus, "a number, for its plus sign"
+        if at is not None and not column.note:
+            why = f"no {before}" if before not in (None, TEXT) else "no number that could be kept as it is written"
+            column.note = f"{path}:{chunk.lines[at]} has {values[at].as_py()!r:.60}, which is {why}"
+        if column.guess.type != TEXT and column.guess.plus is None:
+            column.note = ""
+    if rule is None:
+        return
+    for at in _misses(values, rule):
+        text = values[at].as_py()
+        hint = " (give --empty null where it is missing)" if text == "" else ""
+        shown = f"{text!r:.60}" if len(text) <= 1_000 else f"{len(text.encode()):,d} bytes long"
+        wrong.setdefault(at, f"{column.name} is {shown}, which is no {column.type or TEXT}{hint}")
 
 
-def _misses(values: Any, rule: Rule) -> tuple[Any, list[int]]:
-    """Return which of `values` match, and where those are that are no values at all."""
-    import pyarrow.compute as pc
-
-    fits = pc.match_substring_regex(values, rule.pattern)
-    others = pc.indices_nonzero(pc.invert(fits)).to_pylist()
-    return fits, [at for at in others if not rule.settle(values[at].as_py())]
+_TEXT = rule_for("VARCHAR")
+"""What a new table's columns are held to: any text is a value, but for its length."""
 
 
-def _wider(column: Column, values: Any, misses: list[int]) -> str | None:
-    """Return the type that holds the misses too, and every whole number that the column has had; None where none does."""
-    import pyarrow.compute as pc
-
-    taken = values.take(misses)
-    digits = max(column.digits, _digits(values))
-    for name, pattern, most in WIDER.get(column.type or "", []):
-        if digits <= most and pc.all(pc.match_substring_regex(taken, pattern)).as_py():
-            return name
-    return None
-
-
-def _digits(values: Any) -> int:
-    """Return how many digits the longest whole number has."""
-    import pyarrow.compute as pc
-
-    whole = values.filter(pc.match_substring_regex(values, GUESSES[WHOLE].pattern))
-    return pc.max(pc.utf8_length(pc.utf8_ltrim(whole, "+-"))).as_py() or 0
-
-
-def _widen_range(column: Column, values: Any, report: Report) -> None:
+def _misses(values: Any, rule: Rule) -> list[int]:
+    """Return where those of `values` stand that are no values at all."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not len(values):
-        return
-    if column.type in (WHOLE, "FLOAT"):
-        values = pc.utf8_ltrim(values, "+")  # pyarrow reads no number with one
-        if column.type == "FLOAT":
-            values = values.cast("double")
-        else:
-            column.digits = max(column.digits, _digits(values))
-            values = values.cast("int64" if column.digits <= 18 else pa.decimal128(38, 0))
-    low, high = (int(v) if isinstance(v, Decimal) else v for v in pc.min_max(values).as_py().values())
-    if column.name in report.ranges:
-        low, high = min(low, report.ranges[column.name][0]), max(high, report.ranges[column.name][1])
-    report.ranges[column.name] = (low, high)
-
-
-def _type_of(values: Any) -> str:
-    import pyarrow.compute as pc
-
-    for name, rule in GUESSES.items():
-        # A type that most of the values have is the column's: the odd one is bad, and does not make a text of all.
-        share = pc.mean(pc.match_substring_regex(values, rule.pattern).cast("double")).as_py() if rule.pattern else 1.0
-        if share >= 0.95:
-            return name
-    return "VARCHAR"
-
-
-def _find_lines(found: Iterator[tuple[int, str | None]], ordinals: dict[int, str], report: Report) -> None:
-    """Give the bad rows their lines, by reading the file once more."""
-    ordinal = 0
-    for line, problem in found:
-        if problem is not None:
-            report.bad[line] = problem
-            continue
-        if ordinal in ordinals:
-            report.bad[line] = ordinals[ordinal]
-        ordinal += 1
+    if rule.most is not None:  # a length: bytes bound characters, so that nearly always one look at the sizes is enough
+        if pc.max(pc.binary_length(values)).as_py() <= rule.most:
+            return []
+        lengths = (pc.binary_length if rule.in_bytes else pc.utf8_length)(values)
+        found: list[int] = pc.indices_nonzero(pc.greater(lengths, rule.most)).to_pylist()
+        return found
+    if pa.types.is_string(values.type) and not rule.pattern:
+        return []
+    others = pc.indices_nonzero(pc.invert(pc.match_substring_regex(values, rule.pattern))).to_pylist()
+    return [at for at in others if not rule.settle(values[at].as_py())]
 
 
 def columns_of(
-    paths: list[Path], table: str, existing: list[Column], file_format: str = "csv"
+    paths: list[Path],
+    table: str,
+    existing: list[Column],
+    reading: Reading = Reading(),  # it never changes
 ) -> tuple[list[Column], list[str]]:
     """Return the columns of an existing table that the files' names mean, and the names of those that they leave out.
+
+    A file without a header has all of the table's columns, in the table's order.
 
     Raises:
         BadData: the header and the table do not go together.
     """
+    if reading.file_format == "csv" and not reading.dialect.header:
+        return matched([column.name for column in existing], table, existing)
     try:
-        return matched(names_of(paths, file_format), table, existing)
+        return matched(names_of(paths, reading), table, existing)
     except ValueError as error:
         raise BadData(f"{paths[0]}: {error}") from error
 

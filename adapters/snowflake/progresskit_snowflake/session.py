@@ -15,9 +15,10 @@ from typing import Any, Literal
 
 from progresskit import Task
 
-from .columns import Column, create_table, literal, table_name
+from .columns import Column, beside, create_table, literal, table_name
 from .copier import CopyWatch, copy_batch
 from .copying import FileResult, Staged, told
+from .errors import LoadError
 from .sources import Source, best_source
 from .stopping import execute
 from .uploading import Uploads, trial
@@ -31,18 +32,6 @@ NO_SESSION = 390111
 """The server's number for a session that it has ended."""
 PATIENCE = 0.3
 """Seconds that cleaning up waits for a statement that still runs, before it asks another session."""
-
-
-class LoadError(Exception):
-    """The load failed; the sentence says at what, and what the server or connector said.
-
-    Attributes:
-        number: The server's or the connector's own number of the error; None where there is none.
-    """
-
-    def __init__(self, message: str, number: int | None = None) -> None:
-        super().__init__(message)
-        self.number = number
 
 
 @contextlib.contextmanager
@@ -184,7 +173,7 @@ class Session:
             if error.number == NO_SUCH_OBJECT:
                 return None
             raise
-        return [Column(row[0], row[1], row[3] != "N", row[4] is not None) for row in rows]
+        return [Column(row[0], row[1], row[3] != "N", row[4] is not None) for row in rows] or None
 
 
 class Staging(Session):
@@ -225,10 +214,10 @@ class Staging(Session):
 
         What `goes_on` raises, called now and then, calls it off within a second.
         """
-        compression = "GZIP" if path.suffix == ".gz" else "NONE"
-        place = glob.escape(path.absolute().as_posix())  # the connector takes it for a pattern, and not for a URL
+        compression = {".gz": "GZIP", ".zst": "ZSTD"}.get(path.suffix, "NONE")
         statement = (
-            f"PUT {literal('file://' + place)} @{self.name} "
+            # No URL: nothing is decoded. A pattern, as the connector takes it: the folder's name may look like one.
+            f"PUT {literal('file://' + glob.escape(path.absolute().as_posix()))} @{self.name} "
             f"AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = {compression} OVERWRITE = TRUE"
         )
         doing = f"uploading {name}"
@@ -262,7 +251,9 @@ class Loading(Session):
             raise LoadError(f"{doing} failed: the load has been broken off.")
 
     @contextlib.contextmanager
-    def table(self, table: str, columns: list[Column], spare: Session, *, new: bool) -> Iterator[str]:
+    def table(
+        self, table: str, columns: list[Column], spare: Session, *, new: bool, emptied: bool = False
+    ) -> Iterator[str]:
         """Have a table to copy into, and roll back at the end of the block unless it was published.
 
         Args:
@@ -270,17 +261,20 @@ class Loading(Session):
             columns: What a new one has.
             spare: The session that drops the table under work where this one still copies.
             new: Whether it is not there yet. It is then loaded under another name, and given its own by `publish`.
+            emptied: Whether the rows that it has go, in the same transaction.
 
         Yields:
             The name to copy into.
         """
         self._table, self._published, self._broken_off = table, False, None
-        self._work = f"{table.rpartition('.')[0]}.".lstrip(".") + f"PROGRESSKIT_{secrets.token_hex(8)}" if new else None
+        self._work = beside(table, f"PROGRESSKIT_{secrets.token_hex(8)}") if new else None
         if self._work is not None:
             self.run(create_table(self._work, columns), f"creating {table}")
         try:
             # The creation came first: as DDL it would commit the transaction that makes the load one whole.
             self.run("BEGIN", "beginning a transaction")
+            if emptied:
+                self.run(f"DELETE FROM {table_name(table)}", f"emptying {table}")
             yield self._work or table
         finally:
             if not self._published:
@@ -309,16 +303,19 @@ class Loading(Session):
         bar: Task,
         names: Mapping[str, str],
         goes_on: Callable[[], None] = lambda: None,
+        lines: Callable[[str, int], int | None] = lambda file, line: line,
     ) -> list[FileResult]:
         """Execute the COPY `statement` of `batch`, move `bar`, and return what the server says of each file.
+
+        `lines` makes of a staged file's name and a line of it the line of the user's file.
 
         Raises:
             LoadError: the server refused; by file, of `names` as the user knows it, and line where the server tells them.
         """
         return self.attempt(
-            lambda cursor: copy_batch(cursor, statement, batch, watch, bar, goes_on),
+            lambda cursor: copy_batch(cursor, statement, batch, watch, bar, goes_on, lines),
             f"copying into {self._table}",
-            told=lambda message: told(message, names),
+            told=lambda message: told(message, names, lines),
         )
 
     def publish(self) -> None:

@@ -1,7 +1,7 @@
 """Values: which texts of a file are values of a SQL type.
 
 Pure. A rule is a pattern, so that the texts of a column are looked at all at once, and a function for the few that do not match
-it. A new table's columns are guessed by narrower patterns than an existing table's are held to: 007 is a code, not a number.
+it. What the types of a new table are guessed to be stands in `guessing`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import math
 import re
 from collections.abc import Callable
 from typing import NamedTuple
-
-WHOLE = "NUMBER(38,0)"
 
 
 def _no(text: str) -> bool:
@@ -25,43 +23,24 @@ class Rule(NamedTuple):
     Attributes:
         pattern: A regular expression (of RE2's syntax); what matches is a value.
         settle: Says of a text that does not match whether it is one all the same.
+        most: The length of a text at most, where that is all there is to it; in characters, or `in_bytes`.
     """
 
     pattern: str
     settle: Callable[[str], bool] = _no
+    most: int | None = None
+    in_bytes: bool = False
 
 
 _LEAP = r"([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
 _YEAR = r"([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
 _DAY = r"(0[1-9]|1[0-9]|2[0-8])"
-_DATE = rf"({_YEAR}-((0[13578]|1[02])-({_DAY}|29|30|31)|(0[469]|11)-({_DAY}|29|30)|02-{_DAY})|{_LEAP}-02-29)"  # every day there is
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-_EXACT = 15
-"""Digits of a whole number that a FLOAT keeps for certain."""
-
-GUESSES = {
-    WHOLE: Rule(r"^[+-]?(0|[1-9][0-9]{0,37})$"),
-    "FLOAT": Rule(
-        rf"^[+-]?((0|[1-9][0-9]{{0,{_EXACT - 1}}})|(0|[1-9][0-9]*)?\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]{{1,2}})$",
-        lambda text: _is_float(text) and not text.strip("+-").isdigit(),
-    ),
-    "DATE": Rule(rf"^{_DATE}$"),
-    "TIMESTAMP_NTZ": Rule(rf"^{_DATE}[T ]{_TIME}Z?$"),
-    "VARCHAR": Rule(""),
-}
-"""SQL type of a new table's column -> what its values look like, from the narrowest on; anything is a VARCHAR."""
+DATE = rf"({_YEAR}-((0[13578]|1[02])-({_DAY}|29|30|31)|(0[469]|11)-({_DAY}|29|30)|02-{_DAY})|{_LEAP}-02-29)"
+"""Every day that there is, as ISO 8601 writes it."""
+TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+ZONE = r" ?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
 
 _NUMERAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_ANY_NUMBER = r"^[+-]?((0|[1-9][0-9]*)(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-
-WIDER: dict[str, list[tuple[str, str, int]]] = {
-    WHOLE: [("FLOAT", GUESSES["FLOAT"].pattern, _EXACT), ("VARCHAR", _ANY_NUMBER, 38)],
-    "FLOAT": [("VARCHAR", r"^[+-]?[1-9][0-9]*$", 38)],
-}
-"""Type -> types that hold its values too, what else they hold, and the digits that the whole numbers may have by then.
-
-An identifier must not lose digits: numbers that neither 38 digits nor a FLOAT can hold are kept as texts.
-"""
 
 
 def rule_for(declared: str) -> Rule | None:
@@ -100,19 +79,41 @@ def _is_float(text: str) -> bool:
 
 
 def _float(*_: int) -> Rule:
-    names = {"nan", "inf", "-inf", "infinity", "-infinity"}
+    names = {"nan", "inf", "-inf"}
     pattern = r"^[+-]?([0-9]+(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
     return Rule(pattern, lambda text: _is_float(text) or text.lower() in names)
 
 
-def _text(length: int = 1 << 24) -> Rule:
-    # RE2 repeats a thousand times at most: lengths above are counted.
-    pattern = rf"^(?s:.){{0,{length}}}$" if length <= 1_000 else r"^(?s:.){0,1000}$"
-    return Rule(pattern, lambda text: len(text) <= length)
+LONGEST = 1 << 24
+"""Bytes of a text at most: what a VARCHAR without a length holds."""
 
 
-def _timestamp(*_: int) -> Rule:
-    return Rule(rf"^{_DATE}([T ]{_TIME}( ?(Z|[+-][0-9]{{2}}:?[0-9]{{2}}))?)?$")
+def _text(length: int = LONGEST) -> Rule:
+    def settle(text: str) -> bool:
+        return len(text) <= length and len(text.encode()) <= LONGEST
+
+    return Rule("", settle, length, length >= LONGEST)
+
+
+def _timestamp(precision: int = 9) -> Rule:
+    """Return the rule of a timestamp without a zone: an offset would be dropped, and digits beyond the precision cut."""
+    return Rule(rf"^{DATE}([T ]{_clock(precision)})?$")
+
+
+def _zoned(precision: int = 9) -> Rule:
+    return Rule(rf"^{DATE}([T ]{_clock(precision)}({ZONE})?)?$")
+
+
+def _time(precision: int = 9) -> Rule:
+    return Rule(rf"^{_clock(precision)}$")
+
+
+def _clock(precision: int) -> str:
+    """Return the pattern of a time of day with so many digits of a second at most, zeros behind them left out."""
+    if precision == 9:
+        return TIME_OF_DAY
+    fraction = rf"\.[0-9]{{1,{precision}}}0*" if precision else r"\.0+"
+    return rf"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]({fraction})?)?"
 
 
 _DECLARED = re.compile(r"([A-Z_ ]*[A-Z])\s*(?:\(\s*([0-9]+)\s*(?:,\s*([0-9]+)\s*)?\))?")
@@ -121,8 +122,9 @@ _RULES: dict[str, Callable[..., Rule]] = {
     **dict.fromkeys(("FLOAT", "DOUBLE", "DOUBLE PRECISION", "REAL", "FLOAT4", "FLOAT8"), _float),
     **dict.fromkeys(("VARCHAR", "TEXT", "STRING"), _text),
     **dict.fromkeys(("CHAR", "CHARACTER"), lambda length=1: _text(length)),
-    **dict.fromkeys(("TIMESTAMP_NTZ", "TIMESTAMP_TZ", "TIMESTAMP_LTZ", "TIMESTAMP", "DATETIME"), _timestamp),
+    **dict.fromkeys(("TIMESTAMP_NTZ", "TIMESTAMP", "DATETIME"), _timestamp),
+    **dict.fromkeys(("TIMESTAMP_TZ", "TIMESTAMP_LTZ"), _zoned),
     "BOOLEAN": lambda: Rule(r"^(?i:true|false|t|f|yes|no|y|n|on|off|1|0)$"),
-    "DATE": lambda: GUESSES["DATE"],
-    "TIME": lambda *_: Rule(rf"^{_TIME}$"),
+    "DATE": lambda: Rule(rf"^{DATE}$"),
+    "TIME": _time,
 }

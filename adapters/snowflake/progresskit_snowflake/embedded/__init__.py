@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from ..errors import LoadError
 from ..versions import connector_version, patient, trusting
 
 Storage = Literal["gcs", "s3", "azure"]
@@ -215,8 +216,6 @@ def _process(errors: Any) -> Iterator[subprocess.Popen[str]]:
 
 def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Path) -> list[int]:
     """Tell the process what it needs, and return the ports that it then listens on."""
-    from ..session import LoadError
-
     assert process.stdin is not None
     assert process.stdout is not None
     late = threading.Timer(STARTING, process.kill)

@@ -3,14 +3,13 @@
 fakesnow's own COPY stops at the first error, in the middle of what it has inserted. Here each file is read into a table of
 its own first, with what does not fit put aside by DuckDB; then the statement decides what of it is loaded, and loads all of
 that or nothing. Line numbers are the file's own. Not done: VALIDATION_MODE, SIZE_LIMIT, COPY with a transformation other
-than fakesnow's, formats but CSV, JSON (an object a line) and Parquet.
+than fakesnow's, formats but CSV, JSON (an object a line) and Parquet. How a CSV file is read stands in `csvfiles`.
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
-import gzip
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -20,7 +19,12 @@ from typing import Any, NamedTuple
 import snowflake.connector.errors
 from fakesnow import copy_into as theirs
 from fakesnow.transforms import stage
+from fakesnow.transforms.file_format import lookup_file_format
+from fakesnow.transforms.options import parse_options
 from sqlglot import exp
+
+from .csvfiles import CsvFormat, FormatError, csv_format
+from .csvfiles import read as read_texts
 
 COLUMNS = (
     "file",
@@ -36,6 +40,8 @@ COLUMNS = (
 )
 """What COPY tells of each file."""
 HISTORY = "_fs_information_schema._fs_load_history"
+LENGTHS = "_fs_global._fs_information_schema._fs_columns_ext"
+"""Where fakesnow keeps what DuckDB does not: how long a text may be."""
 OTHERWISE = (
     "If you would like to continue loading when an error is encountered, use other values such as 'SKIP_FILE' or "
     "'CONTINUE' for the ON_ERROR option. For more information on loading options, please run 'info loading_data' in a "
@@ -46,12 +52,17 @@ _KINDS = {"DECIMAL": "Numeric value", "DOUBLE": "Numeric value", "BIGINT": "Nume
 _NUMBERS = {"Numeric value": (100038, "22018"), "Date": (100040, "22007"), "Timestamp": (100035, "22007")}
 
 
+TRUE, FALSE = str(("true", "t", "yes", "y", "on", "1")), str(("false", "f", "no", "n", "off", "0"))
+"""The texts that the service takes for a BOOLEAN, as SQL lists them."""
+
+
 class Column(NamedTuple):
-    """A column of the target."""
+    """A column of the target; `length` is what a text may have, None where that is as much as there can be."""
 
     name: str
     type: str
     nullable: bool
+    length: int | None = None
 
 
 class Reject(NamedTuple):
@@ -100,7 +111,9 @@ def copy(
         ProgrammingError: an error in a file, or of the statement's own.
     """
     options = _options(expression)
-    plain = _without(expression, "ON_ERROR", "PURGE", "FORCE", "PATTERN")
+    csv = _csv(connection, database, schema, expression)
+    names = ("ON_ERROR", "PURGE", "FORCE", "PATTERN", *(("FILE_FORMAT",) if csv else ()))
+    plain = _without(expression, *names)
     origin = theirs._from_source(expression)
     if not origin.startswith("@") or isinstance(expression.args["files"][0], exp.Subquery):
         if options.on_error != "ABORT_STATEMENT":
@@ -118,7 +131,7 @@ def copy(
         connection.begin()
     made: list[str] = []
     try:
-        read = functools.partial(_read, connection, told, columns, made)
+        read = functools.partial(_read, connection, told, csv, columns, made)
         results = _load(connection, names, columns, paths, options, read)
         for name in made:
             connection.execute(f"DROP TABLE temp.{name}")
@@ -135,6 +148,21 @@ def copy(
     statement = _result(results)
     connection.execute(statement)
     return statement
+
+
+def _csv(connection: Any, database: str | None, schema: str | None, expression: exp.Copy) -> CsvFormat | None:
+    """Return the format of CSV files that the statement asks for; None where it asks for another kind."""
+    given = [one for one in expression.args.get("params") or [] if one.this.name.upper() == "FILE_FORMAT"]
+    options = parse_options(given[0].expressions) if given else {}
+    if named := options.pop("FORMAT_NAME", None):
+        options = {**lookup_file_format(connection, str(named), database, schema), **options}
+    options.pop("COMMENT", None)
+    if str(options.get("TYPE", "CSV")).upper() != "CSV":
+        return None
+    try:
+        return csv_format(options)
+    except (FormatError, ValueError) as error:
+        raise _error(f"SQL compilation error:\n{error}", 1008, "22023") from None
 
 
 def _options(expression: exp.Copy) -> Options:
@@ -160,12 +188,14 @@ def _without(expression: exp.Copy, *names: str) -> exp.Copy:
 
 def _transaction(connection: Any) -> int:
     """Return the number of the transaction: another one each time, where none is open."""
-    return int(connection.execute("SELECT txid_current()").fetchone()[0])
+    return int(connection.execute("SELECT txid_current()").fetchall()[0][0])
 
 
 def _columns(connection: Any, names: Sequence[str | None]) -> list[Column]:
     found = connection.execute(
-        "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+        "SELECT column_name, data_type, is_nullable, ext_character_maximum_length FROM duckdb_columns() "
+        f"LEFT JOIN {LENGTHS} ON ext_table_catalog = database_name AND ext_table_schema = schema_name "
+        "AND ext_table_name = table_name AND ext_column_name = column_name "
         "WHERE table_name = ? AND ((database_name = ? AND schema_name = ?) OR database_name = 'temp') "
         "ORDER BY column_index",
         [names[2], names[0], names[1]],
@@ -255,100 +285,85 @@ def _told(file: str, batch: Batch, options: Options, taken: bool) -> tuple[Any, 
     return (file, status, parsed, loaded, limit, batch.bad, first.message, first.line, first.character, first.column)
 
 
-def _read(connection: Any, told: Any, columns: list[Column], made: list[str], path: str) -> Batch:
+def _read(
+    connection: Any, told: Any, csv: CsvFormat | None, columns: list[Column], made: list[str], path: str
+) -> Batch:
     """Read one file into a table of its own."""
-    reader = told.file_format
     table = f"progresskit_{secrets.token_hex(8)}"
     made.append(table)
-    if isinstance(reader, theirs.ReadCSV):
-        bad, first = _read_csv(connection, reader, columns, made, table, path)
+    if csv is not None:
+        bad, first = _read_csv(connection, csv, columns, table, path)
     else:
-        bad, first = _read_objects(connection, reader, told.match_by_column_name.value, columns, table, path)
+        bad, first = _read_objects(connection, told.file_format, told.match_by_column_name.value, columns, table, path)
     needed = [column for column in columns if not column.nullable]
     for column in needed:
-        (empty,) = connection.execute(f"DELETE FROM temp.{table} WHERE {_quoted(column.name)} IS NULL").fetchone()
+        (empty,) = connection.execute(f"DELETE FROM temp.{table} WHERE {_quoted(column.name)} IS NULL").fetchall()[0]
         if empty:
             bad += empty
             first = first or Reject("NULL result in a non-nullable column", None, None, column.name, 100072, "22000")
-    (good,) = connection.execute(f"SELECT count(*) FROM temp.{table}").fetchone()
+    (good,) = connection.execute(f"SELECT count(*) FROM temp.{table}").fetchall()[0]
     return Batch(path, table, good, bad, first)
 
 
 def _read_csv(
-    connection: Any, reader: Any, columns: list[Column], made: list[str], table: str, path: str
+    connection: Any, how: CsvFormat, columns: list[Column], table: str, path: str
 ) -> tuple[int, Reject | None]:
-    rejects, scans = f"{table}_rejects", f"{table}_scans"
-    made += [rejects, scans]
-    types = ", ".join(f"{_text(column.name)}: {_text(column.type)}" for column in columns)
-    nulls = ", ".join(_text(value) for value in reader.null_if or [])
-    settings = {
-        "columns": f"{{{types}}}",
-        "auto_detect": "false",
-        "header": "false",
-        "skip": str(reader.skip_header),
-        "sep": _text(reader.sep or ","),
-        "quote": _text(reader.quote or ""),
-        "escape": _text(reader.quote or ""),
-        "nullstr": f"[{nulls}]",
-        "store_rejects": "true",
-        "rejects_table": _text(rejects),
-        "rejects_scan": _text(scans),
-    }
-    if reader.compression:
-        settings["compression"] = _text(reader.compression)
-    told = ", ".join(f"{name} = {value}" for name, value in settings.items())
-    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM read_csv({_file(path)}, {told})")
-    (bad,) = connection.execute(f"SELECT count(DISTINCT line) FROM temp.{rejects}").fetchone()
-    if not bad:
-        return 0, None
-    row = connection.execute(
-        "SELECT line_byte_position, byte_position, column_name, error_type, error_message, csv_line "
-        f"FROM temp.{rejects} ORDER BY line, column_idx LIMIT 1"
-    ).fetchone()
-    return bad, _reject(path, len(columns), columns, *row)
+    raw = f"{table}_raw"
+    reading = read_texts(connection, how, len(columns), path, raw)
+    casts = [_cast(f"c{number}", column) for number, column in enumerate(columns)]
+    wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
+    taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
+    connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {taken} FROM temp.{raw} WHERE NOT ({wrong})")
+    (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{raw} WHERE {wrong}").fetchall()[0]
+    rejects = [_misread(*one) for one in reading.bad[:1]]
+    if misfits:
+        texts = ", ".join(f"c{number}, {cast} IS NULL" for number, cast in enumerate(casts))
+        row, *pairs = connection.execute(
+            f"SELECT n, {texts} FROM temp.{raw} WHERE {wrong} ORDER BY n LIMIT 1"
+        ).fetchall()[0]
+        at = next(n for n in range(len(columns)) if pairs[2 * n] is not None and pairs[2 * n + 1])
+        character = 1 + sum(len(text or "") + 1 for text in pairs[: 2 * at : 2])
+        rejects.append(_misfit(columns[at], pairs[2 * at], reading.lines(row), character))
+    connection.execute(f"DROP TABLE temp.{raw}")
+    return misfits + len(reading.bad), min(rejects, key=lambda one: one.line or 0, default=None)
 
 
-def _reject(
-    path: str,
-    width: int,
-    columns: list[Column],
-    start: int,
-    at: int | None,
-    name: str | None,
-    kind: str,
-    words: str,
-    text: str,
-) -> Reject:
-    """Return a row that DuckDB put aside, as the service tells of it."""
-    began = start + len(text) - len(text.lstrip("\r\n"))  # empty lines before it are counted to it
-    line = _line(path, began)
-    character = 1 if at is None else max(1, at - began + 1)
-    if kind == "CAST" and name is not None:
-        found = re.search(r'Could not convert string "(.*)" to', words, re.DOTALL)
-        declared = next((column.type for column in columns if column.name == name), "")
-        what = _KINDS.get(declared.partition("(")[0], "Timestamp" if declared.startswith("TIMESTAMP") else "Value")
-        number, state = _NUMBERS.get(what, (100037, "22018"))
-        return Reject(f"{what} '{found[1] if found else ''}' is not recognized", line, character, name, number, state)
-    if kind in ("MISSING COLUMNS", "TOO MANY COLUMNS"):
-        there = re.search(r"Found: (\d+)", words)
-        message = (
-            f"Number of columns in file ({there[1] if there else '?'}) does not match that of the corresponding table "
-            f"({width}), use file format option error_on_column_count_mismatch=false to ignore this error"
-        )
-        return Reject(message, line, character, name, 100080, "22000")
-    return Reject(words.partition("\n")[0], line, character, name, 100016, "22000")
+def _cast(text: str, column: Column) -> str:
+    """Return what makes of a text the value that the service takes it for; NULL where it is none."""
+    kind = column.type.partition("(")[0]
+    plain = f"TRY_CAST({text} AS {column.type})"
+    if kind == "VARCHAR":
+        return text if column.length is None else f"CASE WHEN length({text}) <= {column.length} THEN {text} END"
+    if kind == "BOOLEAN":
+        return f"CASE WHEN lower({text}) IN {TRUE} THEN true WHEN lower({text}) IN {FALSE} THEN false END"
+    if kind == "DOUBLE":  # DuckDB makes infinity of what is too large
+        return f"CASE WHEN NOT isinf({plain}) OR {text} ILIKE '%inf%' THEN {plain} END"
+    if kind.startswith("TIME"):  # DuckDB keeps microseconds: what it would cut is refused
+        return f"CASE WHEN NOT regexp_matches({text}, '\\.[0-9]{{6}}[0-9]*[1-9]') THEN {plain} END"
+    if kind == "JSON":
+        return f"CASE WHEN json_valid({text}) THEN CAST({text} AS JSON) END"
+    if kind == "BLOB":
+        return f"CASE WHEN regexp_full_match({text}, '([0-9A-Fa-f]{{2}})*') THEN unhex({text}) END"
+    return plain
 
 
-def _line(path: str, position: int) -> int:
-    """Return the line of the file that its byte `position`, uncompressed, lies in; the first is 1."""
-    with open(path, "rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    number, left = 1, position
-    with gzip.open(path) if packed else open(path, "rb") as file:
-        while left > 0 and (block := file.read(min(left, 1 << 20))):
-            number += block.count(b"\n")
-            left -= len(block)
-    return number
+def _misread(line: int, problem: str) -> Reject:
+    """Return a record that could not be read, as the service tells of it."""
+    width = problem.startswith("Number of columns")
+    return Reject(problem, line, 1, None, *((100080, "22000") if width else (100016, "22000")))
+
+
+def _misfit(column: Column, text: str, line: int | None, character: int) -> Reject:
+    """Return a value that its column does not take, as the service tells of it."""
+    if column.type == "VARCHAR":
+        words = f"String '{text[:200]}' is too long and would be truncated"
+        return Reject(words, line, character, column.name, 100078, "22000")
+    if column.type == "JSON":
+        return Reject(f"Error parsing JSON: {text[:80]}", line, character, column.name, 100069, "22P02")
+    timed = "Timestamp" if column.type.startswith("TIMESTAMP") else "Time" if column.type == "TIME" else "Value"
+    what = _KINDS.get(column.type.partition("(")[0], "Boolean value" if column.type == "BOOLEAN" else timed)
+    number, state = _NUMBERS.get(what, (100037, "22018"))
+    return Reject(f"{what} '{text}' is not recognized", line, character, column.name, number, state)
 
 
 def _read_objects(
@@ -371,7 +386,8 @@ def _read_objects(
         there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_file(path)})").fetchall()]
         fields = {name if match == "CASE_SENSITIVE" else name.upper(): _quoted(name) for name in there}
         packed = ", ".join(f"{_text(name)}, {_quoted(name)}" for name in there)
-        values = [f"json_object({packed})"] if whole else [fields.get(column.name, "NULL") for column in columns]
+        key = str if match == "CASE_SENSITIVE" else str.upper
+        values = [f"json_object({packed})"] if whole else [fields.get(key(column.name), "NULL") for column in columns]
         source, valid, empty = f"read_parquet({_file(path)})", "true", "false"
     else:
         settings = (
@@ -397,14 +413,14 @@ def _read_objects(
         f"CREATE TEMP TABLE {table} AS SELECT {taken} FROM temp.{raw} WHERE {fit} AND NOT progresskit_empty"
     )
     where = f"temp.{raw} WHERE NOT coalesce({fit}, false) AND NOT progresskit_empty"
-    (bad,) = connection.execute(f"SELECT count(*) FROM {where}").fetchone()
+    (bad,) = connection.execute(f"SELECT count(*) FROM {where}").fetchall()[0]
     first = None
     if bad:
         names = [column.name for column in columns]
         texts = ", ".join(f"CAST({_quoted(name)} AS VARCHAR), {casts[name]} IS NULL" for name in names)
         line, is_valid, text, *pairs = connection.execute(
             f"SELECT progresskit_line, progresskit_valid, progresskit_text, {texts} FROM {where} ORDER BY progresskit_line LIMIT 1"
-        ).fetchone()
+        ).fetchall()[0]
         first = Reject(f"Error parsing JSON: {str(text)[:80]}", line, 1, None, 100069, "22P02")
         if is_valid:
             at = next(n for n in range(len(names)) if pairs[2 * n] is not None and pairs[2 * n + 1])
@@ -417,9 +433,10 @@ def _read_objects(
 
 def _member(name: str, match: str) -> str:
     """Return what finds the member of a line's object that goes to a column."""
-    spellings = [name] if match == "CASE_SENSITIVE" else list(dict.fromkeys((name, name.lower(), name.title())))
-    found = [f"json_extract_string(line, {_text('$.' + _quoted(one))})" for one in spellings]
-    return f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
+    same = f"k = {_text(name)}" if match == "CASE_SENSITIVE" else f"upper(k) = upper({_text(name)})"
+    key = f"list_filter(json_keys(line), lambda k: {same})[1]"
+    pointer = f"'/' || replace(replace({key}, '~', '~0'), '/', '~1')"
+    return f"CASE WHEN json_type(line) = 'OBJECT' THEN json_extract_string(line, {pointer}) END"
 
 
 def _loaded(connection: Any, names: Sequence[Any]) -> dict[str, float]:

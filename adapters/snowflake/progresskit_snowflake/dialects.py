@@ -1,0 +1,237 @@
+"""How a CSV file is written: its encoding, its delimiter, its quote, its line ends. Decided once, from its first bytes.
+
+Pure: works on bytes. `auto` decides only where the bytes leave no doubt; else the file is refused, and what to say is said.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+SAMPLE = 1 << 16
+"""Bytes from which a dialect is decided."""
+DELIMITERS = (",", ";", "\t", "|")
+"""The delimiters that are looked for."""
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+
+
+class DialectError(Exception):
+    """A file's dialect is in doubt, or an option cannot be: the sentence says what to give."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Attributes:
+        delimiter: Between fields; empty: to be decided.
+        quote: Around fields that need it; empty: nothing is.
+        escape: Before a character that is to be taken as it is; empty: none, a quote within quotes is doubled.
+        encoding: Python's name of it; empty: to be decided.
+        header: Whether the first record has the columns' names.
+        skip_lines: Lines before the header, or before the first record, that are none.
+        empty: What an empty field is: `apart` (nothing is NULL, `""` is the empty text), `null` or `text`.
+        blank_lines: What a blank line is in a file of one column: `skip`, `null`; empty: to be refused.
+        mark: Bytes of the byte order mark.
+        newline: What ends a record: `\\n`, before which `\\r` may stand, or `\\r` alone.
+    """
+
+    delimiter: str = ""
+    quote: str = '"'
+    escape: str = ""
+    encoding: str = ""
+    header: bool = True
+    skip_lines: int = 0
+    empty: str = "apart"
+    blank_lines: str = ""
+    mark: int = 0
+    newline: str = "\n"
+
+    def __post_init__(self) -> None:
+        for name in ("delimiter", "quote", "escape"):
+            text = getattr(self, name)
+            if text and (len(text) != 1 or not text.isascii() or text in "\r\n\0"):
+                raise DialectError(f"{text!r:.40} is no {name}: give one character of ASCII, not a line end.")
+        marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark]
+        if len(set(marks)) < len(marks):
+            raise DialectError(
+                f"delimiter, quote and escape are {' '.join(map(repr, marks))}: give three different ones."
+            )
+        if self.encoding:
+            try:
+                if not codecs.lookup(self.encoding)._is_text_encoding:
+                    raise LookupError
+            except LookupError:
+                raise DialectError(
+                    f"there is no encoding {self.encoding!r:.40}: give one that Python knows, as utf-8, utf-16 or cp1252."
+                ) from None
+
+    @cached_property
+    def _parts(self) -> tuple[str, str, str, str]:
+        """The patterns of a delimiter, of a quoted field, of one that is not, and of what ends a record."""
+        d, q, e = _code(self.delimiter or ","), _code(self.quote), _code(self.escape)
+        ends = r"\r?\n" if self.newline == "\n" else r"\r"
+        if self.escape:
+            quoted = rf"{q}(?:[^{q}{e}]++|{e}(?s:.)|{q}{q})*+{q}"
+            plain = rf"(?:(?:[^{d}{e}\r\n{q}]|{e}(?s:.))(?:[^{d}{e}\r\n]++|{e}(?s:.))*+)?+"
+        else:
+            quoted = rf"{q}(?:[^{q}]++|{q}{q})*+{q}"
+            plain = rf"(?:[^{d}\r\n{q}][^{d}\r\n]*+)?+"
+        return d, quoted if self.quote else "(?!)", plain, ends
+
+    @cached_property
+    def record(self) -> re.Pattern[bytes]:
+        """Matches one record with its end."""
+        d, quoted, plain, ends = self._parts
+        return re.compile(rf"(?:{quoted}|{plain})(?:{d}(?:{quoted}|{plain}))*+(?:{ends})".encode())
+
+    @cached_property
+    def field(self) -> re.Pattern[bytes]:
+        """Matches one field, and what follows it: the delimiter, or the end of the record."""
+        d, quoted, plain, ends = self._parts
+        return re.compile(rf"({quoted}|{plain})({d}|{ends})".encode())
+
+    @cached_property
+    def quoted(self) -> re.Pattern[bytes]:
+        """Matches a quoted field to its closing quote, whatever stands behind that."""
+        return re.compile(self._parts[1].encode())
+
+    @cached_property
+    def grammar(self) -> str:
+        """Matches any number of records, none of them blank, as RE2 writes it: linear, whatever the bytes are."""
+        d, q = _code(self.delimiter), _code(self.quote)
+        filled = rf"[^{d}\r\n{q}][^{d}\r\n]*" + (rf"|{q}(?:[^{q}]|{q}{q})*{q}" if self.quote else "")
+        return _records(filled, d, r"\r?\n")
+
+
+def _code(character: str) -> str:
+    """Return a character as any regular expression takes it, within brackets or not."""
+    return "".join(rf"\x{ord(one):02x}" for one in character)
+
+
+def _records(filled: str, delimiter: str, end: str) -> str:
+    return rf"(?s)\A(?:(?:(?:{filled})|(?:{filled})?(?:{delimiter}(?:{filled})?)+){end})*\z"
+
+
+CANONICAL = _records(r'[^",\r\n]+|"(?:[^"]|"")*"', ",", r"\n")
+"""Matches any number of records that are in canonical form already: a quote stands nowhere but around a field."""
+
+
+def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
+    """Return the dialect with its encoding decided, and the beginning of a file as UTF-8, without the mark.
+
+    Raises:
+        DialectError: the encoding is in doubt.
+    """
+    mark, name = next(((len(mark), name) for mark, name in _MARKS if data.startswith(mark)), (0, ""))
+    if dialect.encoding:
+        own = codecs.lookup(dialect.encoding).name
+        if own == "utf-8-sig":
+            own = "utf-8"
+        if own in ("utf-16", "utf-32"):
+            if not name.startswith(own):
+                raise DialectError(f"it has no byte order mark of {own}: give --encoding {own}-le or {own}-be.")
+            own = name
+        dialect = replace(dialect, encoding=own, mark=mark if own == name else 0)
+    elif name:
+        dialect = replace(dialect, encoding=name, mark=mark)
+    else:
+        even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
+        if even + odd > len(data[:4096]) // 4:
+            raise DialectError(
+                f"it looks like UTF-16 without a mark: give --encoding utf-16-{'le' if odd >= even else 'be'}."
+            )
+        dialect = replace(dialect, encoding="utf-8")
+    body = data[dialect.mark :]
+    if dialect.encoding == "utf-8":
+        return dialect, body
+    # What is cut in the middle, or wrong, the reading itself tells.
+    return dialect, body.decode(dialect.encoding, "ignore").encode("utf-8", "ignore")
+
+
+def newline_of(sample: bytes) -> str:
+    """Return what ends the records of a sample: a carriage return only where there is no line feed at all."""
+    return "\r" if b"\r" in sample and b"\n" not in sample else "\n"
+
+
+def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, str]:
+    """Return the dialect with its delimiter and line end decided, and what is to be said of that; nothing of commas.
+
+    Args:
+        sample: The beginning of a file in UTF-8.
+        dialect: What is given.
+        whole: Whether the sample is all of the file.
+
+    Raises:
+        DialectError: more than one delimiter fits, or the first line has one that the others do not bear out.
+    """
+    dialect = replace(dialect, newline=newline_of(sample))
+    if dialect.delimiter:
+        return dialect, ""
+    end = sample.rfind(dialect.newline.encode()) + 1
+    lines = sample if whole else sample[:end]
+    lines = _without_lines(lines, dialect)
+    found = {
+        one: list(_widths(lines, replace(dialect, delimiter=one)))
+        for one in DELIMITERS
+        if one not in (dialect.quote, dialect.escape)
+    }
+    several = {one: widths for one, widths in found.items() if widths and (widths[0] or 0) > 1}
+    good = [one for one, widths in several.items() if set(widths) == {widths[0]}]
+    if len(good) > 1:
+        raise DialectError(
+            f"its columns may be split by {' or by '.join(_NAMES[one] for one in good)}: give --delimiter."
+        )
+    if good:
+        chosen = good[0]
+    elif "," in several or not several:
+        chosen = ","
+    else:
+        names = " or ".join(_NAMES[one] for one in several)
+        raise DialectError(f"its first line looks as if {names} split its columns, and other lines have another number of them: "
+                           "give --delimiter.")  # fmt: skip
+    return replace(dialect, delimiter=chosen), "" if chosen == "," else f"columns are split by {_NAMES[chosen]}"
+
+
+def _without_lines(sample: bytes, dialect: Dialect) -> bytes:
+    for _ in range(dialect.skip_lines):
+        sample = sample[sample.find(dialect.newline.encode()) + 1 :] if dialect.newline.encode() in sample else b""
+    return sample
+
+
+def _widths(sample: bytes, dialect: Dialect) -> Iterator[int | None]:
+    """Yield the number of fields of each record; None, and no more, from where on there are none."""
+    if not sample.endswith((b"\n", b"\r")):
+        sample += dialect.newline.encode()
+    ends = (b"\r\n", b"\n") if dialect.newline == "\n" else (b"\r",)
+    at = 0
+    while at < len(sample):
+        if blank := next((end for end in ends if sample.startswith(end, at)), b""):
+            at += len(blank)
+            continue
+        record = dialect.record.match(sample, at)
+        if record is None:
+            if dialect.quote.encode() and sample.find(dialect.quote.encode(), at) >= 0 and at:
+                return  # a quoted field that the sample's end has cut, or what the reading refuses
+            yield None
+            return
+        yield sum(1 for _ in dialect.field.finditer(record[0]))
+        at = record.end()
+
+
+def suggestion(data: bytes) -> str:
+    """Return the encoding that bytes which are no UTF-8 may have, by what they would be in it: a guess, for people."""
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"
+    high = [one for one in text if ord(one) > 127]
+    letters = sum(one.isalpha() for one in high)
+    return "cp1252" if not high or letters * 2 >= len(high) else "cp850"

@@ -1,0 +1,194 @@
+"""The type of a new table's column, by all of its values: the narrowest that holds each of them exactly, else text.
+
+Pure. A guess only ever widens, so that the first rows give a type to begin with. 02134 is a code and no number, and so is
++4930123456 in a column that has no negative ones; a number becomes a FLOAT only where that gives back what is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from .values import DATE, TIME_OF_DAY, ZONE
+
+TEXT, WHOLE, DECIMAL, FLOAT, BOOLEAN = "VARCHAR", "NUMBER(38,0)", "NUMBER", "FLOAT", "BOOLEAN"
+DAY, MOMENT, ZONED, TIME = "DATE", "TIMESTAMP_NTZ", "TIMESTAMP_TZ", "TIME"
+DIGITS = 38
+"""Digits of a NUMBER at most."""
+EXACT = 15
+"""Digits of a number that a FLOAT gives back for certain."""
+
+_INTEGER = r"(0|[1-9][0-9]*)"
+PATTERNS = {
+    WHOLE: rf"^[+-]?{_INTEGER}$",
+    DECIMAL: rf"^[+-]?({_INTEGER}(\.[0-9]+)?|\.[0-9]+)$",
+    FLOAT: rf"^([+-]?({_INTEGER}(\.[0-9]+)?|\.[0-9]+)([eE][+-]?[0-9]{{1,3}})?|(?i:nan|-?inf))$",
+    BOOLEAN: r"^(?i:true|false)$",
+    DAY: rf"^{DATE}$",
+    MOMENT: rf"^{DATE}([T ]{TIME_OF_DAY})?$",
+    ZONED: rf"^{DATE}[T ]{TIME_OF_DAY}{ZONE}$",
+    TIME: r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?$",
+}
+"""Kind -> what its values look like (RE2's syntax, and Python's); a wider kind's takes in the narrower ones."""
+_COMPILED = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
+_WIDER = {
+    frozenset((WHOLE, DECIMAL)): DECIMAL,
+    frozenset((WHOLE, FLOAT)): FLOAT,
+    frozenset((DECIMAL, FLOAT)): FLOAT,
+    frozenset((DAY, MOMENT)): MOMENT,
+}
+_NUMBERS = (WHOLE, DECIMAL, FLOAT)
+_CALENDAR = (DAY, MOMENT, ZONED, TIME)
+_LONG = r"[1-9][0-9.]{15,}"
+"""What a number of more digits than `EXACT` has in it."""
+
+
+def kind_of(text: str, kinds: tuple[str, ...] = tuple(PATTERNS)) -> str:
+    """Return the narrowest of `kinds` that a text is a value of; text where it is none.
+
+    Example:
+        >>> [kind_of(text) for text in ("7", "07", "2.50", "1e5", "2024-02-30", "")]
+        ['NUMBER(38,0)', 'VARCHAR', 'NUMBER', 'FLOAT', 'VARCHAR', 'VARCHAR']
+    """
+    return next((kind for kind in kinds if _COMPILED[kind].fullmatch(text)), TEXT)
+
+
+@dataclass(slots=True)
+class Guess:
+    """What the values of a column have been so far.
+
+    Attributes:
+        kind: One of `PATTERNS`, or text; None where no value has been seen.
+        digits: Digits before the point, at most.
+        scale: Digits behind it, at most.
+        exact: Whether a FLOAT gives back each number as it is written.
+        plus: The first value with a plus sign, and where it stands among those handed in; None where none has one.
+        minus: Whether a number is negative.
+        numbers: Whether any value is a finite number.
+    """
+
+    kind: str | None = None
+    digits: int = 0
+    scale: int = 0
+    exact: bool = True
+    plus: int | None = None
+    minus: bool = False
+    numbers: bool = False
+
+    @property
+    def type(self) -> str | None:
+        """The SQL type; None where no value has been seen."""
+        if self.kind in _NUMBERS and ((self.plus is not None and not self.minus) or not self.numbers):
+            return TEXT  # a telephone number, and a word
+        return f"NUMBER({DIGITS},{self.scale})" if self.kind == DECIMAL else self.kind
+
+    def add(self, values: Any, *, stringy: bool = False) -> int | None:
+        """Take in values, a pyarrow array of text; return where the one stands that made text of the column, if one did.
+
+        Args:
+            values: The values; NULL is none.
+            stringy: Whether these are texts though the format has numbers: they are none then.
+        """
+        import pyarrow.compute as pc
+
+        if values.null_count == len(values) or self.kind == TEXT:
+            return None
+        kinds = _CALENDAR if stringy else tuple(PATTERNS)
+        if self.kind is None:
+            first = pc.index(pc.is_valid(values), True).as_py()
+            self.kind = kind_of(values[first].as_py(), kinds)
+            if self.kind == TEXT:
+                return first if values[first].as_py().strip("+-0123456789.") == "" and not stringy else None
+        while True:
+            at = _first_miss(values, self.kind) if self.kind in kinds else pc.index(pc.is_valid(values), True).as_py()
+            if at is None:
+                break
+            text = values[at].as_py()
+            kind = kind_of(text, kinds)
+            wider = _WIDER.get(frozenset((self.kind, kind)))
+            if wider is None:
+                self.kind = TEXT
+                return int(at)
+            self.kind = wider
+        if self.kind in _NUMBERS:
+            at = self._count(values)
+            if at is not None:
+                self.kind = TEXT
+                return at
+        return None
+
+    def _count(self, values: Any) -> int | None:
+        """Take in digits and signs, and return where a value stands that no number type holds exactly; None where none does."""
+        import pyarrow.compute as pc
+
+        self.minus = self.minus or bool(pc.any(pc.starts_with(values, "-")).as_py())
+        if self.plus is None:
+            signed = pc.index(pc.starts_with(values, "+"), True).as_py()
+            self.plus = None if signed < 0 else signed
+        self.numbers = (
+            self.numbers or self.kind != FLOAT or bool(pc.any(pc.match_substring_regex(values, "[0-9]")).as_py())
+        )
+        doubtful = values
+        if self.kind != FLOAT:
+            body = pc.utf8_ltrim(values, "+-")
+            length, point = pc.utf8_length(body), pc.find_substring(body, ".")
+            before = pc.if_else(pc.greater_equal(point, 0), point, length)
+            self.digits = max(self.digits, pc.max(before).as_py())
+            self.scale = max(self.scale, pc.max(pc.subtract(length, pc.add(before, 1))).as_py(), 0)
+            if self.digits + self.scale > DIGITS:
+                longest = pc.index(before, pc.max(before)).as_py()
+                farthest = pc.index(length, pc.max(length)).as_py()
+                return int(longest if self.scale == 0 else farthest)
+            if pc.max(length).as_py() <= EXACT:
+                return None
+            doubtful = values.filter(pc.match_substring_regex(values, _LONG))
+        miss = _inexact(doubtful) if self.exact else None
+        if miss is not None:
+            self.exact = False
+        if self.kind != FLOAT:
+            return None
+        if not self.exact:
+            return miss if miss is not None else _first_miss(values, DECIMAL)
+        return None
+
+
+def _first_miss(values: Any, kind: str) -> int | None:
+    """Return where the first value stands that is none of a kind; None where all are."""
+    import pyarrow.compute as pc
+
+    at: int = pc.index(pc.match_substring_regex(values, PATTERNS[kind]), False).as_py()
+    return None if at < 0 else at
+
+
+def _inexact(values: Any) -> int | None:
+    """Return where the first number stands that a FLOAT does not give back; None where it does with all."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with contextlib.suppress(pa.ArrowInvalid):  # what pyarrow does not read is read one by one
+        back = values.cast(pa.float64()).cast(pa.string())
+        same = pc.fill_null(pc.equal(back, values), True)
+        for at in pc.indices_nonzero(pc.invert(same)).to_pylist():
+            if not _gives_back(values[at].as_py()):
+                return int(at)
+        return None
+    for at, text in enumerate(values.to_pylist()):
+        if text is not None and not _gives_back(text):
+            return at
+    return None
+
+
+def _gives_back(text: str) -> bool:
+    """Return whether a FLOAT gives back the number that a text is.
+
+    Example:
+        >>> _gives_back("0.1"), _gives_back("1e-5"), _gives_back("9007199254740993"), _gives_back("1e400"), _gives_back("NaN")
+        (True, True, False, False, True)
+    """
+    if not re.search("[0-9]", text):
+        return True
+    value = Decimal(repr(float(text)))
+    return value.is_finite() and value == Decimal(text)

@@ -1,0 +1,86 @@
+"""The smallest and largest values of columns, compared as values: numbers as numbers, a moment with a T as one with a blank.
+
+Pure. What is known of a column's values is kept as long as their type may still widen: numbers stay numbers, days become moments.
+"""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+
+from .guessing import BOOLEAN, DAY, DECIMAL, FLOAT, MOMENT, TEXT, TIME, WHOLE, ZONED
+
+_AS_TEXT = (DAY, MOMENT, TIME, TEXT)
+"""Kinds whose texts are in the values' order, once a moment's T is a blank."""
+
+
+class Ranges:
+    """The ranges of the columns of one file, by name."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, tuple[Any, Any]] = {}
+        self._texts: dict[str, tuple[str, str]] = {}
+
+    def add(self, name: str, kind: str | None, values: Any) -> None:
+        """Take in some values of a column, a pyarrow array of text, that is of `kind` by now."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if kind is None or values.null_count == len(values):
+            return
+        if kind in (WHOLE, DECIMAL, FLOAT):
+            numbers = pc.utf8_ltrim(values, "+")  # pyarrow reads no number with one
+            held = {FLOAT: pa.float64(), WHOLE: pa.decimal128(38, 0)}.get(kind, pa.decimal256(76, 38))
+            try:
+                numbers = numbers.cast(held)
+            except pa.ArrowInvalid:  # pyarrow reads not all that is a number
+                numbers = pa.array([float(one) if one is not None else None for one in values.to_pylist()])
+            if kind == FLOAT:
+                numbers = numbers.filter(pc.invert(pc.is_nan(numbers)))
+            self._widen(self._numbers, name, *pc.min_max(numbers).as_py().values())
+        elif kind == ZONED:
+            moments = [_moment(text) for text in values.to_pylist() if text is not None]
+            self._widen(self._numbers, name, min(moments), max(moments))
+        else:
+            texts = pc.replace_substring(values, "T", " ") if kind == MOMENT else values
+            texts = pc.utf8_lower(texts) if kind == BOOLEAN else texts
+            self._widen(self._texts, name, *pc.min_max(texts).as_py().values())
+
+    def found(self, types: dict[str, str]) -> dict[str, tuple[Any, Any]]:
+        """Return the ranges of the columns that have one, by their types; of text there is none."""
+        found: dict[str, tuple[Any, Any]] = {}
+        for name, kind in types.items():
+            if kind == TEXT:
+                continue
+            known = self._numbers.get(name) or self._texts.get(name)
+            if known is not None:
+                found[name] = (_shown(known[0], kind), _shown(known[1], kind))
+        return found
+
+    @staticmethod
+    def _widen(ranges: dict[str, tuple[Any, Any]], name: str, low: Any, high: Any) -> None:
+        if low is None:
+            return
+        if name in ranges:
+            low, high = min(low, ranges[name][0], key=_key), max(high, ranges[name][1], key=_key)
+        ranges[name] = (low, high)
+
+
+def _key(value: Any) -> Any:
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _moment(text: str) -> datetime.datetime:
+    """Return a moment with a zone, in UTC."""
+    for sign in "+-Z":
+        text = text.replace(f" {sign}", sign)
+    return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
+
+
+def _shown(value: Any, kind: str) -> Any:
+    if kind == FLOAT:
+        return float(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and kind == WHOLE else value.normalize()
+    return value

@@ -1,0 +1,542 @@
+"""The one reading of a CSV file: its records as columns of text, with their lines, and the same records in canonical form.
+
+The check, the types, and what is sent all take what is read here; nothing else reads a file. Where a regular expression of
+linear time proves that a block holds whole records and nothing else, pyarrow parses it, since all readers of CSV agree on such
+bytes; any other block is split into its records one by one, and those that are none are told with their line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .dialects import CANONICAL, SAMPLE, Dialect, DialectError, decided, decoded_sample, suggestion
+from .opening import BLOCK, BadData, Unpacked
+
+LONGEST = 256 << 20
+"""Bytes of a record at most: a quote that is never closed would have all of a file read into memory."""
+CUTS = 8
+"""Places at which a block is tried to be cut."""
+_FILLED = re.compile(rb"[^\r\n]")
+
+
+@dataclass
+class Chunk:
+    """Records that were read together.
+
+    Attributes:
+        texts: Their fields, a pyarrow array of text for each column; a field that is nothing is NULL.
+        first: How many records of the file that could be read came before them.
+        rows: How many they are.
+        bad: Line -> what is wrong with the record that begins there: it is in no column.
+        canonical: The same records in canonical form, where that takes no writing; else None.
+        stringy: The columns, by number, in which a text was quoted though its format has numbers too, as JSON has.
+    """
+
+    texts: list[Any]
+    first: int
+    rows: int
+    lines_of: Callable[[], Sequence[int]]
+    bad: dict[int, str] = field(default_factory=dict)
+    canonical: bytes | None = None
+    stringy: frozenset[int] = frozenset()
+
+    @cached_property
+    def lines(self) -> Sequence[int]:
+        """The line that each record begins in, as an editor counts. Costs a reading, and so is asked for where it is shown."""
+        return self.lines_of()
+
+
+class CsvReader:
+    """Reads one CSV file from its beginning to its end, once.
+
+    Args:
+        path: The file.
+        dialect: How it is written, as far as that is given; the rest is decided from its first bytes.
+        nulls: Texts that stand for NULL, quoted or not.
+        width: The columns of a file without a header; None: as many as its first record has.
+
+    Attributes:
+        names: The header's names; without a header C1, C2, ...
+        dialect: How the file is written.
+        said: What a summary should say of how it is read.
+        blank_lines: How many blank lines were left out so far.
+
+    Raises:
+        BadData: the file cannot be read, or its dialect is in doubt.
+    """
+
+    def __init__(self, path: Path, dialect: Dialect, nulls: Sequence[str] = (), width: int | None = None) -> None:
+        self.path = path
+        self.said: list[str] = []
+        self.blank_lines = 0
+        self._nulls = [*nulls, *([""] if dialect.empty == "null" else [])]
+        self._file = Unpacked(path)
+        self.names: list[str] = []
+        self._line = 1
+        self._rows = 0
+        self._over = False
+        try:
+            self._begin(dialect)
+            self.names = self._header() if self.dialect.header else self._numbered(width)
+        except DialectError as error:
+            self.close()
+            raise BadData(f"{path}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file itself have been read."""
+        return self._file.position
+
+    @property
+    def digest(self) -> str:
+        """The digest of what has been read."""
+        return self._file.digest
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> CsvReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # The beginning
+
+    def _begin(self, dialect: Dialect) -> None:
+        data = self._file.read(SAMPLE)
+        if not data:
+            raise BadData(f"{self.path} is empty: give a CSV file with a header line, or rows and --no-header.")
+        whole = len(data) < SAMPLE
+        asked = dialect.encoding
+        dialect, sample = decoded_sample(data, dialect)
+        if dialect.encoding != "utf-8" and not asked:
+            self.said.append(f"its encoding is {dialect.encoding}")
+        self.dialect = dialect  # for what the next line may say
+        self.dialect, said = decided(sample, dialect, whole=whole)
+        if said:
+            self.said.append(said)
+        self._decoder = None if dialect.encoding == "utf-8" else codecs.getincrementaldecoder(dialect.encoding)()
+        self._data = b""
+        self._take(data[dialect.mark :], over=whole)
+        for _ in range(self.dialect.skip_lines):
+            self._skip_line()
+
+    def _take(self, data: bytes, *, over: bool) -> None:
+        """Append bytes of the file to what is to be read, in UTF-8; at the file's end, its last record's end too."""
+        if self._decoder is not None:
+            try:
+                data = self._decoder.decode(data, over).encode()
+            except UnicodeDecodeError as error:
+                good = error.object[: error.start].decode(self.dialect.encoding, "ignore")
+                line = self._line + self._lines(self._data) + good.count(self.dialect.newline)
+                raise BadData(
+                    f"{self.path}:{line}: it is no {self.dialect.encoding} ({error.reason}): give another --encoding."
+                ) from error
+        self._data += data
+        if over:
+            self._over = True
+            end = self.dialect.newline.encode()
+            if self._data and not self._data.endswith(end):
+                self._data += end
+
+    def _more(self) -> bool:
+        """Read on, the more the longer what waits already is, and return whether there was anything."""
+        if self._over:
+            return False
+        if len(self._data) > LONGEST:
+            raise BadData(
+                f"{self.path}:{self._line}: the row that begins here does not end within {LONGEST:,d} bytes: "
+                "a quote is not closed, or it is no CSV."
+            )
+        size = max(BLOCK, len(self._data))
+        data = self._file.read(size)
+        self._take(data, over=len(data) < size)
+        return True
+
+    def _skip_line(self) -> None:
+        end = self.dialect.newline.encode()
+        while end not in self._data and self._more():
+            pass
+        self._data, self._line = self._data.partition(end)[2], self._line + 1
+
+    def _blank(self, at: int = 0) -> int:
+        """Return how long the end of a line is that stands at `at` in what waits; 0 where none does."""
+        ends = (b"\r\n", b"\n") if self.dialect.newline == "\n" else (b"\r",)
+        return next((len(end) for end in ends if self._data.startswith(end, at)), 0)
+
+    def _first(self) -> bytes:
+        """Return the first record that is not blank, without taking it away; nothing where there is none."""
+        while self._data or not self._over:
+            if size := self._blank():
+                self._data, self._line = self._data[size:], self._line + 1
+                self.blank_lines += 1
+            elif found := self.dialect.record.match(self._data):
+                return found[0]
+            elif self._data and (reason := self._trouble(0, self._line)):
+                raise BadData(f"{self.path}:{self._line}: {reason}.")
+            elif not self._more():
+                raise BadData(
+                    f"{self.path}:{self._line}: a quote that is opened here is not closed until the file's end."
+                )
+        return b""
+
+    def _header(self) -> list[str]:
+        record = self._first()
+        if not record:
+            raise BadData(f"{self.path} has no header line: give a CSV file with one, or rows and --no-header.")
+        names = [text or "" for text in self._fields(record, "text")]
+        self._valid(record)
+        self._data = self._data[len(record) :]
+        self._line += self._lines(record)
+        return names
+
+    def _numbered(self, width: int | None) -> list[str]:
+        record = self._first()
+        found = len(self._fields(record, "text")) if record else 0
+        if not found and not width:
+            raise BadData(f"{self.path} has no rows: without a header nobody knows its columns.")
+        return [f"C{number}" for number in range(1, (width or found) + 1)]
+
+    # The records
+
+    def chunks(self, *, parse: bool = True) -> Iterator[Chunk]:
+        """Yield the records behind the header, in the file's order.
+
+        Args:
+            parse: Whether texts and rows are wanted where the canonical form is there without them.
+
+        Raises:
+            BadData: where the next record begins is not known, or the bytes are no text of the encoding.
+        """
+        while True:
+            if size := self._cut():
+                data, line = self._data[:size], self._line
+                self._line += self._lines(data)
+                self._data = self._data[size:]
+                as_is = None if parse else self._as_is(data)
+                if as_is is not None:
+                    self._valid(data, line)
+                    yield Chunk([], self._rows, 0, list, canonical=as_is)
+                else:
+                    yield self._parsed(data, line)
+            elif self._data:
+                before = len(self._data)
+                if chunk := self._separated():
+                    yield chunk
+                if self._over and len(self._data) == before:
+                    raise BadData(
+                        f"{self.path}:{self._line}: a quote that is opened here is not closed until the file's end."
+                    )
+            elif self._over:
+                return
+            if not self._over:
+                self._more()
+
+    def _lines(self, data: bytes) -> int:
+        """Return how many lines end in bytes."""
+        return data.count(self.dialect.newline.encode())
+
+    def _cut(self) -> int:
+        """Return how many bytes of what waits are whole records beyond doubt; 0 where that is not known."""
+        if self.dialect.newline != "\n" or self.dialect.escape:
+            return 0
+        end = self._data.rfind(b"\n")
+        for _ in range(CUTS if self.dialect.quote else 1):
+            if end < 0:
+                return 0
+            if self._regular(self._data[: end + 1]):
+                return end + 1
+            at = self._data.rfind(self.dialect.quote.encode(), 0, end)
+            end = self._data.rfind(b"\n", 0, at) if at >= 0 else -1
+        return 0
+
+    def _regular(self, data: bytes) -> bool:
+        """Whether bytes are records, none of them blank, on which all readers agree."""
+        quote = self.dialect.quote.encode()
+        if quote and quote in data:
+            return matches(data, self.dialect.grammar)
+        if data.startswith((b"\n", b"\r\n")) or b"\n\n" in data:
+            return False
+        return b"\r" not in data or (b"\n\r\n" not in data and data.count(b"\r") == data.count(b"\r\n"))
+
+    def _parsed(self, data: bytes, line: int, lines: Sequence[int] | None = None) -> Chunk:
+        """Return a chunk of bytes that are whole regular records, parsed; of their `lines`, where those are known."""
+        import pyarrow as pa
+        import pyarrow.csv as pa_csv
+
+        self._valid(data, line)
+        dropped: dict[int, int] = {}
+
+        def skip(row: Any) -> str:
+            dropped[row.number - 1] = row.actual_columns
+            return "skip"
+
+        names = [str(number) for number in range(len(self.names))]
+        dialect = self.dialect
+        table = pa_csv.read_csv(
+            pa.py_buffer(data),
+            read_options=pa_csv.ReadOptions(block_size=len(data) + 1, use_threads=False, column_names=names),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                quote_char=dialect.quote or False,
+                newlines_in_values=bool(dialect.quote),
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        )
+        texts = self._with_nulls([column.combine_chunks() for column in table.columns])
+
+        def starts() -> Sequence[int]:
+            if lines is not None:
+                return lines
+            found, at = [], line
+            for record in dialect.record.finditer(data):
+                found.append(at)
+                at += self._lines(record[0])
+            return found
+
+        chunk = Chunk(texts, self._rows, table.num_rows, starts)
+        if dropped:
+            every = starts()
+            chunk.bad = {every[at]: self._width(width) for at, width in dropped.items()}
+            good = [one for at, one in enumerate(every) if at not in dropped]
+            chunk.lines_of = lambda: good
+        else:
+            chunk.canonical = self._as_is(data)
+        self._rows += table.num_rows
+        return chunk
+
+    def _width(self, width: int) -> str:
+        return f"{width} columns, but {len(self.names)} are expected"
+
+    def _as_is(self, data: bytes) -> bytes | None:
+        """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters."""
+        dialect = self.dialect
+        if dialect.empty == "text":
+            return None
+        if b'"' not in data and (not dialect.quote or dialect.quote.encode() not in data):
+            if dialect.delimiter != ",":
+                if b"," in data:
+                    return None
+                data = data.replace(dialect.delimiter.encode(), b",")
+            return data.replace(b"\r\n", b"\n") if b"\r" in data else data
+        if dialect.delimiter == "," and dialect.quote == '"' and matches(data, CANONICAL):
+            return data
+        return None
+
+    def _with_nulls(self, texts: list[Any]) -> list[Any]:
+        """Return the texts with NULL for those that stand for it."""
+        import pyarrow.compute as pc
+
+        if self.dialect.empty == "text":
+            texts = [pc.fill_null(column, "") for column in texts]
+        return without(texts, self._nulls)
+
+    def _separated(self) -> Chunk | None:
+        """Take the records that wait away one by one, as far as they are whole, and return them."""
+        data, at, line = self._data, 0, self._line
+        records: list[bytes] = []
+        lines: list[int] = []
+        bad: dict[int, str] = {}
+        single = len(self.names) == 1
+        while at < len(data):
+            if blank := self._blank(at):
+                if single and _FILLED.search(data, at):
+                    self._blank_between(line, records, lines)
+                elif single and not self._over:
+                    break  # a row may follow
+                at, line = at + blank, line + 1
+                self.blank_lines += 1
+            elif found := self.dialect.record.match(data, at):
+                records.append(found[0])
+                lines.append(line)
+                at, line = found.end(), line + self._lines(found[0])
+            elif reason := self._trouble(at, line):
+                bad[line] = reason
+                at, line = data.find(self.dialect.newline.encode(), at) + 1, line + 1
+            else:
+                break
+        self._data, self._line = data[at:], line
+        return self._joined(records, lines, bad) if records or bad else None
+
+    def _blank_between(self, line: int, records: list[bytes], lines: list[int]) -> None:
+        """Take a blank line between the rows of a file of one column for what it is said to be."""
+        if self.dialect.blank_lines == "null":
+            records.append(b"")
+            lines.append(line)
+        elif not self.dialect.blank_lines:
+            raise BadData(
+                f"{self.path}:{line}: a blank line between the rows of a file of one column may be a missing value, or nothing: "
+                "give --blank-lines null or --blank-lines skip."
+            )
+
+    def _joined(self, records: list[bytes], lines: list[int], bad: dict[int, str]) -> Chunk:
+        """Return a chunk of records that were found one by one."""
+        data = b"".join(records)
+        plain = data and b"" not in records and not self.dialect.escape and self.dialect.newline == "\n"
+        if plain and matches(data, self.dialect.grammar):
+            chunk = self._parsed(data, self._line, lines)
+            chunk.bad |= bad
+            return chunk
+        import pyarrow as pa
+
+        rows, starts = [], []
+        for record, line in zip(records, lines, strict=True):
+            self._valid(record, line)
+            try:
+                fields = self._fields(record, self.dialect.empty) if record else [None]
+            except ValueError as error:
+                bad[line] = str(error)
+                continue
+            if len(fields) != len(self.names):
+                bad[line] = self._width(len(fields))
+                continue
+            rows.append(fields)
+            starts.append(line)
+        texts = [pa.array([row[number] for row in rows], pa.string()) for number in range(len(self.names))]
+        chunk = Chunk(self._with_nulls(texts), self._rows, len(rows), lambda: starts, bad)
+        self._rows += len(rows)
+        return chunk
+
+    def _fields(self, record: bytes, empty: str) -> list[str | None]:
+        """Return the fields of a whole record; one that is nothing is None, unless `empty` is `text`.
+
+        Raises:
+            ValueError: what stands behind an escape may mean two things.
+        """
+        quote, escape = self.dialect.quote.encode(), self.dialect.escape.encode()
+        found: list[str | None] = []
+        for match in self.dialect.field.finditer(record):
+            text = match[1]
+            quoted = bool(quote) and text.startswith(quote)
+            if not text and empty != "text":
+                found.append(None)
+                continue
+            if escape and text == escape + b"N" and not quoted:
+                found.append(None)  # as databases write NULL where they escape
+                continue
+            if quoted:
+                text = text[1:-1]
+            found.append(self._plain(text, quote if quoted else b"", escape).decode("utf-8", "replace"))
+        return found
+
+    @staticmethod
+    def _plain(text: bytes, quote: bytes, escape: bytes) -> bytes:
+        if not escape:
+            return text.replace(quote * 2, quote) if quote else text
+        parts, at = [], 0
+        while at < len(text):
+            one = text[at : at + 1]
+            if one == escape:
+                one = text[at + 1 : at + 2]
+                if one.isalnum():
+                    raise ValueError(
+                        f"{(escape + one).decode()} may mean {one.decode()!r} or a character that is not shown: "
+                        f"write {(escape * 2 + one).decode()}, or the character itself"
+                    )
+                at += 1
+            elif quote and one == quote:
+                at += 1  # it is doubled
+            parts.append(one)
+            at += 1
+        return b"".join(parts)
+
+    def _valid(self, data: bytes, line: int | None = None) -> None:
+        """Raise BadData where bytes are no UTF-8."""
+        if self._decoder is not None:
+            return
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            line = (self._line if line is None else line) + data.count(b"\n", 0, error.start)
+            start = data.rfind(b"\n", 0, error.start) + 1
+            column = self._column(data[start : error.start])
+            stop = data.find(b"\n", error.start)
+            other = suggestion(data[start : stop if stop >= 0 else len(data)])
+            raise BadData(
+                f"{self.path}:{line}: {column}byte {data[error.start]:#04x} is no UTF-8. "
+                f"The file may be in {other}: give --encoding {other}, or what else it is written in."
+            ) from error
+
+    def _column(self, before: bytes) -> str:
+        """Return, for a sentence, the column that the beginning of a record ends in."""
+        fields, at = 0, 0
+        while found := self.dialect.field.match(before, at):
+            fields, at = fields + 1, found.end()
+        return f"in the column {self.names[fields]}, " if fields < len(self.names) else ""
+
+    def _trouble(self, at: int, line: int) -> str:
+        """Return what is wrong with the record that begins at `at` of what waits; nothing where its end has not come yet.
+
+        Raises:
+            BadData: it goes over several lines, so that where the next one begins is not known.
+        """
+        data, dialect = self._data, self.dialect
+        end = data.find(dialect.newline.encode(), at)
+        if end < 0:
+            return ""
+        fields = 0
+        while found := dialect.field.match(data, at):
+            fields, at = fields + 1, found.end()
+        column = f"{self.names[fields]}: " if fields < len(self.names) else ""
+        if quoted := dialect.quoted.match(data, at):
+            if quoted.end() >= len(data) - 1 and not self._over:
+                return ""
+            behind = data[quoted.end() : quoted.end() + 8].decode("utf-8", "replace").splitlines()[0]
+            words = (
+                f"{column}{behind!r} stands behind a closing quote: double each quote within quotes, or give --escape or "
+                "--quote as the file has them"
+            )
+            if quoted.end() > end:
+                raise BadData(
+                    f"{self.path}:{line}: {words}. The row has several lines: where the next one begins is not known."
+                )
+            return words
+        if dialect.quote and data.startswith(dialect.quote.encode(), at):
+            return ""  # it is not closed yet
+        other = "carriage return" if dialect.newline == "\n" else "line feed"
+        return (
+            f"{column}a {other} stands outside of quotes: it may end a row, or be part of a value. "
+            "Write all line ends in one way, and quotes around such values"
+        )
+
+
+def matches(data: bytes, pattern: str) -> bool:
+    """Whether bytes match a pattern of RE2's, from their beginning to their end."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: bool = pc.match_substring_regex(pa.array([data], pa.binary()), pattern)[0].as_py()
+    return found
+
+
+def without(texts: list[Any], nulls: Sequence[str]) -> list[Any]:
+    """Return columns of text with NULL for each of `nulls`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not nulls:
+        return texts
+    missing, found = pa.array(nulls, pa.string()), []
+    for column in texts:
+        stands = pc.is_in(column, value_set=missing)
+        found.append(pc.if_else(stands, None, column) if pc.any(stands).as_py() else column)
+    return found
