@@ -275,6 +275,118 @@ def size_of(iterable: Any, iterator: Any = None) -> int | None:
     return None
 
 
+_ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
+_DROPPING = frozenset(("POP_TOP", "POP_ITER", "RETURN_VALUE", "RETURN_CONST"))
+"""Where a `for` statement stands that is left by `break` or `return`."""
+_QUIET = (
+    _ASKING
+    | _DROPPING
+    | frozenset(
+        (
+            *("", "CALL", "PRECALL", "YIELD_VALUE", "RESUME", "RETURN_GENERATOR"),
+            *("DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL", "DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF"),
+            *("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF"),
+        )
+    )
+)
+"""Instructions at which an iterator may be dropped though nothing was raised: asked where the exception cannot be looked for."""
+
+
+def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+    """Yield `sequence`, of a type that is `_CUT`, in pieces."""
+    before = 0
+    while before < len(sequence):
+        piece = sequence[before : before + pace.next()]
+        iterator = iter(piece)
+        counter.turn_to(iterator, before)
+        yield iterator
+        before += len(piece)
+
+
+def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
+    """Yield `source` in slices until it is at its end."""
+    before = 0
+    while True:
+        size = pace.next()
+        if length_hint(source) <= WHOLE * size:
+            yield source
+            return
+        yield islice(source, size)
+        handed = counter.handed()
+        if handed - before < size:
+            return
+        before = handed
+
+
+class EitherLoop:
+    """What is handed out for an object that is iterable and async iterable, as `asyncio.as_completed` returns from 3.13 on."""
+
+    __slots__ = ("_iterator", "_loop")
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._iterator: Iterator[Any] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._iterator is None:
+            self._iterator = self._loop.run()
+        return self._iterator
+
+    def __next__(self) -> Any:
+        return next(self.__iter__())
+
+    def __aiter__(self) -> AsyncLoop:
+        return self._loop.run_async()
+
+
+class AsyncLoop:
+    """An async iterator that counts. It hands on the source's own items and errors, and closes nothing by itself."""
+
+    __slots__ = ("_counter", "_loop", "_source", "_task")
+
+    def __init__(self, loop: Loop, source: Any) -> None:
+        self._loop = loop
+        self._source = source
+        self._counter = AsyncCounter()
+        self._task: Task | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._task is None:
+            self._loop.remember_consumer(caller())
+            self._task = self._loop.begin()
+            count_in(self._task, self._counter)
+        try:
+            item = await self._source.__anext__()
+        except StopAsyncIteration:
+            self._over("finish")
+            raise
+        except Exception as error:
+            self._over("fail", describe(error))
+            raise
+        except BaseException:
+            self._over("cancel")
+            raise
+        self._counter.asked += 1
+        return item
+
+    def _over(self, event: Any, reason: str | None = None) -> None:
+        task, self._task = self._task, None
+        if task is None or self._counter._final is not None:
+            return
+        self._counter.close(self._counter.asked)
+        if self._loop._finish:
+            task.change(event, reason)
+
+    def __del__(self) -> None:
+        # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
+        if self._task is not None:
+            self._loop.broken(self._task, self._counter, caller())
+
+
+# The last name of the module: a signal's handler that comes in the middle of this import finds all of it, or none.
 class Loop:
     """One run over an iterable.
 
@@ -424,114 +536,3 @@ class Loop:
         if error is None and frame is not None and left_at not in _QUIET and not can_tell():
             error = UnknownError()
         return None if isinstance(error, GeneratorExit) else error
-
-
-_ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
-_DROPPING = frozenset(("POP_TOP", "POP_ITER", "RETURN_VALUE", "RETURN_CONST"))
-"""Where a `for` statement stands that is left by `break` or `return`."""
-_QUIET = (
-    _ASKING
-    | _DROPPING
-    | frozenset(
-        (
-            *("", "CALL", "PRECALL", "YIELD_VALUE", "RESUME", "RETURN_GENERATOR"),
-            *("DELETE_FAST", "DELETE_NAME", "DELETE_GLOBAL", "DELETE_ATTR", "DELETE_SUBSCR", "DELETE_DEREF"),
-            *("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_ATTR", "STORE_DEREF"),
-        )
-    )
-)
-"""Instructions at which an iterator may be dropped though nothing was raised: asked where the exception cannot be looked for."""
-
-
-def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
-    """Yield `sequence`, of a type that is `_CUT`, in pieces."""
-    before = 0
-    while before < len(sequence):
-        piece = sequence[before : before + pace.next()]
-        iterator = iter(piece)
-        counter.turn_to(iterator, before)
-        yield iterator
-        before += len(piece)
-
-
-def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
-    """Yield `source` in slices until it is at its end."""
-    before = 0
-    while True:
-        size = pace.next()
-        if length_hint(source) <= WHOLE * size:
-            yield source
-            return
-        yield islice(source, size)
-        handed = counter.handed()
-        if handed - before < size:
-            return
-        before = handed
-
-
-class EitherLoop:
-    """What is handed out for an object that is iterable and async iterable, as `asyncio.as_completed` returns from 3.13 on."""
-
-    __slots__ = ("_iterator", "_loop")
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._iterator: Iterator[Any] | None = None
-
-    def __iter__(self) -> Iterator[Any]:
-        if self._iterator is None:
-            self._iterator = self._loop.run()
-        return self._iterator
-
-    def __next__(self) -> Any:
-        return next(self.__iter__())
-
-    def __aiter__(self) -> AsyncLoop:
-        return self._loop.run_async()
-
-
-class AsyncLoop:
-    """An async iterator that counts. It hands on the source's own items and errors, and closes nothing by itself."""
-
-    __slots__ = ("_counter", "_loop", "_source", "_task")
-
-    def __init__(self, loop: Loop, source: Any) -> None:
-        self._loop = loop
-        self._source = source
-        self._counter = AsyncCounter()
-        self._task: Task | None = None
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        if self._task is None:
-            self._loop.remember_consumer(caller())
-            self._task = self._loop.begin()
-            count_in(self._task, self._counter)
-        try:
-            item = await self._source.__anext__()
-        except StopAsyncIteration:
-            self._over("finish")
-            raise
-        except Exception as error:
-            self._over("fail", describe(error))
-            raise
-        except BaseException:
-            self._over("cancel")
-            raise
-        self._counter.asked += 1
-        return item
-
-    def _over(self, event: Any, reason: str | None = None) -> None:
-        task, self._task = self._task, None
-        if task is None or self._counter._final is not None:
-            return
-        self._counter.close(self._counter.asked)
-        if self._loop._finish:
-            task.change(event, reason)
-
-    def __del__(self) -> None:
-        # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
-        if self._task is not None:
-            self._loop.broken(self._task, self._counter, caller())
