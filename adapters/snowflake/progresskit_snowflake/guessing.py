@@ -68,6 +68,7 @@ class Guess:
         plus: The first value with a plus sign, and where it stands among those handed in; None where none has one.
         minus: Whether a number is negative.
         numbers: Whether any value is a finite number.
+        before: The type that it had before it became text; empty where it was text from the first value on.
     """
 
     kind: str | None = None
@@ -77,6 +78,7 @@ class Guess:
     plus: int | None = None
     minus: bool = False
     numbers: bool = False
+    before: str = ""
 
     @property
     def type(self) -> str | None:
@@ -110,15 +112,18 @@ class Guess:
             kind = kind_of(text, kinds)
             wider = _WIDER.get(frozenset((self.kind, kind)))
             if wider is None:
-                self.kind = TEXT
-                return int(at)
+                return self._to_text(int(at))
             self.kind = wider
         if self.kind in _NUMBERS:
             at = self._count(values)
             if at is not None:
-                self.kind = TEXT
-                return at
+                return self._to_text(at)
         return None
+
+    def _to_text(self, at: int) -> int:
+        self.before = f"NUMBER({DIGITS},{self.scale})" if self.kind == DECIMAL else self.kind or ""
+        self.kind = TEXT
+        return at
 
     def _count(self, values: Any) -> int | None:
         """Take in digits and signs, and return where a value stands that no number type holds exactly; None where none does."""

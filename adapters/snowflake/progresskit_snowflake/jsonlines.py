@@ -125,7 +125,7 @@ class JsonReader:
                     lines.append(line)
                     for number, (name, column) in enumerate(zip(self.names, columns, strict=True)):
                         value = found.get(name)
-                        if value is not None and type(value) is not _Number and type(value) is not bool:
+                        if type(value) not in (type(None), _Number, bool) and value not in self._nulls:
                             stringy.add(number)
                         column.append(_text(value) if name not in self._documents else _document(value))
             if taken:

@@ -247,12 +247,14 @@ def _check(
         return
     rule = rule_for(column.type or TEXT) if fixed else _TEXT
     if not fixed:
-        before, had_plus = column.guess.type, column.guess.plus is not None
+        had_plus = column.guess.plus is not None
         at = column.guess.add(values, stringy=stringy)
         if at is None and column.guess.plus is not None and not had_plus:
-            at, before = column.guess.plus, "a number, for its plus sign"
+            at = column.guess.plus
         if at is not None and not column.note:
-            why = f"no {before}" if before not in (None, TEXT) else "no number that could be kept as it is written"
+            why = (
+                f"no {column.guess.before}" if column.guess.before else "no number that could be kept as it is written"
+            )
             column.note = f"{path}:{chunk.lines[at]} has {values[at].as_py()!r:.60}, which is {why}"
         if column.guess.type != TEXT and column.guess.plus is None:
             column.note = ""
