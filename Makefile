@@ -9,7 +9,7 @@ NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
 TWO := -n 2 --dist worksteal  # processes of pytest: two cores, and a file's tests mostly together
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all test-connectors coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
+.PHONY: load test test-all test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
 load:  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(NEEDS) load
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
@@ -24,6 +24,11 @@ TESTS ?= --ignore=tests/adapters/snowflake $(LONG)
 test-connectors:  ## all tests of the Snowflake loader, with the newest connector 4.x and 5.x
 	$(NEEDS) test
 	.ci/connectors 4 5 -- -m ''
+interleavings:  ## play a thousand interleavings of pools, executors, handles and ends: every count must be exact
+	$(NEEDS) test
+	PYTHONPATH=tests $(PY) -W ignore tests/hub/counting.py 100 900 fork
+	PYTHONPATH=tests $(PY) -W ignore tests/hub/counting.py 0 120 forkserver
+	PYTHONPATH=tests $(PY) -W ignore tests/hub/counting.py 0 80 spawn
 coverage:  ## the quick tests but the loader's, and how much of the core they run
 	$(NEEDS) test coverage
 	$(VENV)/bin/coverage erase
