@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from progresskit import ProgressTracker, ProgressWarning
 from progresskit._model.frames import decode, encode
-from progresskit._model.numbers import LARGEST, plain_number, shown
+from progresskit._model.numbers import LARGEST, plain_number
 from progresskit._tracking.counters import LockedCell
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
