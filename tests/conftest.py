@@ -8,7 +8,10 @@ import signal
 import sys
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-for name in ("COLUMNS", "LINES"):  # pytest-xdist sets them in its workers, and terminals of tests have sizes of their own
+for name in (
+    "COLUMNS",
+    "LINES",
+):  # pytest-xdist sets them in its workers, and terminals of tests have sizes of their own
     os.environ.pop(name, None)
 sys.dont_write_bytecode = False
 

@@ -53,7 +53,6 @@ class Region:
 
     def __init__(self, *, reflow: bool = True, late: bool = False) -> None:
         self.rows: list[str] = []
-        self._widths: list[int] = []  # of the rows, in cells
         self._reflow = reflow
         self._late = late and reflow
         self._size = (0, 0)
@@ -80,11 +79,6 @@ class Region:
             return ""
         old, gone = self.rows, self._gone
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
-        before = self._widths
-        self._widths = [
-            before[number] if number < len(old) and row == old[number] else cell_width(plain_line(row))
-            for number, row in enumerate(rows)
-        ]
         self.rows, self._size, self._gone = rows, size, [] if above else lost
         parts: list[str] = []
         at = reach  # the line that the cursor is on, counted from the region's first
@@ -103,7 +97,7 @@ class Region:
         for number, row in enumerate(rows):
             if number < len(old) and row == old[number] and not whole:
                 continue
-            parts.append(_move(at, number) + self._written(row, self._widths[number]))
+            parts.append(_move(at, number) + self._written(row))
             at = number
             if number >= reach:
                 reach = number + 1
@@ -115,8 +109,8 @@ class Region:
         parts.append(_move(at, len(rows)) + ("\r" if at != len(rows) or not rows else ""))
         return BEGIN + "".join(parts) + END
 
-    def _written(self, row: str, width: int) -> str:
-        """Return what writes `row`, which is `width` cells wide, on the line that the cursor is on."""
+    def _written(self, row: str) -> str:
+        """Return what writes `row` on the line that the cursor is on."""
         if not self._reflow:
             return f"\r{row}\x1b[K"
         # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
@@ -125,7 +119,7 @@ class Region:
         plain = plain_line(row)
         if plain.isascii():  # no terminal finds it wider than it is
             return f"{CLEAR}\x1b[?7h{row}\x1b[?7l"
-        return f"{CLEAR}\x1b[?7h{_outline(plain, width)}\x1b[?7l\r{row}"
+        return f"{CLEAR}\x1b[?7h{_outline(plain)}\x1b[?7l\r{row}"
 
     def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
         """Return how many lines above the cursor are ours in a window of a new `size`, and which rows are above the screen."""
@@ -156,8 +150,9 @@ def _up_and_blank(rows: list[str], columns: int) -> str:
     return "".join([*parts, "\r"]) if parts else ""
 
 
-def _outline(plain: str, width: int) -> str:
-    """Return blanks that a terminal wraps as it wraps `plain`, which is `width` cells wide."""
+def _outline(plain: str) -> str:
+    """Return blanks that a terminal wraps as it wraps `plain`."""
+    width = cell_width(plain)
     if len(plain) == width:
         return " " * width
     return "".join(("", " ", "\u3000")[cell_width(one)] for one in plain)
