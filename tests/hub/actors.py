@@ -77,7 +77,7 @@ class Process(Tracking):
     def __init__(self) -> None:
         from progresskit._display import process_hooks as life
         from progresskit._display import ticker
-        from progresskit.processes.client import process_start
+        from progresskit.processes.connection import process_start
 
         self._ticker = life.TICKER
         super().__init__(ProgressTracker(interval=3600.0, budget=1.0, ticker=Unhurried(self._ticker)))  # type: ignore[arg-type]
