@@ -49,7 +49,6 @@ FAULTS = {
     "what was typed stays when rows come or go": (REGION, "elif len(rows) != len(old):", "elif False:"),
     "it is erased where rows only come": (REGION, "len(rows) != len(old)", "len(rows) > len(old)"),
     "rows that were cut stay so": (ROWS, "whole = not", "whole = False and not"),
-    "the cursor stays at the end of a row": (REGION, '("\\r" if at != len(rows) or not rows else "")', '""'),
     "the last line of a task comes twice": (ROWS, "above.append(row)", "above += [row, row]"),
     "only the first of many lines is shown": (
         ROWS,
