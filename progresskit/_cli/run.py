@@ -34,6 +34,8 @@ SILENCE = 0.2
 left behind holds its terminal open."""
 DRAINING = 0.5
 """Seconds that a command which has ended is listened to at the most, whatever such a process goes on to write."""
+MOST_LEFT = 1 << 18
+"""Bytes that are drained at the most: more than a pseudo-terminal and a pipe hold; a process that goes on writing is not waited for."""
 ASKING = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
 AT_ONCE = 2_000
@@ -325,35 +327,40 @@ class _Outputs:
         for fd in self._lines:
             selector.register(fd, selectors.EVENT_READ)
         heard = time.monotonic()
-        ends: float | None = None
+        waited, drained = 0.0, 0  # since the command has ended: seconds of waiting for its output, and bytes of it
         while selector.get_map():
+            began = time.monotonic()
             ready = selector.select(SILENCE / 4)
             now = time.monotonic()
+            ended = self._ended.is_set()
             for key, _ in ready:
                 heard = now
-                if not self._take(key.fd):
+                count = self._take(key.fd)
+                drained += (count or 0) if ended else 0
+                if count == 0:
                     selector.unregister(key.fd)
             if not ready and self._typed and now - heard > ASKING:
                 for lines in self._lines.values():
                     if lines.asks:
                         self._show(lines.end())
-            if self._ended.is_set():
-                ends = now + DRAINING if ends is None else ends
-                if (not ready and now - heard > SILENCE) or now > ends:
+            if ended:
+                waited += now - began
+                # What the command itself has left in a pty or a pipe is shown however slow the terminal is: it is less than this.
+                if (not ready and now - heard > SILENCE) or waited > DRAINING or drained > MOST_LEFT:
                     self._outlived = True
                     break
         selector.close()
 
-    def _take(self, fd: int) -> bool:
-        """Show what `fd` has, and return whether there may be more."""
+    def _take(self, fd: int) -> int | None:
+        """Show what `fd` has, and return how many bytes that was: 0 at its end, None where it has nothing now."""
         try:
             data = os.read(fd, 1 << 16)
         except BlockingIOError:
-            return True
+            return None
         except OSError:  # what a pty says when nobody holds its other end any more
-            return False
+            return 0
         self._show(self._lines[fd].feed(data))
-        return bool(data)
+        return len(data)
 
     def _show(self, lines: list[str]) -> None:
         if not lines:
