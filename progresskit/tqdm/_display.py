@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from .._model.states import STOPPED_EARLY
@@ -91,9 +92,9 @@ def _is_terminal(file: Any) -> bool:
 def tracker() -> ProgressTracker:
     """Return the tracker that bars join, entered: only then do processes that start from here on join its display."""
     found = trackers.current_tracker()
-    if not trackers._entered and found not in _opened:
+    if trackers._provided_tracker() is None and not trackers._entered and found not in _opened:
         _opened.append(found)
-        found.__enter__()
+        Context().run(found.__enter__)  # entered for processes that start, but not the one that this context has chosen
     return found
 
 
