@@ -239,10 +239,12 @@ def test_every_test_that_the_fault_matrix_names_exists() -> None:
 
 
 UNSTOPPED = """
+import time
 import progresskit as pk
 trackers = [pk.ProgressTracker() for _ in range(300)]
 for number, tracker in enumerate(trackers):
     tracker.add_task(f"task {number}", total=10).advance(3)
+while not any(display.drawn for display in tracker.ticker.displays): time.sleep(0.001)
 """
 
 
