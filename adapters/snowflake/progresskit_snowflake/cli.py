@@ -125,9 +125,7 @@ class _Command:
                 )
                 summary = load.run()
         if options.if_exists == "append" and not options.skip_loaded:
-            summary.said.append(
-                "the same command once more appends these rows again: --if-exists replace, --if-exists fail and --skip-loaded do not"
-            )
+            summary.said.append("run again, this appends the rows once more (see --if-exists, --skip-loaded)")
         return summarize(options.table, summary)
 
 
