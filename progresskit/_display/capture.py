@@ -15,8 +15,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._system.threads import native
+from .._system.warnings import warn_once
 from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
+from .._tracking.task import describe
 from . import questions
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .._tracking.tracker import ProgressTracker
+    from .relay import Relay
 
 KEPT = 10_000
 """Lines that a quiet capture keeps, the latest ones."""
@@ -101,6 +104,8 @@ class CapturedStream:
             if text:
                 self.is_line_open = text[-1:] != "\n"
             return self._write_text(text)
+        if capture.relay is not None:
+            capture.relay.drain()  # what programs have written before comes before
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not text.isascii():
@@ -116,6 +121,8 @@ class CapturedStream:
             if self._lines:
                 self.write_partial(thread)
             return self._write_bytes(data)
+        if capture.relay is not None:
+            capture.relay.drain()
         with memoryview(data) as view:
             self._take(self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
@@ -219,6 +226,7 @@ class Capture:
         quiet: Whether lines are kept off the screen.
         always: Whether lines are captured while no rows stand as well.
         automatic: Whether the tracker captures by itself: a capture that was asked for goes before it, whichever came first.
+        descriptors: Whether what C code and other programs write to descriptors 1 and 2 is captured as well.
 
     Attributes:
         lines: With `quiet`, the lines that were kept off the screen, at most the latest 10,000.
@@ -233,12 +241,15 @@ class Capture:
         *,
         always: bool = True,
         automatic: bool = False,
+        descriptors: bool = False,
     ) -> None:
         self.tracker = tracker
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
         self._always = always
         self.is_automatic = automatic
+        self._descriptors = descriptors
+        self.relay: Relay | None = None  # what programs write comes through it
         self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
 
@@ -269,6 +280,25 @@ class Capture:
         else:
             self.tracker.print_captured(line)
 
+    def queue(self, line: str | None) -> bool:
+        """Take `line` from a relay, and return whether the tracker is to be told, which may wait: `lines_came` does so."""
+        if line is None:
+            return False
+        if self._quiet:
+            self.lines.append(line)
+            return False
+        self.tracker.queue_line(line)
+        return True
+
+    def lines_came(self) -> None:
+        """Have the lines that a relay has queued drawn with the next frame."""
+        self.tracker.lines_came()
+
+    def flush(self) -> None:
+        """Have the lines that a relay has queued drawn now, where that is cheap."""
+        if self.tracker.prints and not self._quiet:
+            self.tracker.ticker.flush_lines()
+
     def start(self) -> Self:
         """Capture the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
         if not self._streams:
@@ -288,7 +318,17 @@ class Capture:
                 self._add(stream)
             if self._streams:
                 questions.watch()
+                if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
+                    self._join_relay(key)
         return self
+
+    def _join_relay(self, key: tuple[object, ...]) -> None:
+        relay = _registry.relays.get(key)
+        if relay is None and self._descriptors:
+            relay = _registry.make_relay(key)
+        if relay is not None:
+            self.relay = relay
+            relay.join(self, redirect=self._descriptors)
 
     def _add(self, stream: Any, *, forced: bool = False) -> None:
         with _registry.lock:
@@ -312,6 +352,9 @@ class Capture:
         """
         display = self.tracker._display
         over_rows = display is not None and display.standing
+        relay, self.relay = self.relay, None
+        if relay is not None:
+            relay.part(self)
         with _registry.lock:
             streams, self._streams = self._streams, {}
             for captured in streams:
@@ -342,7 +385,22 @@ class _Registry:
 
     def __init__(self) -> None:
         self.streams: dict[int, CapturedStream] = {}
+        self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
+
+    def make_relay(self, key: tuple[object, ...]) -> Relay | None:
+        """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
+        try:
+            from .relay import Relay
+
+            descriptors = tuple(fd for fd in (1, 2) if _has_key(fd, key))
+            if not descriptors:
+                return None
+            relay = self.relays[key] = Relay(key, descriptors)
+        except Exception as error:  # Windows, a frozen application, no processes, threads or descriptors to be had
+            warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
+            return None
+        return relay
 
 
 _registry = _Registry()
@@ -366,8 +424,38 @@ def line_was_answered() -> None:
         captured.is_line_open = False
 
 
+def relay_forks() -> None:
+    """Called before a fork: where rows stand on a terminal, have what the child writes to it go through a relay."""
+    if not _registry.streams:
+        return
+    for capture in {capture for captured in captured_streams() for capture in captured.captures}:
+        key = _key_of(capture.tracker)
+        if capture.relay is None and key is not None and capture.is_automatic and capture.takes:
+            relay = _registry.relays.get(key) or _registry.make_relay(key)
+            if relay is not None:
+                capture.relay = relay
+                relay.join(capture, redirect=False)
+    for relay in _registry.relays.values():
+        relay.before_fork()
+
+
+def forked() -> None:
+    """Called after a fork, in the parent."""
+    for relay in _registry.relays.values():
+        relay.after_fork()
+
+
+def close_relays() -> None:
+    """Called at the end of the process: the keepers write what has not been shown."""
+    while _registry.relays:
+        _registry.relays.popitem()[1].close()
+
+
 def forget_captures() -> None:
     """Put everything back in a forked child: the lines that have not ended are the parent's."""
+    while _registry.relays:
+        relay = _registry.relays.popitem()[1]
+        relay.enter_child(relayed=any(capture.takes for capture in relay.captures))
     streams = captured_streams()
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()
@@ -407,6 +495,13 @@ def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:
         return file_key(stream.fileno()) if stream.isatty() else None
     except Exception:  # none, closed, or whatever a stream of the user's own may raise
         return None
+
+
+def _has_key(descriptor: int, key: tuple[object, ...]) -> bool:
+    try:
+        return file_key(descriptor) == key
+    except OSError:  # closed
+        return False
 
 
 def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:

@@ -129,6 +129,7 @@ class Display:
         self._owes_words = False  # whether lines that were printed are among what it has not taken
         self._standing = False  # whether the last frame had rows
         self._drawing = False  # whether one is being drawn that may have
+        self._lent = False  # whether somebody has had the terminal to itself
         self._in_background = False
         self._drew_lines = False  # whether the last frame had lines above its rows
         self.delay = interval
@@ -204,6 +205,9 @@ class Display:
             if self._standing:
                 self.clear_rows()
             return self.delay
+        if self._lent:
+            self._lent = False
+            self._end_unknown_line()
         self._in_background = not self.terminal.foreground
         if not last and (self.terminal.congested or self._in_background):
             for tracker in self.trackers:
@@ -272,7 +276,16 @@ class Display:
         if self.over_rows:
             self.forget_rows()
             self._last = ()
+            self._lent = True
         self.flush(EXIT_FLUSH_TIMEOUT)
+
+    def _end_unknown_line(self) -> None:
+        """End the line that the cursor is on, if it has anything: whoever had the terminal may have left it so.
+
+        As many blanks as the line is long stay on an empty one, and go on in the next one otherwise.
+        """
+        if self.terminal.is_tty:
+            self.terminal.write(" " * self.terminal.size()[0] + "\r")
 
     def flush(self, patience: float = 0.0) -> None:
         """Send what was written; `patience` as the terminal's."""
@@ -287,6 +300,9 @@ class Display:
         if self.terminal.taken != before:
             self._took = self._wall()
         self._owes_words = self._owes_words and self.terminal.congested
+        if not self.terminal.congested:
+            for tracker in self.trackers:
+                tracker.note_shown()
 
     def _draw(self, last: bool, *, rows: bool = True) -> bool:
         """Draw a frame, and return whether anything has moved. Without `rows` it has none."""

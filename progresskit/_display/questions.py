@@ -70,6 +70,7 @@ class Question:
             tracker = self._trackers.pop()
             tracker.hiding = max(tracker.hiding - 1, 0)
             tracker.asking = max(tracker.asking - 1, 0)
+            tracker.follow_descriptors()
             tracker.wake()
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Protocol, Self, TextIO, TypeVar, overload
+    from typing import Any, Literal, Protocol, Self, TextIO, TypeVar, overload
 
     from .._display.capture import Capture
     from .._display.display import Display
@@ -101,7 +101,8 @@ class ProgressTracker:
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
         capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
-            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never.
+            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
+            "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -128,7 +129,7 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
-        capture: bool | None = None,
+        capture: bool | Literal["descriptors"] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
@@ -397,24 +398,31 @@ class ProgressTracker:
         if self.behind and self._waiting > MOST_WAITING:
             self._dropped.tick()
             return
+        if self._capture is not None and self._capture.relay is not None:
+            self._capture.relay.drain()  # what programs have written before comes before
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
-        self._lines_came()
+        self.lines_came()
 
     def print_captured(self, line: str) -> None:
         """Show a line that the job has written to the terminal. A job that writes faster than the terminal takes it waits.
 
         Called by a capture, which has no other way to keep the line.
         """
-        self.prints.append(line)
-        self._waiting += len(line) + LINE
+        self.queue_line(line)
         if self._waiting > MOST_CAPTURED:
             self.ticker.wait_for_lines(self)
-        self._lines_came()
+        self.lines_came()
         if self._attached:
             self.ticker.flush_lines()
 
-    def _lines_came(self) -> None:
+    def queue_line(self, line: str) -> None:
+        """Have a captured line shown with the next frame; whoever queues lines calls `lines_came`."""
+        self.prints.append(line)
+        self._waiting += len(line) + LINE
+
+    def lines_came(self) -> None:
+        """See to it that the lines which have been queued are drawn."""
         if not self._attached:
             self._show()
         if self._mute:
@@ -457,16 +465,31 @@ class ProgressTracker:
         clear_rows = getattr(self._ticker, "clear_rows", None)  # not every ticker has rows on a screen
         if clear_rows is not None:
             clear_rows(self)
+        self.follow_descriptors()
+
+    def follow_descriptors(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it, and to the capture otherwise."""
+        if self._capture is not None and self._capture.relay is not None:
+            self._capture.relay.follow()
 
     def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
         self.behind, self._waiting = False, 0
+        relay = None if self._capture is None else self._capture.relay
+        if relay is not None:
+            relay.drain(notify=False)
+            relay.taken()
         lines = [self.prints.popleft() for _ in range(len(self.prints))]
         missing = self._dropped.count() - self._told
         if missing:
             self._told += missing
             lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
         return lines
+
+    def note_shown(self) -> None:
+        """Called by whoever draws, once the lines that it has taken are on the terminal."""
+        if self._capture is not None and self._capture.relay is not None:
+            self._capture.relay.shown()
 
     def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
@@ -518,7 +541,12 @@ class ProgressTracker:
                 return
             if getattr(self.ticker, "writes_at_once", False):
                 return
-            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker, automatic=True)
+            capture = load(CAPTURE)(
+                self,
+                always=always or multiprocessing_hook.is_worker,
+                automatic=True,
+                descriptors=self._capture_mode == "descriptors",
+            )
             self._capture_held = always
             self._capture = capture.start()
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
@@ -848,11 +876,12 @@ class Hidden:
             if self._tracker._capture is not None:
                 self._tracker._end_open_line()
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
+            self._tracker.follow_descriptors()
             self._tracker.wake()
 
 
 def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "always", or "" for nothing.
+    """Return what `capture` asks for, and the environment where it is None: "rows", "descriptors", "always", or "" for nothing.
 
     Raises:
         ValueError: `capture` is something else.
@@ -863,7 +892,9 @@ def capture_mode(capture: object) -> str:
         return capture_mode(os.environ)
     if isinstance(capture, bool):
         return "always" if capture else ""
-    raise ValueError(f"capture is {capture!r:.80}: give None, True or False.")
+    if capture == "descriptors":
+        return "descriptors"
+    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
 
 
 def _check_terminal(terminal: object) -> None:
