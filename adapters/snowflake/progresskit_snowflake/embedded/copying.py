@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import snowflake.connector.errors
 from fakesnow import copy_into as theirs
+from fakesnow.params import pop_qmark_param
 from fakesnow.transforms import stage
 from fakesnow.transforms.file_format import lookup_file_format
 from fakesnow.transforms.options import parse_options
@@ -110,16 +111,17 @@ def copy(
     Raises:
         ProgrammingError: an error in a file, or of the statement's own.
     """
+    expression = _plain(expression, params)
     options = _options(expression)
     csv = _csv(connection, database, schema, expression)
     names = ("ON_ERROR", "PURGE", "FORCE", "PATTERN", *(("FILE_FORMAT",) if csv else ()))
-    plain = _without(expression, *names)
+    without = _without(expression, *names)
     origin = theirs._from_source(expression)
     if not origin.startswith("@") or isinstance(expression.args["files"][0], exp.Subquery):
         if options.on_error != "ABORT_STATEMENT":
             raise NotImplementedError("ON_ERROR with a transformation, or from another place than a stage")
         return str(theirs.copy_into(connection, database, schema, expression, table_stages, params))
-    told = theirs._params(plain, params, duck_conn=connection, current_database=database, current_schema=schema)
+    told = theirs._params(without, params, duck_conn=connection, current_database=database, current_schema=schema)
     target = theirs._extract_table(expression.this)
     names = (target.catalog or database, target.db or schema, target.name)
     columns = _chosen(_columns(connection, names), expression.this)
@@ -148,6 +150,22 @@ def copy(
     statement = _result(results)
     connection.execute(statement)
     return statement
+
+
+def _plain(expression: exp.Copy, params: Any) -> exp.Copy:
+    """Return the statement as fakesnow takes it: without bound parameters and without quotes around a stage in a transformation.
+
+    `write_pandas` writes both, as `FROM (SELECT ... FROM '@stage') ... ON_ERROR=?`. What is bound is taken out of `params`: the
+    statement that has the result knows no parameters.
+    """
+    plain = expression.copy()
+    if isinstance(params, list):
+        for placeholder in list(plain.find_all(exp.Placeholder)):
+            placeholder.replace(exp.Literal.string(str(pop_qmark_param(params, plain, placeholder))))
+    for table in plain.find_all(exp.Table):
+        if isinstance(table.this, exp.Literal) and table.this.name.startswith("@"):
+            table.set("this", exp.Var(this=table.this.name))
+    return plain
 
 
 def _csv(connection: Any, database: str | None, schema: str | None, expression: exp.Copy) -> CsvFormat | None:
