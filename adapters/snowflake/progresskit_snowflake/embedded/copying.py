@@ -24,7 +24,7 @@ from fakesnow.transforms.file_format import lookup_file_format
 from fakesnow.transforms.options import parse_options
 from sqlglot import exp
 
-from .csvfiles import CsvFormat, FormatError, csv_format
+from .csvfiles import CsvFormat, FormatError, agreed, csv_format, duckdb_source
 from .csvfiles import read as read_texts
 
 COLUMNS = (
@@ -326,11 +326,18 @@ def _read(
 def _read_csv(
     connection: Any, how: CsvFormat, columns: list[Column], table: str, path: str
 ) -> tuple[int, Reject | None]:
-    raw = f"{table}_raw"
-    reading = read_texts(connection, how, len(columns), path, raw)
     casts = [_cast(f"c{number}", column) for number, column in enumerate(columns)]
     wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
     taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
+    if agreed(path, how):  # nearly always all is well, and takes one pass
+        with duckdb_source(connection, how, [f"c{number}" for number in range(len(columns))], path) as (source, misread):
+            connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {taken}, {wrong} AS progresskit_wrong FROM {source}")
+            (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{table} WHERE progresskit_wrong").fetchall()[0]
+            if not misfits and not misread():
+                return 0, None
+        connection.execute(f"DROP TABLE temp.{table}")
+    raw = f"{table}_raw"
+    reading = read_texts(connection, how, len(columns), path, raw)
     connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {taken} FROM temp.{raw} WHERE NOT ({wrong})")
     (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{raw} WHERE {wrong}").fetchall()[0]
     rejects = [_misread(*one) for one in reading.bad[:1]]
