@@ -13,6 +13,7 @@ from .warnings import warn_once
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import overload
 
 VARIABLES: dict[str, str] = {
     "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, log, none, tqdm, rich, alive, the name of any installed one, "
@@ -95,7 +96,15 @@ def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
     return None
 
 
-def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:
+if TYPE_CHECKING:
+
+    @overload
+    def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float: ...
+    @overload
+    def number(environ: Mapping[str, str], name: str, default: None, most: float) -> float | None: ...
+
+
+def number(environ: Mapping[str, str], name: str, default: float | None, most: float) -> float | None:
     """Return the positive number that `name` holds, at most `most`; `default` when it is unset or bad.
 
     Example:
@@ -110,8 +119,9 @@ def number(environ: Mapping[str, str], name: str, default: float, most: float) -
     except ValueError:
         value = -1.0
     if not (isfinite(value) and 0 < value <= most):
+        used = "the default" if default is None else f"{default:g}"
         warn_once(
-            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {default:g} is used."
+            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {used} is used."
         )
         return default
     return value

@@ -288,8 +288,7 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     monkeypatch.delattr(select, "poll")
     reading, writing = os.pipe()
     terminal = StreamTerminal(os.fdopen(writing, "w"), {})
-    terminal.write("words\n")
-    terminal.flush()
+    terminal.send("words\n")
     assert os.read(reading, 100) == b"words\n"
     terminal.close()
     terminal._stream.close()
