@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 
 class Address(NamedTuple):
-    """The socket on which a hub listens, and the key that a client must present. Its text, as in `PROGRESSKIT_HUB`, is a secret.
+    """The socket on which a hub listens, and the key that a client must present. Its text, as in
+    `PROGRESSKIT_HUB`, is a secret.
 
     Attributes:
         key: Hexadecimal digits.
@@ -28,7 +29,8 @@ class Address(NamedTuple):
         """Return the address that `text` holds.
 
         Raises:
-            ValueError: `text` is not an address. The message does not repeat it, because it may hold a key.
+            ValueError: `text` is not an address. The message does not repeat it, because it may
+                hold a key.
         """
         key, at, place = text.strip().partition("@")
         if not (key and at and place and all(digit in "0123456789abcdef" for digit in key)):

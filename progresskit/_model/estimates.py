@@ -4,18 +4,22 @@ Pure: the caller passes the seconds that the task has been running. Does not kno
 
 The theory, in terms of the cost of a unit (seconds per unit, the reciprocal of the rate):
 
-- A cost is a quotient of sums, seconds over units. It is therefore weighted by time, does not depend on how often it is sampled, and
-  needs no correction for its beginning, as an average of rates would.
-- There are two costs. The *long* cost covers all the work and is best where nothing changes. The *recent* cost covers a fading sum and
-  is best after a change. Evidence decides between them: their distance, compared with what chance would produce for work as
-  irregular as this (its scatter). Lumps and heavy tails scatter much and are averaged; a small but lasting change of a regular pace
+- A cost is a quotient of sums, seconds over units. It is therefore weighted by time, does not
+  depend on how often it is sampled, and needs no correction for its beginning, as an average of
+  rates would.
+- There are two costs. The *long* cost covers all the work and is best where nothing changes. The
+  *recent* cost covers a fading sum and is best after a change. Evidence decides between them: their
+  distance, compared with what chance would produce for work as irregular as this (its scatter).
+  Lumps and heavy tails scatter much and are averaged; a small but lasting change of a regular pace
   is followed at once. Overwhelming evidence restarts the long memory.
-- Two samples in a row that are about the fastest ever, and far beyond chance, are a new pace, and restart all memory. So a slow
-  start is over at once, and fast files among slow ones, which have been seen before, change nothing.
-- A stop unlike any before is a stall, which does not count, until another like it shows that it was no exception. Rate and ETA stay
-  as they are during a stall; in a long one both are unknown.
-- Rising costs are expected to go on rising in proportion to the work left, as far as the evidence goes, but by `MOST_RISE` at most. The
-  ETA therefore agrees with the rate beside it, within that share. Falling costs are not expected to go on falling.
+- Two samples in a row that are about the fastest ever, and far beyond chance, are a new pace, and
+  restart all memory. So a slow start is over at once, and fast files among slow ones, which have
+  been seen before, change nothing.
+- A stop unlike any before is a stall, which does not count, until another like it shows that it was
+  no exception. Rate and ETA stay as they are during a stall; in a long one both are unknown.
+- Rising costs are expected to go on rising in proportion to the work left, as far as the evidence
+  goes, but by `MOST_RISE` at most. The ETA therefore agrees with the rate beside it, within that
+  share. Falling costs are not expected to go on falling.
 
 `benchmarks/eta.py` chose the constants, on other seeds than those whose errors it prints.
 """
@@ -47,7 +51,8 @@ NEW_RECORD = 0.92
 NEW_EVIDENCE = 3.0
 """The squared distance of such a sample from the expected cost is above this many variances."""
 IDLE_SECONDS, IDLE_GAPS, IDLE_AT_FIRST = 10.0, 3.0, 60.0
-"""A task is idle after both: seconds without a change, and times the longest gap so far. Before two gaps: seconds without a change."""
+"""A task is idle after both: seconds without a change, and times the longest gap so far. Before two
+gaps: seconds without a change."""
 
 
 INFINITY = float("inf")
@@ -189,7 +194,8 @@ class Estimate:
         return distance * distance * self._scatter_seconds / chance
 
     def _costs(self) -> tuple[float, float] | None:
-        """Return what a unit costs now, and what that is above the cost so far, by evidence; None before the first movement."""
+        """Return what a unit costs now, and what that is above the cost so far, by evidence; None
+        before the first movement."""
         if not (self._units and self._recent_units and self._seconds > 0.0):
             return None  # what is there at once is no pace
         long = self._seconds / self._units

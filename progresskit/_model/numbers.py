@@ -1,6 +1,7 @@
 """Numbers as callers pass them: which objects are numbers, and how their sums are read.
 
-Pure: turns any object into a plain finite `int` or `float`, or reports that it is not a number. Does not know tasks.
+Pure: turns any object into a plain finite `int` or `float`, or reports that it is not a number.
+Does not know tasks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 LARGEST = 1e100
 """Bound of every number of a task, so that a renderer may multiply and add without leaving the range of a float."""
 ROUNDING = 1e-9
-"""Share of the total by which a sum of floats may miss it and still be complete: ten times 0.1 is 0.9999999999999999."""
+"""Share of the total by which a sum of floats may miss it and still be complete: ten times 0.1 is
+0.9999999999999999."""
 LONGEST_SHOWN = 80
 """Characters of a value in a message about it."""
 
@@ -20,8 +22,9 @@ LONGEST_SHOWN = 80
 def plain_number(value: Any) -> int | float | None:
     """Return `value` as a plain finite number; None if it is not a number.
 
-    Booleans, numpy's scalars, `Decimal` and `Fraction` are numbers. Text, None, complex numbers, arrays, NaN, infinity and
-    magnitudes of 1e100 or more are not. Never raises, whatever the object's own methods do.
+    Booleans, numpy's scalars, `Decimal` and `Fraction` are numbers. Text, None, complex numbers,
+    arrays, NaN, infinity and magnitudes of 1e100 or more are not. Never raises, whatever the
+    object's own methods do.
 
     Example:
         >>> from decimal import Decimal

@@ -1,7 +1,8 @@
 """Slots among siblings, and the rows of a whole tree.
 
-A slot is a place among siblings. A task keeps its slot while it lives, and the next task reuses it, so that a worker's next file
-appears where its last one stood. Rows follow slots in tree order. Does not know tasks: any object with `children` will do.
+A slot is a place among siblings. A task keeps its slot while it lives, and the next task reuses it,
+so that a worker's next file appears where its last one stood. Rows follow slots in tree order. Does
+not know tasks: any object with `children` will do.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class Slots:
         return (item for item in self._cells if item is not None)
 
     def take(self, item: Any, preferred: int | None = None) -> int:
-        """Give `item` a slot and return its number: the `preferred` one if it is empty, else the lowest free one, else a new one.
+        """Give `item` a slot and return its number: the `preferred` one if it is empty, else the
+        lowest free one, else a new one.
 
         Empty slots below a preferred one stay free for requests by number.
         """
@@ -95,7 +97,8 @@ class Slots:
     def rows(self, now: float) -> Iterator[Any]:
         """Yield the items in order, and None for a blank row.
 
-        Blank rows are the slots up to the highest requested one, and those released less than `GRACE` seconds before `now`.
+        Blank rows are the slots up to the highest requested one, and those released less than
+        `GRACE` seconds before `now`.
         """
         freed = self._freed
         if not freed and not self._fixed:
@@ -132,8 +135,9 @@ def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, i
 def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:
     """Return the items that get a row, as `(item, depth, row)`, and how many items get none.
 
-    Where the tree has more rows than `limit`, blank rows go first, then items that wait (`item.waiting`); one row is left for the
-    line that counts the missing items. `tree` comes from `walk_tree`. None for `limit`: all items fit.
+    Where the tree has more rows than `limit`, blank rows go first, then items that wait
+    (`item.waiting`); one row is left for the line that counts the missing items. `tree` comes from
+    `walk_tree`. None for `limit`: all items fit.
     """
     if limit is None or len(tree) <= limit:
         seated = [(item, depth, row) for row, (item, depth) in enumerate(tree) if item is not None]

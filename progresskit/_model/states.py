@@ -1,7 +1,8 @@
 """The six states of a task and the table of their transitions.
 
-Knows which event leads from which state to which. Does not know tasks, clocks or trackers. States are plain strings, so that a frame
-is JSON without a conversion and user code reads `task.state == "running"`.
+Knows which event leads from which state to which. Does not know tasks, clocks or trackers. States
+are plain strings, so that a frame is JSON without a conversion and user code reads
+`task.state == "running"`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ STOPPED_EARLY: Final = "stopped early"
 STATES: tuple[State, ...] = (PENDING, RUNNING, PAUSED, FINISHED, FAILED, CANCELLED)
 ENDED: frozenset[State] = frozenset((FINISHED, FAILED, CANCELLED))
 
-# state -> event -> next state. A live state rejects events that are missing from its row: the caller made a mistake. Ended states
-# are final and ignore every event, because several callers may end a task at once (two workers, a finaliser).
+# state -> event -> next state. A live state rejects events that are missing from its row: the
+# caller made a mistake. Ended states are final and ignore every event, because several callers may
+# end a task at once (two workers, a finaliser).
 _STARTED: dict[Event, State] = {
     "start": RUNNING,
     "resume": RUNNING,
@@ -54,7 +56,8 @@ def after(state: State, event: Event) -> State:
     An ended state stays as it is after every event.
 
     Raises:
-        ValueError: `event` is not allowed in a live `state`, such as resuming a task that never started.
+        ValueError: `event` is not allowed in a live `state`, such as resuming a task that never
+            started.
 
     Example:
         >>> after("running", "pause")

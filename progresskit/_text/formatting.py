@@ -1,7 +1,7 @@
 """Format counts, bytes, rates and durations for people.
 
-Pure functions from numbers to short text. Do not know tasks or renderers. Counts and shares are rounded down, so that nothing looks
-finished before it is.
+Pure functions from numbers to short text. Do not know tasks or renderers. Counts and shares are
+rounded down, so that nothing looks finished before it is.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def _plain(number: float) -> str:
 def format_count(number: int | float, unit: str = "it") -> str:
     """Return `number` with its `unit`.
 
-    `"B"` selects decimal byte units, `"iB"` binary ones; any other unit is a noun. An empty unit is omitted.
+    `"B"` selects decimal byte units, `"iB"` binary ones; any other unit is a noun. An empty unit is
+    omitted.
 
     Example:
         >>> format_count(1_234_567, "row"), format_count(45_600_000, "B"), format_count(1536, "iB")

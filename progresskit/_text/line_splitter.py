@@ -1,6 +1,7 @@
 """Split a program's output into whole lines, each in the state in which it ended.
 
-Pure: knows what carriage returns, backspaces and escape sequences do to a line. Does not know where lines go.
+Pure: knows what carriage returns, backspaces and escape sequences do to a line. Does not know where
+lines go.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _CONTROLS = re.compile("[\x07\b\r\x1b]")
 
 
 def last_state(text: str) -> str:
-    r"""Return the visible state of a line: the text after its last carriage return, with colours and without other escape sequences.
+    r"""Return the visible state of a line: the text after its last carriage return, with colours
+    and without other escape sequences.
 
     Example:
         >>> last_state("10%\r 50%\r100%\x1b[K")
