@@ -50,6 +50,9 @@ class Waits(NamedTuple):
 class SwitchInterval:
     """Shortens the switch interval of the process for a while, where nobody else has chosen one.
 
+    Attributes:
+        is_shortest: Whether it is the shortest, which asks for exact timers.
+
     Example:
         >>> sys.setswitchinterval(0.005)
         >>> haste = SwitchInterval()
@@ -61,14 +64,10 @@ class SwitchInterval:
 
     def __init__(self) -> None:
         self._chosen = USUAL
+        self.is_shortest = False
         self._hasty_until = 0.0
         self._keen_until = 0.0
         self._no_help = 0
-
-    @property
-    def is_shortest(self) -> bool:
-        """Whether it is the shortest, which asks for exact timers."""
-        return self._chosen == SHORTEST_INTERVAL
 
     def begin(self) -> None:
         """Shorten it. A process that has an interval of its own choice keeps it."""
@@ -77,7 +76,6 @@ class SwitchInterval:
     def end(self) -> None:
         """Make it the usual one again, unless somebody has chosen another meanwhile."""
         self._set(USUAL)
-        self._chosen = USUAL
 
     def choose(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
         """Shorten it as long as that is at nobody's cost, or there is no other way to have the lock.
@@ -101,20 +99,27 @@ class SwitchInterval:
             if self._no_help == 3:  # the job stays within C code for long
                 self._keen_until = 0.0
         if alone and now < self._keen_until:
-            self._set(SHORTEST_INTERVAL)
-        elif alone or first or now < self._hasty_until:
-            self._set(SHORT_INTERVAL)
+            wanted = SHORTEST_INTERVAL
         else:
-            self.end()
+            wanted = SHORT_INTERVAL if alone or first or now < self._hasty_until else USUAL
+        if wanted != self._chosen:
+            self._set(wanted)
 
     def _set(self, seconds: float) -> None:
-        if seconds != self._chosen and _is_set_to(self._chosen):
+        if seconds != self._chosen:
+            if _is_set_to(self._chosen):
+                sys.setswitchinterval(seconds)
+            elif seconds != USUAL:  # somebody else has chosen one, which stays
+                return
             self._chosen = seconds
-            sys.setswitchinterval(seconds)
+            self.is_shortest = seconds == SHORTEST_INTERVAL
 
 
 class Timers:
     """The timers of the thread that uses this: exact to a microsecond, or to the 50 that Linux saves power by.
+
+    Attributes:
+        are_exact: Whether they are exact to a microsecond.
 
     Example:
         >>> timers = Timers()
@@ -123,13 +128,13 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._exact = False
+        self.are_exact = False
 
     def exact(self, wanted: bool) -> None:
         """Have them exact, or as usual. Where there is no such choice nothing happens."""
-        if wanted == self._exact:
+        if wanted == self.are_exact:
             return
-        self._exact = wanted
+        self.are_exact = wanted
         with suppress(OSError):
             thread = os.path.basename(os.readlink("/proc/thread-self"))  # by the name that /proc has for it
             file = os.open(f"/proc/{thread}/timerslack_ns", os.O_WRONLY)
