@@ -373,7 +373,7 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     assert ticker._boost is not None
     ticker._boost.suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
-    ticker._switch_interval._hasty_until = 0.0
+    ticker._switch_interval._short_until = 0.0
     until(lambda: interval() == USUAL)
 
 
