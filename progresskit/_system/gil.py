@@ -56,6 +56,9 @@ class Waits(NamedTuple):
 class SwitchInterval:
     """Shorten the switch interval of the process for a while, unless the process has chosen one itself.
 
+    Attributes:
+        is_shortest: Whether it is the shortest, which asks for exact timers.
+
     Example:
         >>> sys.setswitchinterval(0.005)
         >>> interval = SwitchInterval()
@@ -67,14 +70,10 @@ class SwitchInterval:
 
     def __init__(self) -> None:
         self._chosen = USUAL
+        self.is_shortest = False
         self._short_until = 0.0  # in seconds, on the clock of `choose`
         self._shortest_until = 0.0
         self._no_help = 0
-
-    @property
-    def is_shortest(self) -> bool:
-        """Whether the interval is the shortest, which needs exact timers."""
-        return self._chosen == SHORTEST_INTERVAL
 
     def begin(self) -> None:
         """Shorten the interval. A process that has chosen its own keeps it."""
@@ -83,7 +82,6 @@ class SwitchInterval:
     def end(self) -> None:
         """Restore the usual interval, unless the process has chosen another one meanwhile."""
         self._set(USUAL)
-        self._chosen = USUAL
 
     def choose(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
         """Choose the interval: short where that costs the job nothing, or where there is no other way to get the lock.
@@ -108,20 +106,27 @@ class SwitchInterval:
             if self._no_help == 3:  # the job stays within C code for long
                 self._shortest_until = 0.0
         if alone and now < self._shortest_until:
-            self._set(SHORTEST_INTERVAL)
-        elif alone or first or now < self._short_until:
-            self._set(SHORT_INTERVAL)
+            wanted = SHORTEST_INTERVAL
         else:
-            self.end()
+            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL
+        if wanted != self._chosen:
+            self._set(wanted)
 
     def _set(self, seconds: float) -> None:
-        if seconds != self._chosen and _is_set_to(self._chosen):
+        if seconds != self._chosen:
+            if _is_set_to(self._chosen):
+                sys.setswitchinterval(seconds)
+            elif seconds != USUAL:  # somebody else has chosen one, which stays
+                return
             self._chosen = seconds
-            sys.setswitchinterval(seconds)
+            self.is_shortest = seconds == SHORTEST_INTERVAL
 
 
 class Timers:
     """The timers of the calling thread: exact to a microsecond, or to the 50 µs by which Linux saves power.
+
+    Attributes:
+        are_exact: Whether they are exact to a microsecond.
 
     Example:
         >>> timers = Timers()
@@ -130,13 +135,13 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._exact = False
+        self.are_exact = False
 
     def exact(self, wanted: bool) -> None:
         """Make the timers exact, or as usual. Do nothing where the system offers no choice."""
-        if wanted == self._exact:
+        if wanted == self.are_exact:
             return
-        self._exact = wanted
+        self.are_exact = wanted
         with suppress(OSError):
             thread = os.path.basename(os.readlink("/proc/thread-self"))  # the thread's number in /proc
             file = os.open(f"/proc/{thread}/timerslack_ns", os.O_WRONLY)
