@@ -14,7 +14,6 @@ import os
 import pkgutil
 import select
 import sys
-import tempfile
 import termios
 from typing import TYPE_CHECKING
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
     from .capture import Capture
 
-KEEPER_SECONDS = 10.0
-"""Seconds that a keeper may take to begin."""
+LEAVE_BEHIND = '"$@" &'
+"""What a shell does to start the keeper: it is no child of the job's, which may wait for all of its children."""
 LOCK_SECONDS = 0.05
 """Seconds that a write waits for another thread that moves words: order is worth that, and no more."""
 QUESTION_SECONDS = 0.3
@@ -96,7 +95,7 @@ class Relay:
         return ours
 
     def _begin_keeper(self) -> int:
-        """Start the keeper, and return where its news are read."""
+        """Start the keeper, and return where its news are read. It is not waited for: the job moves words as well."""
         if getattr(sys, "frozen", False) or not sys.executable:
             raise OSError("there is no Python to run it with")
         source = (pkgutil.get_data(__package__, "relay_keeper.py") or b"").decode()
@@ -109,22 +108,16 @@ class Relay:
         numbers = map(str, (*range(3, 3 + len(handed)), os.getpgrp()))
         import signal
 
-        command = [sys.executable, "-I", "-S", "-c", source, *numbers]
-        pid = os.posix_spawn(
-            sys.executable, command, os.environ, file_actions=actions, setsigmask=signal.valid_signals()
-        )
+        command = ["sh", "-c", LEAVE_BEHIND, "sh", sys.executable, "-I", "-S", "-c", source, *numbers]
+        pid = os.posix_spawn("/bin/sh", command, os.environ, file_actions=actions, setsigmask=signal.valid_signals())
         try:
-            os.waitpid(pid, 0)  # it leaves a process of its own behind, which is no child of the job's
+            os.waitpid(pid, 0)
         except ChildProcessError:  # the job has its children cleared away
             pass
         for descriptor in (alive, told):
             self._ours.remove(descriptor)
             os.close(descriptor)
         self._held = held
-        poll = native("select", "poll")()
-        poll.register(news, select.POLLIN)
-        if not poll.poll(KEEPER_SECONDS * 1000) or not os.read(news, 1):
-            raise OSError("its keeper does not begin")
         return news
 
     # Who captures
@@ -328,8 +321,18 @@ class Relay:
                     native("time", "sleep")(LOCK_SECONDS / 5)
         except (OSError, ValueError):  # closed
             pass
-        if not self._closing:  # the keeper has been killed
-            self._put_back()
+        if not self._closing:  # the keeper has been killed, or has never begun
+            self._do_without_keeper()
+
+    def _do_without_keeper(self) -> None:
+        poll = native("select", "poll")()
+        poll.register(self._master, select.POLLIN)
+        try:
+            while not self._closing:
+                poll.poll(QUESTION_SECONDS * 1000)
+                self._drain_now()
+        except (OSError, ValueError):  # closed
+            pass
 
     def _drain_now(self) -> bool:
         whole = self.drain()
@@ -395,6 +398,8 @@ def _spool() -> int:
     """Return the descriptor of a file without a name."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("progresskit relay")
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

@@ -152,7 +152,7 @@ class Keeper:
 
 
 def main(descriptors: list[str]) -> None:
-    """Leave the process that has started us, so that it has no child to wait for, and no signal of its terminal is ours."""
+    """Be a process apart: no signal of the job's terminal is ours, and no descriptor but those that were handed."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     for name in os.listdir("/dev/fd"):
         if int(name) not in (0, 1, 2, *map(int, descriptors[:-1])):
@@ -160,8 +160,6 @@ def main(descriptors: list[str]) -> None:
                 os.close(int(name))  # somebody may wait for the end of what it leads to
             except OSError:  # that of the list itself
                 pass
-    if os.fork():
-        os._exit(0)
     os.setsid()
     try:
         Keeper(*map(int, descriptors)).run()
