@@ -18,6 +18,7 @@ from .._system.threads import native
 from .._system.warnings import warn_once
 from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
+from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.task import describe
 from . import questions
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 KEPT = 10_000
 """Lines that a quiet capture keeps, the latest ones."""
+REDRAWING_SECONDS = 0.05
+"""Seconds that a write waits for another thread that redraws rows."""
+SETTLED_SECONDS = 1.0
+"""Seconds after which what stands above the cursor of a program that redraws rows is taken to be words."""
 
 
 class CapturedStream:
@@ -53,6 +58,9 @@ class CapturedStream:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._errors = getattr(stream, "errors", None) or "strict"
         self._shadows: list[tuple[Any, Any]] = []
+        self._redrawn: RedrawnRows | None = None  # rows that a program writes over, whichever threads it does so from
+        self._redrawn_at = 0.0  # when something last came for them, on the tracker's clock
+        self._redrawing = native("_thread", "allocate_lock")()
         self.is_line_open = False  # whether what was written to the stream itself has not ended its line
 
     # The shadows
@@ -99,7 +107,7 @@ class CapturedStream:
         thread = get_ident()
         capture = self._capture_for(thread)
         if capture is None:
-            if self._lines:
+            if self._lines or self._redrawn is not None:
                 self.write_partial(thread)
             if text:
                 self.is_line_open = text[-1:] != "\n"
@@ -118,7 +126,7 @@ class CapturedStream:
         thread = get_ident()
         capture = self._capture_for(thread)
         if capture is None:
-            if self._lines:
+            if self._lines or self._redrawn is not None:
                 self.write_partial(thread)
             return self._write_bytes(data)
         if capture.relay is not None:
@@ -136,6 +144,8 @@ class CapturedStream:
         return None
 
     def _take(self, text: str, thread: int, capture: Capture) -> None:
+        if (self._redrawn is not None or ("\x1b" in text and redraws(text))) and self._redraw(text, thread, capture):
+            return
         line = self._lines.get(thread)
         if text == "\n":
             capture.take("" if line is None else self._lines.pop(thread).end())
@@ -162,6 +172,36 @@ class CapturedStream:
         if too_long or (others and not others[-1]):
             self._lines.pop(thread, None)
 
+    def _redraw(self, text: str, thread: int, capture: Capture) -> bool:
+        """Have `text` go over the rows that a program redraws, and return whether it has: a signal handler may have
+        interrupted just this, and another thread may be at it."""
+        if not self._redrawing.acquire(timeout=0.0 if thread in self._lines else REDRAWING_SECONDS):
+            return False
+        try:
+            rows = self._redrawn = self._redrawn or RedrawnRows()
+            self._redrawn_at = capture.tracker.clock()
+            begun = self._lines.pop(thread, None)
+            lines = rows.feed(text if begun is None else begun.text() + text)
+            if rows.is_over:
+                self._redrawn = None
+        finally:
+            self._redrawing.release()
+        for line in lines:
+            capture.take(line)
+        return True
+
+    def settle(self, capture: Capture) -> None:
+        """Give `capture` what has stood above the cursor of a program that redraws rows for a while."""
+        if self._redrawn is None or capture.tracker.clock() - self._redrawn_at < SETTLED_SECONDS:
+            return
+        if self._redrawing.acquire(blocking=False):
+            try:
+                lines = self._redrawn.settle()
+            finally:
+                self._redrawing.release()
+            for line in lines:
+                capture.queue(line)
+
     def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
         decoder = self._decoders.get(thread)
         if decoder is None:
@@ -172,6 +212,9 @@ class CapturedStream:
 
     def write_partial(self, thread: int) -> None:
         """Write what `thread` has begun to say to the stream itself."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None:
+            self.write_now(rows.standing())
         line = self._lines.pop(thread, None)
         if line is not None:
             self.write_now(line.text())
@@ -189,6 +232,12 @@ class CapturedStream:
 
     def end_lines(self, capture: Capture | None) -> None:
         """Give what has not ended to `capture` as lines; write it to the stream, if None."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None and capture is None:
+            self.write_now(rows.standing())
+        elif rows is not None and capture is not None:
+            for text in rows.end():
+                capture.take(text)
         for thread in list(self._lines):
             line = self._lines.pop(thread, None)
             if line is None or (line.is_redrawn and thread not in sys._current_frames()):
@@ -205,6 +254,7 @@ class CapturedStream:
     def forget_lines(self) -> None:
         """Forget what has not ended."""
         self._lines.clear()
+        self._redrawn = None
 
 
 def _comes_late(capture: Capture) -> bool:
@@ -289,6 +339,14 @@ class Capture:
             return False
         self.tracker.queue_line(line)
         return True
+
+    def before_frame(self) -> None:
+        """Queue what is to be drawn by the frame that begins."""
+        if self.relay is not None:
+            self.relay.drain(notify=False)
+            self.relay.taken()
+        for captured in self._streams:
+            captured.settle(self)
 
     def lines_came(self) -> None:
         """Have the lines that a relay has queued drawn with the next frame."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
+from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.tracker import MOST_CAPTURED
 from .terminal import RELAYED, file_key, open_anew
 
@@ -61,6 +62,7 @@ class Relay:
         self._lock = native("_thread", "RLock")()
         self._busy = False
         self._line = Line()
+        self._redrawn: RedrawnRows | None = None  # rows that a program writes over
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._read = 0  # how far the file has been read
         self._handed = 0  # how far it has been handed on, in whole lines
@@ -139,6 +141,8 @@ class Relay:
         if capture in self.captures:
             self.captures.remove(capture)
         self.drain()
+        if not self.captures:
+            self._end_redrawing()
 
     def follow(self) -> None:
         """Replace the descriptors, or put them back, as is right now: nobody else may have the terminal to itself."""
@@ -230,6 +234,8 @@ class Relay:
 
     def _feed(self, data: bytes, capture: Capture) -> bool:
         """Hand the whole lines of `data` to `capture`, and return whether there was one."""
+        if self._redrawn is not None or (b"\x1b" in data and redraws(data.decode("latin-1"))):
+            return self._redraw(data, capture)
         at = self._read - len(data)
         *whole, rest = data.split(b"\n")
         came = False
@@ -245,9 +251,31 @@ class Relay:
             self._handed = self._read
         return came
 
+    def _redraw(self, data: bytes, capture: Capture) -> bool:
+        rows = self._redrawn = self._redrawn or RedrawnRows()
+        text = self._line.text() + self._decoder.decode(data)
+        self._line = Line()
+        came = False
+        for line in rows.feed(text):
+            came |= capture.queue(line)
+        self._handed = self._read
+        if rows.is_over:
+            self._redrawn = None
+        return came
+
+    def _end_redrawing(self) -> None:
+        """Write the rows that are held to the terminal, where the program finds them."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None:
+            try:
+                os.write(self._terminal, rows.standing().encode())
+            except OSError:  # gone, or it takes nothing
+                pass
+
     def _pass_on(self) -> bool:
         """Write to the terminal itself what has not been handed on, and return whether it took it."""
         data = os.pread(self._spool, PIECE, self._handed)
+        self._end_redrawing()
         try:
             self._handed += os.write(self._terminal, data)
         except BlockingIOError:

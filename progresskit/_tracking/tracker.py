@@ -475,10 +475,8 @@ class ProgressTracker:
     def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
         self.behind, self._waiting = False, 0
-        relay = None if self._capture is None else self._capture.relay
-        if relay is not None:
-            relay.drain(notify=False)
-            relay.taken()
+        if self._capture is not None:
+            self._capture.before_frame()
         lines = [self.prints.popleft() for _ in range(len(self.prints))]
         missing = self._dropped.count() - self._told
         if missing:
