@@ -19,7 +19,11 @@ to be known is how many lines above it the first row begins. That depends on the
 
 Rows that a lower window has pushed out of the screen are remembered, since most terminals bring them back when it becomes
 higher; where one does not, what is left of the rows stands at the top of the screen, and moving up too far ends there too. Where
-a size is heard of late they are let be.
+a size is heard of late they are let be, and so they are once no row stands: the job may write to the terminal itself then.
+
+Where no row stands, the cursor may be behind words that have not ended their line (`print("Loading... ", end="")`), and nobody
+says so. The first row is preceded by as many blanks as a line has: from its first column they fill it, and from any other they
+go on in the next one.
 """
 
 from __future__ import annotations
@@ -79,8 +83,8 @@ class Region:
             return ""
         old, gone = self.rows, self._gone
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
-        self.rows, self._size, self._gone = rows, size, [] if above else lost
-        parts: list[str] = []
+        self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
+        parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
             # Line by line, from the cursor's up: erasing to the end of the screen makes tmux scroll it into its history.
