@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from _thread import get_ident
 from collections import deque
 from contextlib import contextmanager
 from functools import partial
@@ -22,8 +23,9 @@ from .._tracking import multiprocessing_hook
 from .._tracking.task import describe
 from .._tracking.tracker import MOST_CAPTURED
 from ..renderers.registry import hub_address
-from .display import IDLE_INTERVAL, Retired, display_of, terminal_of
-from .hangs import CHECKS, HANG_SECONDS, HangDetector
+from .display import display_of, terminal_of
+from .hangs import CHECKS, HANG_SECONDS, HangDetector, Retired
+from .pacing import IDLE_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +132,7 @@ class ThreadTicker:
         self._credit = min(self._credit + FLUSH_TIME_SHARE * (began - self._reckoned), FLUSH_CREDIT_SECONDS)
         self._reckoned = began
         most = self._credit if seconds is None else seconds
-        if most <= 0.0 or self._ident == native("_thread", "get_ident")():
+        if most <= 0.0 or self._ident == get_ident():
             return
         told = Bell()
         self._urgent.append(told)
@@ -160,7 +162,7 @@ class ThreadTicker:
         passed, self._lines_flushed = began - self._lines_flushed, began
         self._line_flushes = min(self._line_flushes + LINE_FLUSHES_PER_SECOND * passed, LINE_FLUSHES_AT_ONCE)
         self._line_credit = min(self._line_credit + FLUSH_TIME_SHARE * passed, FLUSH_CREDIT_SECONDS)
-        if self._line_flushes < 1.0 or self._line_credit <= 0.0 or self._ident == native("_thread", "get_ident")():
+        if self._line_flushes < 1.0 or self._line_credit <= 0.0 or self._ident == get_ident():
             return
         told = Bell()
         self._urgent.append(told)
@@ -172,7 +174,7 @@ class ThreadTicker:
 
     def wait_for_lines(self, tracker: ProgressTracker) -> None:
         """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
-        if self._ident == native("_thread", "get_ident")():  # a renderer that prints
+        if self._ident == get_ident():  # a renderer that prints
             return
         while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
             display = tracker._display
@@ -210,7 +212,7 @@ class ThreadTicker:
                 self._leaving.append((tracker, done))
         if running:
             self._bell.ring()
-            if self._ident != native("_thread", "get_ident")():  # a renderer may stop its own tracker: it cannot wait
+            if self._ident != get_ident():  # a renderer may stop its own tracker: it cannot wait
                 self._wait_for_last_frame(done)
                 self._join_idle_threads()
             return
@@ -232,7 +234,7 @@ class ThreadTicker:
             left = until - time.monotonic()
             if done.wait(min(self._patience / CHECKS, left)) or left <= 0:
                 return
-            hangs = watch.look(self.displays)
+            hangs = watch.check(self.displays)
             if hangs is not None:
                 self._go_on(*hangs)
             before, taken = taken, self._taken()
@@ -304,16 +306,29 @@ class ThreadTicker:
                 except Exception as error:
                     self._give_up(display, error)
 
+    def _draw(self, display: Display, *, last: bool = False) -> float:
+        """Draw a frame of `display`, and return the seconds until the next one. The caller holds `drawing`."""
+        if self._ident != get_ident():  # a job's own thread
+            return display.tick(last=last)
+        if display.takes_frame(last=last):
+            display.compose(last=last)
+            # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
+            if display.may_be_drawn_over and not display.may_hang and self._stopped():
+                display.recompose()
+            display.send()
+        return display.pace.delay
+
     def _draw_last_frame(self, tracker: ProgressTracker) -> None:
         """Draw the last frame of `tracker`. The caller holds `drawing`."""
         for display in [display for display in self.displays if tracker in display.trackers]:
             if len(display.trackers) > 1:
-                display.tick(last=True)
+                self._draw(display, last=True)
                 display.trackers.remove(tracker)
                 tracker._display = None
             else:
                 try:
-                    display.stop()
+                    self._draw(display, last=True)
+                    display.end()
                 except Retired:
                     raise
                 except BaseException:
@@ -419,7 +434,7 @@ class ThreadTicker:
             pass
 
     def _draw_on(self, generation: int) -> None:
-        self._ident = native("_thread", "get_ident")()
+        self._ident = get_ident()
         suspension = self._suspension = SuspensionDetector(began=self._begun)
         try:
             self._look_and_sleep(generation, suspension)
@@ -446,7 +461,7 @@ class ThreadTicker:
                 if self._generation != generation:
                     return
                 for display in self.displays:
-                    slow = display.choice.given  # a renderer of the user's own may just have been slow
+                    slow = display.renderer.choice.given  # a renderer of the user's own may just have been slow
                     if display.over_rows and (stopped or (away and not slow)):
                         display.forget_rows()
                 if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
@@ -496,12 +511,12 @@ class ThreadTicker:
                 if not self._running:
                     self._watched = False
                     return
-            hangs = watch.look(self.displays)
+            hangs = watch.check(self.displays)
             if hangs is not None:
                 self._go_on(*hangs)
 
     def _first_delay(self) -> float:
-        return min((display.interval for display in self.displays), default=0.1)
+        return min((display.pace.interval for display in self.displays), default=0.1)
 
     def _look(self, now: float, *, nudged: bool = False) -> float:
         """Draw what is due and return the seconds until something is. A nudge makes due whatever its budget allows."""
@@ -512,12 +527,12 @@ class ThreadTicker:
         urgent = [self._urgent.popleft() for _ in range(len(self._urgent))]
         for display in self.displays:
             if nudged:
-                display.due = min(display.due, display.drawn + display.least)
+                display.due = min(display.due, display.drawn + display.pace.least)
             if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
-                    display.due = now + display.tick()
+                    display.due = now + self._draw(display)
                     display.drawn = now
                 except Retired:
                     raise
@@ -526,7 +541,7 @@ class ThreadTicker:
                         raise  # drawn from the job's own thread: Ctrl-C is the job's
                     self._give_up(display, error)
                     break
-            if display.delay >= 1.0 and display.sleeping:
+            if display.pace.delay >= 1.0 and display.sleeping:
                 continue
             soonest = min(soonest, display.due - now)
         for each in urgent:
@@ -560,7 +575,6 @@ class ThreadTicker:
                 break
         else:
             display = display_of(tracker, terminal, time.thread_time, time.monotonic)
-            display.stopped = self._stopped
             self.displays.append(display)
         display.trackers.append(tracker)
         tracker._display = display
@@ -574,8 +588,7 @@ class ThreadTicker:
 
     def _stopped(self) -> bool:
         """Return whether the process was stopped since the drawing thread, which asks, has begun to draw."""
-        suspension = self._suspension
-        return suspension is not None and self._ident == native("_thread", "get_ident")() and suspension.stopped()
+        return self._suspension is not None and self._suspension.stopped()
 
     def _rest(self) -> bool:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return

@@ -17,6 +17,9 @@ class NoneRenderer:
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
+    def place(self, first: int, rows: int | None) -> None:
+        """It has no rows to be placed."""
+
     def render(self, frame: Frame) -> None:
         """Nothing is shown of a frame."""
 

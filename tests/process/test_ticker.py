@@ -288,8 +288,7 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     monkeypatch.delattr(select, "poll")
     reading, writing = os.pipe()
     terminal = StreamTerminal(os.fdopen(writing, "w"), {})
-    terminal.write("words\n")
-    terminal.flush()
+    terminal.send("words\n")
     assert os.read(reading, 100) == b"words\n"
     terminal.close()
     terminal._stream.close()
@@ -373,7 +372,7 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     assert ticker._suspension is not None
     ticker._suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
-    ticker._switch_interval._hasty_until = 0.0
+    ticker._switch_interval._short_until = 0.0
     until(lambda: interval() == USUAL)
 
 
