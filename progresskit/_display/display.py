@@ -341,7 +341,7 @@ class Display:
         return moved
 
     def _take_prints(self) -> list[tuple[list[str], list[TaskView]]]:
-        """Return the lines to write, and after each group of them the ended tasks that come before the next line.
+        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Lines and endings of other processes have an order, and one frame may hold several of both.
         """
@@ -356,7 +356,7 @@ class Display:
                     lines = []
                     parts.append((lines, []))
                 cleaned = clean_lines(item)
-                lines.extend(cleaned if self.terminal.colors else map(plain_line, cleaned))
+                lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
     def _show_part(self, renderer: Renderer, lines: list[str], frame: Frame) -> None:
@@ -433,7 +433,7 @@ class Display:
         heir._fallbacks = self._fallbacks[1:]
         if kind == "renderer":
             lines, frame = self._owed
-            heir._inherited = ([*lines, *clean_lines(f"progresskit: {FAILED.format(why=why, name=name)}")], frame)
+            heir._inherited = ([*lines, clean_lines(f"progresskit: {FAILED.format(why=why, name=name)}")], frame)
             if self._renderer is not None and self._renderer.in_place and self.terminal.is_tty:
                 self.terminal.write(END)  # a library may have hidden the cursor, and can no longer show it
         return heir
@@ -500,5 +500,5 @@ class Display:
         self._renderer = renderer = load(BUILTIN[fallback])()
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
-        renderer.write("\n".join([*self._unshown, *clean_lines(f"progresskit: {warning}")]))
+        renderer.write("\n".join([*self._unshown, clean_lines(f"progresskit: {warning}")]))
         self._unshown = []

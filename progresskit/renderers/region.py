@@ -68,9 +68,9 @@ class Region:
     ) -> str:
         """Return the text that shows `above`, then `rows` in place of the present ones; empty when nothing changes.
 
-        Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than `size[1]` lines. Lines of
-        `above` may be of any width: they wrap, and scroll away as any output does. With `whole`, rows that have not changed
-        are written as well: the terminal may have lost a part of them.
+        Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than `size[1]` lines. Each text of
+        `above` is a line, or several, of any width: they wrap, and scroll away as any output does. With `whole`, rows that
+        have not changed are written as well: the terminal may have lost a part of them.
         """
         rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
         resized = size != self._size
@@ -91,8 +91,9 @@ class Region:
             parts.append(CLEAR)
         if above:
             # Into the first of the blank lines; what they push down below the last scrolls the screen, as any output does.
-            clear = CLEAR if self._late else "\r"  # a line that was blanked may go on in the next one
-            parts.append("\x1b[?7h" + "".join(f"{clear}{line}\r\n" for line in above) + "\x1b[?7l")
+            clear = CLEAR if self._late else ""  # a line that was blanked may go on in the next one
+            lines = "\n".join(above).replace("\n", f"\r\n{clear}")
+            parts.append(f"\x1b[?7h{clear}{lines}\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
             if number < len(old) and row == old[number] and not whole:

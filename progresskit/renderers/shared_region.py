@@ -63,7 +63,7 @@ class SharedRegion:
 
     def _insert(self, lines: list[str], reach: int, size: tuple[int, int]) -> str:
         """Return what makes room for `lines` above the block and writes them. The cursor ends on the block's first row."""
-        shown = [piece for line in lines for piece in _pieces(line, size[0])]
+        shown = [piece for line in "\n".join(lines).split("\n") for piece in _pieces(line, size[0])]
         block = min(max(self._rows or 0, self._first + reach), size[1] - 1)
         # The block's rows must be on the screen, or the last one would be pushed off it: they are made first. What is
         # inserted may be more than the screen has below them, so it goes one by one.
