@@ -17,6 +17,7 @@ LONGEST = 1_000
 # shows several. Without them every terminal shows the same.
 _DROPPED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
 _SGR = re.compile("(\x1b\\[[0-9;:]*m)")
+_PRINTABLE = bytes(range(32, 127)) + b"\n"
 _COLORED = re.compile("\x1b.*")  # from a line's first colour to its end
 _SPACES = {"\u3000": "  ", "\t": " "}
 
@@ -64,7 +65,9 @@ def clean_lines(text: str) -> str:
     """
     expanded = text.expandtabs() if "\t" in text else text
     plain = plain_line(expanded)
-    if plain.isascii() and plain.replace("\n", "").isprintable():
+    if plain.isascii() and not plain.encode().translate(
+        None, _PRINTABLE
+    ):  # one pass: `isprintable` does not know newlines
         expanded = expanded.removesuffix("\n")
         return _COLORED.sub("\\g<0>\x1b[0m", expanded) if "\x1b" in expanded else expanded
     return "\n".join(map(_clean_line, text.splitlines()))
