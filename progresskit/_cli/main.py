@@ -9,7 +9,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -103,8 +102,8 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with which programs of Python have progresskit's tqdm: a `sitecustomize` that waits for it."""
-    folder = Path(__file__).parents[1] / "tqdm" / "_site"
-    paths = [str(folder), *filter(None, [environ.get("PYTHONPATH")])]
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = [os.path.join(package, "tqdm", "_site"), *filter(None, [environ.get("PYTHONPATH")])]
     return {"PROGRESSKIT_TQDM": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 

@@ -292,7 +292,7 @@ class Display:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
 
     def _take_prints(self) -> list[tuple[list[str], list[TaskView]]]:
-        """Return the lines to write, and after each group of them the ended tasks that come before the next line.
+        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Lines and endings of other processes have an order, and one frame may hold several of both.
         """
@@ -307,7 +307,7 @@ class Display:
                     lines = []
                     parts.append((lines, []))
                 cleaned = clean_lines(item)
-                lines.extend(cleaned if self.terminal.colors else map(plain_line, cleaned))
+                lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
     def _frame(self, rows: int | None) -> Frame:
@@ -391,7 +391,7 @@ class Display:
         heir.trackers = list(self.trackers)
         if kind == "renderer":
             warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")
-            heir.outbox.owe([*self.outbox.lines, *warning])
+            heir.outbox.owe([*self.outbox.lines, warning])
             heir.outbox.frame = self.outbox.frame
             heir._inherited = True
             if self.renderer.in_place and self.terminal.is_tty:

@@ -205,6 +205,6 @@ class GuardedRenderer:
         self.current = renderer = load(BUILTIN[fallback])()
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
-        renderer.write("\n".join([*self._unshown, *clean_lines(f"progresskit: {warning}")]))
+        renderer.write("\n".join([*self._unshown, clean_lines(f"progresskit: {warning}")]))
         self._unshown = []
         return True

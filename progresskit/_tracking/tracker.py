@@ -395,7 +395,8 @@ class ProgressTracker:
         """
         line = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
         if self.behind and self._waiting > MOST_WAITING:
-            self._dropped.tick()
+            for _ in range(max(line.count("\n"), 1)):
+                self._dropped.tick()
             return
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE

@@ -301,6 +301,11 @@ class Feed(ProgressTracker):
         self._show()
         self.wake()
 
+    @property
+    def waiting(self) -> int:
+        """Roughly the characters of the lines that `print` was given and nobody has drawn."""
+        return self._waiting
+
     def _refresh(self) -> None:
         if self._announced:
             self._announced = False

@@ -18,10 +18,12 @@ from select import select
 
 import pyte
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from screens import children, ended
 
 from progresskit._cli.pty_keeper import PtyKeeper
-from progresskit._text.line_splitter import Lines, last_state
+from progresskit._text.line_splitter import Lines, last_state, last_states
 from progresskit.renderers.region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
@@ -494,15 +496,22 @@ def test_what_is_left_of_a_line(text: str, left: str) -> None:
 def test_lines_are_the_same_in_pieces_of_any_size() -> None:
     text = "größe\r\n10%\r20%\r\n\x1b[1mbold\x1b[0m\n\nend €".encode() + b"\xff"
     for step in range(1, 9):
-        lines, found = Lines(), []
+        lines, found = Lines(), ""
         for at in range(0, len(text), step):
             found += lines.feed(text[at : at + step])
-        assert [*found, *lines.end()] == ["größe", "20%", "\x1b[1mbold\x1b[0m", "", "end €\\xff"], step
+        assert found + lines.end() == "größe\n20%\n\x1b[1mbold\x1b[0m\n\nend €\\xff\n", step
 
 
 def test_a_bar_that_is_drawn_a_million_times_is_held_as_one() -> None:
     lines = Lines()
     for number in range(10_000):
-        assert lines.feed(b"\r%d of 10000" % number * 10) == []
+        assert lines.feed(b"\r%d of 10000" % number * 10) == ""
     assert len(lines._rest) < 200
-    assert lines.end() == ["9999 of 10000"]
+    assert lines.end() == "9999 of 10000\n"
+
+
+@given(st.lists(st.text(st.sampled_from("ab\r\b\x07\x1b[]3m;")), min_size=1))
+def test_a_block_of_lines_is_what_its_lines_are(lines: list[str]) -> None:
+    """Sequences, returns and backspaces end with their line."""
+    block = "".join(f"{line}\n" for line in lines)
+    assert last_states(block) == "".join(f"{last_state(line)}\n" for line in lines)

@@ -59,8 +59,8 @@ def test_rows_are_added_below_those_that_stand() -> None:
 def test_lines_go_above_into_the_place_of_the_rows_which_follow() -> None:
     region = Region()
     region.draw(["one", "two"])
-    assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7h\ra\r\n\rb\r\n<?7l" + row("one") + "\r\n"
-    assert sent(Region().draw([], ["a"])) == "\r<2K<?7h\ra\r\n<?7l\r"
+    assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7ha\r\nb\r\n<?7l" + row("one") + "\r\n"
+    assert sent(Region().draw([], ["a"])) == "\r<2K<?7ha\r\n<?7l\r"
 
 
 def test_a_new_size_has_all_rows_drawn_anew_once() -> None:
@@ -314,7 +314,7 @@ def test_lines_that_are_written_are_lines_above() -> None:
     renderer.write("one\ntwo")
     renderer.write("six")
     show(renderer, terminal, Frame(0.0, views("alpha")))
-    assert sent(terminal.output[0]) == "\r<2K<?7h\rone\r\n\rtwo\r\n\rsix\r\n<?7l\ralpha<K\r\n"
+    assert sent(terminal.output[0]) == "\r<2K<?7hone\r\ntwo\r\nsix\r\n<?7l\ralpha<K\r\n"
 
 
 def test_a_renderer_has_all_lines_but_one_or_its_rows_of_a_block() -> None:
