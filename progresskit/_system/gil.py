@@ -2,13 +2,16 @@
 
 Knows the interval and how to shorten it. Does not know which thread wants the lock.
 
-CPython makes a thread release the lock after another thread has waited for one whole switch interval, 5 ms, without a break. A job
-that makes a short system call every millisecond releases the lock for a microsecond each time: too short for the waiting thread to
-take it, but long enough to restart that thread's wait (`take_gil` in CPython's `ceval_gil.c`). The wait then lasts for seconds. With
-an interval shorter than the job's own period, the waiting thread requests the lock and gets it at the next instruction.
+CPython makes a thread release the lock after another thread has waited for one whole switch
+interval, 5 ms, without a break. A job that makes a short system call every millisecond releases the
+lock for a microsecond each time: too short for the waiting thread to take it, but long enough to
+restart that thread's wait (`take_gil` in CPython's `ceval_gil.c`). The wait then lasts for seconds.
+With an interval shorter than the job's own period, the waiting thread requests the lock and gets it
+at the next instruction.
 
-A waiting thread wakes once per interval. While a job stays within C code, that costs 2 to 4 % of the processor with `SHORT_INTERVAL`
-and 40 % with `SHORTEST_INTERVAL`, so the latter is only for jobs that are known to make system calls often.
+A waiting thread wakes once per interval. While a job stays within C code, that costs 2 to 4 % of
+the processor with `SHORT_INTERVAL` and 40 % with `SHORTEST_INTERVAL`, so the latter is only for
+jobs that are known to make system calls often.
 """
 
 from __future__ import annotations
@@ -23,14 +26,16 @@ USUAL = 0.005
 SHORT_INTERVAL = 0.0001
 """Seconds: the shortened interval. Linux timers are late by up to half of it."""
 SHORTEST_INTERVAL = 0.000005
-"""Seconds: the interval beside a job that makes system calls more often than `SHORT_INTERVAL`; it needs exact timers. Measured beside a
-job that released the lock every 20 to 70 µs: a thread waited 0.2 ms on average, against 17 to 100 ms with `SHORT_INTERVAL`. An
-interval of 20 µs was too long beside a call every 17 µs."""
+"""Seconds: the interval beside a job that makes system calls more often than `SHORT_INTERVAL`; it
+needs exact timers. Measured beside a job that released the lock every 20 to 70 µs: a thread waited
+0.2 ms on average, against 17 to 100 ms with `SHORT_INTERVAL`. An interval of 20 µs was too long
+beside a call every 17 µs."""
 BOOST_SECONDS = 30.0
-"""Seconds for which the interval stays short after the ticker's thread was starved once, even if the job has several threads; and
-for which it stays shortest after the short interval did not help."""
+"""Seconds for which the interval stays short after the ticker's thread was starved once, even if
+the job has several threads; and for which it stays shortest after the short interval did not help."""
 KEPT = 0.01
-"""Seconds of waiting that show that the shortest interval does not help either. After three such waits in a row it is given up."""
+"""Seconds of waiting that show that the shortest interval does not help either. After three such
+waits in a row it is given up."""
 
 
 class Waits(NamedTuple):
@@ -38,7 +43,8 @@ class Waits(NamedTuple):
 
     Attributes:
         seconds: Seconds of waiting.
-        in_vain: Whether the thread was woken many times for a lock that was taken again before it ran, although the interval is short.
+        in_vain: Whether the thread was woken many times for a lock that was taken again before it
+            ran, although the interval is short.
         starved: Whether it was late by a quarter of a second or more for that reason.
     """
 
@@ -49,6 +55,9 @@ class Waits(NamedTuple):
 
 class SwitchInterval:
     """Shorten the switch interval of the process for a while, unless the process has chosen one itself.
+
+    Attributes:
+        is_shortest: Whether it is the shortest, which asks for exact timers.
 
     Example:
         >>> sys.setswitchinterval(0.005)
@@ -61,14 +70,10 @@ class SwitchInterval:
 
     def __init__(self) -> None:
         self._chosen = USUAL
+        self.is_shortest = False
         self._short_until = 0.0  # in seconds, on the clock of `choose`
         self._shortest_until = 0.0
         self._no_help = 0
-
-    @property
-    def is_shortest(self) -> bool:
-        """Whether the interval is the shortest, which needs exact timers."""
-        return self._chosen == SHORTEST_INTERVAL
 
     def begin(self) -> None:
         """Shorten the interval. A process that has chosen its own keeps it."""
@@ -77,13 +82,13 @@ class SwitchInterval:
     def end(self) -> None:
         """Restore the usual interval, unless the process has chosen another one meanwhile."""
         self._set(USUAL)
-        self._chosen = USUAL
 
     def choose(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
         """Choose the interval: short where that costs the job nothing, or where there is no other way to get the lock.
 
-        Threads that compute side by side would hand the lock to each other fifty times as often, which costs them a tenth of
-        their time and more. A job of one thread hands it only to the ticker.
+        Threads that compute side by side would hand the lock to each other fifty times as often,
+        which costs them a tenth of their time and more. A job of one thread hands it only to the
+        ticker.
 
         Args:
             now: Seconds on any clock.
@@ -101,20 +106,27 @@ class SwitchInterval:
             if self._no_help == 3:  # the job stays within C code for long
                 self._shortest_until = 0.0
         if alone and now < self._shortest_until:
-            self._set(SHORTEST_INTERVAL)
-        elif alone or first or now < self._short_until:
-            self._set(SHORT_INTERVAL)
+            wanted = SHORTEST_INTERVAL
         else:
-            self.end()
+            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL
+        if wanted != self._chosen:
+            self._set(wanted)
 
     def _set(self, seconds: float) -> None:
-        if seconds != self._chosen and _is_set_to(self._chosen):
+        if seconds != self._chosen:
+            if _is_set_to(self._chosen):
+                sys.setswitchinterval(seconds)
+            elif seconds != USUAL:  # somebody else has chosen one, which stays
+                return
             self._chosen = seconds
-            sys.setswitchinterval(seconds)
+            self.is_shortest = seconds == SHORTEST_INTERVAL
 
 
 class Timers:
     """The timers of the calling thread: exact to a microsecond, or to the 50 µs by which Linux saves power.
+
+    Attributes:
+        are_exact: Whether they are exact to a microsecond.
 
     Example:
         >>> timers = Timers()
@@ -123,13 +135,13 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._exact = False
+        self.are_exact = False
 
     def exact(self, wanted: bool) -> None:
         """Make the timers exact, or as usual. Do nothing where the system offers no choice."""
-        if wanted == self._exact:
+        if wanted == self.are_exact:
             return
-        self._exact = wanted
+        self.are_exact = wanted
         with suppress(OSError):
             thread = os.path.basename(os.readlink("/proc/thread-self"))  # the thread's number in /proc
             file = os.open(f"/proc/{thread}/timerslack_ns", os.O_WRONLY)
