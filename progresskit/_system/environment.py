@@ -1,7 +1,7 @@
 """The environment variables.
 
-Knows every variable and how to read it. Each reader takes the environment as a mapping. A bad value warns once and counts as unset,
-because a job must not fail for a setting of its display.
+Knows every variable and how to read it. Each reader takes the environment as a mapping. A bad value
+warns once and counts as unset, because a job must not fail for a setting of its display.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def capture_mode(environ: Mapping[str, str]) -> str:
 
 
 def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
-    """Return the first row that `PROGRESSKIT_POSITION` gives this process, and the number of rows in all; None where unset.
+    """Return the first row that `PROGRESSKIT_POSITION` gives this process, and the number of rows
+    in all; None where unset.
 
     Example:
         >>> position({"PROGRESSKIT_POSITION": "5/15"}), position({"PROGRESSKIT_POSITION": "5"}), position({})

@@ -2,13 +2,16 @@
 
 Knows the interval and how to shorten it. Does not know which thread wants the lock.
 
-CPython makes a thread release the lock after another thread has waited for one whole switch interval, 5 ms, without a break. A job
-that makes a short system call every millisecond releases the lock for a microsecond each time: too short for the waiting thread to
-take it, but long enough to restart that thread's wait (`take_gil` in CPython's `ceval_gil.c`). The wait then lasts for seconds. With
-an interval shorter than the job's own period, the waiting thread requests the lock and gets it at the next instruction.
+CPython makes a thread release the lock after another thread has waited for one whole switch
+interval, 5 ms, without a break. A job that makes a short system call every millisecond releases the
+lock for a microsecond each time: too short for the waiting thread to take it, but long enough to
+restart that thread's wait (`take_gil` in CPython's `ceval_gil.c`). The wait then lasts for seconds.
+With an interval shorter than the job's own period, the waiting thread requests the lock and gets it
+at the next instruction.
 
-A waiting thread wakes once per interval. While a job stays within C code, that costs 2 to 4 % of the processor with `SHORT_INTERVAL`
-and 40 % with `SHORTEST_INTERVAL`, so the latter is only for jobs that are known to make system calls often.
+A waiting thread wakes once per interval. While a job stays within C code, that costs 2 to 4 % of
+the processor with `SHORT_INTERVAL` and 40 % with `SHORTEST_INTERVAL`, so the latter is only for
+jobs that are known to make system calls often.
 """
 
 from __future__ import annotations
@@ -23,14 +26,16 @@ USUAL = 0.005
 SHORT_INTERVAL = 0.0001
 """Seconds: the shortened interval. Linux timers are late by up to half of it."""
 SHORTEST_INTERVAL = 0.000005
-"""Seconds: the interval beside a job that makes system calls more often than `SHORT_INTERVAL`; it needs exact timers. Measured beside a
-job that released the lock every 20 to 70 µs: a thread waited 0.2 ms on average, against 17 to 100 ms with `SHORT_INTERVAL`. An
-interval of 20 µs was too long beside a call every 17 µs."""
+"""Seconds: the interval beside a job that makes system calls more often than `SHORT_INTERVAL`; it
+needs exact timers. Measured beside a job that released the lock every 20 to 70 µs: a thread waited
+0.2 ms on average, against 17 to 100 ms with `SHORT_INTERVAL`. An interval of 20 µs was too long
+beside a call every 17 µs."""
 BOOST_SECONDS = 30.0
-"""Seconds for which the interval stays short after the ticker's thread was starved once, even if the job has several threads; and
-for which it stays shortest after the short interval did not help."""
+"""Seconds for which the interval stays short after the ticker's thread was starved once, even if
+the job has several threads; and for which it stays shortest after the short interval did not help."""
 KEPT = 0.01
-"""Seconds of waiting that show that the shortest interval does not help either. After three such waits in a row it is given up."""
+"""Seconds of waiting that show that the shortest interval does not help either. After three such
+waits in a row it is given up."""
 
 
 class Waits(NamedTuple):
@@ -38,7 +43,8 @@ class Waits(NamedTuple):
 
     Attributes:
         seconds: Seconds of waiting.
-        in_vain: Whether the thread was woken many times for a lock that was taken again before it ran, although the interval is short.
+        in_vain: Whether the thread was woken many times for a lock that was taken again before it
+            ran, although the interval is short.
         starved: Whether it was late by a quarter of a second or more for that reason.
     """
 
@@ -80,8 +86,9 @@ class SwitchInterval:
     def choose(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
         """Choose the interval: short where that costs the job nothing, or where there is no other way to get the lock.
 
-        Threads that compute side by side would hand the lock to each other fifty times as often, which costs them a tenth of
-        their time and more. A job of one thread hands it only to the ticker.
+        Threads that compute side by side would hand the lock to each other fifty times as often,
+        which costs them a tenth of their time and more. A job of one thread hands it only to the
+        ticker.
 
         Args:
             now: Seconds on any clock.

@@ -1,7 +1,8 @@
 """Detect that the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept or drew.
 
-Other programs may have drawn on the terminal since. Knows what the scheduler counts for one thread; needs no signal handler, and does
-not take a slow machine for a stop. Does not know what the caller does about it.
+Other programs may have drawn on the terminal since. Knows what the scheduler counts for one thread;
+needs no signal handler, and does not take a slow machine for a stop. Does not know what the caller
+does about it.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ SOON = 0.001
 IN_VAIN = 0.002
 """Seconds of wake-ups without getting the interpreter's lock after which `woken_in_vain` is true."""
 ASKING = 0.0061
-"""Seconds between two runs of a thread that waits for the interpreter's lock, at most, with the usual switch interval."""
+"""Seconds between two runs of a thread that waits for the interpreter's lock, at most, with the
+usual switch interval."""
 
 
 class Scheduled(NamedTuple):
-    """What the scheduler has counted for a thread: seconds in which it ran or was ready to run, and how many times it ran."""
+    """What the scheduler has counted for a thread: seconds in which it ran or was ready to run, and
+    how many times it ran."""
 
     ready: float
     runs: int
@@ -46,7 +49,8 @@ class SuspensionDetector:
 
     Args:
         path: The file with the counts of the calling thread.
-        began: When the thread was started, in seconds of the monotonic clock; waits count from then. None: from now.
+        began: When the thread was started, in seconds of the monotonic clock; waits count from
+            then. None: from now.
 
     Example:
         >>> detector = SuspensionDetector()
@@ -65,14 +69,15 @@ class SuspensionDetector:
         self._mark = (now, time.process_time(), so_far)
         self._interval = sys.getswitchinterval()
         self._asking = between_runs()
-        # Since the last call of `waits`: whether the thread was starved of the interpreter's lock, the seconds in which it
-        # neither slept nor was ready to run, and how many times it ran.
+        # Since the last call of `waits`: whether the thread was starved of the interpreter's lock,
+        # the seconds in which it neither slept nor was ready to run, and how many times it ran.
         self._starved, self._waited, self._woken = False, 0.0, 0
         if began is not None and so_far is not None:
             self._waited, self._woken = max(now - began - so_far.ready, 0.0), so_far.runs
 
     def stopped(self, meant: float = 0.0) -> bool:
-        """Return whether the process was stopped since the last call, in which the thread meant to sleep for `meant` seconds."""
+        """Return whether the process was stopped since the last call, in which the thread meant to
+        sleep for `meant` seconds."""
         began, cpu, before = self._mark
         after = self.read()  # before the clock: reading releases the interpreter's lock, and a busy job returns it late
         now = time.monotonic()
@@ -97,7 +102,8 @@ class SuspensionDetector:
 
     @property
     def woken_in_vain(self) -> bool:
-        """Whether the thread, with a short switch interval, was woken more often than it requests the lock, since `waits`."""
+        """Whether the thread, with a short switch interval, was woken more often than it requests
+        the lock, since `waits`."""
         return self._asking < SOON and self._waited > IN_VAIN and self._woken * self._asking > 2 * self._waited
 
     def waits(self) -> Waits:
@@ -126,7 +132,8 @@ class SuspensionDetector:
 def between_runs() -> float:
     """Return the seconds between two runs of a thread that waits for the interpreter's lock, at most.
 
-    The thread requests the lock once per switch interval, and a timer is late by some tens of microseconds.
+    The thread requests the lock once per switch interval, and a timer is late by some tens of
+    microseconds.
 
     Example:
         >>> sys.setswitchinterval(0.005)
@@ -141,9 +148,10 @@ def was_stopped(
 ) -> bool:
     """Return whether the process was stopped in a period of `late` seconds.
 
-    A thread that ran, or could not run because others did, was ready. A thread that waited for the interpreter's lock ran every
-    five milliseconds or so, to request it. A stop accounts for the time that neither explains. A thread that ran much more often
-    than that was woken because the lock was released again and again; then the processor time of its holders explains the period.
+    A thread that ran, or could not run because others did, was ready. A thread that waited for the
+    interpreter's lock ran every five milliseconds or so, to request it. A stop accounts for the
+    time that neither explains. A thread that ran much more often than that was woken because the
+    lock was released again and again; then the processor time of its holders explains the period.
 
     Args:
         late: Seconds by which the thread woke too late, or for which it drew.
@@ -179,8 +187,9 @@ def was_stopped(
 def was_starved(late: float, before: Scheduled | None, after: Scheduled | None, asking: float = ASKING) -> bool:
     """Return whether a thread was `late` because other threads kept taking the interpreter's lock back.
 
-    Such a thread was woken each time that the lock was free, more often than it requests the lock by itself, and was not ready
-    to run otherwise. The arguments are those of `was_stopped`, which has returned False.
+    Such a thread was woken each time that the lock was free, more often than it requests the lock
+    by itself, and was not ready to run otherwise. The arguments are those of `was_stopped`, which
+    has returned False.
 
     Example:
         >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 500))

@@ -1,7 +1,7 @@
 """Threads of the operating system, a wake-up call for them, and signals that wait.
 
-Knows how to start an OS thread, also where gevent has replaced threads by greenlets: a display must go on while a greenlet computes.
-Does not know what the threads do.
+Knows how to start an OS thread, also where gevent has replaced threads by greenlets: a display must
+go on while a greenlet computes. Does not know what the threads do.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def native(module: str, name: str) -> Any:
 class Bell:
     """Wake one thread, with one C call.
 
-    A signal handler or a finaliser may ring at any instant. `threading.Event.set` would not do: it takes a lock that the
-    interrupted code may hold.
+    A signal handler or a finaliser may ring at any instant. `threading.Event.set` would not do: it
+    takes a lock that the interrupted code may hold.
 
     Example:
         >>> bell = Bell()
@@ -64,7 +64,8 @@ def start(target: Callable[[], None], name: str) -> threading.Thread | None:
     """Run `target` in an OS thread that does not keep the process alive; return the thread, None under gevent.
 
     Raises:
-        RuntimeError: no thread can be started: a limit, a subinterpreter, or the interpreter is shutting down.
+        RuntimeError: no thread can be started: a limit, a subinterpreter, or the interpreter is
+            shutting down.
     """
     if is_patched():
         native("_thread", "start_new_thread")(target, ())
@@ -111,7 +112,8 @@ class QuickThread:
 
 
 def block_signals() -> None:
-    """Block all signals in the calling thread: they belong to the job, and a broken pipe must raise here, not kill the process."""
+    """Block all signals in the calling thread: they belong to the job, and a broken pipe must raise
+    here, not kill the process."""
     import signal
 
     if hasattr(signal, "pthread_sigmask"):
@@ -127,7 +129,8 @@ def is_main_thread() -> bool:
 def signals_blocked() -> Iterator[None]:
     """Delay signals in the main thread, where their handlers run, until the block ends.
 
-    Ctrl-C after a frame was composed and before it was sent would leave the region with rows that the terminal never got.
+    Ctrl-C after a frame was composed and before it was sent would leave the region with rows that
+    the terminal never got.
 
     Example:
         >>> with signals_blocked():

@@ -1,6 +1,7 @@
 """Warnings about the display, each at most once per process.
 
-Uses the standard `warnings` module, so that a user's filters apply. A filter that turns warnings into errors does not end the job.
+Uses the standard `warnings` module, so that a user's filters apply. A filter that turns warnings
+into errors does not end the job.
 """
 
 from __future__ import annotations

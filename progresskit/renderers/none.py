@@ -1,4 +1,4 @@
-"""Shows no progress. What the user prints is not progress, and is shown."""
+"""The renderer `none`: no progress, but every printed line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class NoneRenderer:
-    """Draws nothing and lets printed lines through."""
+    """Draw nothing and write printed lines."""
 
     in_place: ClassVar[bool] = False
 
@@ -21,10 +21,10 @@ class NoneRenderer:
         """It has no rows to be placed."""
 
     def render(self, frame: Frame) -> None:
-        """Nothing is shown of a frame."""
+        """Draw nothing."""
 
     def write(self, text: str) -> None:
         self._terminal.write(text + "\n")
 
     def stop(self) -> None:
-        """Nothing was begun."""
+        """Do nothing."""
