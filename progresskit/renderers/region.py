@@ -24,7 +24,12 @@ starts. That depends on the terminal:
 The region remembers rows that a lower window has pushed off the screen, because most terminals
 bring them back when the window becomes higher. Where one does not, the rest of the rows is at the
 top of the screen, and moving up too far stops there. Where sizes come late, such rows are left
-alone.
+alone, and so they are once no row stands, because the job may then write to the terminal itself.
+
+Where no row stands, the cursor may be behind words without a newline
+(`print("Loading... ", end="")`), and the region cannot know. It therefore writes as many blanks as
+a line has cells before the first row: from the first column they fill the line, and from any other
+column they go on in the next one.
 """
 
 from __future__ import annotations
@@ -88,8 +93,8 @@ class Region:
             return ""
         old, gone = self.rows, self._gone
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
-        self.rows, self._size, self._gone = rows, size, [] if above else lost
-        parts: list[str] = []
+        self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
+        parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
             # Line by line, upwards from the cursor: erasing to the end of the screen makes tmux
