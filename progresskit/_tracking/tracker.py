@@ -25,37 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Protocol, Self, TextIO, TypeVar, overload
+    from typing import Any, Self, TextIO, TypeVar, overload
 
-    from .._display.capture import Capture
-    from .._display.display import Display
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
+    from .interfaces import Capture, Display, Ticker
     from .task import Rollup, Sums
 
     T = TypeVar("T")
-
-    class Ticker(Protocol):
-        """What looks at trackers and draws them."""
-
-        def attach(self, tracker: ProgressTracker) -> bool | None:
-            """Begin to look at `tracker`; there is something to see. False: nothing of it can be shown."""
-
-        def flush_lines(self) -> None:
-            """Have captured lines drawn before the job goes on, if that is to be had at a small price."""
-
-        def wait_for_lines(self, tracker: ProgressTracker) -> None:
-            """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
-
-        def wake(self) -> None:
-            """Look soon: something happened that is no mere counting."""
-
-        def flush_soon(self) -> None:
-            """Have a hub told what is new, and rows that are in the way gone, before the job goes on."""
-
-        def detach(self, tracker: ProgressTracker) -> None:
-            """Show what there is for the last time and let go of `tracker`."""
 
 
 NUMBERS = count(1)
@@ -500,7 +478,7 @@ class ProgressTracker:
             drawn = not getattr(self.ticker, "writes_at_once", False)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             self._ticker, drawn = self._ticker or LineTicker(self, error), False
-        captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[assignment]  # it has the same names
+        captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()
         return captured
 
     def _begin_capture(self, *, always: bool = False) -> None:
