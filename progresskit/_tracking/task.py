@@ -456,9 +456,7 @@ class Task(CountingCell):
             moved = done - self.initial
             return (moved / active if active > 0 and moved > 0 else None), None
         estimate = self.estimate
-        if estimate is None or self._state != RUNNING or estimate.is_idle(active):
-            return None, None
-        return estimate.rate(active), estimate.eta(active, done, total) if estimate.is_settled else None
+        return (None, None) if estimate is None or self._state != RUNNING else estimate.outlook(active, done, total)
 
     def _sums(self, known: dict[int, Sums]) -> Sums:
         """Return completed and total with what the children add. `known` holds the sums of tasks by their number, and is filled.
