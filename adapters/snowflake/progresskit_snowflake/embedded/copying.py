@@ -330,8 +330,13 @@ def _read_csv(
     wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
     taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
     if agreed(path, how):  # nearly always all is well, and takes one pass
-        with duckdb_source(connection, how, [f"c{number}" for number in range(len(columns))], path) as (source, misread):
-            connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {taken}, {wrong} AS progresskit_wrong FROM {source}")
+        with duckdb_source(connection, how, [f"c{number}" for number in range(len(columns))], path) as (
+            source,
+            misread,
+        ):
+            connection.execute(
+                f"CREATE TEMP TABLE {table} AS SELECT {taken}, {wrong} AS progresskit_wrong FROM {source}"
+            )
             (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{table} WHERE progresskit_wrong").fetchall()[0]
             if not misfits and not misread():
                 return 0, None
