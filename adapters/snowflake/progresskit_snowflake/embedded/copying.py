@@ -3,7 +3,8 @@
 fakesnow's own COPY stops at the first error, in the middle of what it has inserted. Here each file is read into a table of
 its own first, with what does not fit put aside by DuckDB; then the statement decides what of it is loaded, and loads all of
 that or nothing. Line numbers are the file's own. Not done: VALIDATION_MODE, SIZE_LIMIT, COPY with a transformation other
-than fakesnow's, formats but CSV, JSON (an object a line) and Parquet. How a CSV file is read stands in `csvfiles`.
+than fakesnow's, formats but CSV, JSON (an object a line) and Parquet, days and
+moments that are none of ISO 8601's. How a CSV file is read stands in `csvfiles`.
 """
 
 from __future__ import annotations
@@ -358,22 +359,56 @@ def _read_csv(
     return misfits + len(reading.bad), min(rejects, key=lambda one: one.line or 0, default=None)
 
 
+_NUMERAL = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_DAY, _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+_HOURS = "[+-](0[0-9]|1[0-4])"
+_OFFSET = rf"(Z|{_HOURS}:[0-5][0-9])"
+_MOMENT = "|".join(
+    [
+        rf"{_DAY}([T ]([0-9]{{2}}|{_CLOCK}))?",  # YYYY-MM-DD, YYYY-MM-DD"T"HH24, ... YYYY-MM-DD HH24:MI:SS.FF
+        rf"{_DAY}[T ]{_CLOCK}{_OFFSET}",  # YYYY-MM-DD"T"HH24:MITZH:TZM, ... YYYY-MM-DD HH24:MI:SS.FFTZH:TZM
+        # YYYY-MM-DD HH24:MI:SS.FFTZH, YYYY-MM-DD HH24:MI:SS.FF TZH:TZM, YYYY-MM-DD HH24:MI:SS.FF TZHTZM
+        rf"{_DAY} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?({_HOURS}| {_OFFSET}| {_HOURS}[0-5][0-9])",
+    ]
+)
+"""The documented formats of AUTO that are ISO 8601's."""
+
+
 def _cast(text: str, column: Column) -> str:
     """Return what makes of a text the value that the service takes it for; NULL where it is none."""
     kind = column.type.partition("(")[0]
     plain = f"TRY_CAST({text} AS {column.type})"
+
+    def where(pattern: str, value: str = plain) -> str:  # DuckDB takes far more: blanks, underscores, `epoch`, ...
+        return f"CASE WHEN regexp_full_match({text}, '{pattern}') THEN {value} END"
+
     if kind == "VARCHAR":
         return text if column.length is None else f"CASE WHEN length({text}) <= {column.length} THEN {text} END"
     if kind == "BOOLEAN":
         return f"CASE WHEN lower({text}) IN {TRUE} THEN true WHEN lower({text}) IN {FALSE} THEN false END"
     if kind == "DOUBLE":  # DuckDB makes infinity of what is too large
-        return f"CASE WHEN NOT isinf({plain}) OR {text} ILIKE '%inf%' THEN {plain} END"
+        return where(
+            f"(?i:nan|-?inf)|{_NUMERAL}", f"CASE WHEN NOT isinf({plain}) OR {text} ILIKE '%inf' THEN {plain} END"
+        )
+    if kind in ("DECIMAL", "BIGINT"):  # of the few digits that a column may have, DuckDB reads no 1e-2
+        return where(_NUMERAL, f"coalesce({plain}, TRY_CAST(TRY_CAST({text} AS DECIMAL(38, 20)) AS {column.type}))")
+    if kind == "DATE":
+        return where(rf"{_DAY}", f"CASE WHEN {text} >= '0001' THEN {plain} END")
     if kind.startswith("TIME"):  # DuckDB keeps microseconds: what it would cut is refused
-        return f"CASE WHEN NOT regexp_matches({text}, '\\.[0-9]{{6}}[0-9]*[1-9]') THEN {plain} END"
+        exact = f"NOT regexp_matches({text}, '\\.[0-9]{{6}}[0-9]*[1-9]')"
+        if kind == "TIME":
+            return where(_CLOCK, f"CASE WHEN {exact} AND {text} < '24' THEN {plain} END")
+        zone = "[+-][0-9]{2}:?([0-9]{2})?$|Z$"
+        clock = f"regexp_replace({text}[12:], ' ?({zone})', '')"
+        time = f"CASE length({clock}) WHEN 0 THEN '00:00' WHEN 2 THEN {clock} || ':00' ELSE {clock} END"
+        # The offset of a column that has none is dropped.
+        offset = f"regexp_extract({text}[12:], '{zone}')" if "ZONE" in kind else "''"
+        moment = f"TRY_CAST({text}[:10] || ' ' || {time} || {offset} AS {column.type})"
+        return where(_MOMENT, f"CASE WHEN {exact} AND {text} >= '0001' AND {clock} < '24' THEN {moment} END")
     if kind == "JSON":
         return f"CASE WHEN json_valid({text}) THEN CAST({text} AS JSON) END"
     if kind == "BLOB":
-        return f"CASE WHEN regexp_full_match({text}, '([0-9A-Fa-f]{{2}})*') THEN unhex({text}) END"
+        return where("([0-9A-Fa-f]{2})*", f"unhex({text})")
     return plain
 
 
