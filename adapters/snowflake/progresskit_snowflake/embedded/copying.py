@@ -331,12 +331,14 @@ def _read_csv(
     wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
     taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
     if agreed(path, how):  # nearly always all is well, and takes one pass
-        with duckdb_source(connection, how, [f"c{number}" for number in range(len(columns))], path) as (
-            source,
-            misread,
-        ):
+        texts = [f"c{number}" for number in range(len(columns))]
+        values = ", ".join(f"{cast} AS v{number}" for number, cast in enumerate(casts))
+        kept = ", ".join(f"v{number} AS {_quoted(column.name)}" for number, column in enumerate(columns))
+        misfit = " OR ".join(f"(c{number} IS NOT NULL AND v{number} IS NULL)" for number in range(len(columns)))
+        with duckdb_source(connection, how, texts, path) as (source, misread):
             connection.execute(
-                f"CREATE TEMP TABLE {table} AS SELECT {taken}, {wrong} AS progresskit_wrong FROM {source}"
+                f"CREATE TEMP TABLE {table} AS SELECT {kept}, {misfit} AS progresskit_wrong "
+                f"FROM (SELECT *, {values} FROM {source})"  # each cast once: within OR, DuckDB would do it again
             )
             (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{table} WHERE progresskit_wrong").fetchall()[0]
             if not misfits and not misread():
@@ -386,12 +388,16 @@ def _cast(text: str, column: Column) -> str:
         return text if column.length is None else f"CASE WHEN length({text}) <= {column.length} THEN {text} END"
     if kind == "BOOLEAN":
         return f"CASE WHEN lower({text}) IN {TRUE} THEN true WHEN lower({text}) IN {FALSE} THEN false END"
-    if kind == "DOUBLE":  # DuckDB makes infinity of what is too large
-        return where(
-            f"(?i:nan|-?inf)|{_NUMERAL}", f"CASE WHEN NOT isinf({plain}) OR {text} ILIKE '%inf' THEN {plain} END"
-        )
-    if kind in ("DECIMAL", "BIGINT"):  # of the few digits that a column may have, DuckDB reads no 1e-2
-        return where(_NUMERAL, f"coalesce({plain}, TRY_CAST(TRY_CAST({text} AS DECIMAL(38, 20)) AS {column.type}))")
+    if kind in ("DOUBLE", "DECIMAL", "BIGINT"):
+        if kind == "DOUBLE":  # DuckDB makes infinity of what is too large
+            finite = f"CASE WHEN NOT isinf({plain}) OR {text} ILIKE '%inf' THEN {plain} END"
+            number = where(f"(?i:nan|-?inf)|{_NUMERAL}", finite)
+        else:  # of the few digits that a column may have, DuckDB reads no 1e-2
+            exact = f"TRY_CAST(TRY_CAST({text} AS DECIMAL(38, 20)) AS {column.type})"
+            number = where(_NUMERAL, f"coalesce({plain}, {exact})")
+        # Whole numbers are nearly all: their way there and back tells them in a third of the pattern's time.
+        whole = f"TRY_CAST({text} AS BIGINT)"
+        return f"CASE WHEN CAST({whole} AS VARCHAR) = {text} THEN TRY_CAST({whole} AS {column.type}) ELSE {number} END"
     if kind == "DATE":
         return where(rf"{_DAY}", f"CASE WHEN {text} >= '0001' THEN {plain} END")
     if kind.startswith("TIME"):  # DuckDB keeps microseconds: what it would cut is refused
@@ -404,7 +410,12 @@ def _cast(text: str, column: Column) -> str:
         # The offset of a column that has none is dropped.
         offset = f"regexp_extract({text}[12:], '{zone}')" if "ZONE" in kind else "''"
         moment = f"TRY_CAST({text}[:10] || ' ' || {time} || {offset} AS {column.type})"
-        return where(_MOMENT, f"CASE WHEN {exact} AND {text} >= '0001' AND {clock} < '24' THEN {moment} END")
+        slow = where(_MOMENT, f"CASE WHEN {exact} AND {text} >= '0001' AND {clock} < '24' THEN {moment} END")
+        # The two commonest forms need no taking apart, and so a fifth of the time.
+        usual = (
+            f"regexp_full_match({text}, '{_DAY}[T ]([01][0-9]|2[0-3]):[0-9]{{2}}:[0-9]{{2}}Z?') AND {text} >= '0001'"
+        )
+        return f"CASE WHEN {usual} THEN {plain} ELSE {slow} END"
     if kind == "JSON":
         return f"CASE WHEN json_valid({text}) THEN CAST({text} AS JSON) END"
     if kind == "BLOB":
