@@ -1,7 +1,7 @@
-"""A frame as rows of text: columns, bars, spinners and colours.
+"""Turn a frame into rows of text: columns, bars, spinners and colours.
 
-Pure: from views, a width and a time to strings. Must not know where they go. Every row is narrower than the width it was
-made for, so that no terminal wraps it.
+Pure: from views, a width in cells and a time in seconds to strings. Does not know the terminal. No
+row is wider than the given width, so that no terminal wraps it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ TRACK = 100  # SGR: bright black background, behind the part of a bar that is no
 WIDEST_BAR = 42
 NARROWEST_BAR = 10
 SPIN_RATE = 10.0
-"""Steps of a spinner a second."""
+"""Steps of a spinner per second."""
 
 
 class Glyphs(NamedTuple):
-    """What bars are made of."""
+    """The characters of bars, spinners and marks."""
 
     eighths: str  # an empty cell, then the parts of a cell from the thinnest to the full one
     left: str
@@ -53,7 +53,7 @@ ASCII = Glyphs(
 
 
 class Cells(NamedTuple):
-    """A row before it is put together: its texts, column by column."""
+    """The texts of a row, column by column."""
 
     view: TaskView
     name: str
@@ -65,12 +65,12 @@ class Cells(NamedTuple):
 
 
 class Painter:
-    """Turns frames into rows. Columns never get narrower while rows stand, so that they do not jitter.
+    """Turn frames into rows. Columns never get narrower while rows stand, so that they do not jitter.
 
     Args:
         unicode: Whether block characters may be used.
         colors: Whether SGR sequences may be used.
-        encoding: The codec of the stream; characters that it lacks are shown as escapes.
+        encoding: The codec of the stream. Characters that it lacks appear as escapes.
     """
 
     def __init__(self, *, unicode: bool = True, colors: bool = True, encoding: str = "utf-8") -> None:
@@ -81,7 +81,8 @@ class Painter:
         self._extra = 0
 
     def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
-        """Return a row of at most `columns` cells for each of `views`, with a mark in front of those that do not run.
+        """Return a row of at most `columns` cells for each of `views`, with a mark before each task
+        that is not running.
 
         Example:
             >>> view = sample_view(description="Files", completed=3, total=12, unit="file")
@@ -104,18 +105,18 @@ class Painter:
         name = min(widths[0], max(room // 3, 8))
         count, rate, times = widths[1:]
         bar = room - (2 + name + 1 + 4 + 1 + 1 + count + 2 + times) - (rate + 2 if rate else 0)
-        if bar < 12 and rate:  # too narrow for all: the rate goes first, then the times, then the bar
+        if bar < 12 and rate:  # too narrow: drop the rate first, then the times, then the bar
             bar, rate = bar + rate + 2, 0
         if bar < 12:
             bar, times = bar + times + 2, 0
-        # What tasks have to say takes its room from the bars, from all alike, so that columns stay columns. An ended task's
-        # last line stands above the others, and takes what it needs from its own.
+        # Fields and reasons take their room from all bars alike, so that columns stay aligned. The
+        # last line of an ended task stands above the rows, and takes its room from its own bar.
         live = [cell_width(entry.extra) for entry in cells if entry.view.state not in ENDED]
         self._extra = max([self._extra, *live]) if live else self._extra
         return [self._row(entry, room, name, self._bar_width(entry, bar), count, rate, times, time) for entry in cells]
 
     def _bar_width(self, cells: Cells, room: int) -> int:
-        """Return the width of a row's bar within `room`, which it shares with what the tasks have to say."""
+        """Return the width of a row's bar within `room` cells, which it shares with fields and reasons."""
         extra = cell_width(cells.extra) if cells.view.state in ENDED else self._extra
         width = min(max(room, 0), WIDEST_BAR)
         return max(min(width, room - extra - 2), min(width, NARROWEST_BAR)) if extra else width

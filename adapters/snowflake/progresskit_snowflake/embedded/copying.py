@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 import snowflake.connector.errors
 from fakesnow import copy_into as theirs
+from fakesnow.params import pop_qmark_param
 from fakesnow.transforms import stage
 from fakesnow.transforms.file_format import lookup_file_format
 from fakesnow.transforms.options import parse_options
 from sqlglot import exp
 
-from .csvfiles import CsvFormat, FormatError, csv_format
+from .csvfiles import CsvFormat, FormatError, agreed, csv_format, duckdb_source
 from .csvfiles import read as read_texts
 
 COLUMNS = (
@@ -110,16 +111,17 @@ def copy(
     Raises:
         ProgrammingError: an error in a file, or of the statement's own.
     """
+    expression = _plain(expression, params)
     options = _options(expression)
     csv = _csv(connection, database, schema, expression)
     names = ("ON_ERROR", "PURGE", "FORCE", "PATTERN", *(("FILE_FORMAT",) if csv else ()))
-    plain = _without(expression, *names)
+    without = _without(expression, *names)
     origin = theirs._from_source(expression)
     if not origin.startswith("@") or isinstance(expression.args["files"][0], exp.Subquery):
         if options.on_error != "ABORT_STATEMENT":
             raise NotImplementedError("ON_ERROR with a transformation, or from another place than a stage")
         return str(theirs.copy_into(connection, database, schema, expression, table_stages, params))
-    told = theirs._params(plain, params, duck_conn=connection, current_database=database, current_schema=schema)
+    told = theirs._params(without, params, duck_conn=connection, current_database=database, current_schema=schema)
     target = theirs._extract_table(expression.this)
     names = (target.catalog or database, target.db or schema, target.name)
     columns = _chosen(_columns(connection, names), expression.this)
@@ -148,6 +150,22 @@ def copy(
     statement = _result(results)
     connection.execute(statement)
     return statement
+
+
+def _plain(expression: exp.Copy, params: Any) -> exp.Copy:
+    """Return the statement as fakesnow takes it: without bound parameters and without quotes around a stage in a transformation.
+
+    `write_pandas` writes both, as `FROM (SELECT ... FROM '@stage') ... ON_ERROR=?`. What is bound is taken out of `params`: the
+    statement that has the result knows no parameters.
+    """
+    plain = expression.copy()
+    if isinstance(params, list):
+        for placeholder in list(plain.find_all(exp.Placeholder)):
+            placeholder.replace(exp.Literal.string(str(pop_qmark_param(params, plain, placeholder))))
+    for table in plain.find_all(exp.Table):
+        if isinstance(table.this, exp.Literal) and table.this.name.startswith("@"):
+            table.set("this", exp.Var(this=table.this.name))
+    return plain
 
 
 def _csv(connection: Any, database: str | None, schema: str | None, expression: exp.Copy) -> CsvFormat | None:
@@ -308,11 +326,18 @@ def _read(
 def _read_csv(
     connection: Any, how: CsvFormat, columns: list[Column], table: str, path: str
 ) -> tuple[int, Reject | None]:
-    raw = f"{table}_raw"
-    reading = read_texts(connection, how, len(columns), path, raw)
     casts = [_cast(f"c{number}", column) for number, column in enumerate(columns)]
     wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
     taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
+    if agreed(path, how):  # nearly always all is well, and takes one pass
+        with duckdb_source(connection, how, [f"c{number}" for number in range(len(columns))], path) as (source, misread):
+            connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {taken}, {wrong} AS progresskit_wrong FROM {source}")
+            (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{table} WHERE progresskit_wrong").fetchall()[0]
+            if not misfits and not misread():
+                return 0, None
+        connection.execute(f"DROP TABLE temp.{table}")
+    raw = f"{table}_raw"
+    reading = read_texts(connection, how, len(columns), path, raw)
     connection.execute(f"CREATE TEMP TABLE {table} AS SELECT {taken} FROM temp.{raw} WHERE NOT ({wrong})")
     (misfits,) = connection.execute(f"SELECT count(*) FROM temp.{raw} WHERE {wrong}").fetchall()[0]
     rejects = [_misread(*one) for one in reading.bad[:1]]
