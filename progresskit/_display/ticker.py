@@ -297,7 +297,8 @@ class ThreadTicker:
             wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
         """
         with self.lock:
-            trackers = list(self._new)
+            # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
+            trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
         self._deadline = time.monotonic() + self._patience
         for tracker in trackers:

@@ -71,7 +71,9 @@ def message(kind: bytes, body: bytes = b"") -> bytes:
 
 def hello(key: str, who: Hello) -> bytes:
     """Return the first message of a client."""
-    return message(HELLO, json.dumps({"key": key, "pid": who.pid, "start": who.start}).encode())
+    return message(
+        HELLO, f'{{"key": "{key}", "pid": {who.pid}, "start": {who.start!r}}}'.encode()
+    )  # a key is hexadecimal
 
 
 def read_hello(body: bytes, key: str) -> Hello:
