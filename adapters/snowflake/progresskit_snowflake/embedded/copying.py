@@ -331,11 +331,11 @@ def _read_csv(
     wrong = " OR ".join(f"(c{number} IS NOT NULL AND {cast} IS NULL)" for number, cast in enumerate(casts))
     taken = ", ".join(f"{cast} AS {_quoted(column.name)}" for cast, column in zip(casts, columns, strict=True))
     if agreed(path, how):  # nearly always all is well, and takes one pass
-        texts = [f"c{number}" for number in range(len(columns))]
+        names = [f"c{number}" for number in range(len(columns))]
         values = ", ".join(f"{cast} AS v{number}" for number, cast in enumerate(casts))
         kept = ", ".join(f"v{number} AS {_quoted(column.name)}" for number, column in enumerate(columns))
         misfit = " OR ".join(f"(c{number} IS NOT NULL AND v{number} IS NULL)" for number in range(len(columns)))
-        with duckdb_source(connection, how, texts, path) as (source, misread):
+        with duckdb_source(connection, how, names, path) as (source, misread):
             connection.execute(
                 f"CREATE TEMP TABLE {table} AS SELECT {kept}, {misfit} AS progresskit_wrong "
                 f"FROM (SELECT *, {values} FROM {source})"  # each cast once: within OR, DuckDB would do it again
