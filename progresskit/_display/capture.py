@@ -340,6 +340,21 @@ class Capture:
         self.tracker.queue_line(line)
         return True
 
+    def before_line(self) -> None:
+        """Queue what programs have written before a line of Python's."""
+        if self.relay is not None:
+            self.relay.drain()
+
+    def follow(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
+        if self.relay is not None:
+            self.relay.follow()
+
+    def note_shown(self) -> None:
+        """Note that the lines of the last frame are on the terminal."""
+        if self.relay is not None:
+            self.relay.shown()
+
     def before_frame(self) -> None:
         """Queue what is to be drawn by the frame that begins."""
         if self.relay is not None:
@@ -534,7 +549,7 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
         return
     try:
         encoding = stream.encoding or "utf-8"
-        text = "".join(f"{encodable(line, encoding)}\n" for entry in lines for line in clean_lines(entry))
+        text = "".join(f"{encodable(clean_lines(entry), encoding)}\n" for entry in lines)
         with Uncaptured():
             stream.write(text)
             stream.flush()

@@ -18,6 +18,7 @@ from .._text.cells import clean_lines, plain_line
 from ..renderers.base import DEFAULT_BUDGET
 from ..renderers.region import END
 from ..renderers.registry import RendererChoice, default_stream, prefer_hub
+from . import questions
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
@@ -193,6 +194,7 @@ class Display:
         if not last:
             for tracker in self.trackers:
                 if tracker.hiding:
+                    questions.look_for_answer()
                     if self._standing:
                         self.clear_rows()
                     return False
@@ -202,7 +204,8 @@ class Display:
                 self.outbox.retry(self._context())
                 self._note_shown()
                 return False
-        self.outbox.begin_frame(last=last)
+        else:
+            self.outbox.begin_last_frame()
         return True
 
     def compose(self, *, last: bool = False, rows: bool = True) -> None:
@@ -221,6 +224,7 @@ class Display:
             self._compose(last, rows)
         except BaseException:
             self._drawing = False
+            self.outbox.lines = []
             raise
 
     def recompose(self) -> None:
@@ -235,19 +239,16 @@ class Display:
 
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
-        self._send_frame()
+        try:
+            self.outbox.send(context=self.trackers[-1].context if self.trackers else None)
+        finally:
+            self._drawing = False
+        if self._drew_lines:
+            self._note_shown()
         began, began_wall = self._began
         return self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
-
-    def _send_frame(self) -> None:
-        try:
-            self.outbox.send(context=self._context())
-        finally:
-            self._drawing = False
-        self.outbox.settle()
-        self._note_shown()
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
@@ -261,18 +262,18 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        else:
-            outbox.settle()
         if self._lent and rows:
             self._lent = False
             self._end_unknown_line()
         parts = self._take_prints()
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
-        outbox.owe(lines)
+        if lines:
+            outbox.owe(lines)
         if renderer.current is None:
             self._start()
         size = outbox.handle.ask_size()
-        frame = self._frame(renderer.room(size[1]))
+        room = renderer.room(size[1])
+        frame = self.trackers[0].take_frame(room) if len(self.trackers) == 1 else self._merged(room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
@@ -311,7 +312,7 @@ class Display:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
 
     def _take_prints(self) -> list[tuple[list[str], list[TaskView]]]:
-        """Return the lines to write, and after each group of them the ended tasks that come before the next line.
+        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Lines and endings of other processes have an order, and one frame may hold several of both.
         """
@@ -326,13 +327,11 @@ class Display:
                     lines = []
                     parts.append((lines, []))
                 cleaned = clean_lines(item)
-                lines.extend(cleaned if self.terminal.colors else map(plain_line, cleaned))
+                lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
-    def _frame(self, rows: int | None) -> Frame:
+    def _merged(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
-        if len(self.trackers) == 1:
-            return self.trackers[0].take_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
@@ -370,7 +369,8 @@ class Display:
         if self._standing or any(tracker.pending_output for tracker in self.trackers):
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
-                self._send_frame()
+                self.outbox.send(context=self._context())
+                self._drawing = False
         if self.over_rows:
             self.forget_rows()
             self._shown = []
@@ -413,7 +413,7 @@ class Display:
         heir.trackers = list(self.trackers)
         if kind == "renderer":
             warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")
-            heir.outbox.owe([*self.outbox.lines, *warning])
+            heir.outbox.owe([*self.outbox.lines, warning])
             heir.outbox.frame = self.outbox.frame
             heir._inherited = True
             if self.renderer.in_place and self.terminal.is_tty:

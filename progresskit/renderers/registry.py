@@ -266,7 +266,10 @@ def find(name: str) -> Factory:
 def load(path: str) -> Any:
     """Return what `module:attribute` names."""
     module, _, attribute = path.partition(":")
-    if module in sys.modules or not module.startswith("progresskit."):
+    found = sys.modules.get(module)
+    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
+        return getattr(found, attribute)
+    if found is not None or not module.startswith("progresskit."):
         return getattr(import_module(module), attribute)
     from .._system.threads import signals_blocked
 
