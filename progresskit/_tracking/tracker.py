@@ -148,7 +148,7 @@ class ProgressTracker:
         self._capture: OwnCapture | None = None  # what captures while it is attached, or entered
         self._capture_held = False  # whether it does so until `stop`
         self._drawn_on: object = None  # the stream that it was attached for
-        self.context = copy_context()  # of the loop that runs: a notebook tells by it which cell a line belongs to
+        self.context = copy_context()  # of whoever has last called: a notebook tells by it which cell a line belongs to
 
     @property
     def ticker(self) -> Ticker:
@@ -229,6 +229,7 @@ class ProgressTracker:
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
+        self.context = copy_context()
         if self.left:
             self._follow_stream()
         now = self.clock()
@@ -382,6 +383,7 @@ class ProgressTracker:
             self._capture.before_line()
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
+        self.context = copy_context()
         self.lines_came()
 
     def print_captured(self, line: str) -> None:
@@ -704,7 +706,6 @@ class ProgressTracker:
     def _follow_stream(self) -> None:
         """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
         replace it for a while."""
-        self.context = copy_context()
         if self._attached and self._current_stream() is not self._drawn_on:
             self.ticker.detach(self)
 
@@ -760,6 +761,7 @@ class ProgressTracker:
         if _loop.get() is task:
             _loop.set(task.parent)
         self._endings.append(task)
+        self.context = copy_context()
         if multiprocessing_hook.is_worker and not self._unsettled:
             self._unsettled = True
             _unsettled.append(self)
