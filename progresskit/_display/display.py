@@ -158,6 +158,14 @@ class Display:
         )
 
     @property
+    def owes_last_lines(self) -> bool:
+        """Whether every task has ended, and a stream without a descriptor lacks their last lines: a test's or a cell's may be
+        read as soon as the job goes on."""
+        if self.terminal.fd is not None or self.terminal.dark or self.renderer.in_place:
+            return False
+        return all(tracker.left for tracker in self.trackers) and any(tracker.has_news for tracker in self.trackers)
+
+    @property
     def may_be_drawn_over(self) -> bool:
         """Whether rows stand on a terminal that a shell has while the process is stopped."""
         return self.renderer.in_place and self.terminal.is_tty and self.terminal.fd is not None

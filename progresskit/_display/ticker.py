@@ -156,9 +156,9 @@ class ThreadTicker:
     def _has_urgent_news(self) -> bool:
         """Whether rows are in the way, or another process is to be told something. A task that ends before a frame has shown it
         is no such news: a frame for it would put off the next one, which can show something."""
-        return any(display.in_the_way or display.has_news for display in self.displays) or any(
-            tracker.has_news for tracker in self._new
-        )
+        return any(
+            display.in_the_way or display.has_news or display.owes_last_lines for display in self.displays
+        ) or any(tracker.has_news for tracker in self._new)
 
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
@@ -494,7 +494,12 @@ class ThreadTicker:
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
+            if urgent and (
+                display.has_news
+                or display.in_the_way
+                or display.owes_last_lines
+                or any(each.prints for each in display.trackers)
+            ):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
