@@ -262,7 +262,10 @@ class ProgressTracker:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
-        self._show()
+        if self._attached:
+            self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
+        else:
+            self._show()
         return task
 
     def _check_parent(self, parent: object) -> None:
