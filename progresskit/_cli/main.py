@@ -9,7 +9,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -18,11 +17,16 @@ from .._text.cells import encodable
 from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's."""
+def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[[], object] = lambda: None) -> int:
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's.
+
+    Args:
+        arguments: What the command was given; None takes `sys.argv`.
+        handle_interrupts: Called by a subcommand that has something to clear away: from then on it can do so on Ctrl-C.
+    """
     parser = argparse.ArgumentParser(prog="progresskit", description="Progress that costs nothing worth mentioning.")
     parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -58,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run":
         return _run(run, options)
     if options.command == "pipe":
-        return _pipe(pipe, options)
+        return _pipe(pipe, options, handle_interrupts)
     if options.command == "report":
         return _report(report, options.file)
     if options.command == "renderers":
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .demo import demonstrate
 
     try:
+        handle_interrupts()
         demonstrate(options.renderer, options.seconds)
     except ValueError as error:
         parser.error(str(error))
@@ -103,18 +108,19 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with which programs of Python have progresskit's tqdm: a `sitecustomize` that waits for it."""
-    folder = Path(__file__).parents[1] / "tqdm" / "_site"
-    paths = [str(folder), *filter(None, [environ.get("PYTHONPATH")])]
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = [os.path.join(package, "tqdm", "_site"), *filter(None, [environ.get("PYTHONPATH")])]
     return {"PROGRESSKIT_TQDM": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]) -> int:
     from .pipe import copy
     from .run import leave
 
     if options.total is not None and options.total < 0:
         parser.error(f"--total is {options.total}: give a number from 0.")
     try:
+        handle_interrupts()
         copy(0, 1, lines=options.lines, total=options.total, description=options.description, renderer=options.renderer)
     except ValueError as error:
         parser.error(str(error))

@@ -388,7 +388,7 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
         return
     try:
         encoding = stream.encoding or "utf-8"
-        text = "".join(f"{encodable(line, encoding)}\n" for entry in lines for line in clean_lines(entry))
+        text = "".join(f"{encodable(clean_lines(entry), encoding)}\n" for entry in lines)
         with Uncaptured():
             stream.write(text)
             stream.flush()

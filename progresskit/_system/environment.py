@@ -1,7 +1,7 @@
-"""The environment variables, read in one place.
+"""The environment variables.
 
-Each is read once, where it is needed, through a function that takes the environment as a mapping. A bad value warns once
-and counts as unset: a job must not die of its environment.
+Knows every variable and how to read it. Each reader takes the environment as a mapping. A bad value
+warns once and counts as unset, because a job must not fail for a setting of its display.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .warnings import warn_once
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import overload
 
 VARIABLES: dict[str, str] = {
     "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, log, none, tqdm, rich, alive, the name of any installed one, "
@@ -33,7 +34,7 @@ VARIABLES: dict[str, str] = {
     "COLUMNS": "The width in cells, instead of what the terminal says.",
     "LINES": "The height in rows, instead of what the terminal says.",
 }
-"""Every variable that is obeyed, and what it does."""
+"""Name -> what the variable does."""
 
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))
@@ -61,7 +62,7 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
 
 
 def capture_mode(environ: Mapping[str, str]) -> str:
-    """Return what `PROGRESSKIT_CAPTURE` asks for: "rows", or "" for nothing. A bad value warns.
+    """Return what `PROGRESSKIT_CAPTURE` asks for: `"rows"`, or `""` for no capture. A bad value warns once.
 
     Example:
         >>> capture_mode({}), capture_mode({"PROGRESSKIT_CAPTURE": "0"})
@@ -74,7 +75,8 @@ def capture_mode(environ: Mapping[str, str]) -> str:
 
 
 def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
-    """Return the first row that `PROGRESSKIT_POSITION` gives the process, and how many there are in all, or None.
+    """Return the first row that `PROGRESSKIT_POSITION` gives this process, and the number of rows
+    in all; None where unset.
 
     Example:
         >>> position({"PROGRESSKIT_POSITION": "5/15"}), position({"PROGRESSKIT_POSITION": "5"}), position({})
@@ -95,7 +97,15 @@ def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
     return None
 
 
-def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:
+if TYPE_CHECKING:
+
+    @overload
+    def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float: ...
+    @overload
+    def number(environ: Mapping[str, str], name: str, default: None, most: float) -> float | None: ...
+
+
+def number(environ: Mapping[str, str], name: str, default: float | None, most: float) -> float | None:
     """Return the positive number that `name` holds, at most `most`; `default` when it is unset or bad.
 
     Example:
@@ -110,8 +120,9 @@ def number(environ: Mapping[str, str], name: str, default: float, most: float) -
     except ValueError:
         value = -1.0
     if not (isfinite(value) and 0 < value <= most):
+        used = "the default" if default is None else f"{default:g}"
         warn_once(
-            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {default:g} is used."
+            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {used} is used."
         )
         return default
     return value

@@ -76,15 +76,13 @@ class Process(Tracking):
 
     def __init__(self) -> None:
         from progresskit._display import process_hooks as life
-        from progresskit._display import ticker
         from progresskit.processes.connection import process_start
 
         self._ticker = life.TICKER
         super().__init__(ProgressTracker(interval=3600.0, budget=1.0, ticker=Unhurried(self._ticker)))  # type: ignore[arg-type]
         self.tracker.start()
-        ticker.FLUSH_CREDIT_SECONDS = self._ticker._credit = (
-            60.0  # a busy machine may take so long for what is sent at once
-        )
+        credit = self._ticker.gate.time
+        credit.most = credit.left = 60.0  # a busy machine may take so long for what is sent at once
         self.key = (process_start(), os.getpid())
 
     def send(self) -> list[str]:

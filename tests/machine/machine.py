@@ -367,8 +367,8 @@ class Machine(RuleBasedStateMachine):
 
     def region_rows(self) -> list[str]:
         for display in self.ticker.displays:
-            if display._renderer is not None:
-                return [plain_line(row).rstrip() for row in display._renderer._region.rows]  # type: ignore[attr-defined]
+            if display.renderer.current is not None:
+                return [plain_line(row).rstrip() for row in display.renderer.current._region.rows]  # type: ignore[attr-defined]
         return []
 
     @rule(really=st.integers(0, 4))
@@ -381,7 +381,7 @@ class Machine(RuleBasedStateMachine):
             display.forget_rows()
 
     def give_up(self) -> None:
-        if self.ticker.displays and self.ticker.displays[0]._renderer is not None:
+        if self.ticker.displays and self.ticker.displays[0].renderer.current is not None:
             self.history += [Row(row) for row in self.region_rows()]
 
     @precondition(lambda self: self.nodes)

@@ -43,7 +43,7 @@ FAULTS = {
         "and row == old[number] and not",
         "and row[:6] == old[number][:6] and not",
     ),
-    "lines are torn together": (REGION, '{line}\\r\\n"', '{line}"'),
+    "lines are torn together": (REGION, "{lines}\\r\\n", "{lines}"),
     "lines go below": (REGION, '{CLEAR}" * at)', '{CLEAR}" * (0 if above else at))'),
     "what was typed stays when lines go above": (REGION, "parts.append(CLEAR + (", "parts.append(("),
     "what was typed stays when rows come or go": (REGION, "elif len(rows) != len(old):", "elif False:"),

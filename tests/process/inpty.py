@@ -37,13 +37,13 @@ class Program:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.execve(sys.executable, [sys.executable, "-c", code], env)
+            os.execve(sys.executable, [sys.executable, "-X", "faulthandler", "-c", code], env)
 
     def read(self) -> bool:
         """Read what there is; return whether there may be more."""
         if not select.select([self.fd], [], [], max(self._ends - time.monotonic(), 0))[0]:
-            os.kill(self.pid, signal.SIGKILL)
-            raise AssertionError(f"the program hangs; its screen: {self.rows}")
+            rows = self.rows
+            raise AssertionError(f"the program hangs; its screen: {rows}; where it stands: {self._stacks()}")
         try:
             data = os.read(self.fd, 65536)
         except OSError:  # Linux's word for the end of a pty
@@ -51,6 +51,21 @@ class Program:
         self.sent += data
         self._stream.feed(data)
         return bool(data)
+
+    def _stacks(self) -> str:
+        """End the program that hangs; return what its threads were at."""
+        os.kill(self.pid, signal.SIGABRT)
+        stacks = b""
+        while select.select([self.fd], [], [], 2)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:  # Linux's word for the end of a pty
+                break
+            if not data:
+                break
+            stacks += data
+        os.kill(self.pid, signal.SIGKILL)
+        return stacks.decode(errors="replace")
 
     def until(self, words: str, times: int = 1) -> None:
         """Read until `words` have been sent so many times."""

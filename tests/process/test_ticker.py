@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
+from progresskit._display.flushing import Credit
 from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
 from progresskit._model.frames import Frame
@@ -288,8 +289,7 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     monkeypatch.delattr(select, "poll")
     reading, writing = os.pipe()
     terminal = StreamTerminal(os.fdopen(writing, "w"), {})
-    terminal.write("words\n")
-    terminal.flush()
+    terminal.send("words\n")
     assert os.read(reading, 100) == b"words\n"
     terminal.close()
     terminal._stream.close()
@@ -308,12 +308,12 @@ def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
     ticker.flush_soon()
     ticker._running = True  # a thread that never comes
     ticker.flush_soon()
-    assert not ticker._urgent  # no hub, no waiting
+    assert not ticker.gate.waiting  # no hub, no waiting
     ticker._new = [with_news()]
     for _ in range(1_000):
         ticker.flush_soon()
-    assert len(ticker._urgent) < 10
-    assert ticker._credit <= 0.0
+    assert len(ticker.gate.waiting) < 10
+    assert ticker.gate.time.left <= 0.0
 
 
 def interval() -> float:
@@ -370,10 +370,10 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     threads[0] = 9
     ticker, _ = looks
     until(lambda: interval() == USUAL)
-    assert ticker._suspension is not None
-    ticker._suspension._starved = True
+    assert ticker._boost is not None
+    ticker._boost.suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
-    ticker._switch_interval._hasty_until = 0.0
+    ticker._switch_interval._short_until = 0.0
     until(lambda: interval() == USUAL)
 
 
@@ -412,7 +412,7 @@ def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monk
     ):
         monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
         presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
-        monkeypatch.setattr("progresskit._system.suspension.between_runs", lambda asking=asking: asking)
+        monkeypatch.setattr(presence, "_asking", asking)
         assert not presence.stopped()
         assert presence.woken_in_vain == in_vain
         waits = presence.waits()
@@ -476,12 +476,11 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
-def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    monkeypatch.setattr("progresskit._display.ticker.FLUSH_CREDIT_SECONDS", 20.0)
+def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(late: bool) -> None:
     ticker, asked = ThreadTicker(), threading.Event()
     ticker._running = True
     ticker._new = [with_news()]
-    ticker._credit = 20.0
+    ticker.gate.time = Credit(0.0, 20.0)
 
     class Urgent(deque[Bell]):
         def append(self, bell: Bell) -> None:
@@ -491,13 +490,13 @@ def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: 
             super().append(bell)
             asked.set()
 
-    ticker._urgent = Urgent()
+    ticker.gate.waiting = Urgent()
     asking = threading.Thread(target=ticker.flush_soon)
     asking.start()
     assert asked.wait(20.0)
     assert late or ticker._rest()
     asking.join(20.0)
-    assert ticker._credit > 10.0  # it has not waited until that was used up
+    assert ticker.gate.time.left > 10.0  # it has not waited until that was used up
 
 
 @pytest.mark.parametrize("name", ["json", "none"])
@@ -523,8 +522,8 @@ def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
     """A process that ends while the thread opens a display for a tracker still shows its last frame."""
     ticker, found = ThreadTicker(), []
     tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker)
-    give = ticker._give_display
-    ticker._give_display = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
+    give = ticker._set.add
+    ticker._set.add = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
     tracker.add_task("alpha")
     until(lambda: ticker.displays)
     tracker.stop()

@@ -83,9 +83,9 @@ def test_a_stream_is_what_it_says_it_is() -> None:
         through = StreamTerminal(around)
         assert (through.fd, through.is_tty, through.key) == (None, True, terminal.key)
         through.write("a frame")
-        through.flush()
         assert around.written == ["a frame"]
-        assert StreamTerminal(Tee(plain.buffer, "utf-8")).fd is None
+        tee = Tee(plain.buffer, "utf-8")  # held: its end would close the buffer
+        assert StreamTerminal(tee).fd is None
         plain.write = plain.write  # type: ignore[method-assign]  # as wandb replaces it
         assert StreamTerminal(plain).fd is None
         del plain.write
@@ -94,6 +94,7 @@ def test_a_stream_is_what_it_says_it_is() -> None:
         assert StreamTerminal(plain).fd is not None, "our own shadow is no write of somebody else's"
         captured.remove()
         assert "write" not in vars(plain) and "write" not in vars(plain.buffer)
+        tee.detach()
     finally:
         plain.close()
         os.close(ours)
@@ -182,9 +183,9 @@ def test_lines_slow_no_frames_down(bench: Bench) -> None:
         ticker.tick()
         (display,) = ticker.displays
         display._cpu = iter(range(1000)).__next__  # each frame costs a second
-        before = display._cost
+        before = display.pace.cost
         tracker.print("words")
         ticker.tick()
-        assert display._cost == before
+        assert display.pace.cost == before
         ticker.tick()
-        assert display._cost > before
+        assert display.pace.cost > before

@@ -225,16 +225,17 @@ class CsvReader:
             BadData: where the next record begins is not known, or the bytes are no text of the encoding.
         """
         while True:
-            if size := self._cut():
+            size, canonical = self._cut()
+            if size:
                 data, line = self._data[:size], self._line
                 self._line += self._lines(data)
                 self._data = self._data[size:]
-                as_is = None if parse else self._as_is(data)
+                as_is = None if parse else self._as_is(data, canonical)
                 if as_is is not None:
                     self._valid(data, line)
                     yield Chunk([], self._rows, 0, list, canonical=as_is)
                 else:
-                    yield self._parsed(data, line)
+                    yield self._parsed(data, line, canonical=canonical)
             elif self._data:
                 before = len(self._data)
                 if chunk := self._separated():
@@ -252,19 +253,27 @@ class CsvReader:
         """Return how many lines end in bytes."""
         return data.count(self.dialect.newline.encode())
 
-    def _cut(self) -> int:
-        """Return how many bytes of what waits are whole records beyond doubt; 0 where that is not known."""
+    def _cut(self) -> tuple[int, bool]:
+        """Return how many bytes of what waits are whole records beyond doubt, and whether canonical ones; 0 where that is not known."""
         if self.dialect.newline != "\n" or self.dialect.escape:
-            return 0
+            return 0, False
         end = self._data.rfind(b"\n")
         for _ in range(CUTS if self.dialect.quote else 1):
             if end < 0:
-                return 0
-            if self._regular(self._data[: end + 1]):
-                return end + 1
+                break
+            data = self._data[: end + 1]
+            if self._canonical(data):
+                return end + 1, True
+            if self._regular(data):
+                return end + 1, False
             at = self._data.rfind(self.dialect.quote.encode(), 0, end)
             end = self._data.rfind(b"\n", 0, at) if at >= 0 else -1
-        return 0
+        return 0, False
+
+    def _canonical(self, data: bytes) -> bool:
+        """Whether bytes that hold quotes are records in canonical form; that without quotes takes no such look."""
+        dialect = self.dialect
+        return dialect.delimiter == "," and dialect.quote == '"' and b'"' in data and matches(data, CANONICAL)
 
     def _regular(self, data: bytes) -> bool:
         """Whether bytes are records, none of them blank, on which all readers agree."""
@@ -275,7 +284,7 @@ class CsvReader:
             return False
         return b"\r" not in data or (b"\n\r\n" not in data and data.count(b"\r") == data.count(b"\r\n"))
 
-    def _parsed(self, data: bytes, line: int, lines: Sequence[int] | None = None) -> Chunk:
+    def _parsed(self, data: bytes, line: int, lines: Sequence[int] | None = None, *, canonical: bool = False) -> Chunk:
         """Return a chunk of bytes that are whole regular records, parsed; of their `lines`, where those are known."""
         import pyarrow as pa
         import pyarrow.csv as pa_csv
@@ -289,6 +298,8 @@ class CsvReader:
 
         names = [str(number) for number in range(len(self.names))]
         dialect = self.dialect
+        nothing = [] if dialect.empty == "text" else [""]
+        quotes = bool(dialect.quote) and dialect.quote.encode() in data
         table = pa_csv.read_csv(
             pa.py_buffer(data),
             read_options=pa_csv.ReadOptions(block_size=len(data) + 1, use_threads=False, column_names=names),
@@ -302,12 +313,14 @@ class CsvReader:
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
-                null_values=[""],
+                null_values=nothing if quotes else [*nothing, *self._nulls],  # quoted ones are found below
                 quoted_strings_can_be_null=False,
                 check_utf8=False,
             ),
         )
-        texts = self._with_nulls([column.combine_chunks() for column in table.columns])
+        texts = [column.combine_chunks() for column in table.columns]
+        if quotes:
+            texts = without(texts, self._nulls)
 
         def starts() -> Sequence[int]:
             if lines is not None:
@@ -325,15 +338,18 @@ class CsvReader:
             good = [one for at, one in enumerate(every) if at not in dropped]
             chunk.lines_of = lambda: good
         else:
-            chunk.canonical = self._as_is(data)
+            chunk.canonical = self._as_is(data, canonical)
         self._rows += table.num_rows
         return chunk
 
     def _width(self, width: int) -> str:
         return f"{width} columns, but {len(self.names)} are expected"
 
-    def _as_is(self, data: bytes) -> bytes | None:
-        """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters."""
+    def _as_is(self, data: bytes, canonical: bool) -> bytes | None:
+        """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters.
+
+        With quotes among them, only what is proved to be `canonical`.
+        """
         dialect = self.dialect
         if dialect.empty == "text":
             return None
@@ -343,9 +359,7 @@ class CsvReader:
                     return None
                 data = data.replace(dialect.delimiter.encode(), b",")
             return data.replace(b"\r\n", b"\n") if b"\r" in data else data
-        if dialect.delimiter == "," and dialect.quote == '"' and matches(data, CANONICAL):
-            return data
-        return None
+        return data if canonical else None
 
     def _with_nulls(self, texts: list[Any]) -> list[Any]:
         """Return the texts with NULL for those that stand for it."""
@@ -401,7 +415,7 @@ class CsvReader:
         data = b"".join(records)
         plain = data and b"" not in records and not self.dialect.escape and self.dialect.newline == "\n"
         if plain and matches(data, self.dialect.grammar):
-            chunk = self._parsed(data, self._line, lines)
+            chunk = self._parsed(data, self._line, lines, canonical=self._canonical(data))
             chunk.bad |= bad
             return chunk
         import pyarrow as pa

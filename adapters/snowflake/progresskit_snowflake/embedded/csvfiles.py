@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import gzip
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -331,7 +332,19 @@ def read(connection: Any, how: CsvFormat, width: int, path: str, name: str) -> R
 
 def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: str, name: str) -> bool:
     """Read a file with DuckDB, and return whether all of its records have the width that is asked for."""
-    rejects = f"{name}_rejects"
+    with duckdb_source(connection, how, columns, path) as (source, misread):
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, * FROM {source}")
+        if bad := misread():
+            connection.execute(f"DROP TABLE temp.{name}")
+    return not bad
+
+
+@contextlib.contextmanager
+def duckdb_source(
+    connection: Any, how: CsvFormat, columns: list[str], path: str
+) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Yield what DuckDB reads a file's texts from, as SQL, and what tells afterwards how many records had another width."""
+    tables = f"progresskit_{secrets.token_hex(8)}"
     nulls = ", ".join(_text(one) for one in how.nulls)
     settings = {
         "columns": "{" + ", ".join(f"'{column}': 'VARCHAR'" for column in columns) + "}",
@@ -345,20 +358,20 @@ def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: s
         "allow_quoted_nulls": "false",
         "max_line_size": str(2 * LONGEST),
         "store_rejects": "true",
-        "rejects_table": _text(rejects),
-        "rejects_scan": _text(f"{name}_scans"),
+        "rejects_table": _text(f"{tables}_rejects"),
+        "rejects_scan": _text(f"{tables}_scans"),
         "compression": _text({b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(_head(path)[:2], "none")),
     }
     told = ", ".join(f"{option} = {value}" for option, value in settings.items())
     taken = ", ".join(f"CASE WHEN {c} IN ({nulls}) THEN NULL ELSE {c} END AS {c}" if nulls else c for c in columns)
     file = _text("".join(f"[{one}]" if one in "*?[" else one for one in path))
-    connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, {taken} FROM read_csv({file}, {told})"
-    )
-    (bad,) = connection.execute(f"SELECT count(*) FROM temp.{rejects}").fetchall()[0]
-    for made in (rejects, f"{name}_scans", *([name] if bad else [])):
-        connection.execute(f"DROP TABLE temp.{made}")
-    return not bad
+
+    def misread() -> int:
+        return int(connection.execute(f"SELECT count(*) FROM temp.{tables}_rejects").fetchall()[0][0])
+
+    yield f"(SELECT {taken} FROM read_csv({file}, {told}))", misread
+    for made in ("rejects", "scans"):
+        connection.execute(f"DROP TABLE temp.{tables}_{made}")
 
 
 def _line_of(path: str, how: CsvFormat, row: int) -> int | None:
