@@ -39,6 +39,7 @@ class GuardedRenderer:
         handle: The terminal as the renderer has it.
         window: The display's call of foreign code.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         choice: The renderer that is used now.
@@ -52,8 +53,10 @@ class GuardedRenderer:
         handle: Handle,
         window: Window,
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.choice = choice
+        self._folder = folder
         self.current: Renderer | None = None
         self._terminal = terminal
         self._handle = handle
@@ -168,10 +171,15 @@ class GuardedRenderer:
                 break
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
             self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
-        self.current = made
+        self.current = made = self._recorded(made)
         self._place(made)
         self._window.call("renderer", made.start, self._handle)
         return made
+
+    def _recorded(self, renderer: Renderer) -> Renderer:
+        return (
+            renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
+        )
 
     def _place(self, renderer: Renderer) -> None:
         """Give `renderer` the rows that `PROGRESSKIT_POSITION` names: it is for terminals of this process alone."""
@@ -202,7 +210,7 @@ class GuardedRenderer:
                 pass
         fallback = self._fallbacks.pop(0)
         self.choice = RendererChoice(fallback, load(BUILTIN[fallback]), f"{name} failed")
-        self.current = renderer = load(BUILTIN[fallback])()
+        self.current = renderer = self._recorded(load(BUILTIN[fallback])())
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
         renderer.write("\n".join([*self._unshown, clean_lines(f"progresskit: {warning}")]))

@@ -146,7 +146,7 @@ class Painter:
 
     def _row(self, cells: Cells, room: int, name: int, bar: int, count: int, rate: int, times: int, time: float) -> str:
         glyphs, view = self._glyphs, cells.view
-        mark = glyphs.marks.get(view.outcome, " ")
+        mark = glyphs.marks.get(view.outcome) or glyphs.marks.get(view.state, " ")
         head = f"{mark} {fit(cells.name, name, ellipsis=glyphs.ellipsis)}"
         tail = f" {cells.amount:>{max(count - cell_width(cells.amount) + len(cells.amount), 0)}}"
         if rate:
