@@ -206,7 +206,8 @@ class Display:
                     tracker.behind = True
                 self.outbox.retry(self._context())
                 return False
-        self.outbox.begin_frame(last=last)
+        else:
+            self.outbox.begin_last_frame()
         return True
 
     def compose(self, *, last: bool = False, rows: bool = True) -> None:
@@ -225,6 +226,7 @@ class Display:
             self._compose(last, rows)
         except BaseException:
             self._drawing = False
+            self.outbox.lines = []
             raise
 
     def recompose(self) -> None:
@@ -239,18 +241,14 @@ class Display:
 
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
-        self._send_frame()
+        try:
+            self.outbox.send(context=self.trackers[-1].context if self.trackers else None)
+        finally:
+            self._drawing = False
         began, began_wall = self._began
         return self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
-
-    def _send_frame(self) -> None:
-        try:
-            self.outbox.send(context=self._context())
-        finally:
-            self._drawing = False
-        self.outbox.settle()
 
     def _compose(self, last: bool, rows: bool) -> None:
         renderer, outbox = self.renderer, self.outbox
@@ -259,15 +257,15 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        else:
-            outbox.settle()
         parts = self._take_prints()
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
-        outbox.owe(lines)
+        if lines:
+            outbox.owe(lines)
         if renderer.current is None:
             self._start()
         size = outbox.handle.ask_size()
-        frame = self._frame(renderer.room(size[1]))
+        room = renderer.room(size[1])
+        frame = self.trackers[0].take_frame(room) if len(self.trackers) == 1 else self._merged(room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
@@ -316,10 +314,8 @@ class Display:
                 lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
-    def _frame(self, rows: int | None) -> Frame:
+    def _merged(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
-        if len(self.trackers) == 1:
-            return self.trackers[0].take_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
@@ -356,7 +352,8 @@ class Display:
         if self._standing or any(tracker.pending_output for tracker in self.trackers):
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
-                self._send_frame()
+                self.outbox.send(context=self._context())
+                self._drawing = False
         if self.over_rows:
             self.forget_rows()
             self._shown = []

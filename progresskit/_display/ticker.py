@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .._system.gil import SwitchInterval
 from .._system.lock_boost import LockBoost
+from .._system.suspension import SHORT
 from .._system.threads import Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
@@ -93,6 +94,7 @@ class ThreadTicker:
         self._bell = Bell()
         self._watch_bell = Bell()
         self._long_sleep = False
+        self._was_asked = False  # whether somebody has called `wake` since the last look
         self._closing = False  # whether the process ends
         self._deadline: float | None = None  # for all trackers together, at the end of the process
         self._switch_interval = SwitchInterval()
@@ -116,11 +118,12 @@ class ThreadTicker:
             self._new.append(tracker)
             if not self._running and not self._inline:
                 self._begin()
-        self.wake()
+        self._bell.ring()
         return True
 
     def wake(self) -> None:
         """Draw soon, if the ticker has gone to sleep for long."""
+        self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
         if self._long_sleep:
             self._long_sleep = False
             self._bell.ring()
@@ -424,37 +427,45 @@ class ThreadTicker:
 
     def _loop(self, generation: int, boost: LockBoost) -> None:
         """Sleep and draw, until nothing is left to be drawn."""
+        suspension = boost.suspension
         empty_since: float | None = None
         usual, polls, _ = self._survey()
         delay = usual
-        boost.before_frame(delay, self._alive)
+        if suspension.woken_in_vain:
+            boost.choose(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self._long_sleep = delay > 2 * usual
-            delay = min(delay, STOP_POLL_SECONDS) if polls else delay
-            nudged = self._bell.wait(delay)
+            was_asked = self._long_sleep and self._was_asked  # between the look and here, when there was nobody to wake
+            delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
+            nudged = self._bell.wait(delay) or was_asked
             self._long_sleep = False
-            was_stopped = boost.after_sleep(delay)
+            was_stopped = suspension.stopped(delay)
             asked = time.monotonic()
             with self.drawing:
                 now = time.monotonic()
-                boost.after_wait(now - asked)
+                if now - asked > SHORT:
+                    suspension.stopped()  # a thread that waits for another one that draws is not stopped
                 if self._generation != generation:
                     return
                 if was_stopped or was_away:
                     self._forget_rows(slow_ones=was_stopped)
-                boost.before_frame(delay, self._alive)
+                if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
+                    boost.choose(delay, self._alive, first=True)
+                self._was_asked = False
                 delay = self._draw_due(now, nudged=nudged)
                 if self._leaving:
                     self._draw_last_frames()
-                was_away = boost.was_stopped()
+                was_away = suspension.stopped()
                 usual, polls, is_busy = self._survey()
-                boost.after_frame(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
+                boost.choose(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
                 if is_busy:
                     empty_since = None
                     continue
                 empty_since = now if empty_since is None else empty_since
-                if (now - empty_since >= IDLE_THREAD_SECONDS or not self.displays or self._closing) and self._rest():
+                if (
+                    now - empty_since >= IDLE_THREAD_SECONDS or not self._set.displays or self._closing
+                ) and self._rest():
                     return
             delay = min(delay, IDLE_THREAD_SECONDS)
 
@@ -466,14 +477,15 @@ class ThreadTicker:
                 display.forget_rows()
 
     def _survey(self) -> tuple[float, bool, bool]:
-        """Return the shortest interval in seconds, whether rows stand that a shell may draw over, and whether a task is live."""
+        """Return the seconds after which a frame may come at the soonest, whether rows stand that a shell may draw over, and
+        whether a task is live."""
         usual, polls, is_busy = 3600.0, False, False
-        for display in self.displays:
-            usual = min(usual, display.pace.interval)
+        for display in self._set.displays:
+            usual = min(usual, max(display.pace.interval, display.pace.least))
             polls = polls or display.may_be_drawn_over
             for tracker in display.trackers:
                 is_busy = is_busy or tracker.live > 0
-        return usual if self.displays else 0.1, polls, is_busy
+        return usual if self._set.displays else 0.1, polls, is_busy
 
     def _draw_due(self, now: float, *, nudged: bool = False) -> float:
         """Draw what is due and return the seconds until something is. A nudge makes due whatever its budget allows.
@@ -484,7 +496,7 @@ class ThreadTicker:
             self._adopt()
         soonest = 3600.0
         urgent = self.gate.take() if self.gate.waiting else None
-        for display in self.displays:
+        for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
             if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
@@ -518,7 +530,7 @@ class ThreadTicker:
         if display.takes_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
-            if not may_hang and display.may_be_drawn_over and boost.was_stopped():
+            if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
         return display.pace.delay

@@ -376,19 +376,14 @@ class Feed(ProgressTracker):
 
     # What a display asks
 
-    def frame(self, rows: int | None = None) -> Frame:
-        """Return what all tasks look like now: first the feed's own, then those of each source.
-
-        Args:
-            rows: Rows that there are on the display; None: every live task fits.
-        """
-        with self.lock:
-            more = sum(known.more for known in self._in_order)
-            if more and rows is not None:  # a row for the line that says so
-                rows = max(rows - 1, 0)
-            frame = super().frame(rows)
-            ended = takewhile(_is_view, self.prints)  # what stands behind a line waits for it
-            return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
+    def _make_frame(self, rows: int | None, *, sampled: bool = False) -> Frame:
+        """Return what all tasks look like now: first the feed's own, then those of each source. The caller holds the lock."""
+        more = sum(known.more for known in self._in_order)
+        if more and rows is not None:  # a row for the line that says so
+            rows = max(rows - 1, 0)
+        frame = super()._make_frame(rows, sampled=sampled)
+        ended = takewhile(_is_view, self.prints)  # what stands behind a line waits for it
+        return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
 
     def take_frame(self, rows: int | None = None) -> Frame:
         """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
@@ -442,11 +437,6 @@ class Feed(ProgressTracker):
         for known in self._in_order:
             tree += [(view, 0) for view in known.rows]
         return tree
-
-    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
-        if isinstance(item, tuple):  # a view, which is a named tuple
-            return item._replace(position=row)  # type: ignore[attr-defined, no-any-return]
-        return super()._look(item, now, depth, row)
 
 
 _NOTHING = Tally()

@@ -82,9 +82,9 @@ class Region:
         empty if nothing changes.
 
         Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than
-        `size[1]` lines. Each text of `above` is one or more lines of any width: they wrap, and scroll
-        away as any output does. With `whole`, rows that have not changed are written too, because the terminal
-        may have lost a part of them.
+        `size[1]` lines. Each text of `above` is one line or several, of any width: they wrap, and
+        scroll away as any output does. With `whole`, rows that have not changed are written too,
+        because the terminal may have lost a part of them.
         """
         rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
         resized = size != self._size
