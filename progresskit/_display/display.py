@@ -17,7 +17,7 @@ from .._system.threads import signals_blocked
 from .._text.cells import clean_lines, plain_line
 from ..renderers.base import DEFAULT_BUDGET
 from ..renderers.region import END
-from ..renderers.registry import RendererChoice, default_stream, prefer_hub
+from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
@@ -50,9 +50,11 @@ def display_of(
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+    redirected = is_redirected(tracker, terminal)
+    choice = prefer_hub(tracker.renderer, redirected=redirected)
+    folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
 
 
 class Display:
@@ -69,6 +71,7 @@ class Display:
         cpu: Gives the seconds of processor time that this thread has had.
         wall: Gives the seconds on the wall.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         trackers: The trackers that are drawn here, in the order in which they came.
@@ -86,12 +89,15 @@ class Display:
         cpu: Callable[[], float],
         wall: Callable[[], float],
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.terminal = terminal
         self.trackers: list[ProgressTracker] = []
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
-        self.renderer = GuardedRenderer(choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks)
+        self.renderer = GuardedRenderer(
+            choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks, folder
+        )
         self.pace = Pace(interval, DEFAULT_BUDGET if budget is None else budget)
         self._budget = budget
         self._cpu = cpu
