@@ -17,7 +17,7 @@ from .._system.threads import signals_blocked
 from .._text.cells import clean_lines, plain_line
 from ..renderers.base import DEFAULT_BUDGET
 from ..renderers.region import END
-from ..renderers.registry import RendererChoice, default_stream, prefer_hub
+from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
 from . import questions
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window
@@ -51,9 +51,11 @@ def display_of(
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+    redirected = is_redirected(tracker, terminal)
+    choice = prefer_hub(tracker.renderer, redirected=redirected)
+    folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
 
 
 class Display:
@@ -70,6 +72,7 @@ class Display:
         cpu: Gives the seconds of processor time that this thread has had.
         wall: Gives the seconds on the wall.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         trackers: The trackers that are drawn here, in the order in which they came.
@@ -87,12 +90,15 @@ class Display:
         cpu: Callable[[], float],
         wall: Callable[[], float],
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.terminal = terminal
         self.trackers: list[ProgressTracker] = []
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
-        self.renderer = GuardedRenderer(choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks)
+        self.renderer = GuardedRenderer(
+            choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks, folder
+        )
         self.pace = Pace(interval, DEFAULT_BUDGET if budget is None else budget)
         self._budget = budget
         self._cpu = cpu
@@ -105,7 +111,6 @@ class Display:
         self._standing = False  # whether the last frame had rows
         self._drawing = False  # whether one is being drawn that may have
         self._in_background = False
-        self._lent = False  # whether somebody has had the terminal to itself since the last frame
         self.drawn = self.due = 0.0
 
     @property
@@ -270,9 +275,6 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        if self._lent and rows:
-            self._lent = False
-            self._end_unknown_line()
         parts = self._take_prints()
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
         if lines:
@@ -302,14 +304,6 @@ class Display:
                     renderer.write(part)
                 renderer.render(frame if len(parts) == 1 else frame._replace(ended=tuple(group)))
         self._standing = in_place and bool(frame.tasks or frame.more)
-
-    def _end_unknown_line(self) -> None:
-        """End the line that the cursor is on, if it has anything: whoever had the terminal may have left it so.
-
-        As many blanks as a line is long stay on an empty one, and go on in the next one otherwise.
-        """
-        if self.terminal.is_tty:
-            self.outbox.handle.write(" " * self.terminal.size()[0] + "\r")
 
     def _start(self) -> None:
         """Start the renderer, and let it say what it may cost."""
@@ -382,7 +376,6 @@ class Display:
         if self.over_rows:
             self.forget_rows()
             self._shown = []
-            self._lent = True
         self.flush(EXIT_FLUSH_TIMEOUT)
 
     def flush(self, patience: float = 0.0) -> None:

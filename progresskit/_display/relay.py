@@ -76,6 +76,7 @@ class Relay:
             master, slave = os.openpty()
             self._master, self._slave = self._keep(master), self._keep(slave)
             termios.tcsetattr(self._slave, termios.TCSANOW, termios.tcgetattr(self._terminal))
+            fcntl.ioctl(self._slave, termios.TIOCSWINSZ, fcntl.ioctl(self._terminal, termios.TIOCGWINSZ, b"\0" * 8))
             os.set_blocking(self._master, False)
             self._spool = self._keep(_spool())
             self._news = self._begin_keeper()

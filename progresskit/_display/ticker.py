@@ -94,6 +94,7 @@ class ThreadTicker:
         self._bell = Bell()
         self._watch_bell = Bell()
         self._long_sleep = False
+        self._was_asked = False  # whether somebody has called `wake` since the last look
         self._closing = False  # whether the process ends
         self._deadline: float | None = None  # for all trackers together, at the end of the process
         self._switch_interval = SwitchInterval()
@@ -117,11 +118,12 @@ class ThreadTicker:
             self._new.append(tracker)
             if not self._running and not self._inline:
                 self._begin()
-        self.wake()
+        self._bell.ring()
         return True
 
     def wake(self) -> None:
         """Draw soon, if the ticker has gone to sleep for long."""
+        self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
         if self._long_sleep:
             self._long_sleep = False
             self._bell.ring()
@@ -434,8 +436,9 @@ class ThreadTicker:
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self._long_sleep = delay > 2 * usual
-            delay = min(delay, STOP_POLL_SECONDS) if polls else delay
-            nudged = self._bell.wait(delay)
+            was_asked = self._long_sleep and self._was_asked  # between the look and here, when there was nobody to wake
+            delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
+            nudged = self._bell.wait(delay) or was_asked
             self._long_sleep = False
             was_stopped = suspension.stopped(delay)
             asked = time.monotonic()
@@ -449,6 +452,7 @@ class ThreadTicker:
                     self._forget_rows(slow_ones=was_stopped)
                 if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
                     boost.choose(delay, self._alive, first=True)
+                self._was_asked = False
                 delay = self._draw_due(now, nudged=nudged)
                 if self._leaving:
                     self._draw_last_frames()
@@ -473,10 +477,11 @@ class ThreadTicker:
                 display.forget_rows()
 
     def _survey(self) -> tuple[float, bool, bool]:
-        """Return the shortest interval in seconds, whether rows stand that a shell may draw over, and whether a task is live."""
+        """Return the seconds after which a frame may come at the soonest, whether rows stand that a shell may draw over, and
+        whether a task is live."""
         usual, polls, is_busy = 3600.0, False, False
         for display in self._set.displays:
-            usual = min(usual, display.pace.interval)
+            usual = min(usual, max(display.pace.interval, display.pace.least))
             polls = polls or display.may_be_drawn_over
             for tracker in display.trackers:
                 is_busy = is_busy or tracker.live > 0

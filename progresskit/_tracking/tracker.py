@@ -53,7 +53,6 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
-END_OPEN_LINE = "progresskit._display.capture:end_open_line"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -264,7 +263,10 @@ class ProgressTracker:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
-        self._show()
+        if self._attached:
+            self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
+        else:
+            self._show()
         return task
 
     def _check_parent(self, parent: object) -> None:
@@ -531,14 +533,6 @@ class ProgressTracker:
             self._capture_held = always
             self._capture = capture.start()
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
-            pass
-
-    def _end_open_line(self) -> None:
-        try:
-            from ..renderers.registry import load
-
-            load(END_OPEN_LINE)()
-        except ImportError:  # the interpreter ends
             pass
 
     def _end_capture(self) -> None:
@@ -872,8 +866,6 @@ class Hidden:
     def _let_go(self) -> None:
         if self._depth:
             self._depth -= 1
-            if self._tracker._capture is not None:
-                self._tracker._end_open_line()
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
             self._tracker.follow_descriptors()
             self._tracker.wake()

@@ -69,6 +69,40 @@ def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on
     tracker.stop()
 
 
+@pytest.mark.parametrize("when", ["asleep", "about to sleep"])
+@pytest.mark.parametrize("what", ["resume", "add_task"])
+def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
+    what: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken."""
+    renderer = RecordingRenderer()
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha", total=10)
+    task.pause()
+    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused")
+    draw_due, looked = ticker._draw_due, threading.Event()
+
+    def change() -> None:
+        task.resume() if what == "resume" else tracker.add_task("beta")
+
+    def look(now: float, *, nudged: bool = False) -> float:
+        draw_due(now, nudged=nudged)
+        monkeypatch.undo()
+        if when == "about to sleep":
+            change()
+        looked.set()
+        return 3600.0
+
+    monkeypatch.setattr(ticker, "_draw_due", look)
+    assert looked.wait(30.0)
+    if when == "asleep":
+        until(lambda: ticker._long_sleep)
+        change()
+    until(lambda: renderer.frames[-1].tasks[0].state == "running" or len(renderer.frames[-1].tasks) == 2)
+    tracker.stop()
+
+
 def test_two_trackers_on_one_terminal_share_its_rows() -> None:
     terminal = EmulatedTerminal(columns=60)
     first = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0)

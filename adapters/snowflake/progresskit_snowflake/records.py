@@ -175,37 +175,42 @@ class CsvReader:
         ends = (b"\r\n", b"\n") if self.dialect.newline == "\n" else (b"\r",)
         return next((len(end) for end in ends if self._data.startswith(end, at)), 0)
 
-    def _first(self) -> bytes:
-        """Return the first record that is not blank, without taking it away; nothing where there is none."""
-        while self._data or not self._over:
-            if size := self._blank():
-                self._data, self._line = self._data[size:], self._line + 1
-                self.blank_lines += 1
-            elif found := self.dialect.record.match(self._data):
-                return found[0]
-            elif self._data and (reason := self._trouble(0, self._line)):
-                raise BadData(f"{self.path}:{self._line}: {reason}.")
+    def _first(self) -> tuple[bytes, bytes]:
+        """Return the blank lines that come first, and the record behind them, without taking them away; nothing where there is none."""
+        at, line = 0, self._line
+        while len(self._data) > at or not self._over:
+            if size := self._blank(at):
+                at, line = at + size, line + 1
+            elif found := self.dialect.record.match(self._data, at):
+                return self._data[:at], found[0]
+            elif self._data[at:] and (reason := self._trouble(at, line)):
+                raise BadData(f"{self.path}:{line}: {reason}.")
             elif not self._more():
-                raise BadData(
-                    f"{self.path}:{self._line}: a quote that is opened here is not closed until the file's end."
-                )
-        return b""
+                raise BadData(f"{self.path}:{line}: a quote that is opened here is not closed until the file's end.")
+        return self._data, b""
+
+    def _drop(self, blank: bytes, record: bytes = b"") -> None:
+        """Take blank lines, and the record behind them, away."""
+        self._data = self._data[len(blank) + len(record) :]
+        self._line += self._lines(blank) + self._lines(record)
+        self.blank_lines += self._lines(blank)
 
     def _header(self) -> list[str]:
-        record = self._first()
+        blank, record = self._first()
         if not record:
             raise BadData(f"{self.path} has no header line: give a CSV file with one, or rows and --no-header.")
         names = [text or "" for text in self._fields(record, "text")]
         self._valid(record)
-        self._data = self._data[len(record) :]
-        self._line += self._lines(record)
+        self._drop(blank, record)
         return names
 
     def _numbered(self, width: int | None) -> list[str]:
-        record = self._first()
+        blank, record = self._first()
         found = len(self._fields(record, "text")) if record else 0
         if not found and not width:
             raise BadData(f"{self.path} has no rows: without a header nobody knows its columns.")
+        if (width or found) > 1 or self.dialect.blank_lines != "null":
+            self._drop(blank)
         return [f"C{number}" for number in range(1, (width or found) + 1)]
 
     # The records
@@ -371,14 +376,22 @@ class CsvReader:
         lines: list[int] = []
         bad: dict[int, str] = {}
         single = len(self.names) == 1
+        filled = 0  # where the next row begins, as far as that was looked for
         while at < len(data):
             if blank := self._blank(at):
-                if single and _FILLED.search(data, at):
-                    self._blank_between(line, records, lines)
-                elif single and not self._over:
-                    break  # a row may follow
+                if single and self.dialect.blank_lines == "null":
+                    records.append(b"")
+                    lines.append(line)
+                else:
+                    if single and filled <= at:
+                        found = _FILLED.search(data, at)
+                        filled = found.start() if found else len(data)
+                    if single and filled == len(data) and not self._over:
+                        break  # a row may follow
+                    if single and filled < len(data) and not self.dialect.blank_lines:
+                        raise self._doubtful_blank(line)
+                    self.blank_lines += 1
                 at, line = at + blank, line + 1
-                self.blank_lines += 1
             elif found := self.dialect.record.match(data, at):
                 records.append(found[0])
                 lines.append(line)
@@ -391,16 +404,11 @@ class CsvReader:
         self._data, self._line = data[at:], line
         return self._joined(records, lines, bad) if records or bad else None
 
-    def _blank_between(self, line: int, records: list[bytes], lines: list[int]) -> None:
-        """Take a blank line between the rows of a file of one column for what it is said to be."""
-        if self.dialect.blank_lines == "null":
-            records.append(b"")
-            lines.append(line)
-        elif not self.dialect.blank_lines:
-            raise BadData(
-                f"{self.path}:{line}: a blank line between the rows of a file of one column may be a missing value, or nothing: "
-                "give --blank-lines null or --blank-lines skip."
-            )
+    def _doubtful_blank(self, line: int) -> BadData:
+        return BadData(
+            f"{self.path}:{line}: a blank line between the rows of a file of one column may be a missing value, or nothing: "
+            "give --blank-lines null or --blank-lines skip."
+        )
 
     def _joined(self, records: list[bytes], lines: list[int], bad: dict[int, str]) -> Chunk:
         """Return a chunk of records that were found one by one."""
