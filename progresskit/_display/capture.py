@@ -433,6 +433,7 @@ class Capture:
         relay, self.relay = self.relay, None
         if relay is not None:
             relay.part(self)
+            self._hand_over(relay)
         with _registry.lock:
             streams, self._streams = self._streams, {}
             for captured in streams:
@@ -448,6 +449,15 @@ class Capture:
         if failed and self._quiet:
             for line in self.lines:
                 self.tracker.print(line)
+
+    def _hand_over(self, relay: Relay) -> None:
+        """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
+        heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not self.tracker), None)
+        prints = self.tracker.prints
+        while heir is not None and prints and isinstance(prints[0], str):
+            heir.queue(prints.popleft())
+            if not prints:
+                heir.lines_came()
 
     def __enter__(self) -> Self:
         return self.start()

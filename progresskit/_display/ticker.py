@@ -79,6 +79,7 @@ class ThreadTicker:
         self.drawing = native("_thread", "RLock")()
         self.gate = FlushGate()
         self.silent = False
+        self.is_closed = False  # whether the process ends: what comes now is drawn at once
         self._set = DisplaySet(time.thread_time, time.monotonic)
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
@@ -298,6 +299,7 @@ class ThreadTicker:
         Args:
             wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
         """
+        self.is_closed = True
         with self.lock:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
@@ -317,6 +319,7 @@ class ThreadTicker:
         # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
         shown = any(tracker.live for tracker in trackers) or any(display.standing for display in self.displays)
         self.silent = (self.silent or shown) and hub_address() is None
+        self.is_closed = False
         for tracker in trackers:
             tracker.forget()
             tracker._mute = self.silent

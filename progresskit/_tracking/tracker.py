@@ -415,6 +415,8 @@ class ProgressTracker:
         self.wake()
         if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
+        if self._attached and self.left and getattr(self.ticker, "is_closed", False):
+            self.ticker.detach(self)  # nobody ends it any more
 
     def give_up(self) -> None:
         """Called by whoever draws, where nothing can be shown any more: write what waits to the stream, and what comes later."""
@@ -431,7 +433,12 @@ class ProgressTracker:
 
             load(WRITE_LINES)(self, lines)
         except ImportError:  # the interpreter ends, and imports nothing any more
-            pass
+            stream = sys.stderr if self.stream is None else self.stream
+            try:
+                for line in lines:
+                    stream.write(f"{line if line.isprintable() else ascii(line)}\n")
+            except Exception:  # gone already
+                pass
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
