@@ -368,6 +368,14 @@ class Capture:
         for captured in self._streams:
             captured.settle(self)
 
+    def queue_all(self, lines: list[str]) -> bool:
+        """Take whole `lines` from a relay; as `queue`."""
+        if self._quiet:
+            self.lines.extend(lines)
+            return False
+        self.tracker.queue_lines(lines)
+        return True
+
     def lines_came(self) -> None:
         """Have the lines that a relay has queued drawn with the next frame."""
         self.tracker.lines_came()

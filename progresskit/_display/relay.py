@@ -21,6 +21,7 @@ from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.tracker import MOST_CAPTURED
+from .outbox import EXIT_FLUSH_TIMEOUT
 from .terminal import RELAYED, file_key, open_anew
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ LOCK_SECONDS = 0.05
 """Seconds that a write waits for another thread that moves words: order is worth that, and no more."""
 QUESTION_SECONDS = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
+DRAINING_NAP = 0.002
+"""Seconds between two looks while a terminal takes words slowly."""
+DRAINING_LIMIT = 30.0
+"""Seconds that the end waits at the most for a terminal that takes words slowly."""
 CLOSE_SECONDS = 0.2
 """Seconds that the end of the process waits for the thread."""
 PIECE = 1 << 16
@@ -141,7 +146,7 @@ class Relay:
         self.drain()
         if capture in self.captures:
             self.captures.remove(capture)
-        self.drain()
+        self.drain_all()
         if not self.captures:
             self._end_redrawing()
 
@@ -195,6 +200,19 @@ class Relay:
                 capture.lines_came()
         return whole
 
+    def drain_all(self) -> None:
+        """Hand on all that has been written by now, and wait for a terminal that is slow, but takes something each second: what
+        the job writes next must not come before."""
+        clock = native("time", "monotonic")
+        end = clock() + DRAINING_LIMIT
+        since, handed = clock(), -1
+        while not self.drain() and clock() < end:
+            if self._handed != handed:
+                since, handed = clock(), self._handed
+            elif clock() - since > EXIT_FLUSH_TIMEOUT:
+                return
+            native("time", "sleep")(DRAINING_NAP)
+
     def _move(self) -> None:
         """Move what has been written to the file. The caller holds the lock."""
         try:
@@ -237,6 +255,8 @@ class Relay:
         """Hand the whole lines of `data` to `capture`, and return whether there was one."""
         if self._redrawn is not None or (b"\x1b" in data and redraws(data.decode("latin-1"))):
             return self._redraw(data, capture)
+        if not self._line.is_redrawn and _is_plain(data):  # a flood must not be slowed down by each of its lines
+            return self._feed_plain(data, capture)
         at = self._read - len(data)
         *whole, rest = data.split(b"\n")
         came = False
@@ -251,6 +271,14 @@ class Relay:
             came |= capture.queue(line)
             self._handed = self._read
         return came
+
+    def _feed_plain(self, data: bytes, capture: Capture) -> bool:
+        whole, _, rest = data.rpartition(b"\n")
+        text = self._line.text() + self._decoder.decode(whole + b"\n").replace("\r", "")
+        self._line = Line()
+        self._line.add(self._decoder.decode(rest))
+        self._handed = self._read - len(rest)
+        return capture.queue_all(text[:-1].split("\n"))
 
     def _redraw(self, data: bytes, capture: Capture) -> bool:
         rows = self._redrawn = self._redrawn or RedrawnRows()
@@ -376,7 +404,7 @@ class Relay:
         self.captures.clear()
         self._redirecting.clear()
         self._put_back()
-        self.drain()
+        self.drain_all()
         self._closing = True
         os.close(self._held)
         self._ours.remove(self._held)
@@ -421,6 +449,13 @@ class Relay:
 
 def _comes_late(capture: Capture) -> bool:
     return not capture.is_automatic
+
+
+def _is_plain(data: bytes) -> bool:
+    """Return whether `data` has whole lines, and nothing that changes what stands on a line."""
+    if b"\n" not in data or data.count(b"\r") != data.count(b"\r\n"):
+        return False
+    return not (b"\x1b" in data or b"\b" in data or b"\x07" in data)
 
 
 def _spool() -> int:

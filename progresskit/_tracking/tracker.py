@@ -405,6 +405,11 @@ class ProgressTracker:
         self.prints.append(line)
         self._waiting += len(line) + LINE
 
+    def queue_lines(self, lines: list[str]) -> None:
+        """Have captured lines shown with the next frame; whoever queues lines calls `lines_came`."""
+        self.prints.extend(lines)
+        self._waiting += sum(map(len, lines)) + LINE * len(lines)
+
     def lines_came(self) -> None:
         """See to it that the lines which have been queued are drawn."""
         if not self._attached:
