@@ -178,6 +178,7 @@ class CapturedStream:
             return False
         try:
             rows = self._redrawn = self._redrawn or RedrawnRows()
+            capture.holds_lines = True
             self._redrawn_at = capture.tracker.clock()
             begun = self._lines.pop(thread, None)
             lines = rows.feed(text if begun is None else begun.text() + text)
@@ -189,10 +190,12 @@ class CapturedStream:
             capture.take(line)
         return True
 
-    def settle(self, capture: Capture) -> None:
-        """Give `capture` what has stood above the cursor of a program that redraws rows for a while."""
-        if self._redrawn is None or capture.tracker.clock() - self._redrawn_at < SETTLED_SECONDS:
-            return
+    def settle(self, capture: Capture) -> bool:
+        """Give `capture` what has stood above the cursor of a program that redraws rows for a while; return whether one does."""
+        if self._redrawn is None:
+            return False
+        if capture.tracker.clock() - self._redrawn_at < SETTLED_SECONDS:
+            return True
         if self._redrawing.acquire(blocking=False):
             try:
                 lines = self._redrawn.settle()
@@ -200,6 +203,7 @@ class CapturedStream:
                 self._redrawing.release()
             for line in lines:
                 capture.queue(line)
+        return True
 
     def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
         decoder = self._decoders.get(thread)
@@ -305,6 +309,7 @@ class Capture:
         self.is_automatic = automatic
         self._descriptors = descriptors
         self.relay: Relay | None = None  # what programs write comes through it
+        self.holds_lines = False  # whether a relay, or rows that a program redraws, may have lines for the next frame
         self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
 
@@ -365,8 +370,8 @@ class Capture:
         if self.relay is not None:
             self.relay.drain(notify=False)
             self.relay.taken()
-        for captured in self._streams:
-            captured.settle(self)
+        held = [captured.settle(self) for captured in list(self._streams)]
+        self.holds_lines = self.relay is not None or any(held)
 
     def queue_all(self, lines: list[str]) -> bool:
         """Take whole `lines` from a relay; as `queue`."""
@@ -414,6 +419,7 @@ class Capture:
             relay = _registry.make_relay(key)
         if relay is not None:
             self.relay = relay
+            self.holds_lines = True
             relay.join(self, redirect=self._descriptors)
 
     def _add(self, stream: Any, *, forced: bool = False) -> None:
@@ -517,6 +523,7 @@ def relay_forks() -> None:
             relay = _registry.relays.get(key) or _registry.make_relay(key)
             if relay is not None:
                 capture.relay = relay
+                capture.holds_lines = True
                 relay.join(capture, redirect=False)
     for relay in _registry.relays.values():
         relay.before_fork()

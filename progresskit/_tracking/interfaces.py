@@ -80,7 +80,13 @@ class Capture(Protocol):
 
 
 class OwnCapture(Capture, Protocol):
-    """A tracker's own capture, which also knows what C code and other programs write."""
+    """A tracker's own capture, which also knows what C code and other programs write.
+
+    Attributes:
+        holds_lines: Whether it may have lines to queue before a frame.
+    """
+
+    holds_lines: bool
 
     def before_line(self) -> None:
         """Queue what has been written before a line that the tracker is given."""

@@ -471,7 +471,7 @@ class ProgressTracker:
     def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
         self.behind, self._waiting = False, 0
-        if self._capture is not None:
+        if self._capture is not None and self._capture.holds_lines:
             self._capture.before_frame()
         lines = [self.prints.popleft() for _ in range(len(self.prints))] if self.prints else []
         if self._lines_missing:

@@ -137,7 +137,8 @@ def test_outlives() -> None:
     os.write(program.fd, b"\n")
     assert program.end() == 0
     text = "\n".join(program.everything)
-    assert [text.count(words) for words in ("beside", "after the rows", "job ends", "after the job")] == [1, 1, 1, 1]
+    assert [text.count(words) for words in ("beside", "after the rows", "job ends")] == [1, 1, 1]
+    assert text.count("after the job") in (1, 2), "what was on its way as the job ended may be written again"
     assert text.index("beside") < text.index("after the rows") < text.index("after the job")
 
 
