@@ -552,6 +552,7 @@ class ProgressTracker:
             'Files'
         """
         from .._model.frames import Frame
+        from . import snapshot  # noqa: F401  # not with the lock held: an import that Ctrl-C broke off may hang for ever
 
         for task in self._polled:
             if task._end is None:
