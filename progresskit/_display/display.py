@@ -17,7 +17,7 @@ from .._system.threads import signals_blocked
 from .._text.cells import clean_lines, plain_line
 from ..renderers.base import DEFAULT_BUDGET
 from ..renderers.region import END
-from ..renderers.registry import RendererChoice, default_stream, prefer_hub
+from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
@@ -50,9 +50,11 @@ def display_of(
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+    redirected = is_redirected(tracker, terminal)
+    choice = prefer_hub(tracker.renderer, redirected=redirected)
+    folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
 
 
 class Display:
@@ -69,6 +71,7 @@ class Display:
         cpu: Gives the seconds of processor time that this thread has had.
         wall: Gives the seconds on the wall.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         trackers: The trackers that are drawn here, in the order in which they came.
@@ -86,12 +89,15 @@ class Display:
         cpu: Callable[[], float],
         wall: Callable[[], float],
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.terminal = terminal
         self.trackers: list[ProgressTracker] = []
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
-        self.renderer = GuardedRenderer(choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks)
+        self.renderer = GuardedRenderer(
+            choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks, folder
+        )
         self.pace = Pace(interval, DEFAULT_BUDGET if budget is None else budget)
         self._budget = budget
         self._cpu = cpu
@@ -200,7 +206,8 @@ class Display:
                     tracker.behind = True
                 self.outbox.retry(self._context())
                 return False
-        self.outbox.begin_frame(last=last)
+        else:
+            self.outbox.begin_last_frame()
         return True
 
     def compose(self, *, last: bool = False, rows: bool = True) -> None:
@@ -219,6 +226,7 @@ class Display:
             self._compose(last, rows)
         except BaseException:
             self._drawing = False
+            self.outbox.lines = []
             raise
 
     def recompose(self) -> None:
@@ -233,18 +241,14 @@ class Display:
 
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
-        self._send_frame()
+        try:
+            self.outbox.send(context=self.trackers[-1].context if self.trackers else None)
+        finally:
+            self._drawing = False
         began, began_wall = self._began
         return self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
-
-    def _send_frame(self) -> None:
-        try:
-            self.outbox.send(context=self._context())
-        finally:
-            self._drawing = False
-        self.outbox.settle()
 
     def _compose(self, last: bool, rows: bool) -> None:
         renderer, outbox = self.renderer, self.outbox
@@ -253,15 +257,15 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        else:
-            outbox.settle()
         parts = self._take_prints()
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
-        outbox.owe(lines)
+        if lines:
+            outbox.owe(lines)
         if renderer.current is None:
             self._start()
         size = outbox.handle.ask_size()
-        frame = self._frame(renderer.room(size[1]))
+        room = renderer.room(size[1])
+        frame = self.trackers[0].take_frame(room) if len(self.trackers) == 1 else self._merged(room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
@@ -292,7 +296,7 @@ class Display:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
 
     def _take_prints(self) -> list[tuple[list[str], list[TaskView]]]:
-        """Return the lines to write, and after each group of them the ended tasks that come before the next line.
+        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Lines and endings of other processes have an order, and one frame may hold several of both.
         """
@@ -307,13 +311,11 @@ class Display:
                     lines = []
                     parts.append((lines, []))
                 cleaned = clean_lines(item)
-                lines.extend(cleaned if self.terminal.colors else map(plain_line, cleaned))
+                lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
-    def _frame(self, rows: int | None) -> Frame:
+    def _merged(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
-        if len(self.trackers) == 1:
-            return self.trackers[0].take_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
@@ -350,7 +352,8 @@ class Display:
         if self._standing or any(tracker.pending_output for tracker in self.trackers):
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
-                self._send_frame()
+                self.outbox.send(context=self._context())
+                self._drawing = False
         if self.over_rows:
             self.forget_rows()
             self._shown = []
@@ -391,7 +394,7 @@ class Display:
         heir.trackers = list(self.trackers)
         if kind == "renderer":
             warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")
-            heir.outbox.owe([*self.outbox.lines, *warning])
+            heir.outbox.owe([*self.outbox.lines, warning])
             heir.outbox.frame = self.outbox.frame
             heir._inherited = True
             if self.renderer.in_place and self.terminal.is_tty:

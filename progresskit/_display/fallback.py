@@ -39,10 +39,13 @@ class GuardedRenderer:
         handle: The terminal as the renderer has it.
         window: The display's call of foreign code.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         choice: The renderer that is used now.
         current: The renderer itself, while it is started; None otherwise.
+        in_place: Whether rows stand there, to be drawn over by the next frame.
+        calls_others: Whether code runs that is not ours, and may hang.
     """
 
     def __init__(
@@ -52,9 +55,13 @@ class GuardedRenderer:
         handle: Handle,
         window: Window,
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.choice = choice
+        self._folder = folder
         self.current: Renderer | None = None
+        self.in_place = False
+        self.calls_others = _is_foreign(choice)
         self._terminal = terminal
         self._handle = handle
         self._window = window
@@ -62,11 +69,6 @@ class GuardedRenderer:
             [name for name in ("plain", "none") if name != choice.name] if fallbacks is None else fallbacks
         )
         self._unshown: list[str] = []  # lines that an in-place renderer was given, and has not drawn yet
-
-    @property
-    def in_place(self) -> bool:
-        """Whether rows stand there, to be drawn over by the next frame."""
-        return self.current is not None and self.current.in_place
 
     @property
     def is_remote(self) -> bool:
@@ -78,11 +80,11 @@ class GuardedRenderer:
         """The share of one core that drawing may cost unless somebody says otherwise."""
         return float(getattr(self.current, "default_budget", DEFAULT_BUDGET))
 
-    @property
-    def calls_others(self) -> bool:
-        """Whether code runs that is not ours, and may hang."""
-        choice = self.choice
-        return choice.name not in BUILTIN or choice.given or bool(getattr(self.current, "calls_others", False))
+    def _use(self, renderer: Renderer | None) -> None:
+        """Have `renderer` be the current one."""
+        self.current = renderer
+        self.in_place = renderer is not None and renderer.in_place
+        self.calls_others = _is_foreign(self.choice) or bool(getattr(renderer, "calls_others", False))
 
     # The four verbs
 
@@ -105,18 +107,22 @@ class GuardedRenderer:
         """Stop the renderer, where it is started. The next frame makes another one."""
         if self.current is not None:
             self._call("stop")
-            self.current = None
+            self._use(None)
 
     # What else a display asks
 
     def room(self, lines: int) -> int | None:
-        """Return how many rows a frame may have on a screen of `lines`; None for all tasks, where rows are not drawn in place."""
-        self.start()
-        room = getattr(self.current, "room", None)
+        """Return how many rows a frame may have on a screen of `lines`; None: all, since they are not drawn in place.
+
+        The renderer is started.
+        """
         if not self.in_place:
             return None
+        room = getattr(self.current, "room", None)
         if room is None:
             return lines - 1
+        if not self.calls_others:
+            return int(room(lines))
         name = self.choice.name
         try:
             return int(self._window.call("renderer", room, lines))
@@ -150,7 +156,11 @@ class GuardedRenderer:
                 if renderer is None:
                     renderer = self._make()
                 if verb is not None:
-                    self._window.call("renderer", getattr(renderer, verb), *arguments)
+                    call = getattr(renderer, verb)
+                    if self.calls_others:
+                        self._window.call("renderer", call, *arguments)
+                    else:
+                        call(*arguments)
                 return
             except Retired:
                 raise
@@ -168,10 +178,16 @@ class GuardedRenderer:
                 break
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
             self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
-        self.current = made
+        made = self._recorded(made)
+        self._use(made)
         self._place(made)
         self._window.call("renderer", made.start, self._handle)
         return made
+
+    def _recorded(self, renderer: Renderer) -> Renderer:
+        return (
+            renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
+        )
 
     def _place(self, renderer: Renderer) -> None:
         """Give `renderer` the rows that `PROGRESSKIT_POSITION` names: it is for terminals of this process alone."""
@@ -188,11 +204,11 @@ class GuardedRenderer:
         """Fall back from the renderer called `name`, which has raised `error`; return False where nothing is left to fall back to."""
         if isinstance(error, KeyboardInterrupt) and is_main_thread():
             raise error  # drawn from the job's own thread: Ctrl-C is the job's
-        failed, self.current = self.current, None
+        failed = self.current
         if not self._fallbacks:
             self._terminal.dark = True  # even `none` failed: there is nothing left to draw with
-            self.current = failed
             return False
+        self._use(None)
         if failed is not None:
             try:
                 self._window.call("renderer", failed.stop)
@@ -202,9 +218,15 @@ class GuardedRenderer:
                 pass
         fallback = self._fallbacks.pop(0)
         self.choice = RendererChoice(fallback, load(BUILTIN[fallback]), f"{name} failed")
-        self.current = renderer = load(BUILTIN[fallback])()
+        renderer: Renderer = self._recorded(load(BUILTIN[fallback])())
+        self._use(renderer)
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
-        renderer.write("\n".join([*self._unshown, *clean_lines(f"progresskit: {warning}")]))
+        renderer.write("\n".join([*self._unshown, clean_lines(f"progresskit: {warning}")]))
         self._unshown = []
         return True
+
+
+def _is_foreign(choice: RendererChoice) -> bool:
+    """Whether the renderer of `choice` is not one of ours."""
+    return choice.name not in BUILTIN or choice.given

@@ -53,16 +53,11 @@ class Outbox:
 
     def owe(self, lines: list[str]) -> None:
         """Add `lines`, which the next frame shows."""
-        if lines:
-            self.lines = [*self.lines, *lines]
-            self._owes_words = True
-
-    def settle(self) -> None:
-        """Note that the terminal has got the frame, or holds it itself."""
-        self.lines, self.frame = [], None
+        self.lines = [*self.lines, *lines]
+        self._owes_words = True
 
     def send(self, patience: float = 0.0, context: Context | None = None) -> None:
-        """Send what was written.
+        """Send what was written. Nothing is owed any more: the terminal has it, or keeps it to send it first the next time.
 
         Args:
             patience: Seconds without a byte accepted after which a slow terminal is left alone.
@@ -72,12 +67,15 @@ class Outbox:
         if terminal.fd is None:
             context = copy_context() if context is None else context.copy()
             self._window.call("stream", context.run, terminal.send, self.handle.take(), patience)
-            return
-        before = terminal.taken
-        terminal.send(self.handle.take(), patience)
-        if terminal.taken != before:
-            self._accepted = self._wall()
-        self._owes_words = self._owes_words and terminal.congested
+        else:
+            before = terminal.taken
+            terminal.send(self.handle.take(), patience)
+            if terminal.taken != before:
+                self._accepted = self._wall()
+            self._owes_words = self._owes_words and terminal.congested
+            if not terminal.congested:
+                self._stuck = None
+        self.lines, self.frame = [], None
 
     def retry(self, context: Context | None = None) -> None:
         """Send what a congested terminal did not accept, as far as it accepts it now."""
@@ -88,13 +86,10 @@ class Outbox:
         elif self._stuck is None:
             self._stuck = self._wall()
 
-    def begin_frame(self, *, last: bool) -> None:
-        """Note that a frame is composed. Before the `last` one, remember whether the terminal accepts anything: a buffer may
-        take the beginning of that frame though nobody reads from it."""
-        if last:
-            self._accepted_before = self._accepted
-        else:
-            self._stuck = None
+    def begin_last_frame(self) -> None:
+        """Remember whether the terminal accepts anything before the last frame is sent: a buffer may take the beginning of that
+        frame though nobody reads from it."""
+        self._accepted_before = self._accepted
 
     def send_last(self, context: Context | None = None) -> None:
         """Send what is left at the end, and wait for a slow terminal only if somebody seems to read from it."""

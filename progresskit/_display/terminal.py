@@ -191,6 +191,7 @@ class StreamTerminal:
 
     Attributes:
         dark: Whether the stream has failed: nothing is written to it any more.
+        congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         taken: Bytes that the descriptor has taken so far.
     """
@@ -200,6 +201,7 @@ class StreamTerminal:
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
+        self.congested = False
         self.taken = 0
         self._own: int | None = None  # to ask for the size and the foreground
         self.dark = stream is None
@@ -264,11 +266,6 @@ class StreamTerminal:
         """Send `text` at once."""
         self.send(text)
 
-    @property
-    def congested(self) -> bool:
-        """Whether the reader is behind: it has not accepted all that was sent."""
-        return bool(self._backlog)
-
     def send(self, text: str, patience: float = 0.0) -> None:
         """Send `text`, in one write. What a terminal does not accept is sent first the next time.
 
@@ -285,7 +282,7 @@ class StreamTerminal:
                 self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), self.fd, patience)
         except Exception:  # a stream of the user's own may raise anything; it is not asked again
             self.dark = True
-            self._backlog = b""
+            self._keep(b"")
 
     def _write_through(self, text: str) -> None:
         """Write `text` with the stream's own `write`, which may lead to a stream that is captured."""
@@ -295,13 +292,14 @@ class StreamTerminal:
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
         nonblocking = not getattr(os, "get_blocking", lambda _: True)(descriptor)
-        self._backlog = b""
+        if self.congested:
+            self._keep(b"")
         view = memoryview(data)
         while view:
             if self._polled and not nonblocking and not _ready(descriptor, patience):
                 break
             if self.dark:  # given up by another thread, which has sent the end
-                return
+                break
             try:
                 count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
                 self.taken += count
@@ -309,7 +307,13 @@ class StreamTerminal:
             except BlockingIOError:
                 if not _ready(descriptor, patience):
                     break
-        self._backlog = bytes(view)
+        if view and not self.dark:
+            self._keep(bytes(view))
+
+    def _keep(self, backlog: bytes) -> None:
+        """Keep `backlog`, which the reader has not accepted."""
+        self._backlog = backlog
+        self.congested = bool(backlog)
 
     def give_up(self, patience: float) -> None:
         """Send nothing any more but the end of what has been begun: no mode is left, whatever the terminal has got so far.
@@ -318,7 +322,7 @@ class StreamTerminal:
             patience: Seconds without a byte taken after which even that is left out.
         """
         self.dark = True
-        self._backlog = b""
+        self._keep(b"")
         if self.fd is None or not self.is_tty:
             return
         view = memoryview(CUT_OFF)
@@ -334,7 +338,7 @@ class StreamTerminal:
     def close(self) -> None:
         """Give the descriptor back. The stream itself stays open: it is the user's."""
         self.send("")
-        if self._backlog:
+        if self.congested:
             self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
         self.dark = True

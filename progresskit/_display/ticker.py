@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .._system.gil import SwitchInterval
 from .._system.lock_boost import LockBoost
+from .._system.suspension import SHORT
 from .._system.threads import Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
@@ -298,7 +299,8 @@ class ThreadTicker:
             wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
         """
         with self.lock:
-            trackers = list(self._new)
+            # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
+            trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
         self._deadline = time.monotonic() + self._patience
         for tracker in trackers:
@@ -432,10 +434,12 @@ class ThreadTicker:
 
     def _loop(self, generation: int, boost: LockBoost) -> None:
         """Sleep and draw, until nothing is left to be drawn."""
+        suspension = boost.suspension
         empty_since: float | None = None
         usual, polls, _ = self._survey()
         delay = usual
-        boost.before_frame(delay, self._alive)
+        if suspension.woken_in_vain:
+            boost.choose(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self._long_sleep = delay > 2 * usual
@@ -443,28 +447,32 @@ class ThreadTicker:
             delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
             nudged = self._bell.wait(delay) or was_asked
             self._long_sleep = False
-            was_stopped = boost.after_sleep(delay)
+            was_stopped = suspension.stopped(delay)
             asked = time.monotonic()
             with self.drawing:
                 now = time.monotonic()
-                boost.after_wait(now - asked)
+                if now - asked > SHORT:
+                    suspension.stopped()  # a thread that waits for another one that draws is not stopped
                 if self._generation != generation:
                     return
                 if was_stopped or was_away:
                     self._forget_rows(slow_ones=was_stopped)
-                boost.before_frame(delay, self._alive)
+                if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
+                    boost.choose(delay, self._alive, first=True)
                 self._was_asked = False
                 delay = self._draw_due(now, nudged=nudged)
                 if self._leaving:
                     self._draw_last_frames()
-                was_away = boost.was_stopped()
+                was_away = suspension.stopped()
                 usual, polls, is_busy = self._survey()
-                boost.after_frame(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
+                boost.choose(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
                 if is_busy:
                     empty_since = None
                     continue
                 empty_since = now if empty_since is None else empty_since
-                if (now - empty_since >= IDLE_THREAD_SECONDS or not self.displays or self._closing) and self._rest():
+                if (
+                    now - empty_since >= IDLE_THREAD_SECONDS or not self._set.displays or self._closing
+                ) and self._rest():
                     return
             delay = min(delay, IDLE_THREAD_SECONDS)
 
@@ -479,12 +487,12 @@ class ThreadTicker:
         """Return the seconds after which a frame may come at the soonest, whether rows stand that a shell may draw over, and
         whether a task is live."""
         usual, polls, is_busy = 3600.0, False, False
-        for display in self.displays:
+        for display in self._set.displays:
             usual = min(usual, max(display.pace.interval, display.pace.least))
             polls = polls or display.may_be_drawn_over
             for tracker in display.trackers:
                 is_busy = is_busy or tracker.live > 0
-        return usual if self.displays else 0.1, polls, is_busy
+        return usual if self._set.displays else 0.1, polls, is_busy
 
     def _draw_due(self, now: float, *, nudged: bool = False) -> float:
         """Draw what is due and return the seconds until something is. A nudge makes due whatever its budget allows.
@@ -495,7 +503,7 @@ class ThreadTicker:
             self._adopt()
         soonest = 3600.0
         urgent = self.gate.take() if self.gate.waiting else None
-        for display in self.displays:
+        for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
             if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
@@ -529,7 +537,7 @@ class ThreadTicker:
         if display.takes_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
-            if not may_hang and display.may_be_drawn_over and boost.was_stopped():
+            if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
         return display.pace.delay

@@ -174,7 +174,7 @@ class Estimate:
     def _without_stall(self, seconds: float) -> float:
         """Return what of a stop of `seconds` belongs to the pace."""
         longest = self._longest
-        if longest and self.is_settled and seconds > STALL * longest:
+        if longest and self._gaps >= 2 and seconds > STALL * longest:
             self._longest = seconds
             self._seconds += self._stalled  # an earlier one was no exception
             self._stalled = seconds - longest
@@ -216,9 +216,23 @@ class Estimate:
     def is_idle(self, time: float) -> bool:
         """Whether nothing has moved for so long that neither a rate nor a time left can be told."""
         waited = time - self._time
-        if not self.is_settled:
+        if self._gaps < 2:
             return waited > IDLE_AT_FIRST
         return waited > max(IDLE_SECONDS, IDLE_GAPS * self._longest)
+
+    def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
+        """Return the rate and the seconds left as seen at `time`, both from the same cost of a unit.
+
+        Both are None while nothing has moved for long, the seconds left until two gaps have been seen.
+        """
+        if self.is_idle(time):
+            return None, None
+        costs = self._costs()
+        if costs is None:
+            return None, self.eta(time, completed, total) if self._gaps >= 2 else None
+        rate = 1.0 / costs[0] if costs[0] > 0 else INFINITY
+        left = self._left(costs, time, completed, total) if self._gaps >= 2 else None
+        return rate if rate < INFINITY else None, left
 
     def rate(self, time: float) -> float | None:
         """Return units a second as seen at `time`; None before the first movement."""
@@ -227,12 +241,17 @@ class Estimate:
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is done, None when unknown."""
+        return self._left(self._costs(), time, completed, total)
+
+    def _left(
+        self, costs: tuple[float, float] | None, time: float, completed: float, total: float | None
+    ) -> float | None:
+        """Return the seconds left, where a unit costs what `costs` says; None for `costs`: nothing is known of it."""
         if total is None:
             return None
         left = total - completed
         if left <= 0:
             return 0.0
-        costs = self._costs()
         if costs is None:
             return None
         cost, rise = costs
@@ -240,7 +259,8 @@ class Estimate:
         if rise and moved > 0:
             cost += min(GROWTH * rise * left / moved, MOST_RISE * cost)
         waited = min(time - self._time, self._seconds / max(self._moves, 1.0))  # for a movement that is on its way
-        return _finite(max(left * cost - max(waited, 0.0), 0.0))
+        seconds = left * cost - max(waited, 0.0)
+        return max(seconds, 0.0) if seconds < INFINITY else None
 
 
 def _finite(value: float) -> float | None:

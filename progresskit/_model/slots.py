@@ -94,42 +94,44 @@ class Slots:
         if not reserved:
             heappush(self._free, slot)
 
-    def rows(self, now: float) -> Iterator[Any]:
-        """Yield the items in order, and None for a blank row.
+    def rows(self, now: float) -> list[Any]:
+        """Return the items in order, and None for a blank row.
 
         Blank rows are the slots up to the highest requested one, and those released less than
         `GRACE` seconds before `now`.
         """
         freed = self._freed
         if not freed and not self._fixed:
-            yield from self
-            return
+            return [item for item in self._cells if item is not None]
         for slot, when in list(freed.items()):
             if now - when >= GRACE:
                 del freed[slot]
-        for slot, item in enumerate(self._cells):
-            if item is not None or slot < self._fixed or slot in freed:
-                yield item
+        return [
+            item for slot, item in enumerate(self._cells) if item is not None or slot < self._fixed or slot in freed
+        ]
 
 
-def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, int]]:
-    """Yield `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
+def walk_tree(slots: Slots, now: float) -> list[tuple[Any, int]]:
+    """Return `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
 
     Example:
         >>> slots = Slots()
         >>> at = slots.take(Leaf("a")), slots.take(Leaf("b"))
-        >>> [(str(item), depth) for item, depth in walk_tree(slots, now=0.0)]
+        >>> walk_tree(slots, now=0.0)
         [('a', 0), ('b', 0)]
     """
-    levels = [slots.rows(now)]  # a stack, not recursion: a tree may be deeper than Python's stack
+    found: list[tuple[Any, int]] = []
+    levels = [iter(slots.rows(now))]  # a stack, not recursion: a tree may be deeper than Python's
     while levels:
+        depth = len(levels) - 1
         for item in levels[-1]:
-            yield item, depth + len(levels) - 1
-            if item is not None and item.children is not None:
-                levels.append(item.children.rows(now))
+            found.append((item, depth))
+            if item is not None and (children := item.children) is not None:
+                levels.append(iter(children.rows(now)))
                 break
         else:
             levels.pop()
+    return found
 
 
 def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:

@@ -26,6 +26,7 @@ VARIABLES: dict[str, str] = {
     "unless set.",
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
+    "PROGRESSKIT_FOLDER": "A folder in which each process keeps a file of what it has to show, for `progresskit show`.",
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",

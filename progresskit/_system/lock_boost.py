@@ -10,7 +10,7 @@ import _thread  # whose count of threads is the interpreter's own, also under ge
 import time
 
 from .gil import SwitchInterval, Timers
-from .suspension import SHORT, SuspensionDetector
+from .suspension import SuspensionDetector
 
 LONGEST_SLEEP = 1.0
 """Seconds of sleep from which on nothing is known of the threads that the job has at its end."""
@@ -20,6 +20,9 @@ class LockBoost:
     """Shortens the switch interval while a job of one thread computes, and wherever the drawing thread was starved.
 
     Used by the drawing thread alone.
+
+    Attributes:
+        suspension: Tells whether the process was stopped, since it was asked before. It has to be asked before `choose`.
 
     Args:
         switch_interval: The process's.
@@ -31,34 +34,14 @@ class LockBoost:
         self._switch_interval = switch_interval
         self._timers = Timers()
 
-    def after_sleep(self, slept: float) -> bool:
-        """Return whether the process was stopped while the thread slept, beyond the `slept` seconds that it meant to."""
-        return self.suspension.stopped(slept)
-
-    def after_wait(self, seconds: float) -> None:
-        """Note that the thread has waited for another one of the ticker's: that is no stop."""
-        if seconds > SHORT:
-            self.suspension.stopped()
-
-    def was_stopped(self) -> bool:
-        """Return whether the process was stopped since this, or `after_sleep`, was asked before."""
-        return self.suspension.stopped()
-
-    def before_frame(self, delay: float, own_threads: int) -> None:
-        """Boost at once where the thread is woken in vain: a frame might wait for hundreds of turns.
+    def choose(self, delay: float, own_threads: int, *, first: bool = False) -> None:
+        """Boost, or stop boosting, by how the thread has waited since this was called before.
 
         Args:
             delay: Seconds of the next sleep.
             own_threads: How many threads of the interpreter are the ticker's.
+            first: Whether a frame comes before that sleep, which may be the first.
         """
-        if self.suspension.woken_in_vain:
-            self._choose(delay, own_threads, first=True)
-
-    def after_frame(self, delay: float, own_threads: int) -> None:
-        """Boost, or stop boosting, for the next `delay`; arguments as of `before_frame`."""
-        self._choose(delay, own_threads, first=False)
-
-    def _choose(self, delay: float, own_threads: int, *, first: bool) -> None:
         alone = _thread._count() <= own_threads and delay <= LONGEST_SLEEP
         interval = self._switch_interval
         interval.choose(time.monotonic(), self.suspension.waits(), alone=alone, first=first)

@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from .gil import Waits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LATE = 1.0
 """Seconds of lateness that count as a stop where only the process's own processor time is known."""
@@ -33,6 +37,11 @@ class Scheduled(NamedTuple):
 
     ready: float
     runs: int
+
+
+# Made in C: a named tuple's own constructor is a function in Python, which each frame would call some times.
+_scheduled: Callable[[tuple[float, int]], Scheduled] = partial(tuple.__new__, Scheduled)  # type: ignore[assignment]
+_waits: Callable[[tuple[float, bool, bool]], Waits] = partial(tuple.__new__, Waits)  # type: ignore[assignment]
 
 
 class SuspensionDetector:
@@ -58,6 +67,7 @@ class SuspensionDetector:
         so_far = self.read()
         now = time.monotonic()
         self._mark = (now, time.process_time(), so_far)
+        self._interval = sys.getswitchinterval()
         self._asking = between_runs()
         # Since the last call of `waits`: whether the thread was starved of the interpreter's lock,
         # the seconds in which it neither slept nor was ready to run, and how many times it ran.
@@ -79,7 +89,10 @@ class SuspensionDetector:
         if before is not None and after is not None:
             self._waited += max(late - after.ready + before.ready, 0.0)
             self._woken += after.runs - before.runs
-        before_this, self._asking = self._asking, between_runs()
+        before_this = self._asking
+        interval = sys.getswitchinterval()
+        if interval != self._interval:
+            self._interval, self._asking = interval, between_runs()
         if late <= SHORT:
             return False
         each = max(before_this, self._asking)  # the job may have changed the switch interval meanwhile
@@ -95,7 +108,7 @@ class SuspensionDetector:
 
     def waits(self) -> Waits:
         """Return how the thread waited for the lock since the last call."""
-        found = Waits(self._waited, self.woken_in_vain, self._starved)
+        found = _waits((self._waited, self.woken_in_vain, self._starved))
         self._waited, self._woken, self._starved = 0.0, 0, False
         return found
 
@@ -105,7 +118,7 @@ class SuspensionDetector:
             return None
         try:
             running, waiting, runs = map(int, os.pread(self._fd, 100, 0).split())
-            return Scheduled((running + waiting) / 1e9, runs)
+            return _scheduled(((running + waiting) / 1e9, runs))
         except (OSError, ValueError):
             return None
 

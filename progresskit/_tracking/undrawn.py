@@ -75,10 +75,11 @@ class Uncaptured:
     def __init__(self) -> None:
         self.lines: deque[str] = deque()
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Do nothing."""
+        return self
 
-    def stop(self) -> None:
+    def stop(self, *, failed: bool = False) -> None:
         """Do nothing."""
 
     def __enter__(self) -> Self:

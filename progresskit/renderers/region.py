@@ -24,7 +24,12 @@ starts. That depends on the terminal:
 The region remembers rows that a lower window has pushed off the screen, because most terminals
 bring them back when the window becomes higher. Where one does not, the rest of the rows is at the
 top of the screen, and moving up too far stops there. Where sizes come late, such rows are left
-alone.
+alone, and so they are once no row stands, because the job may then write to the terminal itself.
+
+Where no row stands, the cursor may be behind words without a newline
+(`print("Loading... ", end="")`), and the region cannot know. It therefore writes as many blanks as
+a line has cells before the first row: from the first column they fill the line, and from any other
+column they go on in the next one.
 """
 
 from __future__ import annotations
@@ -77,9 +82,9 @@ class Region:
         empty if nothing changes.
 
         Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than
-        `size[1]` lines. Lines of `above` may have any width: they wrap, and scroll away as any
-        output does. With `whole`, rows that have not changed are written too, because the terminal
-        may have lost a part of them.
+        `size[1]` lines. Each text of `above` is one line or several, of any width: they wrap, and
+        scroll away as any output does. With `whole`, rows that have not changed are written too,
+        because the terminal may have lost a part of them.
         """
         rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
         resized = size != self._size
@@ -88,8 +93,8 @@ class Region:
             return ""
         old, gone = self.rows, self._gone
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
-        self.rows, self._size, self._gone = rows, size, [] if above else lost
-        parts: list[str] = []
+        self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
+        parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
             # Line by line, upwards from the cursor: erasing to the end of the screen makes tmux
@@ -102,8 +107,9 @@ class Region:
         if above:
             # Written into the first of the blank lines; lines pushed below the last one scroll the
             # screen, as any output does.
-            clear = CLEAR if self._late else "\r"  # a blank line may still be attached to the next one
-            parts.append("\x1b[?7h" + "".join(f"{clear}{line}\r\n" for line in above) + "\x1b[?7l")
+            clear = CLEAR if self._late else ""  # a blank line may still be attached to the next one
+            lines = "\n".join(above).replace("\n", f"\r\n{clear}")
+            parts.append(f"\x1b[?7h{clear}{lines}\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
             if number < len(old) and row == old[number] and not whole:

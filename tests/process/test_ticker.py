@@ -473,7 +473,7 @@ def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monk
     ):
         monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
         presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
-        monkeypatch.setattr("progresskit._system.suspension.between_runs", lambda asking=asking: asking)
+        monkeypatch.setattr(presence, "_asking", asking)
         assert not presence.stopped()
         assert presence.woken_in_vain == in_vain
         waits = presence.waits()

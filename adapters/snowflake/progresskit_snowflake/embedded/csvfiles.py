@@ -82,10 +82,10 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """SQL's name of an option -> ours, and what reads its value."""
 _FIXED = {
-    "TYPE": "CSV", "DATE_FORMAT": "AUTO", "TIME_FORMAT": "AUTO", "TIMESTAMP_FORMAT": "AUTO", "BINARY_FORMAT": "HEX",
-    "MULTI_LINE": "TRUE", "PARSE_HEADER": "FALSE", "VALIDATE_UTF8": "TRUE",
+    "TYPE": ("CSV",), "DATE_FORMAT": ("AUTO", "YYYY-MM-DD"), "TIME_FORMAT": ("AUTO",), "TIMESTAMP_FORMAT": ("AUTO",),
+    "BINARY_FORMAT": ("HEX",), "MULTI_LINE": ("TRUE",), "PARSE_HEADER": ("FALSE",), "VALIDATE_UTF8": ("TRUE",),
 }  # fmt: skip
-"""Options that have one value here."""
+"""Options whose values are one here, and what it may be called."""
 
 
 def csv_format(options: Mapping[str, Any]) -> CsvFormat:
@@ -103,7 +103,7 @@ def csv_format(options: Mapping[str, Any]) -> CsvFormat:
         if name in _OPTIONS:
             ours, read = _OPTIONS[name]
             found[ours] = read(value)
-        elif _FIXED.get(name) != str(value).upper():
+        elif str(value).upper() not in _FIXED.get(name, ()):
             raise FormatError(f"invalid parameter '{name}' with the value [{value}]")
     return CsvFormat()._replace(**found)
 
