@@ -45,8 +45,8 @@ if TYPE_CHECKING:
         def flush_lines(self) -> None:
             """Have captured lines drawn before the job goes on, if that is to be had at a small price."""
 
-        def wait_for_lines(self, tracker: ProgressTracker) -> None:
-            """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
+        def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+            """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal, too, as the job would."""
 
         def wake(self) -> None:
             """Look soon: something happened that is no mere counting."""
@@ -387,15 +387,19 @@ class ProgressTracker:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
-        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted.
+        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
+        prints faster than lines can be drawn waits once so many are kept.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
         line = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
-        if self.behind and self._waiting > MOST_WAITING:
-            self._dropped.tick()
-            return
+        if self._waiting > MOST_WAITING:
+            if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time
+                self.ticker.wait_for_lines(self, terminal=False)
+            if self.behind and self._waiting > MOST_WAITING:
+                self._dropped.tick()
+                return
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
         self._lines_came()
