@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from progresskit import ProgressTracker
 from progresskit._display.capture import CapturedStream
 from progresskit._display.terminal import StreamTerminal
+from progresskit._text import line_splitter
 from progresskit._text.line_splitter import LONGEST, Line, last_state
 from progresskit._tracking.tracker import MOST_WAITING
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
@@ -250,3 +251,30 @@ def test_frames_come_while_lines_do(rate: int) -> None:
         ticker.tick()
     assert waiting[-1] <= 1.6 * waiting[5] <= 0.3 * rate
     tracker.stop()
+
+
+@pytest.mark.parametrize("piece", ["\r 50% of it", "x", "|\b", "\x1b[2K", "\x1b[31m", "\b", "\r", "ab\b"])
+@pytest.mark.parametrize("tail", ["", "\r"])
+def test_a_line_is_gone_through_a_few_times(piece: str, tail: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many writes a line comes in, the characters that are looked at are a few times those that are written."""
+    seen = 0
+
+    def counting(function: Any) -> Any:
+        def counted(text: str) -> Any:
+            nonlocal seen
+            seen += len(text)
+            return function(text)
+
+        return counted
+
+    for name in ("last_state", "has_controls", "_overwritten"):
+        monkeypatch.setattr(line_splitter, name, counting(getattr(line_splitter, name)))
+    written, line = 0, Line()
+    while written < 4 * LONGEST:
+        written += len(piece)
+        if line.add(piece):
+            line.end()
+            line = Line()
+    line.add(tail)
+    line.end()
+    assert seen <= 8 * written
