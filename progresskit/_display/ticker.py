@@ -181,11 +181,17 @@ class ThreadTicker:
         gate.lines.spend(1.0)
         gate.line_time.spend(time.monotonic() - began)
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
-        """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn.
+
+        Args:
+            terminal: Whether to wait for a slow terminal as well, as the job would; otherwise for the drawing thread alone.
+        """
         if self._ident == get_ident():  # a renderer that prints
             return
         while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
+            if tracker.behind and not terminal:
+                return
             display = tracker._display
             if not (self._running or self._inline) or (display is not None and not display.shows_lines):
                 return
@@ -540,7 +546,7 @@ class ThreadTicker:
             if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
-        return display.pace.delay
+        return display.delay
 
     def _draw_last(self, display: Display) -> None:
         self._draw(display, last=True)
