@@ -50,7 +50,6 @@ class CapturedStream:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._errors = getattr(stream, "errors", None) or "strict"
         self._shadows: list[tuple[Any, Any]] = []
-        self.is_line_open = False  # whether what was written to the stream itself has not ended its line
 
     # The shadows
 
@@ -73,10 +72,7 @@ class CapturedStream:
             ) from None
         if "write" not in getattr(self._buffer, "__dict__", ("write",)):
             self._shadow(self._buffer, self.write_bytes)
-            try:
-                self.stream.flush()  # what was written without a newline so far comes this way, and waits for its end
-            except Exception:  # closed, or whatever a stream of the user's own may raise
-                pass
+            _flush(self.stream)  # what was written without a newline so far comes this way, and waits for its end
 
     def _shadow(self, file: Any, write: Any) -> None:
         file.write = write
@@ -98,9 +94,10 @@ class CapturedStream:
         if capture is None:
             if self._lines:
                 self.write_partial(thread)
-            if text:
-                self.is_line_open = text[-1:] != "\n"
-            return self._write_text(text)
+            count = self._write_text(text)
+            if text and text[-1] != "\n":
+                _flush(self.stream)
+            return count
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not text.isascii():
@@ -115,7 +112,9 @@ class CapturedStream:
         if capture is None:
             if self._lines:
                 self.write_partial(thread)
-            return self._write_bytes(data)
+            count = self._write_bytes(data)
+            _flush(self._buffer)
+            return count
         with memoryview(data) as view:
             self._take(self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
@@ -171,8 +170,6 @@ class CapturedStream:
 
     def write_now(self, text: str) -> None:
         """Write `text` to the stream itself, whoever captures it."""
-        if text:
-            self.is_line_open = text[-1] != "\n"
         with Uncaptured():
             try:
                 self._write_text(text)
@@ -203,6 +200,14 @@ class CapturedStream:
 def _comes_late(capture: Capture) -> bool:
     """Whether `capture` was asked for: it stands behind those that trackers began by themselves, and the last one takes."""
     return not capture.is_automatic
+
+
+def _flush(file: Any) -> None:
+    """Have the terminal get what `file` keeps to itself: later, rows may stand there, or words that were written after it."""
+    try:
+        file.flush()
+    except Exception:  # closed, or whatever a stream of the user's own may raise
+        pass
 
 
 def _refuse(data: Any) -> int:
@@ -351,19 +356,6 @@ _registry = _Registry()
 def captured_streams() -> list[CapturedStream]:
     """Return the streams that are captured."""
     return list(_registry.streams.values())
-
-
-def end_open_line() -> None:
-    """End the line that was written to a stream itself and has not ended: rows must not begin on it."""
-    for captured in captured_streams():
-        if captured.is_line_open:
-            captured.write_now("\n")
-
-
-def line_was_answered() -> None:
-    """Note that somebody has pressed Enter, which has ended the line."""
-    for captured in captured_streams():
-        captured.is_line_open = False
 
 
 def forget_captures() -> None:

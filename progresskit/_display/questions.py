@@ -29,7 +29,6 @@ class Question:
     def __init__(self) -> None:
         self._trackers: list[ProgressTracker] = []
         self._uncaptured: Uncaptured | None = None
-        self.answered = True
 
     def __enter__(self) -> None:
         from .capture import captured_streams
@@ -51,16 +50,8 @@ class Question:
             self._let_go()
             raise
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        from .capture import line_was_answered
-
-        try:
-            if kind is None:
-                line_was_answered()
-            else:  # no Enter has ended the question's line: the rows must not begin on it
-                _end_line()
-        finally:
-            self._let_go()
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
 
     def _let_go(self) -> None:
         if self._uncaptured is not None:
@@ -71,13 +62,6 @@ class Question:
             tracker.hiding = max(tracker.hiding - 1, 0)
             tracker.asking = max(tracker.asking - 1, 0)
             tracker.wake()
-
-
-def _end_line() -> None:
-    from .capture import captured_streams
-
-    for stream in captured_streams()[:1]:
-        stream.write_now("\n")
 
 
 class _Asking:
@@ -100,16 +84,10 @@ class _Reading(_Asking):
     """Stands in for a read from standard input: it asks where the thread has begun a line, which is to be answered."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not _watching:
+        if not _watching or not _has_partial():
             return self.function(*arguments, **named)
-        if _has_partial():
-            with Question():
-                return self.function(*arguments, **named)
-        from .capture import line_was_answered
-
-        answer = self.function(*arguments, **named)
-        line_was_answered()
-        return answer
+        with Question():
+            return self.function(*arguments, **named)
 
 
 class _Modes(_Asking):
@@ -136,7 +114,7 @@ class _Modes(_Asking):
             if not raw:
                 ended = self._questions.pop(key, None)
                 if ended is not None:
-                    ended.__exit__(None)
+                    ended.__exit__()
 
 
 def _is_question(words: tuple[object, ...]) -> bool:

@@ -391,11 +391,14 @@ class ThreadTicker:
         try:
             run = partial(self._run, self._generation)
             self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
-            self._alive += 1
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._switch_interval.end()
             self._draw_from_advance()
+        except BaseException:  # Ctrl-C: whether the thread runs is not known, and the next one to draw starts another
+            self._generation += 1
+            self._running = False
+            raise
 
     def _keep(self, thread: Thread | QuickThread | None) -> None:
         self._threads = [one for one in self._threads if one.is_alive()]
@@ -404,11 +407,15 @@ class ThreadTicker:
 
     def _run(self, generation: int) -> None:
         block_signals()
+        with self.lock:
+            if self._generation != generation:  # Ctrl-C broke off its start
+                return
+            self._alive += 1
+            self._ident = get_ident()
         if multiprocessing_hook.is_worker:
             if self._bell.wait(FIRST_FRAME_DELAY):  # many a worker has ended by then
                 self._bell.ring()
             self._switch_interval.begin()
-        self._ident = get_ident()
         boost = self._boost = LockBoost(self._switch_interval, self._begun)
         try:
             self._loop(generation, boost)

@@ -53,7 +53,6 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
-END_OPEN_LINE = "progresskit._display.capture:end_open_line"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -508,14 +507,6 @@ class ProgressTracker:
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
             pass
 
-    def _end_open_line(self) -> None:
-        try:
-            from ..renderers.registry import load
-
-            load(END_OPEN_LINE)()
-        except ImportError:  # the interpreter ends
-            pass
-
     def _end_capture(self) -> None:
         capture, self._capture = self._capture, None
         if capture is not None:
@@ -532,6 +523,7 @@ class ProgressTracker:
             >>> tracker.frame().tasks[-1].description
             'Files'
         """
+        _drawing or _load_drawing()
         with self.lock:
             return self._make_frame(rows)
 
@@ -543,6 +535,7 @@ class ProgressTracker:
         for task in self._polled:
             if task._end is None:
                 task._poll()
+        _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
             frame = self._make_frame(rows, sampled=True)
             self._seen = _last_number
@@ -847,8 +840,6 @@ class Hidden:
     def _let_go(self) -> None:
         if self._depth:
             self._depth -= 1
-            if self._tracker._capture is not None:
-                self._tracker._end_open_line()
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
             self._tracker.wake()
 
