@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from .._tracking.tracker import ProgressTracker
 
+RETRY_SECONDS = 0.01
+"""Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
+
 
 def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
     """Return the terminal that `tracker` wants to be drawn on."""
@@ -198,7 +201,12 @@ class Display:
                 with signals_blocked():
                     self.compose(last=last)
                     self.send()
-        return self.pace.delay
+        return self.delay
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next frame, or until the terminal is sent the rest of the last one."""
+        return RETRY_SECONDS if self.outbox.is_draining else self.pace.delay
 
     def takes_frame(self, *, last: bool = False) -> bool:
         """Return whether a frame can be drawn now. Where rows are to be hidden they are cleared, where the terminal is behind it

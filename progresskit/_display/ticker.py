@@ -182,11 +182,17 @@ class ThreadTicker:
         gate.lines.spend(1.0)
         gate.line_time.spend(time.monotonic() - began)
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
-        """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn.
+
+        Args:
+            terminal: Whether to wait for a slow terminal as well, as the job would; otherwise for the drawing thread alone.
+        """
         if self._ident == get_ident():  # a renderer that prints
             return
         while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
+            if tracker.behind and not terminal:
+                return
             display = tracker._display
             if not (self._running or self._inline) or (display is not None and not display.shows_lines):
                 return
@@ -394,11 +400,14 @@ class ThreadTicker:
         try:
             run = partial(self._run, self._generation)
             self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
-            self._alive += 1
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._switch_interval.end()
             self._draw_from_advance()
+        except BaseException:  # Ctrl-C: whether the thread runs is not known, and the next one to draw starts another
+            self._generation += 1
+            self._running = False
+            raise
 
     def _keep(self, thread: Thread | QuickThread | None) -> None:
         self._threads = [one for one in self._threads if one.is_alive()]
@@ -407,11 +416,15 @@ class ThreadTicker:
 
     def _run(self, generation: int) -> None:
         block_signals()
+        with self.lock:
+            if self._generation != generation:  # Ctrl-C broke off its start
+                return
+            self._alive += 1
+            self._ident = get_ident()
         if multiprocessing_hook.is_worker:
             if self._bell.wait(FIRST_FRAME_DELAY):  # many a worker has ended by then
                 self._bell.ring()
             self._switch_interval.begin()
-        self._ident = get_ident()
         boost = self._boost = LockBoost(self._switch_interval, self._begun)
         try:
             self._loop(generation, boost)
@@ -541,7 +554,7 @@ class ThreadTicker:
             if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
-        return display.pace.delay
+        return display.delay
 
     def _draw_last(self, display: Display) -> None:
         self._draw(display, last=True)

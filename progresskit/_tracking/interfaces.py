@@ -30,8 +30,8 @@ class Ticker(Protocol):
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on, where that is cheap."""
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
-        """Wait until the lines of `tracker` have been drawn, as the job would for a slow terminal."""
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal too."""
 
     def detach(self, tracker: ProgressTracker) -> None:
         """Draw `tracker` for the last time and let go of it."""

@@ -370,17 +370,21 @@ class ProgressTracker:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
-        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted.
+        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
+        prints faster than lines can be drawn waits once so many are kept.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
         line = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
-        if self.behind and self._waiting > MOST_WAITING:
-            for _ in range(max(line.count("\n"), 1)):
-                self._dropped.tick()
-            self._lines_missing = True  # second: whoever finds it set finds the count
-            return
+        if self._waiting > MOST_WAITING:
+            if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time
+                self.ticker.wait_for_lines(self, terminal=False)
+            if self.behind and self._waiting > MOST_WAITING:
+                for _ in range(max(line.count("\n"), 1)):
+                    self._dropped.tick()
+                self._lines_missing = True  # second: whoever finds it set finds the count
+                return
         if self._capture is not None:
             self._capture.before_line()
         self.prints.append(line[:-1] if line.endswith("\n") else line)
@@ -563,6 +567,7 @@ class ProgressTracker:
             >>> tracker.frame().tasks[-1].description
             'Files'
         """
+        _drawing or _load_drawing()
         with self.lock:
             return self._make_frame(rows)
 
@@ -574,6 +579,7 @@ class ProgressTracker:
         for task in self._polled:
             if task._end is None:
                 task._poll()
+        _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
             frame = self._make_frame(rows, sampled=True)
             self._seen = _last_number
