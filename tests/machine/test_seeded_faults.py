@@ -107,15 +107,9 @@ FAULTS_OF_WORDS = {
 }
 FAULTS_OF_LATE_SIZES = {
     "rows are counted where sizes are late": (REGION, "if resized and not self._late else", "if resized else"),
-    "a row is followed up for ever": (REGION, "max(columns // 2, 1)", "max(columns // 9, 1)"),
-    "lines go where rows were, and no further": (REGION, "reach = 0 if self._late else reach", "pass"),
 }
 FAULTS_OF_NUMBERS = {
-    "what is no number counts": (
-        "progresskit._tracking.counters",
-        "n.__class__ is float and -LARGEST < n < LARGEST",
-        "n.__class__ is float",
-    ),
+    "floats do not add up": ("progresskit._tracking.task", "rare.fraction += number", "rare.fraction = number"),
     "a huge int takes others with it": ("progresskit._model.numbers", "return rest if", "return before if"),
     "a child stands below an ended parent": (
         TRACKER,
