@@ -100,7 +100,6 @@ FAULTS_OF_WORDS = {
     "words are not captured": (CAPTURE, "or tracker._live > len(tracker._endings)", ""),
     "a question is asked below rows": (QUESTIONS, "tracker.clear_rows()", "pass"),
     "a question is captured": ("progresskit._display.terminal", "UNCAPTURED.add(self._thread)", "pass"),
-    "what was begun comes after the question": (QUESTIONS, "stream.write_partial(get_ident())", "pass"),
     "rows come back during a question": (QUESTIONS, "tracker.hiding += 1", "pass"),
     "backspaces move nothing": ("progresskit._text.line_splitter", "at = max(at - 1, 0)", "at = max(at, 0)"),
     "rows begin on words": (REGION, "[] if old else [f", "[] if True else [f"),

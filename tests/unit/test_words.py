@@ -135,7 +135,7 @@ def test_a_terminal_that_lacks_something() -> None:
         ProgressTracker(
             terminal=type("Poor", (), dict.fromkeys(("is_tty", "unicode", "colors", "encoding", "reflows", "file")))()
         )
-    with pytest.raises(ValueError, match="capture is 'yes': give None, True or False"):
+    with pytest.raises(ValueError, match="capture is 'yes': give None, True, False or 'descriptors'"):
         ProgressTracker("none", capture="yes")  # type: ignore[arg-type]
 
 
