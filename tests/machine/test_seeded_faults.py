@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import LateMachine, Machine, untraced
+from machine import Machine, untraced
 from on_pty import WordsMachine
 from seeding import seed
 
@@ -104,9 +104,6 @@ FAULTS_OF_WORDS = {
     "backspaces move nothing": ("progresskit._text.line_splitter", "at = max(at - 1, 0)", "at = max(at, 0)"),
     "rows begin on words": (REGION, "[] if old else [f", "[] if True else [f"),
 }
-FAULTS_OF_LATE_SIZES = {
-    "rows are counted where sizes are late": (REGION, "if resized and not self._late else", "if resized else"),
-}
 FAULTS_OF_NUMBERS = {
     "floats do not add up": ("progresskit._tracking.task", "rare.fraction += number", "rare.fraction = number"),
     "a huge int takes others with it": ("progresskit._model.numbers", "return rest if", "return before if"),
@@ -135,13 +132,12 @@ def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ("machine", "fault"),
     [
         *((WordsMachine, name) for name in FAULTS_OF_WORDS),
-        *((LateMachine, name) for name in FAULTS_OF_LATE_SIZES),
         *((Machine, name) for name in FAULTS_OF_NUMBERS),
     ],
 )
 def test_the_machine_finds_of_a_job(machine: type[Machine], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a job prints, asks and counts, and windows whose sizes are heard late."""
-    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_LATE_SIZES, **FAULTS_OF_NUMBERS}[fault])
+    """What a job prints, asks and counts."""
+    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_NUMBERS}[fault])
     hunt(machine)
 
 
