@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from .._tracking.tracker import ProgressTracker
 
-RETRY_SECONDS = 0.01
+RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
 

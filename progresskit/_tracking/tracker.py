@@ -367,7 +367,7 @@ class ProgressTracker:
     # Showing
 
     def print(self, *values: object, sep: str | None = " ", end: str | None = "\n") -> None:
-        """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
+        """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; does not wait for the terminal.
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
         nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that

@@ -293,6 +293,8 @@ class Machine(RuleBasedStateMachine):
         node = self.pick(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            node.task.advance(3)
+            node.done += 3
             for kind in kinds:
                 value, units = ODD[kind]
                 node.task.advance(value)
@@ -661,6 +663,16 @@ class LateMachine(Machine):
     def hear(self) -> None:
         """Let the program be told of the size."""
         self.terminal.tell()
+
+    @rule(widths=st.lists(st.sampled_from([100, 40, 33, 120]), min_size=2, max_size=3), told=st.integers(0, 2))
+    def drag(self, widths: list[int], told: int) -> None:
+        """Change the width more than once between two looks, and have the program told of one of them."""
+        for number, columns in enumerate(widths):
+            self.terminal.resize(columns, self.terminal._screen.lines)
+            self.pushed, self.typed = True, None
+            if number == told:
+                self.terminal.tell()
+        self.tick(0.1)
 
     def check_rows(self, rows: list[str], columns: int, lines: int, told: str) -> None:
         if self.heard:

@@ -260,8 +260,12 @@ class WordsMachine(PtyMachine):
             with contextlib.redirect_stdout(wrapped):
                 print(text, end="", flush=True)
             wrapped.detach()
+        captured = self.takes()
         self.wrote(stream, becomes)
-        self.drain()
+        if captured:
+            self.drain()
+        else:  # it is on the screen at once
+            self.check()
 
     @precondition(lambda self: self.room_for("(1234)kept "))
     @rule()

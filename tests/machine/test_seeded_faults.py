@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import LateMachine, Machine, untraced
+from machine import Machine, untraced
 from on_pty import WordsMachine
 from seeding import seed
 
@@ -100,22 +100,12 @@ FAULTS_OF_WORDS = {
     "words are not captured": (CAPTURE, "or tracker._live > len(tracker._endings)", ""),
     "a question is asked below rows": (QUESTIONS, "tracker.clear_rows()", "pass"),
     "a question is captured": ("progresskit._display.terminal", "UNCAPTURED.add(self._thread)", "pass"),
-    "what was begun comes after the question": (QUESTIONS, "stream.write_partial(get_ident())", "pass"),
     "rows come back during a question": (QUESTIONS, "tracker.hiding += 1", "pass"),
     "backspaces move nothing": ("progresskit._text.line_splitter", "at = max(at - 1, 0)", "at = max(at, 0)"),
     "rows begin on words": (REGION, "[] if old else [f", "[] if True else [f"),
 }
-FAULTS_OF_LATE_SIZES = {
-    "rows are counted where sizes are late": (REGION, "if resized and not self._late else", "if resized else"),
-    "a row is followed up for ever": (REGION, "max(columns // 2, 1)", "max(columns // 9, 1)"),
-    "lines go where rows were, and no further": (REGION, "reach = 0 if self._late else reach", "pass"),
-}
 FAULTS_OF_NUMBERS = {
-    "what is no number counts": (
-        "progresskit._tracking.counters",
-        "n.__class__ is float and -LARGEST < n < LARGEST",
-        "n.__class__ is float",
-    ),
+    "floats do not add up": ("progresskit._tracking.task", "rare.fraction += number", "rare.fraction = number"),
     "a huge int takes others with it": ("progresskit._model.numbers", "return rest if", "return before if"),
     "a child stands below an ended parent": (
         TRACKER,
@@ -142,13 +132,12 @@ def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ("machine", "fault"),
     [
         *((WordsMachine, name) for name in FAULTS_OF_WORDS),
-        *((LateMachine, name) for name in FAULTS_OF_LATE_SIZES),
         *((Machine, name) for name in FAULTS_OF_NUMBERS),
     ],
 )
 def test_the_machine_finds_of_a_job(machine: type[Machine], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a job prints, asks and counts, and windows whose sizes are heard late."""
-    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_LATE_SIZES, **FAULTS_OF_NUMBERS}[fault])
+    """What a job prints, asks and counts."""
+    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_NUMBERS}[fault])
     hunt(machine)
 
 

@@ -277,4 +277,5 @@ def test_where_it_cannot_be() -> None:
     text = "".join(program.everything)
     assert "8999,9000all" in text
     for words in ("first 0", "first 2", "shell", "again 2", "can't start new thread", "no Python to run", "a keeper"):
-        assert text.count(words) == 1, text
+        squeezed = words.replace(" ", "")  # a line may have wrapped at a blank
+        assert text.replace(" ", "").count(squeezed) == 1, text

@@ -21,8 +21,8 @@ EARLY = "stopped early"
 class Raising:
     """An iterator that raises at its third item."""
 
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
+    def __init__(self, make: Callable[[], BaseException]) -> None:
+        self.make = make
         self.asked = 0
 
     def __iter__(self) -> Iterator[int]:
@@ -31,7 +31,7 @@ class Raising:
     def __next__(self) -> int:
         self.asked += 1
         if self.asked == 3:
-            raise self.error
+            raise self.make()
         return self.asked
 
 
@@ -129,10 +129,10 @@ def shared_by_threads(track: Track) -> None:
     assert sorted(seen) == list(range(1_000))
 
 
-def raising(error: BaseException) -> Callable[[Track], None]:
+def raising(make: Callable[[], BaseException]) -> Callable[[Track], None]:
     def loop(track: Track) -> None:
-        with contextlib.suppress(type(error)):
-            for _ in track(Raising(error), "a"):
+        with contextlib.suppress(BaseException):
+            for _ in track(Raising(make), "a"):
                 pass
 
     return loop
@@ -207,10 +207,10 @@ LOOPS: dict[str, tuple[Callable[[Track], Any], list[tuple[str, str, int, str | N
     "an error that is suppressed around it": (suppressed_around, [("a", "failed", 2, "ZeroDivisionError")]),
     "break out of a handler": (left_in_finally, [("a", "cancelled", 2, EARLY)]),
     "threads": (shared_by_threads, [("a", "finished", 1_000, None)]),
-    "a source that raises": (raising(OSError("gone")), [("a", "failed", 2, "OSError: gone")]),
-    "a source that raises KeyboardInterrupt": (raising(KeyboardInterrupt()), [("a", "cancelled", 2, None)]),
-    "a source that raises SystemExit": (raising(SystemExit(3)), [("a", "cancelled", 2, None)]),
-    "a source that raises StopIteration": (raising(StopIteration()), [("a", "finished", 2, None)]),
+    "a source that raises": (raising(lambda: OSError("gone")), [("a", "failed", 2, "OSError: gone")]),
+    "a source that raises KeyboardInterrupt": (raising(KeyboardInterrupt), [("a", "cancelled", 2, None)]),
+    "a source that raises SystemExit": (raising(lambda: SystemExit(3)), [("a", "cancelled", 2, None)]),
+    "a source that raises StopIteration": (raising(StopIteration), [("a", "finished", 2, None)]),
     "chain": (chained, [("a", "finished", 2, None), ("b", "finished", 1, None)]),
     "starred": (starred, [("a", "finished", 4, None)]),
     "unpacked into too few": (too_many, [("a", "cancelled", 2, EARLY)]),
