@@ -79,6 +79,7 @@ class ThreadTicker:
         self.drawing = native("_thread", "RLock")()
         self.gate = FlushGate()
         self.silent = False
+        self.is_closed = False  # whether the process ends: what comes now is drawn at once
         self._set = DisplaySet(time.thread_time, time.monotonic)
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
@@ -158,9 +159,9 @@ class ThreadTicker:
     def _has_urgent_news(self) -> bool:
         """Whether rows are in the way, or another process is to be told something. A task that ends before a frame has shown it
         is no such news: a frame for it would put off the next one, which can show something."""
-        return any(display.in_the_way or display.has_news for display in self.displays) or any(
-            tracker.has_news for tracker in self._new
-        )
+        return any(
+            display.in_the_way or display.has_news or display.owes_last_lines for display in self.displays
+        ) or any(tracker.has_news for tracker in self._new)
 
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
@@ -181,11 +182,17 @@ class ThreadTicker:
         gate.lines.spend(1.0)
         gate.line_time.spend(time.monotonic() - began)
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
-        """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn.
+
+        Args:
+            terminal: Whether to wait for a slow terminal as well, as the job would; otherwise for the drawing thread alone.
+        """
         if self._ident == get_ident():  # a renderer that prints
             return
         while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
+            if tracker.behind and not terminal:
+                return
             display = tracker._display
             if not (self._running or self._inline) or (display is not None and not display.shows_lines):
                 return
@@ -298,6 +305,7 @@ class ThreadTicker:
         Args:
             wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
         """
+        self.is_closed = True
         with self.lock:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
@@ -317,6 +325,7 @@ class ThreadTicker:
         # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
         shown = any(tracker.live for tracker in trackers) or any(display.standing for display in self.displays)
         self.silent = (self.silent or shown) and hub_address() is None
+        self.is_closed = False
         for tracker in trackers:
             tracker.forget()
             tracker._mute = self.silent
@@ -506,7 +515,12 @@ class ThreadTicker:
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
+            if urgent and (
+                display.has_news
+                or display.in_the_way
+                or display.owes_last_lines
+                or any(each.prints for each in display.trackers)
+            ):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
@@ -540,7 +554,7 @@ class ThreadTicker:
             if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
-        return display.pace.delay
+        return display.delay
 
     def _draw_last(self, display: Display) -> None:
         self._draw(display, last=True)

@@ -81,10 +81,10 @@ FAULTS_OF_WORDS = {
     "bytes are not captured": (CAPTURE, "self._shadow(self._buffer, self.write_bytes)", "pass"),
     "what was begun stays behind": (
         CAPTURE,
-        "self.write_partial(thread)\n            count = self._write_text",
-        "pass\n            count = self._write_text",
+        "if line is not None:\n            self.write_now(line.text())",
+        "pass",
     ),
-    "a stream keeps the beginning of a line": (CAPTURE, "_flush(self.stream)\n            return", "return"),
+    "a stream keeps the beginning of a line": (CAPTURE, 'if text and text[-1] != "\\n":', "if False:"),
     "a buffer keeps its bytes": (CAPTURE, "_flush(self._buffer)\n            return", "return"),
     "a line that has not ended is dropped": (
         CAPTURE,
@@ -99,7 +99,7 @@ FAULTS_OF_WORDS = {
     ),
     "words are not captured": (CAPTURE, "or tracker._live > len(tracker._endings)", ""),
     "a question is asked below rows": (QUESTIONS, "tracker.clear_rows()", "pass"),
-    "a question is captured": (QUESTIONS, "self._uncaptured.__enter__()", "pass"),
+    "a question is captured": ("progresskit._display.terminal", "UNCAPTURED.add(self._thread)", "pass"),
     "what was begun comes after the question": (QUESTIONS, "stream.write_partial(get_ident())", "pass"),
     "rows come back during a question": (QUESTIONS, "tracker.hiding += 1", "pass"),
     "backspaces move nothing": ("progresskit._text.line_splitter", "at = max(at - 1, 0)", "at = max(at, 0)"),
