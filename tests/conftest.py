@@ -1,11 +1,14 @@
-"""For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it ignored; and what is imported is
-compiled once, not anew by each of the hundreds of programs that are started, also where PYTHONDONTWRITEBYTECODE is set."""
+"""For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it ignored; what is imported is
+compiled once, not anew by each of the hundreds of programs that are started, also where PYTHONDONTWRITEBYTECODE is set; and no
+property test has a deadline, which a busy machine would miss."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+
+from hypothesis import settings
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for name in (
@@ -19,3 +22,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
