@@ -13,7 +13,6 @@ import sys
 from _thread import get_ident
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from .._system.threads import native
 from .._text.cells import clean_lines, encodable
@@ -235,8 +234,7 @@ class Capture:
         always: bool = True,
         automatic: bool = False,
     ) -> None:
-        # A tracker captures by itself for as long as somebody holds it.
-        self._tracker: Callable[[], ProgressTracker | None] = ref(tracker) if automatic else lambda: tracker
+        self.tracker = tracker
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
         self._always = always
@@ -245,21 +243,12 @@ class Capture:
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     @property
-    def tracker(self) -> ProgressTracker | None:
-        """Who shows the lines; None where it is gone."""
-        return self._tracker()
-
-    def hold(self, tracker: ProgressTracker) -> None:
-        """Show lines by `tracker`, though nobody else holds it, until the capture ends."""
-        self._tracker = lambda: tracker
-
-    @property
     def takes(self) -> bool:
         """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
         if self._quiet:
             return True
         tracker = self.tracker
-        if tracker is None or tracker.hiding > tracker.asking or tracker._mute:
+        if tracker.hiding > tracker.asking or tracker._mute:
             return False
         display = tracker._display
         if display is not None and not display.shows_lines:
@@ -278,18 +267,12 @@ class Capture:
         if self._quiet:
             self.lines.append(line)
         else:
-            tracker = self.tracker
-            if tracker is not None:
-                tracker.print_captured(line)
-            else:  # it goes at this instant
-                for stream in self._streams:
-                    stream.write_now(f"{line}\n")
+            self.tracker.print_captured(line)
 
     def start(self) -> Self:
         """Capture the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
-        tracker = self.tracker
-        if not self._streams and tracker is not None:
-            key = _key_of(tracker)
+        if not self._streams:
+            key = _key_of(self.tracker)
             for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
                 stream = getattr(sys, name, None)
                 wanted = self._wanted[name.strip("_")]
@@ -300,7 +283,7 @@ class Capture:
                         self._add(stream)
                 elif not name.startswith("_"):
                     self._add(stream, forced=True)
-            stream = tracker.stream
+            stream = self.tracker.stream
             if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
                 self._add(stream)
             if self._streams:
@@ -327,8 +310,7 @@ class Capture:
             failed: Whether the work failed: the lines of a quiet capture are then shown after all, since the reason may
                 be among them.
         """
-        tracker = self.tracker
-        display = None if tracker is None else tracker._display
+        display = self.tracker._display
         over_rows = display is not None and display.standing
         with _registry.lock:
             streams, self._streams = self._streams, {}
@@ -342,9 +324,9 @@ class Capture:
         for captured, forced in streams.items():
             if not captured.captures:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
-        if failed and self._quiet and tracker is not None:
+        if failed and self._quiet:
             for line in self.lines:
-                tracker.print(line)
+                self.tracker.print(line)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -395,8 +377,7 @@ def forget_captures() -> None:
         captured.remove()
         captured.forget_lines()
         for capture in captured.captures:
-            if capture.tracker is not None:
-                capture.tracker._capture = None
+            capture.tracker._capture = None
         captured.captures.clear()
 
 

@@ -5,7 +5,6 @@ Knows when two trackers share a display. Does not know threads: whoever calls it
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from .._system.warnings import warn_once
@@ -29,12 +28,10 @@ class DisplaySet:
 
     Attributes:
         displays: All displays, the oldest first.
-        dropped: Trackers that nobody holds any more, until their last frame.
     """
 
     def __init__(self, cpu: Callable[[], float], wall: Callable[[], float]) -> None:
         self.displays: list[Display] = []
-        self.dropped: deque[ProgressTracker] = deque()
         self._cpu = cpu
         self._wall = wall
 
@@ -54,14 +51,12 @@ class DisplaySet:
             if display.terminal.key == terminal.key and display.suits(tracker, terminal):
                 if tracker.terminal is None:
                     terminal.close()
-                else:
-                    display.owns_terminal = False
                 break
         else:
             display = display_of(tracker, terminal, self._cpu, self._wall)
-            display.owns_terminal = tracker.terminal is None
             self.displays.append(display)
-        display.add(tracker)
+        display.trackers.append(tracker)
+        tracker._display = display
 
     def remove(self, tracker: ProgressTracker, draw_last: Callable[[Display], object]) -> None:
         """Have the last frame of `tracker` drawn, take it off its display, and end a display that nobody is left on.
@@ -77,7 +72,8 @@ class DisplaySet:
         display = self.of(tracker)
         if display is not None and len(display.trackers) > 1:
             draw_last(display)
-            display.remove(tracker)
+            display.trackers.remove(tracker)
+            tracker._display = None
         elif display is not None:
             try:
                 draw_last(display)
@@ -94,25 +90,9 @@ class DisplaySet:
         """Let go of `display` and its trackers."""
         self.displays.remove(display)
         for tracker in display.trackers:
-            display.remove(tracker)
-        if display.owns_terminal:
-            display.terminal.close()
-
-    def end_dropped(self, draw_last: Callable[[Display], object]) -> None:
-        """Draw the last frame of each tracker that nobody holds any more: its tasks go on uncounted, if at all.
-
-        Args:
-            draw_last: Draws the last frame of a display.
-        """
-        while self.dropped:
-            tracker = self.dropped.popleft()
-            tracker.leave_tasks_running()
-            display = tracker._display  # the display has forgotten the tracker, the tracker knows its display
-            if display in self.displays:
-                display.add(tracker)
-            elif tracker.pending_output:
-                self.add(tracker)
-            self.remove(tracker, draw_last)
+            tracker._display = None
+        if all(tracker.terminal is None for tracker in display.trackers):
+            display.terminal.close()  # it was made for the display
 
     def give_up(self, display: Display, error: BaseException) -> None:
         """Do without `display`, which has failed: what its trackers print goes to their streams."""
@@ -125,3 +105,5 @@ class DisplaySet:
         """Have the successor of `display`, which hangs in a call of this `kind`, draw its trackers."""
         heir = display.successor(kind)
         self.displays = [heir if each is display else each for each in self.displays]
+        for tracker in heir.trackers:
+            tracker._display = heir

@@ -35,12 +35,7 @@ class Question:
         from .capture import captured_streams
 
         streams = captured_streams()
-        trackers = {
-            id(tracker): tracker
-            for stream in streams
-            for capture in stream.captures
-            if (tracker := capture.tracker) is not None
-        }
+        trackers = {id(capture.tracker): capture.tracker for stream in streams for capture in stream.captures}
         try:
             for tracker in trackers.values():
                 self._trackers.append(tracker)

@@ -629,23 +629,6 @@ class ProgressTracker:
     ) -> None:
         self._close(kind)
 
-    def __del__(self) -> None:
-        # Runs in any thread, in the middle of anything: no lock, no waiting. The ticker takes the tracker for its last frame.
-        try:
-            if self._attached or self._display is not None:
-                if self._capture is not None:
-                    self._capture.hold(self)
-                self._ticker.drop(self)
-        except Exception:  # half made, another kind of ticker, or the interpreter ends
-            pass
-
-    def leave_tasks_running(self) -> None:
-        """End what is live: nobody holds the tracker, so its tasks go on uncounted, if at all. Called by the ticker."""
-        self._closing = True
-        for task in reversed(self.tasks):
-            task.cancel("left running")
-        self._closing = False
-
     def _close(self, error: type[BaseException] | None) -> None:
         if self in _entered:
             multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
