@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+HEXADECIMAL = frozenset("0123456789abcdef")
+
 
 class Address(NamedTuple):
     """The socket on which a hub listens, and the key that a client must present. Its text, as in
@@ -33,7 +35,7 @@ class Address(NamedTuple):
                 hold a key.
         """
         key, at, place = text.strip().partition("@")
-        if not (key and at and place and all(digit in "0123456789abcdef" for digit in key)):
+        if not (key and at and place and set(key) <= HEXADECIMAL):
             raise ValueError("it is a key in hexadecimal digits, an @, and a socket's path or host:port.")
         return cls(key, place)
 

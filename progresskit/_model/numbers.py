@@ -15,6 +15,8 @@ LARGEST = 1e100
 ROUNDING = 1e-9
 """Share of the total by which a sum of floats may miss it and still be complete: ten times 0.1 is
 0.9999999999999999."""
+_ODD_UNIT, _MOST_COUNTED = 1 << 100, 1 << 62
+"""What huge ints are multiples of, as a rule, and a bound of what a task has counted otherwise."""
 LONGEST_SHOWN = 80
 """Characters of a value in a message about it."""
 
@@ -48,6 +50,23 @@ def plain_number(value: Any) -> int | float | None:
         return number if number is not None and -LARGEST < number < LARGEST else None
     except Exception:  # the methods of an unknown class may raise anything
         return None
+
+
+def without_odd(count: int, before: int) -> int:
+    """Return what is left of a `count` without the ints of a hundred digits or more that were added to it.
+
+    Nobody has looked at what was added. Numbers of that size are powers, factorials or floats as a rule, all of which end in
+    many zero bits, so that the other numbers stand in the lowest ones. Where they do not, only the count of `before`, which
+    somebody has looked at, is known.
+
+    Example:
+        >>> without_odd(7 + 10**400, 5), without_odd(7 - 3 * 10**100, 5), without_odd(int("1" * 400), 5)
+        (7, 7, 5)
+    """
+    rest = count % _ODD_UNIT
+    if rest >= _ODD_UNIT >> 1:
+        rest -= _ODD_UNIT
+    return rest if -_MOST_COUNTED < rest < _MOST_COUNTED else before
 
 
 def _is_complex(value: Any) -> bool:

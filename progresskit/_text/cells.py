@@ -18,6 +18,8 @@ LONGEST = 1_000
 # cells, another one shows several glyphs. Without them all terminals show the same.
 _DROPPED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
 _SGR = re.compile("(\x1b\\[[0-9;:]*m)")
+_PRINTABLE = bytes(range(32, 127)) + b"\n"
+_COLORED = re.compile("\x1b.*")  # from a line's first colour to its end
 _SPACES = {"\u3000": "  ", "\t": " "}
 
 
@@ -52,30 +54,37 @@ def _visible(character: str) -> str:
     )
 
 
-def clean_lines(text: str) -> list[str]:
-    r"""Return the lines of `text`, each cleaned, with its colours (SGR sequences) left in and reset at its end.
+def clean_lines(text: str) -> str:
+    r"""Return `text`, one or more lines, each cleaned, with its colours (SGR sequences) left in and reset at its end.
 
-    Tabs are expanded to eight cells. Nothing is cut.
+    Tabs are expanded to eight cells. Nothing is cut. Lines that are printable throughout cost next to nothing each.
 
     Example:
-        >>> clean_lines("one\x1b[2J\ntwo")
-        ['one\\x1b[2J', 'two']
+        >>> clean_lines("one\x1b[2J\ntwo\n")
+        'one\\x1b[2J\ntwo'
         >>> clean_lines("\x1b[31mred")
-        ['\x1b[31mred\x1b[0m']
+        '\x1b[31mred\x1b[0m'
     """
-    lines = []
-    for line in text.splitlines() or [""]:
-        if line.isascii() and line.isprintable():
-            lines.append(line)
-            continue
-        parts = _SGR.split(line.expandtabs())
-        whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
-        lines.append(whole + "\x1b[0m" if len(parts) > 1 else whole)
-    return lines
+    expanded = text.expandtabs() if "\t" in text else text
+    plain = plain_line(expanded)
+    if plain.isascii() and not plain.encode().translate(
+        None, _PRINTABLE
+    ):  # one pass: `isprintable` does not know newlines
+        expanded = expanded.removesuffix("\n")
+        return _COLORED.sub("\\g<0>\x1b[0m", expanded) if "\x1b" in expanded else expanded
+    return "\n".join(map(_clean_line, text.splitlines()))
+
+
+def _clean_line(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
+    parts = _SGR.split(line.expandtabs())
+    whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
+    return whole + "\x1b[0m" if len(parts) > 1 else whole
 
 
 def plain_line(line: str) -> str:
-    r"""Return a cleaned `line` without its colours.
+    r"""Return a cleaned `line`, or several, without colours.
 
     Example:
         >>> plain_line("\x1b[31mred\x1b[0m")

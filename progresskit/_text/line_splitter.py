@@ -15,11 +15,11 @@ PROMPTS = ("? ", ": ", "> ", "] ", ") ", "$ ", "# ", "?", ":", ">")
 """The last characters of a line that waits for an answer."""
 
 _ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours and cursor movements
-    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and its like: titles, links
+    r"\x1b(?!\[[0-9;:]*m)"  # not a colour
+    r"(?:\[[0-?]*[ -/]*[@-~]"  # CSI: cursor movements above all
+    r"|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # OSC and its like: titles, links
     r"|[ -/]+[0-~]|[0-Z\\^-~])"  # character sets and single ones
 )
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _CELLS = re.compile("(?:\x1b\\[[0-9;:]*m)*(?s:.)|\x1b")
 _CONTROLS = re.compile("[\x07\b\r\x1b]")
 
@@ -34,10 +34,23 @@ def last_state(text: str) -> str:
     """
     text = text.rstrip("\r").rpartition("\r")[2]
     if "\x1b" in text:
-        text = _ESCAPES.sub(lambda found: found[0] if _COLOUR.fullmatch(found[0]) else "", text)
+        text = _ESCAPES.sub("", text)
     if "\b" in text:
         text = _overwritten(text)
     return text.replace("\x07", "")
+
+
+def last_states(lines: str) -> str:
+    r"""Return `lines`, each with its newline, as each of them stood when it ended.
+
+    Example:
+        >>> last_states("10%\r100%\r\n\x1b[1mbold\x1b[2K\r\nplain\n")
+        '100%\n\x1b[1mbold\nplain\n'
+    """
+    lines = lines.replace("\r\n", "\n")  # a terminal's own
+    if "\r" in lines or "\b" in lines:
+        return "\n".join(last_state(line) if _CONTROLS.search(line) else line for line in lines.split("\n"))
+    return last_state(lines)
 
 
 def _overwritten(text: str) -> str:
@@ -54,6 +67,16 @@ def _overwritten(text: str) -> str:
             cells.append(piece)
             at += 1
     return "".join(cells)
+
+
+def ends_in_question(text: str) -> bool:
+    """Return whether `text`, a line that has not ended, looks like a question.
+
+    Example:
+        >>> ends_in_question("Overwrite? "), ends_in_question("10%")
+        (True, False)
+    """
+    return text.endswith(PROMPTS)
 
 
 def has_controls(text: str) -> bool:
@@ -128,35 +151,37 @@ class Line:
 
 
 class Lines:
-    r"""Bytes in, whole lines out.
+    r"""Bytes in, whole lines out, each with its newline. A block of lines is one text: nothing is done line by line but where a
+    carriage return or a backspace says so.
 
     Example:
         >>> lines = Lines()
         >>> lines.feed(b"one\ntw"), lines.feed(b"o\r\nthr"), lines.end()
-        (['one'], ['two'], ['thr'])
+        ('one\n', 'two\n', 'thr\n')
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._rest = ""
 
-    def feed(self, data: bytes) -> list[str]:
+    def feed(self, data: bytes) -> str:
         """Return the lines that `data` completes."""
-        *whole, rest = (self._rest + self._decoder.decode(data)).split("\n")
+        whole, newline, rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
         # Only the last state of a bar that is drawn over is kept, so that memory does not grow.
         body = rest.rstrip("\r")
         self._rest = rest[body.rfind("\r") + 1 :]
+        lines = last_states(whole + newline)
         if len(self._rest) > LONGEST:
-            whole.append(self._rest)
+            lines += last_state(self._rest) + "\n"
             self._rest = ""
-        return [last_state(line) for line in whole]
+        return lines
 
     @property
     def asks(self) -> bool:
         """Whether the unfinished line looks like a question."""
-        return last_state(self._rest).endswith(PROMPTS)
+        return ends_in_question(last_state(self._rest))
 
-    def end(self) -> list[str]:
+    def end(self) -> str:
         """Return the unfinished line, if there is one, and start again."""
         rest, self._rest = last_state(self._rest + self._decoder.decode(b"", True)), ""
-        return [rest] if rest.strip() else []
+        return f"{rest}\n" if rest.strip() else ""

@@ -82,9 +82,9 @@ class Region:
         empty if nothing changes.
 
         Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than
-        `size[1]` lines. Lines of `above` may have any width: they wrap, and scroll away as any
-        output does. With `whole`, rows that have not changed are written too, because the terminal
-        may have lost a part of them.
+        `size[1]` lines. Each text of `above` is one line or several, of any width: they wrap, and
+        scroll away as any output does. With `whole`, rows that have not changed are written too,
+        because the terminal may have lost a part of them.
         """
         rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
         resized = size != self._size
@@ -107,8 +107,9 @@ class Region:
         if above:
             # Written into the first of the blank lines; lines pushed below the last one scroll the
             # screen, as any output does.
-            clear = CLEAR if self._late else "\r"  # a blank line may still be attached to the next one
-            parts.append("\x1b[?7h" + "".join(f"{clear}{line}\r\n" for line in above) + "\x1b[?7l")
+            clear = CLEAR if self._late else ""  # a blank line may still be attached to the next one
+            lines = "\n".join(above).replace("\n", f"\r\n{clear}")
+            parts.append(f"\x1b[?7h{clear}{lines}\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
             if number < len(old) and row == old[number] and not whole:

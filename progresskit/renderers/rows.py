@@ -90,7 +90,7 @@ class RowRenderer:
 
     def write(self, text: str) -> None:
         """Keep `text` for the top of the next frame."""
-        self._above.extend(text.split("\n"))
+        self._above.append(text)
 
     def stop(self) -> None:
         """Nothing to undo: after each frame the cursor is shown, on the line below the rows."""

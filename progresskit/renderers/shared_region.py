@@ -65,7 +65,7 @@ class SharedRegion:
 
     def _insert(self, lines: list[str], reach: int, size: tuple[int, int]) -> str:
         """Return the text that inserts `lines` above the block and leaves the cursor on the block's first row."""
-        shown = [piece for line in lines for piece in _pieces(line, size[0])]
+        shown = [piece for line in "\n".join(lines).split("\n") for piece in _pieces(line, size[0])]
         block = min(max(self._rows or 0, self._first + reach), size[1] - 1)
         # First scroll until the whole block is on the screen, or the insertion would push its last
         # row off. Insert line by line, because there may be more lines than the screen has room

@@ -1,7 +1,7 @@
 """CSV files on a stage, read as the service's documentation says: every option of a CSV file format, and the line of each record.
 
 Bytes on which DuckDB's reader and the documentation agree are left to DuckDB, since that is fast; all others are read here, a
-character at a time. Knows nothing of tables: a file becomes columns of text, and NULL.
+field at a time. Knows nothing of tables: a file becomes columns of text, and NULL.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import bz2
 import codecs
 import contextlib
 import gzip
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ LONGEST = 1 << 20
 """Bytes of a line up to which DuckDB reads it: beyond, it wants buffers of many times a line."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
 _NEWLINE = "\n"
+_INVALID = re.compile("[\udc80-\udcff]")
+"""What bytes that are no UTF-8 are read as."""
 
 
 class FormatError(Exception):
@@ -82,10 +85,10 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """SQL's name of an option -> ours, and what reads its value."""
 _FIXED = {
-    "TYPE": "CSV", "DATE_FORMAT": "AUTO", "TIME_FORMAT": "AUTO", "TIMESTAMP_FORMAT": "AUTO", "BINARY_FORMAT": "HEX",
-    "MULTI_LINE": "TRUE", "PARSE_HEADER": "FALSE", "VALIDATE_UTF8": "TRUE",
+    "TYPE": ("CSV",), "DATE_FORMAT": ("AUTO", "YYYY-MM-DD"), "TIME_FORMAT": ("AUTO",), "TIMESTAMP_FORMAT": ("AUTO",),
+    "BINARY_FORMAT": ("HEX",), "MULTI_LINE": ("TRUE",), "PARSE_HEADER": ("FALSE",), "VALIDATE_UTF8": ("TRUE",),
 }  # fmt: skip
-"""Options that have one value here."""
+"""Options whose values are one here, and what it may be called."""
 
 
 def csv_format(options: Mapping[str, Any]) -> CsvFormat:
@@ -103,7 +106,7 @@ def csv_format(options: Mapping[str, Any]) -> CsvFormat:
         if name in _OPTIONS:
             ours, read = _OPTIONS[name]
             found[ours] = read(value)
-        elif _FIXED.get(name) != str(value).upper():
+        elif str(value).upper() not in _FIXED.get(name, ()):
             raise FormatError(f"invalid parameter '{name}' with the value [{value}]")
     return CsvFormat()._replace(**found)
 
@@ -191,6 +194,8 @@ class _Scanner:
 
     def __init__(self, text: str, at: int, line: int, how: CsvFormat) -> None:
         self.text, self.at, self.line, self.how = text, at, line, how
+        marks = "".join(mark[:1] for mark in (how.delimiter, how.record, "\r", how.escape or how.unenclosed_escape))
+        self._plain = re.compile(f"[^{re.escape(marks)}]+")
 
     def record(self) -> Record | None:
         """Return the next record; None for a blank line that is skipped."""
@@ -218,7 +223,7 @@ class _Scanner:
         self._move(self._end())
         raw = self.text[began : self.at]
         self.line = line + raw.count("\n")
-        if problem is None and any("\udc80" <= one <= "\udcff" for one in raw):
+        if problem is None and _INVALID.search(raw):
             problem = "Invalid UTF8 detected in string"
         return Record(line, fields, problem)
 
@@ -245,8 +250,12 @@ class _Scanner:
         if self._is(how.enclosure):
             text = self._enclosed()
             return None if text in how.nulls else text
-        began, parts, escape = self.at, [], how.escape or how.unenclosed_escape
+        began, escape = self.at, how.escape or how.unenclosed_escape
+        parts: list[str] = []
         while not self._over():
+            if found := self._plain.match(self.text, self.at):
+                self._take(found.end(), parts)
+                continue
             if escape and self._is(escape):
                 self.at += len(escape)
                 parts.append(_ESCAPES.get(self.text[self.at : self.at + 1], self.text[self.at : self.at + 1]))
@@ -263,8 +272,13 @@ class _Scanner:
         while self._is(" ") or (self._is("\t") and self.how.delimiter != "\t"):
             self.at += 1
 
+    def _take(self, end: int, parts: list[str]) -> None:
+        parts.append(self.text[self.at : end])
+        self.at = end
+
     def _enclosed(self) -> str:
-        how, parts = self.how, []
+        how = self.how
+        parts: list[str] = []
         self.at += len(how.enclosure)
         while True:
             if self.at >= len(self.text):
@@ -278,7 +292,9 @@ class _Scanner:
                     break
                 parts.append(how.enclosure)
             else:
-                parts.append(self.text[self.at])
+                ends = [self.text.find(mark, self.at) for mark in (how.enclosure, how.escape) if mark]
+                self._take(min((end for end in ends if end >= 0), default=len(self.text)), parts)
+                continue
             self.at += 1
         if how.trim:
             self._spaces()
