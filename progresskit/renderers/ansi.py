@@ -8,7 +8,6 @@ from .bars import Painter
 from .rows import RowRenderer
 
 if TYPE_CHECKING:
-    from .._model.frames import TaskView
     from .base import Terminal
 
 
@@ -17,7 +16,5 @@ class AnsiRenderer(RowRenderer):
 
     def start(self, terminal: Terminal) -> None:
         super().start(terminal)
-        self._painter = Painter(unicode=terminal.unicode, colors=terminal.colors, encoding=terminal.encoding)
-
-    def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
-        return self._painter.rows(views, columns, time)
+        painter = Painter(unicode=terminal.unicode, colors=terminal.colors, encoding=terminal.encoding)
+        self.rows = painter.rows  # type: ignore[method-assign]  # the painter's own: a method around it is a call more a frame
