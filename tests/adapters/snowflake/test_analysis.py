@@ -44,6 +44,9 @@ COLUMNS: list[st.SearchStrategy[str]] = [
 ]
 SAME = {
     "BIGINT": r"NUMBER\(38,0\)|VARCHAR",  # 007 is a number to DuckDB
+    "UBIGINT": r"NUMBER\(38,0\)|VARCHAR",
+    "HUGEINT": r"NUMBER\(38,0\)|VARCHAR",
+    "UHUGEINT": r"NUMBER\(38,0\)|VARCHAR",
     "DOUBLE": r"NUMBER\(38,\d+\)|FLOAT|VARCHAR",  # where a FLOAT would lose digits
     "BOOLEAN": "BOOLEAN",
     "DATE": "DATE",

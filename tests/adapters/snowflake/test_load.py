@@ -223,6 +223,32 @@ def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any,
     assert summary.bytes["upload"] == summary.bytes["COPY"]
 
 
+def test_bars_count_each_file_once_and_keep_within_their_totals(sessions: Any, tmp_path: Path) -> None:
+    """Bytes go by file, not by name: no bar is beyond its total, and the last look at each is its total, links and packed files too."""
+    noise = random.Random(3)
+    rows = [f"{number},{noise.randbytes(30).hex()}\n" for number in range(60_000)]
+    plain = write(tmp_path / "plain.csv", "a,b\n" + "".join(rows))
+    (tmp_path / "link.csv").symlink_to(plain)
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress(("a,b\n" + "1,x\n" * 600_000).encode()))
+    renderer = RecordingRenderer()
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    with SnowflakeProgress(renderer=renderer, interval=0.001, budget=1.0) as progress:
+        paths = [plain, tmp_path / "link.csv", packed, plain]
+        summary = Load(paths, "bar_totals", Staging(sessions()), Loading(sessions()), progress, folder).run()
+    assert (summary.files, summary.loaded) == (2, 660_000)
+    last: dict[str, Any] = {}
+    for frame in renderer.frames:
+        for view in (*frame.tasks, *frame.ended):
+            assert view.total is None or view.estimated or view.completed <= view.total, view
+            last[view.description.split()[0]] = view
+    size = plain.stat().st_size + packed.stat().st_size
+    assert (last["Compression"].completed, last["Compression"].total) == (size, size)
+    assert (last["Files"].completed, last["COPY"].completed) == (2, 660_000)
+    assert last["Upload"].completed == last["Upload"].total == summary.bytes["upload"]
+
+
 def test_columns_of_an_existing_table_go_by_name(sessions: Any, connection: Any, tmp_path: Path) -> None:
     connection.cursor().execute("""CREATE TABLE "by name" (first INT, "Second" VARCHAR, third INT DEFAULT 3)""")
     path = write(tmp_path / "turned.csv", "SECOND,first\nx,1\ny,2\n")
