@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `pipe` and `report`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe` and `report`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -58,11 +58,26 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
     pipe.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits standard error")
     report = commands.add_parser("report", help="tell what a file of the json renderer's lines says of each task")
     report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    show = commands.add_parser(
+        "show",
+        help="show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
+        description="Shows, live, what processes that have PROGRESSKIT_FOLDER=FOLDER in their environment write there, on "
+        "whatever hosts they run, until all have ended. Exit status: 0; 1 where a task has failed or a process is lost; "
+        "2 where the folder cannot be read; 130 after Ctrl-C.",
+    )
+    show.add_argument("folder", metavar="FOLDER", help="the folder, which may be empty still")
+    show.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
+    show.add_argument("--total", action="store_true", help="a line that sums up all processes")
+    show.add_argument(
+        "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a process at work may be silent (120)"
+    )
     options = parser.parse_args(arguments)
     if options.command == "run":
         return _run(run, options)
     if options.command == "pipe":
         return _pipe(pipe, options, handle_interrupts)
+    if options.command == "show":
+        return _show(show, options, handle_interrupts)
     if options.command == "report":
         return _report(report, options.file)
     if options.command == "renderers":
@@ -132,6 +147,23 @@ def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
         print(f"progresskit: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]) -> int:
+    if not options.lost > 0:
+        parser.error(f"--lost is {options.lost:g}: give a number of seconds above 0.")
+    from .run import leave
+    from .show import show
+
+    try:
+        handle_interrupts()
+        return show(options.folder, renderer=options.renderer, totals=options.total, lost=options.lost)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"the folder {options.folder!r:.200} cannot be read: {error.strerror}.")
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
 
 
 def _report(parser: argparse.ArgumentParser, path: str) -> int:

@@ -17,7 +17,8 @@ from .._system.threads import signals_blocked
 from .._text.cells import clean_lines, plain_line
 from ..renderers.base import DEFAULT_BUDGET
 from ..renderers.region import END
-from ..renderers.registry import RendererChoice, default_stream, prefer_hub
+from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
+from . import questions
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from .._model.frames import TaskView
     from .._tracking.tracker import ProgressTracker
+
+RETRY_SECONDS = 0.01
+"""Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
 
 def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
@@ -50,9 +54,11 @@ def display_of(
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+    redirected = is_redirected(tracker, terminal)
+    choice = prefer_hub(tracker.renderer, redirected=redirected)
+    folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall)
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
 
 
 class Display:
@@ -69,6 +75,7 @@ class Display:
         cpu: Gives the seconds of processor time that this thread has had.
         wall: Gives the seconds on the wall.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         trackers: The trackers that are drawn here, in the order in which they came.
@@ -86,12 +93,15 @@ class Display:
         cpu: Callable[[], float],
         wall: Callable[[], float],
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.terminal = terminal
         self.trackers: list[ProgressTracker] = []
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
-        self.renderer = GuardedRenderer(choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks)
+        self.renderer = GuardedRenderer(
+            choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks, folder
+        )
         self.pace = Pace(interval, DEFAULT_BUDGET if budget is None else budget)
         self._budget = budget
         self._cpu = cpu
@@ -156,6 +166,14 @@ class Display:
         )
 
     @property
+    def owes_last_lines(self) -> bool:
+        """Whether every task has ended, and a stream without a descriptor lacks their last lines: a test's or a cell's may be
+        read as soon as the job goes on."""
+        if self.terminal.fd is not None or self.terminal.dark or self.renderer.in_place:
+            return False
+        return all(tracker.left for tracker in self.trackers) and any(tracker.has_news for tracker in self.trackers)
+
+    @property
     def may_be_drawn_over(self) -> bool:
         """Whether rows stand on a terminal that a shell has while the process is stopped."""
         return self.renderer.in_place and self.terminal.is_tty and self.terminal.fd is not None
@@ -183,7 +201,12 @@ class Display:
                 with signals_blocked():
                     self.compose(last=last)
                     self.send()
-        return self.pace.delay
+        return self.delay
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next frame, or until the terminal is sent the rest of the last one."""
+        return RETRY_SECONDS if self.outbox.is_draining else self.pace.delay
 
     def takes_frame(self, *, last: bool = False) -> bool:
         """Return whether a frame can be drawn now. Where rows are to be hidden they are cleared, where the terminal is behind it
@@ -192,6 +215,7 @@ class Display:
         if not last:
             for tracker in self.trackers:
                 if tracker.hiding:
+                    questions.look_for_answer()
                     if self._standing:
                         self.clear_rows()
                     return False
@@ -199,6 +223,7 @@ class Display:
                 for tracker in self.trackers:
                     tracker.behind = True
                 self.outbox.retry(self._context())
+                self._note_shown()
                 return False
         else:
             self.outbox.begin_last_frame()
@@ -239,10 +264,17 @@ class Display:
             self.outbox.send(context=self.trackers[-1].context if self.trackers else None)
         finally:
             self._drawing = False
+        if self._drew_lines:
+            self._note_shown()
         began, began_wall = self._began
         return self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
+
+    def _note_shown(self) -> None:
+        if not self.terminal.congested:
+            for tracker in self.trackers:
+                tracker.note_shown()
 
     def _compose(self, last: bool, rows: bool) -> None:
         renderer, outbox = self.renderer, self.outbox
@@ -335,6 +367,7 @@ class Display:
         """Stop the renderer after its last frame, and send what is left."""
         self.renderer.stop()
         self.outbox.send_last(self._context())
+        self._note_shown()
 
     def forget_rows(self) -> None:
         """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
@@ -357,6 +390,7 @@ class Display:
         """Send what was written; `patience` as the terminal's."""
         with self._sending():
             self.outbox.send(patience, self._context())
+        self._note_shown()
 
     def _context(self) -> Context | None:
         """Return the context to write to a stream of the user's own in: a notebook tells by it which cell a line belongs to."""

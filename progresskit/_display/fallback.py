@@ -39,6 +39,7 @@ class GuardedRenderer:
         handle: The terminal as the renderer has it.
         window: The display's call of foreign code.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
         choice: The renderer that is used now.
@@ -54,8 +55,10 @@ class GuardedRenderer:
         handle: Handle,
         window: Window,
         fallbacks: list[str] | None = None,
+        folder: str | None = None,
     ) -> None:
         self.choice = choice
+        self._folder = folder
         self.current: Renderer | None = None
         self.in_place = False
         self.calls_others = _is_foreign(choice)
@@ -175,10 +178,16 @@ class GuardedRenderer:
                 break
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
             self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
+        made = self._recorded(made)
         self._use(made)
         self._place(made)
         self._window.call("renderer", made.start, self._handle)
         return made
+
+    def _recorded(self, renderer: Renderer) -> Renderer:
+        return (
+            renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
+        )
 
     def _place(self, renderer: Renderer) -> None:
         """Give `renderer` the rows that `PROGRESSKIT_POSITION` names: it is for terminals of this process alone."""
@@ -209,7 +218,7 @@ class GuardedRenderer:
                 pass
         fallback = self._fallbacks.pop(0)
         self.choice = RendererChoice(fallback, load(BUILTIN[fallback]), f"{name} failed")
-        renderer: Renderer = load(BUILTIN[fallback])()
+        renderer: Renderer = self._recorded(load(BUILTIN[fallback])())
         self._use(renderer)
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)

@@ -77,6 +77,11 @@ class Outbox:
                 self._stuck = None
         self.lines, self.frame = [], None
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether printed lines wait for a terminal that accepts them piece by piece: it is worth asking again soon."""
+        return self._owes_words and self._stuck is None and self._terminal.congested
+
     def retry(self, context: Context | None = None) -> None:
         """Send what a congested terminal did not accept, as far as it accepts it now."""
         before = self._terminal.taken

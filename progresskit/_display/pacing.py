@@ -18,7 +18,8 @@ class Pace:
     """The seconds from one frame to the next.
 
     A frame's cost is measured on the drawing thread's processor clock and on the wall. The next frame comes when the processor
-    time is within the budget again, and when the frame has taken at most half of the time on the wall.
+    time is within the budget again, and when the frame has taken at most half of the time on the wall. A frame with printed lines
+    puts the next one off by neither.
 
     Args:
         interval: Seconds between two frames at the least.
@@ -67,6 +68,10 @@ class Pace:
         if self._frames > 1 and not lines:
             # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
             self.cost = cost if cost > self.cost else 0.8 * self.cost + 0.2 * cost
-        self.least = max(self.interval, self.cost / (FRAME_BUDGET_SHARE * self.budget), 2 * seconds)
+        self.least = max(self.interval, self.cost / (FRAME_BUDGET_SHARE * self.budget))
+        if (
+            not lines
+        ):  # otherwise more of them would come meanwhile, and put the frame after the next one off for longer still
+            self.least = max(self.least, 2 * seconds)
         self.delay = self.least if moved else max(min(self.delay * 1.5, IDLE_INTERVAL), self.least)
         return self.delay

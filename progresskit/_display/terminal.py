@@ -33,6 +33,8 @@ PIECE = 512
 """Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
 UNCAPTURED: set[int] = set()
 """Threads whose writes go to the streams as they are: one that writes a frame, or one that asks a question."""
+RELAYED: dict[tuple[object, ...], int] = {}
+"""Pseudo-terminals that stand in the place of a terminal, by their keys, and descriptors of the terminal itself."""
 
 
 class Uncaptured:
@@ -79,14 +81,21 @@ def _replaced(file: Any) -> bool:
     return own is not None and not getattr(getattr(own, "__self__", None), "is_capture", False)
 
 
-def file_key(descriptor: int) -> tuple[object, ...]:
+def file_key(descriptor: int, *, relayed: bool = True) -> tuple[object, ...]:
     """Return what two descriptors have in common when they lead to the same file or terminal.
+
+    Args:
+        descriptor: One of a file.
+        relayed: Whether a pseudo-terminal of ours counts as the terminal that it stands for.
 
     Raises:
         OSError: the descriptor is closed.
     """
     status = os.fstat(descriptor)
-    return (status.st_dev, status.st_ino, status.st_rdev)
+    key = (status.st_dev, status.st_ino, status.st_rdev)
+    if relayed and key in RELAYED:
+        return file_key(RELAYED[key])
+    return key
 
 
 class TerminalFile(io.TextIOBase):
@@ -206,7 +215,7 @@ class StreamTerminal:
         self._own: int | None = None  # to ask for the size and the foreground
         self.dark = stream is None
         try:
-            self._own = _own(stream.fileno())
+            self._own = open_anew(stream.fileno())
         except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
@@ -401,13 +410,13 @@ def _asked(stream: Any, name: str, otherwise: Any) -> Any:
         return otherwise
 
 
-def _own(descriptor: int) -> int:
+def open_anew(descriptor: int) -> int:
     """Return a descriptor of our own for the file of `descriptor`, which no child process inherits.
 
     A terminal is opened anew, so that it can be non-blocking for us and stays as it is for the job. Where that cannot be
     (another user's terminal, the master of a pty, Windows) it is a duplicate, and asked before each piece.
     """
-    own = os.dup(descriptor)
+    own = os.dup(RELAYED.get(file_key(descriptor, relayed=False), descriptor))
     try:
         before = os.fstat(own)
         if os.isatty(own) and before.st_rdev != os.makedev(5, 2):  # opening ptmx by its name makes another pty

@@ -79,6 +79,7 @@ class ThreadTicker:
         self.drawing = native("_thread", "RLock")()
         self.gate = FlushGate()
         self.silent = False
+        self.is_closed = False  # whether the process ends: what comes now is drawn at once
         self._set = DisplaySet(time.thread_time, time.monotonic)
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
@@ -94,6 +95,7 @@ class ThreadTicker:
         self._bell = Bell()
         self._watch_bell = Bell()
         self._long_sleep = False
+        self._was_asked = False  # whether somebody has called `wake` since the last look
         self._closing = False  # whether the process ends
         self._deadline: float | None = None  # for all trackers together, at the end of the process
         self._switch_interval = SwitchInterval()
@@ -117,11 +119,12 @@ class ThreadTicker:
             self._new.append(tracker)
             if not self._running and not self._inline:
                 self._begin()
-        self.wake()
+        self._bell.ring()
         return True
 
     def wake(self) -> None:
         """Draw soon, if the ticker has gone to sleep for long."""
+        self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
         if self._long_sleep:
             self._long_sleep = False
             self._bell.ring()
@@ -156,9 +159,9 @@ class ThreadTicker:
     def _has_urgent_news(self) -> bool:
         """Whether rows are in the way, or another process is to be told something. A task that ends before a frame has shown it
         is no such news: a frame for it would put off the next one, which can show something."""
-        return any(display.in_the_way or display.has_news for display in self.displays) or any(
-            tracker.has_news for tracker in self._new
-        )
+        return any(
+            display.in_the_way or display.has_news or display.owes_last_lines for display in self.displays
+        ) or any(tracker.has_news for tracker in self._new)
 
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
@@ -179,11 +182,17 @@ class ThreadTicker:
         gate.lines.spend(1.0)
         gate.line_time.spend(time.monotonic() - began)
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
-        """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn.
+
+        Args:
+            terminal: Whether to wait for a slow terminal as well, as the job would; otherwise for the drawing thread alone.
+        """
         if self._ident == get_ident():  # a renderer that prints
             return
         while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
+            if tracker.behind and not terminal:
+                return
             display = tracker._display
             if not (self._running or self._inline) or (display is not None and not display.shows_lines):
                 return
@@ -296,6 +305,7 @@ class ThreadTicker:
         Args:
             wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
         """
+        self.is_closed = True
         with self.lock:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
@@ -315,6 +325,7 @@ class ThreadTicker:
         # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
         shown = any(tracker.live for tracker in trackers) or any(display.standing for display in self.displays)
         self.silent = (self.silent or shown) and hub_address() is None
+        self.is_closed = False
         for tracker in trackers:
             tracker.forget()
             tracker._mute = self.silent
@@ -389,11 +400,14 @@ class ThreadTicker:
         try:
             run = partial(self._run, self._generation)
             self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
-            self._alive += 1
         except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
             self._running = False
             self._switch_interval.end()
             self._draw_from_advance()
+        except BaseException:  # Ctrl-C: whether the thread runs is not known, and the next one to draw starts another
+            self._generation += 1
+            self._running = False
+            raise
 
     def _keep(self, thread: Thread | QuickThread | None) -> None:
         self._threads = [one for one in self._threads if one.is_alive()]
@@ -402,11 +416,15 @@ class ThreadTicker:
 
     def _run(self, generation: int) -> None:
         block_signals()
+        with self.lock:
+            if self._generation != generation:  # Ctrl-C broke off its start
+                return
+            self._alive += 1
+            self._ident = get_ident()
         if multiprocessing_hook.is_worker:
             if self._bell.wait(FIRST_FRAME_DELAY):  # many a worker has ended by then
                 self._bell.ring()
             self._switch_interval.begin()
-        self._ident = get_ident()
         boost = self._boost = LockBoost(self._switch_interval, self._begun)
         try:
             self._loop(generation, boost)
@@ -434,8 +452,9 @@ class ThreadTicker:
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self._long_sleep = delay > 2 * usual
-            delay = min(delay, STOP_POLL_SECONDS) if polls else delay
-            nudged = self._bell.wait(delay)
+            was_asked = self._long_sleep and self._was_asked  # between the look and here, when there was nobody to wake
+            delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
+            nudged = self._bell.wait(delay) or was_asked
             self._long_sleep = False
             was_stopped = suspension.stopped(delay)
             asked = time.monotonic()
@@ -449,6 +468,7 @@ class ThreadTicker:
                     self._forget_rows(slow_ones=was_stopped)
                 if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
                     boost.choose(delay, self._alive, first=True)
+                self._was_asked = False
                 delay = self._draw_due(now, nudged=nudged)
                 if self._leaving:
                     self._draw_last_frames()
@@ -473,10 +493,11 @@ class ThreadTicker:
                 display.forget_rows()
 
     def _survey(self) -> tuple[float, bool, bool]:
-        """Return the shortest interval in seconds, whether rows stand that a shell may draw over, and whether a task is live."""
+        """Return the seconds after which a frame may come at the soonest, whether rows stand that a shell may draw over, and
+        whether a task is live."""
         usual, polls, is_busy = 3600.0, False, False
         for display in self._set.displays:
-            usual = min(usual, display.pace.interval)
+            usual = min(usual, max(display.pace.interval, display.pace.least))
             polls = polls or display.may_be_drawn_over
             for tracker in display.trackers:
                 is_busy = is_busy or tracker.live > 0
@@ -494,7 +515,12 @@ class ThreadTicker:
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (display.has_news or display.in_the_way or any(each.prints for each in display.trackers)):
+            if urgent and (
+                display.has_news
+                or display.in_the_way
+                or display.owes_last_lines
+                or any(each.prints for each in display.trackers)
+            ):
                 display.due = now
             if display.due <= now + 0.001:
                 try:
@@ -528,7 +554,7 @@ class ThreadTicker:
             if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
-        return display.pace.delay
+        return display.delay
 
     def _draw_last(self, display: Display) -> None:
         self._draw(display, last=True)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from .._text.cells import clean
 from .._text.colors import COLORS
 from .numbers import LARGEST
-from .states import CANCELLED, STATES, STOPPED_EARLY, State
+from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
 
@@ -95,18 +95,23 @@ class TaskView(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end.
+        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end, and
+        `left running` for a task of another process that goes on unwatched.
 
         Example:
             >>> sample_view(state="cancelled", reason="stopped early").outcome, sample_view(state="cancelled").outcome
             ('stopped early', 'cancelled')
         """
-        return STOPPED_EARLY if self.reason == STOPPED_EARLY and self.state == CANCELLED else self.state
+        own = self.reason if self.state == CANCELLED and self.reason in _WORDS else None
+        return own or self.state
 
     @property
     def cause(self) -> str | None:
         """What the outcome's word leaves open: why the task failed. None where there is nothing to add."""
-        return None if self.outcome is STOPPED_EARLY else self.reason
+        return None if self.outcome in _WORDS else self.reason
+
+
+_WORDS = frozenset((STOPPED_EARLY, LEFT_RUNNING))
 
 
 make_view: Callable[[tuple[Any, ...]], TaskView] = partial(tuple.__new__, TaskView)  # type: ignore[assignment]

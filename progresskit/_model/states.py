@@ -24,6 +24,7 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 
 STOPPED_EARLY: Final = "stopped early"
+LEFT_RUNNING: Final = "left running"
 """The reason of a cancelled task whose loop ended before its source without an error: by `break`, by `zip`."""
 
 STATES: tuple[State, ...] = (PENDING, RUNNING, PAUSED, FINISHED, FAILED, CANCELLED)

@@ -23,9 +23,10 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_BUDGET": "The share of one core that drawing may cost; 0.01 unless set.",
     "PROGRESSKIT_STREAM": "Where to draw: stderr (unless set), stdout, or a path to append to.",
     "PROGRESSKIT_CAPTURE": "0: what Python writes to the terminal beside the bars is left alone; 1: it goes above them, as it does "
-    "unless set.",
+    "unless set; descriptors: what C code and other programs write as well.",
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
+    "PROGRESSKIT_FOLDER": "A folder in which each process keeps a file of what it has to show, for `progresskit show`.",
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
@@ -62,15 +63,17 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
 
 
 def capture_mode(environ: Mapping[str, str]) -> str:
-    """Return what `PROGRESSKIT_CAPTURE` asks for: `"rows"`, or `""` for no capture. A bad value warns once.
+    """Return what `PROGRESSKIT_CAPTURE` asks for: `"rows"`, `"descriptors"`, or `""` for no capture. A bad value warns once.
 
     Example:
         >>> capture_mode({}), capture_mode({"PROGRESSKIT_CAPTURE": "0"})
         ('rows', '')
     """
     value = environ.get("PROGRESSKIT_CAPTURE", "").strip().lower()
+    if value == "descriptors":
+        return value
     if value and value not in _OFF and value not in _ON:
-        warn_once(f"PROGRESSKIT_CAPTURE is {value!r:.80}, and is ignored: give 1 or 0.")
+        warn_once(f"PROGRESSKIT_CAPTURE is {value!r:.80}, and is ignored: give 1, 0 or descriptors.")
     return "" if value and value in _OFF else "rows"
 
 

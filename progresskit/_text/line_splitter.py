@@ -69,6 +69,16 @@ def _overwritten(text: str) -> str:
     return "".join(cells)
 
 
+def ends_in_question(text: str) -> bool:
+    """Return whether `text`, a line that has not ended, looks like a question.
+
+    Example:
+        >>> ends_in_question("Overwrite? "), ends_in_question("10%")
+        (True, False)
+    """
+    return text.endswith(PROMPTS)
+
+
 def has_controls(text: str) -> bool:
     """Return whether `text` has characters that change the line: returns, backspaces, escape sequences."""
     return _CONTROLS.search(text) is not None
@@ -169,7 +179,7 @@ class Lines:
     @property
     def asks(self) -> bool:
         """Whether the unfinished line looks like a question."""
-        return last_state(self._rest).endswith(PROMPTS)
+        return ends_in_question(last_state(self._rest))
 
     def end(self) -> str:
         """Return the unfinished line, if there is one, and start again."""

@@ -30,8 +30,8 @@ class Ticker(Protocol):
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on, where that is cheap."""
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
-        """Wait until the lines of `tracker` have been drawn, as the job would for a slow terminal."""
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal too."""
 
     def detach(self, tracker: ProgressTracker) -> None:
         """Draw `tracker` for the last time and let go of it."""
@@ -77,3 +77,19 @@ class Capture(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class OwnCapture(Capture, Protocol):
+    """A tracker's own capture, which also knows what C code and other programs write."""
+
+    def before_line(self) -> None:
+        """Queue what has been written before a line that the tracker is given."""
+
+    def before_frame(self) -> None:
+        """Queue what is to be drawn by the frame that begins."""
+
+    def note_shown(self) -> None:
+        """Note that the lines of the last frame are on the terminal."""
+
+    def follow(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""

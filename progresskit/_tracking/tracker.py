@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Self, TextIO, TypeVar, overload
+    from typing import Any, Literal, Self, TextIO, TypeVar, overload
 
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
-    from .interfaces import Capture, Display, Ticker
+    from .interfaces import Capture, Display, OwnCapture, Ticker
     from .task import Rollup, Sums
 
     T = TypeVar("T")
@@ -53,7 +53,6 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
-END_OPEN_LINE = "progresskit._display.capture:end_open_line"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -79,7 +78,8 @@ class ProgressTracker:
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
         capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
-            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never.
+            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
+            "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -106,7 +106,7 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
-        capture: bool | None = None,
+        capture: bool | Literal["descriptors"] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
@@ -144,10 +144,10 @@ class ProgressTracker:
         self._unsettled = False  # whether it is among those whose endings wait to be told to a hub
         self._tokens: list[Token[ProgressTracker | None]] = []
         self._capture_mode = capture_mode(capture)
-        self._capture: Capture | None = None  # what captures while it is attached, or entered
+        self._capture: OwnCapture | None = None  # what captures while it is attached, or entered
         self._capture_held = False  # whether it does so until `stop`
         self._drawn_on: object = None  # the stream that it was attached for
-        self.context = copy_context()  # of the loop that runs: a notebook tells by it which cell a line belongs to
+        self.context = copy_context()  # of whoever has last called: a notebook tells by it which cell a line belongs to
 
     @property
     def ticker(self) -> Ticker:
@@ -228,6 +228,7 @@ class ProgressTracker:
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
+        self.context = copy_context()
         if self.left:
             self._follow_stream()
         now = self.clock()
@@ -262,7 +263,10 @@ class ProgressTracker:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
-        self._show()
+        if self._attached:
+            self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
+        else:
+            self._show()
         return task
 
     def _check_parent(self, parent: object) -> None:
@@ -366,35 +370,47 @@ class ProgressTracker:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
-        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted.
+        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
+        prints faster than lines can be drawn waits once so many are kept.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
         line = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
-        if self.behind and self._waiting > MOST_WAITING:
-            for _ in range(max(line.count("\n"), 1)):
-                self._dropped.tick()
-            self._lines_missing = True  # second: whoever finds it set finds the count
-            return
+        if self._waiting > MOST_WAITING:
+            if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time
+                self.ticker.wait_for_lines(self, terminal=False)
+            if self.behind and self._waiting > MOST_WAITING:
+                for _ in range(max(line.count("\n"), 1)):
+                    self._dropped.tick()
+                self._lines_missing = True  # second: whoever finds it set finds the count
+                return
+        if self._capture is not None:
+            self._capture.before_line()
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
-        self._lines_came()
+        self.context = copy_context()
+        self.lines_came()
 
     def print_captured(self, line: str) -> None:
         """Show a line that the job has written to the terminal. A job that writes faster than the terminal takes it waits.
 
         Called by a capture, which has no other way to keep the line.
         """
-        self.prints.append(line)
-        self._waiting += len(line) + LINE
+        self.queue_line(line)
         if self._waiting > MOST_CAPTURED:
             self.ticker.wait_for_lines(self)
-        self._lines_came()
+        self.lines_came()
         if self._attached:
             self.ticker.flush_lines()
 
-    def _lines_came(self) -> None:
+    def queue_line(self, line: str) -> None:
+        """Have a captured line shown with the next frame; whoever queues lines calls `lines_came`."""
+        self.prints.append(line)
+        self._waiting += len(line) + LINE
+
+    def lines_came(self) -> None:
+        """See to it that the lines which have been queued are drawn."""
         if not self._attached:
             self._show()
         if self._mute:
@@ -403,6 +419,8 @@ class ProgressTracker:
         self.wake()
         if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
+        if self._attached and self.left and getattr(self.ticker, "is_closed", False):
+            self.ticker.detach(self)  # nobody ends it any more
 
     def give_up(self) -> None:
         """Called by whoever draws, where nothing can be shown any more: write what waits to the stream, and what comes later."""
@@ -419,7 +437,12 @@ class ProgressTracker:
 
             load(WRITE_LINES)(self, lines)
         except ImportError:  # the interpreter ends, and imports nothing any more
-            pass
+            stream = sys.stderr if self.stream is None else self.stream
+            try:
+                for line in lines:
+                    stream.write(f"{line if line.isprintable() else ascii(line)}\n")
+            except Exception:  # gone already
+                pass
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -437,10 +460,18 @@ class ProgressTracker:
         clear_rows = getattr(self._ticker, "clear_rows", None)  # not every ticker has rows on a screen
         if clear_rows is not None:
             clear_rows(self)
+        self.follow_descriptors()
+
+    def follow_descriptors(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it, and to the capture otherwise."""
+        if self._capture is not None:
+            self._capture.follow()
 
     def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
         self.behind, self._waiting = False, 0
+        if self._capture is not None:
+            self._capture.before_frame()
         lines = [self.prints.popleft() for _ in range(len(self.prints))] if self.prints else []
         if self._lines_missing:
             self._lines_missing = False
@@ -448,6 +479,11 @@ class ProgressTracker:
             self._told += missing
             lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
         return lines
+
+    def note_shown(self) -> None:
+        """Called by whoever draws, once the lines that it has taken are on the terminal."""
+        if self._capture is not None:
+            self._capture.note_shown()
 
     def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
@@ -499,18 +535,15 @@ class ProgressTracker:
                 return
             if getattr(self.ticker, "writes_at_once", False):
                 return
-            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker, automatic=True)
+            capture = load(CAPTURE)(
+                self,
+                always=always or multiprocessing_hook.is_worker,
+                automatic=True,
+                descriptors=self._capture_mode == "descriptors",
+            )
             self._capture_held = always
             self._capture = capture.start()
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
-            pass
-
-    def _end_open_line(self) -> None:
-        try:
-            from ..renderers.registry import load
-
-            load(END_OPEN_LINE)()
-        except ImportError:  # the interpreter ends
             pass
 
     def _end_capture(self) -> None:
@@ -529,6 +562,7 @@ class ProgressTracker:
             >>> tracker.frame().tasks[-1].description
             'Files'
         """
+        _drawing or _load_drawing()
         with self.lock:
             return self._make_frame(rows)
 
@@ -540,6 +574,7 @@ class ProgressTracker:
         for task in self._polled:
             if task._end is None:
                 task._poll()
+        _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
             frame = self._make_frame(rows, sampled=True)
             self._seen = _last_number
@@ -678,7 +713,6 @@ class ProgressTracker:
     def _follow_stream(self) -> None:
         """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
         replace it for a while."""
-        self.context = copy_context()
         if self._attached and self._current_stream() is not self._drawn_on:
             self.ticker.detach(self)
 
@@ -734,6 +768,7 @@ class ProgressTracker:
         if _loop.get() is task:
             _loop.set(task.parent)
         self._endings.append(task)
+        self.context = copy_context()
         if multiprocessing_hook.is_worker and not self._unsettled:
             self._unsettled = True
             _unsettled.append(self)
@@ -844,14 +879,13 @@ class Hidden:
     def _let_go(self) -> None:
         if self._depth:
             self._depth -= 1
-            if self._tracker._capture is not None:
-                self._tracker._end_open_line()
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
+            self._tracker.follow_descriptors()
             self._tracker.wake()
 
 
 def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "always", or "" for nothing.
+    """Return what `capture` asks for, and the environment where it is None: "rows", "descriptors", "always", or "" for nothing.
 
     Raises:
         ValueError: `capture` is something else.
@@ -862,7 +896,9 @@ def capture_mode(capture: object) -> str:
         return capture_mode(os.environ)
     if isinstance(capture, bool):
         return "always" if capture else ""
-    raise ValueError(f"capture is {capture!r:.80}: give None, True or False.")
+    if capture == "descriptors":
+        return "descriptors"
+    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
 
 
 def _check_terminal(terminal: object) -> None:

@@ -48,7 +48,7 @@ class LineTicker:
         """Write what is new."""
         self._write()
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
     def detach(self, tracker: ProgressTracker) -> None:

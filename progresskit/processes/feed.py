@@ -13,7 +13,7 @@ from itertools import takewhile
 from operator import attrgetter
 
 from .._model.slots import GRACE
-from .._model.states import ENDED
+from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.tracker import NUMBERS, ProgressTracker
 from ..renderers.registry import default_stream
 from .summary import Crowd, Total
@@ -239,15 +239,15 @@ class Feed(ProgressTracker):
         self._show()
         self.wake()
 
-    def lose(self, source: Hashable) -> None:
-        """Let go of `source`, whose process was killed or cannot be reached: what ran fails, with the reason "lost".
+    def lose(self, source: Hashable, reason: str = "lost") -> None:
+        """Let go of `source`, whose process was killed or cannot be reached: what ran fails, for this `reason`.
 
         Tasks that had not begun leave without a word. Nothing happens where the source is unknown.
         """
         with self.lock:
             known = self._forget(source)
             lost = [
-                view if view.state in ENDED else view._replace(state="failed", reason="lost", keep=True, eta=None)
+                view if view.state in ENDED else view._replace(state="failed", reason=reason, keep=True, eta=None)
                 for view in known.views
                 if not view.waiting
             ]
@@ -259,7 +259,7 @@ class Feed(ProgressTracker):
         with self.lock:
             known = self._forget(source)
             left = [
-                view._replace(state="cancelled", reason="left running", keep=True, eta=None)
+                view._replace(state="cancelled", reason=LEFT_RUNNING, keep=True, eta=None)
                 for view in known.views
                 if view.depth == 0 and not view.waiting
             ]

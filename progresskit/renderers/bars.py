@@ -39,7 +39,15 @@ UNICODE = Glyphs(
     "▕",
     "▏",
     "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏",
-    {"finished": "✓", "failed": "✗", "cancelled": "■", "stopped early": "–", "paused": "‖", "pending": "·"},
+    {
+        "finished": "✓",
+        "failed": "✗",
+        "cancelled": "■",
+        "left running": "■",
+        "stopped early": "–",
+        "paused": "‖",
+        "pending": "·",
+    },
     "…",
 )
 ASCII = Glyphs(
@@ -47,7 +55,15 @@ ASCII = Glyphs(
     "[",
     "]",
     "|/-\\",
-    {"finished": "+", "failed": "x", "cancelled": "-", "stopped early": "-", "paused": "=", "pending": "."},
+    {
+        "finished": "+",
+        "failed": "x",
+        "cancelled": "-",
+        "left running": "-",
+        "stopped early": "-",
+        "paused": "=",
+        "pending": ".",
+    },
     "...",
 )
 

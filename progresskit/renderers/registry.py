@@ -186,6 +186,23 @@ def hub_client(address: str | None, why: str) -> RendererChoice:
     return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), why, is_remote=True)
 
 
+def shared_folder(
+    choice: RendererChoice, *, redirected: bool = False, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the folder to which frames are written besides being drawn, `PROGRESSKIT_FOLDER`; None where they are not.
+
+    As with a hub, what code has sent elsewhere, drawn itself or switched off is left alone. A client's frames are its hub's to write.
+
+    Args:
+        choice: What draws.
+        redirected: Whether code has named a stream or terminal that is not the one the processes share.
+        environ: The environment; None takes the process's.
+    """
+    folder = (os.environ if environ is None else environ).get("PROGRESSKIT_FOLDER", "").strip()
+    off = choice.in_code and choice.name == "none"
+    return None if not folder or redirected or choice.given or choice.is_remote or off else folder
+
+
 def draws_rows(
     choice: RendererChoice, stream: Any, *, worker: bool = False, environ: Mapping[str, str] | None = None
 ) -> bool:

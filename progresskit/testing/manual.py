@@ -70,7 +70,7 @@ class ManualTicker:
     def flush_lines(self) -> None:
         """Lines are drawn when the test ticks."""
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """Lines are drawn when the test ticks."""
 
     def flush_soon(self) -> None:

@@ -21,11 +21,20 @@ BOUND = 60.0
 
 
 class Program:
-    """A Python program in a pty of its own, under an emulated terminal."""
+    """A Python program in a pty of its own, under an emulated terminal.
 
-    def __init__(self, code: str, columns: int = 80, lines: int = 24, **environ: str) -> None:
+    Args:
+        code: The program.
+        columns: The terminal's.
+        lines: The same.
+        covered: Whether coverage, where it is taken, sees the program. Not one that is interrupted: coverage has a lock of its
+            own, and a program that Ctrl-C meets while coverage holds it waits for itself.
+        environ: Variables beside those of this process.
+    """
+
+    def __init__(self, code: str, columns: int = 80, lines: int = 24, *, covered: bool = True, **environ: str) -> None:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore", **environ}
-        if "setitimer" in code or "fork" in code:  # coverage has a lock of its own, and would wait for itself
+        if not covered or "setitimer" in code or "fork" in code:
             env = {name: value for name, value in env.items() if not name.startswith("COV")}
         for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER", "PYTHONUNBUFFERED"):
             if name not in environ:

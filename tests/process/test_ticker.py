@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from progresskit._display.ticker import ThreadTicker
 from progresskit._model.frames import Frame
 from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers, Waits
 from progresskit._system.suspension import Scheduled, SuspensionDetector
-from progresskit._system.threads import Bell
+from progresskit._system.threads import Bell, start
 from progresskit._system.warnings import ProgressWarning
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
@@ -67,6 +67,67 @@ def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on
     until(lambda: renderer.frames[-1].tasks[0].state == "running")
     task.finish()
     tracker.stop()
+
+
+@pytest.mark.parametrize("when", ["asleep", "about to sleep"])
+@pytest.mark.parametrize("what", ["resume", "add_task"])
+def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
+    what: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken."""
+    renderer = RecordingRenderer()
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha", total=10)
+    task.pause()
+    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused")
+    draw_due, looked = ticker._draw_due, threading.Event()
+
+    def change() -> None:
+        task.resume() if what == "resume" else tracker.add_task("beta")
+
+    def look(now: float, *, nudged: bool = False) -> float:
+        draw_due(now, nudged=nudged)
+        monkeypatch.undo()
+        if when == "about to sleep":
+            change()
+        looked.set()
+        return 3600.0
+
+    monkeypatch.setattr(ticker, "_draw_due", look)
+    assert looked.wait(30.0)
+    if when == "asleep":
+        until(lambda: ticker._long_sleep)
+        change()
+    until(lambda: renderer.frames[-1].tasks[0].state == "running" or len(renderer.frames[-1].tasks) == 2)
+    tracker.stop()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ctrl_c_while_the_thread_starts_leaves_a_ticker_that_draws(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook goes on after it, and so do its bars: one thread draws them, and no stop waits for one that is not there."""
+
+    def broken_off(run: Callable[[], None], name: str) -> None:
+        monkeypatch.undo()
+        if when == "after":
+            late.append(start(run, name))
+        raise KeyboardInterrupt
+
+    late: list[threading.Thread | None] = []
+    monkeypatch.setattr("progresskit._display.ticker.start", broken_off)
+    renderer, ticker = RecordingRenderer(), ThreadTicker(patience=3600.0)
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
+    with pytest.raises(KeyboardInterrupt), tracker:
+        tracker.add_task("alpha")
+    for thread in late:
+        assert thread is not None
+        thread.join(30.0)
+        assert not thread.is_alive()
+    with tracker:
+        tracker.add_task("beta")
+        until(lambda: "beta" in {view.description for frame in renderer.frames for view in frame.tasks})
+        assert [getattr(each, "name", "") for each in ticker._threads if each.is_alive()].count("progresskit") == 1
+    assert {view.description for frame in renderer.frames for view in frame.ended} >= {"beta"}
 
 
 def test_two_trackers_on_one_terminal_share_its_rows() -> None:
