@@ -53,7 +53,7 @@ SAME = {
     "TIMESTAMP": "TIMESTAMP_NTZ",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ",
     "TIME": "TIME",
-    "VARCHAR": r"VARCHAR|TIMESTAMP_TZ|NUMBER\(38,\d+\)",  # DuckDB tries no 38 digits
+    "VARCHAR": r"VARCHAR|TIMESTAMP_(NTZ|TZ)|NUMBER\(38,\d+\)",  # DuckDB tries no 38 digits, and no day among moments
 }
 """The type that DuckDB finds -> those that are found here."""
 CASTS = {"FLOAT": "DOUBLE", "TIMESTAMP_NTZ": "TIMESTAMP", "TIMESTAMP_TZ": "TIMESTAMPTZ"}
