@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import pty
 import random
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,12 +26,11 @@ from progresskit_snowflake.columns import Column, check_header, identifier
 from progresskit_snowflake.copier import CopyWatch
 from progresskit_snowflake.copying import FORMATS, Staged, statement
 from progresskit_snowflake.crew import Crew
-from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.opening import BadData
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
 from progresskit_snowflake.quality import check
-from progresskit_snowflake.session import LoadError, Loading, Session, Staging, connect
+from progresskit_snowflake.session import LoadError, Loading, Session, Staging
 from progresskit_snowflake.summary import summarize
 from progresskit_snowflake.uploading import Uploads
 
@@ -43,11 +40,10 @@ from progresskit.testing import RecordingRenderer
 FLIGHTS = sorted((Path(__file__).parents[3] / "examples" / "flights").glob("*.csv"))
 
 
-@pytest.fixture(scope="module")
-def sessions() -> Iterator[Any]:
-    """What opens sessions with a server of the module's own."""
-    with connect(None, embedded=True) as open_session:
-        yield open_session
+@pytest.fixture
+def sessions(session: Any) -> Any:
+    """What opens sessions with the shared server."""
+    return session
 
 
 @pytest.fixture
@@ -225,6 +221,32 @@ def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any,
         for view in frame.tasks:
             assert view.total is None or view.estimated or view.completed <= view.total, view
     assert summary.bytes["upload"] == summary.bytes["COPY"]
+
+
+def test_bars_count_each_file_once_and_keep_within_their_totals(sessions: Any, tmp_path: Path) -> None:
+    """Bytes go by file, not by name: no bar is beyond its total, and the last look at each is its total, links and packed files too."""
+    noise = random.Random(3)
+    rows = [f"{number},{noise.randbytes(30).hex()}\n" for number in range(60_000)]
+    plain = write(tmp_path / "plain.csv", "a,b\n" + "".join(rows))
+    (tmp_path / "link.csv").symlink_to(plain)
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress(("a,b\n" + "1,x\n" * 600_000).encode()))
+    renderer = RecordingRenderer()
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    with SnowflakeProgress(renderer=renderer, interval=0.001, budget=1.0) as progress:
+        paths = [plain, tmp_path / "link.csv", packed, plain]
+        summary = Load(paths, "bar_totals", Staging(sessions()), Loading(sessions()), progress, folder).run()
+    assert (summary.files, summary.loaded) == (2, 660_000)
+    last: dict[str, Any] = {}
+    for frame in renderer.frames:
+        for view in (*frame.tasks, *frame.ended):
+            assert view.total is None or view.estimated or view.completed <= view.total, view
+            last[view.description.split()[0]] = view
+    size = plain.stat().st_size + packed.stat().st_size
+    assert (last["Compression"].completed, last["Compression"].total) == (size, size)
+    assert (last["Files"].completed, last["COPY"].completed) == (2, 660_000)
+    assert last["Upload"].completed == last["Upload"].total == summary.bytes["upload"]
 
 
 def test_columns_of_an_existing_table_go_by_name(sessions: Any, connection: Any, tmp_path: Path) -> None:
@@ -413,20 +435,6 @@ def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **environ})
 
 
-@pytest.fixture(scope="module")
-def named_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A server, and a home of the connector's whose connections.toml calls it `local`."""
-    home = tmp_path_factory.mktemp("snowflake")
-    with embedded_server() as server:
-        lines = [
-            f"{name} = {json.dumps(value)}" for name, value in server.arguments.items() if not isinstance(value, dict)
-        ]
-        file = home / "connections.toml"
-        file.write_text("\n".join(["[local]", *lines, ""]), "utf-8")
-        file.chmod(0o600)
-        yield {"SNOWFLAKE_HOME": str(home)}
-
-
 # Lines, and often enough that a bar of some milliseconds has one.
 SHOWN = {"PROGRESSKIT_RENDERER": "plain", "PROGRESSKIT_INTERVAL": "0.001", "PROGRESSKIT_BUDGET": "1"}
 
@@ -495,14 +503,12 @@ def test_quiet_shows_the_bars_and_nothing_else_and_no_progress_no_bars(
     assert bare.stdout.startswith("quiet: 300,000 rows of 1 files\n")
 
 
-def test_a_server_that_refuses_is_quoted_and_leaves_nothing(
-    named_connection: dict[str, str], sessions: Any, tmp_path: Path
-) -> None:
+def test_a_server_that_refuses_is_quoted_and_leaves_nothing(command: Any, tmp_path: Path) -> None:
     path = write(tmp_path / "one.csv", "a,b\n1,x\n")
-    done = run(path, "--table", "no_such_schema.t", "--connection", "local", **named_connection)
-    assert done.returncode == 1
-    assert "creating no_such_schema.t failed" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = command(path, "--table", "no_such_schema.t")
+    assert done.status == 1
+    assert "creating no_such_schema.t failed" in done.err
+    assert "Traceback" not in done.err
 
 
 def test_exit_statuses_say_what_happened(tmp_path: Path) -> None:
