@@ -18,7 +18,7 @@ from .artifacts import Artifact
 
 EVERY = 5.0
 """Seconds between two updates of an artifact at the least; its start and end are sent in any case."""
-FAREWELL = 10.0
+FAREWELL = 20.0
 """Seconds that the end of a report waits for the server."""
 MOST = 200
 """Artifacts of one report: each costs the server a row. Tasks that begin later have none."""

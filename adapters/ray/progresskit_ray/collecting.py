@@ -10,8 +10,6 @@ import asyncio
 import time
 from typing import Any
 
-FAREWELL = 2.0
-"""Seconds that the end of a watch waits for what workers have not reported yet."""
 WORKERS = 10_000
 """Worker processes that may report to one driver; each has two calls waiting here."""
 
@@ -83,10 +81,10 @@ class Collector:
         self._taken = time.monotonic()
         return self._hand_over()
 
-    async def leave(self) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:
-        """Have workers report for the last time, and return that, after a bounded wait."""
+    async def leave(self, patience: float) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:
+        """Have workers report for the last time, and return that, after a wait of `patience` seconds at most."""
         self._leaving.set()
-        end = time.monotonic() + FAREWELL
+        end = time.monotonic() + patience
         while self._here and time.monotonic() < end:
             self._news.clear()
             try:

@@ -16,11 +16,13 @@ from progresskit.processes.feed import Feed
 from progresskit.processes.reporter import INTERVAL, Report
 from progresskit.renderers import require_distribution
 
-from .collecting import FAREWELL, WORKERS, Collector, name_of
+from .collecting import WORKERS, Collector, name_of
 from .setup import HOOK, runtime_env
 
 GREETING = 30.0
 """Seconds that the beginning waits for the actor: Ray starts a process for it."""
+FAREWELL = 5.0
+"""Seconds that the end of a watch waits for what workers have not reported yet."""
 LONGEST = 3600.0
 
 
@@ -116,7 +118,7 @@ class Watching:
         try:
             if patient:
                 self._leaving = True
-                left = ray.get(actor.leave.remote(), timeout=FAREWELL + 1)
+                left = ray.get(actor.leave.remote(FAREWELL), timeout=FAREWELL + 1)
                 if self._thread is not None:
                     self._thread.join(FAREWELL)
                 self._take(*left)

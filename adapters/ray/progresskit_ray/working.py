@@ -20,10 +20,12 @@ from progresskit.processes.reporter import Report, Reporter
 
 from .collecting import name_of
 
-GREETING = 2.0
+GREETING = 10.0
 """Seconds that the first progress of a worker waits for the driver's actor, so that the end of the watch knows of it."""
 ASK_AGAIN = 1.0
 """Seconds between two looks for a watch in one Ray task, while there is none."""
+FLUSH = 2.0
+"""Seconds that the end of a task waits for its report to arrive, where its process may end right after it."""
 SLOW = 5.0
 """Seconds that a report waits for the one before it to arrive."""
 
@@ -39,8 +41,13 @@ class WorkerSide:
         self._asked = -ASK_AGAIN
         self._is_new_work = True
 
-    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function`, of a Ray task or an actor's method, as one piece of work."""
+    def wrap(self, function: Callable[..., Any], *, may_end: bool) -> Callable[..., Any]:
+        """Return `function`, of a Ray task or an actor's method, as one piece of work.
+
+        Args:
+            function: What Ray calls.
+            may_end: Whether the process may end right after the call: what it has to report must arrive before.
+        """
         method = getattr(function, "method", function)
         run: Callable[..., Any]
         if inspect.isasyncgenfunction(method):
@@ -60,8 +67,12 @@ class WorkerSide:
         else:
 
             def run(*arguments: Any, **named: Any) -> Any:
-                with self._work():
-                    return function(*arguments, **named)
+                try:
+                    with self._work():
+                        return function(*arguments, **named)
+                finally:
+                    if may_end and self._watch is not None:
+                        self._watch.flush(FLUSH)
 
         return functools.wraps(function)(run)
 
@@ -120,6 +131,8 @@ class Watch:
         self._worker = ray.get_runtime_context().get_worker_id()
         self._known = threading.Event()
         self._ended = threading.Event()
+        self._flushed = threading.Event()
+        self._is_urgent = False
         self._pushed: Any = None
 
     def begin(self) -> bool:
@@ -127,6 +140,14 @@ class Watch:
         threading.Thread(target=self._go_on, name="progresskit-ray", daemon=True).start()
         self._known.wait(GREETING)
         return not self.over
+
+    def flush(self, seconds: float) -> None:
+        """Report what there is, and wait for `seconds` at most until that has arrived; where nothing is new, do nothing."""
+        if not self.over and self._reporter.delay is not None:
+            self._flushed.clear()
+            self._is_urgent = True
+            self._roused.set()
+            self._flushed.wait(seconds)
 
     def end(self) -> None:
         """Report for the last time, as the process ends."""
@@ -145,7 +166,14 @@ class Watch:
             while not self.over:
                 delay = self._reporter.delay
                 self._roused.wait(delay)
-                if self._roused.is_set():
+                if self._is_urgent:
+                    self._is_urgent = False
+                    self._roused.clear()
+                    self._reporter.carry(self._put)
+                    if self._pushed is not None:
+                        ray.wait([self._pushed], timeout=SLOW)
+                    self._flushed.set()
+                elif self._roused.is_set():
                     self._roused.clear()
                 else:
                     self._reporter.carry(self._put)
@@ -156,6 +184,7 @@ class Watch:
         finally:
             self.over = True
             self._known.set()
+            self._flushed.set()
             self._ended.set()
 
     def _leave(self, attended: Any) -> None:
@@ -176,7 +205,11 @@ def begin() -> None:
 
     def get_execution_info(*arguments: Any) -> Any:
         info = find(*arguments)
-        return info if info.function_name.startswith("__ray") else info._replace(function=side.wrap(info.function))
+        if info.function_name.startswith("__ray"):
+            return info
+        # Actors end with their last handle, processes of GPU tasks, above all, with each task.
+        may_end = bool(info.max_calls) or hasattr(info.function, "method")
+        return info._replace(function=side.wrap(info.function, may_end=may_end))
 
     # Ray has no public place that knows both ends of a task; without it a task that nobody ends would stay in the display.
     manager.get_execution_info = get_execution_info

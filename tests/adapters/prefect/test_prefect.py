@@ -6,8 +6,7 @@ import asyncio
 import contextvars
 import sys
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -19,9 +18,11 @@ from hypothesis import strategies as st
 from progresskit_prefect import report
 from progresskit_prefect.artifacts import LONGEST_KEY, LONGEST_TEXT, Artifact, artifact, key
 from progresskit_prefect.sending import MOST, Sender
+from seen import until_seen
 
 from progresskit import ProgressTracker, ProgressWarning, track
 from progresskit._model.frames import sample_view
+from progresskit.testing import EmulatedTerminal, RecordingRenderer
 
 # What Prefect and its server leave to be warned of.
 pytestmark = [
@@ -123,7 +124,7 @@ def test_a_server_that_is_away() -> None:
 
 def test_refusals() -> None:
     """A wrong argument is refused at the call, with the value and what is allowed."""
-    with pytest.raises(ValueError, match="every is 0.1: give a number of seconds from 1"), report(every=0.1):
+    with pytest.raises(ValueError, match=r"every is 0\.1: give a number of seconds from 1"), report(every=0.1):
         pass
     with pytest.raises(TypeError, match="every is 'soon', a str"), report(every="soon"):  # type: ignore[arg-type]
         pass
@@ -142,9 +143,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     assert "prefect.settings" not in sys.modules, "Prefect reads its environment once, when it is imported"
     from prefect.testing.utilities import prefect_test_harness
 
+    patch.setattr("progresskit_prefect.sending.FAREWELL", 300.0)
     with prefect_test_harness(server_startup_timeout=300):
         yield
     patch.undo()
+
+
+def seen(items: Iterable[Any]) -> int:
+    """Return how many `items` there are, each of which a frame has shown."""
+    return sum(1 for _ in items if until_seen() is None)
 
 
 def artifacts() -> list[Any]:
@@ -167,7 +174,7 @@ def test_flows(server: None) -> None:
     @task
     def load(name: str) -> int:
         runs[name] = str(task_run.id)
-        return sum(1 for _ in track(range(3), name, unit="row", keep=True))
+        return seen(track(range(3), name, unit="row"))
 
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
     def loading() -> int:
@@ -175,18 +182,20 @@ def test_flows(server: None) -> None:
         futures = [load.submit(name) for name in ("part-a", "part-b")]
         with ProgressTracker() as tracker, tracker.add_task("In the *flow* <b>", total=4, keep=True) as parts:
             tracker.add_task("below", total=1, parent=parts).finish()
+            until_seen()
             parts.advance(4)
         return sum(future.result() for future in futures)
 
     @flow
     async def asynchronous() -> None:
         runs["later"] = str(flow_run.id)
-        for _ in track(range(2), "Later", keep=True):
-            await asyncio.sleep(0)
+        for _ in track(range(2), "Later"):
+            until_seen()
 
     @flow
     def failing() -> None:
-        for number in track(range(4), "Failing", keep=True):
+        for number in track(range(4), "Failing"):
+            until_seen()
             if number == 2:
                 raise ValueError("of no use")
 
@@ -214,7 +223,7 @@ def test_flows(server: None) -> None:
 
     @flow
     def unreported() -> int:
-        return sum(1 for _ in track(range(3), "Unreported", keep=True))
+        return seen(track(range(3), "Unreported"))
 
     assert unreported() == 3
     assert len(artifacts()) == 5
@@ -222,12 +231,11 @@ def test_flows(server: None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_outside_of_runs(server: None, tmp_path: Path) -> None:
+def test_outside_of_runs(server: None) -> None:
     """What is in no run is shown as ever."""
-    path = tmp_path / "shown"
     had = len(artifacts())
-    with report(), path.open("w") as stream, ProgressTracker("plain", stream=stream) as tracker:
-        for _ in tracker.track(range(3), "Outside", keep=True):
-            pass
-    assert "Outside" in path.read_text()
+    renderer = RecordingRenderer()
+    with report(), ProgressTracker(renderer, terminal=EmulatedTerminal()):
+        assert seen(track(range(3), "Outside")) == 3
+    assert [view.description for frame in renderer.frames for view in frame.ended] == ["Outside"]
     assert len(artifacts()) == had

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         (hooked / str(os.getpid())).touch()
 
     patch = pytest.MonkeyPatch()
+    sessions = Path(tempfile.mkdtemp(prefix="ray-"))  # pytest's own folders have names too long for a socket
     patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     patch.setenv("RAY_AUTH_MODE", "disabled")  # else it writes a token into the home folder
     patch.setenv("RAY_raylet_start_wait_time_s", "240")  # a busy machine takes its time
@@ -51,12 +54,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         include_dashboard=False,
         log_to_driver=False,
         logging_level="error",
+        _temp_dir=str(sessions),
         _node_ip_address="127.0.0.1",
         runtime_env=progresskit_ray.runtime_env(env_vars={"PYTHONPATH": folders}, worker_process_setup_hook=users_hook),
     )
+    patch.setattr("progresskit_ray.watching.FAREWELL", 60.0)
     yield
     ray.shutdown()
     patch.undo()
+    shutil.rmtree(sessions, ignore_errors=True)
     assert list(hooked.iterdir())  # the user's own hook has been called
 
 
