@@ -1,5 +1,5 @@
 """`python -m progresskit`: the command line."""
 
-from ._cli.main import main
+from ._cli.entry import main
 
 raise SystemExit(main())

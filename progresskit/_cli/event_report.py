@@ -130,7 +130,7 @@ def _span(story: Story, time: float, view: TaskView, unicode: bool) -> str:
 
 def _last_line(story: Story) -> str:
     ended = [view for _, view in story.tasks if view.id in story.ended]
-    words = ("finished", "failed", "cancelled", "stopped early")
+    words = ("finished", "failed", "cancelled", "stopped early", "left running")
     counts = [f"{count:,d} {word}" for word in words if (count := sum(view.outcome == word for view in ended))]
     if left := len(story.tasks) - len(ended):
         counts.append(f"{left:,d} {LEFT} at the last frame")

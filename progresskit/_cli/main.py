@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `pipe` and `report`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe` and `report`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -9,7 +9,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
@@ -18,11 +17,16 @@ from .._text.cells import encodable
 from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's."""
+def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[[], object] = lambda: None) -> int:
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's.
+
+    Args:
+        arguments: What the command was given; None takes `sys.argv`.
+        handle_interrupts: Called by a subcommand that has something to clear away: from then on it can do so on Ctrl-C.
+    """
     parser = argparse.ArgumentParser(prog="progresskit", description="Progress that costs nothing worth mentioning.")
     parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -54,11 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pipe.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits standard error")
     report = commands.add_parser("report", help="tell what a file of the json renderer's lines says of each task")
     report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    show = commands.add_parser(
+        "show",
+        help="show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
+        description="Shows, live, what processes that have PROGRESSKIT_FOLDER=FOLDER in their environment write there, on "
+        "whatever hosts they run, until all have ended. Exit status: 0; 1 where a task has failed or a process is lost; "
+        "2 where the folder cannot be read; 130 after Ctrl-C.",
+    )
+    show.add_argument("folder", metavar="FOLDER", help="the folder, which may be empty still")
+    show.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
+    show.add_argument("--total", action="store_true", help="a line that sums up all processes")
+    show.add_argument(
+        "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a process at work may be silent (120)"
+    )
     options = parser.parse_args(arguments)
     if options.command == "run":
         return _run(run, options)
     if options.command == "pipe":
-        return _pipe(pipe, options)
+        return _pipe(pipe, options, handle_interrupts)
+    if options.command == "show":
+        return _show(show, options, handle_interrupts)
     if options.command == "report":
         return _report(report, options.file)
     if options.command == "renderers":
@@ -67,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .demo import demonstrate
 
     try:
+        handle_interrupts()
         demonstrate(options.renderer, options.seconds)
     except ValueError as error:
         parser.error(str(error))
@@ -103,18 +123,19 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with which programs of Python have progresskit's tqdm: a `sitecustomize` that waits for it."""
-    folder = Path(__file__).parents[1] / "tqdm" / "_site"
-    paths = [str(folder), *filter(None, [environ.get("PYTHONPATH")])]
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = [os.path.join(package, "tqdm", "_site"), *filter(None, [environ.get("PYTHONPATH")])]
     return {"PROGRESSKIT_TQDM": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]) -> int:
     from .pipe import copy
     from .run import leave
 
     if options.total is not None and options.total < 0:
         parser.error(f"--total is {options.total}: give a number from 0.")
     try:
+        handle_interrupts()
         copy(0, 1, lines=options.lines, total=options.total, description=options.description, renderer=options.renderer)
     except ValueError as error:
         parser.error(str(error))
@@ -126,6 +147,23 @@ def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         print(f"progresskit: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]) -> int:
+    if not options.lost > 0:
+        parser.error(f"--lost is {options.lost:g}: give a number of seconds above 0.")
+    from .run import leave
+    from .show import show
+
+    try:
+        handle_interrupts()
+        return show(options.folder, renderer=options.renderer, totals=options.total, lost=options.lost)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"the folder {options.folder!r:.200} cannot be read: {error.strerror}.")
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
 
 
 def _report(parser: argparse.ArgumentParser, path: str) -> int:

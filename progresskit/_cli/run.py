@@ -38,8 +38,9 @@ MOST_LEFT = 1 << 18
 """Bytes that are drained at the most: more than a pseudo-terminal and a pipe hold; a process that goes on writing is not waited for."""
 ASKING = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
-AT_ONCE = 2_000
-"""Lines that wait, from which on they are shown at once, whatever drawing may cost: a command is not slowed down."""
+AT_ONCE = 1 << 16
+"""Characters that wait, from which on they are shown at once, whatever drawing may cost: a command is not slowed down. So many
+bytes are read in one go as well."""
 CATCH_UP_SECONDS = 0.1
 """Seconds that a line waits at the most while what clients have sent before it is read."""
 REMEMBERED = 200
@@ -353,26 +354,33 @@ class _Outputs:
 
     def _take(self, fd: int) -> int | None:
         """Show what `fd` has, and return how many bytes that was: 0 at its end, None where it has nothing now."""
-        try:
-            data = os.read(fd, 1 << 16)
-        except BlockingIOError:
-            return None
-        except OSError:  # what a pty says when nobody holds its other end any more
-            return 0
-        self._show(self._lines[fd].feed(data))
+        data = bytearray()
+        while len(data) < AT_ONCE:  # a pty gives four kilobytes at a time
+            try:
+                piece = os.read(fd, AT_ONCE)
+            except BlockingIOError:
+                if not data:
+                    return None
+                break
+            except OSError:  # what a pty says when nobody holds its other end any more
+                piece = b""
+            if not piece:  # the next call finds the end again
+                break
+            data += piece
+        self._show(self._lines[fd].feed(bytes(data)))
         return len(data)
 
-    def _show(self, lines: list[str]) -> None:
+    def _show(self, lines: str) -> None:
+        """Show `lines`, each with its newline, as one block."""
         if not lines:
             return
         if self._quiet:
-            self._last.extend(lines)
+            self._last.extend(lines.removesuffix("\n").split("\n"))
             return
         if self._hub is not None:
             self._hub.catch_up(CATCH_UP_SECONDS)  # the end of a loop was sent before what the job prints after it
-        self._feed.prints.extend(lines[:-1])
-        self._feed.print(lines[-1])
-        if len(self._feed.prints) > AT_ONCE:
+        self._feed.print(lines, end="")
+        if self._feed.waiting > AT_ONCE:
             TICKER.drain(self._feed, _nobody_calls_it_off)
 
 

@@ -15,8 +15,11 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._system.threads import native
+from .._system.warnings import warn_once
 from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
+from .._text.redrawn_rows import RedrawnRows, redraws
+from .._tracking.task import describe
 from . import questions
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
@@ -26,9 +29,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .._tracking.tracker import ProgressTracker
+    from .relay import Relay
 
 KEPT = 10_000
 """Lines that a quiet capture keeps, the latest ones."""
+REDRAWING_SECONDS = 0.05
+"""Seconds that a write waits for another thread that redraws rows."""
+SETTLED_SECONDS = 1.0
+"""Seconds after which what stands above the cursor of a program that redraws rows is taken to be words."""
 
 
 class CapturedStream:
@@ -50,7 +58,9 @@ class CapturedStream:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._errors = getattr(stream, "errors", None) or "strict"
         self._shadows: list[tuple[Any, Any]] = []
-        self.is_line_open = False  # whether what was written to the stream itself has not ended its line
+        self._redrawn: RedrawnRows | None = None  # rows that a program writes over, whichever threads it does so from
+        self._redrawn_at = 0.0  # when something last came for them, on the tracker's clock
+        self._redrawing = native("_thread", "allocate_lock")()
 
     # The shadows
 
@@ -73,10 +83,7 @@ class CapturedStream:
             ) from None
         if "write" not in getattr(self._buffer, "__dict__", ("write",)):
             self._shadow(self._buffer, self.write_bytes)
-            try:
-                self.stream.flush()  # what was written without a newline so far comes this way, and waits for its end
-            except Exception:  # closed, or whatever a stream of the user's own may raise
-                pass
+            _flush(self.stream)  # what was written without a newline so far comes this way, and waits for its end
 
     def _shadow(self, file: Any, write: Any) -> None:
         file.write = write
@@ -96,11 +103,14 @@ class CapturedStream:
         thread = get_ident()
         capture = self._capture_for(thread)
         if capture is None:
-            if self._lines:
+            if self._lines or self._redrawn is not None:
                 self.write_partial(thread)
-            if text:
-                self.is_line_open = text[-1:] != "\n"
-            return self._write_text(text)
+            count = self._write_text(text)
+            if text and text[-1] != "\n":
+                _flush(self.stream)
+            return count
+        if capture.relay is not None:
+            capture.relay.drain()  # what programs have written before comes before
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not text.isascii():
@@ -113,9 +123,13 @@ class CapturedStream:
         thread = get_ident()
         capture = self._capture_for(thread)
         if capture is None:
-            if self._lines:
+            if self._lines or self._redrawn is not None:
                 self.write_partial(thread)
-            return self._write_bytes(data)
+            count = self._write_bytes(data)
+            _flush(self._buffer)
+            return count
+        if capture.relay is not None:
+            capture.relay.drain()
         with memoryview(data) as view:
             self._take(self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
@@ -129,6 +143,8 @@ class CapturedStream:
         return None
 
     def _take(self, text: str, thread: int, capture: Capture) -> None:
+        if (self._redrawn is not None or ("\x1b" in text and redraws(text))) and self._redraw(text, thread, capture):
+            return
         line = self._lines.get(thread)
         if text == "\n":
             capture.take("" if line is None else self._lines.pop(thread).end())
@@ -155,6 +171,36 @@ class CapturedStream:
         if too_long or (others and not others[-1]):
             self._lines.pop(thread, None)
 
+    def _redraw(self, text: str, thread: int, capture: Capture) -> bool:
+        """Have `text` go over the rows that a program redraws, and return whether it has: a signal handler may have
+        interrupted just this, and another thread may be at it."""
+        if not self._redrawing.acquire(timeout=0.0 if thread in self._lines else REDRAWING_SECONDS):
+            return False
+        try:
+            rows = self._redrawn = self._redrawn or RedrawnRows()
+            self._redrawn_at = capture.tracker.clock()
+            begun = self._lines.pop(thread, None)
+            lines = rows.feed(text if begun is None else begun.text() + text)
+            if rows.is_over:
+                self._redrawn = None
+        finally:
+            self._redrawing.release()
+        for line in lines:
+            capture.take(line)
+        return True
+
+    def settle(self, capture: Capture) -> None:
+        """Give `capture` what has stood above the cursor of a program that redraws rows for a while."""
+        if self._redrawn is None or capture.tracker.clock() - self._redrawn_at < SETTLED_SECONDS:
+            return
+        if self._redrawing.acquire(blocking=False):
+            try:
+                lines = self._redrawn.settle()
+            finally:
+                self._redrawing.release()
+            for line in lines:
+                capture.queue(line)
+
     def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
         decoder = self._decoders.get(thread)
         if decoder is None:
@@ -165,14 +211,15 @@ class CapturedStream:
 
     def write_partial(self, thread: int) -> None:
         """Write what `thread` has begun to say to the stream itself."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None:
+            self.write_now(rows.standing())
         line = self._lines.pop(thread, None)
         if line is not None:
             self.write_now(line.text())
 
     def write_now(self, text: str) -> None:
         """Write `text` to the stream itself, whoever captures it."""
-        if text:
-            self.is_line_open = text[-1] != "\n"
         with Uncaptured():
             try:
                 self._write_text(text)
@@ -182,6 +229,12 @@ class CapturedStream:
 
     def end_lines(self, capture: Capture | None) -> None:
         """Give what has not ended to `capture` as lines; write it to the stream, if None."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None and capture is None:
+            self.write_now(rows.standing())
+        elif rows is not None and capture is not None:
+            for text in rows.end():
+                capture.take(text)
         for thread in list(self._lines):
             line = self._lines.pop(thread, None)
             if line is None or (line.is_redrawn and thread not in sys._current_frames()):
@@ -198,11 +251,20 @@ class CapturedStream:
     def forget_lines(self) -> None:
         """Forget what has not ended."""
         self._lines.clear()
+        self._redrawn = None
 
 
 def _comes_late(capture: Capture) -> bool:
     """Whether `capture` was asked for: it stands behind those that trackers began by themselves, and the last one takes."""
     return not capture.is_automatic
+
+
+def _flush(file: Any) -> None:
+    """Have the terminal get what `file` keeps to itself: later, rows may stand there, or words that were written after it."""
+    try:
+        file.flush()
+    except Exception:  # closed, or whatever a stream of the user's own may raise
+        pass
 
 
 def _refuse(data: Any) -> int:
@@ -219,6 +281,7 @@ class Capture:
         quiet: Whether lines are kept off the screen.
         always: Whether lines are captured while no rows stand as well.
         automatic: Whether the tracker captures by itself: a capture that was asked for goes before it, whichever came first.
+        descriptors: Whether what C code and other programs write to descriptors 1 and 2 is captured as well.
 
     Attributes:
         lines: With `quiet`, the lines that were kept off the screen, at most the latest 10,000.
@@ -233,12 +296,15 @@ class Capture:
         *,
         always: bool = True,
         automatic: bool = False,
+        descriptors: bool = False,
     ) -> None:
         self.tracker = tracker
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
         self._always = always
         self.is_automatic = automatic
+        self._descriptors = descriptors
+        self.relay: Relay | None = None  # what programs write comes through it
         self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
 
@@ -269,6 +335,48 @@ class Capture:
         else:
             self.tracker.print_captured(line)
 
+    def queue(self, line: str | None) -> bool:
+        """Take `line` from a relay, and return whether the tracker is to be told, which may wait: `lines_came` does so."""
+        if line is None:
+            return False
+        if self._quiet:
+            self.lines.append(line)
+            return False
+        self.tracker.queue_line(line)
+        return True
+
+    def before_line(self) -> None:
+        """Queue what programs have written before a line of Python's."""
+        if self.relay is not None:
+            self.relay.drain()
+
+    def follow(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
+        if self.relay is not None:
+            self.relay.follow()
+
+    def note_shown(self) -> None:
+        """Note that the lines of the last frame are on the terminal."""
+        if self.relay is not None:
+            self.relay.shown()
+
+    def before_frame(self) -> None:
+        """Queue what is to be drawn by the frame that begins."""
+        if self.relay is not None:
+            self.relay.drain(notify=False)
+            self.relay.taken()
+        for captured in self._streams:
+            captured.settle(self)
+
+    def lines_came(self) -> None:
+        """Have the lines that a relay has queued drawn with the next frame."""
+        self.tracker.lines_came()
+
+    def flush(self) -> None:
+        """Have the lines that a relay has queued drawn now, where that is cheap."""
+        if self.tracker.prints and not self._quiet:
+            self.tracker.ticker.flush_lines()
+
     def start(self) -> Self:
         """Capture the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
         if not self._streams:
@@ -288,7 +396,17 @@ class Capture:
                 self._add(stream)
             if self._streams:
                 questions.watch()
+                if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
+                    self._join_relay(key)
         return self
+
+    def _join_relay(self, key: tuple[object, ...]) -> None:
+        relay = _registry.relays.get(key)
+        if relay is None and self._descriptors:
+            relay = _registry.make_relay(key)
+        if relay is not None:
+            self.relay = relay
+            relay.join(self, redirect=self._descriptors)
 
     def _add(self, stream: Any, *, forced: bool = False) -> None:
         with _registry.lock:
@@ -312,6 +430,10 @@ class Capture:
         """
         display = self.tracker._display
         over_rows = display is not None and display.standing
+        relay, self.relay = self.relay, None
+        if relay is not None:
+            relay.part(self)
+            self._hand_over(relay)
         with _registry.lock:
             streams, self._streams = self._streams, {}
             for captured in streams:
@@ -328,6 +450,15 @@ class Capture:
             for line in self.lines:
                 self.tracker.print(line)
 
+    def _hand_over(self, relay: Relay) -> None:
+        """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
+        heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not self.tracker), None)
+        prints = self.tracker.prints
+        while heir is not None and prints and isinstance(prints[0], str):
+            heir.queue(prints.popleft())
+            if not prints:
+                heir.lines_came()
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -342,7 +473,22 @@ class _Registry:
 
     def __init__(self) -> None:
         self.streams: dict[int, CapturedStream] = {}
+        self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
+
+    def make_relay(self, key: tuple[object, ...]) -> Relay | None:
+        """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
+        try:
+            from .relay import Relay
+
+            descriptors = tuple(fd for fd in (1, 2) if _has_key(fd, key))
+            if not descriptors:
+                return None
+            relay = self.relays[key] = Relay(key, descriptors)
+        except Exception as error:  # Windows, a frozen application, no processes, threads or descriptors to be had
+            warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
+            return None
+        return relay
 
 
 _registry = _Registry()
@@ -353,21 +499,38 @@ def captured_streams() -> list[CapturedStream]:
     return list(_registry.streams.values())
 
 
-def end_open_line() -> None:
-    """End the line that was written to a stream itself and has not ended: rows must not begin on it."""
-    for captured in captured_streams():
-        if captured.is_line_open:
-            captured.write_now("\n")
+def relay_forks() -> None:
+    """Called before a fork: where rows stand on a terminal, have what the child writes to it go through a relay."""
+    if not _registry.streams:
+        return
+    for capture in {capture for captured in captured_streams() for capture in captured.captures}:
+        key = _key_of(capture.tracker)
+        if capture.relay is None and key is not None and capture.is_automatic and capture.takes:
+            relay = _registry.relays.get(key) or _registry.make_relay(key)
+            if relay is not None:
+                capture.relay = relay
+                relay.join(capture, redirect=False)
+    for relay in _registry.relays.values():
+        relay.before_fork()
 
 
-def line_was_answered() -> None:
-    """Note that somebody has pressed Enter, which has ended the line."""
-    for captured in captured_streams():
-        captured.is_line_open = False
+def forked() -> None:
+    """Called after a fork, in the parent."""
+    for relay in _registry.relays.values():
+        relay.after_fork()
+
+
+def close_relays() -> None:
+    """Called at the end of the process: the keepers write what has not been shown."""
+    while _registry.relays:
+        _registry.relays.popitem()[1].close()
 
 
 def forget_captures() -> None:
     """Put everything back in a forked child: the lines that have not ended are the parent's."""
+    while _registry.relays:
+        relay = _registry.relays.popitem()[1]
+        relay.enter_child(relayed=any(capture.takes for capture in relay.captures))
     streams = captured_streams()
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()
@@ -388,7 +551,7 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
         return
     try:
         encoding = stream.encoding or "utf-8"
-        text = "".join(f"{encodable(line, encoding)}\n" for entry in lines for line in clean_lines(entry))
+        text = "".join(f"{encodable(clean_lines(entry), encoding)}\n" for entry in lines)
         with Uncaptured():
             stream.write(text)
             stream.flush()
@@ -407,6 +570,13 @@ def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:
         return file_key(stream.fileno()) if stream.isatty() else None
     except Exception:  # none, closed, or whatever a stream of the user's own may raise
         return None
+
+
+def _has_key(descriptor: int, key: tuple[object, ...]) -> bool:
+    try:
+        return file_key(descriptor) == key
+    except OSError:  # closed
+        return False
 
 
 def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:

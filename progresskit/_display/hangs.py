@@ -1,6 +1,6 @@
-"""Who hangs: told from looking again and again whether a display is in one and the same call.
+"""Detect a hung display: one that is still in the same call of code that is not ours after several checks.
 
-Knows how often that has to be seen. Must not know who looks, nor what is done about it.
+Knows that such a call is under way, and how often it has to be seen. Does not know who checks, nor what is done about it.
 """
 
 from __future__ import annotations
@@ -8,38 +8,86 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import ParamSpec, TypeVar
+
     from .display import Display
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 HANG_SECONDS = 5.0
 """Seconds after which one call of a renderer or a stream is taken to hang for ever."""
 CHECKS = 10
-"""Looks in such a time. They are counted, not the time: a process that was stopped for an hour has looked once."""
+"""Checks in such a time. They are counted, not the time: a process that was stopped for an hour has checked once."""
+
+
+class Retired(BaseException):
+    """A display was given up while a call of it hung, and the call has come back: its caller has nothing left to do."""
+
+
+class Window:
+    """The call into a renderer or a stream that a display is in at this moment.
+
+    Each call leaves a token here. Who finds the call hung takes what is in the token: the call, if it ever returns, finds it
+    empty and ends in `Retired`. A list and its `pop` need no lock: only one of the two can have the entry.
+
+    Example:
+        >>> window = Window()
+        >>> window.call("renderer", len, "abc")
+        3
+    """
+
+    __slots__ = ("token",)
+
+    def __init__(self) -> None:
+        self.token: list[str] | None = None  # what may hang: "renderer" or "stream"
+
+    def call(self, kind: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call `function`, which may hang, and return what it returns.
+
+        Raises:
+            Retired: the display was given up meanwhile, whatever `function` did.
+        """
+        self.token = token = [kind]
+        try:
+            return function(*arguments, **named)
+        finally:
+            self.token = None
+            try:
+                token.pop()
+            except IndexError:
+                raise Retired from None
 
 
 class HangDetector:
-    """Tells from looking again and again which display hangs."""
+    """Finds a hung display by checking again and again.
 
-    def __init__(self, beats: int) -> None:
-        self._beats = beats
-        self._window: list[str] | None = None
+    Args:
+        checks: How many checks in a row must find the same call.
+    """
+
+    def __init__(self, checks: int) -> None:
+        self._checks = checks
+        self._token: list[str] | None = None
         self._count = 0
 
-    def look(self, displays: list[Display]) -> tuple[Display, str] | None:
-        """Return the display that has been in one and the same call for all these looks, and in what it hangs.
+    def check(self, displays: list[Display]) -> tuple[Display, str] | None:
+        """Return the display that has been in the same call for all these checks, and what it hangs in; None otherwise.
 
-        The display is then the caller's: what hangs finds itself retired when it comes back.
+        The display is then the caller's: the call that hangs finds itself retired when it comes back.
         """
         for display in displays:
-            window = display.window
-            if window is None:
+            token = display.window.token
+            if token is None:
                 continue
-            self._count = self._count + 1 if window is self._window else 0
-            self._window = window
-            if self._count >= self._beats:
+            self._count = self._count + 1 if token is self._token else 0
+            self._token = token
+            if self._count >= self._checks:
                 try:
-                    return display, window.pop()
-                except IndexError:  # it has come back at this instant, or somebody else has seen it
+                    return display, token.pop()
+                except IndexError:  # it has come back at this instant, or another thread has found it
                     pass
             return None
-        self._window = None
+        self._token = None
         return None

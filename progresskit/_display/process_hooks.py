@@ -67,6 +67,9 @@ def _see_to_the_end() -> None:
 def _end(*, wait: bool = True) -> None:
     """Show the last frames, then do what is to be done at the end."""
     TICKER.close(wait=wait)
+    capture = sys.modules.get("progresskit._display.capture")
+    if capture is not None:
+        capture.close_relays()
     while _at_end:
         _at_end.pop()()
 
@@ -101,6 +104,9 @@ def in_child(call: Callable[[], None]) -> None:
 def _before_fork() -> None:
     for call in _before:
         call()
+    capture = sys.modules.get("progresskit._display.capture")
+    if capture is not None:
+        capture.relay_forks()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
     drawing = TICKER.drawing
@@ -118,6 +124,9 @@ def _after_in_parent() -> None:
     counting.LOCK.release()
     ProgressTracker.lock.release()
     TICKER.lock.release()
+    capture = sys.modules.get("progresskit._display.capture")
+    if capture is not None:
+        capture.forked()
 
 
 def _after_in_child() -> None:

@@ -29,7 +29,6 @@ class Question:
     def __init__(self) -> None:
         self._trackers: list[ProgressTracker] = []
         self._uncaptured: Uncaptured | None = None
-        self.answered = True
 
     def __enter__(self) -> None:
         from .capture import captured_streams
@@ -51,16 +50,19 @@ class Question:
             self._let_go()
             raise
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        from .capture import line_was_answered
+    def __exit__(self, *_: object) -> None:
+        self._let_go()
 
-        try:
-            if kind is None:
-                line_was_answered()
-            else:  # no Enter has ended the question's line: the rows must not begin on it
-                _end_line()
-        finally:
-            self._let_go()
+    def clear_rows(self) -> None:
+        """Show the lines that have come meanwhile."""
+        for tracker in self._trackers:
+            tracker.clear_rows()
+
+    def capture_thread(self) -> None:
+        """Capture what this thread writes, though it asks: it is not there when the question is answered."""
+        if self._uncaptured is not None:
+            self._uncaptured.__exit__()
+            self._uncaptured = None
 
     def _let_go(self) -> None:
         if self._uncaptured is not None:
@@ -70,14 +72,8 @@ class Question:
             tracker = self._trackers.pop()
             tracker.hiding = max(tracker.hiding - 1, 0)
             tracker.asking = max(tracker.asking - 1, 0)
+            tracker.follow_descriptors()
             tracker.wake()
-
-
-def _end_line() -> None:
-    from .capture import captured_streams
-
-    for stream in captured_streams()[:1]:
-        stream.write_now("\n")
 
 
 class _Asking:
@@ -100,16 +96,10 @@ class _Reading(_Asking):
     """Stands in for a read from standard input: it asks where the thread has begun a line, which is to be answered."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not _watching:
+        if not _watching or not _has_partial():
             return self.function(*arguments, **named)
-        if _has_partial():
-            with Question():
-                return self.function(*arguments, **named)
-        from .capture import line_was_answered
-
-        answer = self.function(*arguments, **named)
-        line_was_answered()
-        return answer
+        with Question():
+            return self.function(*arguments, **named)
 
 
 class _Modes(_Asking):
@@ -136,7 +126,58 @@ class _Modes(_Asking):
             if not raw:
                 ended = self._questions.pop(key, None)
                 if ended is not None:
-                    ended.__exit__(None)
+                    ended.__exit__()
+
+
+class _Prompt:
+    """Stands in for `sys.ps1` and `sys.ps2`: an interpreter whose prompt is written by C code asks for their text before each."""
+
+    def __init__(self, text: object) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        if (
+            _watching and sys._getframe().f_back is None
+        ):  # otherwise a prompt of Python code's, which asks in another way
+            _prompting.begin()
+        return str(self.text)
+
+
+class _Prompting:
+    """The interpreter's own prompt: rows are off the screen until its main thread runs Python code again, which the ticker sees."""
+
+    def __init__(self) -> None:
+        self._question: Question | None = None
+
+    def begin(self) -> None:
+        """Take the rows off the screen: the prompt comes next."""
+        if self._question is not None:  # what has run since the last prompt was too quick to be seen
+            self._question.clear_rows()
+        else:
+            question = Question()
+            question.__enter__()
+            question.capture_thread()
+            self._question = question
+
+    def look(self) -> None:
+        """Give the screen back once the prompt has been answered."""
+        question, frame = self._question, sys._current_frames().get(threading.main_thread().ident or 0)
+        if question is None or frame is None:
+            return
+        while frame is not None:
+            if frame.f_code is _Prompt.__str__.__code__:
+                return
+            frame = frame.f_back
+        self._question = None
+        question.__exit__()
+
+
+_prompting = _Prompting()
+
+
+def look_for_answer() -> None:
+    """Called by whoever would draw while rows are hidden: nobody else sees that the interpreter's own prompt was answered."""
+    _prompting.look()
 
 
 def _is_question(words: tuple[object, ...]) -> bool:
@@ -161,6 +202,9 @@ def watch() -> None:
         return
     _watching = True
     _replace(builtins, "input", _Asking)
+    if hasattr(sys, "ps1") or sys.flags.inspect:
+        for name, text in (("ps1", ">>> "), ("ps2", "... ")):
+            setattr(sys, name, _Prompt(getattr(sys, name, text)))
     _replace(sys.modules.get("click.termui"), "visible_prompt_func", _Asking)
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
@@ -178,6 +222,10 @@ def unwatch() -> None:
     """Put everything back, unless somebody else has replaced it meanwhile."""
     global _watching
     _watching = False
+    for name in ("ps1", "ps2"):
+        prompt = getattr(sys, name, None)
+        if isinstance(prompt, _Prompt):
+            setattr(sys, name, prompt.text)
     while _replaced:
         place, name, asking = _replaced.pop()
         if getattr(place, name, None) is asking:

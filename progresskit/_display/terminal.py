@@ -33,6 +33,8 @@ PIECE = 512
 """Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
 UNCAPTURED: set[int] = set()
 """Threads whose writes go to the streams as they are: one that writes a frame, or one that asks a question."""
+RELAYED: dict[tuple[object, ...], int] = {}
+"""Pseudo-terminals that stand in the place of a terminal, by their keys, and descriptors of the terminal itself."""
 
 
 class Uncaptured:
@@ -79,14 +81,21 @@ def _replaced(file: Any) -> bool:
     return own is not None and not getattr(getattr(own, "__self__", None), "is_capture", False)
 
 
-def file_key(descriptor: int) -> tuple[object, ...]:
+def file_key(descriptor: int, *, relayed: bool = True) -> tuple[object, ...]:
     """Return what two descriptors have in common when they lead to the same file or terminal.
+
+    Args:
+        descriptor: One of a file.
+        relayed: Whether a pseudo-terminal of ours counts as the terminal that it stands for.
 
     Raises:
         OSError: the descriptor is closed.
     """
     status = os.fstat(descriptor)
-    return (status.st_dev, status.st_ino, status.st_rdev)
+    key = (status.st_dev, status.st_ino, status.st_rdev)
+    if relayed and key in RELAYED:
+        return file_key(RELAYED[key])
+    return key
 
 
 class TerminalFile(io.TextIOBase):
@@ -130,6 +139,7 @@ class Handle:
     def __init__(self, terminal: StreamTerminal) -> None:
         self._terminal = terminal
         self._parts: list[str] = []
+        self._size: tuple[int, int] | None = None  # of the frame that is being drawn
         self.cut = False
         self.file: TextIO = cast("TextIO", TerminalFile(self))
 
@@ -161,8 +171,14 @@ class Handle:
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
+    def ask_size(self) -> tuple[int, int]:
+        """Ask the terminal for its size, and return it. It is the size of the whole frame that begins."""
+        self._size = size = self._terminal.size()
+        return size
+
     def size(self) -> tuple[int, int]:
-        return self._terminal.size()
+        """Return columns and lines, as they were when the frame was begun."""
+        return self.ask_size() if self._size is None else self._size
 
     def write(self, text: str) -> None:
         """Add `text` to what the display takes."""
@@ -184,6 +200,7 @@ class StreamTerminal:
 
     Attributes:
         dark: Whether the stream has failed: nothing is written to it any more.
+        congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         taken: Bytes that the descriptor has taken so far.
     """
@@ -191,13 +208,14 @@ class StreamTerminal:
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
         self._environ = os.environ if environ is None else environ
         self._stream = stream
-        self._parts: list[str] = []
+        self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
+        self.congested = False
         self.taken = 0
         self._own: int | None = None  # to ask for the size and the foreground
         self.dark = stream is None
         try:
-            self._own = _own(stream.fileno())
+            self._own = open_anew(stream.fileno())
         except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
@@ -208,7 +226,6 @@ class StreamTerminal:
         self.colors = _colors(self.is_tty, self._environ)
         self.reflows = _reflows(self._environ)
         self.late_sizes = _late_sizes(self._environ)
-        self.file: TextIO = cast("TextIO", TerminalFile(self))
 
     def _ask_tty(self) -> bool:
         try:
@@ -230,7 +247,7 @@ class StreamTerminal:
 
     def size(self) -> tuple[int, int]:
         """Return columns and lines, each at least 1: what `COLUMNS` and `LINES` say, else the terminal, else 80 by 24."""
-        columns, lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
+        columns, lines = self._columns, self._lines
         if not (columns and lines) and self._own is not None and self.is_tty:
             try:
                 real = os.get_terminal_size(self._own)
@@ -249,33 +266,32 @@ class StreamTerminal:
         except (OSError, AttributeError):  # not our controlling terminal, or no such notion here
             return True
 
-    def write(self, text: str) -> None:
-        """Add `text` to what the next flush sends."""
-        self._parts.append(text)
-
     @property
-    def congested(self) -> bool:
-        """Whether the reader is behind: what the last flush sent is not out yet."""
-        return bool(self._backlog)
+    def file(self) -> TextIO:
+        """The terminal as a text file; its `flush` does nothing."""
+        return cast("TextIO", TerminalFile(self))
 
-    def flush(self, patience: float = 0.0) -> None:
-        """Send what was written, at once. A terminal that does not take it all gets the rest first next time.
+    def write(self, text: str) -> None:
+        """Send `text` at once."""
+        self.send(text)
+
+    def send(self, text: str, patience: float = 0.0) -> None:
+        """Send `text`, in one write. What a terminal does not accept is sent first the next time.
 
         Args:
-            patience: Seconds without a byte taken after which a reader that is behind is left alone.
+            text: The text; empty to send what is left.
+            patience: Seconds without a byte accepted after which a slow reader is left alone.
         """
-        text = "".join(self._parts)
-        self._parts.clear()
         if self.dark or not (text or self._backlog):
             return
         try:
             if self.fd is None:
                 self._write_through(encodable(text, self.encoding))
             else:
-                self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), patience)
+                self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), self.fd, patience)
         except Exception:  # a stream of the user's own may raise anything; it is not asked again
             self.dark = True
-            self._backlog = b""
+            self._keep(b"")
 
     def _write_through(self, text: str) -> None:
         """Write `text` with the stream's own `write`, which may lead to a stream that is captured."""
@@ -283,16 +299,16 @@ class StreamTerminal:
             self._stream.write(text)
             self._stream.flush()
 
-    def _send(self, data: bytes, patience: float) -> None:
-        descriptor = cast("int", self.fd)
+    def _send(self, data: bytes, descriptor: int, patience: float) -> None:
         nonblocking = not getattr(os, "get_blocking", lambda _: True)(descriptor)
-        self._backlog = b""
+        if self.congested:
+            self._keep(b"")
         view = memoryview(data)
         while view:
             if self._polled and not nonblocking and not _ready(descriptor, patience):
                 break
             if self.dark:  # given up by another thread, which has sent the end
-                return
+                break
             try:
                 count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
                 self.taken += count
@@ -300,7 +316,13 @@ class StreamTerminal:
             except BlockingIOError:
                 if not _ready(descriptor, patience):
                     break
-        self._backlog = bytes(view)
+        if view and not self.dark:
+            self._keep(bytes(view))
+
+    def _keep(self, backlog: bytes) -> None:
+        """Keep `backlog`, which the reader has not accepted."""
+        self._backlog = backlog
+        self.congested = bool(backlog)
 
     def give_up(self, patience: float) -> None:
         """Send nothing any more but the end of what has been begun: no mode is left, whatever the terminal has got so far.
@@ -309,7 +331,7 @@ class StreamTerminal:
             patience: Seconds without a byte taken after which even that is left out.
         """
         self.dark = True
-        self._backlog = b""
+        self._keep(b"")
         if self.fd is None or not self.is_tty:
             return
         view = memoryview(CUT_OFF)
@@ -324,8 +346,8 @@ class StreamTerminal:
 
     def close(self) -> None:
         """Give the descriptor back. The stream itself stays open: it is the user's."""
-        self.flush(0.0)
-        if self._backlog:
+        self.send("")
+        if self.congested:
             self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
         self.dark = True
@@ -388,13 +410,13 @@ def _asked(stream: Any, name: str, otherwise: Any) -> Any:
         return otherwise
 
 
-def _own(descriptor: int) -> int:
+def open_anew(descriptor: int) -> int:
     """Return a descriptor of our own for the file of `descriptor`, which no child process inherits.
 
     A terminal is opened anew, so that it can be non-blocking for us and stays as it is for the job. Where that cannot be
     (another user's terminal, the master of a pty, Windows) it is a duplicate, and asked before each piece.
     """
-    own = os.dup(descriptor)
+    own = os.dup(RELAYED.get(file_key(descriptor, relayed=False), descriptor))
     try:
         before = os.fstat(own)
         if os.isatty(own) and before.st_rdev != os.makedev(5, 2):  # opening ptmx by its name makes another pty

@@ -1,4 +1,4 @@
-"""The address of a hub: where it listens, and the key that it asks for.
+"""The address of a hub: its socket and its key.
 
 Pure: knows how an address is written. Does not know sockets, nor which hub a process belongs to.
 """
@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+HEXADECIMAL = frozenset("0123456789abcdef")
+
 
 class Address(NamedTuple):
-    """Where a hub listens, and the key that it asks for. Its text, for `PROGRESSKIT_HUB`, is a secret.
+    """The socket on which a hub listens, and the key that a client must present. Its text, as in
+    `PROGRESSKIT_HUB`, is a secret.
 
     Attributes:
         key: Hexadecimal digits.
@@ -25,13 +28,14 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Return the address that `text` is.
+        """Return the address that `text` holds.
 
         Raises:
-            ValueError: it is none. The sentence does not repeat it: it may hold a key.
+            ValueError: `text` is not an address. The message does not repeat it, because it may
+                hold a key.
         """
         key, at, place = text.strip().partition("@")
-        if not (key and at and place and all(digit in "0123456789abcdef" for digit in key)):
+        if not (key and at and place and set(key) <= HEXADECIMAL):
             raise ValueError("it is a key in hexadecimal digits, an @, and a socket's path or host:port.")
         return cls(key, place)
 

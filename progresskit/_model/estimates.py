@@ -1,24 +1,27 @@
-"""Rate and time left, from samples of a count.
+"""The rate of a task and the time left (ETA), from samples of its count.
 
-Pure: time is handed in as the seconds that a task has been at work. Must not know tasks or frames.
+Pure: the caller passes the seconds that the task has been running. Does not know tasks or frames.
 
-The theory, in terms of what a unit costs (seconds a unit, the reciprocal of the rate):
+The theory, in terms of the cost of a unit (seconds per unit, the reciprocal of the rate):
 
-- Costs are quotients of sums, seconds over units, so that they are weighted by time, do not depend on how often they are
-  sampled, and need no correction for their beginning, as averages of rates would.
-- There are two: the *long* one over all the work, best where nothing changes, and the *recent* one over a sum that fades, best
-  where something has. Which is believed is a question of evidence: the distance between them against what chance would do,
-  given how irregular the work is (its scatter). Lumps and heavy tails scatter much and are averaged; a small but persistent
-  change of a regular pace is followed at once. Where the evidence is overwhelming, the long memory begins anew.
-- Two looks in a row that are about the fastest ever, and far from what chance would do, are a new pace: all memory begins anew
-  with them. A slow start is over at once, and the fast files among slow ones, which have been seen before, change nothing.
-- A stop unlike any before is a stall and not the pace: it is left out, until another like it shows that it was no exception.
-  Rate and time left stand still meanwhile; after a long one neither is known, since nothing moves.
-- Costs that rise are taken to go on rising in proportion to the work left, as far as the evidence goes, but by `MOST_RISE` at
-  the most: the time left is what the rate beside it makes of what is left, give or take. Costs that fall are not taken to go
-  on falling.
+- A cost is a quotient of sums, seconds over units. It is therefore weighted by time, does not
+  depend on how often it is sampled, and needs no correction for its beginning, as an average of
+  rates would.
+- There are two costs. The *long* cost covers all the work and is best where nothing changes. The
+  *recent* cost covers a fading sum and is best after a change. Evidence decides between them: their
+  distance, compared with what chance would produce for work as irregular as this (its scatter).
+  Lumps and heavy tails scatter much and are averaged; a small but lasting change of a regular pace
+  is followed at once. Overwhelming evidence restarts the long memory.
+- Two samples in a row that are about the fastest ever, and far beyond chance, are a new pace, and
+  restart all memory. So a slow start is over at once, and fast files among slow ones, which have
+  been seen before, change nothing.
+- A stop unlike any before is a stall, which does not count, until another like it shows that it was
+  no exception. Rate and ETA stay as they are during a stall; in a long one both are unknown.
+- Rising costs are expected to go on rising in proportion to the work left, as far as the evidence
+  goes, but by `MOST_RISE` at most. The ETA therefore agrees with the rate beside it, within that
+  share. Falling costs are not expected to go on falling.
 
-The constants were chosen by `benchmarks/eta.py`, on other seeds than those whose errors it prints.
+`benchmarks/eta.py` chose the constants, on other seeds than those whose errors it prints.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from __future__ import annotations
 RECENT = 0.045
 """Half-life of the recent sums, as a share of the time so far."""
 SHORTEST = 0.3
-"""The same in seconds, at least: three looks of a display."""
+"""Half-life of the recent sums in seconds, at least: three frames."""
 SCATTER = 0.15
 """Half-life of the scatter, as a share of the time so far."""
 DOUBT = 2.8
@@ -34,21 +37,22 @@ DOUBT = 2.8
 CERTAIN = 70.0
 """Evidence from which the work before the change is forgotten: eight standard deviations."""
 STALL = 10.3
-"""How many times as long as any stop before one must be to be a stall."""
+"""A stop is a stall if it is this many times as long as any stop before."""
 GROWTH = 3.0
-"""What the costs are taken to rise by, in proportion to their rise so far and the work left."""
+"""Factor of the expected rise of the cost, over its rise so far and the work left."""
 MOST_RISE = 0.3
-"""The same at the most, as a share of the cost."""
+"""The largest expected rise, as a share of the cost."""
 NEW_LOOKS = 2
-"""Looks in a row that make a new pace."""
+"""Samples in a row that make a new pace."""
 NEW_COST = 0.65
-"""Share of the recent cost below which such a look's is."""
+"""The cost of such a sample is below this share of the recent cost."""
 NEW_RECORD = 0.92
-"""Share of the fastest look's pace above which it is."""
+"""The rate of such a sample is above this share of the fastest sample's rate."""
 NEW_EVIDENCE = 3.0
-"""Its squared distance from what was expected, in units of the variance, above which it is."""
+"""The squared distance of such a sample from the expected cost is above this many variances."""
 IDLE_SECONDS, IDLE_GAPS, IDLE_AT_FIRST = 10.0, 3.0, 60.0
-"""Seconds without a movement, and times the longest gap so far, from both of which on a task is idle; seconds before two gaps."""
+"""A task is idle after both: seconds without a change, and times the longest gap so far. Before two
+gaps: seconds without a change."""
 
 
 INFINITY = float("inf")
@@ -58,7 +62,7 @@ class Estimate:
     """The rate of one task.
 
     Args:
-        time: Seconds at work when the counting began.
+        time: Seconds that the task had been running when counting began.
         completed: Units that were done then.
 
     Example:
@@ -170,7 +174,7 @@ class Estimate:
     def _without_stall(self, seconds: float) -> float:
         """Return what of a stop of `seconds` belongs to the pace."""
         longest = self._longest
-        if longest and self.is_settled and seconds > STALL * longest:
+        if longest and self._gaps >= 2 and seconds > STALL * longest:
             self._longest = seconds
             self._seconds += self._stalled  # an earlier one was no exception
             self._stalled = seconds - longest
@@ -190,7 +194,8 @@ class Estimate:
         return distance * distance * self._scatter_seconds / chance
 
     def _costs(self) -> tuple[float, float] | None:
-        """Return what a unit costs now, and what that is above the cost so far, by evidence; None before the first movement."""
+        """Return what a unit costs now, and what that is above the cost so far, by evidence; None
+        before the first movement."""
         if not (self._units and self._recent_units and self._seconds > 0.0):
             return None  # what is there at once is no pace
         long = self._seconds / self._units
@@ -211,9 +216,23 @@ class Estimate:
     def is_idle(self, time: float) -> bool:
         """Whether nothing has moved for so long that neither a rate nor a time left can be told."""
         waited = time - self._time
-        if not self.is_settled:
+        if self._gaps < 2:
             return waited > IDLE_AT_FIRST
         return waited > max(IDLE_SECONDS, IDLE_GAPS * self._longest)
+
+    def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
+        """Return the rate and the seconds left as seen at `time`, both from the same cost of a unit.
+
+        Both are None while nothing has moved for long, the seconds left until two gaps have been seen.
+        """
+        if self.is_idle(time):
+            return None, None
+        costs = self._costs()
+        if costs is None:
+            return None, self.eta(time, completed, total) if self._gaps >= 2 else None
+        rate = 1.0 / costs[0] if costs[0] > 0 else INFINITY
+        left = self._left(costs, time, completed, total) if self._gaps >= 2 else None
+        return rate if rate < INFINITY else None, left
 
     def rate(self, time: float) -> float | None:
         """Return units a second as seen at `time`; None before the first movement."""
@@ -222,12 +241,17 @@ class Estimate:
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is done, None when unknown."""
+        return self._left(self._costs(), time, completed, total)
+
+    def _left(
+        self, costs: tuple[float, float] | None, time: float, completed: float, total: float | None
+    ) -> float | None:
+        """Return the seconds left, where a unit costs what `costs` says; None for `costs`: nothing is known of it."""
         if total is None:
             return None
         left = total - completed
         if left <= 0:
             return 0.0
-        costs = self._costs()
         if costs is None:
             return None
         cost, rise = costs
@@ -235,7 +259,8 @@ class Estimate:
         if rise and moved > 0:
             cost += min(GROWTH * rise * left / moved, MOST_RISE * cost)
         waited = min(time - self._time, self._seconds / max(self._moves, 1.0))  # for a movement that is on its way
-        return _finite(max(left * cost - max(waited, 0.0), 0.0))
+        seconds = left * cost - max(waited, 0.0)
+        return max(seconds, 0.0) if seconds < INFINITY else None
 
 
 def _finite(value: float) -> float | None:

@@ -1,22 +1,24 @@
 """Frames: what a tracker looked like at one instant, as values.
 
-A frame is immutable, complete and serialisable: all that a renderer knows is in it, and its JSON line is the events file
-and the wire format alike. Must not know tasks, trackers, terminals or where a frame goes.
+A frame is immutable, complete and serialisable: all that a renderer knows is in it, and its JSON
+line is the events file and the wire format alike. Must not know tasks, trackers, terminals or where
+a frame goes.
 
-Named tuples and not dataclasses: `import dataclasses` costs more than the whole budget of `import progresskit`, and a tick
-builds fifty views in the time that ten frozen dataclasses take.
+Named tuples and not dataclasses: `import dataclasses` costs more than the whole budget of `import progresskit`,
+and a tick builds fifty views in the time that ten frozen dataclasses take.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from .._text.cells import clean
 from .._text.colors import COLORS
 from .numbers import LARGEST
-from .states import CANCELLED, STATES, STOPPED_EARLY, State
+from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
 
@@ -30,11 +32,13 @@ class TaskView(NamedTuple):
         id: Unique in the process and never used again.
         parent: The parent's `id`; None for a top-level task.
         depth: Levels below the top, 0 for a top-level task.
-        position: The row on the display, from 0. Rows may be missing between two tasks: they are blank.
+        position: The row on the display, from 0. Rows may be missing between two tasks: they are
+            blank.
         description: What the task is.
         completed: Units done.
         total: Units in all; None when unknown, or 0.
-        unit: `"B"` for bytes shown in decimal units, `"iB"` in binary ones, else a noun such as `"row"`.
+        unit: `"B"` for bytes shown in decimal units, `"iB"` in binary ones, else a noun such as
+            `"row"`.
         state: One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`.
         elapsed: Seconds since the start, pauses left out.
         rate: Units a second; None when unknown.
@@ -43,7 +47,8 @@ class TaskView(NamedTuple):
         color: A name from `progresskit._text.colors.COLORS`, or None.
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
-        reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace before its end.
+        reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace
+            before its end.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -90,18 +95,27 @@ class TaskView(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end.
+        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end, and
+        `left running` for a task of another process that goes on unwatched.
 
         Example:
             >>> sample_view(state="cancelled", reason="stopped early").outcome, sample_view(state="cancelled").outcome
             ('stopped early', 'cancelled')
         """
-        return STOPPED_EARLY if self.reason == STOPPED_EARLY and self.state == CANCELLED else self.state
+        own = self.reason if self.state == CANCELLED and self.reason in _WORDS else None
+        return own or self.state
 
     @property
     def cause(self) -> str | None:
         """What the outcome's word leaves open: why the task failed. None where there is nothing to add."""
-        return None if self.outcome is STOPPED_EARLY else self.reason
+        return None if self.outcome in _WORDS else self.reason
+
+
+_WORDS = frozenset((STOPPED_EARLY, LEFT_RUNNING))
+
+
+make_view: Callable[[tuple[Any, ...]], TaskView] = partial(tuple.__new__, TaskView)  # type: ignore[assignment]
+"""Return a view of all its fields, in order. In C: the class's own constructor is a function in Python, some of the cost of a row."""
 
 
 class Frame(NamedTuple):
@@ -112,8 +126,9 @@ class Frame(NamedTuple):
         tasks: The live tasks that fit, in display order, with strictly increasing positions.
         ended: Tasks of earlier frames that ended since the last frame; each appears here once.
         more: Live tasks that did not fit.
-        counts: Units that this process has done of tasks that another one has handed to it, by the number that the
-            task has there; all of them since the beginning, so that a frame that is lost costs nothing.
+        counts: Units that this process has done of tasks that another one has handed to it, by the
+            number that the task has there; all of them since the beginning, so that a frame that is
+            lost costs nothing.
 
     Example:
         >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)

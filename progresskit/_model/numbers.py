@@ -1,6 +1,7 @@
-"""Numbers as people hand them in: what counts as one, and how a sum of them is read.
+"""Numbers as callers pass them: which objects are numbers, and how their sums are read.
 
-Pure. Does not know tasks: it turns any object into a plain finite `int` or `float`, or says that it is none.
+Pure: turns any object into a plain finite `int` or `float`, or reports that it is not a number.
+Does not know tasks.
 """
 
 from __future__ import annotations
@@ -10,18 +11,22 @@ if TYPE_CHECKING:
     from typing import Any
 
 LARGEST = 1e100
-"""What every number of a task is below: a renderer may multiply and add without leaving what a float can hold."""
+"""Bound of every number of a task, so that a renderer may multiply and add without leaving the range of a float."""
 ROUNDING = 1e-9
-"""Share of a total that a sum of floats may miss it by and still be it: ten times 0.1 is 0.9999999999999999."""
+"""Share of the total by which a sum of floats may miss it and still be complete: ten times 0.1 is
+0.9999999999999999."""
+_ODD_UNIT, _MOST_COUNTED = 1 << 100, 1 << 62
+"""What huge ints are multiples of, as a rule, and a bound of what a task has counted otherwise."""
 LONGEST_SHOWN = 80
-"""Characters of a value in a sentence about it."""
+"""Characters of a value in a message about it."""
 
 
 def plain_number(value: Any) -> int | float | None:
-    """Return `value` as a plain finite number; None if it is not one.
+    """Return `value` as a plain finite number; None if it is not a number.
 
-    Booleans, numpy's scalars, `Decimal` and `Fraction` are numbers. Text, None, complex numbers, arrays, NaN, infinity and
-    whatever is 1e100 or more are not. Never raises, whatever the object's own methods do.
+    Booleans, numpy's scalars, `Decimal` and `Fraction` are numbers. Text, None, complex numbers,
+    arrays, NaN, infinity and magnitudes of 1e100 or more are not. Never raises, whatever the
+    object's own methods do.
 
     Example:
         >>> from decimal import Decimal
@@ -43,12 +48,29 @@ def plain_number(value: Any) -> int | float | None:
         else:
             number = _converted(kind, value)
         return number if number is not None and -LARGEST < number < LARGEST else None
-    except Exception:  # the methods of a stranger's class may raise anything
+    except Exception:  # the methods of an unknown class may raise anything
         return None
 
 
+def without_odd(count: int, before: int) -> int:
+    """Return what is left of a `count` without the ints of a hundred digits or more that were added to it.
+
+    Nobody has looked at what was added. Numbers of that size are powers, factorials or floats as a rule, all of which end in
+    many zero bits, so that the other numbers stand in the lowest ones. Where they do not, only the count of `before`, which
+    somebody has looked at, is known.
+
+    Example:
+        >>> without_odd(7 + 10**400, 5), without_odd(7 - 3 * 10**100, 5), without_odd(int("1" * 400), 5)
+        (7, 7, 5)
+    """
+    rest = count % _ODD_UNIT
+    if rest >= _ODD_UNIT >> 1:
+        rest -= _ODD_UNIT
+    return rest if -_MOST_COUNTED < rest < _MOST_COUNTED else before
+
+
 def _is_complex(value: Any) -> bool:
-    """Whether `value` has an imaginary part, which `float` of numpy's complex numbers drops with a warning."""
+    """Return whether `value` is complex: `float` of numpy's complex numbers drops the imaginary part with a warning."""
     from numbers import Complex, Real
 
     return isinstance(value, Complex) and not isinstance(value, Real)
@@ -57,7 +79,7 @@ def _is_complex(value: Any) -> bool:
 def _converted(kind: type, value: Any) -> int | float | None:
     if hasattr(kind, "__index__"):
         try:
-            return int(kind.__index__(value))  # type: ignore[attr-defined]  # asked for above
+            return int(kind.__index__(value))  # type: ignore[attr-defined]  # checked above
         except TypeError:  # a tensor of floats has the method and refuses
             pass
     if not hasattr(kind, "__float__"):
@@ -76,7 +98,7 @@ def _converted(kind: type, value: Any) -> int | float | None:
 
 
 def shown(value: Any) -> str:
-    """Return `value` for a sentence about it, as `repr` gives it, in at most 80 characters. Never raises.
+    """Return `repr(value)` for a message, in at most 80 characters. Never raises.
 
     Example:
         >>> class Mute:
@@ -94,7 +116,7 @@ def shown(value: Any) -> str:
 
 
 def is_all(done: int | float, total: int | float) -> bool:
-    """Whether `done` is all of `total`, or more. Sums of floats may miss it by their rounding.
+    """Return whether `done` is all of `total`, or more. A sum of floats may miss it by its rounding error.
 
     Example:
         >>> is_all(sum([0.1] * 10), 1.0), is_all(999_999_999, 1_000_000_000)
@@ -104,7 +126,7 @@ def is_all(done: int | float, total: int | float) -> bool:
 
 
 def settled(done: int | float, total: int | float | None) -> int | float:
-    """Return a count as it is shown: a sum of floats without the noise of its rounding, and the total where it is that.
+    """Return a count for display: a sum of floats without its rounding error, and the total where the sum is complete.
 
     Example:
         >>> settled(sum([0.1] * 8), 1.0), settled(sum([0.1] * 10), 1.0), settled(7, 10)

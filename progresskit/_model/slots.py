@@ -1,7 +1,8 @@
-"""Which row is whose: slots among siblings, and the rows of a whole tree.
+"""Slots among siblings, and the rows of a whole tree.
 
-A slot is a place among siblings, kept while a task lives and reused after it, so that a worker's next file appears where
-its last one stood. Rows follow slots in tree order. Must not know what a task is: whatever has `children` will do.
+A slot is a place among siblings. A task keeps its slot while it lives, and the next task reuses it,
+so that a worker's next file appears where its last one stood. Rows follow slots in tree order. Does
+not know tasks: any object with `children` will do.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Slots:
     def __init__(self) -> None:
         self._cells: list[Any] = []  # None stands for an empty slot
         self._free: list[int] = []  # a heap; may hold slots beyond the end of _cells, which are skipped
-        self._freed: dict[int, float] = {}  # slot -> when it was left, for those that keep a blank row
-        self._fixed = 0  # slots up to the highest that was asked for: their rows are there, whoever lives
+        self._freed: dict[int, float] = {}  # slot that keeps a blank row -> when its item was released, in seconds
+        self._fixed = 0  # slots up to the highest requested one: their rows exist, used or not
         self._live = 0
 
     def __len__(self) -> int:
@@ -47,9 +48,10 @@ class Slots:
         return (item for item in self._cells if item is not None)
 
     def take(self, item: Any, preferred: int | None = None) -> int:
-        """Give `item` a slot and return it: the `preferred` one if it is empty, else the lowest that was left, else a new one.
+        """Give `item` a slot and return its number: the `preferred` one if it is empty, else the
+        lowest free one, else a new one.
 
-        Slots that stay empty below a preferred one are not given to others: someone has plans for them.
+        Empty slots below a preferred one stay free for requests by number.
         """
         cells = self._cells
         self._live += 1
@@ -74,7 +76,10 @@ class Slots:
         return len(cells) - 1
 
     def release(self, slot: int, now: float | None = None, *, reserved: bool = False) -> None:
-        """Empty `slot`. With `now` its row stays blank for `GRACE` seconds; a `reserved` one is kept for who asks for it."""
+        """Empty `slot`. With `now`, in seconds, its row stays blank for `GRACE` seconds.
+
+        A `reserved` slot is kept for requests by number.
+        """
         cells = self._cells
         cells[slot] = None
         self._live -= 1
@@ -89,49 +94,52 @@ class Slots:
         if not reserved:
             heappush(self._free, slot)
 
-    def rows(self, now: float) -> Iterator[Any]:
-        """Yield the items in order, and None for a blank row.
+    def rows(self, now: float) -> list[Any]:
+        """Return the items in order, and None for a blank row.
 
-        Those are the slots up to the highest that was asked for, and any that was left less than `GRACE` seconds before `now`.
+        Blank rows are the slots up to the highest requested one, and those released less than
+        `GRACE` seconds before `now`.
         """
         freed = self._freed
         if not freed and not self._fixed:
-            yield from self
-            return
+            return [item for item in self._cells if item is not None]
         for slot, when in list(freed.items()):
             if now - when >= GRACE:
                 del freed[slot]
-        for slot, item in enumerate(self._cells):
-            if item is not None or slot < self._fixed or slot in freed:
-                yield item
+        return [
+            item for slot, item in enumerate(self._cells) if item is not None or slot < self._fixed or slot in freed
+        ]
 
 
-def walk_tree(slots: Slots, now: float, depth: int = 0) -> Iterator[tuple[Any, int]]:
-    """Yield `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
+def walk_tree(slots: Slots, now: float) -> list[tuple[Any, int]]:
+    """Return `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
 
     Example:
         >>> slots = Slots()
         >>> at = slots.take(Leaf("a")), slots.take(Leaf("b"))
-        >>> [(str(item), depth) for item, depth in walk_tree(slots, now=0.0)]
+        >>> walk_tree(slots, now=0.0)
         [('a', 0), ('b', 0)]
     """
-    levels = [slots.rows(now)]  # a stack and no recursion: trees may be deeper than Python's own stack
+    found: list[tuple[Any, int]] = []
+    levels = [iter(slots.rows(now))]  # a stack, not recursion: a tree may be deeper than Python's
     while levels:
+        depth = len(levels) - 1
         for item in levels[-1]:
-            yield item, depth + len(levels) - 1
-            if item is not None and item.children is not None:
-                levels.append(item.children.rows(now))
+            found.append((item, depth))
+            if item is not None and (children := item.children) is not None:
+                levels.append(iter(children.rows(now)))
                 break
         else:
             levels.pop()
+    return found
 
 
 def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:
-    """Return who gets which row, as `(item, depth, row)`, and how many items got none.
+    """Return the items that get a row, as `(item, depth, row)`, and how many items get none.
 
-    Blank rows are the first to go where there are more rows than `limit`, then items that only wait; one row is then left
-    for the line that says how many are missing. `tree` comes from `walk_tree`; an item says by `waiting` that it only waits.
-    None for `limit`: everything fits.
+    Where the tree has more rows than `limit`, blank rows go first, then items that wait
+    (`item.waiting`); one row is left for the line that counts the missing items. `tree` comes from
+    `walk_tree`. None for `limit`: all items fit.
     """
     if limit is None or len(tree) <= limit:
         seated = [(item, depth, row) for row, (item, depth) in enumerate(tree) if item is not None]

@@ -1,7 +1,8 @@
-"""The six states of a task and the one table of their transitions.
+"""The six states of a task and the table of their transitions.
 
-Knows which event leads from which state to which. Must not know tasks, clocks or trackers. States are plain strings, so
-that a frame is JSON without a conversion and `task.state == "running"` reads as what it is.
+Knows which event leads from which state to which. Does not know tasks, clocks or trackers. States
+are plain strings, so that a frame is JSON without a conversion and user code reads
+`task.state == "running"`.
 """
 
 from __future__ import annotations
@@ -23,31 +24,27 @@ FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
 
 STOPPED_EARLY: Final = "stopped early"
-"""The reason of a cancelled task whose loop was left in peace before its end: by `break`, by `zip`. No alarm."""
+LEFT_RUNNING: Final = "left running"
+"""The reason of a cancelled task whose loop ended before its source without an error: by `break`, by `zip`."""
 
 STATES: tuple[State, ...] = (PENDING, RUNNING, PAUSED, FINISHED, FAILED, CANCELLED)
 ENDED: frozenset[State] = frozenset((FINISHED, FAILED, CANCELLED))
 
-# state -> event -> next state. An event that is missing from a live state's row is a mistake of the caller; ended states
-# are final, and an event that arrives there is ignored, since endings race by nature (two workers, a finaliser).
+# state -> event -> next state. A live state rejects events that are missing from its row: the
+# caller made a mistake. Ended states are final and ignore every event, because several callers may
+# end a task at once (two workers, a finaliser).
+_STARTED: dict[Event, State] = {
+    "start": RUNNING,
+    "resume": RUNNING,
+    "pause": PAUSED,
+    "finish": FINISHED,
+    "fail": FAILED,
+    "cancel": CANCELLED,
+}
 TRANSITIONS: dict[State, dict[Event, State]] = {
     PENDING: {"start": RUNNING, "pause": PAUSED, "finish": FINISHED, "fail": FAILED, "cancel": CANCELLED},
-    RUNNING: {
-        "start": RUNNING,
-        "resume": RUNNING,
-        "pause": PAUSED,
-        "finish": FINISHED,
-        "fail": FAILED,
-        "cancel": CANCELLED,
-    },
-    PAUSED: {
-        "start": RUNNING,
-        "resume": RUNNING,
-        "pause": PAUSED,
-        "finish": FINISHED,
-        "fail": FAILED,
-        "cancel": CANCELLED,
-    },
+    RUNNING: _STARTED,
+    PAUSED: _STARTED,
     FINISHED: {},
     FAILED: {},
     CANCELLED: {},
@@ -57,10 +54,11 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
 def after(state: State, event: Event) -> State:
     """Return the state that `event` leads to from `state`.
 
-    An ended state stays as it is, whatever arrives.
+    An ended state stays as it is after every event.
 
     Raises:
-        ValueError: `event` has no meaning in a live `state` (resuming what never started).
+        ValueError: `event` is not allowed in a live `state`, such as resuming a task that never
+            started.
 
     Example:
         >>> after("running", "pause")

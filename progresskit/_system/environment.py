@@ -1,7 +1,7 @@
-"""The environment variables, read in one place.
+"""The environment variables.
 
-Each is read once, where it is needed, through a function that takes the environment as a mapping. A bad value warns once
-and counts as unset: a job must not die of its environment.
+Knows every variable and how to read it. Each reader takes the environment as a mapping. A bad value
+warns once and counts as unset, because a job must not fail for a setting of its display.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .warnings import warn_once
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import overload
 
 VARIABLES: dict[str, str] = {
     "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, log, none, tqdm, rich, alive, the name of any installed one, "
@@ -22,9 +23,10 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_BUDGET": "The share of one core that drawing may cost; 0.01 unless set.",
     "PROGRESSKIT_STREAM": "Where to draw: stderr (unless set), stdout, or a path to append to.",
     "PROGRESSKIT_CAPTURE": "0: what Python writes to the terminal beside the bars is left alone; 1: it goes above them, as it does "
-    "unless set.",
+    "unless set; descriptors: what C code and other programs write as well.",
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
+    "PROGRESSKIT_FOLDER": "A folder in which each process keeps a file of what it has to show, for `progresskit show`.",
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
@@ -33,7 +35,7 @@ VARIABLES: dict[str, str] = {
     "COLUMNS": "The width in cells, instead of what the terminal says.",
     "LINES": "The height in rows, instead of what the terminal says.",
 }
-"""Every variable that is obeyed, and what it does."""
+"""Name -> what the variable does."""
 
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))
@@ -61,20 +63,23 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
 
 
 def capture_mode(environ: Mapping[str, str]) -> str:
-    """Return what `PROGRESSKIT_CAPTURE` asks for: "rows", or "" for nothing. A bad value warns.
+    """Return what `PROGRESSKIT_CAPTURE` asks for: `"rows"`, `"descriptors"`, or `""` for no capture. A bad value warns once.
 
     Example:
         >>> capture_mode({}), capture_mode({"PROGRESSKIT_CAPTURE": "0"})
         ('rows', '')
     """
     value = environ.get("PROGRESSKIT_CAPTURE", "").strip().lower()
+    if value == "descriptors":
+        return value
     if value and value not in _OFF and value not in _ON:
-        warn_once(f"PROGRESSKIT_CAPTURE is {value!r:.80}, and is ignored: give 1 or 0.")
+        warn_once(f"PROGRESSKIT_CAPTURE is {value!r:.80}, and is ignored: give 1, 0 or descriptors.")
     return "" if value and value in _OFF else "rows"
 
 
 def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
-    """Return the first row that `PROGRESSKIT_POSITION` gives the process, and how many there are in all, or None.
+    """Return the first row that `PROGRESSKIT_POSITION` gives this process, and the number of rows
+    in all; None where unset.
 
     Example:
         >>> position({"PROGRESSKIT_POSITION": "5/15"}), position({"PROGRESSKIT_POSITION": "5"}), position({})
@@ -95,7 +100,15 @@ def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
     return None
 
 
-def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:
+if TYPE_CHECKING:
+
+    @overload
+    def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float: ...
+    @overload
+    def number(environ: Mapping[str, str], name: str, default: None, most: float) -> float | None: ...
+
+
+def number(environ: Mapping[str, str], name: str, default: float | None, most: float) -> float | None:
     """Return the positive number that `name` holds, at most `most`; `default` when it is unset or bad.
 
     Example:
@@ -110,8 +123,9 @@ def number(environ: Mapping[str, str], name: str, default: float, most: float) -
     except ValueError:
         value = -1.0
     if not (isfinite(value) and 0 < value <= most):
+        used = "the default" if default is None else f"{default:g}"
         warn_once(
-            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {default:g} is used."
+            f"{name} is {text!r:.80}, and is ignored: it is a number above 0 and at most {most:g}; {used} is used."
         )
         return default
     return value

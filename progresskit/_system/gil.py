@@ -1,15 +1,17 @@
-"""How soon the drawing thread gets the interpreter's lock from a job that keeps taking it back.
+"""The switch interval of the interpreter: how soon a waiting thread gets the interpreter's lock.
 
-Knows the interpreter's switch interval. Must not know who wants the lock, nor when.
+Knows the interval and how to shorten it. Does not know which thread wants the lock.
 
-CPython makes a thread give the lock away once another one has waited for a whole switch interval, 5 ms, in one go. A job that
-makes a short system call every millisecond gives it away for a microsecond each time: too short for the one that waits to take
-it, long enough for its wait to begin anew (`take_gil` in CPython's `ceval_gil.c`). So it waits for seconds. With an interval
-below the job's own it asks, and is given the lock at the next instruction.
+CPython makes a thread release the lock after another thread has waited for one whole switch
+interval, 5 ms, without a break. A job that makes a short system call every millisecond releases the
+lock for a microsecond each time: too short for the waiting thread to take it, but long enough to
+restart that thread's wait (`take_gil` in CPython's `ceval_gil.c`). The wait then lasts for seconds.
+With an interval shorter than the job's own period, the waiting thread requests the lock and gets it
+at the next instruction.
 
-The job decides how short that has to be. The waiting thread wakes once in an interval, which costs processor time while a job
-stays within C code: 2 to 4 % of it with `SHORT_INTERVAL`, 40 % with `SHORTEST_INTERVAL`. So the latter is for jobs that are
-known to call often.
+A waiting thread wakes once per interval. While a job stays within C code, that costs 2 to 4 % of
+the processor with `SHORT_INTERVAL` and 40 % with `SHORTEST_INTERVAL`, so the latter is only for
+jobs that are known to make system calls often.
 """
 
 from __future__ import annotations
@@ -20,26 +22,30 @@ from contextlib import suppress
 from typing import NamedTuple
 
 USUAL = 0.005
-"""Seconds; the interval of a process that has not chosen one."""
+"""Seconds: the interval of a process that has not chosen one."""
 SHORT_INTERVAL = 0.0001
-"""Seconds; the interval while it is shortened. A timer of Linux is not exact to less than half of that."""
+"""Seconds: the shortened interval. Linux timers are late by up to half of it."""
 SHORTEST_INTERVAL = 0.000005
-"""Seconds; the interval beside a job that calls oftener than that, with exact timers. A thread waited 0.2 ms on average with it
-for a lock that was given away every 20 to 70 µs, and 17 to 100 ms with `SHORT_INTERVAL`; 20 µs were too long beside a call every 17."""
+"""Seconds: the interval beside a job that makes system calls more often than `SHORT_INTERVAL`; it
+needs exact timers. Measured beside a job that released the lock every 20 to 70 µs: a thread waited
+0.2 ms on average, against 17 to 100 ms with `SHORT_INTERVAL`. An interval of 20 µs was too long
+beside a call every 17 µs."""
 BOOST_SECONDS = 30.0
-"""Seconds for which the lock is had soon where it was kept from us once, though the job has threads of its own; and for which
-it is had sooner still where soon was no help."""
+"""Seconds for which the interval stays short after the ticker's thread was starved once, even if
+the job has several threads; and for which it stays shortest after the short interval did not help."""
 KEPT = 0.01
-"""Seconds of waiting in spite of that, from which on it is no help either; three times in a row, and it is left."""
+"""Seconds of waiting that show that the shortest interval does not help either. After three such
+waits in a row it is given up."""
 
 
 class Waits(NamedTuple):
-    """How a thread has waited for the lock, for a while.
+    """How a thread has waited for the lock since the last report.
 
     Attributes:
-        seconds: For how long.
-        in_vain: Whether it was woken again and again for a lock that was gone by then, although it asks soon.
-        starved: Whether it was late for that, by a quarter of a second or more.
+        seconds: Seconds of waiting.
+        in_vain: Whether the thread was woken many times for a lock that was taken again before it
+            ran, although the interval is short.
+        starved: Whether it was late by a quarter of a second or more for that reason.
     """
 
     seconds: float = 0.0
@@ -48,73 +54,79 @@ class Waits(NamedTuple):
 
 
 class SwitchInterval:
-    """Shortens the switch interval of the process for a while, where nobody else has chosen one.
+    """Shorten the switch interval of the process for a while, unless the process has chosen one itself.
+
+    Attributes:
+        is_shortest: Whether it is the shortest, which asks for exact timers.
 
     Example:
         >>> sys.setswitchinterval(0.005)
-        >>> haste = SwitchInterval()
-        >>> haste.begin(); round(sys.getswitchinterval(), 6)
+        >>> interval = SwitchInterval()
+        >>> interval.begin(); round(sys.getswitchinterval(), 6)
         0.0001
-        >>> haste.end(); round(sys.getswitchinterval(), 6)
+        >>> interval.end(); round(sys.getswitchinterval(), 6)
         0.005
     """
 
     def __init__(self) -> None:
         self._chosen = USUAL
-        self._hasty_until = 0.0
-        self._keen_until = 0.0
+        self.is_shortest = False
+        self._short_until = 0.0  # in seconds, on the clock of `choose`
+        self._shortest_until = 0.0
         self._no_help = 0
 
-    @property
-    def is_shortest(self) -> bool:
-        """Whether it is the shortest, which asks for exact timers."""
-        return self._chosen == SHORTEST_INTERVAL
-
     def begin(self) -> None:
-        """Shorten it. A process that has an interval of its own choice keeps it."""
+        """Shorten the interval. A process that has chosen its own keeps it."""
         self._set(SHORT_INTERVAL)
 
     def end(self) -> None:
-        """Make it the usual one again, unless somebody has chosen another meanwhile."""
+        """Restore the usual interval, unless the process has chosen another one meanwhile."""
         self._set(USUAL)
-        self._chosen = USUAL
 
     def choose(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
-        """Shorten it as long as that is at nobody's cost, or there is no other way to have the lock.
+        """Choose the interval: short where that costs the job nothing, or where there is no other way to get the lock.
 
-        Threads that compute side by side would hand it to each other fifty times as often, which costs them a tenth of their
-        time and more. A job of one thread hands it to nobody but us.
+        Threads that compute side by side would hand the lock to each other fifty times as often,
+        which costs them a tenth of their time and more. A job of one thread hands it only to the
+        ticker.
 
         Args:
             now: Seconds on any clock.
-            waits: What this is about, since it was called before.
+            waits: How the ticker's thread has waited since the last call.
             alone: Whether the job has one thread.
-            first: Whether no frame stands yet.
+            first: Whether no frame has been drawn yet.
         """
         if waits.starved:
-            self._hasty_until = now + BOOST_SECONDS
-        if now >= self._keen_until:
+            self._short_until = now + BOOST_SECONDS
+        if now >= self._shortest_until:
             if alone and waits.in_vain:
-                self._keen_until, self._no_help = now + BOOST_SECONDS, 0
+                self._shortest_until, self._no_help = now + BOOST_SECONDS, 0
         else:
             self._no_help = self._no_help + 1 if waits.seconds > KEPT else 0
             if self._no_help == 3:  # the job stays within C code for long
-                self._keen_until = 0.0
-        if alone and now < self._keen_until:
-            self._set(SHORTEST_INTERVAL)
-        elif alone or first or now < self._hasty_until:
-            self._set(SHORT_INTERVAL)
+                self._shortest_until = 0.0
+        if alone and now < self._shortest_until:
+            wanted = SHORTEST_INTERVAL
         else:
-            self.end()
+            wanted = SHORT_INTERVAL if alone or first or now < self._short_until else USUAL
+        if wanted != self._chosen:
+            self._set(wanted)
 
     def _set(self, seconds: float) -> None:
-        if seconds != self._chosen and _is_set_to(self._chosen):
+        if seconds != self._chosen:
+            if _is_set_to(self._chosen):
+                sys.setswitchinterval(seconds)
+            elif seconds != USUAL:  # somebody else has chosen one, which stays
+                return
             self._chosen = seconds
-            sys.setswitchinterval(seconds)
+            self.is_shortest = seconds == SHORTEST_INTERVAL
 
 
 class Timers:
-    """The timers of the thread that uses this: exact to a microsecond, or to the 50 that Linux saves power by.
+    """The timers of the calling thread: exact to a microsecond, or to the 50 µs by which Linux saves power.
+
+    Attributes:
+        are_exact: Whether they are exact to a microsecond.
 
     Example:
         >>> timers = Timers()
@@ -123,21 +135,21 @@ class Timers:
     """
 
     def __init__(self) -> None:
-        self._exact = False
+        self.are_exact = False
 
     def exact(self, wanted: bool) -> None:
-        """Have them exact, or as usual. Where there is no such choice nothing happens."""
-        if wanted == self._exact:
+        """Make the timers exact, or as usual. Do nothing where the system offers no choice."""
+        if wanted == self.are_exact:
             return
-        self._exact = wanted
+        self.are_exact = wanted
         with suppress(OSError):
-            thread = os.path.basename(os.readlink("/proc/thread-self"))  # by the name that /proc has for it
+            thread = os.path.basename(os.readlink("/proc/thread-self"))  # the thread's number in /proc
             file = os.open(f"/proc/{thread}/timerslack_ns", os.O_WRONLY)
             try:
-                os.write(file, b"1" if wanted else b"0")  # 0 is the usual one
+                os.write(file, b"1" if wanted else b"0")  # 0 restores the usual one
             finally:
                 os.close(file)
 
 
 def _is_set_to(seconds: float) -> bool:
-    return abs(sys.getswitchinterval() - seconds) < 1e-6  # it is kept in microseconds
+    return abs(sys.getswitchinterval() - seconds) < 1e-6  # the interpreter keeps whole microseconds

@@ -1,6 +1,7 @@
 """Public names of a package that are imported when they are first asked for.
 
-Knows how to import a name. Does not know which names there are: each package's `__init__` lists its own.
+Knows how to import a name. Does not know which names there are: each package's `__init__` lists its
+own.
 """
 
 from __future__ import annotations

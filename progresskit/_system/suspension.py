@@ -1,7 +1,8 @@
-"""Whether the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept or drew: others may have drawn since.
+"""Detect that the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept or drew.
 
-Knows what a scheduler tells of one thread. No signal handler is needed for it, and nothing that is merely slow looks like a
-stop. Must not know what follows from it.
+Other programs may have drawn on the terminal since. Knows what the scheduler counts for one thread;
+needs no signal handler, and does not take a slow machine for a stop. Does not know what the caller
+does about it.
 """
 
 from __future__ import annotations
@@ -9,111 +10,130 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from .gil import Waits
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LATE = 1.0
-"""Seconds by which a look may be late, where nothing more is known than the process's own processor time."""
+"""Seconds of lateness that count as a stop where only the process's own processor time is known."""
 SHORT = 0.25
-"""The same where the scheduler tells what the thread did meanwhile."""
+"""Seconds of unexplained lateness that count as a stop where the scheduler tells what the thread did."""
 SOON = 0.001
-"""As `ASKING`, where the thread asks for the lock sooner than a job of several threads would have it do."""
+"""Seconds, as `ASKING`: below it, the switch interval is shorter than a job of several threads could bear."""
 IN_VAIN = 0.002
-"""Seconds for which a look may have been woken for an interpreter's lock that was gone again, before that is seen to."""
+"""Seconds of wake-ups without getting the interpreter's lock after which `woken_in_vain` is true."""
 ASKING = 0.0061
-"""Seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock, as `between_runs` has it."""
+"""Seconds between two runs of a thread that waits for the interpreter's lock, at most, with the
+usual switch interval."""
 
 
 class Scheduled(NamedTuple):
-    """What the scheduler has counted for a thread: seconds for which it ran, or was ready and had to wait; times that it ran."""
+    """What the scheduler has counted for a thread: seconds in which it ran or was ready to run, and
+    how many times it ran."""
 
     ready: float
     runs: int
 
 
+# Made in C: a named tuple's own constructor is a function in Python, which each frame would call some times.
+_scheduled: Callable[[tuple[float, int]], Scheduled] = partial(tuple.__new__, Scheduled)  # type: ignore[assignment]
+_waits: Callable[[tuple[float, bool, bool]], Waits] = partial(tuple.__new__, Waits)  # type: ignore[assignment]
+
+
 class SuspensionDetector:
-    """Tells the thread that made it whether it was stopped, by what the scheduler says of it, where that says anything.
+    """Tell the thread that created it whether the process was stopped, from the scheduler's counts where there are any.
 
     Args:
-        path: Where it says so.
-        began: When the thread was started, by the monotonic clock: waits count from then on. None: from now on.
+        path: The file with the counts of the calling thread.
+        began: When the thread was started, in seconds of the monotonic clock; waits count from
+            then. None: from now.
 
     Example:
-        >>> presence = SuspensionDetector()
-        >>> presence.stopped()
+        >>> detector = SuspensionDetector()
+        >>> detector.stopped()
         False
-        >>> presence.close()
+        >>> detector.close()
     """
 
     def __init__(self, path: str = "/proc/thread-self/schedstat", began: float | None = None) -> None:
         try:
             self._fd = os.open(path, os.O_RDONLY)
-        except OSError:  # no Linux, or one without these counts
+        except OSError:  # not Linux, or a kernel without these counts
             self._fd = -1
         so_far = self.read()
         now = time.monotonic()
         self._mark = (now, time.process_time(), so_far)
+        self._interval = sys.getswitchinterval()
         self._asking = between_runs()
-        # Since `waits` was asked: whether the interpreter's lock was kept from the thread for long, the seconds for which it
-        # neither slept nor was ready, and the times that it ran.
+        # Since the last call of `waits`: whether the thread was starved of the interpreter's lock,
+        # the seconds in which it neither slept nor was ready to run, and how many times it ran.
         self._starved, self._waited, self._woken = False, 0.0, 0
         if began is not None and so_far is not None:
             self._waited, self._woken = max(now - began - so_far.ready, 0.0), so_far.runs
 
     def stopped(self, meant: float = 0.0) -> bool:
-        """Return whether the process was stopped since this was asked before, beyond `meant` seconds that the thread slept."""
+        """Return whether the process was stopped since the last call, in which the thread meant to
+        sleep for `meant` seconds."""
         began, cpu, before = self._mark
-        after = self.read()  # first: it gives the interpreter's lock away, and gets it back late where the job is busy
+        after = self.read()  # before the clock: reading releases the interpreter's lock, and a busy job returns it late
         now = time.monotonic()
         late = now - began - meant
-        if late > SHORT:  # the lock may have been lost since, and asked for
+        if late > SHORT:  # the thread may have waited for the lock after the first read
             after = self.read()
         cpu_now = time.process_time()
         self._mark = (now, cpu_now, after)
         if before is not None and after is not None:
             self._waited += max(late - after.ready + before.ready, 0.0)
             self._woken += after.runs - before.runs
-        before_this, self._asking = self._asking, between_runs()
+        before_this = self._asking
+        interval = sys.getswitchinterval()
+        if interval != self._interval:
+            self._interval, self._asking = interval, between_runs()
         if late <= SHORT:
             return False
-        each = max(before_this, self._asking)  # somebody may have changed it meanwhile
+        each = max(before_this, self._asking)  # the job may have changed the switch interval meanwhile
         stopped = was_stopped(late, cpu_now - cpu, before, after, each)
         self._starved = self._starved or (not stopped and was_starved(late, before, after, each))
         return stopped
 
     @property
     def woken_in_vain(self) -> bool:
-        """Whether the thread, which asks for the lock soon, was woken oftener than it asks, since `waits`."""
+        """Whether the thread, with a short switch interval, was woken more often than it requests
+        the lock, since `waits`."""
         return self._asking < SOON and self._waited > IN_VAIN and self._woken * self._asking > 2 * self._waited
 
     def waits(self) -> Waits:
-        """Return how the thread waited for the lock since this was asked before."""
-        found = Waits(self._waited, self.woken_in_vain, self._starved)
+        """Return how the thread waited for the lock since the last call."""
+        found = _waits((self._waited, self.woken_in_vain, self._starved))
         self._waited, self._woken, self._starved = 0.0, 0, False
         return found
 
     def read(self) -> Scheduled | None:
-        """Return the counts so far; None where there are none."""
+        """Return the counts so far; None where the system has none."""
         if self._fd < 0:
             return None
         try:
             running, waiting, runs = map(int, os.pread(self._fd, 100, 0).split())
-            return Scheduled((running + waiting) / 1e9, runs)
+            return _scheduled(((running + waiting) / 1e9, runs))
         except (OSError, ValueError):
             return None
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
 
 
 def between_runs() -> float:
-    """Return the seconds that go by, at the most, between two runs of a thread that wants the interpreter's lock.
+    """Return the seconds between two runs of a thread that waits for the interpreter's lock, at most.
 
-    It asks once in a switch interval, and a timer is late by some tens of microseconds.
+    The thread requests the lock once per switch interval, and a timer is late by some tens of
+    microseconds.
 
     Example:
         >>> sys.setswitchinterval(0.005)
@@ -126,31 +146,32 @@ def between_runs() -> float:
 def was_stopped(
     late: float, cpu: float, before: Scheduled | None, after: Scheduled | None, asking: float = ASKING
 ) -> bool:
-    """Return whether the process was stopped in `late` seconds.
+    """Return whether the process was stopped in a period of `late` seconds.
 
-    A thread that ran, or could not run because others did, was ready; one that waited for the interpreter's lock has run every
-    five milliseconds or so, to ask for it. The time that neither explains is a stop's. A thread that has run much oftener than that
-    was woken because the lock was free again and again: then it is the processor time of those who had it that explains.
+    A thread that ran, or could not run because others did, was ready. A thread that waited for the
+    interpreter's lock ran every five milliseconds or so, to request it. A stop accounts for the
+    time that neither explains. A thread that ran much more often than that was woken because the
+    lock was released again and again; then the processor time of its holders explains the period.
 
     Args:
-        late: Seconds by which the thread woke later than it wanted, or for which it drew.
-        cpu: Seconds of processor time that the whole process had in it.
-        before: What the scheduler said when that began; None: nothing.
-        after: The same at its end.
-        asking: Seconds between two runs of a thread that wants the lock.
+        late: Seconds by which the thread woke too late, or for which it drew.
+        cpu: Seconds of processor time that the whole process used in the period.
+        before: The scheduler's counts at its start; None where there are none.
+        after: The scheduler's counts at its end; None where there are none.
+        asking: Seconds between two runs of a thread that waits for the lock.
 
     Example:
         >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 12))
         True
-        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.45, 12))  # the machine is busy
+        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.45, 12))  # a busy machine
         False
         >>> was_stopped(1.0, 0.9, Scheduled(0.0, 10), Scheduled(0.6, 12))  # a busy machine, and a stop
         True
-        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 90))  # C code has kept the interpreter to itself
+        >>> was_stopped(0.5, 0.0, Scheduled(0.0, 10), Scheduled(0.001, 90))  # C code held the interpreter's lock
         False
-        >>> was_stopped(0.8, 0.0, Scheduled(0.0, 10), Scheduled(0.1, 4800), 0.00022)  # the same, asked for more often
+        >>> was_stopped(0.8, 0.0, Scheduled(0.0, 10), Scheduled(0.1, 4800), 0.00022)  # C code, with a shorter interval
         False
-        >>> was_stopped(0.7, 0.03, Scheduled(0.0, 10), Scheduled(0.007, 600))  # a stop, amid a quarrel about the lock
+        >>> was_stopped(0.7, 0.03, Scheduled(0.0, 10), Scheduled(0.007, 600))  # a stop, while two threads competed for the lock
         True
         >>> was_stopped(0.5, 0.0, None, None), was_stopped(1.5, 0.0, None, None), was_stopped(1.5, 1.4, None, None)
         (False, True, False)
@@ -164,17 +185,18 @@ def was_stopped(
 
 
 def was_starved(late: float, before: Scheduled | None, after: Scheduled | None, asking: float = ASKING) -> bool:
-    """Return whether a thread that was `late`, and not for a stop, was so because others kept taking the interpreter's lock back.
+    """Return whether a thread was `late` because other threads kept taking the interpreter's lock back.
 
-    It was woken each time that the lock was free, oftener than it asks by itself, and was not ready otherwise. Arguments as of
-    `was_stopped`.
+    Such a thread was woken each time that the lock was free, more often than it requests the lock
+    by itself, and was not ready to run otherwise. The arguments are those of `was_stopped`, which
+    has returned False.
 
     Example:
         >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 500))
         True
-        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.4, 20))  # the machine is busy
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.4, 20))  # a busy machine
         False
-        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 100))  # a turn among many threads that compute
+        >>> was_starved(0.5, Scheduled(0.0, 10), Scheduled(0.01, 100))  # one turn among many computing threads
         False
         >>> was_starved(0.5, None, None)
         False

@@ -1,7 +1,7 @@
-"""Real threads, and a bell that can be rung from anywhere.
+"""Threads of the operating system, a wake-up call for them, and signals that wait.
 
-Knows what an interpreter offers for a thread of the system's own, also where gevent has put greenlets in their place: a
-display must go on while the job computes. Must not know what the threads do.
+Knows how to start an OS thread, also where gevent has replaced threads by greenlets: a display must
+go on while a greenlet computes. Does not know what the threads do.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def is_patched() -> bool:
-    """Return whether gevent has put greenlets in the place of threads."""
+    """Return whether gevent has replaced threads by greenlets."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def native(module: str, name: str) -> Any:
-    """Return what the standard library's `module` calls `name`, also where gevent has put its own in its place."""
+    """Return the standard library's own `module.name`, even where gevent has replaced it."""
     if is_patched():
         return sys.modules["gevent.monkey"].get_original(module, name)
     __import__(module)
@@ -30,8 +30,10 @@ def native(module: str, name: str) -> Any:
 
 
 class Bell:
-    """Wakes one thread. It is one C call to ring it, so that a signal handler or a finaliser may do so at any instant; the
-    `set` of a `threading.Event` takes a lock that the interrupted code may hold.
+    """Wake one thread, with one C call.
+
+    A signal handler or a finaliser may ring at any instant. `threading.Event.set` would not do: it
+    takes a lock that the interrupted code may hold.
 
     Example:
         >>> bell = Bell()
@@ -47,22 +49,23 @@ class Bell:
         self._lock.acquire()
 
     def ring(self) -> None:
-        """Wake whoever waits, or the next one to do so."""
+        """Wake the waiting thread, or the next one that waits."""
         try:
             self._lock.release()
-        except RuntimeError:  # it has been rung already
+        except RuntimeError:  # the bell is ringing already
             pass
 
     def wait(self, seconds: float) -> bool:
-        """Wait for at most `seconds`, and return whether the bell was rung."""
+        """Wait for at most `seconds`; return whether the bell was rung."""
         return bool(self._lock.acquire(timeout=max(seconds, 0.0)))
 
 
 def start(target: Callable[[], None], name: str) -> threading.Thread | None:
-    """Run `target` in a thread of the system's own that does not keep the process alive, and return it; None under gevent.
+    """Run `target` in an OS thread that does not keep the process alive; return the thread, None under gevent.
 
     Raises:
-        RuntimeError: there are no threads here: a limit, a subinterpreter, or the interpreter is shutting down.
+        RuntimeError: no thread can be started: a limit, a subinterpreter, or the interpreter is
+            shutting down.
     """
     if is_patched():
         native("_thread", "start_new_thread")(target, ())
@@ -73,8 +76,9 @@ def start(target: Callable[[], None], name: str) -> threading.Thread | None:
 
 
 class QuickThread:
-    """A thread that is started without waiting until it runs: `threading.Thread.start` waits, for longer than a process that
-    lives for one short loop.
+    """A thread whose start does not wait until it runs.
+
+    `threading.Thread.start` waits for that, for longer than a process with one short loop lives.
 
     Example:
         >>> thread = QuickThread(lambda: None)
@@ -108,7 +112,8 @@ class QuickThread:
 
 
 def block_signals() -> None:
-    """Have this thread take no signals: they are the job's, and a broken pipe is an error here, never the end of it."""
+    """Block all signals in the calling thread: they belong to the job, and a broken pipe must raise
+    here, not kill the process."""
     import signal
 
     if hasattr(signal, "pthread_sigmask"):
@@ -116,14 +121,16 @@ def block_signals() -> None:
 
 
 def is_main_thread() -> bool:
-    """Return whether signal handlers, and with them Ctrl-C, run in this thread."""
+    """Return whether this is the thread in which signal handlers run, Ctrl-C included."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Put signals off in the main thread, where their handlers run: Ctrl-C between a frame's being drawn and its being sent
-    would leave the one who draws with rows in mind that nobody has seen. They come right after it.
+    """Delay signals in the main thread, where their handlers run, until the block ends.
+
+    Ctrl-C after a frame was composed and before it was sent would leave the region with rows that
+    the terminal never got.
 
     Example:
         >>> with signals_blocked():

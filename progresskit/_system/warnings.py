@@ -1,18 +1,18 @@
-"""One warning, once: how the library speaks of its own troubles.
+"""Warnings about the display, each at most once per process.
 
-Uses the interpreter's `warnings`, so that a user's filters hold, but never lets a filter turn a display's trouble into the
-end of a job.
+Uses the standard `warnings` module, so that a user's filters apply. A filter that turns warnings
+into errors does not end the job.
 """
 
 from __future__ import annotations
 
 
 class ProgressWarning(UserWarning):
-    """Something about the display is not as asked for; the work is not affected.
+    """The display is not as requested; the job is not affected.
 
     Example:
         >>> import warnings
-        >>> warnings.filterwarnings("ignore", category=ProgressWarning)  # not a word of it
+        >>> warnings.filterwarnings("ignore", category=ProgressWarning)  # silence them
     """
 
 
@@ -20,7 +20,7 @@ _said: set[str] = set()
 
 
 def warn_once(message: str) -> None:
-    """Warn with `message` as a `ProgressWarning`, unless the process has said so already."""
+    """Warn with `message` as a `ProgressWarning`, unless this process has done so already."""
     if message in _said:
         return
     _said.add(message)
@@ -28,5 +28,5 @@ def warn_once(message: str) -> None:
 
     try:
         warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=3)
-    except Exception:  # a filter that makes errors of warnings, a stream that raises: neither must reach the job
+    except Exception:  # a filter that raises, a stream that fails: neither may reach the job
         pass

@@ -1,7 +1,8 @@
-"""Text as a terminal shows it: cleaning, width in cells, cutting and padding to a width.
+"""Text in cells of a terminal: clean it, measure it, cut or pad it to a width.
 
-Knows Unicode, from the interpreter's own tables. Must not know colours, rows or terminals. What terminals disagree about
-(joined emoji, variation selectors, skin tones) is taken out by `clean`, so that the rest has one width everywhere.
+Knows Unicode, from the interpreter's own tables. Does not know colours, rows or terminals. `clean`
+removes the characters whose width terminals disagree about (joiners, variation selectors, skin
+tones), so that the rest has one width everywhere.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from unicodedata import category, east_asian_width, normalize
 LONGEST = 1_000
 """Characters that `clean` keeps of a text."""
 
-# Joiners, variation selectors and skin tones: a terminal that knows them shows one glyph of two cells, one that does not
-# shows several. Without them every terminal shows the same.
+# Joiners, variation selectors and skin tones: a terminal that supports them shows one glyph of two
+# cells, another one shows several glyphs. Without them all terminals show the same.
 _DROPPED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
 _SGR = re.compile("(\x1b\\[[0-9;:]*m)")
+_PRINTABLE = bytes(range(32, 127)) + b"\n"
+_COLORED = re.compile("\x1b.*")  # from a line's first colour to its end
 _SPACES = {"\u3000": "  ", "\t": " "}
 
 
 def clean(text: str, longest: int | None = LONGEST) -> str:
-    r"""Return `text` with everything that is not printable made visible, cut to `longest` characters.
+    r"""Return `text` with unprintable characters as visible escapes, cut to `longest` characters.
 
-    Control characters, escape sequences, bidirectional controls, lone surrogates and unassigned characters become
-    Python's escapes; unusual spaces become plain ones; decomposed letters are composed. None for `longest` cuts nothing.
+    Control characters, escape sequences, bidirectional controls, lone surrogates and unassigned
+    characters become Python's escapes; unusual spaces become plain ones; decomposed letters are
+    composed. None for `longest` cuts nothing.
 
     Example:
         >>> clean("a\x1b[2Jb\n")
@@ -50,30 +54,37 @@ def _visible(character: str) -> str:
     )
 
 
-def clean_lines(text: str) -> list[str]:
-    r"""Return the lines of `text`, each cleaned, with its colours (SGR sequences) left in and reset at its end.
+def clean_lines(text: str) -> str:
+    r"""Return `text`, one or more lines, each cleaned, with its colours (SGR sequences) left in and reset at its end.
 
-    Tabs are expanded to eight cells. Nothing is cut.
+    Tabs are expanded to eight cells. Nothing is cut. Lines that are printable throughout cost next to nothing each.
 
     Example:
-        >>> clean_lines("one\x1b[2J\ntwo")
-        ['one\\x1b[2J', 'two']
+        >>> clean_lines("one\x1b[2J\ntwo\n")
+        'one\\x1b[2J\ntwo'
         >>> clean_lines("\x1b[31mred")
-        ['\x1b[31mred\x1b[0m']
+        '\x1b[31mred\x1b[0m'
     """
-    lines = []
-    for line in text.splitlines() or [""]:
-        if line.isascii() and line.isprintable():
-            lines.append(line)
-            continue
-        parts = _SGR.split(line.expandtabs())
-        whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
-        lines.append(whole + "\x1b[0m" if len(parts) > 1 else whole)
-    return lines
+    expanded = text.expandtabs() if "\t" in text else text
+    plain = plain_line(expanded)
+    if plain.isascii() and not plain.encode().translate(
+        None, _PRINTABLE
+    ):  # one pass: `isprintable` does not know newlines
+        expanded = expanded.removesuffix("\n")
+        return _COLORED.sub("\\g<0>\x1b[0m", expanded) if "\x1b" in expanded else expanded
+    return "\n".join(map(_clean_line, text.splitlines()))
+
+
+def _clean_line(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
+    parts = _SGR.split(line.expandtabs())
+    whole = "".join(part if at % 2 else clean(part, None) for at, part in enumerate(parts))
+    return whole + "\x1b[0m" if len(parts) > 1 else whole
 
 
 def plain_line(line: str) -> str:
-    r"""Return a cleaned `line` without its colours.
+    r"""Return a cleaned `line`, or several, without colours.
 
     Example:
         >>> plain_line("\x1b[31mred\x1b[0m")
@@ -82,8 +93,9 @@ def plain_line(line: str) -> str:
     return _SGR.sub("", line) if "\x1b" in line else line
 
 
-# Wide for some terminals and narrow for others: trigrams, hexagrams, tetragrams and counting rods since Unicode 16, letters of
-# flags. Counted as wide, since a row that turns out narrower than it was counted does no harm.
+# Wide in some terminals and narrow in others: trigrams, hexagrams, tetragrams and counting rods
+# since Unicode 16, and letters of flags. They count as wide, because a row that is narrower than
+# counted does no harm.
 _WIDE_SINCE = (
     (0x2630, 0x2637),
     (0x268A, 0x268F),
@@ -94,7 +106,8 @@ _WIDE_SINCE = (
 )
 
 
-# What rows are made of: ASCII, letters without combining marks among them, punctuation, boxes, blocks, marks and braille.
+# The usual characters of rows, all one cell wide: ASCII, letters without combining marks,
+# punctuation, boxes, blocks, braille.
 _NARROW = re.compile(
     "[ -~\xa0-\u02ff\u0391-\u03a1\u03a3-\u03e1\u0400-\u0482\u048a-\u052f\u1e00-\u1eff"
     "\u2010-\u2027\u2030-\u205e\u2500-\u25fc\u2713\u2717\u2800-\u28ff]*"
@@ -104,9 +117,10 @@ _NARROW = re.compile(
 @lru_cache(maxsize=1024)
 def _cells_of(character: str) -> int:
     code = ord(character)
-    # Not spacing marks (Mc): glibc and VTE give them a cell, wcwidth only behind a base. Counted, they can do no harm.
+    # Spacing marks (Mc) count as one cell: glibc and VTE agree, wcwidth does only after a base
+    # character.
     if category(character) in ("Mn", "Me") or 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF:
-        return 0  # combining marks, and the vowels and finals of Hangul, which stand in the cell of their initial
+        return 0  # combining marks, and the vowels and finals of Hangul, which share the cell of their initial
     wide = east_asian_width(character) in "WF" or any(first <= code <= last for first, last in _WIDE_SINCE)
     return 2 if wide else 1
 
@@ -149,7 +163,7 @@ def fit(text: str, cells: int, *, ellipsis: str = "…", pad: bool = True) -> st
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """Return the pieces of cleaned `text` that a terminal `columns` cells wide makes rows of; an empty text is one row.
+    """Return the rows into which a terminal of `columns` cells wraps cleaned `text`; an empty text is one row.
 
     Example:
         >>> wrapped("abcde", 2), wrapped("a東京", 4), wrapped("", 9)
@@ -170,7 +184,7 @@ def wrapped(text: str, columns: int) -> list[str]:
 
 
 def encodable(text: str, encoding: str) -> str:
-    r"""Return `text` with the characters that `encoding` does not have as escapes.
+    r"""Return `text` with characters that `encoding` lacks as escapes.
 
     Example:
         >>> encodable("Größe 東", "latin-1")

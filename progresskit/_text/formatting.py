@@ -1,7 +1,7 @@
-"""Numbers as people read them: counts, bytes, rates and durations.
+"""Format counts, bytes, rates and durations for people.
 
-Pure functions from numbers to short text. Must not know tasks or renderers. What is shown of a count is rounded down, so
-that nothing looks finished before it is.
+Pure functions from numbers to short text. Do not know tasks or renderers. Counts and shares are
+rounded down, so that nothing looks finished before it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _DECIMAL = (1000, ("B", "kB", "MB", "GB", "TB", "PB", "EB"))
 _BINARY = (1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
 _SCALES = {"B": _DECIMAL, "iB": _BINARY}
 UNKNOWN = "-:--"
-"""What stands for a duration that is not known."""
+"""The text for an unknown duration."""
 
 
 def _scale(number: float, unit: str) -> tuple[float, str]:
@@ -27,12 +27,12 @@ def _scale(number: float, unit: str) -> tuple[float, str]:
 
 
 def _scaled(number: float, divisor: float) -> str:
-    """Return `number` by `divisor`, with three significant digits where it has a fraction, rounded down."""
+    """Return `number / divisor` rounded down, with three significant digits where the divisor is not 1."""
     if divisor == 1:
         return f"{floor(number):d}"
     size = abs(number)
     places = 2 if size < 10 * divisor else 1 if size < 100 * divisor else 0
-    # Multiplied first, so that 4,100,000 by a million is 4.10: 4.1 itself is no number of a computer's.
+    # Multiply before dividing, so that 4,100,000 by a million is 4.10: 4.1 has no exact float.
     return f"{floor(number * 10**places / divisor) / 10**places:.{places}f}"
 
 
@@ -41,9 +41,10 @@ def _plain(number: float) -> str:
 
 
 def format_count(number: int | float, unit: str = "it") -> str:
-    """Return `number` of `unit` for people.
+    """Return `number` with its `unit`.
 
-    `"B"` gives decimal units, `"iB"` binary ones; any other unit is a noun. An empty unit is left out.
+    `"B"` selects decimal byte units, `"iB"` binary ones; any other unit is a noun. An empty unit is
+    omitted.
 
     Example:
         >>> format_count(1_234_567, "row"), format_count(45_600_000, "B"), format_count(1536, "iB")
@@ -58,7 +59,7 @@ def format_count(number: int | float, unit: str = "it") -> str:
 def format_progress(
     completed: int | float, total: int | float | None, unit: str = "it", *, estimated: bool = False
 ) -> str:
-    """Return `completed` of `total`, both in the total's scale, with `~` before an estimate.
+    """Return `completed/total unit`, both in the scale of the total, with `~` before an estimate.
 
     Example:
         >>> format_progress(12_300_000, 45_600_000, "B"), format_progress(3, 12, "file"), format_progress(7, None, "row")
@@ -76,7 +77,7 @@ def format_progress(
 
 
 def format_rate(rate: float | None, unit: str = "it") -> str:
-    """Return `rate`, in units a second; an empty text when it is None.
+    """Return `rate`, in units per second; an empty string when it is None.
 
     Example:
         >>> format_rate(4_100_000, "B"), format_rate(1234.5, "row"), format_rate(0.25, "file"), format_rate(None)
@@ -91,7 +92,7 @@ def format_rate(rate: float | None, unit: str = "it") -> str:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Return `seconds` as a clock shows them; `-:--` when it is None.
+    """Return `seconds` as `m:ss`, `h:mm:ss` or `Nd hh:mm:ss`; `-:--` when it is None.
 
     Example:
         >>> format_duration(3.9), format_duration(3723), format_duration(183_845), format_duration(None)
@@ -108,7 +109,7 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a finished duration: tenths below a minute, a clock's reading above.
+    """Return the duration of ended work: tenths of a second below a minute, `format_duration` above.
 
     Example:
         >>> format_seconds(8.31), format_seconds(75)
@@ -118,7 +119,7 @@ def format_seconds(seconds: float) -> str:
 
 
 def format_percent(fraction: float | None) -> str:
-    """Return a share in four cells, rounded down; four spaces when it is None.
+    """Return a share in percent in four cells, rounded down; four spaces when it is None.
 
     Example:
         >>> format_percent(0.256), format_percent(0.9999), format_percent(1.0), format_percent(None)

@@ -1,6 +1,7 @@
-"""A program's output as whole lines: bytes as they come, lines as they stood when they ended.
+"""Split a program's output into whole lines, each in the state in which it ended.
 
-Pure. Knows what carriage returns, backspaces and escape sequences do to a line. Must not know where lines go.
+Pure: knows what carriage returns, backspaces and escape sequences do to a line. Does not know where
+lines go.
 """
 
 from __future__ import annotations
@@ -9,22 +10,23 @@ import codecs
 import re
 
 LONGEST = 1 << 16
-"""Characters after which a line that does not end is taken as one."""
+"""Characters after which a line without a newline is ended."""
 PROMPTS = ("? ", ": ", "> ", "] ", ") ", "$ ", "# ", "?", ":", ">")
-"""What a line that waits for an answer ends with."""
+"""The last characters of a line that waits for an answer."""
 
 _ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours and cursor movements
-    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and its like: titles, links
+    r"\x1b(?!\[[0-9;:]*m)"  # not a colour
+    r"(?:\[[0-?]*[ -/]*[@-~]"  # CSI: cursor movements above all
+    r"|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # OSC and its like: titles, links
     r"|[ -/]+[0-~]|[0-Z\\^-~])"  # character sets and single ones
 )
-_COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 _CELLS = re.compile("(?:\x1b\\[[0-9;:]*m)*(?s:.)|\x1b")
 _CONTROLS = re.compile("[\x07\b\r\x1b]")
 
 
 def last_state(text: str) -> str:
-    r"""Return what is left of a line: what came after its last carriage return, colours kept, other sequences gone.
+    r"""Return the visible state of a line: the text after its last carriage return, with colours
+    and without other escape sequences.
 
     Example:
         >>> last_state("10%\r 50%\r100%\x1b[K")
@@ -32,14 +34,27 @@ def last_state(text: str) -> str:
     """
     text = text.rstrip("\r").rpartition("\r")[2]
     if "\x1b" in text:
-        text = _ESCAPES.sub(lambda found: found[0] if _COLOUR.fullmatch(found[0]) else "", text)
+        text = _ESCAPES.sub("", text)
     if "\b" in text:
         text = _overwritten(text)
     return text.replace("\x07", "")
 
 
+def last_states(lines: str) -> str:
+    r"""Return `lines`, each with its newline, as each of them stood when it ended.
+
+    Example:
+        >>> last_states("10%\r100%\r\n\x1b[1mbold\x1b[2K\r\nplain\n")
+        '100%\n\x1b[1mbold\nplain\n'
+    """
+    lines = lines.replace("\r\n", "\n")  # a terminal's own
+    if "\r" in lines or "\b" in lines:
+        return "\n".join(last_state(line) if _CONTROLS.search(line) else line for line in lines.split("\n"))
+    return last_state(lines)
+
+
 def _overwritten(text: str) -> str:
-    """Return what stands where backspaces have moved the cursor back and later characters have gone over earlier ones."""
+    """Return `text` after its backspaces: each moves the cursor back, and later characters overwrite earlier ones."""
     cells: list[str] = []
     at = 0
     for piece in _CELLS.findall(text):
@@ -54,13 +69,23 @@ def _overwritten(text: str) -> str:
     return "".join(cells)
 
 
+def ends_in_question(text: str) -> bool:
+    """Return whether `text`, a line that has not ended, looks like a question.
+
+    Example:
+        >>> ends_in_question("Overwrite? "), ends_in_question("10%")
+        (True, False)
+    """
+    return text.endswith(PROMPTS)
+
+
 def has_controls(text: str) -> bool:
-    """Return whether `text` has characters that change what stands on the line: returns, backspaces, escape sequences."""
+    """Return whether `text` has characters that change the line: returns, backspaces, escape sequences."""
     return _CONTROLS.search(text) is not None
 
 
 class Line:
-    r"""A line that has not ended: text in, the line as it stands at its end out. Takes time and room in proportion to the text.
+    r"""A line that has not ended. Adding text takes time and memory in proportion to that text.
 
     Example:
         >>> line = Line()
@@ -75,11 +100,11 @@ class Line:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._size = 0  # characters
-        self._returned = False  # whether the last character was a carriage return: what comes goes over the line
+        self._returned = False  # whether the last character was a carriage return: the next text overwrites the line
         self._had_return = False
 
     def add(self, text: str) -> bool:
-        """Add `text`, which has no newline, and return whether the line is so long that it is to be ended."""
+        """Add `text`, which has no newline; return whether the line is so long that the caller must end it."""
         if "\r" in text or self._returned:
             text = self._after_return(text)
         self._parts.append(text)
@@ -101,24 +126,24 @@ class Line:
 
     def _is_long(self) -> bool:
         text = "".join(self._parts)
-        if has_controls(text):  # a spinner of backspaces, say: what is left of it is short
+        if has_controls(text):  # a spinner of backspaces, for example: its visible state is short
             self._parts = [last_state(text)]
             self._size = len(self._parts[0])
             return self._size > LONGEST / 2
-        return len(self._parts) > 1  # the text of one write is never parted
+        return len(self._parts) > 1  # the text of one write is never split
 
     @property
     def is_redrawn(self) -> bool:
-        """Whether a carriage return has had text go over the line: it is somebody's bar or spinner."""
+        """Whether text has overwritten the line after a carriage return: it is a bar or a spinner."""
         return self._had_return
 
     def text(self) -> str:
-        """Return the line as it stands so far."""
+        """Return the line so far."""
         text = "".join(self._parts)
         return last_state(text) if has_controls(text) else text
 
     def end(self) -> str | None:
-        """Return the line as it stands; None where it had nothing but control characters."""
+        """Return the line; None where it had only control characters."""
         text = "".join(self._parts)
         if has_controls(text):
             return last_state(text) or None
@@ -126,35 +151,37 @@ class Line:
 
 
 class Lines:
-    r"""Bytes in, whole lines out.
+    r"""Bytes in, whole lines out, each with its newline. A block of lines is one text: nothing is done line by line but where a
+    carriage return or a backspace says so.
 
     Example:
         >>> lines = Lines()
         >>> lines.feed(b"one\ntw"), lines.feed(b"o\r\nthr"), lines.end()
-        (['one'], ['two'], ['thr'])
+        ('one\n', 'two\n', 'thr\n')
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._rest = ""
 
-    def feed(self, data: bytes) -> list[str]:
+    def feed(self, data: bytes) -> str:
         """Return the lines that `data` completes."""
-        *whole, rest = (self._rest + self._decoder.decode(data)).split("\n")
-        # A bar that is drawn over and over is kept as it is now, so that nothing grows.
+        whole, newline, rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
+        # Only the last state of a bar that is drawn over is kept, so that memory does not grow.
         body = rest.rstrip("\r")
         self._rest = rest[body.rfind("\r") + 1 :]
+        lines = last_states(whole + newline)
         if len(self._rest) > LONGEST:
-            whole.append(self._rest)
+            lines += last_state(self._rest) + "\n"
             self._rest = ""
-        return [last_state(line) for line in whole]
+        return lines
 
     @property
     def asks(self) -> bool:
-        """Whether the line that has not ended looks like a question."""
-        return last_state(self._rest).endswith(PROMPTS)
+        """Whether the unfinished line looks like a question."""
+        return ends_in_question(last_state(self._rest))
 
-    def end(self) -> list[str]:
-        """Return the line that has not ended, if there is one, and begin anew."""
+    def end(self) -> str:
+        """Return the unfinished line, if there is one, and start again."""
         rest, self._rest = last_state(self._rest + self._decoder.decode(b"", True)), ""
-        return [rest] if rest.strip() else []
+        return f"{rest}\n" if rest.strip() else ""

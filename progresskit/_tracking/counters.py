@@ -121,16 +121,17 @@ class Cell:
         number = n if n.__class__ is float and -LARGEST < n < LARGEST else plain_number(n)
         if number is None:
             self._refuse(n)
-            return
-        if number.__class__ is float and not -LARGEST < self._n < LARGEST:
-            self._settle_count()  # an int beyond what a float holds, which nobody has looked at yet
+        elif number.__class__ is int:
+            self._n += number
+        else:
+            self._add_fraction(number)
+
+    def _add_fraction(self, number: int | float) -> None:
+        """Add a float."""
         self._n += number
 
     def _refuse(self, n: Any) -> None:
         """Tell that `n` is no number of units."""
-
-    def _settle_count(self) -> None:
-        """Have the count be a plain finite number."""
 
 
 class LockedCell(Cell):

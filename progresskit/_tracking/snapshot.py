@@ -1,12 +1,15 @@
-"""How a task becomes a view: its numbers at one instant, its text made clean, its estimate fed.
+"""How a task becomes a view: its numbers at one instant, and its text made clean.
 
-Apart from the tracker, so that a program that never draws never imports what drawing needs.
+The half of a task that is needed only where something is drawn, so that a program that never draws does not import what
+drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `look` changes nothing.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .._model.estimates import Estimate
-from .._model.frames import Field, TaskView
+from .._model.frames import Field, TaskView, make_view
 from .._model.numbers import LARGEST, settled
 from .._text.cells import clean
 from .task import Task
@@ -15,50 +18,67 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .task import Sums
 
+_clean_unit = lru_cache(maxsize=256)(clean)
 
-def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
-    """Return what `task` looks like at `now`, on `row`, and let its estimate learn from it.
 
-    A task that moved before it was started has begun: it is started here. `sums` has what tasks with children come to at this
-    instant, and is filled with what it lacks.
-    """
+def _count(task: Task, sums: dict[int, Sums]) -> Sums:
+    """Return completed and total at this instant. `sums` has those of tasks with children, and is filled with what it lacks."""
     completed, total = task._sums(sums) if task._kind[3] is not None else (task._counted(), task._total)
     if completed.__class__ is not int or not -LARGEST < completed < LARGEST:
         completed = settled(task._plain_sum(completed), total)
+    return completed, total
+
+
+def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
+    """Let the estimate of `task` learn what is done at `now`. A task that moved before it was started is started here."""
+    if task._end is not None:
+        return
+    completed, _ = _count(task, sums)
     task._sampled = task._n
-    if task._began is None and completed and task._end is None:
+    if task._began is None:
+        if not completed:
+            return
         task.start()
-    active = task.active(now)
     estimate = task.estimate
-    if estimate is None and task._end is None and task._began is not None:
+    if estimate is None:
         estimate = task.estimate = Estimate(0.0, task.initial)
-    if estimate is not None and task._end is None:
-        estimate.sample(active, completed)
+    estimate.sample(task.active(now), completed)
+
+
+def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
+    """Return what `task` looks like at `now`, on `row`.
+
+    `sums` has what tasks with children come to at this instant, and is filled with what it lacks.
+    """
+    completed, total = _count(task, sums)
     if total is not None and total <= 0:
         total = None  # none at all: neither a share nor a time left follows from it
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
+    active = task.active(now)
     rate, eta = task.estimate_at(active, completed, left_of)
     unit, color, keep, _, estimated = task._kind
-    state = task.state
-    parent = task.parent
-    return TaskView(
-        task._id,
-        None if parent is None else parent._id,
-        depth,
-        row,
-        clean(task._description),
-        completed,
-        total,
-        clean(unit),
-        state,
-        active,
-        rate,
-        eta,
-        _clean_fields(task._fields) if task._fields else task._fields,
-        color,
-        keep or state == "failed",
-        estimated,
-        None if task.reason is None else clean(task.reason),
+    state, _, reason = task._end or (task._state, 0.0, None)
+    owner = task._owner
+    return make_view(
+        (
+            task._id,
+            owner._id if isinstance(owner, Task) else None,
+            depth,
+            row,
+            clean(task._description),
+            completed,
+            total,
+            _clean_unit(unit),
+            state,
+            active,
+            rate,
+            eta,
+            _clean_fields(task._fields) if task._fields else task._fields,
+            color,
+            keep or state == "failed",
+            estimated,
+            None if reason is None else clean(reason),
+        )
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from .._model.numbers import LARGEST, is_all, plain_number, settled, shown
+from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
 from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
 from .._system.warnings import warn_once
 from .._text.colors import COLORS
@@ -124,6 +124,7 @@ class _TaskExtras:
     __slots__ = (
         "children",
         "counters",
+        "fraction",
         "initial",
         "paused",
         "paused_at",
@@ -135,6 +136,9 @@ class _TaskExtras:
     def __init__(self) -> None:
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
+        self.fraction: int | float = (
+            0  # the floats among the units counted, apart from the ints: no sum of ints overflows
+        )
         self.initial: int | float = 0  # units that were done before the start
         self.paused = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
@@ -192,6 +196,7 @@ class Task(CountingCell):
         "estimate",
     )
     estimate: Estimate | None
+    _sampled: int | float
     _tick: Callable[[], None]
 
     tick = _FirstTick()
@@ -218,13 +223,13 @@ class Task(CountingCell):
         self._id = number
         self._description = description
         self._total = total
-        self._n = self._sampled = completed
         self._kind = kind
         self._began = began
         self._state: State = PENDING if began is None else RUNNING
         self._fields = fields or _NO_FIELDS
         self._end: tuple[State, float, str | None] | None = None
         self._rare: _TaskExtras | None = None
+        self._set_count(completed)
         self._slot = 0
         self.estimate = None  # made by the first frame that shows the task
 
@@ -266,7 +271,9 @@ class Task(CountingCell):
     def rare(self) -> _TaskExtras:
         """The part that is made on demand."""
         if self._rare is None:
-            self._rare = _TaskExtras()
+            with TREE_LOCK:
+                if self._rare is None:
+                    self._rare = _TaskExtras()
         return self._rare
 
     @property
@@ -281,27 +288,53 @@ class Task(CountingCell):
 
     def _counted(self) -> int | float:
         """Return the units that were counted in this task itself, not in its children."""
-        done = self._n
-        if self._rare is not None:
-            for counter in self._rare.counters:
+        done: int | float = self._n
+        if not -LARGEST < done < LARGEST:
+            self._take_out_odd()
+            done = self._n
+        rare = self._rare
+        if rare is not None:
+            done += rare.fraction
+            for counter in rare.counters:
                 done += counter.count()
         return done
 
+    def _set_count(self, units: int | float) -> None:
+        """Have the count be `units`, beside what counters add to it."""
+        if units.__class__ is int:
+            self._n = self._sampled = units
+            if self._rare is not None:
+                self._rare.fraction = 0
+        else:
+            self._n = self._sampled = 0
+            self.rare.fraction = units
+
+    def _add_fraction(self, number: int | float) -> None:
+        rare = self.rare
+        if -LARGEST < rare.fraction + number < LARGEST:
+            rare.fraction += number
+        else:
+            self._refuse(number)
+
+    def _take_out_odd(self) -> None:
+        """Take ints of a hundred digits or more out of the count: `advance` adds any int, without a look at it."""
+        with TREE_LOCK:
+            count = int(self._n)
+            if -LARGEST < count < LARGEST:  # another thread has done it
+                return
+            before = int(self._sampled)
+            odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
+            self._n -= odd  # and no store of the rest: other threads count meanwhile
+        self._refuse(odd)
+
     def _plain_sum(self, done: int | float) -> int | float:
-        """Return `done` as a plain finite number: it may be a sum of floats, or hold what nothing can show."""
-        if done.__class__ is int and -LARGEST < done < LARGEST:
+        """Return `done` as a plain finite number, without the noise of a sum of floats."""
+        if not -LARGEST < done < LARGEST:  # a sum of many numbers that are none by themselves
+            return self._counted()
+        if done.__class__ is int:
             return done
-        if not -LARGEST < done < LARGEST:
-            self._settle_count()
-            done = self._counted()
         total = self._total
         return done if total is None or not is_all(done, total) else settled(done, total)
-
-    def _settle_count(self) -> None:
-        """Have the count be a finite number again: the last one that was sampled, if an int of some hundred digits is in it."""
-        if not -LARGEST < self._n < LARGEST:
-            odd, self._n = self._n, self._sampled
-            self._refuse(odd)
 
     def _poll(self) -> None:
         """Ask the task's function for its count. Whatever it does, the last number stays."""
@@ -423,9 +456,7 @@ class Task(CountingCell):
             moved = done - self.initial
             return (moved / active if active > 0 and moved > 0 else None), None
         estimate = self.estimate
-        if estimate is None or self._state != RUNNING or estimate.is_idle(active):
-            return None, None
-        return estimate.rate(active), estimate.eta(active, done, total) if estimate.is_settled else None
+        return (None, None) if estimate is None or self._state != RUNNING else estimate.outlook(active, done, total)
 
     def _sums(self, known: dict[int, Sums]) -> Sums:
         """Return completed and total with what the children add. `known` holds the sums of tasks by their number, and is filled.
@@ -507,7 +538,7 @@ class Task(CountingCell):
                 )
             done = amount("completed", completed)
             counters = () if self._rare is None else self._rare.counters
-            self._n = self._sampled = done - sum(counter.count() for counter in counters)
+            self._set_count(done - sum(counter.count() for counter in counters))
         if total is not UNCHANGED:
             self._total = None if total is None else amount("total", total)
         if description is not UNCHANGED:

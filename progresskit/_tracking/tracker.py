@@ -25,37 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, Protocol, Self, TextIO, TypeVar, overload
+    from typing import Any, Literal, Self, TextIO, TypeVar, overload
 
-    from .._display.capture import Capture
-    from .._display.display import Display
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
+    from .interfaces import Capture, Display, OwnCapture, Ticker
     from .task import Rollup, Sums
 
     T = TypeVar("T")
-
-    class Ticker(Protocol):
-        """What looks at trackers and draws them."""
-
-        def attach(self, tracker: ProgressTracker) -> bool | None:
-            """Begin to look at `tracker`; there is something to see. False: nothing of it can be shown."""
-
-        def flush_lines(self) -> None:
-            """Have captured lines drawn before the job goes on, if that is to be had at a small price."""
-
-        def wait_for_lines(self, tracker: ProgressTracker) -> None:
-            """Wait until the lines of `tracker` have been drawn, as the job would for a terminal that is slow."""
-
-        def wake(self) -> None:
-            """Look soon: something happened that is no mere counting."""
-
-        def flush_soon(self) -> None:
-            """Have a hub told what is new, and rows that are in the way gone, before the job goes on."""
-
-        def detach(self, tracker: ProgressTracker) -> None:
-            """Show what there is for the last time and let go of `tracker`."""
 
 
 NUMBERS = count(1)
@@ -75,7 +53,6 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
-END_OPEN_LINE = "progresskit._display.capture:end_open_line"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -101,7 +78,8 @@ class ProgressTracker:
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
         ticker: What draws; None takes the process's own, a thread that all trackers share.
         capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
-            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never.
+            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
+            "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -128,7 +106,7 @@ class ProgressTracker:
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
-        capture: bool | None = None,
+        capture: bool | Literal["descriptors"] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
@@ -146,6 +124,7 @@ class ProgressTracker:
         self.behind = False  # set by whoever draws, while the terminal does not take what it is sent
         self._waiting = 0  # roughly the characters in `prints` that have come since lines were last taken
         self._dropped = CountingTicks()
+        self._lines_missing = False  # whether lines were dropped since that was last looked at
         self._told = 0  # how many of the dropped lines have been told
         self.hiding = 0  # how many want the rows off the screen
         self.asking = 0  # how many of them ask a question, to which the terminal belongs until it is answered
@@ -157,7 +136,6 @@ class ProgressTracker:
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
         self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
-        self._frame_sums: dict[int, Sums] = {}  # of tasks with children, at the instant of the frame that is made
         self._seen = 0  # the highest task number that a frame could have shown
         self._attached = False
         self._closing = False  # whether the last frame is about to be drawn in any case
@@ -166,10 +144,10 @@ class ProgressTracker:
         self._unsettled = False  # whether it is among those whose endings wait to be told to a hub
         self._tokens: list[Token[ProgressTracker | None]] = []
         self._capture_mode = capture_mode(capture)
-        self._capture: Capture | None = None  # what captures while it is attached, or entered
+        self._capture: OwnCapture | None = None  # what captures while it is attached, or entered
         self._capture_held = False  # whether it does so until `stop`
         self._drawn_on: object = None  # the stream that it was attached for
-        self.context = copy_context()  # of the loop that runs: a notebook tells by it which cell a line belongs to
+        self.context = copy_context()  # of whoever has last called: a notebook tells by it which cell a line belongs to
 
     @property
     def ticker(self) -> Ticker:
@@ -250,6 +228,7 @@ class ProgressTracker:
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
+        self.context = copy_context()
         if self.left:
             self._follow_stream()
         now = self.clock()
@@ -284,7 +263,10 @@ class ProgressTracker:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
-        self._show()
+        if self._attached:
+            self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
+        else:
+            self._show()
         return task
 
     def _check_parent(self, parent: object) -> None:
@@ -388,33 +370,47 @@ class ProgressTracker:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; waits for nothing.
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
-        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted.
+        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
+        prints faster than lines can be drawn waits once so many are kept.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
         line = (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
-        if self.behind and self._waiting > MOST_WAITING:
-            self._dropped.tick()
-            return
+        if self._waiting > MOST_WAITING:
+            if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time
+                self.ticker.wait_for_lines(self, terminal=False)
+            if self.behind and self._waiting > MOST_WAITING:
+                for _ in range(max(line.count("\n"), 1)):
+                    self._dropped.tick()
+                self._lines_missing = True  # second: whoever finds it set finds the count
+                return
+        if self._capture is not None:
+            self._capture.before_line()
         self.prints.append(line[:-1] if line.endswith("\n") else line)
         self._waiting += len(line) + LINE
-        self._lines_came()
+        self.context = copy_context()
+        self.lines_came()
 
     def print_captured(self, line: str) -> None:
         """Show a line that the job has written to the terminal. A job that writes faster than the terminal takes it waits.
 
         Called by a capture, which has no other way to keep the line.
         """
-        self.prints.append(line)
-        self._waiting += len(line) + LINE
+        self.queue_line(line)
         if self._waiting > MOST_CAPTURED:
             self.ticker.wait_for_lines(self)
-        self._lines_came()
+        self.lines_came()
         if self._attached:
             self.ticker.flush_lines()
 
-    def _lines_came(self) -> None:
+    def queue_line(self, line: str) -> None:
+        """Have a captured line shown with the next frame; whoever queues lines calls `lines_came`."""
+        self.prints.append(line)
+        self._waiting += len(line) + LINE
+
+    def lines_came(self) -> None:
+        """See to it that the lines which have been queued are drawn."""
         if not self._attached:
             self._show()
         if self._mute:
@@ -423,6 +419,8 @@ class ProgressTracker:
         self.wake()
         if multiprocessing_hook.is_worker and self._attached:
             self.ticker.flush_soon()
+        if self._attached and self.left and getattr(self.ticker, "is_closed", False):
+            self.ticker.detach(self)  # nobody ends it any more
 
     def give_up(self) -> None:
         """Called by whoever draws, where nothing can be shown any more: write what waits to the stream, and what comes later."""
@@ -439,7 +437,12 @@ class ProgressTracker:
 
             load(WRITE_LINES)(self, lines)
         except ImportError:  # the interpreter ends, and imports nothing any more
-            pass
+            stream = sys.stderr if self.stream is None else self.stream
+            try:
+                for line in lines:
+                    stream.write(f"{line if line.isprintable() else ascii(line)}\n")
+            except Exception:  # gone already
+                pass
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -457,16 +460,30 @@ class ProgressTracker:
         clear_rows = getattr(self._ticker, "clear_rows", None)  # not every ticker has rows on a screen
         if clear_rows is not None:
             clear_rows(self)
+        self.follow_descriptors()
+
+    def follow_descriptors(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it, and to the capture otherwise."""
+        if self._capture is not None:
+            self._capture.follow()
 
     def take_prints(self) -> list[Any]:
         """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
         self.behind, self._waiting = False, 0
-        lines = [self.prints.popleft() for _ in range(len(self.prints))]
-        missing = self._dropped.count() - self._told
-        if missing:
+        if self._capture is not None:
+            self._capture.before_frame()
+        lines = [self.prints.popleft() for _ in range(len(self.prints))] if self.prints else []
+        if self._lines_missing:
+            self._lines_missing = False
+            missing = self._dropped.count() - self._told
             self._told += missing
             lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
         return lines
+
+    def note_shown(self) -> None:
+        """Called by whoever draws, once the lines that it has taken are on the terminal."""
+        if self._capture is not None:
+            self._capture.note_shown()
 
     def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
@@ -498,7 +515,7 @@ class ProgressTracker:
             drawn = not getattr(self.ticker, "writes_at_once", False)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             self._ticker, drawn = self._ticker or LineTicker(self, error), False
-        captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()  # type: ignore[assignment]  # it has the same names
+        captured: Capture = make(self, stdout, stderr, quiet) if drawn else Uncaptured()
         return captured
 
     def _begin_capture(self, *, always: bool = False) -> None:
@@ -518,18 +535,15 @@ class ProgressTracker:
                 return
             if getattr(self.ticker, "writes_at_once", False):
                 return
-            capture = load(CAPTURE)(self, always=always or multiprocessing_hook.is_worker, automatic=True)
+            capture = load(CAPTURE)(
+                self,
+                always=always or multiprocessing_hook.is_worker,
+                automatic=True,
+                descriptors=self._capture_mode == "descriptors",
+            )
             self._capture_held = always
             self._capture = capture.start()
         except Exception:  # a stream of the user's own may raise anything: what it takes is not captured then
-            pass
-
-    def _end_open_line(self) -> None:
-        try:
-            from ..renderers.registry import load
-
-            load(END_OPEN_LINE)()
-        except ImportError:  # the interpreter ends
             pass
 
     def _end_capture(self) -> None:
@@ -548,46 +562,61 @@ class ProgressTracker:
             >>> tracker.frame().tasks[-1].description
             'Files'
         """
-        from .._model.frames import Frame
+        _drawing or _load_drawing()
+        with self.lock:
+            return self._make_frame(rows)
 
+    def take_frame(self, rows: int | None = None) -> Frame:
+        """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it.
+
+        The functions that tell a count are asked first, and estimates learn from what is shown.
+        """
         for task in self._polled:
             if task._end is None:
                 task._poll()
+        _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
-            now = self.clock()
-            self._settle()
-            self._frame_sums = {}
-            seated, more = assign_rows(self._tree(now), rows)
-            return Frame(
-                now,
-                tuple(self._look(item, now, depth, row) for item, depth, row in seated),
-                tuple(self._ended),
-                more,
-            )
-
-    def take_frame(self, rows: int | None = None) -> Frame:
-        """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it."""
-        with self.lock:
-            frame = self.frame(rows)
+            frame = self._make_frame(rows, sampled=True)
             self._seen = _last_number
             self._ended.clear()
             return frame
 
+    def _make_frame(self, rows: int | None, *, sampled: bool = False) -> Frame:
+        """Return what the tasks look like now. The caller holds the lock.
+
+        Args:
+            rows: Rows that there are on the display; None: every live task fits.
+            sampled: Whether the estimates of the tasks that are shown learn from it.
+        """
+        snapshot, frame = _drawing or _load_drawing()
+        now = self.clock()
+        if self._endings:
+            self._settle()
+        sums: dict[int, Sums] = {}
+        seated, more = assign_rows(self._tree(now), rows)
+        if sampled:
+            for item, _, _ in seated:
+                if isinstance(item, Task):
+                    snapshot.sample(item, now, sums)
+        views = [
+            snapshot.look(item, now, depth, row, sums) if isinstance(item, Task) else item._replace(position=row)
+            for item, depth, row in seated
+        ]
+        return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late
+
     def _tree(self, now: float) -> list[tuple[Any, int]]:
-        """Return what is to be seated, with depths; None for a blank row. The caller holds the lock."""
+        """Return what is to be seated, with depths: tasks, views of other processes' tasks, and None for a blank row.
+
+        The caller holds the lock.
+        """
         return [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
-
-    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
-        """Return what `item` of the tree looks like on `row`."""
-        from .snapshot import look
-
-        return look(item, now, depth, row, self._frame_sums)
 
     @property
     def live(self) -> int:
         """How many tasks have not ended."""
         with self.lock:
-            self._settle()
+            if self._endings:
+                self._settle()
             return self._live
 
     @property
@@ -684,7 +713,6 @@ class ProgressTracker:
     def _follow_stream(self) -> None:
         """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
         replace it for a while."""
-        self.context = copy_context()
         if self._attached and self._current_stream() is not self._drawn_on:
             self.ticker.detach(self)
 
@@ -740,6 +768,7 @@ class ProgressTracker:
         if _loop.get() is task:
             _loop.set(task.parent)
         self._endings.append(task)
+        self.context = copy_context()
         if multiprocessing_hook.is_worker and not self._unsettled:
             self._unsettled = True
             _unsettled.append(self)
@@ -769,11 +798,16 @@ class ProgressTracker:
         self._live -= 1
         seen = task._id <= self._seen
         told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
-        if told and (look := _snapshot()) is not None:
+        if told:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
-            self._ended.append(look(task, task._end[1], depth, 0, {}))
+            try:
+                snapshot, _ = _drawing or _load_drawing()
+            except UNAVAILABLE:  # nothing can be shown
+                pass
+            else:
+                self._ended.append(snapshot.look(task, task._end[1], depth, 0, {}))
         self._vacate(task, seen)
 
     def _tells_unseen(self, task: Task) -> bool:
@@ -845,14 +879,13 @@ class Hidden:
     def _let_go(self) -> None:
         if self._depth:
             self._depth -= 1
-            if self._tracker._capture is not None:
-                self._tracker._end_open_line()
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
+            self._tracker.follow_descriptors()
             self._tracker.wake()
 
 
 def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "always", or "" for nothing.
+    """Return what `capture` asks for, and the environment where it is None: "rows", "descriptors", "always", or "" for nothing.
 
     Raises:
         ValueError: `capture` is something else.
@@ -863,7 +896,9 @@ def capture_mode(capture: object) -> str:
         return capture_mode(os.environ)
     if isinstance(capture, bool):
         return "always" if capture else ""
-    raise ValueError(f"capture is {capture!r:.80}: give None, True or False.")
+    if capture == "descriptors":
+        return "descriptors"
+    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
 
 
 def _check_terminal(terminal: object) -> None:
@@ -900,13 +935,21 @@ def bare(iterable: Any) -> Any:
     )
 
 
-def _snapshot() -> Callable[..., TaskView] | None:
-    """Return what makes a view of a task; None where it cannot be imported, and nothing can be shown."""
-    try:
-        from .snapshot import look
-    except UNAVAILABLE:
-        return None
-    return look
+_drawing: Any = None
+
+
+def _load_drawing() -> Any:
+    """Return the module that makes views of tasks, and the class of frames; a program that never draws has no need of them.
+
+    Raises:
+        UNAVAILABLE: they cannot be imported.
+    """
+    global _drawing
+    from .._model.frames import Frame
+    from . import snapshot
+
+    _drawing = snapshot, Frame
+    return _drawing
 
 
 def _enclosing_loop(tracker: ProgressTracker) -> Task | None:

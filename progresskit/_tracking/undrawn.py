@@ -48,7 +48,7 @@ class LineTicker:
         """Write what is new."""
         self._write()
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
     def detach(self, tracker: ProgressTracker) -> None:
@@ -75,10 +75,11 @@ class Uncaptured:
     def __init__(self) -> None:
         self.lines: deque[str] = deque()
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Do nothing."""
+        return self
 
-    def stop(self) -> None:
+    def stop(self, *, failed: bool = False) -> None:
         """Do nothing."""
 
     def __enter__(self) -> Self:

@@ -35,6 +35,9 @@ class HubRenderer:
     """Sends frames to the hub of `PROGRESSKIT_HUB`."""
 
     in_place: ClassVar[bool] = False
+    is_remote: ClassVar[bool] = True
+    default_budget: ClassVar[float] = 0.0018
+    """The share of one core that sending frames may cost: there may be a hundred such processes."""
 
     def __init__(self, address: str | None = None) -> None:
         self._address = address

@@ -40,8 +40,7 @@ class Connection:
         self.socket: socket.socket = kind(socket.AF_UNIX if tcp is None else socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setblocking(False)
         self._connected = False
-        self._splitter = Splitter()
-        self._splitter.largest = 1 << 12  # what a hub says is short
+        self._splitter: Splitter | None = None
         _connections.append(self)
 
     def flush(self) -> bool:
@@ -97,6 +96,9 @@ class Connection:
         """Return the messages that the hub has sent, as kind and body; None where it has closed the connection."""
         try:
             data = self.socket.recv(1 << 12)
+            if self._splitter is None:
+                self._splitter = Splitter()
+                self._splitter.largest = 1 << 12  # what a hub says is short
             return self._splitter.feed(data) if data else None
         except BlockingIOError:
             return []
@@ -113,8 +115,13 @@ class Connection:
 def process_start() -> float:
     """Return when this process started, in seconds on a clock that all processes of the machine share."""
     try:
-        with open("/proc/self/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        file = os.open(
+            "/proc/self/stat", os.O_RDONLY
+        )  # not `open`, which makes three objects: a forked worker lives for
+        try:  # milliseconds, and each page that it touches is copied
+            return int(os.read(file, 1 << 12).rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        finally:
+            os.close(file)
     except (OSError, ValueError, IndexError):  # no such file here
         return _imported
 

@@ -13,7 +13,7 @@ from itertools import takewhile
 from operator import attrgetter
 
 from .._model.slots import GRACE
-from .._model.states import ENDED
+from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.tracker import NUMBERS, ProgressTracker
 from ..renderers.registry import default_stream
 from .summary import Crowd, Total
@@ -239,15 +239,15 @@ class Feed(ProgressTracker):
         self._show()
         self.wake()
 
-    def lose(self, source: Hashable) -> None:
-        """Let go of `source`, whose process was killed or cannot be reached: what ran fails, with the reason "lost".
+    def lose(self, source: Hashable, reason: str = "lost") -> None:
+        """Let go of `source`, whose process was killed or cannot be reached: what ran fails, for this `reason`.
 
         Tasks that had not begun leave without a word. Nothing happens where the source is unknown.
         """
         with self.lock:
             known = self._forget(source)
             lost = [
-                view if view.state in ENDED else view._replace(state="failed", reason="lost", keep=True, eta=None)
+                view if view.state in ENDED else view._replace(state="failed", reason=reason, keep=True, eta=None)
                 for view in known.views
                 if not view.waiting
             ]
@@ -259,7 +259,7 @@ class Feed(ProgressTracker):
         with self.lock:
             known = self._forget(source)
             left = [
-                view._replace(state="cancelled", reason="left running", keep=True, eta=None)
+                view._replace(state="cancelled", reason=LEFT_RUNNING, keep=True, eta=None)
                 for view in known.views
                 if view.depth == 0 and not view.waiting
             ]
@@ -300,6 +300,11 @@ class Feed(ProgressTracker):
         """Have a display opened, if there is none: something waits to be shown."""
         self._show()
         self.wake()
+
+    @property
+    def waiting(self) -> int:
+        """Roughly the characters of the lines that `print` was given and nobody has drawn."""
+        return self._waiting
 
     def _refresh(self) -> None:
         if self._announced:
@@ -371,19 +376,14 @@ class Feed(ProgressTracker):
 
     # What a display asks
 
-    def frame(self, rows: int | None = None) -> Frame:
-        """Return what all tasks look like now: first the feed's own, then those of each source.
-
-        Args:
-            rows: Rows that there are on the display; None: every live task fits.
-        """
-        with self.lock:
-            more = sum(known.more for known in self._in_order)
-            if more and rows is not None:  # a row for the line that says so
-                rows = max(rows - 1, 0)
-            frame = super().frame(rows)
-            ended = takewhile(_is_view, self.prints)  # what stands behind a line waits for it
-            return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
+    def _make_frame(self, rows: int | None, *, sampled: bool = False) -> Frame:
+        """Return what all tasks look like now: first the feed's own, then those of each source. The caller holds the lock."""
+        more = sum(known.more for known in self._in_order)
+        if more and rows is not None:  # a row for the line that says so
+            rows = max(rows - 1, 0)
+        frame = super()._make_frame(rows, sampled=sampled)
+        ended = takewhile(_is_view, self.prints)  # what stands behind a line waits for it
+        return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
 
     def take_frame(self, rows: int | None = None) -> Frame:
         """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
@@ -437,11 +437,6 @@ class Feed(ProgressTracker):
         for known in self._in_order:
             tree += [(view, 0) for view in known.rows]
         return tree
-
-    def _look(self, item: Any, now: float, depth: int, row: int) -> TaskView:
-        if isinstance(item, tuple):  # a view, which is a named tuple
-            return item._replace(position=row)  # type: ignore[attr-defined, no-any-return]
-        return super()._look(item, now, depth, row)
 
 
 _NOTHING = Tally()

@@ -16,7 +16,6 @@ import struct
 import tempfile
 import threading
 import time
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from .._display import process_hooks as life
@@ -282,7 +281,7 @@ class Hub:
         self._clients.clear()
 
     def _listen(self) -> socket.socket:
-        key = token_hex(16)
+        key = os.urandom(16).hex()
         if self._tcp:
             listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
             host, port = listener.getsockname()
@@ -291,7 +290,7 @@ class Hub:
         parents = (tempfile.gettempdir(), "/tmp")
         parent = next((folder for folder in parents if len(os.fsencode(folder)) <= LONGEST_PATH - 45), "/tmp")
         self._folder = tempfile.mkdtemp(prefix="progresskit-", dir=parent)  # mode 0700
-        self._address = Address(key, os.path.join(self._folder, token_hex(8)))
+        self._address = Address(key, os.path.join(self._folder, os.urandom(8).hex()))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(self._address.place)
         listener.listen(1024)

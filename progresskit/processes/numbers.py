@@ -236,7 +236,7 @@ def note_unseen(tracker: ProgressTracker, task: Task) -> bool:
         return False
     if tracker.is_client is None:
         terminal = terminal_of(tracker)
-        tracker.is_client = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal)).name == "hub"
+        tracker.is_client = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal)).is_remote
         if tracker.terminal is None:
             terminal.close()
     if not tracker.is_client:

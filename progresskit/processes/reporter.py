@@ -251,7 +251,7 @@ class Reporter:
     def flush_lines(self) -> None:
         """Lines are in the next report."""
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """A job is never held up for a report: lines that it has no room for are counted."""
 
     def flush_soon(self) -> None:

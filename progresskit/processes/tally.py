@@ -100,7 +100,7 @@ class Tally:
             '7 row'
         """
         document = {**{state: getattr(self, state) for state in STATES}, "amounts": self.amounts, **more}
-        return json.dumps(document, separators=(",", ":"), default=float).encode()
+        return json.dumps(document).encode()
 
     @classmethod
     def decode(cls, body: bytes) -> tuple[Self, dict[str, Any]]:

@@ -18,7 +18,7 @@ from .._tracking import tracker as trackers
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, join
 from .._tracking.task import Task, _TickingTask, shared_kind
 from .._tracking.tracker import ProgressTracker
-from ..renderers.registry import RendererChoice, hub_address, load
+from ..renderers.registry import hub_address, hub_client
 from .numbers import numbers_for
 
 if TYPE_CHECKING:
@@ -252,9 +252,7 @@ def _in_child() -> None:
             if task._end is None:
                 _share(own, number, task)
     for tracker in inherited:
-        tracker.renderer = RendererChoice(
-            "hub", lambda: load("progresskit.processes.client:HubRenderer")(), "the parent has a hub"
-        )
+        tracker.renderer = hub_client(None, "the parent has a hub")
         tracker.stream = tracker.terminal = tracker._ticker = None
         tracker.forget()
         tracker.is_client = True

@@ -1,4 +1,4 @@
-"""Bars in place on any VT100-like terminal: the painter's rows, put on the screen by the region."""
+"""The renderer `ansi`: the painter's rows, which the region draws in place on any VT100-like terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AnsiRenderer(RowRenderer):
-    """Draws only what has changed, in one write a frame."""
+    """Draw only the rows that have changed, in one write per frame."""
 
     def start(self, terminal: Terminal) -> None:
         super().start(terminal)

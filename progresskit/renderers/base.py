@@ -67,6 +67,8 @@ class Terminal(Protocol):
         """Add `text` to what the display sends, in one write, once the tick is over."""
 
 
+DEFAULT_BUDGET = 0.01
+"""The share of one core that drawing may cost unless the user or the renderer says otherwise."""
 TERMINAL_MEMBERS = ("is_tty", "unicode", "colors", "encoding", "reflows", "file", "size", "write")
 """What a terminal must have."""
 

@@ -1,4 +1,4 @@
-"""A frame a line, as JSON: for files, other programs and other processes."""
+"""The renderer `json`: one frame per line, for files and for other programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class JsonRenderer:
-    """Writes each frame as `progresskit._model.frames.encode` gives it, and each printed line as `{"print": "..."}`."""
+    """Write each frame as `progresskit.renderers.encode` returns it, and each printed line as `{"print": "..."}`."""
 
     in_place: ClassVar[bool] = False
 
@@ -32,4 +32,4 @@ class JsonRenderer:
             self._terminal.write(json.dumps({"print": line}) + "\n")
 
     def stop(self) -> None:
-        """Each line is complete in itself."""
+        """Do nothing: each line is complete."""

@@ -1,7 +1,8 @@
-"""Records through the `logging` module, for programs whose output is a log: Airflow, Dagster, Kubernetes, Slurm, cron.
+"""The renderer `log`: records of the `logging` module, for Airflow, Dagster, Kubernetes, Slurm and cron.
 
-A task has a record at its start, at most one each few seconds while it comes a tenth further, one a minute in any case, and one
-at its end. What the record says in words stands in fields of its own too. Knows loggers. Must not know who reads the records.
+A task gets a record when it starts, some while it runs (see `PlainRenderer`), one per minute in any
+case, and one when it ends. Each record has its figures as fields too. Knows loggers. Does not know
+who reads the records.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ LEVELS = {"failed": logging.ERROR, "cancelled": logging.WARNING}
 
 
 class LogRenderer(PlainRenderer):
-    """Log what `PlainRenderer` would write as lines.
+    """Log the lines that `PlainRenderer` would write.
 
-    Records have the fields `progress_event` (`start`, `update`, `end`), `progress_task`, `progress_state`,
-    `progress_completed`, `progress_total`, `progress_percent`, `progress_unit`, `progress_rate` (units a second),
-    `progress_elapsed`, `progress_eta` (seconds), `progress_reason` and `progress_fields`; None means unknown. A task that fails
-    is an error, one that is cancelled a warning, all else is `level`. Lines that the job prints go to the stream as they are.
-    Where nobody has set up logging, the records go to the stream as lines.
+    Records have the fields `progress_event` (`start`, `update`, `end`), `progress_task`,
+    `progress_state`, `progress_completed`, `progress_total`, `progress_percent`, `progress_unit`,
+    `progress_rate` (units a second), `progress_elapsed`, `progress_eta` (seconds),
+    `progress_reason` and `progress_fields`; None means unknown. A failed task is logged as an
+    error, a cancelled one as a warning, everything else at `level`. Lines that the job prints go to
+    the stream unchanged. Where logging has no handlers, the records go to the stream as lines.
 
     Args:
         logger: A logger, or its name.
-        level: The level of records that tell of no trouble.
-        every: Seconds between two records of a task at the least.
-        heartbeat: Seconds after which there is a record in any case.
+        level: The level of records about running and finished tasks.
+        every: Seconds between two records of a task, at least.
+        heartbeat: Seconds after which a task gets a record in any case.
 
     Attributes:
-        step: The share by which a task must have come further for the next record.
+        step: Share of the total between two records of a task, at least.
 
     Example:
         >>> renderer = LogRenderer("etl.progress", every=30.0)
@@ -44,7 +46,7 @@ class LogRenderer(PlainRenderer):
 
     in_place: ClassVar[bool] = False
     calls_others: ClassVar[bool] = True
-    """Whether code of others runs while it draws, which may hang: handlers do."""
+    """Whether drawing runs foreign code, which may hang: here the handlers of the logger."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Shows no progress. What the user prints is not progress, and is shown."""
+"""The renderer `none`: no progress, but every printed line."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ if TYPE_CHECKING:
 
 
 class NoneRenderer:
-    """Draws nothing and lets printed lines through."""
+    """Draw nothing and write printed lines."""
 
     in_place: ClassVar[bool] = False
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
 
+    def place(self, first: int, rows: int | None) -> None:
+        """It has no rows to be placed."""
+
     def render(self, frame: Frame) -> None:
-        """Nothing is shown of a frame."""
+        """Draw nothing."""
 
     def write(self, text: str) -> None:
         self._terminal.write(text + "\n")
 
     def stop(self) -> None:
-        """Nothing was begun."""
+        """Do nothing."""

@@ -1,7 +1,8 @@
-"""Whole lines for logs and CI pages: a line when a task is first seen, some while it runs, one at its end.
+"""The renderer `plain`: whole lines for logs and CI pages.
 
-A task gets a line at most every few seconds, and in between only when it has come a tenth further; a task that stands
-still gets one now and then, so that a watching CI system knows that the job is alive.
+A task gets a line when it starts, some while it runs, and one when it ends. Lines of a running task
+are some seconds and a tenth of its total apart; a task that stands still gets a line now and then,
+so that a CI system sees that the job is alive.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class PlainRenderer:
-    """Appends lines and never moves the cursor.
+    """Append lines; never move the cursor.
 
     Attributes:
-        every: Seconds between two lines of a task at the least.
-        step: The share by which it must have come further for the next one.
-        heartbeat: Seconds after which there is a line in any case.
+        every: Seconds between two lines of a task, at least.
+        step: Share of the total between two lines of a task, at least.
+        heartbeat: Seconds after which a task gets a line in any case.
     """
 
     in_place: ClassVar[bool] = False
@@ -39,7 +40,7 @@ class PlainRenderer:
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._said: dict[int, tuple[float, float]] = {}  # task -> when its last line was, and how far it was then
+        self._said: dict[int, tuple[float, float]] = {}  # task -> the time of its last line, and its fraction then
 
     def render(self, frame: Frame) -> None:
         for view in frame.ended:
@@ -98,7 +99,7 @@ class PlainRenderer:
         return "".join(f", {name}={value}" for name, value in view.fields.items())
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
-        """Write the line that tells of an `event` of a task: `start`, `update` or `end`."""
+        """Write the line `text` about an `event` of a task: `start`, `update` or `end`."""
         self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
 
     def write(self, text: str) -> None:

@@ -1,25 +1,35 @@
-"""The rows that a display owns at the bottom of a terminal: from what stands there to what shall, in the fewest bytes.
+"""The rows at the bottom of a terminal that a display owns, and the fewest bytes that change them.
 
-A pure model: it knows what it has drawn, how wide the window was then, and where the cursor was left, and returns the text
-that changes it. Must not know tasks, streams or time. Between two frames the cursor stands on the line below the rows, shown,
-so that whatever ends the process leaves a clean prompt. That line is the region's last: what somebody types (Ctrl-C, shown
-as `^C`) stands there, and is erased when the rows move or end.
+A pure model: knows the rows it has drawn, the size of the window at that time and the position of
+the cursor, and returns the text that changes them. Does not know tasks, streams or time. Between
+two frames the cursor is visible on the line below the rows, so that any end of the process leaves a
+clean prompt. That line belongs to the region: keys that the terminal echoes there (`^C`) are erased
+when the rows move or end.
 
-When the window changes, the terminal moves the rows, and nobody says where to. But the cursor moves with them: all that has
-to be known is how many lines above it the first row begins. That depends on the terminal:
+When the window changes its size, the terminal moves the rows without telling where. The cursor
+moves with them, so the region only has to know how many lines above the cursor the first row
+starts. That depends on the terminal:
 
-- One that cuts rows has one line of each.
-- One that wraps rows anew has several of a row that is wider than the window is now. The region counts them. The terminal may
-  have become narrower a moment before the program hears of it, and rows that it cuts then would be fewer lines than counted. So
-  a row is preceded by blanks that do wrap: whenever the window changed, each row makes the lines that its width makes.
-- Where the program hears of a size late (in tmux up to a quarter of a second, over ssh as long as the way takes), the window may
-  be wider again than the size says, and counted lines would reach into words. There the region counts nothing: each row is one
-  line, and a backspace at its beginning goes up into the line that it continues, in tmux. Another terminal stays where it
-  is: the mistake is a row that stays above, never a word that is lost.
+- A terminal that cuts rows keeps one line for each.
+- A terminal that wraps rows makes several lines of a row that is wider than the window. The region
+  counts them. The window may have become narrower just before the program learns of it, and rows
+  that are cut then would have fewer lines than counted. The region therefore writes blanks that
+  wrap before each row, so that a row always has the lines that its width makes.
+- Where the program learns of a size late (in tmux up to a quarter of a second, over ssh up to the
+  delay of the line), the window may be wider than that size says, and counted lines would reach
+  into printed words. There the region counts nothing: each row is one line, and in tmux a backspace
+  at the start of a line moves up into the line that it continues. In other terminals the cursor
+  stays: the worst result is a row that stays above, never a lost word.
 
-Rows that a lower window has pushed out of the screen are remembered, since most terminals bring them back when it becomes
-higher; where one does not, what is left of the rows stands at the top of the screen, and moving up too far ends there too. Where
-a size is heard of late they are let be.
+The region remembers rows that a lower window has pushed off the screen, because most terminals
+bring them back when the window becomes higher. Where one does not, the rest of the rows is at the
+top of the screen, and moving up too far stops there. Where sizes come late, such rows are left
+alone, and so they are once no row stands, because the job may then write to the terminal itself.
+
+Where no row stands, the cursor may be behind words without a newline
+(`print("Loading... ", end="")`), and the region cannot know. It therefore writes as many blanks as
+a line has cells before the first row: from the first column they fill the line, and from any other
+column they go on in the next one.
 """
 
 from __future__ import annotations
@@ -27,13 +37,14 @@ from __future__ import annotations
 from .._text.cells import cell_width, plain_line, wrapped
 
 BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
-"""Synchronized output on, cursor hidden, no wrapping: a row that a terminal finds wider than we do must not become two."""
+"""Synchronized output on, cursor hidden, wrapping off: a row that a terminal finds wider than
+counted must not become two lines."""
 END = "\x1b[?7h\x1b[?25h\x1b[?2026l"
-"""The reverse, at the end of every frame: a process that is killed between two leaves no mode behind."""
+"""The reverse of `BEGIN`, at the end of every frame: a process that is killed between two frames leaves no mode set."""
 CLEAR = "\r\x1b[2K"
-"""Make the cursor's line blank. The line above it no longer goes on in it, nor it in the next one."""
+"""Make the cursor's line blank, and detach it from the wrapped lines above and below."""
 BLANK = "\r \x1b[K"
-"""Make the cursor's line blank, and leave it the next piece of the line above, if it is."""
+"""Make the cursor's line blank, and keep it attached to the wrapped line above."""
 
 
 class Region:
@@ -41,7 +52,8 @@ class Region:
 
     Args:
         reflow: Whether the terminal wraps rows anew when its width changes; otherwise it cuts them.
-        late: Whether the program hears of a new size only a while after the terminal has moved the rows.
+        late: Whether the program learns of a new size only some time after the terminal has moved
+            the rows.
 
     Example:
         >>> region = Region()
@@ -66,11 +78,13 @@ class Region:
         *,
         whole: bool = False,
     ) -> str:
-        """Return the text that shows `above`, then `rows` in place of the present ones; empty when nothing changes.
+        """Return the text that writes the lines `above`, then `rows` in place of the present rows;
+        empty if nothing changes.
 
-        Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than `size[1]` lines. Lines of
-        `above` may be of any width: they wrap, and scroll away as any output does. With `whole`, rows that have not changed
-        are written as well: the terminal may have lost a part of them.
+        Each of `rows` is narrower than `size[0]` columns, and there are fewer of them than
+        `size[1]` lines. Each text of `above` is one line or several, of any width: they wrap, and
+        scroll away as any output does. With `whole`, rows that have not changed are written too,
+        because the terminal may have lost a part of them.
         """
         rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
         resized = size != self._size
@@ -79,20 +93,23 @@ class Region:
             return ""
         old, gone = self.rows, self._gone
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
-        self.rows, self._size, self._gone = rows, size, [] if above else lost
-        parts: list[str] = []
+        self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
+        parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
-            # Line by line, from the cursor's up: erasing to the end of the screen makes tmux scroll it into its history.
+            # Line by line, upwards from the cursor: erasing to the end of the screen makes tmux
+            # move it into its history.
             parts.append(CLEAR + (_up_and_blank(old, size[0]) if self._late else f"\x1b[1A{CLEAR}" * at))
             old, at = [], 0
             reach = 0 if self._late else reach
         elif len(rows) != len(old):
             parts.append(CLEAR)
         if above:
-            # Into the first of the blank lines; what they push down below the last scrolls the screen, as any output does.
-            clear = CLEAR if self._late else "\r"  # a line that was blanked may go on in the next one
-            parts.append("\x1b[?7h" + "".join(f"{clear}{line}\r\n" for line in above) + "\x1b[?7l")
+            # Written into the first of the blank lines; lines pushed below the last one scroll the
+            # screen, as any output does.
+            clear = CLEAR if self._late else ""  # a blank line may still be attached to the next one
+            lines = "\n".join(above).replace("\n", f"\r\n{clear}")
+            parts.append(f"\x1b[?7h{clear}{lines}\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
             if number < len(old) and row == old[number] and not whole:
@@ -110,19 +127,21 @@ class Region:
         return BEGIN + "".join(parts) + END
 
     def _written(self, row: str) -> str:
-        """Return what writes `row` on the line that the cursor is on."""
+        """Return the text that writes `row` on the cursor's line."""
         if not self._reflow:
             return f"\r{row}\x1b[K"
-        # What was written and then erased still counts when a terminal wraps rows anew: only a whole line is clean.
+        # A terminal that wraps again counts erased text too: only a line that was cleared as a
+        # whole is clean.
         if self._late:
             return f"{CLEAR}{row}"
         plain = plain_line(row)
-        if plain.isascii():  # no terminal finds it wider than it is
+        if plain.isascii():  # every terminal agrees on its width
             return f"{CLEAR}\x1b[?7h{row}\x1b[?7l"
         return f"{CLEAR}\x1b[?7h{_outline(plain)}\x1b[?7l\r{row}"
 
     def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
-        """Return how many lines above the cursor are ours in a window of a new `size`, and which rows are above the screen."""
+        """Return the number of the region's lines above the cursor in a window of a new `size`, and
+        the rows above the screen."""
         columns, lines = size
         rows = [plain_line(row) for row in self._gone + self.rows]
         pieces = [wrapped(row, columns) if self._reflow else [row] for row in rows]
@@ -139,9 +158,9 @@ class Region:
 
 
 def _up_and_blank(rows: list[str], columns: int) -> str:
-    """Return what makes `rows` blank from the last one up, of however many lines each is, and ends on the first of them.
+    """Return the text that blanks `rows` from the last one up, however many lines each has, and ends on the first row.
 
-    A window of half the `columns` that the program was told is the narrowest for which that goes up far enough.
+    It reaches far enough in windows of at least half the `columns` that the program knows of.
     """
     parts = []
     for row in reversed(rows):
@@ -151,7 +170,7 @@ def _up_and_blank(rows: list[str], columns: int) -> str:
 
 
 def _outline(plain: str) -> str:
-    """Return blanks that a terminal wraps as it wraps `plain`."""
+    """Return blanks that a terminal wraps in the same places as `plain`."""
     width = cell_width(plain)
     if len(plain) == width:
         return " " * width
@@ -159,5 +178,6 @@ def _outline(plain: str) -> str:
 
 
 def _move(at: int, to: int) -> str:
-    """Return what moves the cursor from row `at` to row `to`. Down by line feeds, which make lines where the screen has ended."""
+    """Return the text that moves the cursor from row `at` to row `to`: down by line feeds, which
+    add lines at the end of the screen."""
     return f"\x1b[{at - to}A" if to < at else "\n" * (to - at)

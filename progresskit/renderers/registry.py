@@ -49,14 +49,23 @@ class RendererChoice:
         why: What made the choice.
         given: Whether a renderer itself was given, not a name: it is then used on whatever stream there is.
         in_code: Whether an argument made the choice, not the environment.
+        is_remote: Whether frames go to another process, as far as is known before the renderer is made.
     """
 
-    __slots__ = ("given", "in_code", "make", "name", "why")
+    __slots__ = ("given", "in_code", "is_remote", "make", "name", "why")
 
     def __init__(
-        self, name: str, make: Factory | None, why: str, *, given: bool = False, in_code: bool = False
+        self,
+        name: str,
+        make: Factory | None,
+        why: str,
+        *,
+        given: bool = False,
+        in_code: bool = False,
+        is_remote: bool = False,
     ) -> None:
         self.given = given
+        self.is_remote = is_remote or bool(getattr(make, "is_remote", False))
         self.in_code = in_code or given
         self.name = name
         self.make = make
@@ -169,7 +178,29 @@ def prefer_hub(
     except ValueError as error:
         warn_once(f"PROGRESSKIT_HUB is set to what is no address, and is ignored: {error}")
         return choice
-    return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), "PROGRESSKIT_HUB is set")
+    return hub_client(address, "PROGRESSKIT_HUB is set")
+
+
+def hub_client(address: str | None, why: str) -> RendererChoice:
+    """Return the choice of a client of the hub at `address`; None: of the one that `PROGRESSKIT_HUB` names then."""
+    return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), why, is_remote=True)
+
+
+def shared_folder(
+    choice: RendererChoice, *, redirected: bool = False, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the folder to which frames are written besides being drawn, `PROGRESSKIT_FOLDER`; None where they are not.
+
+    As with a hub, what code has sent elsewhere, drawn itself or switched off is left alone. A client's frames are its hub's to write.
+
+    Args:
+        choice: What draws.
+        redirected: Whether code has named a stream or terminal that is not the one the processes share.
+        environ: The environment; None takes the process's.
+    """
+    folder = (os.environ if environ is None else environ).get("PROGRESSKIT_FOLDER", "").strip()
+    off = choice.in_code and choice.name == "none"
+    return None if not folder or redirected or choice.given or choice.is_remote or off else folder
 
 
 def draws_rows(
@@ -189,7 +220,7 @@ def draws_rows(
             return False
     except Exception:  # closed, or whatever a stream of the user's own may raise
         return False
-    if choice.name == "hub" or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).name == "hub"):
+    if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
     if choice.make is None:
         return environ.get("TERM") != "dumb" and not is_on(environ, "CI")
@@ -204,7 +235,7 @@ def _by_name(name: str, why: str) -> RendererChoice:
     """
     if name == "auto":
         return RendererChoice(name, None, why)
-    if name in BUILTIN and name != "hub":
+    if name in BUILTIN and name != "hub":  # whose check finds out whether there is one
         return RendererChoice(name, lambda: load(BUILTIN[name])(), why)
     try:
         return RendererChoice(name, find(name), why)
@@ -252,7 +283,10 @@ def find(name: str) -> Factory:
 def load(path: str) -> Any:
     """Return what `module:attribute` names."""
     module, _, attribute = path.partition(":")
-    if module in sys.modules or not module.startswith("progresskit."):
+    found = sys.modules.get(module)
+    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
+        return getattr(found, attribute)
+    if found is not None or not module.startswith("progresskit."):
         return getattr(import_module(module), attribute)
     from .._system.threads import signals_blocked
 

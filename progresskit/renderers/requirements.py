@@ -1,4 +1,4 @@
-"""Whether the library that a renderer draws with is installed, and new enough.
+"""Check that the library of a renderer is installed and new enough.
 
 Knows distributions and versions. Does not know any renderer.
 """
@@ -13,16 +13,17 @@ from .base import RendererUnavailable
 
 
 def require_distribution(name: str, oldest: str, *, module: str | None = None, extra: str | None = None) -> None:
-    """Raise where the distribution `name` is missing or older than `oldest`: what a renderer's `check` wants.
+    """Raise `RendererUnavailable` if the distribution `name` is missing or older than `oldest`, for
+    a renderer's `check`.
 
     Args:
         name: The distribution, as pip knows it.
-        oldest: The oldest version that will do; its first two numbers are compared.
-        module: The module that it installs; None: `name` with `_` for `-`.
-        extra: What `pip install` needs to be given; None: the distribution itself.
+        oldest: The oldest version that works; its first two numbers are compared.
+        module: The module that it installs; None means `name` with `_` for `-`.
+        extra: The argument for `pip install`; None means the distribution itself.
 
     Raises:
-        RendererUnavailable: the reason, and the `pip install` line.
+        RendererUnavailable: with the reason and the `pip install` command.
 
     Example:
         >>> require_distribution("no-such-library", "1.0")
@@ -36,7 +37,7 @@ def require_distribution(name: str, oldest: str, *, module: str | None = None, e
         raise RendererUnavailable(f"{name} is not installed", install) from error
     try:
         installed = version(name)
-    except PackageNotFoundError:  # a frozen application or a vendored copy: the library is there, its version is not
+    except PackageNotFoundError:  # a frozen application or a vendored copy has the library without its metadata
         return
     if _numbers(installed) < _numbers(oldest):
         raise RendererUnavailable(f"{name} {installed} is older than {oldest}", install)

@@ -49,6 +49,7 @@ class RowRenderer:
             if self._place is None
             else SharedRegion(*self._place)
         )
+        self._reflows = terminal.reflows
         self._above: list[str] = []
         self._whole = float("-inf")  # when all rows were written
 
@@ -71,7 +72,7 @@ class RowRenderer:
         if frame.more:
             rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
         del rows[max(size[1] - 1, 0) :]  # the window may have become lower since the frame was made
-        kept = tuple(view for view in frame.ended if view.keep)
+        kept = tuple(view for view in frame.ended if view.keep) if frame.ended else ()
         above, self._above = self._above, []
         if kept:
             for view, row in zip(kept, self.rows(kept, columns, frame.time), strict=True):
@@ -80,7 +81,7 @@ class RowRenderer:
                 reason = encodable(view.cause or "", self.terminal.encoding)
                 if reason not in plain_line(row):
                     above.append(f"{'  ' * (view.depth + 1)}{reason}")
-        whole = not self.terminal.reflows and frame.time - self._whole >= ANEW
+        whole = not self._reflows and frame.time - self._whole >= ANEW
         if whole:
             self._whole = frame.time
         text = self._region.draw(rows, above, size, whole=whole)
@@ -89,7 +90,7 @@ class RowRenderer:
 
     def write(self, text: str) -> None:
         """Keep `text` for the top of the next frame."""
-        self._above.extend(text.split("\n"))
+        self._above.append(text)
 
     def stop(self) -> None:
         """Nothing to undo: after each frame the cursor is shown, on the line below the rows."""

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .._display.display import Display, display_of, terminal_of
+from .._display.display_set import DisplaySet
 from .._model.frames import Frame
 
 if TYPE_CHECKING:
+    from .._display.display import Display
     from .._tracking.tracker import ProgressTracker
     from ..renderers.base import Terminal
 
@@ -49,25 +50,18 @@ class ManualTicker:
     """
 
     def __init__(self) -> None:
-        self.displays: list[Display] = []
         self.cost = ManualClock()  # what drawing costs: processor and wall time in one
         self.nudges = 0
+        self._set = DisplaySet(self.cost, self.cost)
+
+    @property
+    def displays(self) -> list[Display]:
+        """The displays, the oldest first."""
+        return self._set.displays
 
     def attach(self, tracker: ProgressTracker) -> None:
         """Give `tracker` a display, or a place on the one that stands on the same terminal."""
-        if any(tracker in display.trackers for display in self.displays):
-            return
-        terminal = terminal_of(tracker)
-        for display in self.displays:
-            if display.terminal.key == terminal.key:
-                if tracker.terminal is None:
-                    terminal.close()
-                break
-        else:
-            display = display_of(tracker, terminal, self.cost, self.cost)
-            self.displays.append(display)
-        display.trackers.append(tracker)
-        tracker._display = display
+        self._set.add(tracker)
 
     def wake(self) -> None:
         """Count that a look was asked for."""
@@ -76,7 +70,7 @@ class ManualTicker:
     def flush_lines(self) -> None:
         """Lines are drawn when the test ticks."""
 
-    def wait_for_lines(self, tracker: ProgressTracker) -> None:
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """Lines are drawn when the test ticks."""
 
     def flush_soon(self) -> None:
@@ -84,23 +78,13 @@ class ManualTicker:
 
     def detach(self, tracker: ProgressTracker) -> None:
         """Show everything for the last time and let go of `tracker`."""
-        for display in [display for display in self.displays if tracker in display.trackers]:
-            if len(display.trackers) > 1:
-                display.tick(last=True)
-                display.trackers.remove(tracker)
-            else:
-                display.stop()
-                self.displays.remove(display)
-                if tracker.terminal is None:  # it was made for the display
-                    display.terminal.close()
-            tracker._display = None
-        tracker.let_go()
+        self._set.remove(tracker, lambda display: display.tick(last=True))
 
     def clear_rows(self, tracker: ProgressTracker) -> None:
         """Take the rows of the display that `tracker` is on off the screen."""
-        for display in self.displays:
-            if tracker in display.trackers:
-                display.clear_rows()
+        display = self._set.of(tracker)
+        if display is not None:
+            display.clear_rows()
 
     def tick(self) -> None:
         """Draw one frame of every display."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._display.terminal import StreamTerminal
+from .._display.terminal import Handle, StreamTerminal
 
 if TYPE_CHECKING:
-    pass
+    from typing import TextIO
 
 
 class EmulatedTerminal(StreamTerminal):
@@ -58,6 +58,20 @@ class EmulatedTerminal(StreamTerminal):
         self.colors = colors
         self.reflows = reflow
         self.late_sizes = late_sizes
+        self._pending = Handle(self)
+
+    @property
+    def file(self) -> TextIO:
+        """The terminal as a text file; its `flush` does nothing."""
+        return self._pending.file
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the next `flush` shows: for a renderer that is tried without a display."""
+        self._pending.write(text)
+
+    def flush(self) -> None:
+        """Show what was written."""
+        self.send(self._pending.take())
 
     def feed(self, text: str) -> None:
         """Show `text`, as a program's output would be."""

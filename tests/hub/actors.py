@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
 from progresskit import ProgressTracker, Task
@@ -19,6 +21,8 @@ class Actor(Protocol):
 
     key: Any
     """Where it stands among the others, the lowest first."""
+    tells_unseen: bool
+    """Whether the display has a line for a top-level task that no frame has shown."""
 
     def add(self, name: str, total: int, parent: str | None) -> None: ...
     def advance(self, name: str, n: int) -> None: ...
@@ -41,6 +45,8 @@ class Actor(Protocol):
 class Tracking:
     """What an actor does with its tracker, wherever that is."""
 
+    tells_unseen = False
+
     def __init__(self, tracker: ProgressTracker) -> None:
         self.tracker = tracker
         self._tasks: dict[str, Task] = {}
@@ -57,6 +63,11 @@ class Tracking:
 
     def print(self, line: str) -> None:
         self.tracker.print(line)
+
+    def end_all(self) -> None:
+        """What `stop` does with tasks, but for the last frame, which is sent by `send` here."""
+        for task in reversed(self.tracker.tasks):
+            getattr(task, "finish" if task.is_complete else "cancel")()
 
 
 class Unhurried:
@@ -76,22 +87,30 @@ class Process(Tracking):
 
     def __init__(self) -> None:
         from progresskit._display import process_hooks as life
-        from progresskit._display import ticker
         from progresskit.processes.connection import process_start
 
         self._ticker = life.TICKER
-        super().__init__(ProgressTracker(interval=3600.0, budget=1.0, ticker=Unhurried(self._ticker)))  # type: ignore[arg-type]
-        self.tracker.start()
-        ticker.FLUSH_CREDIT_SECONDS = self._ticker._credit = (
-            60.0  # a busy machine may take so long for what is sent at once
+        super().__init__(
+            ProgressTracker(
+                interval=3600.0,
+                budget=1.0,
+                clock=partial(next, count(0.0, 1.0)),  # no task is so short that it is told in numbers alone
+                ticker=Unhurried(self._ticker),  # type: ignore[arg-type]
+            )
         )
+        self._held = self._ticker.hold()  # its thread would draw a frame that nobody has told it to send
+        self._held.__enter__()
+        self.tracker.start()
         self.key = (process_start(), os.getpid())
 
     def send(self) -> list[str]:
-        self._ticker.flush_soon()
+        self._ticker.drain(self.tracker, lambda: False)
         return [task.description for task in self.tracker.tasks]
 
     def leave(self) -> None:
+        self.end_all()
+        self.send()
+        self._held.__exit__(None, None, None)
         self.tracker.stop()
 
 

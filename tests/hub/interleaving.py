@@ -55,7 +55,8 @@ class Live(NamedTuple):
 class Account:
     """What one process has done, and what of it has been sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, tells_unseen: bool) -> None:
+        self._tells_unseen = tells_unseen
         self.live: dict[str, Live] = {}
         self.shown: dict[str, Live] = {}  # as the last frame that was sent has them
         self.order: list[str] = []
@@ -75,7 +76,7 @@ class Account:
 
     def end(self, name: str, state: str) -> None:
         task = self.live.pop(name)
-        if name in self._seen or state == "failed":
+        if name in self._seen or state == "failed" or (self._tells_unseen and not task.depth):
             self._unsent.append((Ending(name, state, task.completed), state == "failed" or not task.depth))
 
     def print(self, line: str) -> None:
@@ -209,7 +210,8 @@ def play(stage: Stage, screen: Screen, seed: int, length: int) -> None:
             continue
         at = cast[which]
         if at is None:
-            at = cast[which] = stage.actor(len(screen.accounts)), Account()
+            actor = stage.actor(len(screen.accounts))
+            at = cast[which] = actor, Account(actor.tells_unseen)
             screen.accounts.append(at)
             step(*at, "add", f"<first {serial}>", dice)
             step(*at, "send", "", dice)

@@ -13,14 +13,14 @@ from seen import until_seen
 
 from progresskit import Task, track
 from progresskit._display import process_hooks as life
-from progresskit._display import ticker
 from progresskit._tracking.tracker import current_tracker
 
 
 def be_patient() -> None:
     """Have this worker wait for its last words for as long as a busy machine may take, where a job's would go on."""
     if multiprocessing.parent_process() is not None:
-        ticker.FLUSH_CREDIT_SECONDS = life.TICKER._credit = 60.0
+        credit = life.TICKER.gate.time
+        credit.most = credit.left = 60.0
 
 
 def square(number: int) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from progresskit import Frame, ProgressTracker, RendererUnavailable
-from progresskit._display.display import CLIENT_BUDGET, Display
+from progresskit._display.display import Display
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
 from progresskit.processes.client import HubRenderer
@@ -290,11 +290,14 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
     spent, ticker = ManualClock(), ManualTicker()
 
     class Sending(RecordingRenderer):
+        is_remote = True
+        default_budget = HubRenderer.default_budget
+
         def render(self, frame: Frame) -> None:
             spent.advance(0.0002)
 
-    choice = registry.RendererChoice("hub", Sending, "of this test")
-    display = Display(EmulatedTerminal(), choice, interval=0.1, budget=CLIENT_BUDGET, cpu=spent, wall=ManualClock())
+    choice = registry.RendererChoice("sending", Sending, "of this test")
+    display = Display(EmulatedTerminal(), choice, interval=0.1, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
     display.trackers.append(tracker)
     task = tracker.add_task("one")
@@ -303,7 +306,7 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
         spent.advance(0.0003)  # to wake up, and to see that there is a frame to send
         task.advance()
         gone += display.tick()
-    assert (spent() - began) / gone < CLIENT_BUDGET
+    assert (spent() - began) / gone < HubRenderer.default_budget
     spent.advance(60.0)  # what another thread has on its clock, should it ever draw
     assert display.tick() < 1.0
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from progresskit import Frame, ProgressTracker
+from progresskit import Frame
 from progresskit._cli.run import BUDGET
-from progresskit._display.display import display_of, terminal_of
+from progresskit._display.display_set import DisplaySet
 from progresskit._display.ticker import ThreadTicker
 from progresskit.processes.client import HubRenderer
 from progresskit.processes.feed import Feed
@@ -35,24 +35,20 @@ class Stepping(ThreadTicker):
     def __init__(self, clock: ManualClock, spent: ManualClock) -> None:
         super().__init__()
         self._watched = True  # and nobody sees to it that it does not hang
-        self._clock, self._spent = clock, spent
+        self._set = DisplaySet(spent, spent)
+        self._clock = clock
         self._wakes = 0.0
 
     def _begin(self) -> None:
         self._running = True
-
-    def _give_display(self, tracker: ProgressTracker) -> None:
-        display = display_of(tracker, terminal_of(tracker), self._spent, self._spent)
-        display.trackers.append(tracker)
-        self.displays.append(display)
 
     def sleep(self, until: float) -> None:
         """Let time go on until then, with all looks that come meanwhile; the bell wakes it at once."""
         while (rung := self._bell.wait(0.0)) or self._wakes <= until:
             if not rung:
                 self._clock.advance(self._wakes - self._clock())
-            delay = self._look(self._clock(), nudged=rung)
-            self._long_sleep = delay > 2 * self._first_delay()
+            delay = self._draw_due(self._clock(), nudged=rung)
+            self._long_sleep = delay > 2 * self._survey()[0]
             self._wakes = self._clock() + delay
         self._clock.advance(until - self._clock())
 

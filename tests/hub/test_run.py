@@ -18,10 +18,12 @@ from select import select
 
 import pyte
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from screens import children, ended
 
 from progresskit._cli.pty_keeper import PtyKeeper
-from progresskit._text.line_splitter import Lines, last_state
+from progresskit._text.line_splitter import Lines, last_state, last_states
 from progresskit.renderers.region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
@@ -346,17 +348,18 @@ def test_where_no_thread_can_be_had_it_says_so_and_starts_nothing(tmp_path: Path
 INTERRUPTED = """
 import os, signal, sys
 from progresskit._cli import run
-seen = 0
+seen, at = 0, int(sys.argv[1])
 def trace(frame, event, argument):  # at each line of what `run` does itself
     global seen
     seen += frame.f_code.co_filename == run.__file__ and event == "line"
-    if seen == int(sys.argv[1]):
+    if seen == at:
         seen += 1
         os.kill(os.getpid(), signal.SIGINT)
     return trace
-from progresskit._cli.main import main
+from progresskit._cli.entry import main
+sys.argv = ["progresskit", "run", "--", "sh", "-c", "exit 5"]
 sys.settrace(trace)
-sys.exit(main(["run", "--", "sh", "-c", "exit 5"]))
+sys.exit(main())
 """
 
 
@@ -368,6 +371,51 @@ def test_ctrl_c_at_each_line_ends_it_without_a_traceback() -> None:
         run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
         assert run.returncode in (5, -signal.SIGINT), f"line {line}: {run.returncode}"
         assert run.stderr == "", f"line {line}: {run.stderr}"
+
+
+AT_EACH_EVENT = """
+import os, sys
+from _signal import SIGINT, SIG_BLOCK, SIG_DFL, getsignal, pthread_sigmask, raise_signal
+seen, step = 0, int(sys.argv[1])
+def hook(event, arguments):  # imports, files that are opened, sockets, processes
+    global seen
+    if event.startswith("os.fork") or getsignal(SIGINT) is not SIG_DFL or SIGINT in pthread_sigmask(SIG_BLOCK, ()):
+        return
+    seen += 1
+    if seen % step:
+        return
+    pid = os.fork()
+    if not pid:
+        raise_signal(SIGINT)
+        os._exit(99)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status != -SIGINT:
+        os.write(1, f"{event} {arguments}: {status}\\n".encode())
+sys.addaudithook(hook)
+sys.argv = ["progresskit", "run", "--", "true"]
+from progresskit._cli.entry import main
+status = main()
+os.write(1, f"{seen} events, {status}\\n".encode())
+"""
+
+
+@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)])
+def test_ctrl_c_at_any_instant_before_the_command_begins_ends_it_without_a_word(step: int) -> None:
+    """Played in a fork of its own at each event that the interpreter tells of, from the first line of ours on."""
+    command = [sys.executable, "-c", AT_EACH_EVENT, str(step)]
+    run = subprocess.run(command, env=environment(), capture_output=True, timeout=120)
+    seen, rest = run.stdout.split(b" ", 1)
+    assert (rest, run.stderr) == (b"events, 0\n", b"")
+    assert int(seen) > 100
+
+
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
+    """As a shell has it for a job in the background, and nohup-like starters do."""
+    code = "import signal, subprocess, sys; signal.signal(2, signal.SIG_IGN); sys.exit(subprocess.call(sys.argv[1:]))"
+    inner = "import signal; print(signal.getsignal(2) is signal.SIG_IGN)"
+    command = [sys.executable, "-c", code, *RUN, "--", sys.executable, "-c", inner]
+    run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
 def test_ctrl_c_before_the_command_is_there_keeps_it_from_starting(tmp_path: Path) -> None:
@@ -494,15 +542,22 @@ def test_what_is_left_of_a_line(text: str, left: str) -> None:
 def test_lines_are_the_same_in_pieces_of_any_size() -> None:
     text = "größe\r\n10%\r20%\r\n\x1b[1mbold\x1b[0m\n\nend €".encode() + b"\xff"
     for step in range(1, 9):
-        lines, found = Lines(), []
+        lines, found = Lines(), ""
         for at in range(0, len(text), step):
             found += lines.feed(text[at : at + step])
-        assert [*found, *lines.end()] == ["größe", "20%", "\x1b[1mbold\x1b[0m", "", "end €\\xff"], step
+        assert found + lines.end() == "größe\n20%\n\x1b[1mbold\x1b[0m\n\nend €\\xff\n", step
 
 
 def test_a_bar_that_is_drawn_a_million_times_is_held_as_one() -> None:
     lines = Lines()
     for number in range(10_000):
-        assert lines.feed(b"\r%d of 10000" % number * 10) == []
+        assert lines.feed(b"\r%d of 10000" % number * 10) == ""
     assert len(lines._rest) < 200
-    assert lines.end() == ["9999 of 10000"]
+    assert lines.end() == "9999 of 10000\n"
+
+
+@given(st.lists(st.text(st.sampled_from("ab\r\b\x07\x1b[]3m;")), min_size=1))
+def test_a_block_of_lines_is_what_its_lines_are(lines: list[str]) -> None:
+    """Sequences, returns and backspaces end with their line."""
+    block = "".join(f"{line}\n" for line in lines)
+    assert last_states(block) == "".join(f"{last_state(line)}\n" for line in lines)

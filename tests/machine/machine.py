@@ -6,15 +6,20 @@ The account knows the rules (slots, blank rows, what is kept, what does not fit)
 
 from __future__ import annotations
 
+import math
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from wcwidth import wcswidth
 
 from progresskit import ProgressTracker, Task
 from progresskit._text.cells import plain_line
@@ -41,6 +46,27 @@ PRINTS = {  # what is printed -> the lines that it becomes
     "empty": ("", [""]),
     "long": ("0123456789" * 20, ["0123456789" * 20]),
 }
+
+ODD: dict[str, tuple[Any, int]] = {  # what is advanced by -> what it counts
+    "a boolean": (True, 1),
+    "a decimal": (Decimal(2), 2),
+    "a fraction": (Fraction(6, 2), 3),
+    "a float": (4.0, 4),
+    "a step back": (-1, -1),
+    "not a number": (math.nan, 0),
+    "infinity": (-math.inf, 0),
+    "a huge int": (10**400, 0),
+    "text": ("3", 0),
+    "nothing": (None, 0),
+    "a complex number": (2j, 0),
+    "a list": ([1], 0),
+}
+try:
+    import numpy
+except ModuleNotFoundError:
+    pass
+else:
+    ODD |= {"a scalar": (numpy.uint8(200), 200), "an array": (numpy.array([1, 2]), 0)}
 
 
 class Seats:
@@ -89,7 +115,8 @@ class Node:
     def __init__(self, task: Task, mark: str, seats: Seats, parent: Node | None, keep: bool) -> None:
         self.task, self.mark, self.parent, self.keep, self.seats = task, mark, parent, keep, seats
         self.children = Seats()
-        self.slot = 0
+        self.slot = self.done = 0
+        self.decimals = False  # whether floats were counted
         self.ended = self.seen = False
         self.depth: int = 0 if parent is None else parent.depth + 1
         seats.take(self)
@@ -136,6 +163,8 @@ class Machine(RuleBasedStateMachine):
 
     renderer = "ansi"
     most_tasks = 14
+    least_columns = 2
+    single = False  # whether there is one tracker only
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,6 +180,8 @@ class Machine(RuleBasedStateMachine):
         self.typed: tuple[int, int] | None = (
             None  # how many rows stood, and lines above, when `^C` was shown at the cursor
         )
+        self.under = False  # whether the cursor has gone back to where that begins, so that it is written over
+        self.open = ""  # words on the cursor's line, whose end is yet to come
         self.unseen: float | None = None  # when the terminal cut rows, and nobody looked before they were wide again
 
     @initialize(
@@ -164,7 +195,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self, reflow: bool, columns: int, lines: int, top: bool, tasks: int, keep: bool | None) -> None:
         self.terminal = self.make_terminal(columns, lines, reflow)
         self.resized(columns, lines)
-        self.narrowest = 2 if reflow else 24
+        self.narrowest = max(self.least_columns, 2 if reflow else 24)
         if not top:
             for line in ("$ make", "a line of before", *"x" * lines):
                 self.terminal.feed(line + "\n")
@@ -218,8 +249,10 @@ class Machine(RuleBasedStateMachine):
             start=running,
             parent=None if parent is None else parent.task,
         )
-        seats = self.seats[which] if parent is None else parent.children
         kept = parent is None if keep is None else keep
+        while parent is not None and parent.ended:  # the nearest that lives takes its place
+            parent = parent.parent
+        seats = self.seats[which] if parent is None else parent.children
         self.nodes.append(Node(task, mark, seats, parent, kept))
 
     @precondition(lambda self: len(self.live()) < self.most_tasks)
@@ -233,7 +266,7 @@ class Machine(RuleBasedStateMachine):
     )
     def add(self, which: int, name: str, total: int | None, keep: bool | None, running: bool, count: int) -> None:
         for _ in range(count):
-            self.new(which, None, name, total, keep, running)
+            self.new(0 if self.single else which, None, name, total, keep, running)
 
     @precondition(lambda self: any(node.depth == 0 for node in self.live()))
     @rule(data=st.data(), name=st.sampled_from(NAMES), keep=st.sampled_from([None, True]))
@@ -241,10 +274,31 @@ class Machine(RuleBasedStateMachine):
         parent = data.draw(st.sampled_from([node for node in self.live() if node.depth == 0]))
         self.new(self.trackers.index(parent.task.tracker), parent, name, 50, keep, True)
 
+    @precondition(lambda self: len(self.live()) < self.most_tasks and any(node.ended for node in self.nodes))
+    @rule(data=st.data(), keep=st.sampled_from([None, True]))
+    def nest_below_ended(self, data: st.DataObject, keep: bool | None) -> None:
+        parent = data.draw(st.sampled_from([node for node in self.nodes if node.ended]))
+        self.new(self.trackers.index(parent.task.tracker), parent, "", 50, keep, True)
+
     @precondition(lambda self: self.live())
     @rule(data=st.data(), units=st.integers(0, 9))
     def advance(self, data: st.DataObject, units: int) -> None:
-        self.pick(data).task.advance(units)
+        node = self.pick(data)
+        node.task.advance(units)
+        node.done += units
+
+    @precondition(lambda self: self.live())
+    @rule(data=st.data(), kinds=st.lists(st.sampled_from(sorted(ODD)), min_size=1, max_size=3))
+    def advance_oddly(self, data: st.DataObject, kinds: list[str]) -> None:
+        node = self.pick(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for kind in kinds:
+                value, units = ODD[kind]
+                node.task.advance(value)
+                node.done += units
+                node.decimals = node.decimals or (isinstance(value, float) and bool(units))
+            assert node.task.completed == node.done, f"{kinds} are not counted as {node.done}"
 
     @precondition(lambda self: self.live())
     @rule(data=st.data(), name=st.sampled_from(NAMES))
@@ -290,6 +344,7 @@ class Machine(RuleBasedStateMachine):
         if kind == "long" and not self.terminal.reflows:
             return
         text, lines = PRINTS[kind]
+        which = 0 if self.single else which
         self.came(which)
         for _ in range(count):
             self.number += 1
@@ -315,8 +370,8 @@ class Machine(RuleBasedStateMachine):
         self.cut = self.cut or (columns < now[0] and not self.terminal.reflows)
         if columns < now[0] and not self.terminal.reflows:
             self.unseen = self.clock()
-        if (columns, lines) != now and self.region_rows():
-            self.typed = None
+        if (columns, lines) != now and self.region_rows() and self.typed is not None:
+            self.typed = (-1, 0)  # the next look takes it away
         self.terminal.resize(columns, lines)
         self.resized(columns, lines)
         if at_once:
@@ -334,13 +389,14 @@ class Machine(RuleBasedStateMachine):
             self.terminal.resize(width, lines)
             self.resized(width, lines)
 
-    @precondition(lambda self: self.typed is None and self.terminal.size()[0] >= 8)
+    @precondition(lambda self: self.typed is None and not self.open and self.terminal.size()[0] >= 8)
     @rule(really=st.integers(0, 1))
     def type_something(self, really: int) -> None:
         """Somebody types Ctrl-C, which the terminal shows where the cursor stands; the job goes on."""
         if not really:
             self.echo()
             self.typed = (len(self.region_rows()), len(self.history))
+            self.under = False
 
     def echo(self) -> None:
         self.terminal.feed("^C")
@@ -367,8 +423,8 @@ class Machine(RuleBasedStateMachine):
 
     def region_rows(self) -> list[str]:
         for display in self.ticker.displays:
-            if display._renderer is not None:
-                return [plain_line(row).rstrip() for row in display._renderer._region.rows]  # type: ignore[attr-defined]
+            if display.renderer.current is not None:
+                return [plain_line(row).rstrip() for row in display.renderer.current._region.rows]  # type: ignore[attr-defined]
         return []
 
     @rule(really=st.integers(0, 4))
@@ -381,14 +437,19 @@ class Machine(RuleBasedStateMachine):
             display.forget_rows()
 
     def give_up(self) -> None:
-        if self.ticker.displays and self.ticker.displays[0]._renderer is not None:
+        if self.ticker.displays and self.ticker.displays[0].renderer.current is not None:
             self.history += [Row(row) for row in self.region_rows()]
+            if self.typed is not None:  # on a line that is nobody's from here on
+                self.look()
+                self.under = not self.terminal.cursor[1]
+                self.typed = (0, len(self.history))
 
     @precondition(lambda self: self.nodes)
     @rule(which=st.sampled_from([0, 1]), really=st.integers(0, 4))
     def stop(self, which: int, really: int) -> None:
         if really:
             return  # mostly not: little can go wrong where nothing lives
+        which = 0 if self.single else which
         tracker = self.trackers[which]
         live = {node.task: node for node in self.live(which)}
         order = [live[task] for task in reversed(tracker.tasks)]
@@ -396,8 +457,13 @@ class Machine(RuleBasedStateMachine):
         for node in order:
             self.ended(node)
         if which in self.order:
-            self.draw()
+            self.account()
+            self.let_go()
+            self.check()
             self.order.remove(which)
+
+    def let_go(self) -> None:
+        """Note what becomes of lines that have not ended when a tracker goes."""
 
     @rule()
     def soon(self) -> None:
@@ -412,6 +478,17 @@ class Machine(RuleBasedStateMachine):
     # What must be so
 
     def draw(self) -> None:
+        self.account()
+        self.check()
+
+    def account(self) -> None:
+        """Note what a look of the display has brought above the rows."""
+        comes = any(waiting[which] for waiting in (self.printed, self.endings) for which in self.order)
+        free = self.open or ("^C" if self.typed and not self.typed[0] else "")
+        if free and (comes or self.region_rows()):  # none of ours: it stays
+            if not (self.typed and self.under):
+                self.history.append(free)
+            self.open, self.typed = "", None
         for waiting in (self.printed, self.endings):
             for which in self.order:
                 self.history += waiting[which]  # type: ignore[index]
@@ -421,7 +498,6 @@ class Machine(RuleBasedStateMachine):
                 entry.columns = entry.columns or self.terminal.size()[0]
         for node in self.nodes:
             node.seen = True
-        self.check()
 
     def expected(self) -> tuple[list[Node | None], int, bool]:
         """Return who stands on which row, how many have none, and whether that is all told exactly."""
@@ -453,9 +529,11 @@ class Machine(RuleBasedStateMachine):
         columns, lines = self.terminal.size()
         told = f"\n{self.terminal.scrollback}\n{self.terminal.screen}\n{self.terminal.cursor}"
         row, column, shown = self.terminal.cursor
-        if self.typed != (len(self.region_rows()), len(self.history)):
-            self.typed = None
-        at, left = ([0, 2], ["", "^C"]) if self.typed else ([0], [""])
+        stands = (len(self.region_rows()), len(self.history))
+        if self.typed is not None and (self.typed[0] < 0 or self.typed != stands):
+            # A window that has its old size again by the next look has not changed, as far as anybody knows.
+            self.typed = stands if self.typed[0] < 0 and column == 2 else None
+        at, left = ([0, 2], ["", "^C"]) if self.typed else ([wcswidth(self.open)], [self.open.rstrip()])
         assert column in at and shown, "the cursor is not where the next prompt belongs" + told
         screen = self.terminal._screen
         assert screen.cursor.attrs == screen.default_char, "colours are not reset" + told
@@ -509,7 +587,8 @@ class Machine(RuleBasedStateMachine):
                 continue
             assert node.mark in line, f"{node.mark} is not on its row {line!r}" + told
             if columns >= 60:
-                count = f"{node.task.completed}/50" if node.task.total else f"{node.task.completed} row"
+                done = f"{node.done}.0" if node.decimals else str(node.done)
+                count = f"{done}/50" if node.task.total and node.done <= 50 else f"{done} row"
                 assert f" {count}" in line, f"{count} is not on the row of {node.mark}" + told
         for node in self.nodes:
             times = sum(node.mark in line for line in rows)
@@ -525,6 +604,8 @@ class Machine(RuleBasedStateMachine):
                     assert any(self.matches(entry, line) for line in found), (
                         f"{entry!r} is missing above the rows" + told
                     )
+                    times = sum(self.matches(entry, line) for line in lines)
+                    assert times == 1 or not entry.startswith("("), f"{entry!r} is there {times} times" + told
             return
         at = 0
         for entry in self.history:
@@ -547,7 +628,58 @@ class Machine(RuleBasedStateMachine):
             return entry.mark in line or entry.columns < 24
         if isinstance(entry, Row):
             return entry.text == line or (not self.terminal.reflows and bool(line) and entry.text.startswith(line))
+        entry = entry.rstrip()
         return entry == line or (not self.terminal.reflows and len(line) >= 20 and entry.startswith(line))  # type: ignore[no-any-return]
+
+
+class LateMachine(Machine):
+    """The terminal's grid changes at another instant than the size that the program is told, and not each size is told.
+
+    Rows may be left above, since nobody can say then where they lie; a word may not be lost, nor stand there twice.
+    """
+
+    latest = True  # whether the terminal is one of those of which sizes are heard late
+
+    def make_terminal(self, columns: int, lines: int, reflow: bool) -> EmulatedTerminal:
+        terminal = EmulatedTerminal(columns, lines, reflow=True, late_sizes=True)
+        terminal.late_sizes = self.latest
+        return terminal
+
+    @rule(
+        columns=st.sampled_from([100, 80, 60, 61, 40, 33, 120]),
+        lines=st.sampled_from([24, 24, 12, 9, 5, 3]),
+        also=st.sampled_from([None, None, 40, 100]),
+    )
+    def resize(self, columns: int, lines: int, also: int | None) -> None:  # type: ignore[override]
+        """Drag the window, over another width perhaps."""
+        for width in (also, columns):
+            if width is not None:
+                self.terminal.resize(width, lines)
+        self.pushed, self.typed = True, None
+
+    @rule()
+    def hear(self) -> None:
+        """Let the program be told of the size."""
+        self.terminal.tell()
+
+    def check_rows(self, rows: list[str], columns: int, lines: int, told: str) -> None:
+        if self.heard:
+            super().check_rows(rows, columns, lines, told)
+
+    def rows_of(self, lines: list[str], told: str) -> list[str]:
+        drawn = self.region_rows()
+        if self.heard:
+            return super().rows_of(lines, told)
+        return drawn
+
+    @property
+    def heard(self) -> bool:
+        """Whether the program knows the size of the grid, and has drawn at it."""
+        screen = self.terminal._screen
+        return self.terminal.size() == (screen.columns, screen.lines)
+
+    def type_something(self, really: int) -> None:
+        """Nothing is typed: a ghost may be below it."""
 
 
 class Row:

@@ -92,8 +92,8 @@ def run(renderer: str, **texts: Any) -> tuple[str, EmulatedTerminal]:
             logger.warning("%s", MARK + texts["record"])
             clock.advance(9.0)
             ticker.tick()
-            if in_place and ticker.displays[0]._renderer is not None:
-                check_rows(ticker.displays[0]._renderer._region.rows, texts["columns"])  # type: ignore[attr-defined]
+            if in_place and ticker.displays[0].renderer.current is not None:
+                check_rows(ticker.displays[0].renderer.current._region.rows, texts["columns"])  # type: ignore[attr-defined]
         beta.fail(texts["reason"])
         alpha.update(description=texts["value"])
         ticker.tick()

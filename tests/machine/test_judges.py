@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
 import shutil
-import struct
 import tempfile
-import termios
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from machine import RENDERERS, Machine, machine_of
+from on_pty import PtyMachine
 from tmuxed import Pane, needs_tmux
 
-from progresskit import ProgressTracker
 from progresskit.testing import EmulatedTerminal
 
 FEW = settings(
@@ -69,52 +64,6 @@ class JudgedMachine(Machine):
         if hasattr(self, "terminal"):
             self.terminal.pane.close()
             shutil.rmtree(self.terminal.folder)
-
-
-class PtyMachine(Machine):
-    """The display writes to a pseudo-terminal and asks it for its size; what comes out of it goes to the screen."""
-
-    def make_terminal(self, columns: int, lines: int, reflow: bool) -> EmulatedTerminal:
-        for name in ("TMUX", "XTERM_VERSION", "STY", "COLUMNS", "LINES", "NO_COLOR"):
-            os.environ.pop(name, None)
-        os.environ.update({"TERM": "xterm-256color", **({} if reflow else {"XTERM_VERSION": "XTerm(390)"})})
-        self.master, slave = pty.openpty()
-        modes = termios.tcgetattr(slave)
-        modes[3] |= termios.NOFLSH  # or Ctrl-C has the kernel forget what is on its way, at an instant of its own
-        termios.tcsetattr(slave, termios.TCSANOW, modes)
-        self.stream = os.fdopen(slave, "w", encoding="utf-8")
-        self.marks = 0
-        return EmulatedTerminal(columns, lines, reflow=reflow)
-
-    def make_tracker(self) -> ProgressTracker:
-        return ProgressTracker(self.renderer, stream=self.stream, clock=self.clock, ticker=self.ticker)
-
-    def resized(self, columns: int, lines: int) -> None:
-        fcntl.ioctl(self.stream.fileno(), termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def echo(self) -> None:
-        os.write(self.master, b"\x03")
-        self.terminal.feed(self.read_until(b"^C"))  # the kernel shows it
-
-    def read_until(self, end: bytes) -> str:
-        data = b""
-        while not data.endswith(end):
-            assert select.select([self.master], [], [], 10)[0], f"the terminal lost {end!r}"
-            data += os.read(self.master, 65536)
-        return data.decode()
-
-    def look(self) -> None:
-        self.marks += 1
-        mark = f"\x1b]2;{self.marks}\a".encode()
-        os.write(self.stream.fileno(), mark)
-        self.terminal.feed(self.read_until(mark))
-
-    def teardown(self) -> None:
-        if hasattr(self, "master"):
-            for display in self.ticker.displays:
-                display.terminal.close()
-            self.stream.close()
-            os.close(self.master)
 
 
 @needs_tmux

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import RENDERERS, machine_of, untraced
+from machine import RENDERERS, LateMachine, Machine, machine_of, untraced
+from on_pty import WordsMachine
 
 # The same sequences each time: what a run finds is found again, and nobody's change fails for a sequence of yesterday's code.
 QUICK = settings(
@@ -22,6 +23,19 @@ LONG = settings(QUICK, max_examples=60, stateful_step_count=50)
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_after_any_sequence_of_calls_the_screen_shows_what_is_true(renderer: str) -> None:
     run_state_machine_as_test(machine_of(renderer), settings=QUICK)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("machine", [WordsMachine, LateMachine])
+def test_a_job_that_prints_and_a_window_that_is_dragged(machine: type[Machine]) -> None:
+    """Every word stands there once and in order: plain prints, questions, held streams; and sizes that are heard late."""
+    run_state_machine_as_test(machine, settings=QUICK)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [WordsMachine, LateMachine])
+def test_a_job_that_prints_for_long(machine: type[Machine]) -> None:
+    with untraced():
+        run_state_machine_as_test(machine, settings=LONG)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import Machine, untraced
+from machine import LateMachine, Machine, untraced
+from on_pty import WordsMachine
 from seeding import seed
 
 import progresskit.renderers.region
@@ -43,7 +44,7 @@ FAULTS = {
         "and row == old[number] and not",
         "and row[:6] == old[number][:6] and not",
     ),
-    "lines are torn together": (REGION, '{line}\\r\\n"', '{line}"'),
+    "lines are torn together": (REGION, "{lines}\\r\\n", "{lines}"),
     "lines go below": (REGION, '{CLEAR}" * at)', '{CLEAR}" * (0 if above else at))'),
     "what was typed stays when lines go above": (REGION, "parts.append(CLEAR + (", "parts.append(("),
     "what was typed stays when rows come or go": (REGION, "elif len(rows) != len(old):", "elif False:"),
@@ -70,11 +71,63 @@ FAULTS = {
     "colours of printed lines are not reset": ("progresskit._text.cells", 'whole + "\\x1b[0m" if', "whole if"),
     "nothing but a count is no frame": ("progresskit._display.display", "or frame.more or last", "or last"),
 }
+CAPTURE, QUESTIONS, TRACKER = (
+    "progresskit._display.capture",
+    "progresskit._display.questions",
+    "progresskit._tracking.tracker",
+)
+FAULTS_OF_WORDS = {
+    "a partial line is shown as a whole one": (CAPTURE, "if line.add(text):", "if line.add(text) or True:"),
+    "bytes are not captured": (CAPTURE, "self._shadow(self._buffer, self.write_bytes)", "pass"),
+    "what was begun stays behind": (
+        CAPTURE,
+        "if line is not None:\n            self.write_now(line.text())",
+        "pass",
+    ),
+    "a stream keeps the beginning of a line": (CAPTURE, 'if text and text[-1] != "\\n":', "if False:"),
+    "a buffer keeps its bytes": (CAPTURE, "_flush(self._buffer)\n            return", "return"),
+    "a line that has not ended is dropped": (
+        CAPTURE,
+        "captured.end_lines(self if forced or over_rows or self._quiet else None)",
+        "captured.forget_lines()",
+    ),
+    "words are captured while rows are hidden": (CAPTURE, "if tracker.hiding > tracker.asking or", "if"),
+    "words are not captured while the last rows stand": (
+        CAPTURE,
+        "or (display is not None and display.may_be_standing)",
+        "",
+    ),
+    "words are not captured": (CAPTURE, "or tracker._live > len(tracker._endings)", ""),
+    "a question is asked below rows": (QUESTIONS, "tracker.clear_rows()", "pass"),
+    "a question is captured": ("progresskit._display.terminal", "UNCAPTURED.add(self._thread)", "pass"),
+    "what was begun comes after the question": (QUESTIONS, "stream.write_partial(get_ident())", "pass"),
+    "rows come back during a question": (QUESTIONS, "tracker.hiding += 1", "pass"),
+    "backspaces move nothing": ("progresskit._text.line_splitter", "at = max(at - 1, 0)", "at = max(at, 0)"),
+    "rows begin on words": (REGION, "[] if old else [f", "[] if True else [f"),
+}
+FAULTS_OF_LATE_SIZES = {
+    "rows are counted where sizes are late": (REGION, "if resized and not self._late else", "if resized else"),
+    "a row is followed up for ever": (REGION, "max(columns // 2, 1)", "max(columns // 9, 1)"),
+    "lines go where rows were, and no further": (REGION, "reach = 0 if self._late else reach", "pass"),
+}
+FAULTS_OF_NUMBERS = {
+    "what is no number counts": (
+        "progresskit._tracking.counters",
+        "n.__class__ is float and -LARGEST < n < LARGEST",
+        "n.__class__ is float",
+    ),
+    "a huge int takes others with it": ("progresskit._model.numbers", "return rest if", "return before if"),
+    "a child stands below an ended parent": (
+        TRACKER,
+        "while parent is not None and parent._end is not None:",
+        "while False:",
+    ),
+}
 
 
-def hunt() -> None:
+def hunt(machine: type[Machine] = Machine) -> None:
     with pytest.raises(AssertionError), untraced():
-        run_state_machine_as_test(Machine, settings=HUNT)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(machine, settings=HUNT)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.slow
@@ -82,6 +135,21 @@ def hunt() -> None:
 def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seed(monkeypatch, *FAULTS[fault])
     hunt()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("machine", "fault"),
+    [
+        *((WordsMachine, name) for name in FAULTS_OF_WORDS),
+        *((LateMachine, name) for name in FAULTS_OF_LATE_SIZES),
+        *((Machine, name) for name in FAULTS_OF_NUMBERS),
+    ],
+)
+def test_the_machine_finds_of_a_job(machine: type[Machine], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a job prints, asks and counts, and windows whose sizes are heard late."""
+    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_LATE_SIZES, **FAULTS_OF_NUMBERS}[fault])
+    hunt(machine)
 
 
 @pytest.mark.slow

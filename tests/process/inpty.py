@@ -21,11 +21,20 @@ BOUND = 60.0
 
 
 class Program:
-    """A Python program in a pty of its own, under an emulated terminal."""
+    """A Python program in a pty of its own, under an emulated terminal.
 
-    def __init__(self, code: str, columns: int = 80, lines: int = 24, **environ: str) -> None:
+    Args:
+        code: The program.
+        columns: The terminal's.
+        lines: The same.
+        covered: Whether coverage, where it is taken, sees the program. Not one that is interrupted: coverage has a lock of its
+            own, and a program that Ctrl-C meets while coverage holds it waits for itself.
+        environ: Variables beside those of this process.
+    """
+
+    def __init__(self, code: str, columns: int = 80, lines: int = 24, *, covered: bool = True, **environ: str) -> None:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore", **environ}
-        if "setitimer" in code or "fork" in code:  # coverage has a lock of its own, and would wait for itself
+        if not covered or "setitimer" in code or "fork" in code:
             env = {name: value for name, value in env.items() if not name.startswith("COV")}
         for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER", "PYTHONUNBUFFERED"):
             if name not in environ:
@@ -37,13 +46,13 @@ class Program:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.execve(sys.executable, [sys.executable, "-c", code], env)
+            os.execve(sys.executable, [sys.executable, "-X", "faulthandler", "-c", code], env)
 
     def read(self) -> bool:
         """Read what there is; return whether there may be more."""
         if not select.select([self.fd], [], [], max(self._ends - time.monotonic(), 0))[0]:
-            os.kill(self.pid, signal.SIGKILL)
-            raise AssertionError(f"the program hangs; its screen: {self.rows}")
+            rows = self.rows
+            raise AssertionError(f"the program hangs; its screen: {rows}; where it stands: {self._stacks()}")
         try:
             data = os.read(self.fd, 65536)
         except OSError:  # Linux's word for the end of a pty
@@ -51,6 +60,21 @@ class Program:
         self.sent += data
         self._stream.feed(data)
         return bool(data)
+
+    def _stacks(self) -> str:
+        """End the program that hangs; return what its threads were at."""
+        os.kill(self.pid, signal.SIGABRT)
+        stacks = b""
+        while select.select([self.fd], [], [], 2)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:  # Linux's word for the end of a pty
+                break
+            if not data:
+                break
+            stacks += data
+        os.kill(self.pid, signal.SIGKILL)
+        return stacks.decode(errors="replace")
 
     def until(self, words: str, times: int = 1) -> None:
         """Read until `words` have been sent so many times."""

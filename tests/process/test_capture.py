@@ -255,9 +255,9 @@ def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
         tracker.add_task("alpha")
-        terminal._backlog = b"what nobody reads"
+        terminal._backlog, terminal.congested = b"what nobody reads", True
         ticker.tick()
         assert tracker.behind
-        terminal._backlog = b""
+        terminal._backlog, terminal.congested = b"", False
         ticker.tick()
         assert not tracker.behind

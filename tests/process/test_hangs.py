@@ -12,9 +12,8 @@ from test_ticker import until
 from test_troubles import run
 
 from progresskit import ProgressTracker
-from progresskit._display.display import Display, Retired
-from progresskit._display.hangs import HangDetector
-from progresskit._display.terminal import StreamTerminal
+from progresskit._display.display import Display
+from progresskit._display.hangs import HangDetector, Retired, Window
 from progresskit._display.ticker import ThreadTicker
 from progresskit.renderers.registry import RendererChoice
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
@@ -207,30 +206,27 @@ def test_looks_are_counted_and_not_the_time_so_that_a_stopped_process_is_not_tak
     choice = RendererChoice("recording", lambda: renderer, "it was given", given=True)
     display = Display(terminal, choice, interval=0.1, budget=0.01, cpu=clock, wall=clock)
     watch = HangDetector(3)
-    display.window = ["renderer"]
-    assert [watch.look([display]) for _ in range(3)] == [None, None, None]
-    display.window = ["renderer"]  # another call
-    assert [watch.look([display]) for _ in range(3)] == [None, None, None]
-    display.window = None
-    assert watch.look([display]) is None
-    display.window = ["stream"]
-    assert [watch.look([display]) for _ in range(4)] == [None, None, None, (display, "stream")]
-    assert watch.look([display]) is None  # somebody has it already
+    display.window.token = ["renderer"]
+    assert [watch.check([display]) for _ in range(3)] == [None, None, None]
+    display.window.token = ["renderer"]  # another call
+    assert [watch.check([display]) for _ in range(3)] == [None, None, None]
+    display.window.token = None
+    assert watch.check([display]) is None
+    display.window.token = ["stream"]
+    assert [watch.check([display]) for _ in range(4)] == [None, None, None, (display, "stream")]
+    assert watch.check([display]) is None  # somebody has it already
 
 
 def test_a_call_that_comes_back_after_its_display_was_given_up_does_nothing_more() -> None:
-    stream, clock = Stuck(), ManualClock()
-    stream.let_go.set()
-    terminal = StreamTerminal(stream)
-    display = Display(terminal, RendererChoice("auto", None, ""), interval=0.1, budget=0.01, cpu=clock, wall=clock)
+    window = Window()
 
     def give_up() -> None:
-        assert display.window is not None
-        display.window.pop()
+        assert window.token is not None
+        window.token.pop()
         raise OSError("the call's own error")
 
     with pytest.raises(Retired):
-        display._risk("renderer", give_up)
+        window.call("renderer", give_up)
 
 
 @pytest.mark.slow

@@ -216,7 +216,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("times", [1, 2])  # the second one while the last frame is waited for
 def test_ctrl_c_in_the_middle_of_a_write_leaves_a_whole_frame(times: int) -> None:
-    program = Program(INTERRUPTED.replace("TIMES", str(times)))
+    program = Program(INTERRUPTED.replace("TIMES", str(times)), covered=False)
     assert program.end() == -signal.SIGINT
     program.check_restored()
 
@@ -225,7 +225,7 @@ def test_ctrl_c_in_the_middle_of_a_write_leaves_a_whole_frame(times: int) -> Non
 def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
     chance = random.Random(times)
     for _ in range(times):
-        program = Program(INTERRUPTED.replace("TIMES", "0"))
+        program = Program(INTERRUPTED.replace("TIMES", "0"), covered=False)
         program.until("alpha", chance.randrange(1, 5))
         time.sleep(chance.random() * 0.02)
         os.write(program.fd, b"\x03")  # typed: the terminal then also forgets what it has been sent and nobody has read

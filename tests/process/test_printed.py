@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
+import sys
 
 import pytest
-from inpty import Program
+from inpty import ROOT, Program
 
 PLAIN = """
 import logging, sys, time, warnings
@@ -229,3 +231,27 @@ for n in track(range(2), "Files"): assert "write" not in vars(sys.stdout); print
         program = Program(code, **environ)
         assert program.end() == 0
         assert program.everything[-1] == "line 1" or "Files" in program.everything[-1]
+
+
+END = """
+import atexit, sys
+def late(): tracker.print("tracker late"); print("plain late", flush=True)
+atexit.register(late)
+from progresskit import ProgressTracker
+tracker = ProgressTracker()
+class Finaliser:
+    def __del__(self): tracker.print("tracker last"); print("plain last", flush=True)
+sys.modules["kept to the end"] = Finaliser()
+task = tracker.add_task("Files", total=3)
+tracker.print("tracker"); print("plain", flush=True)
+"""
+
+
+@pytest.mark.parametrize("disable", ["", "1"])
+def test_the_very_end(disable: str) -> None:
+    """What is said after the last frames, in a handler at the end or a finaliser, is written to the stream that was there."""
+    environ = {**os.environ, "PYTHONPATH": ROOT, "PROGRESSKIT_DISABLE": disable}
+    ended = subprocess.run([sys.executable, "-c", END], env=environ, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["plain", "plain late", "plain last"]
+    words = [line for line in ended.stderr.splitlines() if "Files" not in line]
+    assert words == ["tracker", "tracker late", "tracker last"]

@@ -99,7 +99,8 @@ def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
 
 
 def test_ctrl_c_ends_the_demo_at_once_though_its_threads_have_an_hour_to_go() -> None:
-    demo = Program("from progresskit._cli.main import main; raise SystemExit(main(['demo', '--seconds', '3600']))")
+    code = "from progresskit._cli.main import main; raise SystemExit(main(['demo', '--seconds', '3600']))"
+    demo = Program(code, covered=False)
     demo.until("weather.csv")
     demo.kill(signal.SIGINT)
     assert demo.end() == 130

@@ -31,7 +31,7 @@ with tracker:
 )
 def test_a_signal_that_ends_the_job_leaves_a_clean_terminal(number: int, status: int) -> None:
     for frames in (1, 2, 7):
-        program = Program(JOB)
+        program = Program(JOB, covered=False)
         program.until("alpha", frames)
         program.kill(number)
         assert program.end() == status

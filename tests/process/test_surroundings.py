@@ -32,8 +32,7 @@ def test_a_reader_that_is_behind_gets_everything_in_order_from_a_non_blocking_st
     terminal.close, own = terminal.close, terminal.fd  # type: ignore[method-assign]
     assert own is not None
     text = "".join(f"{number:07d}\n" for number in range(25_000))
-    terminal.write(text)
-    terminal.flush()
+    terminal.send(text)
     assert terminal.congested
     taken = bytearray()
     for _ in range(100_000):
@@ -43,7 +42,7 @@ def test_a_reader_that_is_behind_gets_everything_in_order_from_a_non_blocking_st
             taken += os.read(reading, 1 << 16)
         except BlockingIOError:
             pass
-        terminal.flush(0.01)
+        terminal.send("", 0.01)
     assert (taken.decode(), terminal.congested, terminal.dark) == (text, False, False)
     terminal.close()
     terminal._stream.close()

@@ -9,18 +9,19 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from progresskit import ProgressTracker
+from progresskit._display.flushing import Credit
 from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
 from progresskit._model.frames import Frame
 from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers, Waits
 from progresskit._system.suspension import Scheduled, SuspensionDetector
-from progresskit._system.threads import Bell
+from progresskit._system.threads import Bell, start
 from progresskit._system.warnings import ProgressWarning
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
@@ -66,6 +67,67 @@ def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on
     until(lambda: renderer.frames[-1].tasks[0].state == "running")
     task.finish()
     tracker.stop()
+
+
+@pytest.mark.parametrize("when", ["asleep", "about to sleep"])
+@pytest.mark.parametrize("what", ["resume", "add_task"])
+def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
+    what: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken."""
+    renderer = RecordingRenderer()
+    ticker = ThreadTicker()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
+    task = tracker.add_task("alpha", total=10)
+    task.pause()
+    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused")
+    draw_due, looked = ticker._draw_due, threading.Event()
+
+    def change() -> None:
+        task.resume() if what == "resume" else tracker.add_task("beta")
+
+    def look(now: float, *, nudged: bool = False) -> float:
+        draw_due(now, nudged=nudged)
+        monkeypatch.undo()
+        if when == "about to sleep":
+            change()
+        looked.set()
+        return 3600.0
+
+    monkeypatch.setattr(ticker, "_draw_due", look)
+    assert looked.wait(30.0)
+    if when == "asleep":
+        until(lambda: ticker._long_sleep)
+        change()
+    until(lambda: renderer.frames[-1].tasks[0].state == "running" or len(renderer.frames[-1].tasks) == 2)
+    tracker.stop()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ctrl_c_while_the_thread_starts_leaves_a_ticker_that_draws(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook goes on after it, and so do its bars: one thread draws them, and no stop waits for one that is not there."""
+
+    def broken_off(run: Callable[[], None], name: str) -> None:
+        monkeypatch.undo()
+        if when == "after":
+            late.append(start(run, name))
+        raise KeyboardInterrupt
+
+    late: list[threading.Thread | None] = []
+    monkeypatch.setattr("progresskit._display.ticker.start", broken_off)
+    renderer, ticker = RecordingRenderer(), ThreadTicker(patience=3600.0)
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
+    with pytest.raises(KeyboardInterrupt), tracker:
+        tracker.add_task("alpha")
+    for thread in late:
+        assert thread is not None
+        thread.join(30.0)
+        assert not thread.is_alive()
+    with tracker:
+        tracker.add_task("beta")
+        until(lambda: "beta" in {view.description for frame in renderer.frames for view in frame.tasks})
+        assert [getattr(each, "name", "") for each in ticker._threads if each.is_alive()].count("progresskit") == 1
+    assert {view.description for frame in renderer.frames for view in frame.ended} >= {"beta"}
 
 
 def test_two_trackers_on_one_terminal_share_its_rows() -> None:
@@ -288,8 +350,7 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     monkeypatch.delattr(select, "poll")
     reading, writing = os.pipe()
     terminal = StreamTerminal(os.fdopen(writing, "w"), {})
-    terminal.write("words\n")
-    terminal.flush()
+    terminal.send("words\n")
     assert os.read(reading, 100) == b"words\n"
     terminal.close()
     terminal._stream.close()
@@ -308,12 +369,12 @@ def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
     ticker.flush_soon()
     ticker._running = True  # a thread that never comes
     ticker.flush_soon()
-    assert not ticker._urgent  # no hub, no waiting
+    assert not ticker.gate.waiting  # no hub, no waiting
     ticker._new = [with_news()]
     for _ in range(1_000):
         ticker.flush_soon()
-    assert len(ticker._urgent) < 10
-    assert ticker._credit <= 0.0
+    assert len(ticker.gate.waiting) < 10
+    assert ticker.gate.time.left <= 0.0
 
 
 def interval() -> float:
@@ -370,10 +431,10 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     threads[0] = 9
     ticker, _ = looks
     until(lambda: interval() == USUAL)
-    assert ticker._suspension is not None
-    ticker._suspension._starved = True
+    assert ticker._boost is not None
+    ticker._boost.suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
-    ticker._switch_interval._hasty_until = 0.0
+    ticker._switch_interval._short_until = 0.0
     until(lambda: interval() == USUAL)
 
 
@@ -412,7 +473,7 @@ def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monk
     ):
         monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
         presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
-        monkeypatch.setattr("progresskit._system.suspension.between_runs", lambda asking=asking: asking)
+        monkeypatch.setattr(presence, "_asking", asking)
         assert not presence.stopped()
         assert presence.woken_in_vain == in_vain
         waits = presence.waits()
@@ -476,12 +537,11 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
-def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: pytest.MonkeyPatch, late: bool) -> None:
-    monkeypatch.setattr("progresskit._display.ticker.FLUSH_CREDIT_SECONDS", 20.0)
+def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(late: bool) -> None:
     ticker, asked = ThreadTicker(), threading.Event()
     ticker._running = True
     ticker._new = [with_news()]
-    ticker._credit = 20.0
+    ticker.gate.time = Credit(0.0, 20.0)
 
     class Urgent(deque[Bell]):
         def append(self, bell: Bell) -> None:
@@ -491,13 +551,13 @@ def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(monkeypatch: 
             super().append(bell)
             asked.set()
 
-    ticker._urgent = Urgent()
+    ticker.gate.waiting = Urgent()
     asking = threading.Thread(target=ticker.flush_soon)
     asking.start()
     assert asked.wait(20.0)
     assert late or ticker._rest()
     asking.join(20.0)
-    assert ticker._credit > 10.0  # it has not waited until that was used up
+    assert ticker.gate.time.left > 10.0  # it has not waited until that was used up
 
 
 @pytest.mark.parametrize("name", ["json", "none"])
@@ -523,8 +583,8 @@ def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
     """A process that ends while the thread opens a display for a tracker still shows its last frame."""
     ticker, found = ThreadTicker(), []
     tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker)
-    give = ticker._give_display
-    ticker._give_display = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
+    give = ticker._set.add
+    ticker._set.add = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
     tracker.add_task("alpha")
     until(lambda: ticker.displays)
     tracker.stop()

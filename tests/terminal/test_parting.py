@@ -9,7 +9,7 @@ import pytest
 
 import progresskit._display.terminal
 from progresskit import ProgressTracker
-from progresskit._display.display import EXIT_FLUSH_TIMEOUT, GONE
+from progresskit._display.outbox import EXIT_FLUSH_TIMEOUT, GONE
 from progresskit.testing import ManualClock, ManualTicker
 
 ready = progresskit._display.terminal._ready

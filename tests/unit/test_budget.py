@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit._display.display import FRAME_BUDGET_SHARE, WAKEUP_COST_FACTOR
+from progresskit._display.pacing import FRAME_BUDGET_SHARE, WAKEUP_COST_FACTOR
 from progresskit._model.frames import Frame
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 

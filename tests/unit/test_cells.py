@@ -56,9 +56,14 @@ def test_fitted_text_keeps_to_its_cells(text: str, cells: int, pad: bool, ellips
 
 @given(st.text())
 def test_printed_lines_keep_their_colours_and_nothing_else(text: str) -> None:
-    for line in clean_lines(f"\x1b[31m{text}"):
-        assert plain_line(line).isprintable()
-        assert "\n" not in line
+    shown = clean_lines(f"\x1b[31m{text}").split("\n")
+    assert len(shown) == max(len(f"\x1b[31m{text}".splitlines()), 1)
+    assert all(plain_line(line).isprintable() for line in shown)
+
+
+@given(st.lists(st.text(st.sampled_from("ab\t\x1bé\x07[31m")), min_size=1))
+def test_a_block_is_cleaned_as_its_lines_are(lines: list[str]) -> None:
+    assert clean_lines("\n".join(lines) + "\n") == "\n".join(map(clean_lines, lines))
 
 
 @given(st.text(), st.sampled_from(["ascii", "latin-1", "cp1252", "shift_jis", "utf-8", "koi8-r"]))

@@ -60,8 +60,8 @@ def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: 
     clock, ticker = ManualClock(), ManualTicker()
     terminal = EmulatedTerminal(is_tty=False)
     sent = io.StringIO()
-    write = terminal.write
-    terminal.write = lambda text: (sent.write(text), write(text))[1]  # type: ignore[method-assign]  # to have it as a file
+    feed = terminal.feed
+    terminal.feed = lambda text: (sent.write(text), feed(text))[1]  # type: ignore[method-assign]  # to have it as a file
     tracker = ProgressTracker("json", terminal=terminal, clock=clock, ticker=ticker)
     with tracker:
         files = tracker.add_task("Files", total=2, unit="file")

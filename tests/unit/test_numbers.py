@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 import warnings
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from progresskit import ProgressTracker, ProgressWarning
 from progresskit._model.frames import decode, encode
-from progresskit._model.numbers import LARGEST, plain_number
+from progresskit._model.numbers import plain_number
 from progresskit._tracking.counters import LockedCell
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
@@ -163,38 +164,61 @@ def test_an_odd_value_is_told_once_by_task_and_value(bench: Bench) -> None:
 @given(
     st.lists(
         st.sampled_from([pair for pair in COUNTS if pair[1] >= 0])
-        | st.sampled_from([(odd, 0) for odd in ODD if odd is not ODD[3]]),
+        | st.sampled_from([(odd, 0) for odd in [*ODD, 2**1000, 3 * 10**5000, math.factorial(400), int(1e200)]]),
         max_size=30,
     ),
     st.booleans(),
 )
 def test_any_sequence_adds_up(values: list[tuple[Any, float]], looking: bool) -> None:
-    """Whatever is advanced by, the count is the sum of the numbers among it, sampled or not."""
-    ticker = ManualTicker()
+    """Whatever is advanced by, in whatever order, the count is the sum of the numbers among it, sampled or not."""
+    ticker, renderer = ManualTicker(), RecordingRenderer()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tracker = ProgressTracker(RecordingRenderer(), clock=ManualClock(), ticker=ticker)
-        task = tracker.add_task("any")
+        tracker = ProgressTracker(renderer, clock=ManualClock(), ticker=ticker)
+        task = tracker.add_task("any", completed=0.25)
+        other = tracker.add_task("other", parent=tracker.add_task("sum", rollup="sum"))
         for value, _ in values:
-            if not (type(value) is int and abs(value) > LARGEST):  # found when it is sampled: a test of its own
-                task.advance(value)
+            task.advance(value)
+            other.advance(value)
             if looking:
                 ticker.tick()
-    assert task.completed == pytest.approx(sum(plain for _, plain in values))
+        ticker.tick()
+        views = {view.description: view.completed for view in renderer.frames[-1].tasks}
+    units = sum(plain for _, plain in values)
+    assert (task.completed, views["any"]) == (pytest.approx(units + 0.25), pytest.approx(units + 0.25))
+    assert (other.completed, views["other"], views["sum"]) == (pytest.approx(units),) * 3
     tracker.stop()
 
 
-def test_a_huge_int_is_taken_back_when_it_is_sampled(bench: Bench) -> None:
-    """An int of hundreds of digits takes back at most what was counted since the last frame, whatever else is added to it."""
+def test_a_huge_int_of_any_digits(bench: Bench) -> None:
+    """Where an int of hundreds of digits does not end in zero bits, what was counted since the last frame is not known."""
     task = bench.tracker.add_task("huge", total=10)
     task.advance(3)
     bench.tick()
-    task.advance(10**400)
+    task.advance(int("1" * 400))
     task.advance(0.5)
     task.advance(1)
-    assert task.completed == 4.5
-    bench.tick()
-    assert bench.renderer.frames[-1].tasks[0].completed == 4.5
+    assert task.completed == 3.5
+    task.advance(1)
+    assert bench.tick().tasks[0].completed == 4.5
+
+
+def test_threads_that_count_while_odd_values_are_taken_out(bench: Bench) -> None:
+    """Nothing that other threads count meanwhile is lost, ints or floats."""
+    task = bench.tracker.add_task("shared")
+
+    def count() -> None:
+        for _ in range(2_000):
+            task.advance(1)
+            task.advance(0.5)
+            task.advance(10**400)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        bench.tick()
+    assert task.completed == 12_000
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,6 @@ def test_a_tree_is_walked_parents_first_with_its_blank_rows() -> None:
 
     assert walked(1.0) == [("a", 0), (None, 1), ("y", 1), ("z", 2), ("b", 0)]
     assert walked(2.0) == [("a", 0), ("y", 1), ("z", 2), ("b", 0)]
-    assert [depth for _, depth in walk_tree(outer, 2.0, 3)] == [3, 4, 5, 3]
 
 
 @pytest.mark.parametrize(

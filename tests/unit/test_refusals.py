@@ -125,8 +125,7 @@ def test_an_encoding_that_does_not_exist_is_taken_for_ascii() -> None:
 
     stream = Odd()
     terminal = StreamTerminal(stream, {})
-    terminal.write("東")
-    terminal.flush()
+    terminal.send("東")
     assert (terminal.encoding, stream.getvalue()) == ("ascii", "\\u6771")
     assert encodable("ö東", "latin-1") == "ö\\u6771"
 

@@ -17,6 +17,11 @@ CLEAR = "\r<2K"  # the line that the cursor is on
 UP = "<1A" + CLEAR
 
 
+def fresh(columns: int = 80) -> str:
+    """Return what goes on to a new line, should words stand on the cursor's."""
+    return f"<?7h{' ' * columns}<?7l"
+
+
 def row(text: str) -> str:
     """Return what writes a row of ASCII: a terminal that is narrower than it says must wrap it."""
     return f"{CLEAR}<?7h{text}<?7l"
@@ -29,7 +34,7 @@ def sent(text: str) -> str:
 
 
 def test_new_rows_are_written_each_on_a_line_of_its_own() -> None:
-    assert sent(Region().draw(["one", "two"])) == CLEAR + row("one") + "\r\n" + row("two") + "\r\n"
+    assert sent(Region().draw(["one", "two"])) == fresh() + CLEAR + row("one") + "\r\n" + row("two") + "\r\n"
 
 
 def test_only_the_rows_that_have_changed_are_sent_and_the_cursor_ends_below_all() -> None:
@@ -47,7 +52,23 @@ def test_rows_that_are_gone_are_made_blank_and_the_cursor_comes_up() -> None:
     region.draw(["one", "two", "six"])
     assert sent(region.draw(["one"])) == "\r<2K<2A\r<2K\n\r<2K<1A\r"
     assert sent(region.draw([])) == "\r<2K<1A\r<2K\r"
-    assert sent(region.draw(["X "])) == CLEAR + row("X") + "\r\n"
+    assert sent(region.draw(["X "])) == fresh() + CLEAR + row("X") + "\r\n"
+
+
+@pytest.mark.parametrize("reflow", [True, False], ids=["reflowing", "cutting"])
+@pytest.mark.parametrize("begun", [0, 1, 30, 39, 40, 41])
+def test_a_line_that_others_have_begun(begun: int, reflow: bool) -> None:
+    """What stands on the cursor's line stays there, and where nothing does, no line is lost."""
+    for above in ([], ["a line"]):
+        terminal, region = EmulatedTerminal(40, 9, reflow=reflow), Region(reflow=reflow)
+        terminal.feed("$ make\n" + "w" * begun)
+        terminal.feed(region.draw(["one"], above, (40, 9)))
+        words = ["w" * part for part in (min(begun, 40), begun - 40) if part > 0]
+        assert terminal.text == ["$ make", *words, *above, "one"]
+        assert terminal.cursor[1:] == (0, True)
+        terminal.feed(region.draw([], None, (40, 9)) + "more")
+        terminal.feed(region.draw(["two"], None, (40, 9)))
+        assert terminal.text == ["$ make", *words, *above, "more", "two"]
 
 
 def test_rows_are_added_below_those_that_stand() -> None:
@@ -59,8 +80,8 @@ def test_rows_are_added_below_those_that_stand() -> None:
 def test_lines_go_above_into_the_place_of_the_rows_which_follow() -> None:
     region = Region()
     region.draw(["one", "two"])
-    assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7h\ra\r\n\rb\r\n<?7l" + row("one") + "\r\n"
-    assert sent(Region().draw([], ["a"])) == "\r<2K<?7h\ra\r\n<?7l\r"
+    assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7ha\r\nb\r\n<?7l" + row("one") + "\r\n"
+    assert sent(Region().draw([], ["a"])) == fresh() + "\r<2K<?7ha\r\n<?7l\r"
 
 
 def test_a_new_size_has_all_rows_drawn_anew_once() -> None:
@@ -94,13 +115,17 @@ def test_what_was_typed_at_the_cursor_is_erased_when_the_rows_move_or_end() -> N
         ([""], [], (30, 9)),
         ([], [], (30, 9)),
     ]
+    kept: list[str] = []
     for rows, above, size in steps:
+        if not region.rows:
+            kept.append("^C")  # on a line that is none of ours
         terminal.resize(*size)
         terminal.feed("^C")
         terminal.feed(region.draw(rows, above, size))
-        assert "^C" not in "".join(terminal.text)
-    assert terminal.text == ["a line", "ended"]
-    assert terminal.cursor == (2, 0, True)
+        kept += above
+        assert [line for line in terminal.text if line and line not in rows] == kept
+    assert terminal.text == ["^C", "a line", "ended", "^C"]
+    assert terminal.cursor == (4, 0, True)
 
 
 def test_it_stands_while_rows_change_where_they_are() -> None:
@@ -138,17 +163,19 @@ def test_rows_that_a_lower_window_has_pushed_out_are_remembered_until_lines_go_a
 def test_of_a_row_that_was_pushed_out_in_part_the_part_is_remembered() -> None:
     region = Region()
     region.draw(["x" * 30, "two"], size=(40, 9))
-    region.draw([], size=(14, 3))  # three lines of x and one of the other: two are in reach
-    assert sent(region.draw(["one"], size=(30, 9))) == CLEAR + UP + row("one") + "\n\r"  # two pieces are one line again
+    region.draw([""], size=(14, 3))  # three lines of x and one of the other: two are in reach
+    assert (
+        sent(region.draw(["one"], size=(30, 9))) == CLEAR + UP * 2 + row("one") + "\n\r"
+    )  # two pieces are one line again
 
 
 def test_a_row_that_is_not_ascii_follows_blanks_that_wrap_as_it_does() -> None:
-    assert sent(Region().draw(["━ 東"])) == CLEAR + CLEAR + "<?7h  \u3000<?7l\r━ 東\r\n"
+    assert sent(Region().draw(["━ 東"])) == fresh() + CLEAR + CLEAR + "<?7h  \u3000<?7l\r━ 東\r\n"
 
 
 def test_where_sizes_are_late_rows_are_followed_up_and_not_counted() -> None:
     region = Region(late=True)
-    assert sent(region.draw(["x" * 30, "━"], size=(40, 9))) == f"{CLEAR}{CLEAR}{'x' * 30}\r\n{CLEAR}━\r\n"
+    assert sent(region.draw(["x" * 30, "━"], size=(40, 9))) == f"{fresh(40)}{CLEAR}{CLEAR}{'x' * 30}\r\n{CLEAR}━\r\n"
     blank = "\r <K"
     up = f"<1A{blank}<1A{blank}\r\b{blank}\r"
     assert sent(region.draw(["y"], ["a"], size=(40, 9))) == f"{CLEAR}{up}<?7h{CLEAR}a\r\n<?7l{CLEAR}y\r\n"
@@ -314,7 +341,7 @@ def test_lines_that_are_written_are_lines_above() -> None:
     renderer.write("one\ntwo")
     renderer.write("six")
     show(renderer, terminal, Frame(0.0, views("alpha")))
-    assert sent(terminal.output[0]) == "\r<2K<?7h\rone\r\n\rtwo\r\n\rsix\r\n<?7l\ralpha<K\r\n"
+    assert sent(terminal.output[0]) == fresh(40) + "\r<2K<?7hone\r\ntwo\r\nsix\r\n<?7l\ralpha<K\r\n"
 
 
 def test_a_renderer_has_all_lines_but_one_or_its_rows_of_a_block() -> None:

@@ -51,7 +51,7 @@ def test_an_argument_beats_the_environment_which_beats_the_default(monkeypatch: 
     def settled(**arguments: float) -> tuple[float, float]:
         tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), **arguments)
         display = display_of(tracker, EmulatedTerminal(), ManualClock(), ManualClock())
-        return display.interval, display.budget
+        return display.pace.interval, display.pace.budget
 
     assert settled() == (0.1, 0.01)
     monkeypatch.setenv("PROGRESSKIT_INTERVAL", "0.5")

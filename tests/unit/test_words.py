@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from progresskit import ProgressTracker
 from progresskit._display.capture import CapturedStream
 from progresskit._display.terminal import StreamTerminal
+from progresskit._text import line_splitter
 from progresskit._text.line_splitter import LONGEST, Line, last_state
-from progresskit.testing import EmulatedTerminal, ManualTicker
+from progresskit._tracking.tracker import MOST_WAITING
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 
 @given(st.lists(st.text("ab\r\x1b[K\b\x07", max_size=6)))
@@ -83,9 +85,9 @@ def test_a_stream_is_what_it_says_it_is() -> None:
         through = StreamTerminal(around)
         assert (through.fd, through.is_tty, through.key) == (None, True, terminal.key)
         through.write("a frame")
-        through.flush()
         assert around.written == ["a frame"]
-        assert StreamTerminal(Tee(plain.buffer, "utf-8")).fd is None
+        tee = Tee(plain.buffer, "utf-8")  # held: its end would close the buffer
+        assert StreamTerminal(tee).fd is None
         plain.write = plain.write  # type: ignore[method-assign]  # as wandb replaces it
         assert StreamTerminal(plain).fd is None
         del plain.write
@@ -94,6 +96,7 @@ def test_a_stream_is_what_it_says_it_is() -> None:
         assert StreamTerminal(plain).fd is not None, "our own shadow is no write of somebody else's"
         captured.remove()
         assert "write" not in vars(plain) and "write" not in vars(plain.buffer)
+        tee.detach()
     finally:
         plain.close()
         os.close(ours)
@@ -132,7 +135,7 @@ def test_a_terminal_that_lacks_something() -> None:
         ProgressTracker(
             terminal=type("Poor", (), dict.fromkeys(("is_tty", "unicode", "colors", "encoding", "reflows", "file")))()
         )
-    with pytest.raises(ValueError, match="capture is 'yes': give None, True or False"):
+    with pytest.raises(ValueError, match="capture is 'yes': give None, True, False or 'descriptors'"):
         ProgressTracker("none", capture="yes")  # type: ignore[arg-type]
 
 
@@ -182,9 +185,96 @@ def test_lines_slow_no_frames_down(bench: Bench) -> None:
         ticker.tick()
         (display,) = ticker.displays
         display._cpu = iter(range(1000)).__next__  # each frame costs a second
-        before = display._cost
+        before = display.pace.cost
         tracker.print("words")
         ticker.tick()
-        assert display._cost == before
+        assert display.pace.cost == before
         ticker.tick()
-        assert display._cost > before
+        assert display.pace.cost > before
+
+
+class Drawing(ManualTicker):
+    """A ticker that draws where a job waits for it."""
+
+    waited = 0
+
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        self.waited += 1
+        self.tick()
+
+
+def test_lines_that_wait_are_bounded() -> None:
+    """A job that prints faster than lines are drawn waits, and no line is lost; for a terminal that takes nothing it does not."""
+    ticker, renderer = Drawing(), RecordingRenderer()
+    tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), ticker=ticker)
+    for number in range(40):
+        tracker.print(f"{number} " + "x" * (1 << 20))
+        assert sum(map(len, tracker.prints)) <= MOST_WAITING + (1 << 21)
+    assert ticker.waited == 2
+    ticker.tick()
+    assert [line.split()[0] for line in renderer.lines] == [str(number) for number in range(40)]
+    for number in range(40):
+        tracker.behind = True  # as the display says at each look
+        tracker.print(f"{number} " + "x" * (1 << 20))
+        assert sum(map(len, tracker.prints)) <= MOST_WAITING + (1 << 21)
+    assert ticker.waited == 2
+    tracker.stop()
+    assert renderer.lines[-1].startswith("progresskit: 24 lines are missing here")
+
+
+@pytest.mark.parametrize("rate", [1_000, 10_000])
+def test_frames_come_while_lines_do(rate: int) -> None:
+    """However long a frame with lines takes, the next one comes after the interval: no more lines wait from frame to frame."""
+    clock, ticker = ManualClock(), ManualTicker()
+    tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker, clock=clock)
+    task = tracker.add_task("job")
+    ticker.tick()
+    (display,) = ticker.displays
+    display._wall = clock
+    compose, waiting = display._compose, []
+
+    def slow(last: bool, rows: bool) -> None:
+        lines = len(tracker.prints)
+        waiting.append(lines)
+        compose(last, rows)
+        clock.advance(0.00006 * lines)  # six tenths of the time that there is, at 10,000 a second
+
+    display._compose = slow  # type: ignore[method-assign]
+    printed, drawn = 0.0, clock()
+    for _ in range(60):
+        clock.time = max(clock.time, drawn + display.delay)
+        while printed < rate * clock.time:
+            tracker.prints.append("a line")
+            printed += 1
+            task.advance()
+        drawn = clock.time
+        ticker.tick()
+    assert waiting[-1] <= 1.6 * waiting[5] <= 0.3 * rate
+    tracker.stop()
+
+
+@pytest.mark.parametrize("piece", ["\r 50% of it", "x", "|\b", "\x1b[2K", "\x1b[31m", "\b", "\r", "ab\b"])
+@pytest.mark.parametrize("tail", ["", "\r"])
+def test_a_line_is_gone_through_a_few_times(piece: str, tail: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many writes a line comes in, the characters that are looked at are a few times those that are written."""
+    seen = 0
+
+    def counting(function: Any) -> Any:
+        def counted(text: str) -> Any:
+            nonlocal seen
+            seen += len(text)
+            return function(text)
+
+        return counted
+
+    for name in ("last_state", "has_controls", "_overwritten"):
+        monkeypatch.setattr(line_splitter, name, counting(getattr(line_splitter, name)))
+    written, line = 0, Line()
+    while written < 4 * LONGEST:
+        written += len(piece)
+        if line.add(piece):
+            line.end()
+            line = Line()
+    line.add(tail)
+    line.end()
+    assert seen <= 8 * written

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if command.committed:
             return _broken_off(_told("Ctrl-C came after the commit: everything is loaded.", 0))
-        return _broken_off(_told("called off: nothing is loaded.", 130) if command.loading else 130)
+        return _broken_off(_told("called off: nothing is loaded.", 130))
     except Exception as error:
         said = _sentence(error)
         if command.committed:

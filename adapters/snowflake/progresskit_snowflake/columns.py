@@ -172,8 +172,15 @@ def order_of(names: Sequence[str], expected: Sequence[str]) -> list[int] | None:
 
 
 def create_table(table: str, columns: list[Column]) -> str:
-    """Return the statement that creates `table` with `columns`."""
-    parts = ", ".join(f"{identifier(column.name)} {column.type or 'VARCHAR'}" for column in columns)
+    """Return the statement that creates `table` with `columns`, all in quotes: AT is not reserved, but a word of SQL's all the same.
+
+    Example:
+        >>> create_table("t", [Column("at", "TIME"), Column("x y")])
+        'CREATE TABLE t ("AT" TIME, "x y" VARCHAR)'
+    """
+    names = [identifier(column.name) for column in columns]
+    exact = [name if name.startswith('"') else quoted(name.upper()) for name in names]
+    parts = ", ".join(f"{name} {column.type or 'VARCHAR'}" for name, column in zip(exact, columns, strict=True))
     return f"CREATE TABLE {table_name(table)} ({parts})"
 
 

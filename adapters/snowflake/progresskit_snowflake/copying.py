@@ -37,12 +37,13 @@ CSV = {
     "REPLACE_INVALID_CHARACTERS": "FALSE",
     "ERROR_ON_COLUMN_COUNT_MISMATCH": "TRUE",
     "SKIP_BYTE_ORDER_MARK": "TRUE",
-    "DATE_FORMAT": "AUTO",
+    "DATE_FORMAT": "'YYYY-MM-DD'",
     "TIME_FORMAT": "AUTO",
     "TIMESTAMP_FORMAT": "AUTO",
     "BINARY_FORMAT": "HEX",
 }
-"""Every option of a CSV format, as SQL writes them: RFC 4180, with a header line. Nothing is left to an account's defaults."""
+"""Every option of a CSV format, as SQL writes them: RFC 4180, with a header line. Nothing is left to an account's defaults, and
+01/02/2024 is no date: AUTO would take it for a day of January, whatever was meant."""
 
 
 def _told(options: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ Pure: works on bytes. `auto` decides only where the bytes leave no doubt; else t
 from __future__ import annotations
 
 import codecs
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -161,6 +162,7 @@ def newline_of(sample: bytes) -> str:
     return "\r" if b"\r" in sample and b"\n" not in sample else "\n"
 
 
+@functools.lru_cache(maxsize=64)  # a file is opened for its header, its types, its check and its packing
 def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, str]:
     """Return the dialect with its delimiter and line end decided, and what is to be said of that; nothing of commas.
 
@@ -178,13 +180,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     end = sample.rfind(dialect.newline.encode()) + 1
     lines = sample if whole else sample[:end]
     lines = _without_lines(lines, dialect)
-    found = {
-        one: list(_widths(lines, replace(dialect, delimiter=one)))
-        for one in DELIMITERS
-        if one not in (dialect.quote, dialect.escape)
-    }
-    several = {one: widths for one, widths in found.items() if widths and (widths[0] or 0) > 1}
-    good = [one for one, widths in several.items() if set(widths) == {widths[0]}]
+    several: dict[str, set[int | None]] = {}
+    for one in DELIMITERS:
+        if one not in (dialect.quote, dialect.escape):
+            widths = _widths(lines, replace(dialect, delimiter=one))
+            first = next(widths, None) or 0
+            if first > 1:
+                several[one] = {first, *widths}
+    good = [one for one, widths in several.items() if len(widths) == 1]
     if len(good) > 1:
         raise DialectError(
             f"its columns may be split by {' or by '.join(_NAMES[one] for one in good)}: give --delimiter."
@@ -210,6 +213,12 @@ def _widths(sample: bytes, dialect: Dialect) -> Iterator[int | None]:
     """Yield the number of fields of each record; None, and no more, from where on there are none."""
     if not sample.endswith((b"\n", b"\r")):
         sample += dialect.newline.encode()
+    marks = [mark.encode() for mark in (dialect.quote, dialect.escape) if mark]
+    lone = sample.count(b"\r") - sample.count(b"\r\n")
+    if dialect.newline == "\n" and not lone and not any(mark in sample for mark in marks):
+        between = dialect.delimiter.encode()  # a line is a record: counting is some fifty times as fast as matching
+        yield from (line.count(between) + 1 for line in sample.split(b"\n") if line.strip(b"\r"))
+        return
     ends = (b"\r\n", b"\n") if dialect.newline == "\n" else (b"\r",)
     at = 0
     while at < len(sample):

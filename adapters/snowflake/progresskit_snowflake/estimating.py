@@ -87,6 +87,11 @@ class UploadEstimate(Estimate):
         stand = self._stand
         self._sending.sample(stand.seconds, stand.bytes)
 
+    def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
+        """Return the rate and the seconds left; the latter takes the gaps between files into account."""
+        rate, left = super().outlook(time, completed, total)
+        return rate, None if left is None else self.eta(time, completed, total)
+
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is up, None when unknown."""
         stand = self._stand

@@ -90,9 +90,14 @@ class JsonReader:
 
     def _members(self) -> list[str]:
         names: dict[str, None] = {}
-        for _, found in islice(_objects(self._file), LOOKED_AT):
+        troubles: list[str] = []
+        for line, found in islice(_objects(self._file), LOOKED_AT):
             if isinstance(found, dict):
                 names |= dict.fromkeys(found)
+            else:
+                troubles.append(f"{self.path}:{line}: {found}.")
+        if not names and troubles:
+            raise BadData(troubles[0])
         if not names:
             raise BadData(
                 f"{self.path} has no objects: give a file with a JSON object on each line, or with one array of objects."

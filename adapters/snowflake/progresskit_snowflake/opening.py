@@ -83,7 +83,7 @@ class Unpacked:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._digest = hashlib.sha256()  # processors have instructions for it: twice as fast as blake2b
         with telling(path):
             self._raw = path.open("rb")
             head = self._raw.read(8)

@@ -175,37 +175,42 @@ class CsvReader:
         ends = (b"\r\n", b"\n") if self.dialect.newline == "\n" else (b"\r",)
         return next((len(end) for end in ends if self._data.startswith(end, at)), 0)
 
-    def _first(self) -> bytes:
-        """Return the first record that is not blank, without taking it away; nothing where there is none."""
-        while self._data or not self._over:
-            if size := self._blank():
-                self._data, self._line = self._data[size:], self._line + 1
-                self.blank_lines += 1
-            elif found := self.dialect.record.match(self._data):
-                return found[0]
-            elif self._data and (reason := self._trouble(0, self._line)):
-                raise BadData(f"{self.path}:{self._line}: {reason}.")
+    def _first(self) -> tuple[bytes, bytes]:
+        """Return the blank lines that come first, and the record behind them, without taking them away; nothing where there is none."""
+        at, line = 0, self._line
+        while len(self._data) > at or not self._over:
+            if size := self._blank(at):
+                at, line = at + size, line + 1
+            elif found := self.dialect.record.match(self._data, at):
+                return self._data[:at], found[0]
+            elif self._data[at:] and (reason := self._trouble(at, line)):
+                raise BadData(f"{self.path}:{line}: {reason}.")
             elif not self._more():
-                raise BadData(
-                    f"{self.path}:{self._line}: a quote that is opened here is not closed until the file's end."
-                )
-        return b""
+                raise BadData(f"{self.path}:{line}: a quote that is opened here is not closed until the file's end.")
+        return self._data, b""
+
+    def _drop(self, blank: bytes, record: bytes = b"") -> None:
+        """Take blank lines, and the record behind them, away."""
+        self._data = self._data[len(blank) + len(record) :]
+        self._line += self._lines(blank) + self._lines(record)
+        self.blank_lines += self._lines(blank)
 
     def _header(self) -> list[str]:
-        record = self._first()
+        blank, record = self._first()
         if not record:
             raise BadData(f"{self.path} has no header line: give a CSV file with one, or rows and --no-header.")
         names = [text or "" for text in self._fields(record, "text")]
         self._valid(record)
-        self._data = self._data[len(record) :]
-        self._line += self._lines(record)
+        self._drop(blank, record)
         return names
 
     def _numbered(self, width: int | None) -> list[str]:
-        record = self._first()
+        blank, record = self._first()
         found = len(self._fields(record, "text")) if record else 0
         if not found and not width:
             raise BadData(f"{self.path} has no rows: without a header nobody knows its columns.")
+        if (width or found) > 1 or self.dialect.blank_lines != "null":
+            self._drop(blank)
         return [f"C{number}" for number in range(1, (width or found) + 1)]
 
     # The records
@@ -220,16 +225,17 @@ class CsvReader:
             BadData: where the next record begins is not known, or the bytes are no text of the encoding.
         """
         while True:
-            if size := self._cut():
+            size, canonical = self._cut()
+            if size:
                 data, line = self._data[:size], self._line
                 self._line += self._lines(data)
                 self._data = self._data[size:]
-                as_is = None if parse else self._as_is(data)
+                as_is = None if parse else self._as_is(data, canonical)
                 if as_is is not None:
                     self._valid(data, line)
                     yield Chunk([], self._rows, 0, list, canonical=as_is)
                 else:
-                    yield self._parsed(data, line)
+                    yield self._parsed(data, line, canonical=canonical)
             elif self._data:
                 before = len(self._data)
                 if chunk := self._separated():
@@ -247,19 +253,27 @@ class CsvReader:
         """Return how many lines end in bytes."""
         return data.count(self.dialect.newline.encode())
 
-    def _cut(self) -> int:
-        """Return how many bytes of what waits are whole records beyond doubt; 0 where that is not known."""
+    def _cut(self) -> tuple[int, bool]:
+        """Return how many bytes of what waits are whole records beyond doubt, and whether canonical ones; 0 where that is not known."""
         if self.dialect.newline != "\n" or self.dialect.escape:
-            return 0
+            return 0, False
         end = self._data.rfind(b"\n")
         for _ in range(CUTS if self.dialect.quote else 1):
             if end < 0:
-                return 0
-            if self._regular(self._data[: end + 1]):
-                return end + 1
+                break
+            data = self._data[: end + 1]
+            if self._canonical(data):
+                return end + 1, True
+            if self._regular(data):
+                return end + 1, False
             at = self._data.rfind(self.dialect.quote.encode(), 0, end)
             end = self._data.rfind(b"\n", 0, at) if at >= 0 else -1
-        return 0
+        return 0, False
+
+    def _canonical(self, data: bytes) -> bool:
+        """Whether bytes that hold quotes are records in canonical form; that without quotes takes no such look."""
+        dialect = self.dialect
+        return dialect.delimiter == "," and dialect.quote == '"' and b'"' in data and matches(data, CANONICAL)
 
     def _regular(self, data: bytes) -> bool:
         """Whether bytes are records, none of them blank, on which all readers agree."""
@@ -270,7 +284,7 @@ class CsvReader:
             return False
         return b"\r" not in data or (b"\n\r\n" not in data and data.count(b"\r") == data.count(b"\r\n"))
 
-    def _parsed(self, data: bytes, line: int, lines: Sequence[int] | None = None) -> Chunk:
+    def _parsed(self, data: bytes, line: int, lines: Sequence[int] | None = None, *, canonical: bool = False) -> Chunk:
         """Return a chunk of bytes that are whole regular records, parsed; of their `lines`, where those are known."""
         import pyarrow as pa
         import pyarrow.csv as pa_csv
@@ -284,6 +298,8 @@ class CsvReader:
 
         names = [str(number) for number in range(len(self.names))]
         dialect = self.dialect
+        nothing = [] if dialect.empty == "text" else [""]
+        quotes = bool(dialect.quote) and dialect.quote.encode() in data
         table = pa_csv.read_csv(
             pa.py_buffer(data),
             read_options=pa_csv.ReadOptions(block_size=len(data) + 1, use_threads=False, column_names=names),
@@ -297,12 +313,14 @@ class CsvReader:
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 strings_can_be_null=True,
-                null_values=[""],
+                null_values=nothing if quotes else [*nothing, *self._nulls],  # quoted ones are found below
                 quoted_strings_can_be_null=False,
                 check_utf8=False,
             ),
         )
-        texts = self._with_nulls([column.combine_chunks() for column in table.columns])
+        texts = [column.combine_chunks() for column in table.columns]
+        if quotes:
+            texts = without(texts, self._nulls)
 
         def starts() -> Sequence[int]:
             if lines is not None:
@@ -320,15 +338,18 @@ class CsvReader:
             good = [one for at, one in enumerate(every) if at not in dropped]
             chunk.lines_of = lambda: good
         else:
-            chunk.canonical = self._as_is(data)
+            chunk.canonical = self._as_is(data, canonical)
         self._rows += table.num_rows
         return chunk
 
     def _width(self, width: int) -> str:
         return f"{width} columns, but {len(self.names)} are expected"
 
-    def _as_is(self, data: bytes) -> bytes | None:
-        """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters."""
+    def _as_is(self, data: bytes, canonical: bool) -> bytes | None:
+        """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters.
+
+        With quotes among them, only what is proved to be `canonical`.
+        """
         dialect = self.dialect
         if dialect.empty == "text":
             return None
@@ -338,9 +359,7 @@ class CsvReader:
                     return None
                 data = data.replace(dialect.delimiter.encode(), b",")
             return data.replace(b"\r\n", b"\n") if b"\r" in data else data
-        if dialect.delimiter == "," and dialect.quote == '"' and matches(data, CANONICAL):
-            return data
-        return None
+        return data if canonical else None
 
     def _with_nulls(self, texts: list[Any]) -> list[Any]:
         """Return the texts with NULL for those that stand for it."""
@@ -357,14 +376,22 @@ class CsvReader:
         lines: list[int] = []
         bad: dict[int, str] = {}
         single = len(self.names) == 1
+        filled = 0  # where the next row begins, as far as that was looked for
         while at < len(data):
             if blank := self._blank(at):
-                if single and _FILLED.search(data, at):
-                    self._blank_between(line, records, lines)
-                elif single and not self._over:
-                    break  # a row may follow
+                if single and self.dialect.blank_lines == "null":
+                    records.append(b"")
+                    lines.append(line)
+                else:
+                    if single and filled <= at:
+                        found = _FILLED.search(data, at)
+                        filled = found.start() if found else len(data)
+                    if single and filled == len(data) and not self._over:
+                        break  # a row may follow
+                    if single and filled < len(data) and not self.dialect.blank_lines:
+                        raise self._doubtful_blank(line)
+                    self.blank_lines += 1
                 at, line = at + blank, line + 1
-                self.blank_lines += 1
             elif found := self.dialect.record.match(data, at):
                 records.append(found[0])
                 lines.append(line)
@@ -377,23 +404,18 @@ class CsvReader:
         self._data, self._line = data[at:], line
         return self._joined(records, lines, bad) if records or bad else None
 
-    def _blank_between(self, line: int, records: list[bytes], lines: list[int]) -> None:
-        """Take a blank line between the rows of a file of one column for what it is said to be."""
-        if self.dialect.blank_lines == "null":
-            records.append(b"")
-            lines.append(line)
-        elif not self.dialect.blank_lines:
-            raise BadData(
-                f"{self.path}:{line}: a blank line between the rows of a file of one column may be a missing value, or nothing: "
-                "give --blank-lines null or --blank-lines skip."
-            )
+    def _doubtful_blank(self, line: int) -> BadData:
+        return BadData(
+            f"{self.path}:{line}: a blank line between the rows of a file of one column may be a missing value, or nothing: "
+            "give --blank-lines null or --blank-lines skip."
+        )
 
     def _joined(self, records: list[bytes], lines: list[int], bad: dict[int, str]) -> Chunk:
         """Return a chunk of records that were found one by one."""
         data = b"".join(records)
         plain = data and b"" not in records and not self.dialect.escape and self.dialect.newline == "\n"
         if plain and matches(data, self.dialect.grammar):
-            chunk = self._parsed(data, self._line, lines)
+            chunk = self._parsed(data, self._line, lines, canonical=self._canonical(data))
             chunk.bad |= bad
             return chunk
         import pyarrow as pa

@@ -38,7 +38,11 @@ _DAY = r"(0[1-9]|1[0-9]|2[0-8])"
 DATE = rf"({_YEAR}-((0[13578]|1[02])-({_DAY}|29|30|31)|(0[469]|11)-({_DAY}|29|30)|02-{_DAY})|{_LEAP}-02-29)"
 """Every day that there is, as ISO 8601 writes it."""
 TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-ZONE = r" ?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
+_HOURS, _MINUTES = r"[+-](0[0-9]|1[0-4])", r"[0-5][0-9]"
+ZONE = rf"(Z|{_HOURS}:{_MINUTES})"
+"""The offset from UTC, as it may stand behind any time of day."""
+_ZONE_AFTER_SECONDS = rf"({_HOURS}| (Z|{_HOURS}:?{_MINUTES}))"
+"""The offset as it may stand behind the seconds too, where a blank is between day and time."""
 
 _NUMERAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
@@ -95,25 +99,38 @@ def _text(length: int = LONGEST) -> Rule:
     return Rule("", settle, length, length >= LONGEST)
 
 
+# What COPY takes for a moment is the formats of ISO 8601 that the service documents for AUTO; what it would read as day and month of
+# other orders is left to people.
+
+
 def _timestamp(precision: int = 9) -> Rule:
     """Return the rule of a timestamp without a zone: an offset would be dropped, and digits beyond the precision cut."""
-    return Rule(rf"^{DATE}([T ]{_clock(precision)})?$")
+    return Rule(rf"^{DATE}([T ]({_HOUR}|{_clock(precision)}))?$")
 
 
 def _zoned(precision: int = 9) -> Rule:
-    return Rule(rf"^{DATE}([T ]{_clock(precision)}({ZONE})?)?$")
+    clock = _clock(precision)
+    with_zone = rf"[T ]{clock}{ZONE}| {_HOUR}:[0-5][0-9]:[0-5][0-9]{_fraction(precision)}{_ZONE_AFTER_SECONDS}"
+    return Rule(rf"^{DATE}([T ]({_HOUR}|{clock})|{with_zone})?$")
 
 
 def _time(precision: int = 9) -> Rule:
     return Rule(rf"^{_clock(precision)}$")
 
 
-def _clock(precision: int) -> str:
-    """Return the pattern of a time of day with so many digits of a second at most, zeros behind them left out."""
+_HOUR = "([01][0-9]|2[0-3])"
+
+
+def _fraction(precision: int) -> str:
+    """Return the pattern of at most so many digits of a second, zeros behind them left out; they may be missing."""
     if precision == 9:
-        return TIME_OF_DAY
-    fraction = rf"\.[0-9]{{1,{precision}}}0*" if precision else r"\.0+"
-    return rf"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]({fraction})?)?"
+        return r"(\.[0-9]{1,9})?"
+    return rf"(\.[0-9]{{1,{precision}}}0*)?" if precision else r"(\.0+)?"
+
+
+def _clock(precision: int) -> str:
+    """Return the pattern of a time of day with so many digits of a second at most."""
+    return rf"{_HOUR}:[0-5][0-9](:[0-5][0-9]{_fraction(precision)})?"
 
 
 _DECLARED = re.compile(r"([A-Z_ ]*[A-Z])\s*(?:\(\s*([0-9]+)\s*(?:,\s*([0-9]+)\s*)?\))?")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import itertools
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -133,3 +136,62 @@ def upload(cursor: Any, stage: str, tmp_path: Path) -> Callable[..., str]:
         return name
 
     return put
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML writes it, a table in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(one)}" for name, one in value.items()) + "}"
+    return json.dumps(value)
+
+
+@pytest.fixture(scope="session")
+def named_connection(one_server: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which the connector knows the shared server as the connection `local`."""
+    home = tmp_path_factory.mktemp("snowflake")
+    file = home / "connections.toml"
+    file.write_text(f"local = {_toml(one_server.arguments)}\n", "utf-8")
+    file.chmod(0o600)
+    # A process that has imported connector 4.x by now looks at the second alone.
+    return {"SNOWFLAKE_HOME": str(home), "SNOWFLAKE_CONNECTIONS": file.read_text("utf-8")}
+
+
+class Done(NamedTuple):
+    """What a command has done: its exit status, and what it has printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def command(server: Any, named_connection: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `progresskit-snowflake load` with some arguments, against the shared server, in this process."""
+    from progresskit_snowflake import cli
+
+    for name, value in named_connection.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(cli, "_broken_off", lambda status: status)  # it may end the process, which is the tests' own
+
+    def run(*arguments: object) -> Done:
+        out, err = io.StringIO(), io.StringIO()
+        given = ["load", *map(str, arguments), "--connection", "local", "--no-progress"]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                status = cli.main(given)
+            except SystemExit as error:  # argparse's
+                status = int(error.code or 0)
+        return Done(status, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def new_table(cursor: Any) -> Iterator[str]:
+    """The name of a table that is not there yet; it goes with the test."""
+    name = f"NEW_{next(_numbers)}"
+    yield name
+    cursor.execute(f"DROP TABLE IF EXISTS {name}")

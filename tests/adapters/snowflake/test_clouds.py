@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,6 @@ FAULTS = {
     "reset": lambda server: server.reset_next(after=1 << 20),
     "unavailable": lambda server: server.refuse(503, 503),
     "slow_down": lambda server: server.refuse(429),
-    "away": lambda server: server.reset_next(after=1 << 20, away=10.0),
     "expired": lambda server: server.expire_next(after=1 << 20),
 }
 
@@ -179,6 +179,34 @@ def test_fault_in_the_middle_loads_all(
     assert summary.loaded == warehouse.count(table) == rows
     assert left_behind(warehouse) == []
     assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
+
+
+@pytest.mark.slow
+def test_outage_of_ten_seconds_loads_all(
+    storage: tuple[Storage, EmbeddedServer],
+    cloud: EmbeddedServer,
+    files: dict[str, tuple[Path, int]],
+    tmp_path: Path,
+) -> None:
+    """A storage that is away for ten seconds, during one load of a whole file and one of parts, costs neither a row."""
+    warehouse = Warehouse(cloud)
+    cloud.pace = 16e6
+    cloud.reset_next(after=1 << 20, away=10.0)
+
+    def loaded(kind: str) -> tuple[Any, list[Any]]:
+        folder, renderer = tmp_path / kind, RecordingRenderer()
+        folder.mkdir()
+        return load(warehouse, folder, [files[kind][0]], f"away_{kind}", renderer), uploads(renderer)
+
+    kinds = ["whole", "parts"] if storage[0] in IN_PARTS else ["whole"]
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(kinds, pool.map(loaded, kinds), strict=True))
+    assert cloud.pending == 0
+    for kind, (summary, views) in found.items():
+        assert summary.loaded == warehouse.count(f"away_{kind}") == files[kind][1]
+        assert all(view.completed <= view.total for view in views if view.total is not None)
+    assert any(view.fields.get("phase") == "retrying" for _, views in found.values() for view in views)
+    assert left_behind(warehouse) == []
 
 
 @pytest.mark.slow

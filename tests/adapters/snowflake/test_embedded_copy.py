@@ -229,3 +229,18 @@ def test_files_are_chosen_by_path_and_by_pattern(
         copy(cursor, table, stage, f"FILES = ('../../x.csv') {CSV}")
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match=r"SOMETIMES.* for parameter 'ON_ERROR'"):
         copy(cursor, table, stage, f"{CSV} ON_ERROR = SOMETIMES")
+
+
+def test_bound_parameters_with_a_transformation(cursor: Any, table: str, stage: str, upload: Any) -> None:
+    """The statement of the connector's write_pandas, which binds the table and ON_ERROR and quotes the stage, is taken."""
+    upload("a.parquet", GOODS["parquet"])
+    source = f"""FROM (SELECT $1:"a",$1:"B" FROM '@{stage}')"""
+    told = cursor.execute(
+        f"COPY INTO identifier(?) /* of write_pandas */ (A,B) {source} FILE_FORMAT=(TYPE=PARQUET "
+        "USE_VECTORIZED_SCANNER=FALSE COMPRESSION=auto) PURGE=TRUE ON_ERROR=?",
+        params=(table, "abort_statement"),
+        _force_qmark_paramstyle=True,
+    ).fetchall()
+    assert [row[1:4] for row in told] == [("LOADED", 2, 2)]
+    assert rows(cursor, table) == [(1, "x"), (2, "y")]
+    assert cursor.execute(f"LIST @{stage}").fetchall() == []

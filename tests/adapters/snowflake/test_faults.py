@@ -136,16 +136,6 @@ def test_a_server_that_refuses_twice_is_asked_again_and_the_bar_says_so(
 
 
 @pytest.mark.slow
-def test_a_server_that_is_away_for_ten_seconds_is_waited_for(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
-    renderer = RecordingRenderer()
-    warehouse.server.reset_next(away=10.0)
-    summary = load(warehouse, tmp_path, [large], "away", renderer)
-    assert summary.loaded == warehouse.count("away") == 40_000
-    assert "retrying" in {view.fields.get("phase") for view in uploads(renderer)}
-    assert all(view.completed <= view.total for view in uploads(renderer) if view.total is not None)
-
-
-@pytest.mark.slow
 def test_an_upload_that_fails_for_good_loads_nothing_and_a_second_run_loads_all(
     warehouse: Warehouse, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,9 +80,6 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{listening.getsockname()[1]}")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        # What 5.x tells its maker of the machine it runs on has it ask the cloud's metadata address, once a process.
-        monkeypatch.setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
-        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
         listening.shutdown(socket.SHUT_RDWR)
     thread.join()

@@ -29,6 +29,8 @@ RESET_AFTER = 1 << 20
 """Bytes of an upload after which its connection is reset, unless told otherwise."""
 STARTING = 60.0
 """Seconds that the server may take to start."""
+NO_DETECTION = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
+"""What both lines of the connector look at before they ask the metadata addresses of clouds which machine this is."""
 
 
 class EmbeddedServer:
@@ -171,6 +173,9 @@ def embedded_server(
 ) -> Iterator[EmbeddedServer]:
     """Start the server and yield it; stop it at the end.
 
+    Meanwhile the environment tells the connector, in this process and those that it starts, not to look for a cloud's metadata
+    address: connector 5.x asks it at its first connection, whatever its arguments are, and what connects here stays on loopback.
+
     Args:
         pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
         keep: Whether to keep what is uploaded; without, it is counted and thrown away, and there is nothing to copy.
@@ -184,12 +189,25 @@ def embedded_server(
     """
     folder = Path(tempfile.mkdtemp(prefix="progresskit-server-"))
     try:
-        with (folder / "errors").open("wb") as errors, _process(errors) as process:
+        with _detecting_nothing(), (folder / "errors").open("wb") as errors, _process(errors) as process:
             settings = {"folder": str(folder), "pace": pace, "keep": keep, "storage": storage, "emulator": emulator}
             ports = _start(process, settings, folder / "errors")
             yield EmbeddedServer(process, ports, pace, folder / "certificate.pem")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _detecting_nothing() -> Iterator[None]:
+    before = os.environ.get(NO_DETECTION)
+    os.environ[NO_DETECTION] = "true"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(NO_DETECTION, None)
+        else:
+            os.environ[NO_DETECTION] = before
 
 
 @contextlib.contextmanager

@@ -1,14 +1,16 @@
 """CSV files on a stage, read as the service's documentation says: every option of a CSV file format, and the line of each record.
 
 Bytes on which DuckDB's reader and the documentation agree are left to DuckDB, since that is fast; all others are read here, a
-character at a time. Knows nothing of tables: a file becomes columns of text, and NULL.
+field at a time. Knows nothing of tables: a file becomes columns of text, and NULL.
 """
 
 from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import gzip
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +21,8 @@ LONGEST = 1 << 20
 """Bytes of a line up to which DuckDB reads it: beyond, it wants buffers of many times a line."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "0": "\0"}
 _NEWLINE = "\n"
+_INVALID = re.compile("[\udc80-\udcff]")
+"""What bytes that are no UTF-8 are read as."""
 
 
 class FormatError(Exception):
@@ -81,10 +85,10 @@ _OPTIONS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 """SQL's name of an option -> ours, and what reads its value."""
 _FIXED = {
-    "TYPE": "CSV", "DATE_FORMAT": "AUTO", "TIME_FORMAT": "AUTO", "TIMESTAMP_FORMAT": "AUTO", "BINARY_FORMAT": "HEX",
-    "MULTI_LINE": "TRUE", "PARSE_HEADER": "FALSE", "VALIDATE_UTF8": "TRUE",
+    "TYPE": ("CSV",), "DATE_FORMAT": ("AUTO", "YYYY-MM-DD"), "TIME_FORMAT": ("AUTO",), "TIMESTAMP_FORMAT": ("AUTO",),
+    "BINARY_FORMAT": ("HEX",), "MULTI_LINE": ("TRUE",), "PARSE_HEADER": ("FALSE",), "VALIDATE_UTF8": ("TRUE",),
 }  # fmt: skip
-"""Options that have one value here."""
+"""Options whose values are one here, and what it may be called."""
 
 
 def csv_format(options: Mapping[str, Any]) -> CsvFormat:
@@ -102,7 +106,7 @@ def csv_format(options: Mapping[str, Any]) -> CsvFormat:
         if name in _OPTIONS:
             ours, read = _OPTIONS[name]
             found[ours] = read(value)
-        elif _FIXED.get(name) != str(value).upper():
+        elif str(value).upper() not in _FIXED.get(name, ()):
             raise FormatError(f"invalid parameter '{name}' with the value [{value}]")
     return CsvFormat()._replace(**found)
 
@@ -190,6 +194,8 @@ class _Scanner:
 
     def __init__(self, text: str, at: int, line: int, how: CsvFormat) -> None:
         self.text, self.at, self.line, self.how = text, at, line, how
+        marks = "".join(mark[:1] for mark in (how.delimiter, how.record, "\r", how.escape or how.unenclosed_escape))
+        self._plain = re.compile(f"[^{re.escape(marks)}]+")
 
     def record(self) -> Record | None:
         """Return the next record; None for a blank line that is skipped."""
@@ -217,7 +223,7 @@ class _Scanner:
         self._move(self._end())
         raw = self.text[began : self.at]
         self.line = line + raw.count("\n")
-        if problem is None and any("\udc80" <= one <= "\udcff" for one in raw):
+        if problem is None and _INVALID.search(raw):
             problem = "Invalid UTF8 detected in string"
         return Record(line, fields, problem)
 
@@ -244,8 +250,12 @@ class _Scanner:
         if self._is(how.enclosure):
             text = self._enclosed()
             return None if text in how.nulls else text
-        began, parts, escape = self.at, [], how.escape or how.unenclosed_escape
+        began, escape = self.at, how.escape or how.unenclosed_escape
+        parts: list[str] = []
         while not self._over():
+            if found := self._plain.match(self.text, self.at):
+                self._take(found.end(), parts)
+                continue
             if escape and self._is(escape):
                 self.at += len(escape)
                 parts.append(_ESCAPES.get(self.text[self.at : self.at + 1], self.text[self.at : self.at + 1]))
@@ -262,8 +272,13 @@ class _Scanner:
         while self._is(" ") or (self._is("\t") and self.how.delimiter != "\t"):
             self.at += 1
 
+    def _take(self, end: int, parts: list[str]) -> None:
+        parts.append(self.text[self.at : end])
+        self.at = end
+
     def _enclosed(self) -> str:
-        how, parts = self.how, []
+        how = self.how
+        parts: list[str] = []
         self.at += len(how.enclosure)
         while True:
             if self.at >= len(self.text):
@@ -277,7 +292,9 @@ class _Scanner:
                     break
                 parts.append(how.enclosure)
             else:
-                parts.append(self.text[self.at])
+                ends = [self.text.find(mark, self.at) for mark in (how.enclosure, how.escape) if mark]
+                self._take(min((end for end in ends if end >= 0), default=len(self.text)), parts)
+                continue
             self.at += 1
         if how.trim:
             self._spaces()
@@ -331,7 +348,19 @@ def read(connection: Any, how: CsvFormat, width: int, path: str, name: str) -> R
 
 def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: str, name: str) -> bool:
     """Read a file with DuckDB, and return whether all of its records have the width that is asked for."""
-    rejects = f"{name}_rejects"
+    with duckdb_source(connection, how, columns, path) as (source, misread):
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, * FROM {source}")
+        if bad := misread():
+            connection.execute(f"DROP TABLE temp.{name}")
+    return not bad
+
+
+@contextlib.contextmanager
+def duckdb_source(
+    connection: Any, how: CsvFormat, columns: list[str], path: str
+) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Yield what DuckDB reads a file's texts from, as SQL, and what tells afterwards how many records had another width."""
+    tables = f"progresskit_{secrets.token_hex(8)}"
     nulls = ", ".join(_text(one) for one in how.nulls)
     settings = {
         "columns": "{" + ", ".join(f"'{column}': 'VARCHAR'" for column in columns) + "}",
@@ -345,20 +374,20 @@ def _read_by_duckdb(connection: Any, how: CsvFormat, columns: list[str], path: s
         "allow_quoted_nulls": "false",
         "max_line_size": str(2 * LONGEST),
         "store_rejects": "true",
-        "rejects_table": _text(rejects),
-        "rejects_scan": _text(f"{name}_scans"),
+        "rejects_table": _text(f"{tables}_rejects"),
+        "rejects_scan": _text(f"{tables}_scans"),
         "compression": _text({b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(_head(path)[:2], "none")),
     }
     told = ", ".join(f"{option} = {value}" for option, value in settings.items())
     taken = ", ".join(f"CASE WHEN {c} IN ({nulls}) THEN NULL ELSE {c} END AS {c}" if nulls else c for c in columns)
     file = _text("".join(f"[{one}]" if one in "*?[" else one for one in path))
-    connection.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT row_number() OVER () - 1 AS n, {taken} FROM read_csv({file}, {told})"
-    )
-    (bad,) = connection.execute(f"SELECT count(*) FROM temp.{rejects}").fetchall()[0]
-    for made in (rejects, f"{name}_scans", *([name] if bad else [])):
-        connection.execute(f"DROP TABLE temp.{made}")
-    return not bad
+
+    def misread() -> int:
+        return int(connection.execute(f"SELECT count(*) FROM temp.{tables}_rejects").fetchall()[0][0])
+
+    yield f"(SELECT {taken} FROM read_csv({file}, {told}))", misread
+    for made in ("rejects", "scans"):
+        connection.execute(f"DROP TABLE temp.{tables}_{made}")
 
 
 def _line_of(path: str, how: CsvFormat, row: int) -> int | None:

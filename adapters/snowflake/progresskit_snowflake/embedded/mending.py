@@ -11,7 +11,7 @@ from .copying import copy
 
 
 def mend() -> None:
-    """Have fakesnow's cursors COPY as `copying` does, and its tables keep whole numbers of 38 digits."""
+    """Have fakesnow's cursors COPY as `copying` does, its tables keep whole numbers of 38 digits, and a missing moment be NULL."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
     cursor.copy_into = copy
     transforms: Any = importlib.import_module("fakesnow.transforms")
@@ -25,3 +25,18 @@ def mend() -> None:
         return made  # type: ignore[no-any-return]  # fakesnow's
 
     transforms.integer_precision = integer_precision
+
+    arrow: Any = importlib.import_module("fakesnow.arrow")
+    structured = arrow.timestamp_to_sf_struct
+
+    def timestamp_to_sf_struct(moments: Any) -> Any:
+        """Return moments as the connector takes them; a struct whose members are NULL alone is 1970 to connector 4.x."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = structured(moments)
+        members = [pc.fill_null(member, 0) for member in found.flatten()]
+        missing = pc.is_null(moments.combine_chunks() if isinstance(moments, pa.ChunkedArray) else moments)
+        return pa.StructArray.from_arrays(members, fields=list(found.type), mask=missing)
+
+    arrow.timestamp_to_sf_struct = timestamp_to_sf_struct

@@ -1,0 +1,105 @@
+"""What becomes of frames and memory while a job prints 1,000 and 10,000 lines a second, by itself and below `progresskit run`.
+
+A pseudo-terminal is read meanwhile. Fails where frames of the second half come less than twice a second, where a line is missing,
+or where more lines have waited at once than two seconds bring.
+
+    python benchmarks/printed_lines.py [--seconds 6]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pty
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+LONGEST_GAP = 0.5
+"""Seconds between two frames, on average over the second half."""
+JOB = """
+import json, resource, sys, time
+from progresskit import ProgressTracker
+
+rate, seconds = int(sys.argv[1]), float(sys.argv[2])
+with ProgressTracker() as tracker:
+    task = tracker.add_task("printing", total=rate * int(seconds))
+    time.sleep(0.3)
+    before, waiting, printed = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0, 0
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds:
+        while printed < passed * rate:
+            tracker.print("a line of some forty characters, number", printed)
+            task.advance()
+            printed += 1
+        waiting = max(waiting, len(tracker.prints))
+        time.sleep(0.002)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+with open(sys.argv[3], "w") as file: json.dump([printed, waiting, grown], file)
+"""
+
+
+class Run(NamedTuple):
+    """What one run has shown: lines printed, lines seen, most lines that waited, kibibytes grown, seconds between frames."""
+
+    printed: int
+    seen: int
+    waiting: int
+    grown: int
+    gap: float
+
+
+def run(rate: int, seconds: float, *, hub: bool) -> Run:
+    """Return what a job of so many `seconds` that prints `rate` lines a second has shown."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "found.json"
+        command = [sys.executable, "-c", JOB, str(rate), str(seconds), str(path)]
+        if hub:
+            command = [sys.executable, "-m", "progresskit", "run", "--", *command]
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ["TERM"] = "xterm-256color"
+            os.environ.pop("CI", None)
+            os.execv(sys.executable, command)
+        times: list[float] = []
+        text = b""
+        try:
+            while data := os.read(terminal, 1 << 16):
+                times += [time.monotonic()] * (text[-8:] + data).count(b"\x1b[?2026h")
+                text += data
+        except OSError:  # the other side has closed it
+            pass
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        half = times[len(times) // 2 :]
+        gap = (half[-1] - half[0]) / max(len(half) - 1, 1)
+        printed, waiting, grown = json.loads(path.read_text())
+        return Run(printed, text.count(b"a line of some"), waiting, grown, gap)
+
+
+def main() -> None:
+    """Print a table, and fail where a bound is passed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=6.0)
+    seconds = parser.parse_args().seconds
+    print(f"CPython {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    failed = False
+    for hub in (False, True):
+        for rate in (1_000, 10_000):
+            found = run(rate, seconds, hub=hub)
+            passes = found.gap <= LONGEST_GAP and found.seen == found.printed and found.waiting <= 2 * rate
+            failed = failed or not passes
+            print(
+                f"{'PASS' if passes else 'FAIL'}  {'below run' if hub else 'by itself':<10} {rate:6,d} lines/s  "
+                f"a frame every {found.gap:.2f} s  {found.seen:,d} of {found.printed:,d} lines seen  "
+                f"at most {found.waiting:,d} waited  {found.grown / 1024:.1f} MiB grown"
+            )
+    if failed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

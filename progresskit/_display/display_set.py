@@ -1,0 +1,109 @@
+"""The displays of a ticker, and which tracker is drawn by which.
+
+Knows when two trackers share a display. Does not know threads: whoever calls it holds the ticker's drawing lock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._system.warnings import warn_once
+from .._tracking.task import describe
+from .display import display_of, terminal_of
+from .hangs import Retired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._tracking.tracker import ProgressTracker
+    from .display import Display
+
+
+class DisplaySet:
+    """The displays of a ticker.
+
+    Args:
+        cpu: Gives the seconds of processor time that the drawing thread has had.
+        wall: Gives the seconds on the wall.
+
+    Attributes:
+        displays: All displays, the oldest first.
+    """
+
+    def __init__(self, cpu: Callable[[], float], wall: Callable[[], float]) -> None:
+        self.displays: list[Display] = []
+        self._cpu = cpu
+        self._wall = wall
+
+    def of(self, tracker: ProgressTracker) -> Display | None:
+        """Return the display that draws `tracker`; None where none does."""
+        for display in self.displays:
+            if tracker in display.trackers:
+                return display
+        return None
+
+    def add(self, tracker: ProgressTracker) -> None:
+        """Give `tracker` a place on the display of its terminal, or a display of its own."""
+        if self.of(tracker) is not None:
+            return
+        terminal = terminal_of(tracker)
+        for display in self.displays:
+            if display.terminal.key == terminal.key and display.suits(tracker, terminal):
+                if tracker.terminal is None:
+                    terminal.close()
+                break
+        else:
+            display = display_of(tracker, terminal, self._cpu, self._wall)
+            self.displays.append(display)
+        display.trackers.append(tracker)
+        tracker._display = display
+
+    def remove(self, tracker: ProgressTracker, draw_last: Callable[[Display], object]) -> None:
+        """Have the last frame of `tracker` drawn, take it off its display, and end a display that nobody is left on.
+
+        Args:
+            tracker: The tracker, which may be on no display.
+            draw_last: Draws the last frame of a display.
+
+        Raises:
+            BaseException: whatever drawing raises. The tracker is off its display then, but where the display was given up
+                because it hangs: its successor has the tracker.
+        """
+        display = self.of(tracker)
+        if display is not None and len(display.trackers) > 1:
+            draw_last(display)
+            display.trackers.remove(tracker)
+            tracker._display = None
+        elif display is not None:
+            try:
+                draw_last(display)
+                display.end()
+            except Retired:
+                raise
+            except BaseException:
+                self.drop(display)
+                raise
+            self.drop(display)
+        tracker.let_go()
+
+    def drop(self, display: Display) -> None:
+        """Let go of `display` and its trackers."""
+        self.displays.remove(display)
+        for tracker in display.trackers:
+            tracker._display = None
+        if all(tracker.terminal is None for tracker in display.trackers):
+            display.terminal.close()  # it was made for the display
+
+    def give_up(self, display: Display, error: BaseException) -> None:
+        """Do without `display`, which has failed: what its trackers print goes to their streams."""
+        self.displays.remove(display)
+        warn_once(f"a display failed and is given up: {describe(error)}.")
+        for tracker in display.trackers:
+            tracker.give_up()
+
+    def replace(self, display: Display, kind: str) -> None:
+        """Have the successor of `display`, which hangs in a call of this `kind`, draw its trackers."""
+        heir = display.successor(kind)
+        self.displays = [heir if each is display else each for each in self.displays]
+        for tracker in heir.trackers:
+            tracker._display = heir

@@ -1,0 +1,232 @@
+"""A renderer that cannot fail: what raises, or does not suit the stream, gives way to `plain`, and that one to `none`.
+
+Knows how a renderer is made, started and replaced. Does not know trackers, or when a frame is due.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .._system.environment import position
+from .._system.threads import is_main_thread
+from .._system.warnings import warn_once
+from .._text.cells import clean_lines
+from .._tracking.task import describe
+from ..renderers.base import DEFAULT_BUDGET
+from ..renderers.registry import BUILTIN, RendererChoice, load
+from .hangs import Retired
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._model.frames import Frame
+    from ..renderers.base import Renderer
+    from .hangs import Window
+    from .terminal import Handle, StreamTerminal
+
+FAILED = "{why}; {name} is used from here on."
+
+
+class GuardedRenderer:
+    """The renderer of one display, with the four verbs of any renderer, none of which raises for the renderer's own reasons.
+
+    The renderer is made when the first frame is drawn.
+
+    Args:
+        choice: Which renderer, settled for the terminal.
+        terminal: Where it draws.
+        handle: The terminal as the renderer has it.
+        window: The display's call of foreign code.
+        fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
+        folder: Where frames are written besides being drawn; None: nowhere.
+
+    Attributes:
+        choice: The renderer that is used now.
+        current: The renderer itself, while it is started; None otherwise.
+        in_place: Whether rows stand there, to be drawn over by the next frame.
+        calls_others: Whether code runs that is not ours, and may hang.
+    """
+
+    def __init__(
+        self,
+        choice: RendererChoice,
+        terminal: StreamTerminal,
+        handle: Handle,
+        window: Window,
+        fallbacks: list[str] | None = None,
+        folder: str | None = None,
+    ) -> None:
+        self.choice = choice
+        self._folder = folder
+        self.current: Renderer | None = None
+        self.in_place = False
+        self.calls_others = _is_foreign(choice)
+        self._terminal = terminal
+        self._handle = handle
+        self._window = window
+        self._fallbacks = (
+            [name for name in ("plain", "none") if name != choice.name] if fallbacks is None else fallbacks
+        )
+        self._unshown: list[str] = []  # lines that an in-place renderer was given, and has not drawn yet
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether frames go to another process, which is to be told of news at once."""
+        return bool(getattr(self.current, "is_remote", False)) or (self.current is None and self.choice.is_remote)
+
+    @property
+    def default_budget(self) -> float:
+        """The share of one core that drawing may cost unless somebody says otherwise."""
+        return float(getattr(self.current, "default_budget", DEFAULT_BUDGET))
+
+    def _use(self, renderer: Renderer | None) -> None:
+        """Have `renderer` be the current one."""
+        self.current = renderer
+        self.in_place = renderer is not None and renderer.in_place
+        self.calls_others = _is_foreign(self.choice) or bool(getattr(renderer, "calls_others", False))
+
+    # The four verbs
+
+    def start(self) -> None:
+        """Make the renderer and start it, where it is not."""
+        if self.current is None:
+            self._call(None)
+
+    def render(self, frame: Frame) -> None:
+        """Draw `frame`."""
+        self._call("render", frame)
+        self._unshown = []
+
+    def write(self, lines: list[str]) -> None:
+        """Write `lines` above the tasks. An in-place renderer draws them with the frame that follows."""
+        self._call("write", "\n".join(lines))
+        self._unshown = lines if self.in_place else []
+
+    def stop(self) -> None:
+        """Stop the renderer, where it is started. The next frame makes another one."""
+        if self.current is not None:
+            self._call("stop")
+            self._use(None)
+
+    # What else a display asks
+
+    def room(self, lines: int) -> int | None:
+        """Return how many rows a frame may have on a screen of `lines`; None: all, since they are not drawn in place.
+
+        The renderer is started.
+        """
+        if not self.in_place:
+            return None
+        room = getattr(self.current, "room", None)
+        if room is None:
+            return lines - 1
+        if not self.calls_others:
+            return int(room(lines))
+        name = self.choice.name
+        try:
+            return int(self._window.call("renderer", room, lines))
+        except Retired:
+            raise
+        except BaseException as error:
+            self._recover(name, error)
+            return lines - 1 if self.in_place else None
+
+    def after_hang(self, kind: str) -> tuple[RendererChoice, list[str], str]:
+        """Return the renderer to use now that a call of this `kind` hangs, what is to follow it, and why it is used.
+
+        The handle of the one that hangs leads nowhere from now on.
+        """
+        self._handle.cut = True
+        if kind == "stream":
+            name, why = "none", "the stream does not answer"
+        else:
+            name = self._fallbacks[0] if self._fallbacks else "none"
+            why = f"the {self.choice.name} renderer does not answer"
+        return RendererChoice(name, load(BUILTIN[name]), why), self._fallbacks[1:], why
+
+    # How it is guarded
+
+    def _call(self, verb: str | None, *arguments: Any) -> None:
+        """Start the renderer, if need be, and call its `verb`; where it fails, warn once and do the same with the fallback."""
+        while True:
+            name = self.choice.name
+            try:
+                renderer = self.current
+                if renderer is None:
+                    renderer = self._make()
+                if verb is not None:
+                    call = getattr(renderer, verb)
+                    if self.calls_others:
+                        self._window.call("renderer", call, *arguments)
+                    else:
+                        call(*arguments)
+                return
+            except Retired:
+                raise
+            except BaseException as error:
+                if not self._recover(name, error):
+                    return
+
+    def _make(self) -> Renderer:
+        """Make and start the renderer that was chosen, or `plain` where that does not suit the stream."""
+        while True:
+            make = self.choice.make
+            assert make is not None  # a settled choice says how
+            made = self._window.call("renderer", make)
+            if self.choice.given or self._terminal.is_tty or not made.in_place:
+                break
+            self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
+            self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
+        made = self._recorded(made)
+        self._use(made)
+        self._place(made)
+        self._window.call("renderer", made.start, self._handle)
+        return made
+
+    def _recorded(self, renderer: Renderer) -> Renderer:
+        return (
+            renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
+        )
+
+    def _place(self, renderer: Renderer) -> None:
+        """Give `renderer` the rows that `PROGRESSKIT_POSITION` names: it is for terminals of this process alone."""
+        place = position(os.environ) if self._terminal.is_tty and not self.is_remote else None
+        if place is None:
+            return
+        take = getattr(renderer, "place", None)
+        if take is not None:
+            self._window.call("renderer", take, place[0], place[1])
+        else:
+            warn_once(f"PROGRESSKIT_POSITION is set, but the {self.choice.name} renderer has no rows to be placed.")
+
+    def _recover(self, name: str, error: BaseException) -> bool:
+        """Fall back from the renderer called `name`, which has raised `error`; return False where nothing is left to fall back to."""
+        if isinstance(error, KeyboardInterrupt) and is_main_thread():
+            raise error  # drawn from the job's own thread: Ctrl-C is the job's
+        failed = self.current
+        if not self._fallbacks:
+            self._terminal.dark = True  # even `none` failed: there is nothing left to draw with
+            return False
+        self._use(None)
+        if failed is not None:
+            try:
+                self._window.call("renderer", failed.stop)
+            except Retired:
+                raise
+            except BaseException:  # it failed before; what it leaves behind is all that can be had
+                pass
+        fallback = self._fallbacks.pop(0)
+        self.choice = RendererChoice(fallback, load(BUILTIN[fallback]), f"{name} failed")
+        renderer: Renderer = self._recorded(load(BUILTIN[fallback])())
+        self._use(renderer)
+        renderer.start(self._handle)
+        warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
+        renderer.write("\n".join([*self._unshown, clean_lines(f"progresskit: {warning}")]))
+        self._unshown = []
+        return True
+
+
+def _is_foreign(choice: RendererChoice) -> bool:
+    """Whether the renderer of `choice` is not one of ours."""
+    return choice.name not in BUILTIN or choice.given

@@ -1,0 +1,94 @@
+"""Let a job wait for the next frame before it goes on, for a small share of its time.
+
+Knows how long a job may be held up. Does not know what a frame shows, nor why somebody waits for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .._system.threads import Bell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FLUSH_TIME_SHARE = 0.01
+"""The share of the time for which jobs may be held up."""
+FLUSH_CREDIT_SECONDS = 0.25
+"""Seconds of it that may be had at once."""
+LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 50.0
+"""Captured lines that are drawn before the job goes on, in a burst and in the long run. The others come with the next frame."""
+
+
+class Credit:
+    """An amount that grows with the time, up to a limit, and is spent.
+
+    Args:
+        rate: What comes in a second.
+        most: The limit, which is there to begin with.
+
+    Example:
+        >>> credit = Credit(rate=0.5, most=2.0)
+        >>> credit.at(100.0)
+        2.0
+        >>> credit.spend(2.0)
+        >>> credit.at(101.0)
+        0.5
+    """
+
+    __slots__ = ("_reckoned", "left", "most", "rate")
+
+    def __init__(self, rate: float, most: float) -> None:
+        self.rate = rate
+        self.most = self.left = most
+        self._reckoned = 0.0
+
+    def at(self, now: float) -> float:
+        """Return what is left at the instant `now`."""
+        self.left = min(self.left + self.rate * (now - self._reckoned), self.most)
+        self._reckoned = now
+        return self.left
+
+    def spend(self, amount: float) -> None:
+        """Take `amount`, which may be more than is left."""
+        self.left -= amount
+
+
+class FlushGate:
+    """Where threads of the job wait for the thread that draws.
+
+    Attributes:
+        waiting: What to ring for those who wait, once the next frame is out.
+        time: Seconds that jobs may still be held up for by endings.
+        line_time: The same by lines that they have printed.
+        lines: How many lines may still be waited for.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: deque[Bell] = deque()
+        self.time = Credit(FLUSH_TIME_SHARE, FLUSH_CREDIT_SECONDS)
+        self.line_time = Credit(FLUSH_TIME_SHARE, FLUSH_CREDIT_SECONDS)
+        self.lines = Credit(LINE_FLUSHES_PER_SECOND, LINE_FLUSHES_AT_ONCE)
+
+    def wait(self, seconds: float, wake: Callable[[], bool]) -> None:
+        """Wait until the gate is opened, for `seconds` at the most.
+
+        Args:
+            seconds: How long.
+            wake: Wakes the thread that draws, and returns whether there is one. It is called when this thread is among those
+                that wait: a thread that goes to rest at this instant lets out all who came before it did.
+        """
+        drawn = Bell()
+        self.waiting.append(drawn)
+        if wake():
+            drawn.wait(seconds)
+
+    def take(self) -> list[Bell]:
+        """Return what to ring for all who wait now."""
+        return [self.waiting.popleft() for _ in range(len(self.waiting))]
+
+    def open(self) -> None:
+        """Let everybody go on."""
+        while self.waiting:
+            self.waiting.popleft().ring()

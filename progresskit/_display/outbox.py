@@ -1,0 +1,104 @@
+"""What a display owes its terminal: composed text that is not sent, and lines and frames that no renderer has shown yet.
+
+Knows how long a slow terminal is waited for. Does not know renderers or tasks.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from typing import TYPE_CHECKING
+
+from .terminal import Handle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from .._model.frames import Frame
+    from .hangs import Window
+    from .terminal import StreamTerminal
+
+EXIT_FLUSH_TIMEOUT = 1.0
+"""At shutdown, stop waiting for a slow terminal after this many seconds without a byte accepted. Applies if it accepted a byte
+within that time, or if printed lines are still unsent: they would have held up the job without progress as well."""
+GONE = 0.05
+"""The same, in seconds, for a terminal that nobody seems to read."""
+
+
+class Outbox:
+    """The text and the lines that one terminal has yet to get.
+
+    Args:
+        terminal: Where the text goes.
+        window: The display's call of foreign code: a stream without a descriptor may hang.
+        wall: Gives the seconds on the wall.
+
+    Attributes:
+        handle: The terminal as a renderer has it; what is written there waits to be sent.
+        lines: Lines of the frame that is being drawn, until it is sent.
+        frame: That frame.
+    """
+
+    def __init__(self, terminal: StreamTerminal, window: Window, wall: Callable[[], float]) -> None:
+        self.handle = Handle(terminal)
+        self.lines: list[str] = []
+        self.frame: Frame | None = None
+        self._terminal = terminal
+        self._window = window
+        self._wall = wall
+        self._stuck: float | None = None  # since when a congested terminal has not accepted a byte
+        self._accepted: float | None = None  # when the terminal last accepted one
+        self._accepted_before: float | None = None  # the same, before the last frame
+        self._owes_words = False  # whether printed lines are among what a congested terminal has not accepted
+
+    def owe(self, lines: list[str]) -> None:
+        """Add `lines`, which the next frame shows."""
+        self.lines = [*self.lines, *lines]
+        self._owes_words = True
+
+    def send(self, patience: float = 0.0, context: Context | None = None) -> None:
+        """Send what was written. Nothing is owed any more: the terminal has it, or keeps it to send it first the next time.
+
+        Args:
+            patience: Seconds without a byte accepted after which a slow terminal is left alone.
+            context: The context to call a stream without a descriptor in; None: this one.
+        """
+        terminal = self._terminal
+        if terminal.fd is None:
+            context = copy_context() if context is None else context.copy()
+            self._window.call("stream", context.run, terminal.send, self.handle.take(), patience)
+        else:
+            before = terminal.taken
+            terminal.send(self.handle.take(), patience)
+            if terminal.taken != before:
+                self._accepted = self._wall()
+            self._owes_words = self._owes_words and terminal.congested
+            if not terminal.congested:
+                self._stuck = None
+        self.lines, self.frame = [], None
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether printed lines wait for a terminal that accepts them piece by piece: it is worth asking again soon."""
+        return self._owes_words and self._stuck is None and self._terminal.congested
+
+    def retry(self, context: Context | None = None) -> None:
+        """Send what a congested terminal did not accept, as far as it accepts it now."""
+        before = self._terminal.taken
+        self.send(context=context)
+        if self._terminal.taken != before or not self._terminal.congested:
+            self._stuck = None
+        elif self._stuck is None:
+            self._stuck = self._wall()
+
+    def begin_last_frame(self) -> None:
+        """Remember whether the terminal accepts anything before the last frame is sent: a buffer may take the beginning of that
+        frame though nobody reads from it."""
+        self._accepted_before = self._accepted
+
+    def send_last(self, context: Context | None = None) -> None:
+        """Send what is left at the end, and wait for a slow terminal only if somebody seems to read from it."""
+        now, accepted = self._wall(), self._accepted_before
+        is_read = accepted is not None and now - accepted <= EXIT_FLUSH_TIMEOUT
+        is_stuck = self._stuck is not None and now - self._stuck > EXIT_FLUSH_TIMEOUT
+        self.send(EXIT_FLUSH_TIMEOUT if is_read or (self._owes_words and not is_stuck) else GONE, context)

@@ -1,0 +1,95 @@
+"""What a tracker needs of the floors above it, as types: its ticker, its display, and a capture.
+
+Imported for type checking alone. Does not know who implements these protocols.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections import deque
+    from types import TracebackType
+    from typing import Self
+
+    from .tracker import ProgressTracker
+
+
+class Ticker(Protocol):
+    """Draws trackers."""
+
+    def attach(self, tracker: ProgressTracker) -> bool | None:
+        """Begin to draw `tracker`: there is something to see. False: nothing of it can be shown."""
+
+    def wake(self) -> None:
+        """Draw soon: something happened that is more than counting."""
+
+    def flush_soon(self) -> None:
+        """Flush news for another process, and clear rows that are in the way, before the job goes on."""
+
+    def flush_lines(self) -> None:
+        """Draw captured lines before the job goes on, where that is cheap."""
+
+    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+        """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal too."""
+
+    def detach(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker` for the last time and let go of it."""
+
+
+class Display(Protocol):
+    """Shows trackers on a terminal."""
+
+    @property
+    def shows_lines(self) -> bool:
+        """Whether a line that is printed now will be shown."""
+
+    @property
+    def standing(self) -> bool:
+        """Whether rows stand on a terminal."""
+
+    @property
+    def may_be_standing(self) -> bool:
+        """Whether rows stand there, or may by the end of the frame that is being drawn."""
+
+
+class Capture(Protocol):
+    """Shows what is written to standard output and standard error above the bars.
+
+    Attributes:
+        lines: The latest lines of a quiet capture.
+    """
+
+    lines: deque[str]
+
+    def start(self) -> Self:
+        """Begin to capture. Nothing happens where it has begun already."""
+
+    def stop(self, *, failed: bool = False) -> None:
+        """Put back what was there.
+
+        Args:
+            failed: Whether the work failed: the lines of a quiet capture are then shown after all.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class OwnCapture(Capture, Protocol):
+    """A tracker's own capture, which also knows what C code and other programs write."""
+
+    def before_line(self) -> None:
+        """Queue what has been written before a line that the tracker is given."""
+
+    def before_frame(self) -> None:
+        """Queue what is to be drawn by the frame that begins."""
+
+    def note_shown(self) -> None:
+        """Note that the lines of the last frame are on the terminal."""
+
+    def follow(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""

@@ -1,0 +1,358 @@
+"""A folder that processes share: each writes what it has to show to one file of its own, and who can read the folder shows all.
+
+For processes that no socket connects: ranks of MPI, the jobs of a Slurm array, cron jobs, hosts behind ssh. A file is one
+record: a line that says who writes, and a frame, as the events file has it. It is written under another name and then renamed,
+so that a reader never sees half of one, on NFS neither. Knows files. Does not know displays: `Recorded` draws with any renderer,
+`FolderReader` hands to a feed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import stat
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._display import process_hooks
+from .._model.frames import Frame, decode, encode
+from .._system.warnings import warn_once
+from .._text.cells import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._model.frames import TaskView
+    from ..renderers.base import Renderer, Terminal
+    from .feed import Feed
+
+VARIABLE = "PROGRESSKIT_FOLDER"
+SUFFIX = ".progress"
+WRITE_SECONDS = 5.0
+"""Seconds between two writes of a process at the least: a file server has many clients."""
+LOST_SECONDS = 120.0
+"""Seconds without a new record after which a process with running tasks is taken to be lost. NFS may show a file a minute late."""
+MOST_TASKS = 200
+"""Live tasks in a record; the others are counted."""
+MOST_ENDED = 1_000
+"""Ended tasks that a record remembers, the latest. Those before are in its counts alone."""
+LARGEST = 1 << 22
+"""Bytes of a file that is read."""
+MOST_FILES = 10_000
+"""Files of a folder that are looked at."""
+STATES = ("finished", "failed", "cancelled")
+
+
+class Record(NamedTuple):
+    """What one process says of itself.
+
+    Attributes:
+        host: The name of its machine.
+        pid: Its process number there.
+        start: When it began, in seconds since 1970 by its clock.
+        written: When it wrote this, by the same clock.
+        is_over: Whether it has ended.
+        counts: How many of its top-level tasks have ended, by state.
+        frame: Its live tasks, and the latest of those that have ended.
+
+    Example:
+        >>> record = Record("node7", 4711, 1.0, 2.0, False, {"failed": 1}, Frame(1.0))
+        >>> Record.decode(record.encode()) == record
+        True
+    """
+
+    host: str
+    pid: int
+    start: float
+    written: float
+    is_over: bool
+    counts: dict[str, int]
+    frame: Frame
+
+    def encode(self) -> bytes:
+        """Return the record as bytes: two lines of JSON."""
+        head = {
+            "progresskit": 1,
+            "host": self.host,
+            "pid": self.pid,
+            "start": self.start,
+            "written": self.written,
+            "over": self.is_over,
+            "counts": self.counts,
+        }
+        return f"{json.dumps(head)}\n{encode(self.frame)}\n".encode("utf-8", "backslashreplace")
+
+    @classmethod
+    def decode(cls, data: bytes) -> Record:
+        """Return the record that `data` holds, checked and cleaned: it may come from a stranger.
+
+        Raises:
+            ValueError: it holds none; the sentence says why.
+        """
+        first, _, rest = data.partition(b"\n")
+        try:
+            head = json.loads(first)
+            host, pid, start, written, is_over, counts = (
+                head[name] for name in ("host", "pid", "start", "written", "over", "counts")
+            )
+            items = counts.items()
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise ValueError("the first line of a record says who writes.") from None
+        numbers = (pid, start, written, *counts.values())
+        if not all(type(number) in (int, float) and 0 <= number < 1e15 for number in numbers):
+            raise ValueError("the numbers of a record are from 0 to 1e15.")
+        if not isinstance(host, str) or type(pid) is not int or type(is_over) is not bool:
+            raise ValueError("'host' of a record is a text, 'pid' a whole number, 'over' true or false.")
+        known = {name: int(number) for name, number in items if name in STATES}
+        return cls(clean(host, 64), pid, start, written, is_over, known, decode(rest))
+
+
+class _File:
+    """The file of this process."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._host = socket.gethostname()
+        self._start = time.time()
+        self._frames: dict[int, Frame] = {}  # of each display
+        self._ended: deque[TaskView] = deque(maxlen=MOST_ENDED)
+        self._counts = dict.fromkeys(STATES, 0)
+        self._written = float("-inf")  # on the displays' clock
+        self._is_over = False
+        name = f"{re.sub('[^A-Za-z0-9.-]', '_', self._host)[:64]}-{os.getpid()}-{int(self._start * 1000):x}"
+        self._path = os.path.join(folder, name + SUFFIX)
+        self._temporary = os.path.join(folder, f".{name}.tmp")
+        process_hooks.at_end(self._end)
+
+    def show(self, display: int, frame: Frame | None, now: float, *, at_once: bool = False) -> None:
+        """Have what `display` shows written, if it is time; None: it shows nothing any more."""
+        if frame is None:
+            self._frames.pop(display, None)
+        else:
+            self._frames[display] = frame
+            for view in frame.ended:
+                self._ended.append(view)
+                if view.depth == 0:
+                    self._counts[view.state] += 1
+        if at_once or now - self._written >= WRITE_SECONDS:
+            self._written = now
+            self._write()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._frames.clear()
+        self._write()
+
+    def _frame(self) -> Frame:
+        tasks: list[TaskView] = []
+        more, moment = 0, 0.0
+        for frame in self._frames.values():
+            first = tasks[-1].position + 1 if tasks else 0
+            tasks += [view._replace(position=view.position + first) for view in frame.tasks]
+            more += frame.more
+            moment = frame.time
+        return Frame(moment, tuple(tasks[:MOST_TASKS]), tuple(self._ended), more + max(len(tasks) - MOST_TASKS, 0))
+
+    def _write(self) -> None:
+        record = Record(self._host, os.getpid(), self._start, time.time(), self._is_over, self._counts, self._frame())
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+            with open(os.open(self._temporary, flags, 0o600), "wb") as file:
+                file.write(record.encode())
+            os.replace(self._temporary, self._path)
+        except OSError as error:
+            warn_once(f"{VARIABLE} is {self._folder!r:.200}, where nothing can be written: {error.strerror}.")
+
+
+_files: dict[tuple[int, str], _File] = {}
+
+
+class Recorded:
+    """A renderer that also writes what it is shown to the file of this process.
+
+    Args:
+        renderer: What draws.
+        folder: The folder that processes share. It is made, for this user alone, if it does not exist.
+        clock: Gives the time in seconds and never goes back.
+    """
+
+    calls_others = True
+    """A file server may hang: drawing goes on without it."""
+
+    def __init__(self, renderer: Renderer, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._renderer = renderer
+        self._folder = folder
+        self._clock = clock
+
+    @property
+    def in_place(self) -> bool:  # type: ignore[override]  # of the class, for other renderers
+        return self._renderer.in_place
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_renderer":  # of one that was not initialised
+            raise AttributeError(name)
+        return getattr(self._renderer, name)
+
+    def start(self, terminal: Terminal) -> None:
+        self._renderer.start(terminal)
+
+    def render(self, frame: Frame) -> None:
+        self._renderer.render(frame)
+        self._file.show(id(self), frame, self._clock())
+
+    def write(self, text: str) -> None:
+        self._renderer.write(text)
+
+    def stop(self) -> None:
+        self._renderer.stop()
+        self._file.show(id(self), None, self._clock(), at_once=True)
+
+    @property
+    def _file(self) -> _File:
+        key = (os.getpid(), self._folder)  # a forked child has a file of its own
+        if key not in _files:
+            _files[key] = _File(self._folder)
+        return _files[key]
+
+
+class _Process:
+    """What a reader knows of one file."""
+
+    __slots__ = ("heard", "is_lost", "record", "signature", "told")
+
+    def __init__(self) -> None:
+        self.signature: tuple[int, ...] = ()
+        self.record: Record | None = None
+        self.heard = 0.0  # when the record was new, on the reader's clock
+        self.is_lost = False
+        self.told: set[int] = set()  # numbers of ended tasks that the feed has: a lost process may come back
+
+
+class FolderReader:
+    """Hands what processes write to `folder` to `feed`, as often as `scan` is called.
+
+    Args:
+        folder: The folder.
+        feed: What shows it.
+        lost: Seconds without a new record after which a process with running tasks is lost.
+        clock: Gives the time in seconds and never goes back.
+        now: Gives the time in seconds since 1970, to tell how old a record is that is seen for the first time.
+
+    Attributes:
+        unreadable: Names of files that are none of these, or cannot be read.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        feed: Feed,
+        *,
+        lost: float = LOST_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder = folder
+        self._feed = feed
+        self._lost_after = lost
+        self._clock = clock
+        self._now = now
+        self._processes: dict[str, _Process] = {}
+        self.unreadable: set[str] = set()
+
+    def scan(self) -> None:
+        """Read what is new, and tell what is lost.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        now = self._clock()
+        with os.scandir(self._folder) as entries:
+            names = [entry.name for _, entry in zip(range(MOST_FILES), entries, strict=False)]
+        for name in sorted(names):
+            if name.endswith(SUFFIX) and not name.startswith("."):
+                self._look(name, now)
+        for name, process in self._processes.items():
+            record = process.record
+            if record is None or record.is_over or process.is_lost or now - process.heard <= self._lost_after:
+                continue
+            if any(view.state == "running" for view in record.frame.tasks):
+                process.is_lost = True
+                self._feed.lose(
+                    name, f"lost: nothing from {record.host}, pid {record.pid}, for {now - process.heard:,.0f} s"
+                )
+
+    def _look(self, name: str, now: float) -> None:
+        process = self._processes.setdefault(name, _Process())
+        try:
+            data, signature = _read(os.path.join(self._folder, name), process.signature)
+            if data is None:
+                return
+            process.signature = signature
+            record = Record.decode(data)
+        except (OSError, ValueError):
+            if process.record is None:  # one that was read once, and has gone or is broken, is lost in time
+                del self._processes[name]
+                self.unreadable.add(name)
+            return
+        self.unreadable.discard(name)
+        age = max(self._now() - record.written, 0.0) if process.record is None else 0.0
+        process.record, process.heard, process.is_lost = record, now - age, False
+        frame = _placed(record)
+        new = tuple(view for view in frame.ended if view.id not in process.told)
+        process.told = {view.id for view in frame.ended}
+        self._feed.receive(name, frame._replace(ended=new), (record.start,))
+        if record.is_over:
+            self._feed.leave(name)
+
+    @property
+    def are_over(self) -> bool:
+        """Whether there were processes, and all of them have ended, are lost, or have nothing to show and are silent."""
+        now = self._clock()
+        return bool(self._processes) and all(
+            process.record is not None
+            and (
+                process.record.is_over
+                or process.is_lost
+                or (not process.record.frame.tasks and now - process.heard > self._lost_after)
+            )
+            for process in self._processes.values()
+        )
+
+    def outcome(self) -> tuple[int, int, int]:
+        """Return how many processes there were, how many of them have failed tasks, and how many are lost."""
+        records = [process.record for process in self._processes.values() if process.record is not None]
+        failed = sum(bool(record.counts.get("failed")) for record in records)
+        return len(records), failed, sum(process.is_lost for process in self._processes.values())
+
+
+def _placed(record: Record) -> Frame:
+    """Return the frame of `record`; each task at the top says where it runs."""
+    place = f"{record.host}:{record.pid}"
+
+    def named(views: tuple[TaskView, ...]) -> tuple[TaskView, ...]:
+        return tuple(view._replace(fields={"on": place, **view.fields}) if view.depth == 0 else view for view in views)
+
+    frame = record.frame
+    return frame._replace(tasks=named(frame.tasks), ended=named(frame.ended))
+
+
+def _read(path: str, known: tuple[int, ...]) -> tuple[bytes | None, tuple[int, ...]]:
+    """Return what the file has, and what tells this state of it from others; None where that is as `known`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no plain file, or too large.
+    """
+    # Neither a link, which may lead anywhere, nor a pipe, which would be waited for.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+            raise ValueError("it is no plain file, or too large.")
+        signature = (status.st_ino, status.st_mtime_ns, status.st_size)
+        return (None, signature) if signature == known else (file.read(LARGEST + 1), signature)

@@ -1,0 +1,47 @@
+"""Nothing that the loader's local server is for leaves loopback: the compiled core of connector 5.x included."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
+
+from progresskit_snowflake.embedded import NO_DETECTION, embedded_server
+
+COMMAND = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
+ADDRESS = re.compile(r'sin_addr=inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
+"""An address, as strace prints it."""
+
+
+def test_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connector is told to look for no cloud while the server runs, and the user's own word comes back after it."""
+    monkeypatch.setenv(NO_DETECTION, "0")
+    with embedded_server():
+        assert os.environ[NO_DETECTION] == "true"
+    assert os.environ[NO_DETECTION] == "0"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_load_stays_on_loopback(tmp_path: Path) -> None:
+    """A load into the local server connects to nothing but loopback, by the kernel's account."""
+    (tmp_path / "a.csv").write_text("a,b\n1,x\n", "utf-8")
+    traced = tmp_path / "connections"
+    spy = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmmsg", "-o", str(traced)]
+    load = [sys.executable, "-c", COMMAND, "load", str(tmp_path / "a.csv"), "--table", "t", "--embedded"]
+    environment = {name: value for name, value in os.environ.items() if name != NO_DETECTION}
+    done = subprocess.run([*spy, *load], env=environment, capture_output=True, text=True, timeout=100)
+    if "ptrace" in done.stderr:
+        pytest.skip("this machine allows no tracing")
+    assert done.returncode == 0, done.stderr
+    addresses = {four or six for four, six in ADDRESS.findall(traced.read_text("utf-8"))}
+    assert addresses
+    assert {one for one in addresses if not one.startswith("127.") and one != "::1"} == set()

@@ -1,0 +1,285 @@
+"""Claims about the folder that processes share: PROGRESSKIT_FOLDER and `progresskit show`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progresskit import Frame, TaskView
+from progresskit._model.frames import encode, sample_view
+from progresskit.processes import Feed
+from progresskit.processes.folder import LARGEST, SUFFIX, VARIABLE, WRITE_SECONDS, FolderReader, Record, Recorded
+from progresskit.renderers.none import NoneRenderer
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
+
+SHOW = [sys.executable, "-m", "progresskit", "show"]
+JOB = """
+import os, sys, time
+from progresskit import track
+for number in track(range(10), sys.argv[1]):
+    while number == 5 and not os.path.exists(sys.argv[2]): time.sleep(0.01)
+    if number == 7 and sys.argv[1] == "bad": raise ValueError("broken")
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    return {**kept, **more}
+
+
+def record(
+    *views: TaskView, ended: tuple[TaskView, ...] = (), host: str = "node7", written: float = 100.0, over: bool = False
+) -> Record:
+    return Record(host, 4711, 1.0, written, over, {"failed": 0}, Frame(1.0, views, ended))
+
+
+class Shared:
+    """A folder, a reader of it, and what it has shown."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.clock = ManualClock()
+        self.renderer = RecordingRenderer()
+        self.ticker = ManualTicker()
+        self.feed = Feed(self.renderer, ticker=self.ticker, clock=self.clock)
+        self.reader = FolderReader(str(path), self.feed, lost=60.0, clock=self.clock, now=lambda: 100.0 + self.clock())
+        self.turn = 0
+
+    def put(self, record: Record, name: str = "one") -> None:
+        self.turn += 1
+        target = self.path / f"{name}{SUFFIX}"
+        target.write_bytes(record.encode())
+        os.utime(target, ns=(self.turn, self.turn))
+
+    def scan(self, seconds: float = 0.0) -> Frame:
+        self.clock.advance(seconds)
+        self.reader.scan()
+        return self.feed.take_frame()
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Shared:
+    return Shared(tmp_path)
+
+
+def test_a_process_is_shown_until_it_is_over(shared: Shared) -> None:
+    running, ended = sample_view(id=1), sample_view(id=2, state="finished", completed=10)
+    shared.put(record(running))
+    frame = shared.scan()
+    assert [(view.description, view.fields["on"]) for view in frame.tasks] == [(running.description, "node7:4711")]
+    assert not shared.reader.are_over
+    shared.put(record(running, ended=(ended,)))
+    assert [view.state for view in shared.scan(5.0).ended] == ["finished"]
+    shared.put(record(ended=(ended,), over=True))
+    frame = shared.scan(5.0)
+    assert (frame.tasks, frame.ended, shared.reader.are_over) == ((), (), True)
+    assert shared.reader.outcome() == (1, 0, 0)
+
+
+def test_a_silent_process_is_lost_with_its_host_and_number_and_may_come_back(shared: Shared) -> None:
+    running, ended = sample_view(id=1), sample_view(id=2, state="finished", completed=10)
+    shared.put(record(running, ended=(ended,)))
+    assert len(shared.scan().ended) == 1
+    assert not shared.scan(60.0).ended
+    (lost,) = shared.scan(1.0).ended
+    assert (lost.state, lost.reason) == ("failed", "lost: nothing from node7, pid 4711, for 61 s")
+    assert shared.reader.are_over
+    assert shared.reader.outcome() == (1, 0, 1)
+    shared.put(record(running, ended=(ended,)))
+    frame = shared.scan(1.0)
+    assert ([view.state for view in frame.tasks], frame.ended) == (["running"], ())  # what has ended is told once
+    assert not shared.reader.are_over
+
+
+def test_a_record_that_is_old_when_it_is_first_seen_is_lost_at_once(shared: Shared) -> None:
+    shared.put(record(sample_view(id=1), written=10.0))
+    assert [view.reason for view in shared.scan().ended] == ["lost: nothing from node7, pid 4711, for 90 s"]
+
+
+def test_who_rests_or_pauses_is_not_lost(shared: Shared) -> None:
+    shared.put(record(sample_view(id=1, state="paused")))
+    shared.put(record(), "between two loops")
+    assert not shared.scan(1000.0).ended
+    assert not shared.reader.are_over  # the paused one
+
+
+def test_files_come_and_go(shared: Shared) -> None:
+    shared.put(record(sample_view(id=1)), "one")
+    shared.put(record(sample_view(id=1)), "two")
+    assert len(shared.scan().tasks) == 2
+    (shared.path / f"one{SUFFIX}").unlink()
+    shared.put(record(sample_view(id=1)), "three")
+    assert len(shared.scan(5.0).tasks) == 3
+    shared.put(record(over=True), "two")
+    shared.put(record(over=True), "three")
+    assert len(shared.scan(60.0).tasks) == 0
+    assert shared.reader.outcome() == (3, 0, 1)
+
+
+HOSTILE = {
+    "nothing": b"",
+    "no JSON": b"\x00\xff\n{}",
+    "a number": b"1\n1",
+    "no frame": record().encode().split(b"\n")[0],
+    "deep": b"[" * 100_000 + b"\n",
+    "a deep frame": record().encode().split(b"\n")[0] + b"\n" + b"[" * 100_000,
+    "no number": record()._replace(pid="x").encode(),  # type: ignore[arg-type]
+    "endless": json.dumps(
+        {"host": "a", "pid": 1, "start": float("inf"), "written": 1, "over": False, "counts": {}}
+    ).encode(),
+    "counts": json.dumps({"host": "a", "pid": 1, "start": 1, "written": 1, "over": False, "counts": [1]}).encode(),
+    "large": b"x" * (LARGEST + 1),
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
+def test_a_file_that_is_no_record_is_left_out(shared: Shared, data: bytes) -> None:
+    (shared.path / f"bad{SUFFIX}").write_bytes(data)
+    shared.put(record(sample_view(id=1)))
+    assert len(shared.scan().tasks) == 1
+    assert shared.reader.unreadable == {f"bad{SUFFIX}"}
+
+
+@given(data=st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_sentence(data: bytes) -> None:
+    for whole in (data, record().encode().split(b"\n")[0] + b"\n" + data):
+        try:
+            Record.decode(whole)
+        except ValueError as error:
+            assert str(error)
+
+
+def test_links_pipes_and_folders_are_not_followed_nor_waited_for(shared: Shared, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(record(sample_view(id=1)).encode())
+    (tmp_path / f"link{SUFFIX}").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / f"pipe{SUFFIX}")
+    (tmp_path / f"folder{SUFFIX}").mkdir()
+    (tmp_path / f".hidden{SUFFIX}").write_bytes(b"")
+    assert shared.scan().tasks == ()
+    assert len(shared.reader.unreadable) == 3
+
+
+def test_what_would_disturb_a_terminal_is_made_visible(shared: Shared) -> None:
+    shared.put(record(sample_view(id=1, description="a\x1b[2J"), host="h\x1b]0;title\x07"))
+    (view,) = shared.scan().tasks
+    assert view.description == "a\\x1b[2J"
+    assert view.fields["on"] == "h\\x1b]0;title\\x07:4711"
+
+
+def test_a_process_writes_at_most_every_five_seconds_and_at_its_end(tmp_path: Path) -> None:
+    clock, folder = ManualClock(), tmp_path / "made"
+    recorded = Recorded(NoneRenderer(), str(folder), clock)
+    recorded.start(EmulatedTerminal())
+
+    def completed(count: int, seconds: float) -> list[int | float]:
+        clock.advance(seconds)
+        recorded.render(Frame(clock(), (sample_view(completed=count),)))
+        return [view.completed for path in folder.iterdir() for view in Record.decode(path.read_bytes()).frame.tasks]
+
+    assert [completed(1, 0.0), completed(2, 1.0), completed(3, WRITE_SECONDS - 2.0)] == [[1], [1], [1]]
+    assert completed(4, 1.0) == [4]
+    recorded.render(Frame(clock(), (), (sample_view(state="finished", completed=5),)))
+    recorded.stop()
+    (path,) = folder.iterdir()  # nothing is left of the other name
+    assert Record.decode(path.read_bytes()).counts == {"finished": 1, "failed": 0, "cancelled": 0}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_cannot_be_written_costs_the_job_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code = "import time; from progresskit import track\nfor _ in track(range(3), 'x'): time.sleep(0.1)\nprint('done')"
+    variables = environment(**{VARIABLE: str(tmp_path / "file" / "folder")})
+    job = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=60)
+    assert (job.returncode, job.stdout) == (0, "done\n")
+    assert "nothing can be written" in job.stderr
+
+
+def test_what_code_has_switched_off_or_sent_elsewhere_is_not_written(tmp_path: Path) -> None:
+    code = """
+import io
+from progresskit import ProgressTracker
+for tracker in (ProgressTracker("none"), ProgressTracker(stream=io.StringIO())):
+    with tracker, tracker.add_task("x", total=1) as task: task.advance()
+"""
+    subprocess.run([sys.executable, "-c", code], env=environment(**{VARIABLE: str(tmp_path)}), timeout=60, check=True)
+    off = environment(**{VARIABLE: str(tmp_path)}, PROGRESSKIT_DISABLE="1")
+    subprocess.run([sys.executable, "-c", JOB, "off", sys.executable], env=off, timeout=60, check=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _waiting(folder: Path, count: int) -> None:
+    end = time.monotonic() + 60
+    while len(list(folder.glob(f"*{SUFFIX}"))) < count:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Path) -> None:
+    """A rank above 0 draws nothing itself, and is shown all the same; so is one that ends by an error."""
+    folder, gate = tmp_path / "folder", tmp_path / "gate"
+    ranks: dict[str, dict[str, str]] = {
+        "first": {"SLURM_PROCID": "0"},
+        "second": {"SLURM_PROCID": "1"},
+        "bad": {},
+        "killed": {},
+    }
+    jobs = {
+        name: subprocess.Popen(
+            [sys.executable, "-c", JOB, name, str(gate)],
+            env=environment(**{VARIABLE: str(folder)}, **rank),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, rank in ranks.items()
+    }
+    _waiting(folder, 4)
+    jobs["killed"].kill()
+    command = [*SHOW, str(folder), "--renderer", "plain", "--lost", "4"]
+    show = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    gate.touch()
+    said = {name: job.communicate(timeout=60)[1] for name, job in jobs.items()}
+    text = show.communicate(timeout=60)[1]
+    assert show.returncode == 1, text
+    lines = text.splitlines()
+    assert lines[-1] == "4 processes, 1 with failures, 1 lost"
+    assert any(line.startswith("second: finished, 10 it") for line in lines), text
+    assert any(line.startswith("bad: failed") for line in lines), text
+    killed = f"pid {jobs['killed'].pid}, for"
+    assert any(
+        line.startswith("killed: failed") and "lost: nothing from" in line and killed in line for line in lines
+    ), text
+    assert (said["first"].count("finished"), said["second"]) == (1, "")
+
+
+def test_show_waits_for_the_first_process_and_ends_by_ctrl_c(tmp_path: Path) -> None:
+    show = subprocess.Popen([*SHOW, str(tmp_path)], env=environment(), stderr=subprocess.PIPE, text=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        show.wait(1.5)
+    show.send_signal(signal.SIGINT)
+    assert show.communicate(timeout=60)[1] == ""
+    assert show.returncode == -signal.SIGINT
+
+
+def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+    show = subprocess.run(
+        [*SHOW, str(tmp_path / "none")], env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert show.returncode == 2
+    assert "cannot be read: No such file or directory." in show.stderr
+
+
+def test_the_frames_of_a_record_are_those_of_the_events_file() -> None:
+    whole = record(sample_view(id=1))
+    assert whole.encode().splitlines()[1].decode() == encode(whole.frame)

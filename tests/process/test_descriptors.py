@@ -1,0 +1,279 @@
+"""What C code, programs and forked children write to a terminal on which rows stand: in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import termios
+
+import pytest
+from inpty import Program
+
+HEAD = """
+import ctypes, multiprocessing, os, signal, subprocess, sys, time
+from progresskit import ProgressTracker, track
+libc = ctypes.CDLL(None)
+def puts(words): libc.puts(words.encode()); libc.fflush(None)
+def run(code): subprocess.run([sys.executable, "-S", "-c", code])
+def rows_stand():
+    until = time.monotonic() + 30
+    while not (tracker._display and tracker._display.standing) and time.monotonic() < until: time.sleep(0.005)
+    assert tracker._display.standing
+"""
+
+ORDER = (
+    HEAD
+    + """
+before = [os.fstat(fd) for fd in (1, 2)]
+with ProgressTracker(capture="descriptors") as tracker:
+    for n in tracker.track(range(2), "Files"):
+        rows_stand()
+        print("python", n)
+        os.system("echo shell; echo error >&2; test -t 1 && test -t 2 && echo terminal")
+        print("after")
+        puts("libc")
+        print("begun, ", end="", flush=True)
+        run("import sys, os; sys.stdout.write('half '); sys.stdout.flush(); print('whole', os.get_terminal_size(1)[:])")
+        print("ended")
+        tracker.print("tracker")
+        os.write(2, b"bytes\\n")
+    os.system("echo between")
+assert all(os.path.samestat(os.fstat(fd), before[fd - 1]) for fd in (1, 2))
+os.system("echo over")
+with ProgressTracker(capture="descriptors") as a, ProgressTracker(capture="descriptors") as b:
+    one, two = a.add_task("Alpha", total=2), b.add_task("Beta", total=2)
+    tracker = a; rows_stand()
+    os.system("echo both")
+    b.stop()
+    os.system("echo one")
+    file = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(file, 2)
+assert os.path.samestat(os.fstat(1), before[0]) and os.path.samestat(os.fstat(2), os.fstat(file))
+"""
+)
+
+
+def test_order() -> None:
+    """Whole lines, in the order in which they were written, whoever wrote them; terminals stay terminals, and all is put back,
+    but for what somebody else has put there."""
+    program = Program(ORDER)
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Files" not in row and "lpha" not in row and "Beta" not in row]
+    expected = []
+    for n in range(2):
+        expected += [f"python {n}", "shell", "error", "terminal", "after", "libc", "half whole (80, 24)"]
+        expected += ["begun, ended", "tracker", "bytes"]
+    assert rows == [*expected, "between", "over", "both", "one"]
+    program.check_restored()
+
+
+DEATH = (
+    HEAD
+    + """
+job = '''%s
+with ProgressTracker(capture="descriptors") as tracker:
+    tracker.add_task("Files", total=2); rows_stand()
+    os.system("echo shell; printf 'begun, '")
+    puts("the last words")
+    %s
+'''
+status = subprocess.run([sys.executable, "-c", job]).returncode
+print("status", status)
+sys.stdin.readline()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("os._exit(3)", 3), ("os.kill(os.getpid(), 9)", -9), ("os.execv('/bin/echo', ['echo', 'new'])", 0), ("1 / 0", 1)],
+    ids=["exit", "kill", "exec", "error"],
+)
+def test_death(end: str, status: int) -> None:
+    """However a job ends, what was written to its descriptors before reaches the terminal."""
+    program = Program(DEATH % (HEAD, end))
+    for words in ("the last words", "status"):
+        program.until(words)
+    os.write(program.fd, b"\n")
+    assert program.end() == 0
+    text = "\n".join(program.everything)
+    assert f"status {status}" in text
+    counts = {text.count("shell"), text.count("begun, the last words")}
+    assert counts <= {1, 2}, "a line whose frame was just on its way may be written again"
+    assert counts == {1} or status != 1
+    assert ("new" in text) == ("echo" in end)
+
+
+OUTLIVES = (
+    HEAD
+    + """
+ours, theirs = os.pipe(); os.set_inheritable(theirs, True)
+job = '''%s
+ours, theirs = os.pipe(); os.set_inheritable(ours, True); os.set_inheritable(int(sys.argv[1]), True)
+with ProgressTracker(capture="descriptors") as tracker:
+    tracker.add_task("Files", total=2); rows_stand()
+    command = "echo beside; read x <&%%d; echo after the rows; read x <&%%d; echo after the job" %% (ours, ours)
+    subprocess.Popen(command, shell=True, close_fds=False)
+    time.sleep(0.2)
+os.write(theirs, b"1\\\\n"); time.sleep(0.3)
+print("job ends", flush=True)
+os.write(theirs, b"2\\\\n")
+os._exit(0)
+'''
+pid = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-W", "ignore", "-c", job, str(theirs)])
+os.close(theirs)
+os.waitpid(pid, 0)
+while os.read(ours, 1): pass
+sys.stdin.readline()
+"""
+)
+
+
+def test_outlives() -> None:
+    """A program that outlives the rows, and the job, goes on writing to the terminal."""
+    program = Program(OUTLIVES % HEAD)
+    program.until("after the job")
+    os.write(program.fd, b"\n")
+    assert program.end() == 0
+    text = "\n".join(program.everything)
+    assert [text.count(words) for words in ("beside", "after the rows", "job ends", "after the job")] == [1, 1, 1, 1]
+    assert text.index("beside") < text.index("after the rows") < text.index("after the job")
+
+
+QUESTION = (
+    HEAD
+    + """
+terminal = os.ttyname(1)
+with ProgressTracker(capture="descriptors") as tracker:
+    tracker.add_task("Files", total=2); rows_stand()
+    assert os.ttyname(1) != terminal
+    os.system("echo before")
+    print("answer", input("name? "))
+    rows_stand()
+    with tracker.hidden():
+        assert os.ttyname(1) == os.ttyname(2) == terminal
+        os.system("echo hidden; printf 'no end'")
+    rows_stand()
+    os.system("printf 'go on? '; read x; echo got $x")
+    size = "import os, signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH}); print('look', flush=True)\\n"
+    size += "while os.get_terminal_size(1) != (100, 30): signal.sigwait({signal.SIGWINCH})\\nprint('resized')"
+    run(size)
+"""
+)
+
+
+def test_questions_and_sizes() -> None:
+    """Whoever asks has the terminal itself; a program's question is seen; a new size is handed on, with its signal."""
+    program = Program(QUESTION)
+    program.until("name? ")
+    assert "before" in program.rows and not any("Files" in row for row in program.rows)
+    os.write(program.fd, b"Ada\n")
+    program.until("go on? ")
+    os.write(program.fd, b"yes\n")
+    program.until("look")
+    program.screen.resize(30, 100)
+    fcntl.ioctl(program.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    assert program.end() == 0
+    text = "\n".join(program.everything)
+    for words in ("before", "name? Ada", "answer Ada", "hidden", "no end", "go on?", "got yes", "resized"):
+        assert text.count(words) == 1, (words, text)
+
+
+LOCKED = (
+    HEAD
+    + """
+locking = ctypes.PyDLL(None)  # keeps the interpreter's lock while it writes
+with ProgressTracker(capture="descriptors") as tracker:
+    tracker.add_task("Files", total=2); rows_stand()
+    line = b"a line of C code that fills what the kernel keeps\\n"
+    assert locking.write(1, line * 4000, len(line) * 4000) == len(line) * 4000
+    print("over")
+"""
+)
+
+
+def test_c_code_that_keeps_the_lock() -> None:
+    """C code may write more than the kernel keeps while the interpreter is locked: nobody waits for a thread of ours."""
+    program = Program(LOCKED)
+    while program.read():
+        program._stream.feed = lambda data: None  # type: ignore[method-assign]  # an emulator takes half a minute for it
+    os.waitpid(program.pid, 0)
+    assert program.sent.count(b"a line of C code") == 4000
+    assert program.sent.rindex(b"a line of C code") < program.sent.index(b"over")
+
+
+FORKS = (
+    HEAD
+    + """
+def work(n): print("process", n, sys.stdout.isatty()); os.system("echo below process %d" % n)
+context = multiprocessing.get_context("fork")
+tracker = ProgressTracker()
+for n in tracker.track(range(3), "Files"):
+    rows_stand()
+    pid = os.fork()
+    if not pid:
+        print("child", n); os.system("echo below child %d" % n); print("half, ", end=""); sys.stdout.flush(); puts("libc")
+        for _ in track(range(2), "the child's"): print("looped")
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print("parent", n)
+    process = context.Process(target=work, args=(n,)); process.start(); process.join()
+    print("joined", n)
+pid = os.fork()
+if not pid: print("afterwards"); sys.stdout.flush(); os._exit(0)
+os.waitpid(pid, 0)
+"""
+)
+
+
+def test_forked_children() -> None:
+    """What a forked child and the programs below it write beside the parent's rows goes above these, in order, with nothing set up."""
+    program = Program(FORKS)
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Files" not in row]
+    expected = []
+    for n in range(3):
+        expected += [f"child {n}", f"below child {n}", "half, libc", "looped", "looped", f"parent {n}"]
+        expected += [f"process {n} True", f"below process {n}", f"joined {n}"]
+    assert rows == [*expected, "afterwards"]
+    program.check_restored()
+
+
+REFUSED = (
+    """
+import threading
+begin = threading.Thread.start
+def refuse(self): raise RuntimeError("can't start new thread")
+threading.Thread.start = refuse
+"""
+    + HEAD
+    + """
+with ProgressTracker(capture="descriptors") as tracker:
+    for n in tracker.track(range(3), "Files"): print("first", n)
+    os.system("echo shell")
+before = os.listdir("/dev/fd")
+threading.Thread.start = begin
+sys.frozen = True
+with ProgressTracker(capture="descriptors") as tracker:
+    for n in tracker.track(range(3), "Files"): print("again", n)
+assert len(os.listdir("/dev/fd")) <= len(before) + 2, "a display's own may live on for a moment"
+del sys.frozen
+sys.executable = "/bin/false"
+with ProgressTracker(capture="descriptors") as tracker:
+    tracker.add_task("Files", total=2)
+    os.system("echo without a keeper; seq -s, 1 9000; echo all")
+"""
+)
+
+
+def test_where_it_cannot_be() -> None:
+    """Without a thread, or in a frozen program, one sentence says so, and what Python writes is captured. A keeper that does not begin,
+    or is killed, changes nothing."""
+    program = Program(REFUSED, PYTHONWARNINGS="always")
+    assert program.end() == 0, program.everything
+    text = "".join(program.everything)
+    assert "8999,9000all" in text
+    for words in ("first 0", "first 2", "shell", "again 2", "can't start new thread", "no Python to run", "a keeper"):
+        assert text.count(words) == 1, text
