@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -130,9 +129,9 @@ def test_refusals() -> None:
         pass
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Prefect's own server, in a process of its own on the loopback interface, with an empty database."""
+@pytest.fixture(scope="module", autouse=True)
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What Prefect reads as it is imported."""
     patch = pytest.MonkeyPatch()
     patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
     patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -140,13 +139,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
     patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
     patch.setenv("PREFECT_LOGGING_TO_API_ENABLED", "false")
-    assert "prefect.settings" not in sys.modules, "Prefect reads its environment once, when it is imported"
+    patch.setattr("progresskit_prefect.sending.FAREWELL", 300.0)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def server(settings: None) -> Iterator[None]:
+    """Prefect's own server, in a process of its own on the loopback interface, with an empty database."""
     from prefect.testing.utilities import prefect_test_harness
 
-    patch.setattr("progresskit_prefect.sending.FAREWELL", 300.0)
     with prefect_test_harness(server_startup_timeout=300):
         yield
-    patch.undo()
 
 
 def seen(items: Iterable[Any]) -> int:

@@ -36,6 +36,9 @@ def own(number: int) -> int:
     with ProgressTracker() as tracker:
         tracker.print(f"line of {number}")
         tracker.add_task(f"own {number}", total=2).advance(2)
+        end = time.monotonic() + 60
+        while tracker._seen < tracker.tasks[-1].id and time.monotonic() < end:
+            time.sleep(0.002)
     return number
 
 
@@ -59,6 +62,7 @@ def forgotten() -> None:
 @ray.remote
 def numbers() -> Iterator[int]:
     for number in track(range(3), "generated"):  # Ray sends to what `yield from` would hand on to
+        until_seen()
         yield number + 1
 
 
@@ -77,6 +81,7 @@ def dies_once(folder: str) -> str:
             wait_for(Path(folder, "gate"))
             Path(folder, "died").touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        until_seen()
     return "done"
 
 
@@ -90,6 +95,7 @@ def waits(folder: str, name: str) -> str:
 @ray.remote
 def fails() -> None:
     for _ in track(range(3), "failing"):
+        until_seen()
         raise ValueError("of no use")
 
 
@@ -98,7 +104,7 @@ class Counter:
     """An actor whose method counts, which lives from call to call."""
 
     def count(self, name: str) -> int:
-        return sum(1 for _ in track(range(4), name))
+        return sum(1 for _ in track(range(4), name) if until_seen() is None)
 
 
 @ray.remote
