@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakValueDictionary
 
 from progresskit import ProgressTracker
 from progresskit._tracking.tracker import tracker_providers
@@ -75,7 +76,8 @@ class Runs:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._trackers: dict[Any, ProgressTracker] = {}
+        # Held by their tasks and, while they have something to show, by the ticker: runs that have ended cost nothing.
+        self._trackers: WeakValueDictionary[Any, ProgressTracker] = WeakValueDictionary()
         self._lock = threading.RLock()
         self._is_making = False
 
@@ -89,7 +91,6 @@ class Runs:
                 return None
             tracker = self._trackers.get(run)
             if tracker is None:
-                self._trackers = {other: known for other, known in self._trackers.items() if _is_busy(known)}
                 self._is_making = True
                 try:
                     tracker = ProgressTracker(ArtifactRenderer(self._sender, contextvars.copy_context()))
@@ -100,13 +101,8 @@ class Runs:
 
     def close(self) -> None:
         """Show everything for the last time."""
-        for tracker in self._trackers.values():
+        for tracker in list(self._trackers.values()):
             tracker.stop()
-
-
-def _is_busy(tracker: ProgressTracker) -> bool:
-    """Whether `tracker` has something to show still. One that has not belongs to an ended run, or its run gets another."""
-    return bool(tracker.live or tracker.pending_output)
 
 
 def _run() -> Any:
