@@ -147,6 +147,8 @@ class Reporter:
         budget: Share of one core that collecting may cost.
         own: Whether what belongs to no piece of work is reported as well. False where the process is a user's own too,
             who has a display there.
+        watched: Asked, in any thread, whether anybody wants what a new task or tracker of the job shows; where nobody does,
+            it draws for itself. None: somebody always does.
         clock: Gives the time in seconds and never goes back.
         cpu: Gives the seconds of processor time of this thread.
 
@@ -175,6 +177,7 @@ class Reporter:
         interval: float = INTERVAL,
         budget: float = 0.01,
         own: bool = True,
+        watched: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
         cpu: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -184,6 +187,7 @@ class Reporter:
         self._budget = budget
         self._clock = clock
         self._cpu = cpu
+        self._watched = watched
         self._trackers: list[ProgressTracker] = []
         self._own = self.new_tracker() if own else None
         self._ended: list[TaskView] = []
@@ -228,6 +232,8 @@ class Reporter:
             work.end()
 
     def _provided_tracker(self) -> ProgressTracker | None:
+        if self._watched is not None and not self._watched():
+            return None
         work = _here()
         return self._own if work is None else work.tracker
 

@@ -1,0 +1,157 @@
+"""Within a flow or task run: `track` and `ProgressTracker()` become progress artifacts of that run.
+
+Knows which run a thread is at, from Prefect's context. Must not know how artifacts are sent.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakValueDictionary
+
+from progresskit import ProgressTracker
+from progresskit._tracking.tracker import tracker_providers
+from progresskit.renderers import require_distribution
+
+from .artifacts import artifact
+from .sending import EVERY, Sender
+
+if TYPE_CHECKING:
+    from progresskit import Frame, TaskView, Terminal
+
+LEAST, LONGEST = 1.0, 3600.0
+
+
+@contextmanager
+def report(*, every: float = EVERY) -> Iterator[None]:
+    """Return a context manager: meanwhile, what runs of flows and tasks in this process show are progress artifacts.
+
+    Each top-level task of `track` or `ProgressTracker()` is one, of the run that it is in, whichever thread that has. What
+    is in no run is shown as ever.
+
+    Args:
+        every: Seconds between two updates of an artifact at the least.
+
+    Raises:
+        RendererUnavailable: Prefect is missing, or too old.
+        TypeError, ValueError: an argument is not what it must be.
+    """
+    require_distribution("prefect", "3.4", extra="progresskit[prefect]")
+    if isinstance(every, bool) or not isinstance(every, (int, float)):
+        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
+    if not LEAST <= every <= LONGEST:
+        raise ValueError(f"every is {every!r:.80}: give a number of seconds from {LEAST:g} to {LONGEST:g}.")
+    from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+    # These are coroutine functions where a loop runs; the thread that calls them has none, and says so.
+    sender = Sender(_keyed(create_progress_artifact), partial(_updated, update_progress_artifact), every)
+    runs = Runs(sender)
+    tracker_providers.append(runs.tracker)
+    try:
+        yield
+    finally:
+        tracker_providers.remove(runs.tracker)
+        runs.close()
+        sender.close()
+
+
+def _keyed(create: Any) -> Any:
+    return lambda key, progress, description: create(progress, key=key, description=description, _sync=True)
+
+
+def _updated(update: Any, *arguments: Any) -> None:
+    update(*arguments, _sync=True)
+
+
+class Runs:
+    """The trackers of runs, made when a run has something to show.
+
+    Args:
+        sender: Sends artifacts.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        # Held by their tasks and, while they have something to show, by the ticker: runs that have ended cost nothing.
+        self._trackers: WeakValueDictionary[Any, ProgressTracker] = WeakValueDictionary()
+        self._lock = threading.RLock()
+        self._is_making = False
+
+    def tracker(self) -> ProgressTracker | None:
+        """Return the tracker of the run that this thread or async task is in; None where it is in none."""
+        run = _run()
+        if run is None:
+            return None
+        with self._lock:
+            if self._is_making:  # a tracker that is made asks whether there is one already
+                return None
+            tracker = self._trackers.get(run)
+            if tracker is None:
+                self._is_making = True
+                try:
+                    tracker = ProgressTracker(ArtifactRenderer(self._sender, contextvars.copy_context()))
+                finally:
+                    self._is_making = False
+                self._trackers[run] = tracker
+            return tracker
+
+    def close(self) -> None:
+        """Show everything for the last time."""
+        for tracker in list(self._trackers.values()):
+            tracker.stop()
+
+
+def _run() -> Any:
+    """Return the id of the run that this thread or async task is in."""
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    task = TaskRunContext.get()
+    if task is not None:
+        return task.task_run.id
+    flow = FlowRunContext.get()
+    return None if flow is None or flow.flow_run is None else flow.flow_run.id
+
+
+class ArtifactRenderer:
+    """Hands the top-level tasks of each frame to a sender.
+
+    Args:
+        sender: Sends artifacts.
+        context: The context of the run.
+    """
+
+    in_place: ClassVar[bool] = False
+
+    def __init__(self, sender: Sender, context: contextvars.Context) -> None:
+        self._sender = sender
+        self._context = context
+
+    def start(self, terminal: Terminal) -> None:
+        """Begin a display; lines that the run prints go to `terminal`."""
+        self._terminal = terminal
+        self._known: set[int] = set()
+
+    def render(self, frame: Frame) -> None:
+        """Have what `frame` shows sent."""
+        for view in frame.ended:
+            if view.depth == 0 and (view.id in self._known or view.keep):
+                self._put(view, is_last=True)
+                self._known.discard(view.id)
+        for view in frame.tasks:
+            if view.depth == 0 and view.state != "pending":
+                self._put(view)
+                self._known.add(view.id)
+
+    def _put(self, view: TaskView, *, is_last: bool = False) -> None:
+        self._sender.put((self, view.id), artifact(view), self._context, is_last=is_last)
+
+    def write(self, text: str) -> None:
+        """Write `text`, which the run has printed."""
+        self._terminal.write(text + "\n")
+
+    def stop(self) -> None:
+        """Each artifact is complete in itself."""

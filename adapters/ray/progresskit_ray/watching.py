@@ -1,0 +1,155 @@
+"""In the driver: a tracker that shows what the workers of its job report.
+
+Knows Ray's drivers. Must not know how anything is drawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from types import TracebackType
+from typing import Any
+
+from progresskit import ProgressWarning
+from progresskit.processes.feed import Feed
+from progresskit.processes.reporter import INTERVAL, Report
+from progresskit.renderers import require_distribution
+
+from .collecting import WORKERS, Collector, name_of
+from .setup import HOOK, runtime_env
+
+GREETING = 30.0
+"""Seconds that the beginning waits for the actor: Ray starts a process for it."""
+FAREWELL = 5.0
+"""Seconds that the end of a watch waits for what workers have not reported yet."""
+LONGEST = 3600.0
+
+
+def watch(renderer: Any = None, *, every: float = INTERVAL, **arguments: Any) -> Watching:
+    """Return a context manager that shows what the Ray tasks and actors of this job are at, in a tracker of the driver's own.
+
+    Start Ray with `ray.init(runtime_env=progresskit_ray.runtime_env())`. Where Ray has not been started, `watch` does that.
+
+    Args:
+        renderer: What draws; see `progresskit.ProgressTracker`.
+        every: Seconds between two messages of a worker at the least.
+        arguments: What else `progresskit.ProgressTracker` takes, and `totals`.
+
+    Raises:
+        RendererUnavailable: Ray is missing, or too old.
+        TypeError, ValueError: an argument is not what it must be.
+    """
+    require_distribution("ray", "2.50", extra="progresskit[ray]")
+    if isinstance(every, bool) or not isinstance(every, (int, float)):
+        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
+    if not 0 < every <= LONGEST:
+        raise ValueError(f"every is {every!r:.80}: give a number of seconds above 0 and at most {LONGEST:g}.")
+    return Watching(Feed(renderer, **arguments), every)
+
+
+class Watching:
+    """Shows what a job's workers are at. Made by `watch`."""
+
+    def __init__(self, feed: Feed, every: float) -> None:
+        self._feed = feed
+        self._every = every
+        self._actor: Any = None
+        self._thread: threading.Thread | None = None
+        self._leaving = False
+        self._workers: set[str] = set()  # that have reported
+
+    def __enter__(self) -> Feed:
+        import ray
+
+        if not ray.is_initialized():
+            ray.init(runtime_env=runtime_env())
+        context = ray.get_runtime_context()
+        if HOOK not in context.runtime_env:
+            _warn(
+                "Ray was started without our hook, so its workers do not report: "
+                "use ray.init(runtime_env=progresskit_ray.runtime_env())."
+            )
+        name = name_of(context.get_job_id())
+        with contextlib.suppress(ValueError):
+            ray.get_actor(name)
+            raise RuntimeError("this Ray job is watched already: leave that `watch` first.")
+        self._feed.__enter__()
+        try:
+            self._begin(name)
+        except BaseException as error:
+            self._feed.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self._feed
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.suppress(Exception):  # a cluster that has gone needs no farewell
+                self._end(patient=kind is None)
+        finally:
+            for worker in self._workers:
+                self._feed.leave_running(worker)
+            self._workers.clear()
+            self._feed.__exit__(kind, error, trace)
+
+    def _begin(self, name: str) -> None:
+        import ray
+
+        options: Any = ray.remote(num_cpus=0, max_concurrency=2 * WORKERS + 100)
+        self._leaving = False
+        try:
+            self._actor = options(Collector).options(name=name).remote(self._every)
+            ray.get(self._actor.__ray_ready__.remote(), timeout=GREETING)
+        except Exception as error:  # nothing of the workers is shown, and the job goes on
+            self._actor = None
+            _warn(f"the workers of this Ray job cannot be watched: {str(error) or type(error).__name__:.200}")
+            return
+        self._thread = threading.Thread(target=self._listen, name="progresskit-ray", daemon=True)
+        self._thread.start()
+
+    def _end(self, *, patient: bool) -> None:
+        import ray
+
+        actor, self._actor = self._actor, None
+        if actor is None:
+            return
+        try:
+            if patient:
+                self._leaving = True
+                left = ray.get(actor.leave.remote(FAREWELL), timeout=FAREWELL + 1)
+                if self._thread is not None:
+                    self._thread.join(FAREWELL)
+                self._take(*left)
+        finally:
+            self._leaving = True
+            ray.kill(actor)
+
+    def _listen(self) -> None:
+        import ray
+
+        actor = self._actor
+        with contextlib.suppress(Exception):  # the actor has gone, or all of Ray
+            while not self._leaving:
+                self._take(*ray.get(actor.take.remote()))
+
+    def _take(self, reports: list[tuple[str, bytes, list[bytes]]], lost: list[str]) -> None:
+        for worker, rows, news in reports:
+            for part in news or [b""]:
+                try:
+                    report = Report.decode(rows, part)
+                except ValueError:  # not one of ours
+                    continue
+                self._workers.add(worker)
+                self._feed.receive(worker, report.frame)
+                for line in report.lines:
+                    self._feed.print(line)
+        for worker in lost:
+            self._workers.discard(worker)
+            self._feed.lose(worker)
+
+
+def _warn(sentence: str) -> None:
+    with contextlib.suppress(Exception):  # a filter that makes errors of warnings must not end the job
+        warnings.warn(f"progresskit: {sentence}", ProgressWarning, stacklevel=3)
