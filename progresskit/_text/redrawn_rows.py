@@ -47,10 +47,10 @@ class RedrawnRows:
 
     Example:
         >>> rows = RedrawnRows()
-        >>> rows.feed("one\ntwo\x1b[1A\r1\n2"), rows.feed("\x1b[1A\r3\n4\n")
+        >>> rows.feed("\x1b[?25lone\ntwo"), rows.feed("\x1b[1A\r1\n2")  # it hides the cursor: more may come
         ([], [])
         >>> rows.end()
-        ['3ne', '4wo']
+        ['1ne', '2wo']
     """
 
     def __init__(self) -> None:
