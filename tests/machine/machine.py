@@ -641,6 +641,16 @@ class LateMachine(Machine):
     """
 
     latest = True  # whether the terminal is one of those of which sizes are heard late
+    cut_at: int | None = None  # columns that the program was told when it drew on a narrower grid, which cut the rows
+
+    def tick(self, seconds: float) -> None:
+        """Note whether the grid cuts the rows: they stay so until the program hears of another size and draws them anew."""
+        told = self.terminal.size()[0]
+        if self.terminal._screen.columns < told:
+            self.cut_at = told
+        elif self.cut_at != told:
+            self.cut_at = None
+        super().tick(seconds)
 
     def make_terminal(self, columns: int, lines: int, reflow: bool) -> EmulatedTerminal:
         terminal = EmulatedTerminal(columns, lines, reflow=True, late_sizes=True)
@@ -688,7 +698,7 @@ class LateMachine(Machine):
     def heard(self) -> bool:
         """Whether the program knows the size of the grid, and has drawn at it."""
         screen = self.terminal._screen
-        return self.terminal.size() == (screen.columns, screen.lines)
+        return self.cut_at is None and self.terminal.size() == (screen.columns, screen.lines)
 
     def type_something(self, really: int) -> None:
         """Nothing is typed: a ghost may be below it."""

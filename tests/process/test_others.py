@@ -55,6 +55,8 @@ task.finish(); tracker.stop()
 
 def test_displays_of_others() -> None:
     """rich's live displays, nested bars of tqdm and alive-progress: their last state and every word, and no escape sequences."""
+    for library in ("rich", "tqdm", "alive_progress"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
     program = Program(DISPLAYS, COLUMNS="80")
     assert program.end() == 0, program.everything
     rows = [row for row in program.everything if "Ours" not in row]
