@@ -12,6 +12,7 @@ import os
 import select
 import stat
 import sys
+import time
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -29,6 +30,8 @@ _BLOCKS = "█▏━✓…⠋"
 FALLBACK_SIZE = (80, 24)
 CUT_OFF = b"\x18\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2026l\r\n"
 """What ends a frame that was cut off anywhere: CAN ends a sequence that has begun, then all modes are put back."""
+TURN_POLL_SECONDS = 0.002
+"""Seconds between two attempts to write to a terminal that another process is writing to."""
 PIECE = 512
 """Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
 UNCAPTURED: set[int] = set()
@@ -211,6 +214,8 @@ class StreamTerminal:
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
         self.congested = False
+        self._shared = bool(self._environ.get("PROGRESSKIT_POSITION", "").strip())
+        self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
         self.taken = 0
         self._own: int | None = None  # to ask for the size and the foreground
         self.dark = stream is None
@@ -304,6 +309,9 @@ class StreamTerminal:
         if self.congested:
             self._keep(b"")
         view = memoryview(data)
+        if self._shared and not self._take_turn(descriptor, patience):
+            self._keep(data)
+            return
         while view:
             if self._polled and not nonblocking and not _ready(descriptor, patience):
                 break
@@ -318,6 +326,41 @@ class StreamTerminal:
                     break
         if view and not self.dark:
             self._keep(bytes(view))
+        elif self._has_turn:
+            self._end_turn(descriptor)
+
+    def _take_turn(self, descriptor: int, patience: float) -> bool:
+        """Return whether this process may write to a terminal that it shares with others.
+
+        A terminal whose buffer is nearly full takes a part of a frame. Until the rest has been sent, a frame of another process
+        would end up in the middle of it.
+
+        Args:
+            descriptor: The terminal.
+            patience: Seconds for which to wait for the other process.
+        """
+        try:
+            import fcntl
+        except ImportError:  # no POSIX
+            return True
+        until = time.monotonic() + patience
+        while not self._has_turn:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._has_turn = True
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(TURN_POLL_SECONDS)
+            except OSError:  # a system that cannot lock a terminal
+                return True
+        return True
+
+    def _end_turn(self, descriptor: int) -> None:
+        import fcntl
+
+        self._has_turn = False
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def _keep(self, backlog: bytes) -> None:
         """Keep `backlog`, which the reader has not accepted."""

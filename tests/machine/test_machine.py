@@ -22,13 +22,15 @@ LONG = settings(QUICK, max_examples=60, stateful_step_count=50)
 
 @pytest.mark.parametrize("renderer", RENDERERS)
 def test_after_any_sequence_of_calls_the_screen_shows_what_is_true(renderer: str) -> None:
-    run_state_machine_as_test(machine_of(renderer), settings=QUICK)  # type: ignore[no-untyped-call]
+    with untraced():
+        run_state_machine_as_test(machine_of(renderer), settings=QUICK)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("machine", [WordsMachine, LateMachine])
 def test_a_job_that_prints_and_a_window_that_is_dragged(machine: type[Machine]) -> None:
     """Every word stands there once and in order: plain prints, questions, held streams; and sizes that are heard late."""
-    run_state_machine_as_test(machine, settings=QUICK)  # type: ignore[no-untyped-call]
+    with untraced():
+        run_state_machine_as_test(machine, settings=QUICK)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.slow
