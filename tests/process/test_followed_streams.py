@@ -20,7 +20,9 @@ def test_loops_follow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
             if n == 1:
                 until_seen()
 
-    monkeypatch.setattr("progresskit._tracking.tracker._shared", None)  # that of another test may draw nothing
+    # Trackers that other tests have left may draw nothing.
+    monkeypatch.setattr("progresskit._tracking.tracker._shared", None)
+    monkeypatch.setattr("progresskit._tracking.tracker._entered", [])
     for name in ("most", "left"):  # seconds that a job may be held up: a busy machine takes longer
         monkeypatch.setattr(TICKER.gate.time, name, BOUND)
     capsys.readouterr()
