@@ -590,7 +590,7 @@ class Machine(RuleBasedStateMachine):
             assert node.mark in line, f"{node.mark} is not on its row {line!r}" + told
             if columns >= 60:
                 done = f"{node.done}.0" if node.decimals else str(node.done)
-                count = f"{done}/50" if node.task.total and node.done <= 50 else f"{done} row"
+                count = f"{done}/50" if node.task.total else f"{done} row"
                 assert f" {count}" in line, f"{count} is not on the row of {node.mark}" + told
         for node in self.nodes:
             times = sum(node.mark in line for line in rows)
