@@ -292,6 +292,9 @@ class Task(CountingCell):
         if not -LARGEST < done < LARGEST:
             self._take_out_odd()
             done = self._n
+            if not -LARGEST < done < LARGEST:  # another thread has added one since
+                before = int(self._sampled)
+                done = without_odd(int(done), before if -LARGEST < before < LARGEST else 0)
         rare = self._rare
         if rare is not None:
             done += rare.fraction
