@@ -8,6 +8,8 @@ from progresskit._text.formatting import format_count, format_rate
 
 from .copying import Copied, FileResult, counted_rows, first_error
 
+COLUMNS = 79
+"""Cells of a line, which a terminal of 80 columns does not wrap."""
 MOST_SHOWN = 20
 """Files with rejected rows that are named."""
 
@@ -78,8 +80,11 @@ def summarize(table: str, summary: Summary) -> str:
             format_rate(amount / seconds, unit) for amount, unit in ((rows.get(phase), "rows"), (size, "B")) if amount
         ]
         how = {"upload": summary.source, "COPY": summary.copied.strategy}.get(phase)
-        counted = f" ({how})" if how else ""
-        lines.append(f"  {phase:<12} {', '.join(parts)}{counted}")
+        line = f"  {phase:<12} {', '.join(parts)}"
+        if how and len(line) + len(how) + 3 > COLUMNS:
+            lines += [line, f"{'':<15}({how})"]
+        else:
+            lines.append(f"{line} ({how})" if how else line)
     if summary.kept:
         lines.append(f"  {kept(summary.kept)}")
     return "\n".join(lines)

@@ -180,5 +180,18 @@ def test_a_summary_gives_files_rows_bytes_seconds_and_rate_of_each_phase() -> No
         "  QC           2 files, 10 rows, 2.00 kB, 2.0 s, 5.0 rows/s, 1.00 kB/s",
         "  compression  2 files, 2.00 kB, 1.0 s, 2.00 kB/s",
         "  upload       2 files, 400 B, 4.0 s, 100 B/s (whole files)",
-        "  COPY         2 files, 7 rows, 400 B, 0.5 s, 14.0 rows/s, 800 B/s (one statement)",
+        "  COPY         2 files, 7 rows, 400 B, 0.5 s, 14.0 rows/s, 800 B/s",
+        "               (one statement)",
     ]
+
+
+def test_no_line_of_figures_wraps_at_80_columns() -> None:
+    """How COPY was watched stands on a line of its own where the figures leave it no room."""
+    summary = Summary(files=3, rows=80_789, seconds={"COPY": 2.4}, bytes={"COPY": 1_950_000})
+    summary.copied = Copied(
+        [FileResult("s/1.gz", "LOADED", 80_789, 0)], "size-balanced batches (3) in one transaction, estimates between"
+    )
+    figures, how = summarize("flights", summary).split("\n")[-2:]
+    assert figures.startswith("  COPY         3 files, 80,789 rows, 1.95 MB, 2.4 s")
+    assert how == "               (size-balanced batches (3) in one transaction, estimates between)"
+    assert max(len(figures), len(how)) < 80

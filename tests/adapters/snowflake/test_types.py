@@ -12,7 +12,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 from progresskit_snowflake.copying import canonical_format
-from progresskit_snowflake.values import rule_for
+from test_values import takes
 
 # fmt: off
 FLAGS = [
@@ -63,14 +63,6 @@ CASES = {
     "TIMESTAMP_TZ": MOMENTS,
     "TIMESTAMP_LTZ": MOMENTS,
 }
-
-
-def takes(kind: str, text: str) -> bool:
-    rule = rule_for(kind)
-    assert rule is not None
-    if rule.most is not None:
-        return rule.settle(text)
-    return re.search(rule.pattern, text) is not None or rule.settle(text)
 
 
 def loses(kind: str, text: str, value: Any) -> bool:
