@@ -82,7 +82,7 @@ def summarize(table: str, summary: Summary) -> str:
         how = {"upload": summary.source, "COPY": summary.copied.strategy}.get(phase)
         line = f"  {phase:<12} {', '.join(parts)}"
         if how and len(line) + len(how) + 3 > COLUMNS:
-            lines += [line, f"{'':<15}({how})"]
+            lines += [line, f"    ({how})"]
         else:
             lines.append(f"{line} ({how})" if how else line)
     if summary.kept:

@@ -181,7 +181,7 @@ def test_a_summary_gives_files_rows_bytes_seconds_and_rate_of_each_phase() -> No
         "  compression  2 files, 2.00 kB, 1.0 s, 2.00 kB/s",
         "  upload       2 files, 400 B, 4.0 s, 100 B/s (whole files)",
         "  COPY         2 files, 7 rows, 400 B, 0.5 s, 14.0 rows/s, 800 B/s",
-        "               (one statement)",
+        "    (one statement)",
     ]
 
 
@@ -193,5 +193,5 @@ def test_no_line_of_figures_wraps_at_80_columns() -> None:
     )
     figures, how = summarize("flights", summary).split("\n")[-2:]
     assert figures.startswith("  COPY         3 files, 80,789 rows, 1.95 MB, 2.4 s")
-    assert how == "               (size-balanced batches (3) in one transaction, estimates between)"
+    assert how == "    (size-balanced batches (3) in one transaction, estimates between)"
     assert max(len(figures), len(how)) < 80
