@@ -1,6 +1,7 @@
-"""For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it ignored; what is imported is
-compiled once, not anew by each of the hundreds of programs that are started, also where PYTHONDONTWRITEBYTECODE is set; and no
-property test has a deadline, which a busy machine would miss."""
+"""For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it
+ignored; what is imported is compiled once, not anew by each of the hundreds of programs that are
+started, also where PYTHONDONTWRITEBYTECODE is set; property tests have no deadline, which a busy
+machine would miss, and read the same examples in each run: PROGRESSKIT_RANDOM=1 looks for new ones."""
 
 from __future__ import annotations
 
@@ -23,5 +24,5 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
-settings.register_profile("busy", deadline=None)
-settings.load_profile("busy")
+settings.register_profile("same", deadline=None, derandomize=not os.environ.get("PROGRESSKIT_RANDOM"), database=None)
+settings.load_profile("same")

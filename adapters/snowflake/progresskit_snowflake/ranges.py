@@ -21,6 +21,7 @@ class Ranges:
     def __init__(self) -> None:
         self._numbers: dict[str, tuple[Any, Any]] = {}
         self._texts: dict[str, tuple[str, str]] = {}
+        self._moments: dict[str, tuple[Any, Any]] = {}
 
     def add(self, name: str, kind: str | None, values: Any) -> None:
         """Take in some values of a column, a pyarrow array of text, that is of `kind` by now."""
@@ -41,7 +42,7 @@ class Ranges:
             self._widen(self._numbers, name, *pc.min_max(numbers).as_py().values())
         elif kind == ZONED:
             moments = [_moment(text) for text in values.to_pylist() if text is not None]
-            self._widen(self._numbers, name, min(moments), max(moments))
+            self._widen(self._moments, name, min(moments), max(moments))
         else:
             texts = pc.replace_substring(values, "T", " ") if kind == MOMENT else values
             texts = pc.utf8_lower(texts) if kind == BOOLEAN else texts
@@ -53,7 +54,7 @@ class Ranges:
         for name, kind in types.items():
             if kind == TEXT:
                 continue
-            known = self._numbers.get(name) or self._texts.get(name)
+            known = self._numbers.get(name) or self._moments.get(name) or self._texts.get(name)
             if known is not None:
                 found[name] = (_shown(known[0], kind), _shown(known[1], kind))
         return found
@@ -71,14 +72,20 @@ def _key(value: Any) -> Any:
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
-def _moment(text: str) -> datetime.datetime:
-    """Return a moment with a zone, in UTC."""
+def _moment(text: str) -> tuple[datetime.timedelta, str]:
+    """Return a moment with a zone as the time since the year 1 in UTC, and as the file has it.
+
+    The years 1 and 9999 have moments that lie outside of them in UTC, which datetime does not hold.
+    """
     for sign in "+-Z":
         text = text.replace(f" {sign}", sign)
-    return datetime.datetime.fromisoformat(text).astimezone(datetime.UTC)
+    moment = datetime.datetime.fromisoformat(text)
+    return moment - datetime.datetime(1, 1, 1, tzinfo=datetime.UTC), text.replace("T", " ", 1)
 
 
 def _shown(value: Any, kind: str) -> Any:
+    if isinstance(value, tuple):
+        return value[1]
     if kind == FLOAT:
         return float(value)
     if isinstance(value, Decimal):
