@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
     from .relay import Relay
 
 KEPT = 10_000
@@ -293,7 +293,7 @@ class Capture:
 
     def __init__(
         self,
-        tracker: ProgressTracker,
+        tracker: TrackerCore,
         stdout: bool | None = None,
         stderr: bool | None = None,
         quiet: bool = False,
@@ -319,15 +319,15 @@ class Capture:
         if self._quiet:
             return True
         tracker = self.tracker
-        if tracker.hiding > tracker.asking or tracker._mute:
+        if tracker.hiding > tracker.asking or tracker.mute:
             return False
-        display = tracker._display
+        display = tracker.display
         if display is not None and not display.shows_lines:
             return False
         return (
             self._always
-            or tracker._live > len(tracker._endings)
-            or bool(tracker.prints)
+            or not tracker.tree.all_ended
+            or bool(tracker.lines.items)
             or (display is not None and display.may_be_standing)
         )
 
@@ -347,7 +347,7 @@ class Capture:
         if self._quiet:
             self.lines.append(line)
             return False
-        self.tracker.queue_line(line)
+        self.tracker.lines.append(line)
         return True
 
     def before_line(self) -> None:
@@ -378,7 +378,7 @@ class Capture:
         if self._quiet:
             self.lines.extend(lines)
             return False
-        self.tracker.queue_lines(lines)
+        self.tracker.lines.extend(lines)
         return True
 
     def lines_came(self) -> None:
@@ -387,7 +387,7 @@ class Capture:
 
     def flush(self) -> None:
         """Have the lines that a relay has queued drawn now, where that is cheap."""
-        if self.tracker.prints and not self._quiet:
+        if self.tracker.lines.items and not self._quiet:
             self.tracker.ticker.flush_lines()
 
     def start(self) -> Self:
@@ -442,7 +442,7 @@ class Capture:
             failed: Whether the work failed: the lines of a quiet capture are then shown after all, since the reason may
                 be among them.
         """
-        display = self.tracker._display
+        display = self.tracker.display
         over_rows = display is not None and display.standing
         relay, self.relay = self.relay, None
         if relay is not None:
@@ -462,12 +462,12 @@ class Capture:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
         if failed and self._quiet:
             for line in self.lines:
-                self.tracker.print(line)
+                self.tracker.print_line(line)
 
     def _hand_over(self, relay: Relay) -> None:
         """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
         heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not self.tracker), None)
-        prints = self.tracker.prints
+        prints = self.tracker.lines.items
         while heir is not None and prints and isinstance(prints[0], str):
             heir.queue(prints.popleft())
             if not prints:
@@ -555,13 +555,13 @@ def forget_captures() -> None:
         captured.remove()
         captured.forget_lines()
         for capture in captured.captures:
-            capture.tracker._capture = None
+            capture.tracker.capture.current = None
         captured.captures.clear()
 
 
-def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
+def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
     """Write `lines` to the stream of `tracker` itself, since nothing draws them."""
-    stream: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
+    stream: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
     if stream is None or tracker.renderer.name == "json":  # an events file holds events alone
         return
     try:
@@ -574,13 +574,13 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
         pass
 
 
-def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:
+def _key_of(tracker: TrackerCore) -> tuple[object, ...] | None:
     """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
     if tracker.renderer.name == "none":
         return None
     if tracker.terminal is not None:
         return getattr(tracker.terminal, "key", None)
-    stream = tracker._current_stream()
+    stream = tracker.current_stream()
     try:
         return file_key(stream.fileno()) if stream.isatty() else None
     except Exception:  # none, closed, or whatever a stream of the user's own may raise

@@ -31,26 +31,26 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from .._model.frames import TaskView
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
 
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
 
-def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
+def terminal_of(tracker: TrackerCore) -> StreamTerminal:
     """Return the terminal that `tracker` wants to be drawn on."""
     if tracker.terminal is not None:
         return tracker.terminal if isinstance(tracker.terminal, StreamTerminal) else ProtocolTerminal(tracker.terminal)
     return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
 
 
-def is_redirected(tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+def is_redirected(tracker: TrackerCore, terminal: StreamTerminal) -> bool:
     """Whether code has sent `tracker` to a stream or terminal that is not the one the processes share."""
     return tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
 
 
 def display_of(
-    tracker: ProgressTracker, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
+    tracker: TrackerCore, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
@@ -96,7 +96,7 @@ class Display:
         folder: str | None = None,
     ) -> None:
         self.terminal = terminal
-        self.trackers: list[ProgressTracker] = []
+        self.trackers: list[TrackerCore] = []
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
         self.renderer = GuardedRenderer(
@@ -121,7 +121,7 @@ class Display:
         """Whether no task is live and nothing waits to be shown."""
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
 
-    def suits(self, tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+    def suits(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
         """Whether `tracker`, which is on the same terminal, may be drawn here: not where code has named a renderer for it that
         only appends lines, or draws none, and another one draws here."""
         choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
@@ -162,7 +162,7 @@ class Display:
         """Whether rows are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
         trackers = self.trackers
         return self.may_be_standing and (
-            all(tracker.left for tracker in trackers) or any(tracker.hiding for tracker in trackers)
+            all(tracker.tree.all_ended for tracker in trackers) or any(tracker.hiding for tracker in trackers)
         )
 
     @property
@@ -171,7 +171,9 @@ class Display:
         read as soon as the job goes on."""
         if self.terminal.fd is not None or self.terminal.dark or self.renderer.in_place:
             return False
-        return all(tracker.left for tracker in self.trackers) and any(tracker.has_news for tracker in self.trackers)
+        return all(tracker.tree.all_ended for tracker in self.trackers) and any(
+            tracker.has_news for tracker in self.trackers
+        )
 
     @property
     def may_be_drawn_over(self) -> bool:
@@ -186,7 +188,7 @@ class Display:
     @property
     def sleeping(self) -> bool:
         """Whether nothing can change until somebody calls: every live task is paused."""
-        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tasks)
+        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
 
     # A frame
 
@@ -328,7 +330,7 @@ class Display:
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
-            for item in tracker.take_prints():
+            for item in tracker.take_lines():
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
                     ended.append(item)

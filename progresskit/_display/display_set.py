@@ -15,7 +15,7 @@ from .hangs import Retired
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
     from .display import Display
 
 
@@ -35,14 +35,14 @@ class DisplaySet:
         self._cpu = cpu
         self._wall = wall
 
-    def of(self, tracker: ProgressTracker) -> Display | None:
+    def of(self, tracker: TrackerCore) -> Display | None:
         """Return the display that draws `tracker`; None where none does."""
         for display in self.displays:
             if tracker in display.trackers:
                 return display
         return None
 
-    def add(self, tracker: ProgressTracker) -> None:
+    def add(self, tracker: TrackerCore) -> None:
         """Give `tracker` a place on the display of its terminal, or a display of its own."""
         if self.of(tracker) is not None:
             return
@@ -56,9 +56,9 @@ class DisplaySet:
             display = display_of(tracker, terminal, self._cpu, self._wall)
             self.displays.append(display)
         display.trackers.append(tracker)
-        tracker._display = display
+        tracker.display = display
 
-    def remove(self, tracker: ProgressTracker, draw_last: Callable[[Display], object]) -> None:
+    def remove(self, tracker: TrackerCore, draw_last: Callable[[Display], object]) -> None:
         """Have the last frame of `tracker` drawn, take it off its display, and end a display that nobody is left on.
 
         Args:
@@ -73,7 +73,7 @@ class DisplaySet:
         if display is not None and len(display.trackers) > 1:
             draw_last(display)
             display.trackers.remove(tracker)
-            tracker._display = None
+            tracker.display = None
         elif display is not None:
             try:
                 draw_last(display)
@@ -90,7 +90,7 @@ class DisplaySet:
         """Let go of `display` and its trackers."""
         self.displays.remove(display)
         for tracker in display.trackers:
-            tracker._display = None
+            tracker.display = None
         if all(tracker.terminal is None for tracker in display.trackers):
             display.terminal.close()  # it was made for the display
 
@@ -106,4 +106,4 @@ class DisplaySet:
         heir = display.successor(kind)
         self.displays = [heir if each is display else each for each in self.displays]
         for tracker in heir.trackers:
-            tracker._display = heir
+            tracker.display = heir

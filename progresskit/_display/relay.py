@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
-from .._tracking.tracker import MOST_CAPTURED
+from .._tracking.core import MOST_CAPTURED
 from .outbox import EXIT_FLUSH_TIMEOUT
 from .terminal import RELAYED, file_key, open_anew
 
@@ -241,7 +241,7 @@ class Relay:
                 continue
             if self._read >= end:
                 break
-            if capture.tracker._waiting > MOST_CAPTURED:
+            if capture.tracker.lines.characters > MOST_CAPTURED:
                 return False
             data = os.pread(self._spool, PIECE, self._read)
             if not data:

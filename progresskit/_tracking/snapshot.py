@@ -1,7 +1,7 @@
 """How a task becomes a view: its numbers at one instant, and its text made clean.
 
 The half of a task that is needed only where something is drawn, so that a program that never draws does not import what
-drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `look` changes nothing.
+drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `view_of` changes nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
     estimate.sample(task.active(now), completed)
 
 
-def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
+def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
     """Return what `task` looks like at `now`, on `row`.
 
     `sums` has what tasks with children come to at this instant, and is filled with what it lacks.

@@ -178,7 +178,7 @@ def close(bar: Any) -> None:
 
 def refresh(bar: Any) -> None:
     """Have the display look soon."""
-    bar._task.tracker.ticker.wake()
+    bar._task.tracker._core.ticker.wake()
 
 
 def restart(bar: Any) -> None:

@@ -335,7 +335,7 @@ class Machine(RuleBasedStateMachine):
 
     def ended(self, node: Node) -> None:
         which = self.trackers.index(node.task.tracker)
-        assert self.trackers[which].live >= 0  # a look, with which what has ended leaves its place
+        assert self.trackers[which]._core.live >= 0  # a look, with which what has ended leaves its place
         state = node.task.state
         if state == "failed" or (node.keep and node.seen):
             self.endings[which].append(Kept(node, state))

@@ -50,7 +50,7 @@ def test_a_bad_number_warns_and_the_default_holds(value: str) -> None:
 def test_an_argument_beats_the_environment_which_beats_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     def settled(**arguments: float) -> tuple[float, float]:
         tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), **arguments)
-        display = display_of(tracker, EmulatedTerminal(), ManualClock(), ManualClock())
+        display = display_of(tracker._core, EmulatedTerminal(), ManualClock(), ManualClock())
         return display.pace.interval, display.pace.budget
 
     assert settled() == (0.1, 0.01)
