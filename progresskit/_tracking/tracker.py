@@ -670,9 +670,19 @@ class ProgressTracker:
     ) -> None:
         self._close(kind)
 
-    def _close(self, error: type[BaseException] | None) -> None:
-        if self in _entered:
-            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+    def __del__(self) -> None:
+        # A finaliser runs in any thread, in the middle of anything: it takes no lock and does not wait. The ticker draws the
+        # tracker's last frame.
+        try:
+            if self._attached or self._display is not None:
+                if self._capture is not None:
+                    self._capture.hold(self)
+                self._ticker.drop(self)
+        except Exception:  # half made, another kind of ticker, or the interpreter ends
+            pass
+
+    def end_tasks(self, error: type[BaseException] | None = None) -> None:
+        """End what is still live, as leaving the tracker with `error` does."""
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -687,6 +697,11 @@ class ProgressTracker:
                         self._settle()
         finally:
             self._closing = False
+
+    def _close(self, error: type[BaseException] | None) -> None:
+        if self in _entered:
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+        self.end_tasks(error)
         if self in _entered:
             _entered.remove(self)
         if self._tokens:
