@@ -117,9 +117,11 @@ class ThreadTicker:
             if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
                 return False
             self._new.append(tracker)
-            if not self._running and not self._inline:
+            is_running = self._running
+            if not is_running and not self._inline:
                 self._begin()
-        self._bell.ring()
+        if is_running:  # a thread that begins is in no hurry: many a loop has ended before its first frame
+            self._bell.ring()
         return True
 
     def wake(self) -> None:
@@ -454,7 +456,7 @@ class ThreadTicker:
         suspension = boost.suspension
         empty_since: float | None = None
         usual, polls, _ = self._survey()
-        delay = usual
+        delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
         if suspension.woken_in_vain:
             boost.choose(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew

@@ -831,17 +831,24 @@ class ProgressTracker:
         self._vacate(task, seen)
 
     def _tells_unseen(self, task: Task) -> bool:
-        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
-        the task is to have a line of its own there."""
-        if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
+        """Tell the hub or the engine, if there is one, of the top-level `task`, which has ended before a frame could show it;
+        return whether the task is to have a line of its own there."""
+        note_unseen = getattr(self._ticker, "note_unseen", None)  # a reporter has one
+        if note_unseen is not None:
+            return bool(note_unseen(task))
+        has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
+        if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
         from ..renderers.registry import load
 
         try:
-            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
+            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+                return True
+            if not self.is_client:
+                load("progresskit.processes.folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
-            return False
+        return False
 
     def _vacate(self, task: Task, seen: bool) -> None:
         while not task.children:  # its place is needed until the last of its children has ended
