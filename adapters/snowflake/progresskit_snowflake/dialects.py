@@ -210,10 +210,9 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         )
     if not several:
         for one in UNUSUAL:
-            widths = (
-                [] if one in (dialect.quote, dialect.escape) else [*_widths(lines, replace(dialect, delimiter=one))]
-            )
-            if len(widths) > 1 and widths[0] != 1 and len({*widths}) == 1:
+            given = one in (dialect.quote, dialect.escape)
+            split = [] if given else list(_widths(lines, replace(dialect, delimiter=one)))
+            if len(split) > 1 and split[0] != 1 and len(set(split)) == 1:
                 raise DialectError(
                     f"its columns may be split by {one!r}: give --delimiter {one!r}, or --delimiter comma if it has one column."
                 )
