@@ -38,11 +38,12 @@ _COLORS = {
 """Colours that stand out from a white page and from a black one."""
 _STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
 _HEAD = (
-    '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) 1fr;column-gap:1em;'
+    '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) minmax(9em,1fr);column-gap:1em;'
     "align-items:center;text-align:right;overflow-x:auto;white-space:pre;min-height:{height}em;align-content:start;"
     "font:13px/1.6 var(--jp-code-font-family,ui-monospace,monospace);"
     'color:var(--jp-content-font-color1,var(--vscode-foreground,inherit))">'
 )
+_TRACK = "background:rgba(128,128,128,.3)"
 _AS_OF = (
     '<span style="opacity:.7;animation:progresskit-as-of {seconds}s">as of {time}</span>'
     "<style>@keyframes progresskit-as-of{{0%,99%{{visibility:hidden}}}}</style>"
@@ -170,10 +171,13 @@ def _row_html(view: TaskView, stamp: str) -> str:
     name = escape(view.description or f"task {view.id}")
     color = _COLORS[_STATE_COLORS.get(state) or view.color or "blue"]
     if fraction is None and state == "running":
-        value = ""
+        bar = f'<progress aria-label="{name}" style="width:100%;height:.7em;accent-color:{color}"></progress>'
     else:
-        value = f' value="{1.0 if state == "finished" and fraction is None else fraction or 0.0:.3f}"'
-    bar = f'<progress{value} aria-label="{name}" style="width:100%;height:.7em;accent-color:{color}"></progress>'
+        percent = 100 if fraction is None and state == "finished" else int(100 * (fraction or 0.0))
+        bar = (
+            f'<div role="progressbar" aria-label="{name}" aria-valuenow="{percent}" style="height:.5em;{_TRACK}">'
+            f'<div style="height:100%;width:{percent}%;background:{color}"></div></div>'
+        )
     if state in ENDED:
         times = f"in {format_seconds(view.elapsed)}"
     elif state == "pending":
@@ -181,9 +185,11 @@ def _row_html(view: TaskView, stamp: str) -> str:
     else:
         eta = "" if view.total is None or state == "paused" else f" eta {format_duration(view.eta)}"
         times = format_duration(view.elapsed) + eta
-    words = [f"{field}={value}" for field, value in view.fields.items()]
+    last = [escape(f"{field}={value}") for field, value in view.fields.items()]
     if state in ("failed", "cancelled", "paused"):
-        words.insert(0, view.outcome + (f": {view.cause}" if view.cause else ""))
+        last.insert(0, escape(view.outcome + (f": {view.cause}" if view.cause else "")))
+    if stamp:
+        last.append(stamp)
     cells = (
         format_percent(fraction).strip(),
         format_progress(view.completed, view.total, view.unit, estimated=view.estimated),
@@ -194,5 +200,9 @@ def _row_html(view: TaskView, stamp: str) -> str:
     return (
         f'<div style="display:contents"><span style="text-align:left{indent}">{mark} {name}</span> {bar} '
         + " ".join(f"<span>{escape(cell)}</span>" for cell in cells)
-        + f' <span style="text-align:left">{escape(" ".join(words))}{" " if words and stamp else ""}{stamp}</span></div>'
+        + (
+            f' <span style="text-align:left;white-space:pre-wrap">{" ".join(last)}</span></div>'
+            if last
+            else "<i></i></div>"
+        )
     )
