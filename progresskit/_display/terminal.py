@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import ref
 
 from .._system.environment import is_on
+from .._system.notebook import is_cell_stream
 from .._text.cells import encodable
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class StreamTerminal:
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         taken: Bytes that the descriptor has taken so far.
+        in_notebook: Whether the stream leads to a notebook's cell.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
@@ -234,6 +236,7 @@ class StreamTerminal:
         self.encoding = _codec(_asked(stream, "encoding", None))
         self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors = _colors(self.is_tty, self._environ)
+        self.in_notebook = is_cell_stream(stream)
         self.reflows = _reflows(self._environ)
         self.late_sizes = _late_sizes(self._environ)
 

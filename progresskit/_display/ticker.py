@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .._system.gil import SwitchInterval
 from .._system.lock_boost import LockBoost
 from .._system.suspension import SHORT
-from .._system.threads import Bell, QuickThread, block_signals, native, start
+from .._system.threads import THREAD_TIME, Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
 from .._tracking import multiprocessing_hook
@@ -80,7 +80,7 @@ class ThreadTicker:
         self.gate = FlushGate()
         self.silent = False
         self.is_closed = False  # whether the process ends: what comes now is drawn at once
-        self._set = DisplaySet(time.thread_time, time.monotonic)
+        self._set = DisplaySet(THREAD_TIME, time.monotonic)
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._closing_now: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
@@ -103,6 +103,7 @@ class ThreadTicker:
         # Without a thread
         self._inline = False
         self._polling = False
+        self._poll_due = 0.0  # when something is due there
 
     @property
     def displays(self) -> list[Display]:
@@ -117,6 +118,7 @@ class ThreadTicker:
             if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
                 return False
             self._new.append(tracker)
+            self._poll_due = 0.0
             is_running = self._running
             if not is_running and not self._inline:
                 self._begin()
@@ -683,6 +685,9 @@ class ThreadTicker:
 
     def _poll(self, *, at_once: bool = False) -> None:
         """Draw what is due, or, with `at_once`, what is in the way of what the job writes next."""
+        now = time.monotonic()
+        if now < self._poll_due and not at_once:  # nearly always: every `advance` comes this way
+            return
         lock = self.drawing
         if not sys.is_finalizing() and lock.acquire(blocking=False):
             try:
@@ -691,7 +696,7 @@ class ThreadTicker:
                 self._polling = True
                 if at_once:
                     self.gate.waiting.append(Bell())
-                self._draw_due(time.monotonic())
+                self._poll_due = now + self._draw_due(now)
             finally:
                 self._polling = False
                 lock.release()

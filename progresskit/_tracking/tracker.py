@@ -53,6 +53,7 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
+PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -263,11 +264,25 @@ class ProgressTracker:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
+        if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
+            self._place_in_cell(task)
         if self._attached:
             self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
         else:
             self._show()
         return task
+
+    def _place_in_cell(self, task: Task) -> None:
+        try:
+            from ..renderers.registry import load
+
+            load(PLACE_IN_CELL)(self, task)
+        except Exception:  # a display's trouble is not the job's
+            pass
+
+    def note_seen(self, task: Task) -> None:
+        """Note that `task` has been shown, so that its end is shown too."""
+        self._seen = max(self._seen, task.id)
 
     def _check_parent(self, parent: object) -> None:
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
