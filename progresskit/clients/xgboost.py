@@ -30,8 +30,12 @@ class ProgressCallback(TrainingCallback):  # type: ignore[misc,unused-ignore]  #
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """Count a round. Called by XGBoost; never ends the training."""
         self.task.advance()
-        scores: dict[str, Any] = {f"{data}-{name}": f"{values[-1]:.4g}" for data, names in evals_log.items() for name, values in names.items()
-                  if values and isinstance(values[-1], float)}  # fmt: skip
+        scores: dict[str, Any] = {
+            f"{data}-{name}": f"{values[-1]:.4g}"
+            for data, names in evals_log.items()
+            for name, values in names.items()
+            if values and isinstance(values[-1], float)
+        }
         if scores:
             self.task.update(**scores)
         return False
