@@ -174,7 +174,7 @@ class ProgressTracker:
         unit: str = "it",
         parent: Task | None = None,
         completed: int | float = 0,
-        keep: bool | None = None,
+        keep: bool | Literal["always"] | None = None,
         color: str | None = None,
         rollup: Rollup | None = None,
         position: int | None = None,
@@ -192,7 +192,7 @@ class ProgressTracker:
                 lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
             keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
-                The line of a task that failed always stays.
+                The line of a task that failed always stays. "always": also where it has ended before a frame could show it.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
@@ -257,6 +257,8 @@ class ProgressTracker:
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
+            if keep == "always":
+                task.rare.always_kept = True
             if counter is not None:
                 task.rare.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
@@ -591,8 +593,9 @@ class ProgressTracker:
 
         The functions that tell a count are asked first, and estimates learn from what is shown.
         """
-        for task in self._polled:
-            if task._end is None:
+        if self._polled:
+            self._polled = tuple(task for task in self._polled if task._end is None)
+            for task in self._polled:
                 task._poll()
         _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
@@ -832,7 +835,12 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
+        told = (
+            seen
+            or task.state == "failed"
+            or (task._rare is not None and task._rare.always_kept)
+            or (task.parent is None and self._tells_unseen(task))
+        )
         if told:
             depth, owner = 0, task.parent
             while owner is not None:
