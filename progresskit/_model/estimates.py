@@ -57,6 +57,19 @@ gaps: seconds without a change."""
 
 INFINITY = float("inf")
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Estimator(Protocol):
+        """What tells the rate and the time left of one task."""
+
+        def sample(self, time: float, completed: float, /) -> None:
+            """Learn that `completed` units are done when the task has been running for `time` seconds. Called for each frame."""
+
+        def outlook(self, time: float, completed: float, total: float | None, /) -> tuple[float | None, float | None]:
+            """Return units a second and seconds left, as seen at `time`; None for what is unknown."""
+
 
 class Estimate:
     """The rate of one task.

@@ -170,7 +170,7 @@ class Hub:
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._poll = _poll_for(self._selector)
-        self.feed.refresh = self._hand_in
+        self.feed.before_frame = self._hand_in
         registry.OWN_HUBS[str(self.address)] = os.getpid()
         _hubs.append(self)
         self._closed = False
@@ -203,8 +203,8 @@ class Hub:
         """Have `feed` show the clients from here on; they come with their next frames."""
         with self._handing:
             old, self.feed = self.feed, feed
-            old.refresh = None
-            feed.refresh = self._hand_in
+            old.before_frame = None
+            feed.before_frame = self._hand_in
         if self._ready:
             feed.announce()
 

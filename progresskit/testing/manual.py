@@ -67,6 +67,10 @@ class ManualTicker:
         """Count that a look was asked for."""
         self.nudges += 1
 
+    def refresh(self, seconds: float) -> None:
+        """Draw one frame of every display."""
+        self.tick()
+
     def flush_lines(self) -> None:
         """Lines are drawn when the test ticks."""
 

@@ -183,20 +183,18 @@ def refresh(bar: Any) -> None:
 
 def restart(bar: Any) -> None:
     """Begin the task of `bar` anew."""
-    bar._task.update(completed=0)
+    bar._task.restart()
 
 
 def set_fields(task: Task, texts: dict[str, str]) -> None:
     """Show `texts` as the columns of `task`, and no others."""
     fields: dict[str, Any] = {name: None for name in task.fields if name not in texts}
-    for name, text in texts.items():
-        fields[f"{name}_" if name in RESERVED else name] = text
-    task.update(**fields)
+    task.update(fields={**fields, **texts})
 
 
 def set_unit(task: Task, unit: str) -> None:
     """Give `task` another unit."""
-    task._unit = unit  # type: ignore[attr-defined]
+    task.update(unit=unit)
 
 
 def prints(stream: Any, text: str) -> bool:
