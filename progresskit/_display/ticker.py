@@ -173,7 +173,7 @@ class ThreadTicker:
         if self._inline:
             self._poll(at_once=True)
         elif self._running and self._ident != get_ident():
-            self._refreshing = True
+            self._refreshing = True  # first: whoever lets us out has drawn since
             self.gate.wait(seconds, self._wake_for_flush)
 
     def flush_lines(self) -> None:
@@ -529,12 +529,14 @@ class ThreadTicker:
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (
-                refreshing
-                or display.has_news
-                or display.in_the_way
-                or display.owes_last_lines
-                or any(each.prints for each in display.trackers)
+            if refreshing or (
+                urgent
+                and (
+                    display.has_news
+                    or display.in_the_way
+                    or display.owes_last_lines
+                    or any(each.prints for each in display.trackers)
+                )
             ):
                 display.due = now
             if display.due <= now + 0.001:

@@ -220,9 +220,9 @@ class _TaskExtras:
         )
         self.hidden_until: float | None = None  # the time from which its row is to be seen
         self.initial: int | float = 0  # units that were done before the start
-        self.paused = 0.0  # seconds of pauses that are over
+        self.paused: float = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
-        self.reserved = False  # whether the slot was asked for
+        self.reserved: bool = False  # whether the slot was asked for
         self.rolled_completed: int | float = 0  # of children that are gone
         self.rolled_total: int | float = 0
 
@@ -279,7 +279,7 @@ class Task(CountingCell):
     _sampled: int | float
     _tick: Callable[[], None]
 
-    tick = _FirstTick()
+    tick: _FirstTick = _FirstTick()
     """Advance by one, at the price of a C call. Safe from any thread.
 
     Example:

@@ -35,7 +35,7 @@ from .task import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
-    from contextvars import Token
+    from contextvars import Context, Token
     from types import TracebackType
     from typing import Any, Literal, Self, TextIO, TypeVar, overload
 
@@ -152,17 +152,17 @@ class ProgressTracker:
             self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
         self.stream: TextIO | None = stream
         self.terminal: Terminal | None = terminal
-        self.interval = _within("interval", interval, 3600.0)
-        self.budget = _within("budget", budget, 1.0)
+        self.interval: float | None = _within("interval", interval, 3600.0)
+        self.budget: float | None = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
         self.prints: deque[Any] = deque()  # lines; a feed's also holds ended tasks, in the order in which they came
-        self.behind = False  # set by whoever draws, while the terminal does not take what it is sent
+        self.behind: bool = False  # set by whoever draws, while the terminal does not take what it is sent
         self._waiting = 0  # roughly the characters in `prints` that have come since lines were last taken
         self._dropped = CountingTicks()
         self._lines_missing = False  # whether lines were dropped since that was last looked at
         self._told = 0  # how many of the dropped lines have been told
-        self.hiding = 0  # how many want the rows off the screen
-        self.asking = 0  # how many of them ask a question, to which the terminal belongs until it is answered
+        self.hiding: int = 0  # how many want the rows off the screen
+        self.asking: int = 0  # how many of them ask a question, to which the terminal belongs until it is answered
         self._display: Display | None = None  # set by whoever draws
         self._mute = False  # whether nothing can be shown of it: lines go to the stream itself
         self._ticker: Any = ticker  # one that is loaded by name has no type
@@ -186,7 +186,9 @@ class ProgressTracker:
         self._capture: OwnCapture | None = None  # what captures while it is attached, or entered
         self._capture_held = False  # whether it does so until `stop`
         self._drawn_on: object = None  # the stream that it was attached for
-        self.context = copy_context()  # of whoever has last called: a notebook tells by it which cell a line belongs to
+        self.context: Context = (
+            copy_context()
+        )  # of whoever has last called: a notebook tells by it which cell a line belongs to
 
     @property
     def ticker(self) -> Ticker:
@@ -1138,6 +1140,11 @@ def _is_terminal(stream: Any) -> bool:
 def current_tracker() -> ProgressTracker:
     """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
     process (a thread does not inherit the context it was started in), else one that the process shares.
+
+    Example:
+        >>> with ProgressTracker("none") as tracker:
+        ...     current_tracker() is tracker
+        True
     """
     if disabled_blocks:
         from .silent import silent_tracker

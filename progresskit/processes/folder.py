@@ -21,6 +21,7 @@ from .._display import process_hooks
 from .._model.frames import Frame, decode, encode
 from .._system.warnings import warn_once
 from .._text.cells import clean
+from ..renderers.base import draws_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,8 +190,8 @@ class Recorded:
         self._clock = clock
 
     @property
-    def in_place(self) -> bool:  # type: ignore[override]  # of the class, for other renderers
-        return self._renderer.in_place
+    def in_place(self) -> bool:
+        return draws_in_place(self._renderer)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_renderer":  # of one that was not initialised

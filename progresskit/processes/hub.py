@@ -114,9 +114,9 @@ class Hub:
     """
 
     def __init__(self, feed: Feed, *, tcp: bool | None = None) -> None:
-        self.feed = feed
-        self.refused = 0
-        self.dropped = 0
+        self.feed: Feed = feed
+        self.refused: int = 0
+        self.dropped: int = 0
         self._tcp = not hasattr(socket, "AF_UNIX") if tcp is None else tcp
         self._folder: str | None = None
         self._address: Address | None = None

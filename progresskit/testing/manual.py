@@ -27,7 +27,7 @@ class ManualClock:
     """
 
     def __init__(self, time: float = 0.0) -> None:
-        self.time = time
+        self.time: float = time
 
     def __call__(self) -> float:
         return self.time
@@ -50,8 +50,8 @@ class ManualTicker:
     """
 
     def __init__(self) -> None:
-        self.cost = ManualClock()  # what drawing costs: processor and wall time in one
-        self.nudges = 0
+        self.cost: ManualClock = ManualClock()  # what drawing costs: processor and wall time in one
+        self.nudges: int = 0
         self._set = DisplaySet(self.cost, self.cost)
 
     @property
