@@ -10,6 +10,7 @@ import os
 import sys
 from collections import deque
 from contextvars import ContextVar, copy_context
+from weakref import ref
 
 from . import multiprocessing_hook
 from .counters import CountingTicks
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
 """The process's ticker, found by name as renderers are: this storey must not import that one."""
 CAPTURE = "progresskit._display.capture:Capture"
+PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -168,7 +170,6 @@ class TrackerCore:
         hiding: How many want the rows off the screen.
         asking: How many of them ask a question, to which the terminal belongs until it is answered.
         display: The display that draws the tracker; set by whoever draws.
-        mute: Whether nothing can be shown of it: lines go to the stream itself.
         attached: Whether the ticker draws it.
         entered: How often somebody holds the tracker open.
         is_client: Whether a hub shows its tasks; None before somebody asked.
@@ -189,7 +190,7 @@ class TrackerCore:
         ticker: Ticker | None,
         capture: str,
     ) -> None:
-        self.tracker = tracker
+        self._tracker = ref(tracker)  # weak: a tracker that nobody holds is to be freed
         self.renderer = renderer
         self.stream = stream
         self.terminal = terminal
@@ -204,7 +205,6 @@ class TrackerCore:
         self.hiding = 0
         self.asking = 0
         self.display: Display | None = None
-        self.mute = False
         self.attached = False
         self.entered = 0
         self.is_client: bool | None = None
@@ -230,6 +230,32 @@ class TrackerCore:
 
                 self.given_ticker = LineTicker(self, error)
         return self.given_ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
+
+    def note_task(self, task: Task) -> None:
+        """See to it that `task`, which was added, is drawn."""
+        if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
+            self._place_in_cell(task)
+        if self.attached:
+            self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
+        else:
+            self.show()
+
+    def _place_in_cell(self, task: Task) -> None:
+        try:
+            from ..renderers.registry import load
+
+            load(PLACE_IN_CELL)(self, task)
+        except Exception:  # a display's trouble is not the job's
+            pass
+
+    @property
+    def mute(self) -> bool:
+        """Whether nothing can be shown of it: lines go to the stream itself, and ends are not told."""
+        return not self.tree.is_told
+
+    @mute.setter
+    def mute(self, is_mute: bool) -> None:
+        self.tree.is_told = not is_mute
 
     # Lines
 
@@ -323,6 +349,12 @@ class TrackerCore:
             self.capture.current.follow()
 
     # Frames
+
+    def refresh(self, seconds: float) -> None:
+        """Draw what is new now, and wait until it is drawn, for `seconds` at the most."""
+        refresh = getattr(self.ticker, "refresh", None)  # not every ticker can
+        if refresh is not None and self.attached:
+            refresh(seconds)
 
     def take_frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it."""
@@ -428,7 +460,7 @@ class TrackerCore:
         ):
             self.ticker.flush_soon()
 
-    def end_tasks(self, error: type[BaseException] | None) -> None:
+    def end_tasks(self, error: type[BaseException] | None = None) -> None:
         """End what is still live: tasks whose count is complete finish; others are cancelled, or fail where `error` says so."""
         self._closing = True
         try:
@@ -444,6 +476,22 @@ class TrackerCore:
         finally:
             self._closing = False
 
+    def stop(self) -> None:
+        """End what is still live and show everything for the last time, as `ProgressTracker.stop`."""
+        tracker = self._tracker()
+        if tracker is not None:
+            tracker.stop()
+        else:  # nobody holds it any more
+            self.end_tasks()
+            self.detach()
+
+    def drop(self) -> None:
+        """Have the ticker draw the last frame: nobody holds the tracker any more. Called by a finaliser."""
+        if self.attached or self.display is not None:
+            if self.capture.current is not None:
+                self.capture.current.hold(self)
+            self.given_ticker.drop(self)
+
     def detach(self) -> None:
         """Show everything for the last time."""
         if self.given_ticker is not None:
@@ -456,17 +504,24 @@ class TrackerCore:
             self.tree.settle()
 
     def tells_unseen(self, task: Task) -> bool:
-        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
-        the task is to have a line of its own there."""
-        if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
+        """Tell the hub or the engine, if there is one, of the top-level `task`, which has ended before a frame could show it;
+        return whether the task is to have a line of its own there."""
+        note_unseen = getattr(self.given_ticker, "note_unseen", None)  # a reporter has one
+        if note_unseen is not None:
+            return bool(note_unseen(task))
+        has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
+        if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
         from ..renderers.registry import load
 
         try:
-            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
+            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+                return True
+            if not self.is_client:
+                load("progresskit.processes.folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
-            return False
+        return False
 
 
 _unsettled: deque[TrackerCore] = deque()

@@ -57,6 +57,7 @@ class TaskTree:
     Attributes:
         lock: Guards the tree. One for all trackers: it is held for microseconds, and a fork has one lock to take.
         last_shown: The highest number of a task that a frame could have shown.
+        is_told: Whether anybody takes the views of tasks that have ended.
     """
 
     lock = TREE_LOCK
@@ -69,7 +70,9 @@ class TaskTree:
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
         self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
+        self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
         self.last_shown = 0
+        self.is_told = True
         self._inherited = 0  # the highest number of a task that is a parent process's
 
     # Tasks
@@ -87,6 +90,8 @@ class TaskTree:
         start: bool,
         position: int | None,
         counter: Callable[[], Any] | None,
+        delay: float,
+        always_kept: bool,
     ) -> Task:
         """Add a task of `tracker` and return it. The arguments are those of `ProgressTracker.add_task`, checked."""
         global _last_number
@@ -106,11 +111,16 @@ class TaskTree:
                 slots = extras.children
             if position is not None:
                 task.extras.pinned = True
+            if always_kept:
+                task.extras.always_kept = True
             if counter is not None:
                 task.extras.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
             if completed:
                 task.extras.initial = completed
+            if delay:
+                task.extras.hidden_until = now + delay
+                self._delays = (*self._delays, task)
             task._slot = slots.take(task, position)
             self._live += 1
         return task
@@ -149,6 +159,10 @@ class TaskTree:
         self._endings.clear()
         self._ended.clear()
 
+    def note_seen(self, task: Task) -> None:
+        """Note that `task` has been shown, so that its end is shown too."""
+        self.last_shown = max(self.last_shown, task.id)
+
     # Endings
 
     def note_end(self, task: Task) -> None:
@@ -182,9 +196,14 @@ class TaskTree:
             return
         task._state = task._end[0]
         self._live -= 1
-        seen = task._id <= self.last_shown
-        told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
-        if told:
+        seen = task._id <= self.last_shown and task.shown_by(task._end[1])
+        told = (
+            seen
+            or task.state == "failed"
+            or (task._extras is not None and task._extras.always_kept)
+            or (task.parent is None and self._tells_unseen(task))
+        )
+        if told and self.is_told:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
@@ -225,8 +244,9 @@ class TaskTree:
 
         The functions that tell a count are asked first, and estimates learn from what is shown.
         """
-        for task in self._polled:
-            if task._end is None:
+        if self._polled:
+            self._polled = tuple(task for task in self._polled if task._end is None)
+            for task in self._polled:
                 task._poll()
         load_drawing()
         with self.lock:
@@ -263,4 +283,18 @@ class TaskTree:
 
         The caller holds the lock.
         """
-        return [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        entries = [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        return self._without_hidden(entries, now) if self._delays else entries
+
+    def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:
+        """Return `entries` without the tasks whose rows are not to be seen yet, and what is below them."""
+        self._delays = tuple(task for task in self._delays if task._end is None and not task.shown_by(now))
+        kept: list[tuple[Any, int]] = []
+        below: int | None = None  # the depth of the last task that is hidden
+        for task, depth in entries:
+            if below is not None and depth > below:
+                continue
+            below = depth if task in self._delays else None
+            if below is None:
+                kept.append((task, depth))
+        return kept

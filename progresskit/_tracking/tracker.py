@@ -13,19 +13,31 @@ from contextvars import ContextVar, copy_context
 from .._model.numbers import shown
 from . import multiprocessing_hook
 from .core import CAPTURE, TrackerCore, current_loop
-from .task import Task, amount, checked_color, plain_fields, shared_kind, text
+from .task import (
+    UNCHANGED,
+    Task,
+    amount,
+    checked_color,
+    checked_delay,
+    described,
+    given_fields,
+    shared_kind,
+    text,
+)
 from .task_tree import UNAVAILABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from contextvars import Token
     from types import TracebackType
     from typing import Any, ClassVar, Literal, Self, TextIO, TypeVar, overload
 
+    from .._model.estimates import Estimator
     from .._model.frames import Frame
     from ..renderers.base import Renderer, Terminal
     from .interfaces import Capture, Ticker
+    from .loops import AsyncTracked, Tracked
     from .task import Rollup
 
     T = TypeVar("T")
@@ -34,6 +46,13 @@ if TYPE_CHECKING:
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
+_outdated = False  # whether the defaults have changed since the shared tracker was made
+DEFAULTS: dict[str, Any] = {}
+"""What `configure` has set: arguments of trackers that were not given them."""
+disabled_blocks = 0
+"""How many `with disabled()` blocks the process is in."""
+disabled_before: str | None = None
+"""What `PROGRESSKIT_DISABLE` was before the first of them."""
 tracker_providers: list[Callable[[], ProgressTracker | None]] = []
 """Callables that return the tracker for the current thread's unit of work, or None; tried newest first. `track` joins it where
 no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
@@ -57,6 +76,9 @@ class ProgressTracker:
         capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
             stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
             "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
+        estimator: Makes what tells the rate and the time left of a task: called for each task with the units that were done
+            before it began, it returns an object with `sample(seconds, completed)` and `outlook(seconds, completed, total)`, as
+            `progresskit.renderers.Estimator` has them. None: the built-in estimates.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -70,6 +92,8 @@ class ProgressTracker:
         'finished'
     """
 
+    is_elsewhere = False
+    """Whether its tasks are another process's, and only counted here."""
     _core_type: ClassVar[type[TrackerCore]] = TrackerCore
 
     def __init__(
@@ -83,15 +107,26 @@ class ProgressTracker:
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
         capture: bool | Literal["descriptors"] | None = None,
+        estimator: Callable[[float], Estimator] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
         _check_terminal(terminal)
-        choice = named(renderer)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        if DEFAULTS:
+            if terminal is None and stream is None:
+                stream = DEFAULTS.get("stream")
+            renderer = DEFAULTS.get("renderer") if renderer is None else renderer
+            interval = DEFAULTS.get("interval") if interval is None else interval
+            budget = DEFAULTS.get("budget") if budget is None else budget
+            capture = DEFAULTS.get("capture") if capture is None else capture
+            estimator = DEFAULTS.get("estimator") if estimator is None else estimator
+        choice = named(renderer)
         if around is not None:
             core = around._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
+        if estimator is not None and not callable(estimator):
+            raise TypeError(f"estimator is {shown(estimator)}: give a function that returns an estimate, or None.")
         self._core: TrackerCore = self._core_type(
             self,
             choice,
@@ -103,6 +138,7 @@ class ProgressTracker:
             ticker,
             capture_mode(capture),
         )
+        self.estimator = estimator
         self._tokens: list[Token[ProgressTracker | None]] = []
 
     @property
@@ -119,31 +155,33 @@ class ProgressTracker:
 
     def add_task(
         self,
-        description: str,
+        description: object,
         total: int | float | None = None,
         *,
         unit: str = "it",
-        parent: Task | None = None,
-        completed: int | float = 0,
-        keep: bool | None = None,
+        parent: Task | None = UNCHANGED,
+        completed: int | float | None = 0,
+        keep: bool | Literal["always"] | None = None,
         color: str | None = None,
         rollup: Rollup | None = None,
         position: int | None = None,
         start: bool = True,
         counter: Callable[[], Any] | None = None,
-        **fields: Any,
+        delay: float = 0.0,
+        fields: Mapping[str, Any] | None = None,
+        **more_fields: Any,
     ) -> Task:
         """Add a task and return it.
 
         Args:
-            description: What it is.
+            description: What it is: a string, a path, or any object, shown as `str` gives it now.
             total: Units in all; None when unknown.
             unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
-            parent: A task of this tracker that this one is a part of; None at the top. Of one that has ended, the nearest that
-                lives above it takes the place.
+            parent: A task of this tracker that this one is a part of; None at the top. Left out: the task of the `track` loop
+                around this call, if there is one. Of one that has ended, the nearest that lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
             keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
-                The line of a task that failed always stays.
+                The line of a task that failed always stays. "always": also where it has ended before a frame could show it.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
@@ -152,18 +190,21 @@ class ProgressTracker:
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
                 thread, so it should return soon. None: nothing is asked.
+            delay: Seconds after which its row appears: one that has ended by then has never been seen, unless it failed.
             fields: Columns of the task's own.
+            more_fields: The same, as keyword arguments, where the name resembles no argument.
 
         Raises:
-            TypeError, ValueError: an argument is not what it must be; the sentence says which and how.
+            TypeError, ValueError: an argument is not what it must be, or misspelt; the sentence says which and how.
 
         Example:
             >>> upload = tracker.add_task("orders.csv", total=45_600_000, unit="B", color="green")
             >>> upload.advance(65536)
         """
-        text("description", description)
+        description = described(description)
         if total is not None:
             total = amount("total", total)
+        own_fields = given_fields("add_task", more_fields, fields) if more_fields or fields is not None else {}
         completed = 0 if completed is None else amount("completed", completed)
         if rollup not in (None, "count", "sum"):
             raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
@@ -171,35 +212,38 @@ class ProgressTracker:
             isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
         ):
             raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
-        self._check_parent(parent)
+        if parent is UNCHANGED:
+            parent = _enclosing_loop(self)
+        else:
+            self._check_parent(parent)
+        if delay:
+            delay = checked_delay(delay)
         if counter is not None and not callable(counter):
             raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
         core = self._core
-        tree = core.tree
-        if parent is not None and tree.is_inherited(parent):  # shown by the process that this one was forked from
+        if parent is not None and core.tree.is_inherited(parent):  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
             (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
         )
         core.context = copy_context()
-        if tree.all_ended:
+        if core.tree.all_ended:
             core.follow_stream()
-        task = tree.add(
+        task = core.tree.add(
             self,
             parent,
             description,
             total,
             completed,
             kind,
-            plain_fields(fields),
+            own_fields,
             start=start,
             position=position,
             counter=counter,
+            delay=delay,
+            always_kept=keep == "always",
         )
-        if core.attached:
-            core.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
-        else:
-            core.show()
+        core.note_task(task)
         return task
 
     def _check_parent(self, parent: object) -> None:
@@ -212,37 +256,49 @@ class ProgressTracker:
         def track(
             self,
             iterable: AsyncIterable[T],
-            description: str = "",
+            description: object = "",
             *,
             total: int | float | None = None,
             unit: str = "it",
+            completed: int | float | None = 0,
+            disable: bool = False,
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
-        ) -> AsyncIterator[T]: ...
+            delay: float = 0.0,
+            fields: Mapping[str, Any] | None = None,
+        ) -> AsyncTracked[T]: ...
         @overload
         def track(
             self,
             iterable: Iterable[T],
-            description: str = "",
+            description: object = "",
             *,
             total: int | float | None = None,
             unit: str = "it",
+            completed: int | float | None = 0,
+            disable: bool = False,
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
-        ) -> Iterator[T]: ...
+            delay: float = 0.0,
+            fields: Mapping[str, Any] | None = None,
+        ) -> Tracked[T]: ...
 
     def track(
         self,
         iterable: Any,
-        description: str = "",
+        description: object = "",
         *,
         total: int | float | None = None,
         unit: str = "it",
+        completed: int | float | None = 0,
+        disable: bool = False,
         parent: Task | None = None,
         keep: bool | None = None,
         color: str | None = None,
+        delay: float = 0.0,
+        fields: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return an iterator over `iterable` that shows how far it is.
 
@@ -251,12 +307,20 @@ class ProgressTracker:
 
         Args:
             iterable: Any iterable or async iterable.
-            description: What the loop does.
-            total: Units in all; None asks `len` and `__length_hint__`.
+            description: What the loop does: a string, a path, or any object.
+            total: Units in all, those that are `completed` among them; None asks `len` and `__length_hint__`, also of what an
+                `enumerate`, `zip` or `map` runs through, and adds `completed`.
             unit: A noun for an item: `"row"`.
+            completed: Units that are done already, where a job is resumed; they do not count in the rate.
+            disable: Whether nothing is shown. The loop's `task` counts all the same.
             parent: The task that it is a part of; None: that of the loop around it, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
+            delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
+            fields: Columns of the loop's own; `task.update` changes them.
+
+        Returns:
+            An iterator, whose `task` is the loop's.
 
         Raises:
             TypeError: `iterable` is not iterable, or another argument is not what it must be.
@@ -265,12 +329,32 @@ class ProgressTracker:
         Example:
             >>> sum(tracker.track([1, 2, 3], "Adding"))
             6
+            >>> loop = tracker.track([0.5, 0.25], "Training", unit="epoch", fields={"loss": None})
+            >>> for loss in loop:
+            ...     loop.task.update(loss=loss)
         """
-        text("description", description)
+        if disable:
+            from .silent import silent_tracker
+
+            return silent_tracker().track(
+                iterable,
+                description,
+                total=total,
+                unit=unit,
+                completed=completed,
+                fields=fields,
+                color=color,
+                delay=delay,
+            )
+        description = described(description)
         text("unit", unit)
         checked_color(color)
+        completed = 0 if completed is None else amount("completed", completed)
         if total is not None:
             total = amount("total", total)
+        if delay:
+            checked_delay(delay)
+        own_fields = given_fields("track", {}, fields) if fields is not None else None
         self._check_parent(parent)
 
         try:
@@ -278,12 +362,18 @@ class ProgressTracker:
         except UNAVAILABLE:
             return bare(iterable)
 
-        def begin(size: int | None) -> Task:
-            around = parent or _enclosing_loop(self)
-            task = self.add_task(
-                description, size if total is None else total, unit=unit, parent=around, keep=keep, color=color
-            )
-            current_loop.set(task)
+        def begin(size: int | None, task: Task | None, begun: bool) -> Task:
+            if task is None:
+                whole = total if total is not None or size is None else size + completed
+                around = parent or _enclosing_loop(self)
+                task = self.add_task(
+                    description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
+                    delay=delay, fields=own_fields,
+                )  # fmt: skip
+            else:
+                task._begin_loop(size)
+            if begun:
+                current_loop.set(task)
             return task
 
         return Loop(iterable, begin).iterator()
@@ -365,6 +455,36 @@ class ProgressTracker:
         """
         return self._core.tree.frame(rows)
 
+    def refresh(self, seconds: float = 1.0) -> None:
+        """Draw what is new now, and wait until it is drawn.
+
+        Usually the ticker's next frame is soon enough: this is for a step that holds the interpreter for long, or a process that may be
+        ended at once. It costs a frame, which the budget does not limit.
+
+        Args:
+            seconds: How long to wait at the most.
+
+        Example:
+            >>> task = tracker.add_task("Solving")
+            >>> tracker.refresh()
+        """
+        self._core.refresh(seconds)
+
+    def draws_on(self, stream: object) -> bool:
+        """Return whether the tracker draws, or would draw, on the terminal or file that `stream` is.
+
+        Args:
+            stream: A text file: `sys.stderr`, a handler's `stream`.
+
+        Example:
+            >>> import sys
+            >>> ProgressTracker("none").draws_on(sys.stdout)
+            False
+        """
+        from ..renderers.registry import load
+
+        return bool(load("progresskit._display.capture:draws_on")(self._core, stream))
+
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
         _entered.append(self)
@@ -389,6 +509,14 @@ class ProgressTracker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close(kind)
+
+    def __del__(self) -> None:
+        # A finaliser runs in any thread, in the middle of anything: it takes no lock and does not wait. The ticker draws the
+        # tracker's last frame.
+        try:
+            self._core.drop()
+        except Exception:  # half made, another kind of ticker, or the interpreter ends
+            pass
 
     def _close(self, error: type[BaseException] | None) -> None:
         if self in _entered:
@@ -527,7 +655,16 @@ def _is_terminal(stream: Any) -> bool:
 def current_tracker() -> ProgressTracker:
     """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
     process (a thread does not inherit the context it was started in), else one that the process shares.
+
+    Example:
+        >>> with ProgressTracker("none") as tracker:
+        ...     current_tracker() is tracker
+        True
     """
+    if disabled_blocks:
+        from .silent import silent_tracker
+
+        return silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
         return active
@@ -539,60 +676,13 @@ def current_tracker() -> ProgressTracker:
 
 def shared_tracker() -> ProgressTracker:
     """Return the tracker that the process shares."""
-    global _shared
-    if _shared is None:
-        _shared = ProgressTracker()
+    global _shared, _outdated
+    if _shared is None or (_outdated and _shared._core.tree.all_ended and _shared not in _entered):
+        _shared, _outdated = ProgressTracker(), False
     return _shared
 
 
-if TYPE_CHECKING:
-
-    @overload
-    def track(
-        iterable: AsyncIterable[T],
-        description: str = "",
-        *,
-        total: int | float | None = None,
-        unit: str = "it",
-        keep: bool | None = None,
-        color: str | None = None,
-    ) -> AsyncIterator[T]: ...
-    @overload
-    def track(
-        iterable: Iterable[T],
-        description: str = "",
-        *,
-        total: int | float | None = None,
-        unit: str = "it",
-        keep: bool | None = None,
-        color: str | None = None,
-    ) -> Iterator[T]: ...
-
-
-def track(
-    iterable: Any,
-    description: str = "",
-    *,
-    total: int | float | None = None,
-    unit: str = "it",
-    keep: bool | None = None,
-    color: str | None = None,
-) -> Any:
-    """Return an iterator over `iterable`, sync or async, that shows how far it is.
-
-    Joins the tracker that is active in this context, else one that the process shares, so that nested loops and loops in
-    several threads stack by themselves. `ProgressTracker.track` has the arguments in detail.
-
-    Raises:
-        TypeError: `iterable` is not iterable, or another argument is not what it must be.
-        ValueError: a number is out of range.
-
-    Example:
-        >>> sum(track([1, 2, 3], "Adding"))
-        6
-    """
-    try:
-        tracker = current_tracker()
-    except UNAVAILABLE:
-        return bare(iterable)
-    return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color)
+def renew_shared_tracker() -> None:
+    """Have the process share another tracker as soon as the one that it has is idle: the defaults have changed."""
+    global _outdated
+    _outdated = _shared is not None

@@ -25,11 +25,11 @@ class FeedCore(TrackerCore):
     """A feed as its display knows it: transports hand in what is new before it is drawn.
 
     Attributes:
-        refresh: Called before the first frame after `announce`; None: nothing is.
+        before_frame: Called before the first frame after `announce`; None: nothing is.
     """
 
     tree: SourceTree
-    refresh: Callable[[], object] | None = None
+    before_frame: Callable[[], object] | None = None
     announced = False
 
     def new_tree(self) -> SourceTree:
@@ -40,8 +40,8 @@ class FeedCore(TrackerCore):
         """Have what was announced handed in."""
         if self.announced:
             self.announced = False
-            if self.refresh is not None:
-                self.refresh()
+            if self.before_frame is not None:
+                self.before_frame()
 
     def take_frame(self, rows: int | None = None) -> Frame:
         """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
@@ -61,7 +61,7 @@ class FeedCore(TrackerCore):
     def forget(self) -> None:
         """Start over in a forked child, without sources."""
         super().forget()
-        self.refresh = None
+        self.before_frame = None
         self.announced = False
 
 
@@ -78,7 +78,7 @@ class Feed(ProgressTracker):
         expected: How many top-level tasks there will be, for the line of totals; None: it shows no percentage.
 
     Attributes:
-        refresh: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
+        before_frame: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
             will be shown; None: nothing is.
         counted: Called with a source and the counts that `count` was given, and with None when the source has gone; None:
             nothing is.
@@ -125,13 +125,13 @@ class Feed(ProgressTracker):
         return feed
 
     @property
-    def refresh(self) -> Callable[[], object] | None:
+    def before_frame(self) -> Callable[[], object] | None:
         """Called before the first frame after `announce`, so that a transport need hand in only what is shown; None: nothing is."""
-        return self._core.refresh
+        return self._core.before_frame
 
-    @refresh.setter
-    def refresh(self, call: Callable[[], object] | None) -> None:
-        self._core.refresh = call
+    @before_frame.setter
+    def before_frame(self, call: Callable[[], object] | None) -> None:
+        self._core.before_frame = call
 
     # What sources say
 
@@ -200,7 +200,7 @@ class Feed(ProgressTracker):
         self._core.wake()
 
     def announce(self) -> None:
-        """Have `refresh` called soon: a transport has something to hand in.
+        """Have `before_frame` called soon: a transport has something to hand in.
 
         Where nothing is drawn it is called here and now. A display opens only if there is something to show: the last words
         of a pool that has ended must not open one.
