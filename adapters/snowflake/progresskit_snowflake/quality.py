@@ -67,6 +67,7 @@ class Report:
         digest: Of the file's bytes, unpacked.
         identity: Which file it was, before it was read.
         as_is: Whether all of it stands in canonical form already, or takes no more than another line end or delimiter.
+        proofs: What the reading has proved of the file's blocks.
         blank_lines: How many blank lines are no rows.
         said: How it is read, where that was not plain.
         nulls: Column -> missing values.
@@ -80,6 +81,7 @@ class Report:
     digest: str = ""
     identity: Identity | None = None
     as_is: bool = False
+    proofs: list[tuple[int, bool]] = field(default_factory=list)
     blank_lines: int = 0
     said: list[str] = field(default_factory=list)
     nulls: dict[str, int] = field(default_factory=dict)
@@ -146,6 +148,7 @@ def check(
             report.rows += chunk.rows - len(wrong)
             seen(chunk.rows)
         report.digest, report.blank_lines, report.said = reader.digest, reader.blank_lines, reader.said
+        report.proofs = reader.proofs if isinstance(reader, CsvReader) else []
     unchanged(path, before)
     if not fixed:
         _settle(columns)
