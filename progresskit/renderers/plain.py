@@ -34,9 +34,9 @@ class PlainRenderer:
     """
 
     in_place: ClassVar[bool] = False
-    every = 5.0
-    step = 0.1
-    heartbeat = 30.0
+    every: float = 5.0
+    step: float = 0.1
+    heartbeat: float = 30.0
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -96,7 +96,7 @@ class PlainRenderer:
         return view.description or f"task {view.id}"
 
     def _fields(self, view: TaskView) -> str:
-        return "".join(f", {name}={value}" for name, value in view.fields.items())
+        return "".join(f", {name}={value}" if name else f", {value}" for name, value in view.fields.items())
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
         """Write the line `text` about an `event` of a task: `start`, `update` or `end`."""
