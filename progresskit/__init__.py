@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ._tracking.current import track as track
     from ._tracking.files import open_file as open_file
     from ._tracking.files import wrap_file as wrap_file
+    from ._tracking.responses import wrap_response as wrap_response
     from ._tracking.task import Task as Task
     from ._tracking.tracker import ProgressTracker as ProgressTracker
     from ._tracking.tracker import current_tracker as current_tracker
@@ -74,6 +75,7 @@ _HOMES = {
     "print": "progresskit._tracking.current",
     "track": "progresskit._tracking.current",
     "wrap_file": "progresskit._tracking.files",
+    "wrap_response": "progresskit._tracking.responses",
 }
 __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
 
@@ -84,9 +86,9 @@ def __dir__() -> list[str]:
 
 def _name_modules_for_freezers() -> None:
     """Name the modules that are loaded by name. Nobody calls this: PyInstaller, Nuitka, and cx_Freeze follow the statements."""
-    from ._display import capture, process_hooks  # noqa: F401
+    from ._display import capture, notebook_cells, process_hooks  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
-    from ._tracking import current, files, silent, task, tracker  # noqa: F401
+    from ._tracking import current, files, responses, silent, task, tracker  # noqa: F401
     from .processes import client, folder, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from .._model.estimates import Estimate
-from .._model.frames import Field, TaskView, make_view
+from .._model.frames import Field, TaskView, clean_layout, make_view
 from .._model.numbers import LARGEST, plain_number, settled
 from .._system.warnings import warn_once
 from .._text.cells import clean
@@ -126,6 +126,7 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
         )
     )
 

@@ -200,11 +200,13 @@ class _TaskExtras:
     """What most tasks never need."""
 
     __slots__ = (
+        "always_kept",
         "children",
         "counters",
         "fraction",
         "hidden_until",
         "initial",
+        "layout",
         "paused",
         "paused_at",
         "reserved",
@@ -213,6 +215,7 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
+        self.always_kept = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
@@ -220,6 +223,7 @@ class _TaskExtras:
         )
         self.hidden_until: float | None = None  # the time from which its row is to be seen
         self.initial: int | float = 0  # units that were done before the start
+        self.layout: str | None = None  # the row's own text, with a tab for the bar
         self.paused: float = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
         self.reserved: bool = False  # whether the slot was asked for
@@ -711,7 +715,9 @@ class Task(CountingCell):
             if total is not UNCHANGED:
                 self._total = total
             rare.initial, rare.paused, rare.paused_at = done, 0.0, None
-            self._began, self._state, self.estimate = now, RUNNING, None
+            self.estimate = None
+            if self._began is not None:
+                self._began, self._state = now, RUNNING
         self.tracker.wake()
 
     def start(self) -> None:
