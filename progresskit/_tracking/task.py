@@ -215,7 +215,7 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
-        self.always_kept = False  # whether its line stays though no frame has shown it
+        self.always_kept: bool = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
