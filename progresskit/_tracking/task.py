@@ -215,7 +215,7 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
-        self.always_kept = False  # whether its line stays though no frame has shown it
+        self.always_kept: bool = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
@@ -715,7 +715,9 @@ class Task(CountingCell):
             if total is not UNCHANGED:
                 self._total = total
             rare.initial, rare.paused, rare.paused_at = done, 0.0, None
-            self._began, self._state, self.estimate = now, RUNNING, None
+            self.estimate = None
+            if self._began is not None:
+                self._began, self._state = now, RUNNING
         self.tracker.wake()
 
     def start(self) -> None:
