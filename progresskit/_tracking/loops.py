@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 FIRST, MOST = 64, 262_144
 """Items between two visits of the interpreter's loop, to begin with and at most."""
+MOST_UNTHREADED = 256
+"""The most of them where no thread can be had, and frames are drawn at these visits: items may become slow at any time."""
 PORTION = 0.001
 """Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
 
@@ -90,16 +92,17 @@ class Pace:
         self._began = 0.0
 
     def next(self) -> int:
-        """Return the size of the portion that begins now; 1 where nobody but this loop can draw."""
+        """Return the size of the portion that begins now. Where nobody but this loop can draw, what is due is drawn first."""
+        first, most = FIRST, MOST
         if counting.poll is not None:
             counting.poll()
-            return 1
+            first, most = 1, MOST_UNTHREADED
         now = self._clock()
         took, self._began = now - self._began, now
         if not self._size:
-            self._size = FIRST
+            self._size = first
         elif took < PORTION:
-            self._size = min(4 * self._size, MOST)
+            self._size = min(4 * self._size, most)
         else:
             self._size = max(int(self._size * PORTION / took), 1)
         return self._size
@@ -370,6 +373,8 @@ class AsyncLoop:
             self._over("cancel")
             raise
         self._counter.asked += 1
+        if counting.poll is not None:
+            counting.poll()
         return item
 
     def _over(self, event: Any, reason: str | None = None) -> None:

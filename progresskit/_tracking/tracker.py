@@ -53,6 +53,7 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
+PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -265,11 +266,25 @@ class ProgressTracker:
                 task.rare.initial = completed
             task._slot = slots.take(task, position)
             self._live += 1
+        if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
+            self._place_in_cell(task)
         if self._attached:
             self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
         else:
             self._show()
         return task
+
+    def _place_in_cell(self, task: Task) -> None:
+        try:
+            from ..renderers.registry import load
+
+            load(PLACE_IN_CELL)(self, task)
+        except Exception:  # a display's trouble is not the job's
+            pass
+
+    def note_seen(self, task: Task) -> None:
+        """Note that `task` has been shown, so that its end is shown too."""
+        self._seen = max(self._seen, task.id)
 
     def _check_parent(self, parent: object) -> None:
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
@@ -673,9 +688,19 @@ class ProgressTracker:
     ) -> None:
         self._close(kind)
 
-    def _close(self, error: type[BaseException] | None) -> None:
-        if self in _entered:
-            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+    def __del__(self) -> None:
+        # A finaliser runs in any thread, in the middle of anything: it takes no lock and does not wait. The ticker draws the
+        # tracker's last frame.
+        try:
+            if self._attached or self._display is not None:
+                if self._capture is not None:
+                    self._capture.hold(self)
+                self._ticker.drop(self)
+        except Exception:  # half made, another kind of ticker, or the interpreter ends
+            pass
+
+    def end_tasks(self, error: type[BaseException] | None = None) -> None:
+        """End what is still live, as leaving the tracker with `error` does."""
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -690,6 +715,11 @@ class ProgressTracker:
                         self._settle()
         finally:
             self._closing = False
+
+    def _close(self, error: type[BaseException] | None) -> None:
+        if self in _entered:
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+        self.end_tasks(error)
         if self in _entered:
             _entered.remove(self)
         if self._tokens:
@@ -824,17 +854,24 @@ class ProgressTracker:
         self._vacate(task, seen)
 
     def _tells_unseen(self, task: Task) -> bool:
-        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
-        the task is to have a line of its own there."""
-        if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
+        """Tell the hub or the engine, if there is one, of the top-level `task`, which has ended before a frame could show it;
+        return whether the task is to have a line of its own there."""
+        note_unseen = getattr(self._ticker, "note_unseen", None)  # a reporter has one
+        if note_unseen is not None:
+            return bool(note_unseen(task))
+        has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
+        if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
         from ..renderers.registry import load
 
         try:
-            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
+            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+                return True
+            if not self.is_client:
+                load("progresskit.processes.folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
-            return False
+        return False
 
     def _vacate(self, task: Task, seen: bool) -> None:
         while not task.children:  # its place is needed until the last of its children has ended

@@ -283,7 +283,7 @@ def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(b
     renderer = RecordingRenderer()
     renderer.render = lambda frame: wall.advance(0.4)  # type: ignore[method-assign]  # a write that blocks costs no processor
     display = Display(EmulatedTerminal(), named(renderer), interval=0.1, budget=0.01, cpu=processor, wall=wall)
-    display.trackers.append(bench.tracker)
+    display.add(bench.tracker)
     task = bench.tracker.add_task("one")
     display.tick()
     task.advance()
