@@ -15,6 +15,7 @@ from weakref import WeakSet, ref
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
+from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
 from .._tracking.task import plain_fields, shared_kind
 from ..renderers.registry import hub_address
@@ -102,7 +103,7 @@ def _leads_to_display(file: Any) -> bool:
         return False
     if hub_address() is not None or trackers._provided_tracker() is not None:
         return True
-    if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto"):
+    if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto") or is_cell_stream(file):
         return True
     return _is_terminal(file) and os.environ.get("TERM") not in (None, "", "dumb")
 

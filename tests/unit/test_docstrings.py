@@ -44,6 +44,8 @@ def modules() -> Iterator[Any]:
         for found in pkgutil.walk_packages(package.__path__, f"{name}."):
             if found.name in ("progresskit.tqdm.dask", "progresskit.tqdm.keras", "progresskit.tqdm.rich"):
                 continue  # each needs its library; they have no examples
+            if found.name.startswith("progresskit.clients."):
+                continue  # likewise; the lines of the page of clients are run in tests/clients
             # Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
             if not found.name.endswith(
                 ("__main__", "hook-progresskit", "embedded.app", "embedded.copying", "embedded.mending")
