@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .. import __version__
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
+from .._text.program_progress import READERS
 from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
     run = commands.add_parser(
         "run",
         help="one display for a command and every process below it",
-        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] -- COMMAND...",
+        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] -- COMMAND...",
         description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
         "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it has a "
         "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
     run.add_argument("--no-pty", action="store_true", help="switch the pty off: COMMAND has a pipe instead")
     run.add_argument(
         "--tqdm", action="store_true", help="bars of tqdm join the display, in programs that cannot be changed"
+    )
+    run.add_argument(
+        "--read", choices=sorted(READERS), help="what this program says of its progress on the terminal becomes rows"
     )
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = commands.add_parser("pipe", help="copy standard input to standard output with a bar of its bytes or lines")
@@ -113,6 +117,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
             jobs=options.jobs,
             quiet=options.quiet,
             pty=not options.no_pty,
+            read=options.read,
         )
         return leave(status)
     except (ValueError, OSError) as error:
