@@ -219,12 +219,12 @@ class StreamTerminal:
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
-        self.congested = False
+        self.congested: bool = False
         self._shared = bool(self._environ.get("PROGRESSKIT_POSITION", "").strip())
         self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
-        self.taken = 0
+        self.taken: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
-        self.dark = stream is None
+        self.dark: bool = stream is None
         try:
             self._own = open_anew(stream.fileno())
             _closers[self._own] = _Closer(self, self._own)
@@ -232,13 +232,13 @@ class StreamTerminal:
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
         self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
-        self.is_tty = self._ask_tty()
-        self.encoding = _codec(_asked(stream, "encoding", None))
-        self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
-        self.colors = _colors(self.is_tty, self._environ)
-        self.in_notebook = is_cell_stream(stream)
-        self.reflows = _reflows(self._environ)
-        self.late_sizes = _late_sizes(self._environ)
+        self.is_tty: bool = self._ask_tty()
+        self.encoding: str = _codec(_asked(stream, "encoding", None))
+        self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
+        self.colors: bool = _colors(self.is_tty, self._environ)
+        self.in_notebook: bool = is_cell_stream(stream)
+        self.reflows: bool = _reflows(self._environ)
+        self.late_sizes: bool = _late_sizes(self._environ)
 
     def _ask_tty(self) -> bool:
         try:

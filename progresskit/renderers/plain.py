@@ -34,9 +34,9 @@ class PlainRenderer:
     """
 
     in_place: ClassVar[bool] = False
-    every = 5.0
-    step = 0.1
-    heartbeat = 30.0
+    every: float = 5.0
+    step: float = 0.1
+    heartbeat: float = 30.0
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal

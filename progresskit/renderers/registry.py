@@ -66,12 +66,12 @@ class RendererChoice:
         in_code: bool = False,
         is_remote: bool = False,
     ) -> None:
-        self.given = given
-        self.is_remote = is_remote or bool(getattr(make, "is_remote", False))
-        self.in_code = in_code or given
-        self.name = name
-        self.make = make
-        self.why = why
+        self.given: bool = given
+        self.is_remote: bool = is_remote or bool(getattr(make, "is_remote", False))
+        self.in_code: bool = in_code or given
+        self.name: str = name
+        self.make: Factory | None = make
+        self.why: str = why
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""

@@ -17,7 +17,7 @@ from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
 from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
-from .._tracking.task import plain_fields, shared_kind
+from .._tracking.task import plain_fields
 from ..renderers.registry import hub_address
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ class Attribute:
         elif self._name == "postfix":
             set_fields(task, named_parts(value))
         else:
-            _, _, _, rollup, estimated = task._kind
-            task._kind = shared_kind((_unit(bar), color_of(bar), keeps(bar), rollup, estimated))
+            task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
             task.rare.always_kept = keeps(bar)
 
     def __delete__(self, bar: Any) -> None:
