@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
+from .._text.program_progress import READERS
 from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
         "run",
         "show one display for a command and every process below it",
         RUN,
-        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] -- COMMAND...",
+        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] -- "
+        "COMMAND...",
         description="Run COMMAND. Every process below it that uses progresskit appears in one display, and what they write\n"
         "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it\n"
         "has a pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
@@ -170,6 +172,9 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
     run.add_argument("--no-pty", action="store_true", help="give COMMAND a pipe instead of a pty")
     run.add_argument(
         "--tqdm", action="store_true", help="have bars of tqdm join the display, in programs that cannot be changed"
+    )
+    run.add_argument(
+        "--read", choices=sorted(READERS), help="show as rows what this program says of its progress on the terminal"
     )
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = add("pipe", "copy standard input to standard output with a bar of its bytes or lines", PIPE)
@@ -224,6 +229,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
             jobs=options.jobs,
             quiet=options.quiet,
             pty=not options.no_pty,
+            read=options.read,
         )
         return leave(status)
     except (ValueError, OSError) as error:
