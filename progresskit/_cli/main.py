@@ -167,7 +167,8 @@ def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
 
 
 def _report(parser: argparse.ArgumentParser, path: str) -> int:
-    from .event_report import read, tell
+    from .event_log import read
+    from .event_report import tell
 
     terminal = StreamTerminal(sys.stdout)
     try:

@@ -14,7 +14,7 @@ from .._system.warnings import warn_once
 from .._text.cells import clean_lines
 from .._tracking.task import describe
 from ..renderers.base import DEFAULT_BUDGET
-from ..renderers.registry import BUILTIN, RendererChoice, load
+from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
 
 if TYPE_CHECKING:
@@ -185,6 +185,9 @@ class GuardedRenderer:
         return made
 
     def _recorded(self, renderer: Renderer) -> Renderer:
+        path = events_path(self.choice)
+        if path is not None and not getattr(renderer, "is_remote", False):
+            renderer = load("progresskit._display.events_file:Teed")(renderer, path)
         return (
             renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
         )

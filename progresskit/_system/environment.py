@@ -27,6 +27,8 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
     "PROGRESSKIT_FOLDER": "A folder in which each process keeps a file of what it has to show, for `progresskit show`.",
+    "PROGRESSKIT_EVENTS": "A file to which what is drawn is also written, one JSON line an event, for `progresskit report` and "
+    "`replay`.",
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",

@@ -78,6 +78,7 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            active if task._rare is None else task.age(now),
         )
     )
 

@@ -207,6 +207,15 @@ def shared_folder(
     return None if not folder or redirected or choice.given or choice.is_remote or off else folder
 
 
+def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the events file that is written besides what `choice` draws, `PROGRESSKIT_EVENTS`; None where none is.
+
+    What code has switched off is left alone. A client's frames are its hub's to write.
+    """
+    path = (os.environ if environ is None else environ).get("PROGRESSKIT_EVENTS", "").strip()
+    return None if not path or choice.is_remote or (choice.in_code and choice.name == "none") else path
+
+
 def draws_rows(
     choice: RendererChoice, stream: Any, *, worker: bool = False, environ: Mapping[str, str] | None = None
 ) -> bool:
