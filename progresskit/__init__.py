@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ._system.warnings import ProgressWarning as ProgressWarning
     from ._tracking.files import open_file as open_file
     from ._tracking.files import wrap_file as wrap_file
+    from ._tracking.responses import wrap_response as wrap_response
     from ._tracking.task import Task as Task
     from ._tracking.tracker import ProgressTracker as ProgressTracker
     from ._tracking.tracker import track as track
@@ -64,6 +65,7 @@ _HOMES = {
     "open_file": "progresskit._tracking.files",
     "track": "progresskit._tracking.tracker",
     "wrap_file": "progresskit._tracking.files",
+    "wrap_response": "progresskit._tracking.responses",
 }
 __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
 
@@ -77,6 +79,6 @@ def _name_modules_for_freezers() -> None:
     from ._display import capture, events_file, notebook_cells, process_hooks  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
-    from ._tracking import files, task, tracker  # noqa: F401
+    from ._tracking import files, responses, task, tracker  # noqa: F401
     from .processes import client, folder, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

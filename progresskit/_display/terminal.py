@@ -14,7 +14,10 @@ import stat
 import sys
 import time
 from _thread import get_ident
+from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TextIO, cast
+from weakref import ref
 
 from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
@@ -22,6 +25,7 @@ from .._text.cells import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from ..renderers.base import Terminal
 
@@ -223,6 +227,7 @@ class StreamTerminal:
         self.dark = stream is None
         try:
             self._own = open_anew(stream.fileno())
+            _closers[self._own] = _Closer(self, self._own)
         except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
@@ -398,19 +403,33 @@ class StreamTerminal:
         descriptor, self._own, self.fd = self._own, None, None
         self.dark = True
         if descriptor is not None:
+            _closers.pop(descriptor, None)
             try:
                 os.close(descriptor)
             except OSError:
                 pass
 
-    def __del__(self) -> None:
-        # Of a display that nobody has ended. Sends nothing: a finaliser may run at any instant, in any thread.
-        descriptor = getattr(self, "_own", None)
-        if descriptor is not None:
-            try:
-                os.close(descriptor)
-            except (OSError, AttributeError):  # at the very end the module may be gone
-                pass
+
+class _Closer(ref["StreamTerminal"]):
+    """Closes a descriptor when its terminal is freed, of a display that nobody has ended.
+
+    All of it is C code: a finaliser in Python would swallow the error of a Ctrl-C that comes while it runs.
+    """
+
+    __slots__ = ("close",)
+    close: partial[None]
+
+    def __new__(cls, terminal: StreamTerminal, descriptor: int) -> Self:
+        self = super().__new__(cls, terminal, methodcaller("close"))
+        self.close = partial(os.closerange, descriptor, descriptor + 1)  # raises nothing
+        return self
+
+    def __init__(self, terminal: StreamTerminal, descriptor: int) -> None:
+        super().__init__(terminal)  # type: ignore[call-arg]  # typeshed knows its `__new__` alone
+
+
+_closers: dict[int, _Closer] = {}
+"""By descriptor: one that is used again replaces what has closed it."""
 
 
 class ProtocolTerminal(StreamTerminal):

@@ -119,9 +119,11 @@ class ThreadTicker:
                 return False
             self._new.append(tracker)
             self._poll_due = 0.0
-            if not self._running and not self._inline:
+            is_running = self._running
+            if not is_running and not self._inline:
                 self._begin()
-        self._bell.ring()
+        if is_running:  # a thread that begins is in no hurry: many a loop has ended before its first frame
+            self._bell.ring()
         return True
 
     def wake(self) -> None:
@@ -239,6 +241,12 @@ class ThreadTicker:
             finally:
                 lock.release()
 
+    def drop(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker`, which nobody holds any more, for the last time. Called by a finaliser: takes no lock, and does not wait."""
+        self._set.dropped.append(tracker)
+        if not self._inline:
+            self._bell.ring()
+
     def clear_rows(self, tracker: ProgressTracker) -> None:
         """Draw the lines of the display that `tracker` is on, and take its rows off the screen."""
         if self.silent or sys.is_finalizing():
@@ -312,6 +320,7 @@ class ThreadTicker:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
+        trackers += self._set.dropped
         self._deadline = time.monotonic() + self._patience
         for tracker in trackers:
             tracker.stop()
@@ -348,6 +357,7 @@ class ThreadTicker:
         self._new = []
         self._leaving = []
         self._set.displays = []
+        self._set.dropped.clear()
 
     # Who waits for the thread
 
@@ -448,7 +458,7 @@ class ThreadTicker:
         suspension = boost.suspension
         empty_since: float | None = None
         usual, polls, _ = self._survey()
-        delay = usual
+        delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
         if suspension.woken_in_vain:
             boost.choose(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
@@ -512,6 +522,8 @@ class ThreadTicker:
         """
         if self._new:
             self._adopt()
+        if self._set.dropped:
+            self._end_dropped()
         soonest = 3600.0
         urgent = self.gate.take() if self.gate.waiting else None
         for display in self._set.displays:
@@ -561,6 +573,15 @@ class ThreadTicker:
     def _draw_last(self, display: Display) -> None:
         self._draw(display, last=True)
 
+    def _end_dropped(self) -> None:
+        """Draw the last frames of trackers that nobody holds. The caller holds `drawing`."""
+        try:
+            self._set.end_dropped(self._draw_last)
+        except Retired:
+            raise
+        except Exception as error:
+            warn_once(f"a display failed and is given up: {describe(error)}.")
+
     def _draw_last_frames(self) -> None:
         """Draw the last frames of those that leave. The caller holds `drawing`."""
         while self._leaving:
@@ -596,7 +617,7 @@ class ThreadTicker:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return
         whether the thread may end. The caller holds `drawing`."""
         with self.lock:
-            if self._new or self._leaving:
+            if self._new or self._leaving or self._set.dropped:
                 return False
             let_go = [tracker.let_go() for display in self.displays for tracker in display.trackers]  # each is asked
             if not all(let_go):

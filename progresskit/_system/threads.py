@@ -6,6 +6,8 @@ go on while a greenlet computes. Does not know what the threads do.
 
 from __future__ import annotations
 
+# `signal` makes enum members of all 64, on a hundred pages that a forked worker must copy.
+import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone
 import sys
 import threading
 import time
@@ -118,10 +120,8 @@ class QuickThread:
 def block_signals() -> None:
     """Block all signals in the calling thread: they belong to the job, and a broken pipe must raise
     here, not kill the process."""
-    import signal
-
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
 
 
 def is_main_thread() -> bool:

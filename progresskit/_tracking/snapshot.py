@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from .._model.estimates import Estimate
-from .._model.frames import Field, TaskView, make_view
+from .._model.frames import Field, TaskView, clean_layout, make_view
 from .._model.numbers import LARGEST, settled
 from .._text.cells import clean
 from .task import Task
@@ -78,6 +78,7 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
             active if task._rare is None else task.age(now),
         )
     )

@@ -122,10 +122,12 @@ class _TaskExtras:
     """What most tasks never need."""
 
     __slots__ = (
+        "always_kept",
         "children",
         "counters",
         "fraction",
         "initial",
+        "layout",
         "paused",
         "paused_at",
         "reserved",
@@ -134,12 +136,14 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
+        self.always_kept = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
             0  # the floats among the units counted, apart from the ints: no sum of ints overflows
         )
         self.initial: int | float = 0  # units that were done before the start
+        self.layout: str | None = None  # the row's own text, with a tab for the bar
         self.paused = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
         self.reserved = False  # whether the slot was asked for
@@ -591,6 +595,32 @@ class Task(CountingCell):
             total = plain_number(total)
             total = None if total is None or total < 0 else total
         self.update(completed=number, total=total)
+
+    def restart(self) -> None:
+        """Begin anew: the count at 0, the time and the estimate at their beginning. For epochs and retries.
+
+        A paused task runs again. An ended task stays as it ended, whatever is called.
+
+        Raises:
+            ValueError: the task has a rollup: its count comes from its children.
+
+        Example:
+            >>> task.advance(3)
+            >>> task.restart()
+            >>> task.completed
+            0
+        """
+        if self._end is not None:
+            return
+        self.update(completed=0)
+        if self._state == PAUSED:
+            self.change("resume")
+        rare = self._rare
+        if rare is not None:
+            rare.initial, rare.paused = 0, 0.0
+        if self._began is not None:
+            self._began = self.tracker.clock()
+        self.estimate = None
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""

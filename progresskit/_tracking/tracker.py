@@ -174,7 +174,7 @@ class ProgressTracker:
         unit: str = "it",
         parent: Task | None = None,
         completed: int | float = 0,
-        keep: bool | None = None,
+        keep: bool | Literal["always"] | None = None,
         color: str | None = None,
         rollup: Rollup | None = None,
         position: int | None = None,
@@ -192,7 +192,7 @@ class ProgressTracker:
                 lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
             keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
-                The line of a task that failed always stays.
+                The line of a task that failed always stays. "always": also where it has ended before a frame could show it.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
@@ -257,6 +257,8 @@ class ProgressTracker:
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
+            if keep == "always":
+                task.rare.always_kept = True
             if counter is not None:
                 task.rare.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
@@ -591,8 +593,9 @@ class ProgressTracker:
 
         The functions that tell a count are asked first, and estimates learn from what is shown.
         """
-        for task in self._polled:
-            if task._end is None:
+        if self._polled:
+            self._polled = tuple(task for task in self._polled if task._end is None)
+            for task in self._polled:
                 task._poll()
         _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
@@ -685,9 +688,19 @@ class ProgressTracker:
     ) -> None:
         self._close(kind)
 
-    def _close(self, error: type[BaseException] | None) -> None:
-        if self in _entered:
-            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+    def __del__(self) -> None:
+        # A finaliser runs in any thread, in the middle of anything: it takes no lock and does not wait. The ticker draws the
+        # tracker's last frame.
+        try:
+            if self._attached or self._display is not None:
+                if self._capture is not None:
+                    self._capture.hold(self)
+                self._ticker.drop(self)
+        except Exception:  # half made, another kind of ticker, or the interpreter ends
+            pass
+
+    def end_tasks(self, error: type[BaseException] | None = None) -> None:
+        """End what is still live, as leaving the tracker with `error` does."""
         self._closing = True
         try:
             for task in reversed(self.tasks):
@@ -702,6 +715,11 @@ class ProgressTracker:
                         self._settle()
         finally:
             self._closing = False
+
+    def _close(self, error: type[BaseException] | None) -> None:
+        if self in _entered:
+            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+        self.end_tasks(error)
         if self in _entered:
             _entered.remove(self)
         if self._tokens:
@@ -817,7 +835,12 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
+        told = (
+            seen
+            or task.state == "failed"
+            or (task._rare is not None and task._rare.always_kept)
+            or (task.parent is None and self._tells_unseen(task))
+        )
         if told:
             depth, owner = 0, task.parent
             while owner is not None:
@@ -831,17 +854,24 @@ class ProgressTracker:
         self._vacate(task, seen)
 
     def _tells_unseen(self, task: Task) -> bool:
-        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
-        the task is to have a line of its own there."""
-        if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
+        """Tell the hub or the engine, if there is one, of the top-level `task`, which has ended before a frame could show it;
+        return whether the task is to have a line of its own there."""
+        note_unseen = getattr(self._ticker, "note_unseen", None)  # a reporter has one
+        if note_unseen is not None:
+            return bool(note_unseen(task))
+        has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
+        if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
         from ..renderers.registry import load
 
         try:
-            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
+            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+                return True
+            if not self.is_client:
+                load("progresskit.processes.folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
-            return False
+        return False
 
     def _vacate(self, task: Task, seen: bool) -> None:
         while not task.children:  # its place is needed until the last of its children has ended

@@ -518,10 +518,7 @@ class Hub:
     def _hand_in_tally(self, client: _Client, body: bytes) -> None:
         if client.mistakes < FORGIVEN:
             try:
-                tally, document = Tally.decode(body)
-                age = document.get("age", 0.0)
-                if type(age) not in (int, float) or not 0 <= age < 1e12:
-                    raise ValueError("an age is a number of seconds.")
+                tally, age = Tally.decode_with_age(body)
             except ValueError:
                 self._note_mistake(client)
                 return

@@ -96,7 +96,7 @@ class PlainRenderer:
         return view.description or f"task {view.id}"
 
     def _fields(self, view: TaskView) -> str:
-        return "".join(f", {name}={value}" for name, value in view.fields.items())
+        return "".join(f", {name}={value}" if name else f", {value}" for name, value in view.fields.items())
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
         """Write the line `text` about an `event` of a task: `start`, `update` or `end`."""

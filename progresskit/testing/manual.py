@@ -80,6 +80,10 @@ class ManualTicker:
         """Show everything for the last time and let go of `tracker`."""
         self._set.remove(tracker, lambda display: display.tick(last=True))
 
+    def drop(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker`, which nobody holds any more, for the last time when the test ticks."""
+        self._set.dropped.append(tracker)
+
     def clear_rows(self, tracker: ProgressTracker) -> None:
         """Take the rows of the display that `tracker` is on off the screen."""
         display = self._set.of(tracker)
@@ -88,6 +92,7 @@ class ManualTicker:
 
     def tick(self) -> None:
         """Draw one frame of every display."""
+        self._set.end_dropped(lambda display: display.tick(last=True))
         for display in self.displays:
             display.tick()
 
