@@ -139,7 +139,8 @@ class Run:
     @property
     def title(self) -> str:
         """What it is, in a line: the command, the process and the time; empty for a file of an older version."""
-        parts = [" ".join(self.header.get("argv", ()))]
+        words = self.header.get("argv", [])
+        parts = [" ".join([*(word.rpartition("/")[2] for word in words[:2]), *words[2:]])]
         if "pid" in self.header:
             parts.append(f"process {self.header['pid']}" + (f" on {host}" if (host := self.header.get("host")) else ""))
         if "started" in self.header:

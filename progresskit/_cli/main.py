@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe` and `report`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report` and `replay`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -18,6 +18,7 @@ from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
 
 def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[[], object] = lambda: None) -> int:
@@ -58,6 +59,21 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
     pipe.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits standard error")
     report = commands.add_parser("report", help="tell what a file of the json renderer's lines says of each task")
     report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    kinds = report.add_mutually_exclusive_group()
+    for option, what in (
+        ("html", "one page for a browser: a timeline of the tasks, failures first"),
+        ("trace", "trace events, for Perfetto and Chrome"),
+        ("prometheus", "metrics in Prometheus's text format, of tasks at the top"),
+        ("csv", "a line a task"),
+        ("markdown", "a table in Markdown"),
+        ("step-summary", "the same, appended to the file that GITHUB_STEP_SUMMARY names"),
+    ):
+        kinds.add_argument(f"--{option}", dest="kind", action="store_const", const=option, help=what)
+    report.add_argument("-o", "--output", metavar="PATH", help="where to write it; otherwise standard output")
+    replay = commands.add_parser("replay", help="show again what an events file tells, as it went")
+    replay.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="how many times as fast (1)")
+    replay.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
     show = commands.add_parser(
         "show",
         help="show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
@@ -79,7 +95,9 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
     if options.command == "show":
         return _show(show, options, handle_interrupts)
     if options.command == "report":
-        return _report(report, options.file)
+        return _report(report, options)
+    if options.command == "replay":
+        return _replay(replay, options, handle_interrupts)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -166,19 +184,93 @@ def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
         return leave(-signal.SIGINT)
 
 
-def _report(parser: argparse.ArgumentParser, path: str) -> int:
+def _report(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from . import event_exports
     from .event_log import read
+    from .event_page import page
     from .event_report import tell
 
+    if options.kind == "step-summary":
+        options.output = os.environ.get("GITHUB_STEP_SUMMARY") or parser.error("GITHUB_STEP_SUMMARY is not set.")
     terminal = StreamTerminal(sys.stdout)
     try:
-        with open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-") as file:
-            text = tell(read(file), terminal.size()[0] if terminal.is_tty else 1_000, unicode=terminal.unicode)
+        with _opened(options.file) as file:
+            log = read(file)
+        make = {
+            "html": page,
+            "trace": event_exports.trace,
+            "prometheus": event_exports.prometheus,
+            "csv": event_exports.table,
+            "markdown": event_exports.markdown,
+            "step-summary": event_exports.markdown,
+        }.get(options.kind)
+        if make is None:
+            columns = terminal.size()[0] if terminal.is_tty and options.output is None else 1_000
+            text = tell(log, columns, unicode=terminal.unicode or options.output is not None) + "\n"
+        else:
+            text = make(log)
     except OSError as error:
         parser.error(f"the events file cannot be read: {error}.")
     finally:
         terminal.close()
-    print(encodable(text, terminal.encoding))
+    if options.output is None:
+        sys.stdout.write(encodable(text, terminal.encoding))
+        return 0
+    try:
+        _write(options.output, text, append=options.kind == "step-summary")
+    except OSError as error:
+        parser.error(f"{options.output!r:.200} cannot be written: {error.strerror}.")
+    return 0
+
+
+def _opened(path: str) -> TextIO:
+    """Return the events file at `path`, or standard input.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-")
+
+
+def _write(path: str, text: str, *, append: bool) -> None:
+    """Write `text` to `path`: whole or not at all, so that whoever reads the file meanwhile finds the one before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if append or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe or a device is no file to be replaced
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+        return
+    passing = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(passing, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(passing, path)
+    except OSError:
+        if os.path.exists(passing):
+            os.unlink(passing)
+        raise
+
+
+def _replay(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]
+) -> int:
+    if not options.speed > 0:
+        parser.error(f"--speed is {options.speed:g}: give a number above 0.")
+    from .replay import replay
+    from .run import leave
+
+    try:
+        handle_interrupts()
+        with _opened(options.file) as file:
+            replay(file, renderer=options.renderer, speed=options.speed)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"the events file cannot be read: {error}.")
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
     return 0
 
 
