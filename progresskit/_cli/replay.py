@@ -12,7 +12,7 @@ from .._display.terminal import Handle, StreamTerminal
 from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._text.cells import plain_line
-from ..renderers.base import Renderer
+from ..renderers.base import Renderer, draws_in_place
 from ..renderers.registry import BUILTIN, default_stream, load, named
 
 _NUMBERS = 1_000_000_000
@@ -45,7 +45,7 @@ def replay(
         raise ValueError(f"{choice.name} does not draw here: give another renderer.")
     handle = Handle(where)
     drawing: Renderer = choice.make()
-    if drawing.in_place and not where.is_tty:
+    if draws_in_place(drawing) and not where.is_tty:
         drawing = load(BUILTIN["plain"])()
     drawing.start(handle)
     decoder = EventDecoder()
@@ -69,12 +69,12 @@ def replay(
             last[event.run] = event.frame.time
             if pause > 0:
                 sleep(pause / speed)
-            rows = handle.ask_size()[1] - 1 if drawing.in_place else None
+            rows = handle.ask_size()[1] - 1 if draws_in_place(drawing) else None
             drawing.render(_merged(runs, event.run, rows))
             where.send(handle.take(), 1.0)
             has_words = False
         if has_words:  # an in-place renderer draws them with a frame
-            drawing.render(_merged(runs, "", handle.ask_size()[1] - 1 if drawing.in_place else None))
+            drawing.render(_merged(runs, "", handle.ask_size()[1] - 1 if draws_in_place(drawing) else None))
     finally:
         drawing.stop()
         where.send(handle.take(), 1.0)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._model.events import EventEncoder
 from .._model.frames import Frame
 from .._system.run_identity import run_identity
 from .._system.warnings import warn_once
+from .observed import ObservedRenderer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,7 @@ class EventsFile:
         os.close(self._descriptor)
 
 
-class Teed:
+class Teed(ObservedRenderer):
     """A renderer that also writes an events file.
 
     A file that fails is left alone, with one warning: what is drawn goes on.
@@ -103,7 +104,7 @@ class Teed:
         clock: Callable[[], float] = time.monotonic,
         largest: int = LARGEST_FILE,
     ) -> None:
-        self._renderer = renderer
+        super().__init__(renderer)
         self._path = path
         self._clock = clock
         self._largest = largest
@@ -113,21 +114,12 @@ class Teed:
         self._written = float("-inf")
         self._last: Frame | None = None  # the newest frame, where it is not in the file yet
 
-    @property
-    def in_place(self) -> bool:  # type: ignore[override]  # of the class, for other renderers
-        return self._renderer.in_place
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_renderer":  # of one that was not initialised
-            raise AttributeError(name)
-        return getattr(self._renderer, name)
-
     def start(self, terminal: Terminal) -> None:
-        self._renderer.start(terminal)
+        super().start(terminal)
         self._events = EventEncoder(run_identity())
 
     def render(self, frame: Frame) -> None:
-        self._renderer.render(frame)
+        super().render(frame)
         now = self._clock()
         if frame.ended or self._prints or not frame.tasks or now - self._written >= INTERVAL:
             self._write(frame, now)
@@ -135,11 +127,11 @@ class Teed:
             self._last = frame
 
     def write(self, text: str) -> None:
-        self._renderer.write(text)
+        super().write(text)
         self._prints.append(text)
 
     def stop(self) -> None:
-        self._renderer.stop()
+        super().stop()
         if self._last is not None or self._prints:
             self._write(self._last or Frame(self._clock()), self._clock())
         if self._file is not None:

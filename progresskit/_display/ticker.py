@@ -95,6 +95,7 @@ class ThreadTicker:
         self._bell = Bell()
         self._watch_bell = Bell()
         self._long_sleep = False
+        self._refreshing = False  # whether somebody waits for a frame, be there news or not
         self._was_asked = False  # whether somebody has called `wake` since the last look
         self._closing = False  # whether the process ends
         self._deadline: float | None = None  # for all trackers together, at the end of the process
@@ -166,6 +167,18 @@ class ThreadTicker:
         return any(
             display.in_the_way or display.has_news or display.owes_last_lines for display in self.displays
         ) or any(tracker.has_news for tracker in self._new)
+
+    def refresh(self, seconds: float) -> None:
+        """Draw a frame of every display now, whatever its budget allows, and wait for it.
+
+        Args:
+            seconds: Seconds to wait at the most.
+        """
+        if self._inline:
+            self._poll(at_once=True)
+        elif self._running and self._ident != get_ident():
+            self._refreshing = True  # first: whoever lets us out has drawn since
+            self.gate.wait(seconds, self._wake_for_flush)
 
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
@@ -526,14 +539,18 @@ class ThreadTicker:
             self._end_dropped()
         soonest = 3600.0
         urgent = self.gate.take() if self.gate.waiting else None
+        refreshing, self._refreshing = self._refreshing, False
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (
-                display.has_news
-                or display.in_the_way
-                or display.owes_last_lines
-                or any(each.prints for each in display.trackers)
+            if refreshing or (
+                urgent
+                and (
+                    display.has_news
+                    or display.in_the_way
+                    or display.owes_last_lines
+                    or any(each.prints for each in display.trackers)
+                )
             ):
                 display.due = now
             if display.due <= now + 0.001:

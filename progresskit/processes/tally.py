@@ -49,9 +49,9 @@ class Tally:
     def __init__(
         self, finished: int = 0, failed: int = 0, cancelled: int = 0, amounts: dict[str, Count] | None = None
     ) -> None:
-        self.finished = finished
-        self.failed = failed
-        self.cancelled = cancelled
+        self.finished: int = finished
+        self.failed: int = failed
+        self.cancelled: int = cancelled
         self.amounts: dict[str, Count] = {} if amounts is None else amounts
 
     def __eq__(self, other: object) -> bool:

@@ -269,6 +269,8 @@ life.in_child(_in_child)
 class _Handles(ProgressTracker):
     """What this process has counted of another's tasks: a tracker without rows, whose counts go out as numbers."""
 
+    is_elsewhere = True
+
     def __init__(self, address: str) -> None:
         super().__init__("none")
         self.address = address

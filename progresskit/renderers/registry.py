@@ -10,7 +10,7 @@ import os
 import sys
 from importlib import import_module
 
-from .._system.environment import is_disabled, is_on
+from .._system.environment import is_disabled, why_lines
 from .._system.notebook import is_cell_stream
 from .._system.warnings import warn_once
 
@@ -66,12 +66,12 @@ class RendererChoice:
         in_code: bool = False,
         is_remote: bool = False,
     ) -> None:
-        self.given = given
-        self.is_remote = is_remote or bool(getattr(make, "is_remote", False))
-        self.in_code = in_code or given
-        self.name = name
-        self.make = make
-        self.why = why
+        self.given: bool = given
+        self.is_remote: bool = is_remote or bool(getattr(make, "is_remote", False))
+        self.in_code: bool = in_code or given
+        self.name: str = name
+        self.make: Factory | None = make
+        self.why: str = why
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
@@ -85,17 +85,16 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]
     """Return the name that suits `terminal`, and why.
 
     Example:
-        >>> automatic(EmulatedTerminal(), {"CI": "true"})
+        >>> automatic(EmulatedTerminal(), {"TERM": "xterm", "CI": "true"})
         ('plain', 'CI is set')
     """
     if getattr(terminal, "in_notebook", False):
         return "notebook", "the stream is a notebook's cell"
     if not terminal.is_tty:
         return "plain", "the stream is no terminal"
-    if environ.get("TERM") == "dumb":
-        return "plain", "TERM is dumb"
-    if is_on(environ, "CI"):
-        return "plain", "CI is set"
+    why = why_lines(environ)
+    if why is not None:
+        return "plain", why
     return "ansi", "the stream is a terminal"
 
 
@@ -236,7 +235,7 @@ def draws_rows(
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
     if choice.make is None:
-        return environ.get("TERM") != "dumb" and not is_on(environ, "CI")
+        return why_lines(environ) is None
     return choice.name == "ansi" or (choice.name not in BUILTIN and bool(getattr(choice.make, "in_place", True)))
 
 

@@ -80,7 +80,7 @@ def test_chats() -> None:
     pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
     code = """
 import progresskit.tqdm as ours; ours.install()
-from tqdm.contrib import bells, utils_worker
+from tqdm.contrib import utils_worker
 import tqdm.contrib.nothing_of_the_kind
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
