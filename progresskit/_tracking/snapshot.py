@@ -127,6 +127,7 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             estimated,
             None if reason is None else clean(reason),
             None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
+            active if task._rare is None else task.age(now),
         )
     )
 

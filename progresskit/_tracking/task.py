@@ -536,6 +536,12 @@ class Task(CountingCell):
             until = rare.paused_at
         return max(until - self._began - rare.paused, 0.0)
 
+    def age(self, now: float) -> float:
+        """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
+        if self._began is None:
+            return 0.0
+        return max((now if self._end is None else self._end[1]) - self._began, 0.0)
+
     def estimate_at(
         self, active: float, done: int | float, total: int | float | None
     ) -> tuple[float | None, float | None]:
