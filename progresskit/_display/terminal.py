@@ -176,6 +176,10 @@ class Handle:
         return self._terminal.late_sizes
 
     @property
+    def in_journal(self) -> bool:
+        return self._terminal.in_journal
+
+    @property
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
@@ -212,6 +216,7 @@ class StreamTerminal:
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         taken: Bytes that the descriptor has taken so far.
         in_notebook: Whether the stream leads to a notebook's cell.
+        in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
@@ -237,6 +242,7 @@ class StreamTerminal:
         self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors: bool = _colors(self.is_tty, self._environ)
         self.in_notebook: bool = is_cell_stream(stream)
+        self.in_journal = self._own is not None and _is_journal(self._own, self._environ)
         self.reflows: bool = _reflows(self._environ)
         self.late_sizes: bool = _late_sizes(self._environ)
 
@@ -515,12 +521,26 @@ def _codec(encoding: object) -> str:
 
 
 def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
-    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR asks, a terminal that is not dumb has them."""
+    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR and CLICOLOR_FORCE ask, CLICOLOR=0 forbids again, a terminal
+    that is not dumb has them."""
     if environ.get("NO_COLOR"):
         return False
     if "FORCE_COLOR" in environ:
         return is_on(environ, "FORCE_COLOR")
+    if is_on(environ, "CLICOLOR_FORCE"):
+        return True
+    if environ.get("CLICOLOR") == "0":
+        return False
     return is_tty and environ.get("TERM") != "dumb"
+
+
+def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Return whether `descriptor` is what the service manager says leads to the journal; somebody may have redirected it."""
+    device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
+    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
+        return False
+    status = os.fstat(descriptor)
+    return (status.st_dev, status.st_ino) == (int(device), int(number))
 
 
 def _reflows(environ: Mapping[str, str]) -> bool:

@@ -50,6 +50,7 @@ class TaskView(NamedTuple):
         reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace
             before its end.
         layout: The row's own text, in place of the columns; a tab stands for the bar. None: columns.
+        age: Seconds since the start, pauses included; 0.0 where a frame of an older version does not say.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -74,6 +75,7 @@ class TaskView(NamedTuple):
     estimated: bool
     reason: str | None
     layout: str | None = None
+    age: float = 0.0
 
     @property
     def fraction(self) -> float | None:
@@ -223,8 +225,8 @@ def decode(line: str | bytes) -> Frame:
         raise ValueError("'tasks' and 'ended' of a frame are lists.")
     return Frame(
         _number(document, "time"),
-        tuple(_view(entry) for entry in tasks),
-        tuple(_view(entry) for entry in ended),
+        tuple(view_of(entry) for entry in tasks),
+        tuple(view_of(entry) for entry in ended),
         _whole(document, "more"),
         _counts(document["counts"]) if "counts" in document else {},
     )
@@ -236,7 +238,12 @@ def _counts(counts: object) -> dict[int, int | float]:
     return {int(name): _number(counts, name) for name in counts}
 
 
-def _view(entry: object) -> TaskView:
+def view_of(entry: object) -> TaskView:
+    """Return the view that a frame's JSON has as `entry`.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(entry, dict):
         raise ValueError(f"a task of a frame is a JSON object, not {type(entry).__name__}.")
     state = entry.get("state")
@@ -267,6 +274,7 @@ def _view(entry: object) -> TaskView:
         estimated=entry.get("estimated") is True,
         reason=None if entry.get("reason") is None else _text(entry, "reason"),
         layout=clean_layout(entry["layout"]) if isinstance(entry.get("layout"), str) else None,
+        age=_number(entry, "age") if "age" in entry else 0.0,
     )
 
 

@@ -127,6 +127,7 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums])
             estimated,
             None if reason is None else clean(reason),
             None if task._extras is None or task._extras.layout is None else clean_layout(task._extras.layout),
+            active if task._extras is None else task.age(now),
         )
     )
 
