@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from .._system.environment import is_on
 from .._text.cells import encodable
+from .._text.colors import depth_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .._text.styles import Style
     from ..renderers.base import Terminal
 
 _BLOCKS = "█▏━✓…⠋"
@@ -163,6 +165,18 @@ class Handle:
         return self._terminal.encoding
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        return self._terminal.environ
+
+    @property
+    def style(self) -> Style | str | None:
+        return self._terminal.style
+
+    @property
+    def color_depth(self) -> int:
+        return self._terminal.color_depth
+
+    @property
     def reflows(self) -> bool:
         return self._terminal.reflows
 
@@ -205,11 +219,14 @@ class StreamTerminal:
         dark: Whether the stream has failed: nothing is written to it any more.
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
+        environ: The environment that the stream is looked at with.
+        style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
+        color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
         taken: Bytes that the descriptor has taken so far.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
-        self._environ = os.environ if environ is None else environ
+        self.environ = self._environ = os.environ if environ is None else environ
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
@@ -229,6 +246,8 @@ class StreamTerminal:
         self.encoding = _codec(_asked(stream, "encoding", None))
         self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors = _colors(self.is_tty, self._environ)
+        self.color_depth = depth_of(self._environ)
+        self.style: Style | str | None = None
         self.reflows = _reflows(self._environ)
         self.late_sizes = _late_sizes(self._environ)
 
@@ -498,6 +517,10 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
         return False
     if "FORCE_COLOR" in environ:
         return is_on(environ, "FORCE_COLOR")
+    if is_on(environ, "CLICOLOR_FORCE"):
+        return True
+    if environ.get("CLICOLOR", "").strip() == "0":
+        return False
     return is_tty and environ.get("TERM") != "dumb"
 
 

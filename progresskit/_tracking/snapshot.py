@@ -11,6 +11,7 @@ from functools import lru_cache
 from .._model.estimates import Estimate
 from .._model.frames import Field, TaskView, make_view
 from .._model.numbers import LARGEST, settled
+from .._model.states import CANCELLED, RUNNING, STOPPED_EARLY
 from .._text.cells import clean
 from .task import Task
 
@@ -56,9 +57,11 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
     active = task.active(now)
     rate, eta = task.estimate_at(active, completed, left_of)
-    unit, color, keep, _, estimated = task._kind
+    unit, color, keep, _, estimated, columns = task._kind
     state, _, reason = task._end or (task._state, 0.0, None)
     owner = task._owner
+    if keep is None:
+        keep = not isinstance(owner, Task) or (state == CANCELLED and reason != STOPPED_EARLY)
     return make_view(
         (
             task._id,
@@ -78,8 +81,30 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
+            columns,
         )
     )
+
+
+def idle_seconds(task: Task, active: float, now: float) -> float | None:
+    """Return for how many seconds `task` has not moved, where that is unusually long; None while it moves, or one below it does.
+
+    A task without a total, a unit or a count has nothing that could move.
+    """
+    idle = None if task.estimate is None else task.estimate.idle(active)
+    if idle is None or (task._total is None and task._kind[0] in ("it", "") and not task._counted()):
+        return None
+    below = [task]
+    while below:
+        children = below.pop().children
+        for child in children or ():
+            if child._end is None and child._state == RUNNING:
+                estimate = child.estimate
+                if estimate is None or not estimate.is_idle(child.active(now)):
+                    return None
+                below.append(child)
+    return idle
 
 
 def _clean_fields(fields: dict[str, Field]) -> dict[str, Field]:

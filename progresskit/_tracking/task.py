@@ -15,7 +15,7 @@ from _thread import RLock
 from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
 from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
 from .._system.warnings import warn_once
-from .._text.colors import COLORS
+from .._text.colors import COLORS, is_color
 from .counters import CountingCell, CountingTicks, PolledCounter
 
 TYPE_CHECKING = False
@@ -28,13 +28,16 @@ if TYPE_CHECKING:
     from .._model.frames import Field
     from .._model.slots import Slots
     from .._model.states import Event, State
+    from .._text.styles import Style
     from .counters import Counter
     from .tracker import ProgressTracker
 
     T = TypeVar("T")
     Rollup = Literal["count", "sum"]
     Sums = tuple[int | float, int | float | None]  # completed and total
-    Kind = tuple[str, str | None, bool, Rollup | None, bool]  # unit, color, keep, rollup, estimated
+    Kind = tuple[
+        str, str | None, bool | None, Rollup | None, bool, str | None
+    ]  # unit, color, keep, rollup, estimated, columns
 
 
 class _Unchanged:
@@ -84,14 +87,40 @@ def text(name: str, value: Any) -> str:
 
 
 def checked_color(color: Any) -> str | None:
-    """Return `color` if it is None or a name of `COLORS`.
+    """Return `color` if it is None, a name of `COLORS` or `#rrggbb`.
 
     Raises:
         ValueError: it is neither.
     """
-    if color is not None and not (isinstance(color, str) and color in COLORS):
-        raise ValueError(f"color is {shown(color)}: give None or one of {', '.join(COLORS)}.")
-    return color  # type: ignore[no-any-return]  # a member of COLORS is a string
+    if color is not None and not is_color(color):
+        raise ValueError(f"color is {shown(color)}: give None, #rrggbb or one of {', '.join(COLORS)}.")
+    return color  # type: ignore[no-any-return]  # a colour is a string
+
+
+def checked_columns(columns: Any) -> str | None:
+    """Return `columns` if it is None or a template of a row.
+
+    Raises:
+        TypeError, ValueError: it is neither; the sentence names the columns that there are.
+    """
+    if columns is None:
+        return None
+    from ..renderers.templates import checked
+
+    return checked(columns)
+
+
+def checked_style(style: Any) -> Style | str | None:
+    """Return `style` if it is None, the name of a style, or a `Style`.
+
+    Raises:
+        TypeError, ValueError: it is none of these.
+    """
+    if style is None:
+        return None
+    from .._text.styles import checked
+
+    return checked(style)
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
@@ -377,8 +406,9 @@ class Task(CountingCell):
 
     @property
     def keep(self) -> bool:
-        """Whether the task's line stays above the bars once it has ended."""
-        return self._kind[2]
+        """Whether the task's line stays above the bars once it has ended; unless it was said, that of a task at the top does."""
+        keep = self._kind[2]
+        return self.parent is None if keep is None else keep
 
     @property
     def rollup(self) -> Rollup | None:
@@ -547,10 +577,10 @@ class Task(CountingCell):
         if description is not UNCHANGED:
             self._description = text("description", description)
         if color is not UNCHANGED or estimated is not UNCHANGED:
-            unit, old_color, keep, rollup, old_estimated = self._kind
+            unit, old_color, keep, rollup, old_estimated, columns = self._kind
             new_color = old_color if color is UNCHANGED else checked_color(color)
             self._kind = shared_kind(
-                (unit, new_color, keep, rollup, old_estimated if estimated is UNCHANGED else bool(estimated))
+                (unit, new_color, keep, rollup, old_estimated if estimated is UNCHANGED else bool(estimated), columns)
             )
         if fields:
             merged = {**self._fields, **plain_fields(fields)}

@@ -18,7 +18,18 @@ from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
 from . import multiprocessing_hook
 from .counters import CountingTicks, PolledCounter
-from .task import TREE_LOCK, Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
+from .task import (
+    TREE_LOCK,
+    Task,
+    amount,
+    checked_color,
+    checked_columns,
+    checked_style,
+    is_failure,
+    plain_fields,
+    shared_kind,
+    text,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, Self, TextIO, TypeVar, overload
 
     from .._model.frames import Frame, TaskView
+    from .._text.styles import Style
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
     from .interfaces import Capture, Display, OwnCapture, Ticker
@@ -107,11 +119,15 @@ class ProgressTracker:
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
         capture: bool | Literal["descriptors"] | None = None,
+        columns: str | None = None,
+        style: Style | str | None = None,
     ) -> None:
         from ..renderers.registry import named
 
         _check_terminal(terminal)
         self.renderer: RendererChoice = named(renderer)
+        self.columns = checked_columns(columns)
+        self.style = checked_style(style)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
         if around is not None:
             self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
@@ -179,6 +195,7 @@ class ProgressTracker:
         position: int | None = None,
         start: bool = True,
         counter: Callable[[], Any] | None = None,
+        columns: str | None = None,
         **fields: Any,
     ) -> Task:
         """Add a task and return it.
@@ -200,6 +217,7 @@ class ProgressTracker:
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
                 thread, so it should return soon. None: nothing is asked.
+            columns: The template of its row; None: the tracker's.
             fields: Columns of the task's own.
 
         Raises:
@@ -226,7 +244,14 @@ class ProgressTracker:
         if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
-            (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
+            (
+                text("unit", unit),
+                checked_color(color),
+                None if keep is None else bool(keep),
+                rollup,
+                False,
+                self.columns if columns is None else checked_columns(columns),
+            )
         )
         self.context = copy_context()
         if self.left:
@@ -286,6 +311,7 @@ class ProgressTracker:
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
+            columns: str | None = None,
         ) -> AsyncIterator[T]: ...
         @overload
         def track(
@@ -298,6 +324,7 @@ class ProgressTracker:
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
+            columns: str | None = None,
         ) -> Iterator[T]: ...
 
     def track(
@@ -310,6 +337,7 @@ class ProgressTracker:
         parent: Task | None = None,
         keep: bool | None = None,
         color: str | None = None,
+        columns: str | None = None,
     ) -> Any:
         """Return an iterator over `iterable` that shows how far it is.
 
@@ -324,6 +352,7 @@ class ProgressTracker:
             parent: The task that it is a part of; None: that of the loop around it, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
+            columns: The template of its row; None: the tracker's.
 
         Raises:
             TypeError: `iterable` is not iterable, or another argument is not what it must be.
@@ -336,6 +365,7 @@ class ProgressTracker:
         text("description", description)
         text("unit", unit)
         checked_color(color)
+        checked_columns(columns)
         if total is not None:
             total = amount("total", total)
         self._check_parent(parent)
@@ -348,7 +378,13 @@ class ProgressTracker:
         def begin(size: int | None) -> Task:
             around = parent or _enclosing_loop(self)
             task = self.add_task(
-                description, size if total is None else total, unit=unit, parent=around, keep=keep, color=color
+                description,
+                size if total is None else total,
+                unit=unit,
+                parent=around,
+                keep=keep,
+                color=color,
+                columns=columns,
             )
             _loop.set(task)
             return task
@@ -1023,6 +1059,7 @@ if TYPE_CHECKING:
         unit: str = "it",
         keep: bool | None = None,
         color: str | None = None,
+        columns: str | None = None,
     ) -> AsyncIterator[T]: ...
     @overload
     def track(
@@ -1033,6 +1070,7 @@ if TYPE_CHECKING:
         unit: str = "it",
         keep: bool | None = None,
         color: str | None = None,
+        columns: str | None = None,
     ) -> Iterator[T]: ...
 
 
@@ -1044,6 +1082,7 @@ def track(
     unit: str = "it",
     keep: bool | None = None,
     color: str | None = None,
+    columns: str | None = None,
 ) -> Any:
     """Return an iterator over `iterable`, sync or async, that shows how far it is.
 
@@ -1062,4 +1101,4 @@ def track(
         tracker = current_tracker()
     except UNAVAILABLE:
         return bare(iterable)
-    return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color)
+    return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color, columns=columns)
