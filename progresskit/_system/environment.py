@@ -36,6 +36,7 @@ VARIABLES: dict[str, str] = {
     "COLORTERM": "truecolor or 24bit: the terminal has all colours; else TERM tells whether it has 256 or 8.",
     "TERM": "dumb: the terminal cannot draw over rows, so auto chooses plain.",
     "CI": "On: auto chooses plain.",
+    "ACCESSIBLE": "Set and not empty: auto chooses plain, whose lines then have words instead of signs.",
     "COLUMNS": "The width in cells, instead of what the terminal says.",
     "LINES": "The height in rows, instead of what the terminal says.",
 }

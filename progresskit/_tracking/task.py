@@ -13,7 +13,7 @@ from __future__ import annotations
 from _thread import RLock
 
 from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
-from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
+from .._model.states import ENDED, FAILED, PAUSED, PENDING, RUNNING, after
 from .._system.warnings import warn_once
 from .._text.colors import COLORS, is_color
 from .counters import CountingCell, CountingTicks, PolledCounter
@@ -151,8 +151,10 @@ class _TaskExtras:
     """What most tasks never need."""
 
     __slots__ = (
+        "added",
         "children",
         "counters",
+        "failed",
         "fraction",
         "initial",
         "paused",
@@ -163,6 +165,8 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
+        self.added = 0  # children so far
+        self.failed = 0  # of them
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
@@ -650,6 +654,17 @@ class Task(CountingCell):
         """End the task: it will not be done here, for `reason`."""
         self.change("cancel", reason)
 
+    def end_by_children(self) -> bool:
+        """Fail, if children that failed are why the count falls short of the total; return whether that is so."""
+        rare = self._rare
+        if rare is None or not rare.failed or self._end is not None or self.is_complete:
+            return False
+        if self._total is None and self._kind[3] is None:  # nothing says how many there should have been
+            return False
+        total = self._total if self._kind[3] == "count" and self._total is not None else rare.added
+        self.fail(f"{rare.failed:,d} of {total:,d} failed")
+        return True
+
     def change(self, event: Event, reason: str | None = None) -> None:
         """Let `event` happen, by the table of `progresskit._model.states`."""
         state = after(self.state, event)
@@ -661,6 +676,8 @@ class Task(CountingCell):
             self._poll()
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
             self._end = (state, now, (reason or None) if state != "finished" else None)
+            if state == FAILED and isinstance(self._owner, Task):
+                self._owner.rare.failed += 1
             tracker.note_end(self)
             return
         if state == PAUSED:
@@ -682,7 +699,7 @@ class Task(CountingCell):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self.finish()
+            self.end_by_children() or self.finish()
         elif is_failure(kind):
             self.fail(describe(error or kind()))
         else:

@@ -278,6 +278,7 @@ class ProgressTracker:
                 rare = parent.rare
                 if rare.children is None:
                     rare.children = Slots()
+                rare.added += 1
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
@@ -716,7 +717,7 @@ class ProgressTracker:
                     task.fail(error.__name__)
                 elif error is None and task.is_complete:
                     task.finish()
-                else:
+                elif error is not None or not task.end_by_children():
                     task.cancel()
                 if task.parent is not None:  # so that a sum above it need not go through all of its tree again
                     with self.lock:
@@ -838,7 +839,7 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
+        told = seen or task.state == "failed" or task._kind[2] is True or (task.parent is None and self._tells_unseen(task))
         if told:
             depth, owner = 0, task.parent
             while owner is not None:

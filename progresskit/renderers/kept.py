@@ -182,7 +182,10 @@ class KeptLines:
         return encodable(format_rate(view.rate, view.unit), self._encoding)
 
     def _fields(self, view: TaskView) -> list[str]:
-        specs = parse(view.columns).specs if view.columns else parse(LIVE).specs
+        try:
+            specs = parse(view.columns or LIVE).specs
+        except ValueError:  # of another process, which has columns of its own
+            specs = {}
         return [encodable(text, self._encoding) for text in format_fields(view.fields, specs)]
 
     def _colored(self, text: str, name: str) -> str:

@@ -56,6 +56,7 @@ class LogRenderer(PlainRenderer):
         every: float = 5.0,
         heartbeat: float = 60.0,
     ) -> None:
+        super().__init__()
         self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         self.level = level
         self.every = every

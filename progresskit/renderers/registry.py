@@ -92,6 +92,8 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]
         return "plain", "TERM is dumb"
     if is_on(environ, "CI"):
         return "plain", "CI is set"
+    if environ.get("ACCESSIBLE"):
+        return "plain", "ACCESSIBLE is set"
     return "ansi", "the stream is a terminal"
 
 
@@ -223,7 +225,7 @@ def draws_rows(
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
     if choice.make is None:
-        return environ.get("TERM") != "dumb" and not is_on(environ, "CI")
+        return environ.get("TERM") != "dumb" and not is_on(environ, "CI") and not environ.get("ACCESSIBLE")
     return choice.name == "ansi" or (choice.name not in BUILTIN and bool(getattr(choice.make, "in_place", True)))
 
 

@@ -27,7 +27,8 @@ POOL = tasks(
 )  # fmt: skip
 LOADER = tasks(
     sample_view(description="Files", completed=1, total=12, unit="file", elapsed=1.0, rate=1.2, eta=9.2),
-    sample_view(description="QC rows", completed=458_399, unit="row", elapsed=2.5, rate=554_800.0, fields={"flights-2013-02-d.csv": True}),
+    sample_view(description="QC rows", completed=458_399, unit="row", elapsed=2.5, rate=554_800.0,
+                fields={"flights-2013-02-d.csv": True}),
     sample_view(description="Compression", completed=1_040_000, total=2_280_000, unit="B", elapsed=1.2, rate=8.39e6, eta=1.1,
          fields={"flights-2013-02-b.csv": True}),
     sample_view(description="Upload", completed=193_000, total=606_000, unit="B", elapsed=1.2, rate=1.43e6, eta=1.1,
@@ -61,7 +62,8 @@ KEPT = tasks(
     sample_view(state="finished", description="Connected to ACME-EU as LOADER", elapsed=1.24),
     sample_view(state="finished", description="Epochs", completed=10, total=10, unit="epoch", elapsed=71.2, rate=10 / 71.2,
          fields={"loss": 0.198}),
-    sample_view(state="cancelled", reason="stopped early", description="Searching", completed=1204, total=10_000, unit="row", elapsed=0.3),
+    sample_view(state="cancelled", reason="stopped early", description="Searching", completed=1204,
+                total=10_000, unit="row", elapsed=0.3),
     sample_view(state="cancelled", description="Backup", completed=3, total=4, unit="table", elapsed=7.04),
     sample_view(state="failed", reason="no such file", description="small.csv", completed=12, total=500, unit="row", elapsed=0.14),
     sample_view(state="failed", reason=LONG_REASON, description="broken.csv", completed=120, total=500, unit="row", elapsed=1.3),
@@ -69,7 +71,8 @@ KEPT = tasks(
 LOADED = tasks(
     sample_view(state="finished", description="Files", completed=12, total=12, unit="file", elapsed=10.1, rate=1.2),
     sample_view(state="finished", description="QC rows", completed=4_961_220, unit="row", elapsed=8.94, rate=554_820.9),
-    sample_view(state="finished", description="Compression", completed=27_300_000, total=27_300_000, unit="B", elapsed=9.2, rate=8.39e6),
+    sample_view(state="finished", description="Compression", completed=27_300_000, total=27_300_000,
+                unit="B", elapsed=9.2, rate=8.39e6),
     sample_view(state="finished", description="Upload", completed=7_270_000, total=7_270_000, unit="B", elapsed=9.6, rate=1.43e6,
          fields={"1 retry": True}),
     sample_view(state="finished", description="COPY", completed=4_961_220, total=4_961_220, unit="row", elapsed=24.7, rate=201_029.0),
