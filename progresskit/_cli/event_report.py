@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .._model.frames import Frame, TaskView, decode
 from .._text.cells import cell_width, fit
-from .._text.formatting import format_progress, format_rate, format_seconds
+from .._text.formatting import format_count, format_progress, format_rate, format_seconds
 
 SPAN = 20
 """Cells of the column that shows when a task was at work."""
@@ -95,7 +95,7 @@ def tell(story: Story, columns: int = 100, *, unicode: bool = True) -> str:
         >>> view = sample_view(description="orders.csv", completed=300, total=300, state="finished", elapsed=2.0, rate=150.0)
         >>> story = read([encode(Frame(10.0)), encode(Frame(12.0, ended=(view,)))])
         >>> print(tell(story, 90, unicode=False).splitlines()[1])
-        orders.csv  finished  300/300 it  2.0 s  150 it/s  |####################|
+        orders.csv  finished  300/300  2.0 s  150 it/s  |####################|
     """
     rows = [("task", "end", "done", "time", "rate", "when"), *(_row(story, *entry, unicode) for entry in story.tasks)]
     widths = [max(cell_width(row[at]) for row in rows) for at in range(6)]
@@ -134,9 +134,13 @@ def _last_line(story: Story) -> str:
     counts = [f"{count:,d} {word}" for word in words if (count := sum(view.outcome == word for view in ended))]
     if left := len(story.tasks) - len(ended):
         counts.append(f"{left:,d} {LEFT} at the last frame")
-    parts = [f"{len(story.tasks):,d} tasks in {format_seconds(story.seconds)}", *counts, f"{story.frames:,d} frames"]
+    parts = [
+        f"{format_count(len(story.tasks), 'task')} in {format_seconds(story.seconds)}",
+        *counts,
+        format_count(story.frames, "frame"),
+    ]
     if story.prints:
-        parts.append(f"{story.prints:,d} printed lines")
+        parts.append(format_count(story.prints, "printed line|printed lines"))
     if story.strange:
-        parts.append(f"{story.strange:,d} lines made no sense")
+        parts.append(format_count(story.strange, "line") + " made no sense")
     return ", ".join(parts)

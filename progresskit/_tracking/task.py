@@ -699,7 +699,8 @@ class Task(CountingCell):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self.end_by_children() or self.finish()
+            if not self.end_by_children():
+                self.finish()
         elif is_failure(kind):
             self.fail(describe(error or kind()))
         else:

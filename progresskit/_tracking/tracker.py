@@ -839,7 +839,12 @@ class ProgressTracker:
         task._state = task._end[0]
         self._live -= 1
         seen = task._id <= self._seen
-        told = seen or task.state == "failed" or task._kind[2] is True or (task.parent is None and self._tells_unseen(task))
+        told = (
+            seen
+            or task.state == "failed"
+            or task._kind[2] is True
+            or (task.parent is None and self._tells_unseen(task))
+        )
         if told:
             depth, owner = 0, task.parent
             while owner is not None:
