@@ -6,7 +6,11 @@ cells and splits no cluster.
 
 from __future__ import annotations
 
+import re
+
 from .cells import cell_width
+
+_PATH = re.compile(r"/|^[A-Za-z]:\\|^\\\\")  # no backslash elsewhere: it may be the escape of an unprintable character
 
 
 def first_cells(text: str, cells: int) -> str:
@@ -76,7 +80,7 @@ def cut_name(text: str, cells: int, ellipsis: str = "…") -> str:
         >>> cut_name("/data/2024/11/orders.csv", 14), cut_name("orders-2024-11.parquet", 14)
         ('…11/orders.csv', 'orders…parquet')
     """
-    return cut_middle(text, cells, ellipsis, 0 if "/" in text or "\\" in text else None)
+    return cut_middle(text, cells, ellipsis, 0 if _PATH.search(text) else None)
 
 
 def cut_names(names: list[str], cells: int, ellipsis: str = "…") -> list[str]:
