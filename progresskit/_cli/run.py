@@ -253,7 +253,10 @@ class _Outputs:
 
         assert self._terminal is not None  # there is one where a pty is made
         try:
-            termios.tcsetattr(theirs, termios.TCSANOW, termios.tcgetattr(self._terminal))
+            modes = termios.tcgetattr(self._terminal)
+            # A carriage return before each newline would cost the kernel more than all that is done with a line here.
+            modes[1] &= ~termios.OPOST
+            termios.tcsetattr(theirs, termios.TCSANOW, modes)
         except termios.error:
             pass
 

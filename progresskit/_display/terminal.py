@@ -14,14 +14,19 @@ import stat
 import sys
 import time
 from _thread import get_ident
+from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TextIO, cast
+from weakref import ref
 
 from .._system.environment import is_on
+from .._system.notebook import is_cell_stream
 from .._text.cells import encodable
 from .._text.colors import depth_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
@@ -223,6 +228,7 @@ class StreamTerminal:
         style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
         color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
         taken: Bytes that the descriptor has taken so far.
+        in_notebook: Whether the stream leads to a notebook's cell.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
@@ -230,26 +236,28 @@ class StreamTerminal:
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
-        self.congested = False
+        self.congested: bool = False
         self._shared = bool(self._environ.get("PROGRESSKIT_POSITION", "").strip())
         self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
-        self.taken = 0
+        self.taken: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
-        self.dark = stream is None
+        self.dark: bool = stream is None
         try:
             self._own = open_anew(stream.fileno())
+            _closers[self._own] = _Closer(self, self._own)
         except Exception:  # no descriptor, closed, or whatever a stream of the user's own may raise
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
         self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
-        self.is_tty = self._ask_tty()
-        self.encoding = _codec(_asked(stream, "encoding", None))
-        self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
-        self.colors = _colors(self.is_tty, self._environ)
-        self.color_depth = depth_of(self._environ)
+        self.is_tty: bool = self._ask_tty()
+        self.encoding: str = _codec(_asked(stream, "encoding", None))
+        self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
+        self.colors: bool = _colors(self.is_tty, self._environ)
+        self.color_depth: int = depth_of(self._environ)
         self.style: Style | str | None = None
-        self.reflows = _reflows(self._environ)
-        self.late_sizes = _late_sizes(self._environ)
+        self.in_notebook: bool = is_cell_stream(stream)
+        self.reflows: bool = _reflows(self._environ)
+        self.late_sizes: bool = _late_sizes(self._environ)
 
     def _ask_tty(self) -> bool:
         try:
@@ -414,19 +422,33 @@ class StreamTerminal:
         descriptor, self._own, self.fd = self._own, None, None
         self.dark = True
         if descriptor is not None:
+            _closers.pop(descriptor, None)
             try:
                 os.close(descriptor)
             except OSError:
                 pass
 
-    def __del__(self) -> None:
-        # Of a display that nobody has ended. Sends nothing: a finaliser may run at any instant, in any thread.
-        descriptor = getattr(self, "_own", None)
-        if descriptor is not None:
-            try:
-                os.close(descriptor)
-            except (OSError, AttributeError):  # at the very end the module may be gone
-                pass
+
+class _Closer(ref["StreamTerminal"]):
+    """Closes a descriptor when its terminal is freed, of a display that nobody has ended.
+
+    All of it is C code: a finaliser in Python would swallow the error of a Ctrl-C that comes while it runs.
+    """
+
+    __slots__ = ("close",)
+    close: partial[None]
+
+    def __new__(cls, terminal: StreamTerminal, descriptor: int) -> Self:
+        self = super().__new__(cls, terminal, methodcaller("close"))
+        self.close = partial(os.closerange, descriptor, descriptor + 1)  # raises nothing
+        return self
+
+    def __init__(self, terminal: StreamTerminal, descriptor: int) -> None:
+        super().__init__(terminal)  # type: ignore[call-arg]  # typeshed knows its `__new__` alone
+
+
+_closers: dict[int, _Closer] = {}
+"""By descriptor: one that is used again replaces what has closed it."""
 
 
 class ProtocolTerminal(StreamTerminal):

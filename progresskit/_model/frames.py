@@ -51,6 +51,7 @@ class TaskView(NamedTuple):
             before its end.
         idle: Seconds for which nothing has moved, where that is unusually long; None while it moves.
         columns: The template of its row; None: that of the display.
+        layout: The row's own text, in place of the columns; a tab stands for the bar. None: columns.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -76,6 +77,7 @@ class TaskView(NamedTuple):
     reason: str | None
     idle: float | None = None
     columns: str | None = None
+    layout: str | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -167,8 +169,8 @@ def encode(frame: Frame) -> str:
     """
     document: dict[str, Any] = {
         "time": frame.time,
-        "tasks": [view._asdict() for view in frame.tasks],
-        "ended": [view._asdict() for view in frame.ended],
+        "tasks": [_document(view) for view in frame.tasks],
+        "ended": [_document(view) for view in frame.ended],
         "more": frame.more,
     }
     if frame.counts:
@@ -177,6 +179,20 @@ def encode(frame: Frame) -> str:
         return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=dict, allow_nan=False)
     except ValueError:  # a view that somebody has made by hand: what has made a frame of tasks has made plain numbers
         return json.dumps(_finite(document), ensure_ascii=True, separators=(",", ":"))
+
+
+def _document(view: TaskView) -> dict[str, Any]:
+    document = view._asdict()
+    for name in ("idle", "columns", "layout"):
+        if document[name] is None:  # as of nearly all tasks
+            del document[name]
+    return document
+
+
+def clean_layout(layout: str) -> str:
+    """Return `layout` with clean text around its first tab, the bar."""
+    head, bar, tail = layout.partition("\t")
+    return clean(head) + bar + clean(tail)
 
 
 def _finite(value: Any) -> Any:
@@ -257,6 +273,7 @@ def _view(entry: object) -> TaskView:
         reason=None if entry.get("reason") is None else _text(entry, "reason"),
         idle=_optional(entry, "idle"),
         columns=None if entry.get("columns") is None else _text(entry, "columns"),
+        layout=clean_layout(entry["layout"]) if isinstance(entry.get("layout"), str) else None,
     )
 
 

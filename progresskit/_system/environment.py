@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import overload
 
 VARIABLES: dict[str, str] = {
-    "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, plain, json, log, none, tqdm, rich, alive, the name of any installed one, "
-    "or module:attribute.",
+    "PROGRESSKIT_RENDERER": "The renderer: auto, ansi, notebook, plain, json, log, none, tqdm, rich, alive, the name of any "
+    "installed one, or module:attribute.",
     "PROGRESSKIT_DISABLE": "On: nothing is shown, whatever else is set.",
     "PROGRESSKIT_INTERVAL": "Seconds between two frames at the least; 0.1 unless set.",
     "PROGRESSKIT_BUDGET": "The share of one core that drawing may cost; 0.01 unless set.",

@@ -264,12 +264,16 @@ def format_field(value: object) -> str:
     return f"{floor(value):,d}" if 1000 <= size < MILLION else f"{value:.3g}"  # type: ignore[type-var]  # as above
 
 
-def format_fields(fields: Mapping[str, object], specs: Mapping[str, str] | None = None) -> list[str]:
-    """Return each of `fields` as `name value`: the name alone where the value is True or empty, nothing where it is None or False.
+def format_fields(
+    fields: Mapping[str, object], specs: Mapping[str, str] | None = None, between: str = " "
+) -> list[str]:
+    """Return each of `fields` as `name value`: the name alone where the value is True or empty, the value alone where there is no
+    name, nothing where the value is None or False.
 
     Args:
         fields: Name -> value.
         specs: Name -> a format spec for its value.
+        between: What stands between a name and its value.
 
     Example:
         >>> format_fields({"loss": 0.41, "retrying": True, "warm": False}), format_fields({"loss": 0.5}, {"loss": ".3f"})
@@ -279,9 +283,11 @@ def format_fields(fields: Mapping[str, object], specs: Mapping[str, str] | None 
     for name, value in fields.items():
         if value is True or value == "":
             words.append(name)
+        elif not name and value is not None and value is not False:
+            words.append(format_field(value))
         elif value is not None and value is not False:
             spec = specs.get(name) if specs else None
-            words.append(f"{name} {format_field(value) if not spec else formatted(value, spec)}")
+            words.append(f"{name}{between}{format_field(value) if not spec else formatted(value, spec)}")
     return words
 
 

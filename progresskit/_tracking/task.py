@@ -11,6 +11,7 @@ sits in a part that is made on demand.
 from __future__ import annotations
 
 from _thread import RLock
+from os import fsdecode
 
 from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
 from .._model.states import ENDED, FAILED, PAUSED, PENDING, RUNNING, after
@@ -20,16 +21,17 @@ from .counters import CountingCell, CountingTicks, PolledCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Any, Literal, Self, TypeVar, overload
 
-    from .._model.estimates import Estimate
+    from .._model.estimates import Estimator
     from .._model.frames import Field
     from .._model.slots import Slots
     from .._model.states import Event, State
     from .._text.styles import Style
     from .counters import Counter
+    from .loops import AsyncTracked, Tracked
     from .tracker import ProgressTracker
 
     T = TypeVar("T")
@@ -86,6 +88,68 @@ def text(name: str, value: Any) -> str:
     return value
 
 
+def described(value: Any) -> str:
+    """Return what `value` says of itself, now: a path as a path, nothing for None.
+
+    Example:
+        >>> from pathlib import PurePosixPath
+        >>> described("orders.csv"), described(PurePosixPath("data/orders.csv")), described(7), described(None)
+        ('orders.csv', 'data/orders.csv', '7', '')
+    """
+    if value.__class__ is str:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    if value is None:
+        return ""
+    try:
+        words = fsdecode(value) if isinstance(value, bytes) else str(value)
+        return words if words.__class__ is str else str.__str__(words)
+    except Exception:  # the user's own __str__ may raise anything
+        return shown(value)
+
+
+ARGUMENTS = (
+    "description", "total", "unit", "parent", "completed", "keep", "color", "rollup", "position", "start", "counter", "estimated",
+    "fields", "delay",
+)  # fmt: skip
+"""Of `add_task` and `update`."""
+ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
+"""What other libraries call them."""
+MOST_FIELD_NAMES = 1_000
+_FIELD_NAMES: set[str] = set()
+"""Names of fields that resemble no argument."""
+
+
+def given_fields(function: str, words: Mapping[str, Any], fields: Mapping[str, Any] | None) -> dict[str, Field]:
+    """Return the fields that a call was given: `fields`, and keyword arguments that resemble no argument of `function`.
+
+    Raises:
+        TypeError: a keyword argument is a misspelt argument or one of another method, or `fields` is no mapping of names.
+    """
+    for name in words:
+        if name not in _FIELD_NAMES:
+            _check_field_name(function, name)
+    if fields is None:
+        return plain_fields(words)
+    if not hasattr(fields, "items") or not all(isinstance(name, str) for name in fields):
+        raise TypeError(f"fields is {shown(fields)}: give a dict of names and values, or None.")
+    return plain_fields({**fields, **words})
+
+
+def _check_field_name(function: str, name: str) -> None:
+    """Raise TypeError where `name` is a misspelt argument."""
+    from .._text.spelling import nearest
+
+    meant = ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
+    if meant is not None:
+        hint = "it is an argument of add_task." if meant == name else f"did you mean {meant}?"
+        raise TypeError(
+            f"{function}() has no argument {name!r:.80}: {hint} For a field of that name, give fields={{{name!r:.80}: ...}}."
+        )
+    if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # names made up by the thousand: start over rather than grow
+        _FIELD_NAMES.clear()
+    _FIELD_NAMES.add(name)
+
+
 def checked_color(color: Any) -> str | None:
     """Return `color` if it is None, a name of `COLORS` or `#rrggbb`.
 
@@ -123,6 +187,20 @@ def checked_style(style: Any) -> Style | str | None:
     return checked(style)
 
 
+def checked_delay(delay: Any) -> float:
+    """Return `delay` if it is a number of seconds from 0.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative or not finite.
+    """
+    if isinstance(delay, bool) or not isinstance(delay, (int, float)):
+        raise TypeError(f"delay is {shown(delay)}, a {type(delay).__name__}: give a number of seconds.")
+    if not 0 <= delay < LARGEST:
+        raise ValueError(f"delay is {shown(delay)}: give a number of seconds from 0.")
+    return float(delay)
+
+
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
     """Return `fields` with values that JSON has: what is no string, finite number, boolean or None becomes its `str`, now."""
     return {name: _plain_field(value) for name, value in fields.items()}
@@ -152,11 +230,14 @@ class _TaskExtras:
 
     __slots__ = (
         "added",
+        "always_kept",
         "children",
         "counters",
         "failed",
         "fraction",
+        "hidden_until",
         "initial",
+        "layout",
         "paused",
         "paused_at",
         "reserved",
@@ -167,15 +248,18 @@ class _TaskExtras:
     def __init__(self) -> None:
         self.added = 0  # children so far
         self.failed = 0  # of them
+        self.always_kept = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
             0  # the floats among the units counted, apart from the ints: no sum of ints overflows
         )
+        self.hidden_until: float | None = None  # the time from which its row is to be seen
         self.initial: int | float = 0  # units that were done before the start
-        self.paused = 0.0  # seconds of pauses that are over
+        self.layout: str | None = None  # the row's own text, with a tab for the bar
+        self.paused: float = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
-        self.reserved = False  # whether the slot was asked for
+        self.reserved: bool = False  # whether the slot was asked for
         self.rolled_completed: int | float = 0  # of children that are gone
         self.rolled_total: int | float = 0
 
@@ -228,11 +312,11 @@ class Task(CountingCell):
         "_total",
         "estimate",
     )
-    estimate: Estimate | None
+    estimate: Estimator | None
     _sampled: int | float
     _tick: Callable[[], None]
 
-    tick = _FirstTick()
+    tick: _FirstTick = _FirstTick()
     """Advance by one, at the price of a C call. Safe from any thread.
 
     Example:
@@ -309,9 +393,13 @@ class Task(CountingCell):
                     self._rare = _TaskExtras()
         return self._rare
 
+    def shown_by(self, now: float) -> bool:
+        """Return whether a frame at the instant `now` would show the task's row."""
+        return self._rare is None or self._rare.hidden_until is None or self._rare.hidden_until <= now
+
     @property
     def description(self) -> str:
-        """What the task is, as it was given."""
+        """What the task is."""
         return self._description
 
     @property
@@ -540,26 +628,32 @@ class Task(CountingCell):
     def update(
         self,
         *,
-        completed: int | float = UNCHANGED,
+        completed: int | float | None = UNCHANGED,
         total: int | float | None = UNCHANGED,
-        description: str = UNCHANGED,
+        description: object = UNCHANGED,
+        unit: str = UNCHANGED,
+        keep: bool = UNCHANGED,
         color: str | None = UNCHANGED,
         estimated: bool = UNCHANGED,
-        **fields: Any,
+        fields: Mapping[str, Any] | None = None,
+        **more_fields: Any,
     ) -> None:
         """Set what is given and leave the rest.
 
         Args:
             completed: Units done; None leaves it. May go back: a retry starts over.
             total: Units in all; None makes it unknown.
-            description: What the task is.
+            description: What the task is: a string, a path, or any object, shown as `str` gives it now.
+            unit: What is counted: `"B"` and `"iB"` are bytes, anything else is a noun.
+            keep: Whether its line stays above the bars when it has ended.
             color: The operation's colour, or None.
             estimated: Whether `completed` is an estimate, to be shown with `~`.
             fields: Columns of the task's own; None takes one away. What is not a string, number or boolean is shown
                 as `str` gives it now.
+            more_fields: The same, as keyword arguments, where the name resembles no argument.
 
         Raises:
-            TypeError: a number or string is neither.
+            TypeError: a number or string is neither, or a keyword argument is misspelt.
             ValueError: a number is negative or not finite, or `completed` is set on a task with a rollup.
 
         Example:
@@ -579,15 +673,21 @@ class Task(CountingCell):
         if total is not UNCHANGED:
             self._total = None if total is None else amount("total", total)
         if description is not UNCHANGED:
-            self._description = text("description", description)
-        if color is not UNCHANGED or estimated is not UNCHANGED:
-            unit, old_color, keep, rollup, old_estimated, columns = self._kind
-            new_color = old_color if color is UNCHANGED else checked_color(color)
+            self._description = described(description)
+        if any(each is not UNCHANGED for each in (unit, keep, color, estimated)):
+            old_unit, old_color, old_keep, rollup, old_estimated, columns = self._kind
             self._kind = shared_kind(
-                (unit, new_color, keep, rollup, old_estimated if estimated is UNCHANGED else bool(estimated), columns)
+                (
+                    old_unit if unit is UNCHANGED else text("unit", unit),
+                    old_color if color is UNCHANGED else checked_color(color),
+                    old_keep if keep is UNCHANGED else bool(keep),
+                    rollup,
+                    old_estimated if estimated is UNCHANGED else bool(estimated),
+                    columns,
+                )
             )
-        if fields:
-            merged = {**self._fields, **plain_fields(fields)}
+        if fields or more_fields:
+            merged = {**self._fields, **given_fields("update", more_fields, fields)}
             self._fields = {name: value for name, value in merged.items() if value is not None}
         self.tracker.wake()
 
@@ -619,6 +719,39 @@ class Task(CountingCell):
             total = plain_number(total)
             total = None if total is None or total < 0 else total
         self.update(completed=number, total=total)
+
+    def restart(self, *, completed: int | float = 0, total: int | float | None = UNCHANGED) -> None:
+        """Begin a live task anew: a retry. Its count goes back, and its time, rate and time left begin now.
+
+        With a rollup, what children that have ended added is forgotten. A `counter` goes on telling what it tells.
+
+        Args:
+            completed: Units that are done already; they do not count in the rate.
+            total: Units in all; None makes it unknown. Left out: it stays.
+
+        Raises:
+            TypeError, ValueError: a number is none, negative or not finite.
+
+        Example:
+            >>> task.advance(5)
+            >>> task.restart()
+            >>> task.completed, task.state
+            (0, 'running')
+        """
+        done = amount("completed", completed)
+        if total is not UNCHANGED and total is not None:
+            total = amount("total", total)
+        if self._end is not None:
+            return
+        rare, now = self.rare, self.tracker.clock()
+        with TREE_LOCK:
+            rare.rolled_completed = rare.rolled_total = 0
+            self._set_count(done - sum(each.count() for each in rare.counters if not isinstance(each, PolledCounter)))
+            if total is not UNCHANGED:
+                self._total = total
+            rare.initial, rare.paused, rare.paused_at = done, 0.0, None
+            self._began, self._state, self.estimate = now, RUNNING, None
+        self.tracker.wake()
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
@@ -711,11 +844,11 @@ class Task(CountingCell):
         @overload
         def track(
             self, iterable: AsyncIterable[T], *, total: int | float | None = None, finish: bool = True
-        ) -> AsyncIterator[T]: ...
+        ) -> AsyncTracked[T]: ...
         @overload
         def track(
             self, iterable: Iterable[T], *, total: int | float | None = None, finish: bool = True
-        ) -> Iterator[T]: ...
+        ) -> Tracked[T]: ...
 
     def track(self, iterable: Any, *, total: int | float | None = None, finish: bool = True) -> Any:
         """Return an iterator over `iterable` that counts in this task.
@@ -738,7 +871,10 @@ class Task(CountingCell):
         """
         from .loops import Loop
 
-        return Loop(iterable, lambda hint: self._begin_loop(hint if total is None else total), finish).iterator()
+        def begin(size: int | None, task: Task | None, begun: bool) -> Task:
+            return self._begin_loop(size if total is None else total) if begun else self
+
+        return Loop(iterable, begin, finish).iterator()
 
     def _begin_loop(self, total: int | float | None) -> Task:
         if self._total is None and total is not None and self._kind[3] is None:

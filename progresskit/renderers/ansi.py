@@ -28,7 +28,7 @@ class AnsiRenderer(RowRenderer):
         style = style_of(getattr(terminal, "style", None), terminal.encoding, environ)
         depth = getattr(terminal, "color_depth", EIGHT_COLORS) if terminal.colors else NO_COLORS
         painter = Painter(style, depth, terminal.encoding, given(environ))
-        self.rows = painter.rows  # type: ignore[method-assign]  # the painter's own: a method around it is a call more a frame
+        setattr(self, "rows", painter.rows)  # noqa: B010  # the painter's own: a method around it is a call more a frame
         self._kept = KeptLines(style, depth, terminal.encoding)
 
     def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:

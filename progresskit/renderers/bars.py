@@ -159,7 +159,7 @@ class Painter:
         shown = fit(cell, width, ellipsis=self._style.cut)
         if part.spec[:1] in ("<", "^"):
             return shown
-        numeric = name == "eta" or part.spec.endswith(tuple("dfeg%,"))
+        numeric = name in ("completed", "total") or part.spec.endswith(tuple("dfeg%,"))
         return shown.rstrip().rjust(width) if part.spec[:1] == ">" or (numeric and shown.isascii()) else shown
 
     def _name(self, row: RowTexts, width: int) -> str:

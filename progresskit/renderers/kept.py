@@ -13,13 +13,12 @@ from .._text.formatting import (
     DEFAULT_UNIT,
     Scale,
     amount,
-    format_fields,
     format_percent,
     format_rate,
     format_seconds,
 )
 from .._text.styles import STYLES, Style
-from .templates import LIVE, parse
+from .templates import field_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,11 +181,7 @@ class KeptLines:
         return encodable(format_rate(view.rate, view.unit), self._encoding)
 
     def _fields(self, view: TaskView) -> list[str]:
-        try:
-            specs = parse(view.columns or LIVE).specs
-        except ValueError:  # of another process, which has columns of its own
-            specs = {}
-        return [encodable(text, self._encoding) for text in format_fields(view.fields, specs)]
+        return [encodable(text, self._encoding) for text in field_texts(view)]
 
     def _colored(self, text: str, name: str) -> str:
         if self._depth == NO_COLORS or name not in ("finished", "failed"):

@@ -57,8 +57,8 @@ class LogRenderer(PlainRenderer):
         heartbeat: float = 60.0,
     ) -> None:
         super().__init__()
-        self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
-        self.level = level
+        self.logger: logging.Logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self.level: int = level
         self.every = every
         self.heartbeat = heartbeat
 

@@ -10,13 +10,12 @@ from .._text.formatting import (
     amount,
     format_count,
     format_duration,
-    format_fields,
     format_percent,
     format_rate,
     format_seconds,
 )
 from .kept import outcome_words
-from .templates import LIVE, parse
+from .templates import field_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,8 +143,4 @@ def _amount(view: TaskView, in_words: bool) -> str:
 
 
 def _fields(view: TaskView) -> str:
-    try:
-        specs = parse(view.columns or LIVE).specs
-    except ValueError:  # of another process, which has columns of its own
-        specs = {}
-    return "".join(f", {text}" for text in format_fields(view.fields, specs))
+    return "".join(f", {text}" for text in field_texts(view))

@@ -7,7 +7,6 @@ so that a CI system sees that the job is alive. Knows when a line is due; `log_l
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import encodable
@@ -16,6 +15,7 @@ from .kept import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from .._model.frames import Frame, TaskView
     from .base import Terminal
@@ -28,8 +28,8 @@ class PlainRenderer:
     """Append lines; never move the cursor.
 
     Args:
-        times: Whether each line begins with the time of day, and the first one of a day with the date.
-        local_time: Gives that time.
+        now: Gives the local time, as `datetime.now` does: each line then begins with the time of day, and the first one of a day
+            with the date. None: lines have no time.
 
     Attributes:
         every: Seconds between two lines of a task, at least.
@@ -38,13 +38,13 @@ class PlainRenderer:
     """
 
     in_place: ClassVar[bool] = False
-    every = 5.0
-    step = 0.1
-    heartbeat = 30.0
-    _local_time: Callable[[], time.struct_time] | None = None  # a subclass may have a constructor of its own
+    every: float = 5.0
+    step: float = 0.1
+    heartbeat: float = 30.0
+    _now: Callable[[], datetime] | None = None  # a subclass may have a constructor of its own
 
-    def __init__(self, *, times: bool = False, local_time: Callable[[], time.struct_time] = time.localtime) -> None:
-        self._local_time = local_time if times else None
+    def __init__(self, *, now: Callable[[], datetime] | None = None) -> None:
+        self._now = now
         self._day = ""
 
     def start(self, terminal: Terminal) -> None:
@@ -80,11 +80,11 @@ class PlainRenderer:
         self._terminal.write(encodable(self._timed(text), self._terminal.encoding) + "\n")
 
     def _timed(self, text: str) -> str:
-        if self._local_time is None:
+        if self._now is None:
             return text
-        now = self._local_time()
-        day, self._day = self._day, time.strftime("%Y-%m-%d", now)
-        return f"{time.strftime('%H:%M:%S' if day == self._day else '%Y-%m-%d %H:%M:%S', now)}  {text}"
+        now = self._now()
+        day, self._day = self._day, f"{now:%Y-%m-%d}"
+        return f"{now:%H:%M:%S}  {text}" if day == self._day else f"{now:%Y-%m-%d %H:%M:%S}  {text}"
 
     def write(self, text: str) -> None:
         self._terminal.write(text + "\n")

@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 
 from .._system.environment import is_disabled, is_on
+from .._system.notebook import is_cell_stream
 from .._system.warnings import warn_once
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ BUILTIN = {
     "plain": "progresskit.renderers.plain:PlainRenderer",
     "json": "progresskit.renderers.json:JsonRenderer",
     "log": "progresskit.renderers.log:LogRenderer",
+    "notebook": "progresskit._display.notebook_cells:NotebookRenderer",
     "none": "progresskit.renderers.none:NoneRenderer",
     "hub": "progresskit.processes.client:HubRenderer",
 }
@@ -64,12 +66,12 @@ class RendererChoice:
         in_code: bool = False,
         is_remote: bool = False,
     ) -> None:
-        self.given = given
-        self.is_remote = is_remote or bool(getattr(make, "is_remote", False))
-        self.in_code = in_code or given
-        self.name = name
-        self.make = make
-        self.why = why
+        self.given: bool = given
+        self.is_remote: bool = is_remote or bool(getattr(make, "is_remote", False))
+        self.in_code: bool = in_code or given
+        self.name: str = name
+        self.make: Factory | None = make
+        self.why: str = why
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
@@ -86,6 +88,8 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]
         >>> automatic(EmulatedTerminal(), {"CI": "true"})
         ('plain', 'CI is set')
     """
+    if getattr(terminal, "in_notebook", False):
+        return "notebook", "the stream is a notebook's cell"
     if not terminal.is_tty:
         return "plain", "the stream is no terminal"
     if environ.get("TERM") == "dumb":
@@ -237,7 +241,7 @@ def _by_name(name: str, why: str) -> RendererChoice:
     """
     if name == "auto":
         return RendererChoice(name, None, why)
-    if name in BUILTIN and name != "hub":  # whose check finds out whether there is one
+    if name in BUILTIN and name not in ("hub", "notebook"):  # whose checks find out whether there is one
         return RendererChoice(name, lambda: load(BUILTIN[name])(), why)
     try:
         return RendererChoice(name, find(name), why)
@@ -311,6 +315,7 @@ def names() -> tuple[str, ...]:
 def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
+    In a notebook it is standard output unless set: what comes on standard error is shown there as an alarm.
     None where the process has no such stream (pythonw), or the file cannot be opened, with a warning.
 
     Args:
@@ -319,10 +324,10 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
     """
     environ = os.environ if environ is None else environ
     name = environ.get("PROGRESSKIT_STREAM", "").strip()
+    if name == "stdout" or (not name and is_cell_stream(sys.stderr) and is_cell_stream(sys.stdout)):
+        return sys.stdout
     if name in ("", "stderr"):
         return sys.stderr
-    if name == "stdout":
-        return sys.stdout
     if not opened:
         return None
     try:

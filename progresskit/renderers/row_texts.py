@@ -193,7 +193,7 @@ class RowTexts:
             self.rate = self.rate_unit = ""
         else:
             self._slow = is_slow(rate, view.unit, self._slow)
-            number, unit = rate_parts(rate, view.unit, short=True, slow=self._slow)
+            number, unit = rate_parts(rate, view.unit, short=self.template.short_rate, slow=self._slow)
             if len(number) > len(self.rate) or len(unit) > len(self.rate_unit):
                 self.grew = True
             self.rate, self.rate_unit = number, self._shown(unit)

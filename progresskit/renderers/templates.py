@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .._system.warnings import warn_once
 from .._text.cells import clean
-from .._text.formatting import formatted
+from .._text.formatting import Scale, format_fields, formatted, unit_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ COLUMNS: dict[str, str] = {
 }
 """Name -> what the column shows."""
 _NUMBERS = ("completed", "total")
+_FIGURES = (*_NUMBERS, "unit", "state")
 _FOREIGN = {
     "desc": "description", "l_bar": "description} {percent", "n": "completed", "n_fmt": "amount", "total_fmt": "amount",
     "percentage": "percent", "remaining": "eta", "elapsed_s": "elapsed", "remaining_s": "eta", "rate_fmt": "rate",
@@ -80,12 +81,14 @@ class Template(NamedTuple):
     Attributes:
         parts: Its columns in order.
         own_fields: The fields that have a column.
-        computes: Whether it has columns of fields, or users' own.
+        computes: Whether it has columns of fields, or users' own, or of one figure.
+        short_rate: Whether its rate is without a noun.
     """
 
     parts: tuple[Part, ...]
     own_fields: frozenset[str]
     computes: bool
+    short_rate: bool
 
     @property
     def specs(self) -> Mapping[str, str]:
@@ -145,8 +148,10 @@ def parse(template: str) -> Template:
         raise ValueError(f"the template {template!r:.200} has no column: there are {_known()}.")
     if text:
         parts.append(Part(clean(text), ""))
-    others = [part.name for part in parts if part.name and part.name not in COLUMNS]
-    return Template(tuple(parts), frozenset(others).difference(OWN), bool(others))
+    others = frozenset(part.name for part in parts if part.name and part.name not in COLUMNS)
+    computes = bool(others) or any(part.name in _FIGURES for part in parts)
+    short_rate = any(part.name == "rate" and part.spec == "short" for part in parts)
+    return Template(tuple(parts), others.difference(OWN), computes, short_rate)
 
 
 def checked(template: object) -> str | None:
@@ -176,7 +181,9 @@ def given(environ: Mapping[str, str]) -> str | None:
 
 
 def own_text(part: Part, view: TaskView) -> str:
-    """Return what a user's own column, or the column of a field, shows of `view`; nothing for the columns that there are anyway."""
+    """Return what a column of one figure, of a field, or a user's own shows of `view`; nothing for all other columns."""
+    if part.name in _FIGURES:
+        return _figure(part, view)
     if part.name in COLUMNS or not part.name:
         return ""
     function = OWN.get(part.name)
@@ -188,6 +195,36 @@ def own_text(part: Part, view: TaskView) -> str:
     except Exception as error:  # the user's code may raise anything
         warn_once(f"the column {part.name!r} cannot be shown: {type(error).__name__}: {error}")
         return ""
+
+
+def field_texts(view: TaskView, between: str = " ") -> list[str]:
+    """Return the fields of `view` as `name value`, each by the format spec that the template of its row has for it.
+
+    Args:
+        view: A task's view.
+        between: What stands between a name and its value.
+
+    Example:
+        >>> field_texts(sample_view(fields={"loss": 0.5}, columns="{description} {loss:.3f}"), "=")
+        ['loss=0.500']
+    """
+    try:
+        specs = parse(view.columns or LIVE).specs
+    except ValueError:  # of another process, which has columns of its own
+        specs = {}
+    return format_fields(view.fields, specs, between)
+
+
+def _figure(part: Part, view: TaskView) -> str:
+    if part.name == "state":
+        return view.outcome
+    size = view.completed if view.total is None else max(view.completed, view.total)
+    if part.name == "unit":
+        return unit_text(Scale(size, view.unit), view.unit, size)
+    value = view.completed if part.name == "completed" else view.total
+    if value is None:
+        return ""
+    return formatted(value, part.spec) if part.spec else Scale(size, view.unit).text(value)
 
 
 def _part(before: str, inside: str, template: str) -> Part:
@@ -221,7 +258,7 @@ def _takes(name: str, spec: str) -> bool:
     if name == "rate":
         return spec == "short"
     if name in _NUMBERS:
-        return _formats(1, spec) and _formats(1.5, spec)
+        return _formats(1, spec) or _formats(1.5, spec)
     return name not in ("amount", "percent", "fields", "mark") and _WIDTH.fullmatch(spec) is not None
 
 

@@ -213,7 +213,7 @@ def test_a_transport_may_hand_in_its_frames_when_they_are_shown() -> None:
     bench = Bench()
     waiting = [Frame(0.0, views("first")), Frame(0.0, views("second"))]
     bench.feed.receive("a", waiting.pop(0))
-    bench.feed.refresh = lambda: [bench.feed.receive("a", waiting.pop()) for _ in range(len(waiting))]
+    bench.feed.before_frame = lambda: [bench.feed.receive("a", waiting.pop()) for _ in range(len(waiting))]
     assert shown(bench.tick()) == [(0, "first")]
     bench.feed.announce()
     assert shown(bench.tick()) == [(0, "second")]

@@ -18,6 +18,7 @@ from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import Display
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
+from progresskit.processes import connection
 from progresskit.processes.client import HubRenderer
 from progresskit.processes.connection import process_start
 from progresskit.processes.feed import Feed
@@ -286,6 +287,21 @@ def test_the_start_of_a_process_orders_processes() -> None:
     assert process_start() <= float(run.stdout)
 
 
+def test_a_forked_process_tells_when_it_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        told = process_start()
+        monkeypatch.setattr(connection, "_forked", None)
+        os.write(writing, f"{told} {process_start()}".encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    told, read = map(float, os.read(reading, 100).split())
+    assert process_start() <= told <= read  # it is noted before the fork, which may take its time
+    os.close(reading)
+    os.close(writing)
+
+
 def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> None:
     spent, ticker = ManualClock(), ManualTicker()
 
@@ -299,7 +315,7 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
     choice = registry.RendererChoice("sending", Sending, "of this test")
     display = Display(EmulatedTerminal(), choice, interval=0.1, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
-    display.trackers.append(tracker)
+    display.add(tracker)
     task = tracker.add_task("one")
     began, gone = spent(), 0.0
     for _ in range(1_000):

@@ -21,6 +21,7 @@ FLOORS = (
     "_display",
     "processes",
     "tqdm",
+    "clients",
     "testing",
     "_cli",
     "_pyinstaller",

@@ -215,7 +215,7 @@ def _reading(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Re
 
 
 def _character(text: str) -> str:
-    """Return a character as it is given: by itself, or by a name."""
+    """Return a character as it is given: by itself, by a name, or as \\x01."""
     return {
         "none": "",
         "tab": "\t",
@@ -225,7 +225,7 @@ def _character(text: str) -> str:
         "bar": "|",
         "pipe": "|",
         "space": " ",
-    }.get(text, text)
+    }.get(text, chr(int(text[2:], 16)) if re.fullmatch(r"\\x[0-9a-fA-F]{2}", text) else text)
 
 
 def _types(options: argparse.Namespace) -> dict[str, str]:
@@ -388,7 +388,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_dialect(parser: argparse.ArgumentParser) -> None:
     csv = parser.add_argument_group("how CSV files are written")
-    csv.add_argument("--delimiter", default="auto", metavar="C", help="between fields: a character, or tab (auto)")
+    csv.add_argument(
+        "--delimiter", default="auto", metavar="C", help="between fields: a character, tab, or as \\x01 (auto)"
+    )
     csv.add_argument("--quote", default='"', metavar="C", help='around fields that need it: a character, or none (")')
     csv.add_argument(
         "--escape", default="none", metavar="C", help="before what is to be taken as it is (none: quotes are doubled)"

@@ -255,16 +255,21 @@ def _check(
             why = (
                 f"no {column.guess.before}" if column.guess.before else "no number that could be kept as it is written"
             )
-            column.note = f"{path}:{chunk.lines[at]} has {values[at].as_py()!r:.60}, which is {why}"
+            text = values[at].as_py()
+            column.note = f"{path}:{chunk.lines[at]} has {text!r:.60}, which is {why}{_missing(text)}"
         if column.guess.type != TEXT and column.guess.plus is None:
             column.note = ""
     if rule is None:
         return
     for at in _misses(values, rule):
         text = values[at].as_py()
-        hint = " (give --empty null where it is missing)" if text == "" else ""
         shown = f"{text!r:.60}" if len(text) <= 1_000 else f"{len(text.encode()):,d} bytes long"
-        wrong.setdefault(at, f"{column.name} is {shown}, which is no {column.type or TEXT}{hint}")
+        wrong.setdefault(at, f"{column.name} is {shown}, which is no {column.type or TEXT}{_missing(text)}")
+
+
+def _missing(text: str) -> str:
+    """Return what is to be said of an empty text that is no value."""
+    return " (give --empty null where it is missing)" if text == "" else ""
 
 
 _TEXT = rule_for("VARCHAR")

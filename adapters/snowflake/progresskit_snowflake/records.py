@@ -23,6 +23,7 @@ LONGEST = 256 << 20
 CUTS = 8
 """Places at which a block is tried to be cut."""
 _FILLED = re.compile(rb"[^\r\n]")
+_UNSEEN = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass
@@ -114,7 +115,7 @@ class CsvReader:
     # The beginning
 
     def _begin(self, dialect: Dialect) -> None:
-        data = self._file.read(SAMPLE)
+        data = self._file.first(SAMPLE)
         if not data:
             raise BadData(f"{self.path} is empty: give a CSV file with a header line, or rows and --no-header.")
         whole = len(data) < SAMPLE
@@ -199,14 +200,34 @@ class CsvReader:
         blank, record = self._first()
         if not record:
             raise BadData(f"{self.path} has no header line: give a CSV file with one, or rows and --no-header.")
-        names = [text or "" for text in self._fields(record, "text")]
+        names = [text or "" for text in self._first_fields(record)]
         self._valid(record)
+        if "" in names:
+            number = names.index("") + 1
+            why = " (pandas and R write an index so)" if number == 1 else ""
+            why = " (a delimiter ends the line)" if number == len(names) > 1 else why
+            raise BadData(
+                f"{self.path}:{self._line}: the header has no name for column {number} of {len(names)}{why}: give it one, or "
+                "leave the header out by --skip-lines 1 --no-header, which calls the columns C1, C2, ..."
+            )
+        if unseen := _UNSEEN.search("".join(names)):
+            raise BadData(
+                f"{self.path}:{self._line}: the header has the character {unseen[0]!r}, which is not shown: it is no CSV, "
+                "or that is what splits its columns: give --delimiter."
+            )
         self._drop(blank, record)
         return names
 
+    def _first_fields(self, record: bytes) -> list[str | None]:
+        """Return the fields of the first record."""
+        try:
+            return self._fields(record, "text")
+        except ValueError as error:
+            raise BadData(f"{self.path}:{self._line}: {error}.") from error
+
     def _numbered(self, width: int | None) -> list[str]:
         blank, record = self._first()
-        found = len(self._fields(record, "text")) if record else 0
+        found = len(self._first_fields(record)) if record else 0
         if not found and not width:
             raise BadData(f"{self.path} has no rows: without a header nobody knows its columns.")
         if (width or found) > 1 or self.dialect.blank_lines != "null":
@@ -343,7 +364,9 @@ class CsvReader:
         return chunk
 
     def _width(self, width: int) -> str:
-        return f"{width} columns, but {len(self.names)} are expected"
+        names = len(self.names)
+        words = f"{width} column{'s' * (width != 1)}, but {names} {'is' if names == 1 else 'are'} expected"
+        return f"{words} (lines before the header: --skip-lines)" if names == 1 else words
 
     def _as_is(self, data: bytes, canonical: bool) -> bytes | None:
         """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters.

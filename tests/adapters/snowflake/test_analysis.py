@@ -40,7 +40,7 @@ COLUMNS: list[st.SearchStrategy[str]] = [
     ZONED,
     st.times().map(lambda time: time.replace(microsecond=0).isoformat()),
     st.sampled_from(["x", "a,b", "two\nlines", "é", "007", "-", "2023-02-29", "1e", 'say "x"']),
-    st.text("0123456789.-:T ", min_size=1, max_size=6),
+    st.text("0123456789.-:T ", min_size=1, max_size=6).filter(lambda text: text != "T"),  # DuckDB takes it for true
 ]
 SAME = {
     "BIGINT": r"NUMBER\(38,0\)|VARCHAR",  # 007 is a number to DuckDB

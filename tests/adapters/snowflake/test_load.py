@@ -342,7 +342,7 @@ def test_bad_rows_stop_the_load_by_file_and_line_and_leave_no_table(
 ) -> None:
     rows = "".join(f"{n},x\n" for n in range(50))
     path = write(tmp_path / "bad.csv", 'a,b\n0,"two\nlines"\n\n' + rows + '7,"y"z\n5\n')
-    with pytest.raises(BadData, match=r"bad.csv:55: b: 'z' stands behind .*\n.*bad.csv:56: 1 columns, but 2"):
+    with pytest.raises(BadData, match=r"bad.csv:55: b: 'z' stands behind .*\n.*bad.csv:56: 1 column, but 2"):
         load(sessions, tmp_path, [path], "never")
     assert Session(connection).columns("never") is None
     assert set(tables(connection)) <= {"WIDENED"}
@@ -517,7 +517,7 @@ def test_exit_statuses_say_what_happened(tmp_path: Path) -> None:
     assert run(str(tmp_path / "none.csv"), "--table", "t", "--embedded").returncode == 2
     failed = run(bad, "--table", "t", "--embedded")
     assert failed.returncode == 1
-    assert "bad.csv:2: 1 columns, but 2 are expected" in failed.stderr
+    assert "bad.csv:2: 1 column, but 2 are expected" in failed.stderr
     assert "Traceback" not in failed.stderr
     analysed = run(str(FLIGHTS[0]), "--analyze-only", "--null", "NA", "--no-progress")
     assert analysed.returncode == 0
@@ -705,7 +705,7 @@ def test_a_load_that_fails_does_not_wait_for_a_long_upload(tmp_path: Path) -> No
     arguments = [long, bad, "--table", "t", "--embedded", "--pace", "50kB"]  # two minutes and more
     done = run(*arguments, TMPDIR=str(temporary))  # the command's time-out is below the upload's own time
     assert done.returncode == 1
-    assert "bad.csv:500002: 1 columns, but 2 are expected" in done.stderr
+    assert "bad.csv:500002: 1 column, but 2 are expected" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(temporary.iterdir()) == []
 

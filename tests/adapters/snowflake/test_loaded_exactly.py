@@ -147,9 +147,9 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", r"f.csv is empty: give a CSV file with a header line"),
     "blanks": ("\n\n\n", r"f.csv has no header line"),
     "twice": ("a,b,A\n1,2,3\n", r"f.csv: the header has 'A' more than once"),
-    "nameless": ("a,\n1,2\n", r"f.csv: '' is no name for a table or column"),
+    "nameless": ("a,\n1,2\n", r"f.csv:1: the header has no name for column 2 of 2"),
     "zip": (b"PK\x03\x04 and so on", r"f.csv is a zip archive, or a workbook of Excel's"),
-    "parquet": (b"PAR1 and so on", r"f.csv is a Parquet file: give --format parquet"),
+    "parquet": (b"PAR1\x15\x04 and so on", r"f.csv is a Parquet file: give --format parquet"),
     "truncated": (gzip.compress(b"a,b\n" + random.Random(1).randbytes(9_000).hex().encode())[:-40], r"damaged or ends too early"),
     "no-gzip": (b"\x1f\x8b and so on", r"f.csv: what it is packed with is damaged"),
 }  # fmt: skip
@@ -176,7 +176,7 @@ def test_bad_rows_are_told_by_line_and_column(command: Any, cursor: Any, new_tab
     assert done.status == 1
     for words in (
         "3: b: 'z' stands behind",
-        "4: 1 columns, but 2",
+        "4: 1 column, but 2",
         "5: b: a carriage return stands",
         "6: 3 columns, but 2",
     ):
