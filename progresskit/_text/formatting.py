@@ -268,7 +268,7 @@ def format_fields(
     fields: Mapping[str, object], specs: Mapping[str, str] | None = None, between: str = " "
 ) -> list[str]:
     """Return each of `fields` as `name value`: the name alone where the value is True or empty, the value alone where there is no
-    name, nothing where the value is None or False.
+    name and behind all others, nothing where the value is None or False.
 
     Args:
         fields: Name -> value.
@@ -279,16 +279,16 @@ def format_fields(
         >>> format_fields({"loss": 0.41, "retrying": True, "warm": False}), format_fields({"loss": 0.5}, {"loss": ".3f"})
         (['loss 0.41', 'retrying'], ['loss 0.500'])
     """
-    words = []
+    words, nameless = [], []
     for name, value in fields.items():
         if value is True or value == "":
             words.append(name)
         elif not name and value is not None and value is not False:
-            words.append(format_field(value))
+            nameless.append(format_field(value))
         elif value is not None and value is not False:
             spec = specs.get(name) if specs else None
             words.append(f"{name}{between}{format_field(value) if not spec else formatted(value, spec)}")
-    return words
+    return words + nameless
 
 
 def formatted(value: object, spec: str) -> str:

@@ -158,7 +158,7 @@ def checked_color(color: Any) -> str | None:
     """
     if color is not None and not is_color(color):
         raise ValueError(f"color is {shown(color)}: give None, #rrggbb or one of {', '.join(COLORS)}.")
-    return color  # type: ignore[no-any-return]  # a colour is a string
+    return None if color == "accent" else color  # type: ignore[no-any-return]  # a colour is a string
 
 
 def checked_columns(columns: Any) -> str | None:
