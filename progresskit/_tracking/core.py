@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from .._model.frames import Frame
+    from .._text.styles import Style
     from ..renderers.base import Terminal
     from ..renderers.registry import RendererChoice
     from .interfaces import Display, OwnCapture, Ticker
@@ -166,6 +167,7 @@ class TrackerCore:
         tree: The tasks.
         lines: The lines that wait to be drawn.
         capture: The tracker's own capture.
+        style: The look of the rows; None: as the environment says.
         behind: Whether the terminal does not take what it is sent; set by whoever draws.
         hiding: How many want the rows off the screen.
         asking: How many of them ask a question, to which the terminal belongs until it is answered.
@@ -201,6 +203,7 @@ class TrackerCore:
         self.tree = self.new_tree()
         self.lines = LineQueue()
         self.capture = AutomaticCapture(capture)
+        self.style: Style | str | None = None
         self.behind = False
         self.hiding = 0
         self.asking = 0
@@ -469,7 +472,7 @@ class TrackerCore:
                     task.fail(error.__name__)
                 elif error is None and task.is_complete:
                     task.finish()
-                else:
+                elif error is not None or not task.end_by_children():
                     task.cancel()
                 if task.parent is not None:  # so that a sum above it need not go through all of its tree again
                     self.settle()

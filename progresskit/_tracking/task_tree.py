@@ -108,6 +108,7 @@ class TaskTree:
                 extras = parent.extras
                 if extras.children is None:
                     extras.children = Slots()
+                extras.added += 1
                 slots = extras.children
             if position is not None:
                 task.extras.pinned = True

@@ -18,7 +18,9 @@ from .task import (
     Task,
     amount,
     checked_color,
+    checked_columns,
     checked_delay,
+    checked_style,
     described,
     given_fields,
     shared_kind,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from .._model.estimates import Estimator
     from .._model.frames import Frame
+    from .._text.styles import Style
     from ..renderers.base import Renderer, Terminal
     from .interfaces import Capture, Ticker
     from .loops import AsyncTracked, Tracked
@@ -107,6 +110,8 @@ class ProgressTracker:
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
         capture: bool | Literal["descriptors"] | None = None,
+        columns: str | None = None,
+        style: Style | str | None = None,
         estimator: Callable[[float], Estimator] | None = None,
     ) -> None:
         from ..renderers.registry import named
@@ -121,6 +126,9 @@ class ProgressTracker:
             budget = DEFAULTS.get("budget") if budget is None else budget
             capture = DEFAULTS.get("capture") if capture is None else capture
             estimator = DEFAULTS.get("estimator") if estimator is None else estimator
+            columns = DEFAULTS.get("columns") if columns is None else columns
+            style = DEFAULTS.get("style") if style is None else style
+        self.columns: str | None = checked_columns(columns)
         choice = named(renderer)
         if around is not None:
             core = around._core
@@ -138,6 +146,7 @@ class ProgressTracker:
             ticker,
             capture_mode(capture),
         )
+        self._core.style = checked_style(style)
         self.estimator = estimator
         self._tokens: list[Token[ProgressTracker | None]] = []
 
@@ -167,6 +176,7 @@ class ProgressTracker:
         position: int | None = None,
         start: bool = True,
         counter: Callable[[], Any] | None = None,
+        columns: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
         **more_fields: Any,
@@ -190,6 +200,7 @@ class ProgressTracker:
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
                 thread, so it should return soon. None: nothing is asked.
+            columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears: one that has ended by then has never been seen, unless it failed.
             fields: Columns of the task's own.
             more_fields: The same, as keyword arguments, where the name resembles no argument.
@@ -224,7 +235,14 @@ class ProgressTracker:
         if parent is not None and core.tree.is_inherited(parent):  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
-            (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
+            (
+                text("unit", unit),
+                checked_color(color),
+                None if keep is None else bool(keep),
+                rollup,
+                False,
+                self.columns if columns is None else checked_columns(columns),
+            )
         )
         core.context = copy_context()
         if core.tree.all_ended:
@@ -265,6 +283,7 @@ class ProgressTracker:
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
+            columns: str | None = None,
             delay: float = 0.0,
             fields: Mapping[str, Any] | None = None,
         ) -> AsyncTracked[T]: ...
@@ -281,6 +300,7 @@ class ProgressTracker:
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
+            columns: str | None = None,
             delay: float = 0.0,
             fields: Mapping[str, Any] | None = None,
         ) -> Tracked[T]: ...
@@ -297,6 +317,7 @@ class ProgressTracker:
         parent: Task | None = None,
         keep: bool | None = None,
         color: str | None = None,
+        columns: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -316,6 +337,7 @@ class ProgressTracker:
             parent: The task that it is a part of; None: that of the loop around it, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
+            columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
             fields: Columns of the loop's own; `task.update` changes them.
 
@@ -349,6 +371,7 @@ class ProgressTracker:
         description = described(description)
         text("unit", unit)
         checked_color(color)
+        checked_columns(columns)
         completed = 0 if completed is None else amount("completed", completed)
         if total is not None:
             total = amount("total", total)
@@ -368,7 +391,7 @@ class ProgressTracker:
                 around = parent or _enclosing_loop(self)
                 task = self.add_task(
                     description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
-                    delay=delay, fields=own_fields,
+                    delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
             else:
                 task._begin_loop(size)
