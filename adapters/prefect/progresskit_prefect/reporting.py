@@ -6,11 +6,12 @@ Knows which run a thread is at, from Prefect's context. Must not know how artifa
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 from weakref import WeakValueDictionary
 
 from progresskit import ProgressTracker
@@ -89,7 +90,8 @@ class Runs:
             if tracker is None:
                 self._is_making = True
                 try:
-                    tracker = ProgressTracker(ArtifactRenderer(self._sender, contextvars.copy_context()))
+                    renderer = ArtifactRenderer(self._sender, contextvars.copy_context())
+                    tracker = ProgressTracker(renderer, terminal=RunTerminal())
                 finally:
                     self._is_making = False
                 self._trackers[run] = tracker
@@ -110,6 +112,30 @@ def _run() -> Any:
         return task.task_run.id
     flow = FlowRunContext.get()
     return None if flow is None or flow.flow_run is None else flow.flow_run.id
+
+
+class RunTerminal:
+    """Where the lines of one run go: standard error. Trackers on one terminal share a renderer, and a run's has its context."""
+
+    is_tty = False
+    unicode = True
+    colors = False
+    encoding = "utf-8"
+    reflows = True
+
+    @property
+    def file(self) -> TextIO:
+        """The stream, as it is now."""
+        return sys.stderr
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines of a stream that has none."""
+        return 80, 24
+
+    def write(self, text: str) -> None:
+        """Write `text`, if there is a stream."""
+        if sys.stderr is not None:
+            sys.stderr.write(text)
 
 
 class ArtifactRenderer:
