@@ -204,6 +204,7 @@ class Hub:
         with self._handing:
             old, self.feed = self.feed, feed
             old.refresh = None
+            feed.succeed(old)
             feed.refresh = self._hand_in
         if self._ready:
             feed.announce()
