@@ -13,6 +13,7 @@ import sys
 from _thread import get_ident
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from .._system.threads import native
 from .._system.warnings import warn_once
@@ -20,6 +21,7 @@ from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.task import describe
+from .._tracking.tracker import MOST_CAPTURED
 from . import questions
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
@@ -179,7 +181,7 @@ class CapturedStream:
         try:
             rows = self._redrawn = self._redrawn or RedrawnRows()
             capture.holds_lines = True
-            self._redrawn_at = capture.tracker.clock()
+            self._redrawn_at = capture.clock()
             begun = self._lines.pop(thread, None)
             lines = rows.feed(text if begun is None else begun.text() + text)
             if rows.is_over:
@@ -194,7 +196,7 @@ class CapturedStream:
         """Give `capture` what has stood above the cursor of a program that redraws rows for a while; return whether one does."""
         if self._redrawn is None:
             return False
-        if capture.tracker.clock() - self._redrawn_at < SETTLED_SECONDS:
+        if capture.clock() - self._redrawn_at < SETTLED_SECONDS:
             return True
         if self._redrawing.acquire(blocking=False):
             try:
@@ -302,7 +304,9 @@ class Capture:
         automatic: bool = False,
         descriptors: bool = False,
     ) -> None:
-        self.tracker = tracker
+        # Weak: a tracker that captures by itself does so for as long as somebody holds it.
+        self._tracker: Callable[[], ProgressTracker | None] = ref(tracker) if automatic else lambda: tracker
+        self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
         self._always = always
@@ -314,12 +318,33 @@ class Capture:
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     @property
+    def tracker(self) -> ProgressTracker | None:
+        """The tracker that shows the lines; None while the garbage collector frees it."""
+        return self._tracker()
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether somebody else has the terminal to itself."""
+        tracker = self.tracker
+        return tracker is not None and tracker.hiding > 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many lines wait to be drawn as are kept."""
+        tracker = self.tracker
+        return tracker is not None and tracker._waiting > MOST_CAPTURED
+
+    def hold(self, tracker: ProgressTracker) -> None:
+        """Hold `tracker`, which nobody else does, until the capture ends."""
+        self._tracker = lambda: tracker
+
+    @property
     def takes(self) -> bool:
         """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
         if self._quiet:
             return True
         tracker = self.tracker
-        if tracker.hiding > tracker.asking or tracker._mute:
+        if tracker is None or tracker.hiding > tracker.asking or tracker._mute:
             return False
         display = tracker._display
         if display is not None and not display.shows_lines:
@@ -335,20 +360,22 @@ class Capture:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
             return
+        tracker = self.tracker
         if self._quiet:
             self.lines.append(line)
+        elif tracker is not None:
+            tracker.print_captured(line)
         else:
-            self.tracker.print_captured(line)
+            self._write_now([line])
+
+    def _write_now(self, lines: list[str]) -> None:
+        """Write `lines` to the stream itself: the tracker is gone."""
+        for captured in list(self._streams)[:1]:
+            captured.write_now("".join(f"{line}\n" for line in lines))
 
     def queue(self, line: str | None) -> bool:
         """Take `line` from a relay, and return whether the tracker is to be told, which may wait: `lines_came` does so."""
-        if line is None:
-            return False
-        if self._quiet:
-            self.lines.append(line)
-            return False
-        self.tracker.queue_line(line)
-        return True
+        return line is not None and self.queue_all([line])
 
     def before_line(self) -> None:
         """Queue what programs have written before a line of Python's."""
@@ -375,25 +402,32 @@ class Capture:
 
     def queue_all(self, lines: list[str]) -> bool:
         """Take whole `lines` from a relay; as `queue`."""
+        tracker = self.tracker
         if self._quiet:
             self.lines.extend(lines)
-            return False
-        self.tracker.queue_lines(lines)
-        return True
+        elif tracker is None:
+            self._write_now(lines)
+        else:
+            tracker.queue_lines(lines)
+        return tracker is not None and not self._quiet
 
     def lines_came(self) -> None:
         """Have the lines that a relay has queued drawn with the next frame."""
-        self.tracker.lines_came()
+        tracker = self.tracker
+        if tracker is not None:
+            tracker.lines_came()
 
     def flush(self) -> None:
         """Have the lines that a relay has queued drawn now, where that is cheap."""
-        if self.tracker.prints and not self._quiet:
-            self.tracker.ticker.flush_lines()
+        tracker = self.tracker
+        if tracker is not None and tracker.prints and not self._quiet:
+            tracker.ticker.flush_lines()
 
     def start(self) -> Self:
         """Capture the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
-        if not self._streams:
-            key = _key_of(self.tracker)
+        tracker = self.tracker
+        if not self._streams and tracker is not None:
+            key = _key_of(tracker)
             for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
                 stream = getattr(sys, name, None)
                 wanted = self._wanted[name.strip("_")]
@@ -404,7 +438,7 @@ class Capture:
                         self._add(stream)
                 elif not name.startswith("_"):
                     self._add(stream, forced=True)
-            stream = self.tracker.stream
+            stream = tracker.stream
             if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
                 self._add(stream)
             if self._streams:
@@ -442,12 +476,14 @@ class Capture:
             failed: Whether the work failed: the lines of a quiet capture are then shown after all, since the reason may
                 be among them.
         """
-        display = self.tracker._display
+        tracker = self.tracker
+        display = None if tracker is None else tracker._display
         over_rows = display is not None and display.standing
         relay, self.relay = self.relay, None
         if relay is not None:
             relay.part(self)
-            self._hand_over(relay)
+            if tracker is not None:
+                self._hand_over(relay, tracker)
         with _registry.lock:
             streams, self._streams = self._streams, {}
             for captured in streams:
@@ -460,14 +496,14 @@ class Capture:
         for captured, forced in streams.items():
             if not captured.captures:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
-        if failed and self._quiet:
+        if failed and self._quiet and tracker is not None:
             for line in self.lines:
-                self.tracker.print(line)
+                tracker.print(line)
 
-    def _hand_over(self, relay: Relay) -> None:
+    def _hand_over(self, relay: Relay, tracker: ProgressTracker) -> None:
         """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
-        heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not self.tracker), None)
-        prints = self.tracker.prints
+        heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not tracker), None)
+        prints = tracker.prints
         while heir is not None and prints and isinstance(prints[0], str):
             heir.queue(prints.popleft())
             if not prints:
@@ -518,7 +554,8 @@ def relay_forks() -> None:
     if not _registry.streams:
         return
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
-        key = _key_of(capture.tracker)
+        tracker = capture.tracker
+        key = None if tracker is None else _key_of(tracker)
         if capture.relay is None and key is not None and capture.is_automatic and capture.takes:
             relay = _registry.relays.get(key) or _registry.make_relay(key)
             if relay is not None:
@@ -555,7 +592,9 @@ def forget_captures() -> None:
         captured.remove()
         captured.forget_lines()
         for capture in captured.captures:
-            capture.tracker._capture = None
+            tracker = capture.tracker
+            if tracker is not None:
+                tracker._capture = None
         captured.captures.clear()
 
 
@@ -572,6 +611,20 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
             stream.flush()
     except Exception:  # closed, a broken pipe, or whatever a stream of the user's own may raise
         pass
+
+
+def draws_on(tracker: ProgressTracker, stream: Any) -> bool:
+    """Return whether `tracker` draws, or would draw, on the terminal or file that `stream` is."""
+    if tracker.renderer.name == "none":
+        return False
+    own: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
+    if own is stream:
+        return own is not None
+    key = _key_of(tracker)
+    try:
+        return key is not None and file_key(stream.fileno()) == key
+    except Exception:  # none, closed, or whatever a stream of the user's own may raise
+        return False
 
 
 def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:

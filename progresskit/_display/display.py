@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from .._model.frames import Frame
 from .._system.environment import number
@@ -56,6 +57,7 @@ def display_of(
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
     redirected = is_redirected(tracker, terminal)
     choice = prefer_hub(tracker.renderer, redirected=redirected)
+    terminal.style = tracker.style
     folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
@@ -78,7 +80,7 @@ class Display:
         folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
-        trackers: The trackers that are drawn here, in the order in which they came.
+        owns_terminal: Whether the terminal was made for the display, which then closes it.
         drawn: When the last frame was, on the ticker's clock.
         due: When the next one is.
     """
@@ -96,7 +98,8 @@ class Display:
         folder: str | None = None,
     ) -> None:
         self.terminal = terminal
-        self.trackers: list[ProgressTracker] = []
+        self.owns_terminal = False
+        self._trackers: list[ref[ProgressTracker]] = []  # weak: a tracker that nobody holds is to be freed
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
         self.renderer = GuardedRenderer(
@@ -115,6 +118,21 @@ class Display:
         self._drawing = False  # whether one is being drawn that may have
         self._in_background = False
         self.drawn = self.due = 0.0
+
+    @property
+    def trackers(self) -> list[ProgressTracker]:
+        """The trackers that are drawn here and that somebody holds, in the order in which they came."""
+        return [tracker for each in self._trackers if (tracker := each()) is not None]
+
+    def add(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker` here, after the others."""
+        self._trackers = [*(each for each in self._trackers if each() not in (None, tracker)), ref(tracker)]
+        tracker._display = self
+
+    def remove(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker` no longer."""
+        self._trackers = [each for each in self._trackers if each() not in (None, tracker)]
+        tracker._display = None
 
     @property
     def idle(self) -> bool:
@@ -261,7 +279,7 @@ class Display:
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
         try:
-            self.outbox.send(context=self.trackers[-1].context if self.trackers else None)
+            self.outbox.send(context=self._context())
         finally:
             self._drawing = False
         if self._drew_lines:
@@ -283,7 +301,8 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        parts = self._take_prints()
+        trackers = self.trackers
+        parts = self._take_prints(trackers)
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
         if lines:
             outbox.owe(lines)
@@ -291,7 +310,7 @@ class Display:
             self._start()
         size = outbox.handle.ask_size()
         room = renderer.room(size[1])
-        frame = self.trackers[0].take_frame(room) if len(self.trackers) == 1 else self._merged(room)
+        frame = trackers[0].take_frame(room) if len(trackers) == 1 else self._merged(trackers, room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
@@ -321,13 +340,13 @@ class Display:
         if self.renderer.is_remote:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
 
-    def _take_prints(self) -> list[tuple[list[str], list[TaskView]]]:
+    def _take_prints(self, trackers: list[ProgressTracker]) -> list[tuple[list[str], list[TaskView]]]:
         """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Lines and endings of other processes have an order, and one frame may hold several of both.
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
-        for tracker in self.trackers:
+        for tracker in trackers:
             for item in tracker.take_prints():
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
@@ -340,12 +359,12 @@ class Display:
                 lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
-    def _merged(self, rows: int | None) -> Frame:
+    def _merged(self, trackers: list[ProgressTracker], rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
-        for tracker in self.trackers:
+        for tracker in trackers:
             part = tracker.take_frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
@@ -354,7 +373,7 @@ class Display:
         if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(self.trackers[-1].clock() if self.trackers else 0.0, tuple(tasks), tuple(ended), more)
+        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more)
 
     # What stands on the screen
 
@@ -394,7 +413,8 @@ class Display:
 
     def _context(self) -> Context | None:
         """Return the context to write to a stream of the user's own in: a notebook tells by it which cell a line belongs to."""
-        return self.trackers[-1].context if self.trackers else None
+        trackers = self.trackers if self.terminal.fd is None else ()
+        return trackers[-1].context if trackers else None
 
     def _sending(self) -> AbstractContextManager[None]:
         """Return a context manager that keeps signals off while text is sent, unless the stream's own `write` sends it."""
@@ -419,7 +439,9 @@ class Display:
             wall=self._wall,
             fallbacks=fallbacks,
         )
-        heir.trackers = list(self.trackers)
+        heir.owns_terminal = self.owns_terminal
+        for tracker in self.trackers:
+            heir.add(tracker)
         if kind == "renderer":
             warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")
             heir.outbox.owe([*self.outbox.lines, warning])

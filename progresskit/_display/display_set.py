@@ -5,6 +5,7 @@ Knows when two trackers share a display. Does not know threads: whoever calls it
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from .._system.warnings import warn_once
@@ -28,19 +29,18 @@ class DisplaySet:
 
     Attributes:
         displays: All displays, the oldest first.
+        dropped: Trackers that nobody holds any more, until their last frame.
     """
 
     def __init__(self, cpu: Callable[[], float], wall: Callable[[], float]) -> None:
         self.displays: list[Display] = []
+        self.dropped: deque[ProgressTracker] = deque()
         self._cpu = cpu
         self._wall = wall
 
     def of(self, tracker: ProgressTracker) -> Display | None:
         """Return the display that draws `tracker`; None where none does."""
-        for display in self.displays:
-            if tracker in display.trackers:
-                return display
-        return None
+        return tracker._display if tracker._display in self.displays else None
 
     def add(self, tracker: ProgressTracker) -> None:
         """Give `tracker` a place on the display of its terminal, or a display of its own."""
@@ -51,12 +51,14 @@ class DisplaySet:
             if display.terminal.key == terminal.key and display.suits(tracker, terminal):
                 if tracker.terminal is None:
                     terminal.close()
+                else:
+                    display.owns_terminal = False
                 break
         else:
             display = display_of(tracker, terminal, self._cpu, self._wall)
+            display.owns_terminal = tracker.terminal is None
             self.displays.append(display)
-        display.trackers.append(tracker)
-        tracker._display = display
+        display.add(tracker)
 
     def remove(self, tracker: ProgressTracker, draw_last: Callable[[Display], object]) -> None:
         """Have the last frame of `tracker` drawn, take it off its display, and end a display that nobody is left on.
@@ -70,10 +72,13 @@ class DisplaySet:
                 because it hangs: its successor has the tracker.
         """
         display = self.of(tracker)
+        if (
+            display is not None and tracker not in display.trackers
+        ):  # the garbage collector found it, and cleared the reference
+            display.add(tracker)
         if display is not None and len(display.trackers) > 1:
             draw_last(display)
-            display.trackers.remove(tracker)
-            tracker._display = None
+            display.remove(tracker)
         elif display is not None:
             try:
                 draw_last(display)
@@ -90,9 +95,22 @@ class DisplaySet:
         """Let go of `display` and its trackers."""
         self.displays.remove(display)
         for tracker in display.trackers:
-            tracker._display = None
-        if all(tracker.terminal is None for tracker in display.trackers):
-            display.terminal.close()  # it was made for the display
+            display.remove(tracker)
+        if display.owns_terminal:
+            display.terminal.close()
+
+    def end_dropped(self, draw_last: Callable[[Display], object]) -> None:
+        """Draw the last frame of each tracker that nobody holds any more.
+
+        Args:
+            draw_last: Draws the last frame of a display.
+        """
+        while self.dropped:
+            tracker = self.dropped.popleft()
+            tracker.end_tasks()
+            if tracker.pending_output:
+                self.add(tracker)
+            self.remove(tracker, draw_last)
 
     def give_up(self, display: Display, error: BaseException) -> None:
         """Do without `display`, which has failed: what its trackers print goes to their streams."""
@@ -105,5 +123,3 @@ class DisplaySet:
         """Have the successor of `display`, which hangs in a call of this `kind`, draw its trackers."""
         heir = display.successor(kind)
         self.displays = [heir if each is display else each for each in self.displays]
-        for tracker in heir.trackers:
-            tracker._display = heir

@@ -34,7 +34,12 @@ class Question:
         from .capture import captured_streams
 
         streams = captured_streams()
-        trackers = {id(capture.tracker): capture.tracker for stream in streams for capture in stream.captures}
+        trackers = {
+            id(tracker): tracker
+            for stream in streams
+            for capture in stream.captures
+            if (tracker := capture.tracker) is not None
+        }
         try:
             for tracker in trackers.values():
                 self._trackers.append(tracker)

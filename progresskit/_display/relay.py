@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
-from .._tracking.tracker import MOST_CAPTURED
 from .outbox import EXIT_FLUSH_TIMEOUT
 from .terminal import RELAYED, file_key, open_anew
 
@@ -152,7 +151,7 @@ class Relay:
 
     def follow(self) -> None:
         """Replace the descriptors, or put them back, as is right now: nobody else may have the terminal to itself."""
-        wanted = bool(self._redirecting) and not any(capture.tracker.hiding for capture in self.captures)
+        wanted = bool(self._redirecting) and not any(capture.is_hidden for capture in self.captures)
         if wanted and not self._redirected:
             for fd in self._originals:
                 if _leads_to(fd, self.key):
@@ -241,7 +240,7 @@ class Relay:
                 continue
             if self._read >= end:
                 break
-            if capture.tracker._waiting > MOST_CAPTURED:
+            if capture.is_full:
                 return False
             data = os.pread(self._spool, PIECE, self._read)
             if not data:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .._system.gil import SwitchInterval
 from .._system.lock_boost import LockBoost
 from .._system.suspension import SHORT
-from .._system.threads import Bell, QuickThread, block_signals, native, start
+from .._system.threads import THREAD_TIME, Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
 from .._tracking import multiprocessing_hook
@@ -80,7 +80,7 @@ class ThreadTicker:
         self.gate = FlushGate()
         self.silent = False
         self.is_closed = False  # whether the process ends: what comes now is drawn at once
-        self._set = DisplaySet(time.thread_time, time.monotonic)
+        self._set = DisplaySet(THREAD_TIME, time.monotonic)
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._closing_now: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
@@ -95,6 +95,7 @@ class ThreadTicker:
         self._bell = Bell()
         self._watch_bell = Bell()
         self._long_sleep = False
+        self._refreshing = False  # whether somebody waits for a frame, be there news or not
         self._was_asked = False  # whether somebody has called `wake` since the last look
         self._closing = False  # whether the process ends
         self._deadline: float | None = None  # for all trackers together, at the end of the process
@@ -103,6 +104,7 @@ class ThreadTicker:
         # Without a thread
         self._inline = False
         self._polling = False
+        self._poll_due = 0.0  # when something is due there
 
     @property
     def displays(self) -> list[Display]:
@@ -117,6 +119,7 @@ class ThreadTicker:
             if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
                 return False
             self._new.append(tracker)
+            self._poll_due = 0.0
             is_running = self._running
             if not is_running and not self._inline:
                 self._begin()
@@ -164,6 +167,18 @@ class ThreadTicker:
         return any(
             display.in_the_way or display.has_news or display.owes_last_lines for display in self.displays
         ) or any(tracker.has_news for tracker in self._new)
+
+    def refresh(self, seconds: float) -> None:
+        """Draw a frame of every display now, whatever its budget allows, and wait for it.
+
+        Args:
+            seconds: Seconds to wait at the most.
+        """
+        if self._inline:
+            self._poll(at_once=True)
+        elif self._running and self._ident != get_ident():
+            self._refreshing = True  # first: whoever lets us out has drawn since
+            self.gate.wait(seconds, self._wake_for_flush)
 
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
@@ -239,6 +254,12 @@ class ThreadTicker:
             finally:
                 lock.release()
 
+    def drop(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker`, which nobody holds any more, for the last time. Called by a finaliser: takes no lock, and does not wait."""
+        self._set.dropped.append(tracker)
+        if not self._inline:
+            self._bell.ring()
+
     def clear_rows(self, tracker: ProgressTracker) -> None:
         """Draw the lines of the display that `tracker` is on, and take its rows off the screen."""
         if self.silent or sys.is_finalizing():
@@ -312,6 +333,7 @@ class ThreadTicker:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
+        trackers += self._set.dropped
         self._deadline = time.monotonic() + self._patience
         for tracker in trackers:
             tracker.stop()
@@ -348,6 +370,7 @@ class ThreadTicker:
         self._new = []
         self._leaving = []
         self._set.displays = []
+        self._set.dropped.clear()
 
     # Who waits for the thread
 
@@ -512,16 +535,22 @@ class ThreadTicker:
         """
         if self._new:
             self._adopt()
+        if self._set.dropped:
+            self._end_dropped()
         soonest = 3600.0
         urgent = self.gate.take() if self.gate.waiting else None
+        refreshing, self._refreshing = self._refreshing, False
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (
-                display.has_news
-                or display.in_the_way
-                or display.owes_last_lines
-                or any(each.prints for each in display.trackers)
+            if refreshing or (
+                urgent
+                and (
+                    display.has_news
+                    or display.in_the_way
+                    or display.owes_last_lines
+                    or any(each.prints for each in display.trackers)
+                )
             ):
                 display.due = now
             if display.due <= now + 0.001:
@@ -561,6 +590,15 @@ class ThreadTicker:
     def _draw_last(self, display: Display) -> None:
         self._draw(display, last=True)
 
+    def _end_dropped(self) -> None:
+        """Draw the last frames of trackers that nobody holds. The caller holds `drawing`."""
+        try:
+            self._set.end_dropped(self._draw_last)
+        except Retired:
+            raise
+        except Exception as error:
+            warn_once(f"a display failed and is given up: {describe(error)}.")
+
     def _draw_last_frames(self) -> None:
         """Draw the last frames of those that leave. The caller holds `drawing`."""
         while self._leaving:
@@ -596,7 +634,7 @@ class ThreadTicker:
         """Let go of all trackers, if none has anything to show, end the displays of those that nobody holds open, and return
         whether the thread may end. The caller holds `drawing`."""
         with self.lock:
-            if self._new or self._leaving:
+            if self._new or self._leaving or self._set.dropped:
                 return False
             let_go = [tracker.let_go() for display in self.displays for tracker in display.trackers]  # each is asked
             if not all(let_go):
@@ -664,6 +702,9 @@ class ThreadTicker:
 
     def _poll(self, *, at_once: bool = False) -> None:
         """Draw what is due, or, with `at_once`, what is in the way of what the job writes next."""
+        now = time.monotonic()
+        if now < self._poll_due and not at_once:  # nearly always: every `advance` comes this way
+            return
         lock = self.drawing
         if not sys.is_finalizing() and lock.acquire(blocking=False):
             try:
@@ -672,7 +713,7 @@ class ThreadTicker:
                 self._polling = True
                 if at_once:
                     self.gate.waiting.append(Bell())
-                self._draw_due(time.monotonic())
+                self._poll_due = now + self._draw_due(now)
             finally:
                 self._polling = False
                 lock.release()

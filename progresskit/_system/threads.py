@@ -10,11 +10,15 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+THREAD_TIME: Callable[[], float] = getattr(time, "thread_time", time.process_time)
+"""Gives the seconds of processor time of the thread that asks. WebAssembly has no threads, and one clock."""
 
 
 def is_patched() -> bool:

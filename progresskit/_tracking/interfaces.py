@@ -72,6 +72,9 @@ class Capture(Protocol):
             failed: Whether the work failed: the lines of a quiet capture are then shown after all.
         """
 
+    def hold(self, tracker: ProgressTracker) -> None:
+        """Show lines by `tracker`, though nobody else holds it, until the capture ends."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(

@@ -9,14 +9,62 @@ from __future__ import annotations
 from functools import lru_cache
 
 from .._model.estimates import Estimate
-from .._model.frames import Field, TaskView, make_view
-from .._model.numbers import LARGEST, settled
+from .._model.frames import Field, TaskView, clean_layout, make_view
+from .._model.numbers import LARGEST, plain_number, settled
+from .._model.states import CANCELLED, RUNNING, STOPPED_EARLY
+from .._system.warnings import warn_once
 from .._text.cells import clean
-from .task import Task
+from .task import Task, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .._model.estimates import Estimator
     from .task import Sums
+
+
+class GuardedEstimate:
+    """An estimate of the user's own, which takes nothing from the display whatever it does: the built-in one takes its place.
+
+    Args:
+        make: Makes it, of the units that were done before the task began.
+        initial: These units.
+    """
+
+    def __init__(self, make: Callable[[float], Estimator], initial: float) -> None:
+        self._initial = initial
+        try:
+            self._estimate = make(initial)
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        warn_once(f"the estimator failed: {describe(error)}. The built-in estimate takes its place.")
+        self._estimate = Estimate(0.0, self._initial)
+
+    def sample(self, time: float, completed: float) -> None:
+        """Learn that `completed` units are done after `time` seconds."""
+        try:
+            self._estimate.sample(time, completed)
+        except Exception as error:
+            self._give_up(error)
+
+    def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
+        """Return the rate and the seconds left; what is no number from 0 is unknown."""
+        try:
+            rate, eta = self._estimate.outlook(time, completed, total)
+            return _from_zero(rate), _from_zero(eta)
+        except Exception as error:
+            self._give_up(error)
+            return None, None
+
+
+def _from_zero(value: Any) -> float | None:
+    number = None if value is None else plain_number(value)
+    return None if number is None or number < 0 else number
+
 
 _clean_unit = lru_cache(maxsize=256)(clean)
 
@@ -41,7 +89,8 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
         task.start()
     estimate = task.estimate
     if estimate is None:
-        estimate = task.estimate = Estimate(0.0, task.initial)
+        make = task.tracker.estimator
+        estimate = task.estimate = Estimate(0.0, task.initial) if make is None else GuardedEstimate(make, task.initial)
     estimate.sample(task.active(now), completed)
 
 
@@ -56,9 +105,11 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
     active = task.active(now)
     rate, eta = task.estimate_at(active, completed, left_of)
-    unit, color, keep, _, estimated = task._kind
+    unit, color, keep, _, estimated, columns = task._kind
     state, _, reason = task._end or (task._state, 0.0, None)
     owner = task._owner
+    if keep is None:
+        keep = not isinstance(owner, Task) or (state == CANCELLED and reason != STOPPED_EARLY)
     return make_view(
         (
             task._id,
@@ -78,8 +129,33 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
+            columns,
+            None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
+            active if task._rare is None else task.age(now),
         )
     )
+
+
+def idle_seconds(task: Task, active: float, now: float) -> float | None:
+    """Return for how many seconds `task` has not moved, where that is unusually long; None while it moves, or one below it does.
+
+    A task without a total, a unit or a count has nothing that could move.
+    """
+    asked = getattr(task.estimate, "idle", None)  # an estimator of the user's own need not know
+    idle: float | None = None if asked is None else asked(active)
+    if idle is None or (task._total is None and task._kind[0] in ("it", "") and not task._counted()):
+        return None
+    below = [task]
+    while below:
+        children = below.pop().children
+        for child in children or ():
+            if child._end is None and child._state == RUNNING:
+                asked = getattr(child.estimate, "idle", None)
+                if asked is None or asked(child.active(now)) is None:
+                    return None
+                below.append(child)
+    return idle
 
 
 def _clean_fields(fields: dict[str, Field]) -> dict[str, Field]:

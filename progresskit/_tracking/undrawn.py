@@ -79,6 +79,9 @@ class Uncaptured:
         """Do nothing."""
         return self
 
+    def hold(self, tracker: ProgressTracker) -> None:
+        """Do nothing."""
+
     def stop(self, *, failed: bool = False) -> None:
         """Do nothing."""
 

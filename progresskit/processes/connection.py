@@ -33,7 +33,7 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         known = Address.parse(address)
-        self.out = bytearray(hello(known.key, Hello(os.getpid(), process_start())))
+        self.out: bytearray = bytearray(hello(known.key, Hello(os.getpid(), process_start())))
         tcp = known.tcp
         self._place: tuple[str, int] | str = known.place if tcp is None else tcp
         kind = native("socket", "socket") if is_patched() else socket.socket

@@ -23,6 +23,7 @@ from .._display.display import is_redirected, terminal_of
 from .._model.frames import Frame, decode, encode
 from .._system.warnings import warn_once
 from .._text.cells import clean
+from ..renderers.base import draws_in_place
 from ..renderers.registry import prefer_hub, shared_folder
 from .tally import Tally
 
@@ -241,8 +242,8 @@ class Recorded:
         self._clock = clock
 
     @property
-    def in_place(self) -> bool:  # type: ignore[override]  # of the class, for other renderers
-        return self._renderer.in_place
+    def in_place(self) -> bool:
+        return draws_in_place(self._renderer)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_renderer":  # of one that was not initialised

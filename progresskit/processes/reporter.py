@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
+from .._system.threads import THREAD_TIME
 from .._tracking.tracker import ProgressTracker, tracker_providers
 from .tally import SHORT_TASK_SECONDS, Tally
 
@@ -191,7 +192,7 @@ class Reporter:
         own: bool = True,
         watched: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        cpu: Callable[[], float] = time.thread_time,
+        cpu: Callable[[], float] = THREAD_TIME,
     ) -> None:
         self.interval = interval
         self.delay: float | None = None

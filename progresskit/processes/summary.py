@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from .._model.frames import TaskView
 from .._text.cells import encodable
 from .._text.colors import SGR
-from .._text.formatting import format_count, format_seconds
-from .tally import SHORT_TASK_SECONDS, Tally
+from .._text.formatting import format_seconds
+from .tally import SHORT_TASK_SECONDS, Tally, amount_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -81,7 +81,7 @@ class Total:
     def __init__(self, number: int, expected: int | None) -> None:
         self.number = number
         self.expected = expected
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         self.processes: set[Hashable] = set()
         self.since: float | None = None
 
@@ -124,10 +124,10 @@ class Crowd:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.tally = Tally()
-        self.is_open = False
+        self.tally: Tally = Tally()
+        self.is_open: bool = False
         self.since: float | None = None
-        self.latest = 0.0  # when the last of its tasks ended, or was seen
+        self.latest: float = 0.0  # when the last of its tasks ended, or was seen
         self._row = 0  # lines in a row
         self._line_at = float("-inf")
 
@@ -170,12 +170,12 @@ class Crowd:
         words = f"{counted(ended + len(live))}, {ended:,d} done"
         amounts = list(tally.amounts.items())
         unit, amount = amounts[0] if amounts else ("task", ended)
-        rest = ", ".join(format_count(other, name) for name, other in amounts[1:])
+        rest = ", ".join(amount_text(other, name) for name, other in amounts[1:])
         since = now if self.since is None else self.since
         return summary_view(self.number, words, now, since, amount, unit, fields={"also": rest} if rest else None)
 
     def last_line(self, encoding: str) -> str:
-        """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 it in 6.1 s`."""
+        """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 items in 6.1 s`."""
         tally = self.tally
         good, plain, color = MARKS[outcome(tally)]
         mark = good if encodable(good, encoding) == good else plain

@@ -27,7 +27,7 @@ class ManualClock:
     """
 
     def __init__(self, time: float = 0.0) -> None:
-        self.time = time
+        self.time: float = time
 
     def __call__(self) -> float:
         return self.time
@@ -50,8 +50,8 @@ class ManualTicker:
     """
 
     def __init__(self) -> None:
-        self.cost = ManualClock()  # what drawing costs: processor and wall time in one
-        self.nudges = 0
+        self.cost: ManualClock = ManualClock()  # what drawing costs: processor and wall time in one
+        self.nudges: int = 0
         self._set = DisplaySet(self.cost, self.cost)
 
     @property
@@ -67,6 +67,10 @@ class ManualTicker:
         """Count that a look was asked for."""
         self.nudges += 1
 
+    def refresh(self, seconds: float) -> None:
+        """Draw one frame of every display."""
+        self.tick()
+
     def flush_lines(self) -> None:
         """Lines are drawn when the test ticks."""
 
@@ -80,6 +84,10 @@ class ManualTicker:
         """Show everything for the last time and let go of `tracker`."""
         self._set.remove(tracker, lambda display: display.tick(last=True))
 
+    def drop(self, tracker: ProgressTracker) -> None:
+        """Draw `tracker`, which nobody holds any more, for the last time when the test ticks."""
+        self._set.dropped.append(tracker)
+
     def clear_rows(self, tracker: ProgressTracker) -> None:
         """Take the rows of the display that `tracker` is on off the screen."""
         display = self._set.of(tracker)
@@ -88,6 +96,7 @@ class ManualTicker:
 
     def tick(self) -> None:
         """Draw one frame of every display."""
+        self._set.end_dropped(lambda display: display.tick(last=True))
         for display in self.displays:
             display.tick()
 

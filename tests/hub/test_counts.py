@@ -178,7 +178,7 @@ def test_a_crowd_has_a_row_and_a_line() -> None:
     bench.tick()
     bench.tick(1.0)
     assert bench.tick().tasks == ()
-    assert bench.lines == ["✓ 60 tasks, 300 it in 3.2 s"]
+    assert bench.lines == ["✓ 60 tasks, 300 items in 3.2 s"]
 
 
 def test_a_crowd_ends_with_its_tracker() -> None:
@@ -186,7 +186,7 @@ def test_a_crowd_ends_with_its_tracker() -> None:
     bench = Bench()
     with bench.feed:
         bench.feed.tally("a", Tally(finished=1, failed=1, cancelled=1))
-    assert bench.lines == ["✗ 3 tasks, 1 failed, 1 cancelled in 0.0 s"]
+    assert bench.lines == ["✗ 3 tasks, 1 failed, 1 cancelled in <0.1 s"]
 
 
 def test_a_feed_that_follows_tells_no_task_again() -> None:
@@ -237,7 +237,7 @@ def test_totals_leave_nobody_out() -> None:
     bench.feed.receive("a rows", Frame(0.0, (sample_view(completed=1, unit="row"),)), order=(1.0, 11))
     row = bench.tick().tasks[0]
     assert (row.completed, row.total, row.fraction) == (13, None, None)
-    assert row.fields == {"processes": 2, "done": "66 row"}
+    assert row.fields == {"processes": 2, "done": "66 rows"}
     bench.feed.stop()
     last = bench.renderer.frames[-1].ended[-1]
     assert (last.completed, last.total, last.state, last.fields["processes"]) == (13, 14, "cancelled", 2)
@@ -254,10 +254,10 @@ def test_a_total_that_is_known_gives_a_percentage() -> None:
 def test_a_late_message_opens_no_display() -> None:
     """The goodbye of a pool that has ended shows nothing, so it opens nothing."""
     bench = Bench()
-    bench.feed.refresh = lambda: bench.feed.leave("gone")
+    bench.feed.before_frame = lambda: bench.feed.leave("gone")
     bench.feed.announce()
     assert bench.ticker.displays == []
-    bench.feed.refresh = lambda: bench.feed.receive("there", Frame(0.0, (sample_view(),)))
+    bench.feed.before_frame = lambda: bench.feed.receive("there", Frame(0.0, (sample_view(),)))
     bench.feed.announce()
     assert bench.tick().tasks[0].description == "task"
 

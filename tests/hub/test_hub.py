@@ -315,7 +315,7 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
     choice = registry.RendererChoice("sending", Sending, "of this test")
     display = Display(EmulatedTerminal(), choice, interval=0.1, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
-    display.trackers.append(tracker)
+    display.add(tracker)
     task = tracker.add_task("one")
     began, gone = spent(), 0.0
     for _ in range(1_000):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -603,3 +605,23 @@ def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
     until(lambda: ticker.displays)
     tracker.stop()
     assert found == [True]
+
+
+def test_dropped_trackers_are_freed() -> None:
+    """The thread frees trackers that nobody holds, and their displays, while it goes on for another one."""
+    ticker, renderer = ThreadTicker(), RecordingRenderer()
+    held = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
+    held.add_task("held")
+
+    def begun() -> weakref.ref[ProgressTracker]:
+        tracker = ProgressTracker("ansi", terminal=EmulatedTerminal(40, 4), interval=0.01, ticker=ticker)
+        tracker.add_task("dropped")
+        return weakref.ref(tracker)
+
+    dropped = [begun() for _ in range(20)]
+    until(lambda: len(ticker.displays) == 21)
+    gc.collect()
+    until(lambda: len(ticker.displays) == 1)
+    gc.collect()
+    assert [one() for one in dropped if one() is not None] == []
+    held.stop()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import re
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from operator import call
 from pathlib import Path
 
 import pytest
 from inpty import Program
 
 from progresskit import ProgressTracker
+from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
@@ -266,3 +270,17 @@ def test_a_slow_terminal_that_is_given_up_half_way_is_still_sent_the_end() -> No
     assert os.waitstatus_to_exitcode(os.waitpid(program.pid, 0)[1]) == 0
     program.check_restored()
     assert sent.rfind(b"\x1b[?25l") < sent.rfind(b"\x1b[?25h")
+
+
+def test_ctrl_c_while_a_terminal_is_freed() -> None:
+    """The Ctrl-C that comes while a terminal which nobody has closed is freed is raised, and the descriptor is given back."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        terminals = [StreamTerminal(stream, {})]
+        descriptor = terminals[0].fd
+        assert descriptor is not None
+        with pytest.raises(KeyboardInterrupt):
+            deque(map(call, [_thread.interrupt_main, terminals.clear]), 0)  # in C: no instruction between the two
+    os.close(reading)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
