@@ -209,6 +209,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
             f"its columns may be split by {' or by '.join(_NAMES[one] for one in good)}: give --delimiter."
         )
     if not several:
+        bare = lines.replace(dialect.quote.encode(), b"") if dialect.quote else b""
+        for one in DELIMITERS:
+            split = list(_widths(bare, replace(dialect, delimiter=one))) if bare != lines else []
+            if len(split) > 1 and split[0] != 1 and len(set(split)) == 1:
+                raise DialectError(
+                    f"each of its lines is one field in quotes, within which {_NAMES[one]} may split its columns: take the quotes "
+                    "away, or give --delimiter comma if it has one column."
+                )
         for one in UNUSUAL:
             given = one in (dialect.quote, dialect.escape)
             split = [] if given else list(_widths(lines, replace(dialect, delimiter=one)))
