@@ -221,6 +221,7 @@ def test_rows_are_bad(case: str, command: Any, tmp_path: Path) -> None:
     assert (done.status, words in done.out) == (0, True), done.out
 
 
+@pytest.mark.slow
 def test_many_columns(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """A thousand columns are a thousand columns."""
     (tmp_path / "f.csv").write_text(",".join(f"c{n}" for n in range(1000)) + "\n" + ",".join(map(str, range(1000))))
