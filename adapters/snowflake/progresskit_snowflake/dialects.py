@@ -139,6 +139,8 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
         DialectError: the encoding is in doubt.
     """
     mark, name = next(((len(mark), name) for mark, name in _MARKS if data.startswith(mark)), (0, ""))
+    while mark and data.startswith(_BYTES[name], mark):  # written again by a program that did not see the first
+        mark += len(_BYTES[name])
     if dialect.encoding:
         own = codecs.lookup(dialect.encoding).name
         if own == "utf-8-sig":
@@ -149,8 +151,6 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
             own = name
         dialect = replace(dialect, encoding=own, mark=mark if own == name else 0)
     elif name:
-        while data.startswith(data[:mark], mark):  # written again by a program that did not see the first
-            mark += len(_BYTES[name])
         dialect = replace(dialect, encoding=name, mark=mark)
     else:
         even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)

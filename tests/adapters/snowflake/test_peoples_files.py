@@ -57,7 +57,7 @@ READ: dict[str, tuple[bytes, list[str | None]]] = {
     "zstd-skippable": (b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(b"k,v\nzstd-skippable,x\n"), ["x"]),
     "bz2-streams": (bz2.compress(b"k,v\nbz2-streams,x\n") + bz2.compress(b"bz2-streams,y\n"), ["x", "y"]),
     "header-alone": (b"k,v\r\n", []),
-    "PAR1": (b"k,v\nPAR1,x\n", ["x"]),
+    "LZIP": (b"k,v\nLZIP,PAR1\n", ["PAR1"]),
 }  # fmt: skip
 
 
