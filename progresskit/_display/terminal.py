@@ -190,6 +190,10 @@ class Handle:
         return self._terminal.late_sizes
 
     @property
+    def in_journal(self) -> bool:
+        return self._terminal.in_journal
+
+    @property
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
@@ -229,6 +233,7 @@ class StreamTerminal:
         color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
         taken: Bytes that the descriptor has taken so far.
         in_notebook: Whether the stream leads to a notebook's cell.
+        in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
@@ -256,6 +261,7 @@ class StreamTerminal:
         self.color_depth: int = depth_of(self._environ)
         self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
+        self.in_journal = self._own is not None and _is_journal(self._own, self._environ)
         self.reflows: bool = _reflows(self._environ)
         self.late_sizes: bool = _late_sizes(self._environ)
 
@@ -534,7 +540,8 @@ def _codec(encoding: object) -> str:
 
 
 def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
-    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR asks, a terminal that is not dumb has them."""
+    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR and CLICOLOR_FORCE ask, CLICOLOR=0 forbids again, a terminal
+    that is not dumb has them."""
     if environ.get("NO_COLOR"):
         return False
     if "FORCE_COLOR" in environ:
@@ -544,6 +551,15 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
     if environ.get("CLICOLOR", "").strip() == "0":
         return False
     return is_tty and environ.get("TERM") != "dumb"
+
+
+def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Return whether `descriptor` is what the service manager says leads to the journal; somebody may have redirected it."""
+    device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
+    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
+        return False
+    status = os.fstat(descriptor)
+    return (status.st_dev, status.st_ino) == (int(device), int(number))
 
 
 def _reflows(environ: Mapping[str, str]) -> bool:

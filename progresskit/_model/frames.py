@@ -52,6 +52,7 @@ class TaskView(NamedTuple):
         idle: Seconds for which nothing has moved, where that is unusually long; None while it moves.
         columns: The template of its row; None: that of the display.
         layout: The row's own text, in place of the columns; a tab stands for the bar. None: columns.
+        age: Seconds since the start, pauses included; 0.0 where a frame of an older version does not say.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -78,6 +79,7 @@ class TaskView(NamedTuple):
     idle: float | None = None
     columns: str | None = None
     layout: str | None = None
+    age: float = 0.0
 
     @property
     def fraction(self) -> float | None:
@@ -228,8 +230,8 @@ def decode(line: str | bytes) -> Frame:
         raise ValueError("'tasks' and 'ended' of a frame are lists.")
     return Frame(
         _number(document, "time"),
-        tuple(_view(entry) for entry in tasks),
-        tuple(_view(entry) for entry in ended),
+        tuple(view_of(entry) for entry in tasks),
+        tuple(view_of(entry) for entry in ended),
         _whole(document, "more"),
         _counts(document["counts"]) if "counts" in document else {},
     )
@@ -241,7 +243,12 @@ def _counts(counts: object) -> dict[int, int | float]:
     return {int(name): _number(counts, name) for name in counts}
 
 
-def _view(entry: object) -> TaskView:
+def view_of(entry: object) -> TaskView:
+    """Return the view that a frame's JSON has as `entry`.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(entry, dict):
         raise ValueError(f"a task of a frame is a JSON object, not {type(entry).__name__}.")
     state = entry.get("state")
@@ -274,6 +281,7 @@ def _view(entry: object) -> TaskView:
         idle=_optional(entry, "idle"),
         columns=None if entry.get("columns") is None else _text(entry, "columns"),
         layout=clean_layout(entry["layout"]) if isinstance(entry.get("layout"), str) else None,
+        age=_number(entry, "age") if "age" in entry else 0.0,
     )
 
 

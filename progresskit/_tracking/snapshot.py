@@ -132,6 +132,7 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
             columns,
             None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
+            active if task._rare is None else task.age(now),
         )
     )
 

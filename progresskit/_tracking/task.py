@@ -246,9 +246,9 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
-        self.added = 0  # children so far
-        self.failed = 0  # of them
-        self.always_kept = False  # whether its line stays though no frame has shown it
+        self.added: int = 0  # children so far
+        self.failed: int = 0  # of them
+        self.always_kept: bool = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
@@ -570,6 +570,12 @@ class Task(CountingCell):
             until = rare.paused_at
         return max(until - self._began - rare.paused, 0.0)
 
+    def age(self, now: float) -> float:
+        """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
+        if self._began is None:
+            return 0.0
+        return max((now if self._end is None else self._end[1]) - self._began, 0.0)
+
     def estimate_at(
         self, active: float, done: int | float, total: int | float | None
     ) -> tuple[float | None, float | None]:
@@ -750,7 +756,9 @@ class Task(CountingCell):
             if total is not UNCHANGED:
                 self._total = total
             rare.initial, rare.paused, rare.paused_at = done, 0.0, None
-            self._began, self._state, self.estimate = now, RUNNING, None
+            self.estimate = None
+            if self._began is not None:
+                self._began, self._state = now, RUNNING
         self.tracker.wake()
 
     def start(self) -> None:

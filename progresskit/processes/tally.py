@@ -57,8 +57,6 @@ class Tally:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
-
     @property
     def tasks(self) -> int:
         """How many tasks have ended."""

@@ -7,6 +7,7 @@ so that a CI system sees that the job is alive. Knows when a line is due; `log_l
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import encodable
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
 
 ACCESSIBLE_SECONDS = 10.0
 """Seconds between two lines of a task at the least where a person listens to them."""
+_LEVELS = {"failed": 3, "cancelled": 4}
+"""Levels of the journal for how tasks end: error and warning; 6, information, for all else."""
+_COMMAND = re.compile(r"##(?=\w*\[)|(?<=^)(\s*):(?=:)")
+
+
+def no_command(line: str) -> str:
+    """Return `line` so that no CI system takes it for a command: a task's name may be a stranger's text.
+
+    GitHub, Azure and TeamCity obey `::error::`, `##[error]`, `##vso[...]` and `##teamcity[...]` in what a job writes.
+
+    Example:
+        >>> no_command("::error::x"), no_command("a ##vso[task.x]y"), no_command("std::sort: started")
+        (': :error::x', 'a # #vso[task.x]y', 'std::sort: started')
+    """
+    return _COMMAND.sub(lambda found: "# #" if found[0] == "##" else f"{found[1]}: ", line)
 
 
 class PlainRenderer:
@@ -77,7 +93,9 @@ class PlainRenderer:
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
         """Write the line `text` about an `event` of a task: `start`, `update` or `end`."""
-        self._terminal.write(encodable(self._timed(text), self._terminal.encoding) + "\n")
+        level = _LEVELS.get(view.state, 6) if event == "end" else 6
+        prefix = f"<{level}>" if getattr(self._terminal, "in_journal", False) else ""
+        self._terminal.write(f"{prefix}{encodable(self._timed(no_command(text)), self._terminal.encoding)}\n")
 
     def _timed(self, text: str) -> str:
         if self._now is None:

@@ -233,6 +233,7 @@ hostile_views = some.builds(
     unit=some.sampled_from(["B", "iB", "row", "\x1b[2J", ""]),
     state=some.sampled_from(["pending", "running", "paused", "finished", "failed", "cancelled"]),
     elapsed=numbers,
+    age=numbers,
     rate=some.none() | numbers,
     eta=some.none() | numbers,
     fields=some.dictionaries(some.text(max_size=5), some.none() | some.text() | numbers | some.booleans(), max_size=2),
