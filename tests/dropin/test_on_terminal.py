@@ -112,7 +112,7 @@ def test_program(way: str) -> None:
     assert "7/14 B" in row_of("manual") and "loss=0.123 total=3" in row_of("manual")
     assert "2/5" in row_of("broken") and "failed: ValueError: no such row" in row_of("broken")
     assert "8/9" in row_of("closed early") and "stopped early" in row_of("closed early")
-    assert "3/3 row" in row_of("later") and row_of("later").endswith("free words")
+    assert "3 rows" in row_of("later") and row_of("later").endswith("free words")
     assert "KiB" in row_of("wrapped")
     assert "4 of 4 |██" in row_of("formatted") and row_of("formatted").endswith("| doubled 8")
     assert rows[-1].startswith("(7, 14, 'manual")
