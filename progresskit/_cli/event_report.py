@@ -6,7 +6,7 @@ Pure: from a log to text.
 from __future__ import annotations
 
 from .._text.cells import cell_width, fit
-from .._text.formatting import format_progress, format_rate, format_seconds
+from .._text.formatting import format_count, format_progress, format_rate, format_seconds
 from .event_log import Activity, Log, Run
 
 SPAN = 20
@@ -30,7 +30,7 @@ def tell(log: Log, columns: int = 100, *, unicode: bool = True) -> str:
         >>> view = sample_view(description="orders.csv", completed=300, total=300, state="finished", elapsed=2.0, rate=150.0)
         >>> log = read([encode(Frame(10.0)), encode(Frame(12.0, ended=(view,)))])
         >>> print(tell(log, 90, unicode=False).splitlines()[1])
-        orders.csv  finished  300/300 it  2.0 s  150 it/s  |####################|
+        orders.csv  finished  300/300  2.0 s  150 it/s  |####################|
     """
     runs = log.runs or (Run(),)
     parts = []
@@ -115,9 +115,13 @@ def summary(run: Run, strange: int = 0) -> str:
     counts = [f"{count:,d} {word}" for word in OUTCOMES if (count := sum(each.outcome == word for each in ended))]
     if left := len(run.tasks) - len(ended):
         counts.append(f"{left:,d} left at the last frame")
-    parts = [f"{len(run.tasks):,d} tasks in {format_seconds(run.seconds)}", *counts, f"{run.frames:,d} frames"]
+    parts = [
+        f"{format_count(len(run.tasks), 'task')} in {format_seconds(run.seconds)}",
+        *counts,
+        format_count(run.frames, "frame"),
+    ]
     if run.printed:
-        parts.append(f"{run.printed:,d} printed lines")
+        parts.append(format_count(run.printed, "printed line|printed lines"))
     if strange:
-        parts.append(f"{strange:,d} lines made no sense")
+        parts.append(format_count(strange, "line") + " made no sense")
     return ", ".join(parts)

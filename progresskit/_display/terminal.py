@@ -22,11 +22,13 @@ from weakref import ref
 from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
 from .._text.cells import encodable
+from .._text.colors import depth_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from .._text.styles import Style
     from ..renderers.base import Terminal
 
 _BLOCKS = "█▏━✓…⠋"
@@ -168,6 +170,18 @@ class Handle:
         return self._terminal.encoding
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        return self._terminal.environ
+
+    @property
+    def style(self) -> Style | str | None:
+        return self._terminal.style
+
+    @property
+    def color_depth(self) -> int:
+        return self._terminal.color_depth
+
+    @property
     def reflows(self) -> bool:
         return self._terminal.reflows
 
@@ -214,13 +228,16 @@ class StreamTerminal:
         dark: Whether the stream has failed: nothing is written to it any more.
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
+        environ: The environment that the stream is looked at with.
+        style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
+        color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
         taken: Bytes that the descriptor has taken so far.
         in_notebook: Whether the stream leads to a notebook's cell.
         in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
-        self._environ = os.environ if environ is None else environ
+        self.environ = self._environ = os.environ if environ is None else environ
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
@@ -241,6 +258,8 @@ class StreamTerminal:
         self.encoding: str = _codec(_asked(stream, "encoding", None))
         self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors: bool = _colors(self.is_tty, self._environ)
+        self.color_depth: int = depth_of(self._environ)
+        self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
         self.in_journal = self._own is not None and _is_journal(self._own, self._environ)
         self.reflows: bool = _reflows(self._environ)
@@ -529,7 +548,7 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
         return is_on(environ, "FORCE_COLOR")
     if is_on(environ, "CLICOLOR_FORCE"):
         return True
-    if environ.get("CLICOLOR") == "0":
+    if environ.get("CLICOLOR", "").strip() == "0":
         return False
     return is_tty and environ.get("TERM") != "dumb"
 

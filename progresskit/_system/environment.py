@@ -26,6 +26,8 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_CAPTURE": "0: what Python writes to the terminal beside the bars is left alone; 1: it goes above them, as it does "
     "unless set; descriptors: what C code and other programs write as well.",
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
+    "PROGRESSKIT_COLUMNS": "The template of rows, such as `{mark} {description} {bar} {percent} {loss:.3f}`.",
+    "PROGRESSKIT_STYLE": "The glyphs: line, box, ascii or block; what suits the terminal unless set.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
     "PROGRESSKIT_FOLDER": "A folder in which each process keeps a file of what it has to show, for `progresskit show`.",
     "PROGRESSKIT_EVENTS": "A file to which what is drawn is also written, one JSON line an event, for `progresskit report` and "
@@ -34,8 +36,9 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
-    "CLICOLOR": "0: no colours.",
+    "CLICOLOR": "0: no colours, unless FORCE_COLOR or CLICOLOR_FORCE is on.",
     "CLICOLOR_FORCE": "On: colours even where there is no terminal.",
+    "COLORTERM": "truecolor or 24bit: the terminal has all colours; else TERM tells whether it has 256 or 8.",
     "ACCESSIBLE": "Set and not empty: auto chooses plain, whose lines then have words instead of signs.",
     "TERM": "dumb, empty or not set: the terminal cannot draw over rows, so auto chooses plain.",
     "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TEAMCITY_VERSION, BUILDKITE, and INSIDE_EMACS of a shell there.",
