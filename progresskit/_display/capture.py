@@ -343,8 +343,8 @@ class Capture:
         """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
         if self._quiet:
             return True
-        tracker = self.tracker
-        if tracker is None or tracker.hiding > tracker.asking or tracker._mute:
+        tracker = self._tracker()
+        if tracker is None or tracker._mute or tracker.hiding > tracker.asking:
             return False
         display = tracker._display
         if display is not None and not display.shows_lines:
@@ -360,7 +360,7 @@ class Capture:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
             return
-        tracker = self.tracker
+        tracker = self._tracker()
         if self._quiet:
             self.lines.append(line)
         elif tracker is not None:

@@ -175,12 +175,13 @@ class ThreadTicker:
         if self._ident == get_ident():
             return
         gate, began = self.gate, time.monotonic()
+        if began < gate.lines_due:
+            return
         most = gate.line_time.at(began)
-        if gate.lines.at(began) < 1.0 or most <= 0.0:
+        if most <= 0.0:
             return
         gate.wait(most, self._wake_for_flush)
-        gate.lines.spend(1.0)
-        gate.line_time.spend(time.monotonic() - began)
+        gate.spend_line(began, time.monotonic() - began)
 
     def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """Wait until most lines of `tracker` have been drawn.
