@@ -317,8 +317,13 @@ class ThreadTicker:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
-        trackers += self._set.dropped
         self._deadline = time.monotonic() + self._patience
+        lock = self.drawing
+        if self._set.dropped and lock.acquire(timeout=self._patience):
+            try:
+                self._end_dropped()
+            finally:
+                lock.release()
         for tracker in trackers:
             tracker.stop()
         self._deadline = None
