@@ -41,11 +41,12 @@ mutants:  ## change positions, estimates and the ansi renderer in a thousand way
 	rm -rf mutants
 	$(VENV)/bin/mutmut run
 	$(VENV)/bin/mutmut results
-check:  ## lint, format, types
+check:  ## lint, format, types, and what an index will show
 	$(NEEDS) test check
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(PY) .ci/types
 docs:  ## build the documentation, strictly
 	$(NEEDS) core docs
 	$(VENV)/bin/mkdocs build --strict -q

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import fmean, median
 from typing import Any, NamedTuple, TextIO
@@ -230,26 +230,61 @@ def tracked_loop() -> None:
         pass
 
 
-def forked(target: Callable[[], None], count: int = 8) -> tuple[float, float]:
-    """Return what a forked process that does `target` takes, on the wall and of its own processor time, in seconds."""
-    context = multiprocessing.get_context("fork")
+FORKER = """
+import multiprocessing, resource, sys, time
+def loop():
+    for _ in range(5):
+        pass
+def tracked():
+    for _ in track(range(5), "short"):
+        pass
+kind, context = sys.argv[1], multiprocessing.get_context("fork")
+if kind != "bare":
+    from progresskit import ProgressTracker, track
+    ProgressTracker("ansi", stream=open("/dev/null", "w")).start()
+for line in sys.stdin:  # a round
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    for _ in range(count):
-        process = context.Process(target=target)
+    for _ in range(8):
+        process = context.Process(target=tracked if kind == "tracked" else loop)
         process.start()
         process.join()
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took, ended = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = ended.ru_utime + ended.ru_stime - used.ru_utime - used.ru_stime
-    return (time.perf_counter() - began) / count, cpu / count
+    print(took, cpu, ended.ru_minflt - used.ru_minflt, flush=True)
+"""
+LIVES = ("bare", "entered", "tracked")
+"""A program without us; one whose tracker its children do not use; one with a `track` in each child."""
 
 
-def short_lives(rounds: int) -> tuple[float, float]:
-    """Return what a short life costs with a `track` in it, to one without: on the wall, and in processor time."""
-    with open(os.devnull, "w") as nowhere, ProgressTracker("ansi", stream=nowhere):
-        forked(tracked_loop)
-        pairs = [(forked(bare_loop), forked(tracked_loop)) for _ in range(rounds)]
-    wall, cpu = (median(tracked[each] / bare[each] for bare, tracked in pairs) for each in (0, 1))
-    return wall, cpu
+class Life(NamedTuple):
+    """What a forked process takes, to one of a program without us."""
+
+    wall: float
+    cpu: float
+    pages: float
+
+
+def short_lives(rounds: int) -> tuple[Life, Life]:
+    """Return what a short life costs beside a tracker that it does not use, and with a `track` in it: medians of pairs."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", FORKER]
+    forkers = [subprocess.Popen([*command, kind], env=environ, stdin=pipe, stdout=pipe, text=True) for kind in LIVES]
+    found: list[list[Life]] = []
+    for _ in range(rounds + 1):
+        found.append([])
+        for process in forkers:  # in turn
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+            found[-1].append(Life(*map(float, process.stdout.readline().split())))
+    for process in forkers:
+        process.communicate(timeout=60)
+    del found[0]  # what is imported once
+    entered, tracked = (
+        Life(*(median(each[kind][what] / each[0][what] for each in found) for what in range(3))) for kind in (1, 2)
+    )
+    return entered, tracked
 
 
 def work(item: tuple[Task | None, int]) -> None:
@@ -287,7 +322,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=1_000)
     parser.add_argument("--forks", type=int, default=15)
     options = parser.parse_args()
-    life_wall, life_cpu = short_lives(options.forks)
+    entered, tracked = short_lives(options.forks)
     pool, counted, expected = handed(options.rounds)
     rounds = costs(options.processes, options.rounds, options.seconds)
     hub, client, frames = (median(column) for column in zip(*rounds, strict=True))
@@ -305,8 +340,8 @@ def main() -> int:
         ),
         ("one client with 5 tasks", 100 * client, "% of a core", 0.2, client < 0.002),
         (f"SIGKILL to lost, worst of {options.kills}", max(lost), "s", 1.0, max(lost) < 1.0),
-        ("forked for one short track, on the wall", life_wall, "x bare", 1.3, life_wall < 1.3),
-        ("the same, processor time", life_cpu, "x bare", 1.3, life_cpu < 1.3),
+        ("forked for one short track, on the wall", tracked.wall, "x bare", 1.3, tracked.wall < 1.3),
+        ("the same, processor time", tracked.cpu, "x bare", 1.3, tracked.cpu < 1.3),
         ("a pool's tasks of 5 ms with a handle", pool, "x without", 1.05, pool < 1.05),
         ("what they have counted", counted, "", expected, counted == expected),
         (f"final states of {options.clients:,d} clients", seen, "", 10 * options.clients, seen == 10 * options.clients),
@@ -314,6 +349,10 @@ def main() -> int:
     for name, value, unit, bar, good in rows:
         print(f"{name:<40} {value:10.3f} {unit:<12} bar {bar:<8} {'PASS' if good else 'FAIL'}")
     spread = ", ".join(f"{100 * each.hub:.2f}/{100 * each.client:.3f}" for each in rounds)
+    print(
+        f"forked for one short track: {tracked.pages:.2f} x the pages; beside a tracker that it does not use: wall "
+        f"{entered.wall:.2f}, processor time {entered.cpu:.2f}, pages {entered.pages:.2f}"
+    )
     print(f"hub/client by round: {spread}; what a client shows changes {frames:.1f} times a second")
     print(f"SIGKILL to lost, median: {median(lost):.3f} s; final states: {took:.1f} s")
     return 0 if all(row[-1] for row in rows) else 1

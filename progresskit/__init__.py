@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
     try:
         from ._system.lazy import attribute
 
-        value = attribute(__name__, globals().get("_HOMES", {"track": "progresskit._tracking.tracker"}), name)
+        value = attribute(__name__, globals().get("_HOMES", {"track": "progresskit._tracking.current"}), name)
     except (ImportError, AttributeError, OSError):
         if name != "track":
             raise
@@ -40,11 +40,17 @@ if TYPE_CHECKING:
     from ._model.frames import TaskView as TaskView
     from ._model.states import State as State
     from ._system.warnings import ProgressWarning as ProgressWarning
+    from ._tracking.current import add_task as add_task
+    from ._tracking.current import configure as configure
+    from ._tracking.current import disabled as disabled
+    from ._tracking.current import print as print
+    from ._tracking.current import track as track
     from ._tracking.files import open_file as open_file
     from ._tracking.files import wrap_file as wrap_file
+    from ._tracking.responses import wrap_response as wrap_response
     from ._tracking.task import Task as Task
     from ._tracking.tracker import ProgressTracker as ProgressTracker
-    from ._tracking.tracker import track as track
+    from ._tracking.tracker import current_tracker as current_tracker
     from .renderers.base import Renderer as Renderer
     from .renderers.base import RendererUnavailable as RendererUnavailable
     from .renderers.base import Terminal as Terminal
@@ -62,8 +68,14 @@ _HOMES = {
     "TaskView": "progresskit._model.frames",
     "Terminal": "progresskit.renderers.base",
     "open_file": "progresskit._tracking.files",
-    "track": "progresskit._tracking.tracker",
+    "add_task": "progresskit._tracking.current",
+    "configure": "progresskit._tracking.current",
+    "current_tracker": "progresskit._tracking.tracker",
+    "disabled": "progresskit._tracking.current",
+    "print": "progresskit._tracking.current",
+    "track": "progresskit._tracking.current",
     "wrap_file": "progresskit._tracking.files",
+    "wrap_response": "progresskit._tracking.responses",
 }
 __all__ = [*_HOMES, "__version__"]  # a list of strings, which the linter does not see
 
@@ -74,9 +86,9 @@ def __dir__() -> list[str]:
 
 def _name_modules_for_freezers() -> None:
     """Name the modules that are loaded by name. Nobody calls this: PyInstaller, Nuitka, and cx_Freeze follow the statements."""
-    from ._display import capture, process_hooks  # noqa: F401
+    from ._display import capture, events_file, notebook_cells, process_hooks, service_status, taskbar  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
-    from ._tracking import files, task, tracker  # noqa: F401
+    from ._tracking import current, files, responses, silent, task, tracker  # noqa: F401
     from .processes import client, folder, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

@@ -613,6 +613,20 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
         pass
 
 
+def draws_on(tracker: ProgressTracker, stream: Any) -> bool:
+    """Return whether `tracker` draws, or would draw, on the terminal or file that `stream` is."""
+    if tracker.renderer.name == "none":
+        return False
+    own: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
+    if own is stream:
+        return own is not None
+    key = _key_of(tracker)
+    try:
+        return key is not None and file_key(stream.fileno()) == key
+    except Exception:  # none, closed, or whatever a stream of the user's own may raise
+        return False
+
+
 def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:
     """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
     if tracker.renderer.name == "none":

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .._system.environment import position
+from .._system.environment import position, taskbar_wanted
 from .._system.threads import is_main_thread
 from .._system.warnings import warn_once
 from .._text.cells import clean_lines
 from .._tracking.task import describe
-from ..renderers.base import DEFAULT_BUDGET
-from ..renderers.registry import BUILTIN, RendererChoice, load
+from ..renderers.base import DEFAULT_BUDGET, draws_in_place
+from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class GuardedRenderer:
     def _use(self, renderer: Renderer | None) -> None:
         """Have `renderer` be the current one."""
         self.current = renderer
-        self.in_place = renderer is not None and renderer.in_place
+        self.in_place = draws_in_place(renderer)
         self.calls_others = _is_foreign(self.choice) or bool(getattr(renderer, "calls_others", False))
 
     # The four verbs
@@ -174,7 +174,7 @@ class GuardedRenderer:
             make = self.choice.make
             assert make is not None  # a settled choice says how
             made = self._window.call("renderer", make)
-            if self.choice.given or self._terminal.is_tty or not made.in_place:
+            if self.choice.given or self._terminal.is_tty or not draws_in_place(made):
                 break
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
             self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
@@ -185,6 +185,16 @@ class GuardedRenderer:
         return made
 
     def _recorded(self, renderer: Renderer) -> Renderer:
+        """Return `renderer` with what else is told of its frames: the task bar, the service manager, files."""
+        if not getattr(renderer, "is_remote", False):
+            if taskbar_wanted(os.environ):
+                renderer = load("progresskit._display.taskbar:with_taskbar")(renderer, self._terminal, os.environ)
+            service = os.environ.get("NOTIFY_SOCKET", "")
+            if service and self.choice.name != "none":
+                renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
+            path = events_path(self.choice)
+            if path is not None:
+                renderer = load("progresskit._display.events_file:Teed")(renderer, path)
         return (
             renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
         )

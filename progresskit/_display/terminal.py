@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import ref
 
 from .._system.environment import is_on
+from .._system.notebook import is_cell_stream
 from .._text.cells import encodable
 
 if TYPE_CHECKING:
@@ -175,6 +176,10 @@ class Handle:
         return self._terminal.late_sizes
 
     @property
+    def in_journal(self) -> bool:
+        return self._terminal.in_journal
+
+    @property
     def fd(self) -> int | None:
         return None if self.cut else self._terminal.fd
 
@@ -210,6 +215,8 @@ class StreamTerminal:
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         taken: Bytes that the descriptor has taken so far.
+        in_notebook: Whether the stream leads to a notebook's cell.
+        in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
@@ -217,12 +224,12 @@ class StreamTerminal:
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
-        self.congested = False
+        self.congested: bool = False
         self._shared = bool(self._environ.get("PROGRESSKIT_POSITION", "").strip())
         self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
-        self.taken = 0
+        self.taken: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
-        self.dark = stream is None
+        self.dark: bool = stream is None
         try:
             self._own = open_anew(stream.fileno())
             _closers[self._own] = _Closer(self, self._own)
@@ -230,12 +237,14 @@ class StreamTerminal:
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
         self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
-        self.is_tty = self._ask_tty()
-        self.encoding = _codec(_asked(stream, "encoding", None))
-        self.unicode = encodable(_BLOCKS, self.encoding) == _BLOCKS
-        self.colors = _colors(self.is_tty, self._environ)
-        self.reflows = _reflows(self._environ)
-        self.late_sizes = _late_sizes(self._environ)
+        self.is_tty: bool = self._ask_tty()
+        self.encoding: str = _codec(_asked(stream, "encoding", None))
+        self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
+        self.colors: bool = _colors(self.is_tty, self._environ)
+        self.in_notebook: bool = is_cell_stream(stream)
+        self.in_journal = self._own is not None and _is_journal(self._own, self._environ)
+        self.reflows: bool = _reflows(self._environ)
+        self.late_sizes: bool = _late_sizes(self._environ)
 
     def _ask_tty(self) -> bool:
         try:
@@ -512,12 +521,26 @@ def _codec(encoding: object) -> str:
 
 
 def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
-    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR asks, a terminal that is not dumb has them."""
+    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR and CLICOLOR_FORCE ask, CLICOLOR=0 forbids again, a terminal
+    that is not dumb has them."""
     if environ.get("NO_COLOR"):
         return False
     if "FORCE_COLOR" in environ:
         return is_on(environ, "FORCE_COLOR")
+    if is_on(environ, "CLICOLOR_FORCE"):
+        return True
+    if environ.get("CLICOLOR") == "0":
+        return False
     return is_tty and environ.get("TERM") != "dumb"
+
+
+def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Return whether `descriptor` is what the service manager says leads to the journal; somebody may have redirected it."""
+    device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
+    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
+        return False
+    status = os.fstat(descriptor)
+    return (status.st_dev, status.st_ino) == (int(device), int(number))
 
 
 def _reflows(environ: Mapping[str, str]) -> bool:

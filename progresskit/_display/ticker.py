@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .._system.gil import SwitchInterval
 from .._system.lock_boost import LockBoost
 from .._system.suspension import SHORT
-from .._system.threads import Bell, QuickThread, block_signals, native, start
+from .._system.threads import THREAD_TIME, Bell, QuickThread, block_signals, native, start
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
 from .._tracking import multiprocessing_hook
@@ -80,7 +80,7 @@ class ThreadTicker:
         self.gate = FlushGate()
         self.silent = False
         self.is_closed = False  # whether the process ends: what comes now is drawn at once
-        self._set = DisplaySet(time.thread_time, time.monotonic)
+        self._set = DisplaySet(THREAD_TIME, time.monotonic)
         self._new: list[ProgressTracker] = []
         self._leaving: list[tuple[ProgressTracker, Bell]] = []
         self._closing_now: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
@@ -95,6 +95,7 @@ class ThreadTicker:
         self._bell = Bell()
         self._watch_bell = Bell()
         self._long_sleep = False
+        self._refreshing = False  # whether somebody waits for a frame, be there news or not
         self._was_asked = False  # whether somebody has called `wake` since the last look
         self._closing = False  # whether the process ends
         self._deadline: float | None = None  # for all trackers together, at the end of the process
@@ -103,6 +104,7 @@ class ThreadTicker:
         # Without a thread
         self._inline = False
         self._polling = False
+        self._poll_due = 0.0  # when something is due there
 
     @property
     def displays(self) -> list[Display]:
@@ -117,9 +119,12 @@ class ThreadTicker:
             if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
                 return False
             self._new.append(tracker)
-            if not self._running and not self._inline:
+            self._poll_due = 0.0
+            is_running = self._running
+            if not is_running and not self._inline:
                 self._begin()
-        self._bell.ring()
+        if is_running:  # a thread that begins is in no hurry: many a loop has ended before its first frame
+            self._bell.ring()
         return True
 
     def wake(self) -> None:
@@ -162,6 +167,18 @@ class ThreadTicker:
         return any(
             display.in_the_way or display.has_news or display.owes_last_lines for display in self.displays
         ) or any(tracker.has_news for tracker in self._new)
+
+    def refresh(self, seconds: float) -> None:
+        """Draw a frame of every display now, whatever its budget allows, and wait for it.
+
+        Args:
+            seconds: Seconds to wait at the most.
+        """
+        if self._inline:
+            self._poll(at_once=True)
+        elif self._running and self._ident != get_ident():
+            self._refreshing = True  # first: whoever lets us out has drawn since
+            self.gate.wait(seconds, self._wake_for_flush)
 
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
@@ -460,7 +477,7 @@ class ThreadTicker:
         suspension = boost.suspension
         empty_since: float | None = None
         usual, polls, _ = self._survey()
-        delay = usual
+        delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
         if suspension.woken_in_vain:
             boost.choose(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
@@ -528,14 +545,18 @@ class ThreadTicker:
             self._end_dropped()
         soonest = 3600.0
         urgent = self.gate.take() if self.gate.waiting else None
+        refreshing, self._refreshing = self._refreshing, False
         for display in self._set.displays:
             if nudged:
                 display.due = min(display.due, display.drawn + display.pace.least)
-            if urgent and (
-                display.has_news
-                or display.in_the_way
-                or display.owes_last_lines
-                or any(each.prints for each in display.trackers)
+            if refreshing or (
+                urgent
+                and (
+                    display.has_news
+                    or display.in_the_way
+                    or display.owes_last_lines
+                    or any(each.prints for each in display.trackers)
+                )
             ):
                 display.due = now
             if display.due <= now + 0.001:
@@ -687,6 +708,9 @@ class ThreadTicker:
 
     def _poll(self, *, at_once: bool = False) -> None:
         """Draw what is due, or, with `at_once`, what is in the way of what the job writes next."""
+        now = time.monotonic()
+        if now < self._poll_due and not at_once:  # nearly always: every `advance` comes this way
+            return
         lock = self.drawing
         if not sys.is_finalizing() and lock.acquire(blocking=False):
             try:
@@ -695,7 +719,7 @@ class ThreadTicker:
                 self._polling = True
                 if at_once:
                     self.gate.waiting.append(Bell())
-                self._draw_due(time.monotonic())
+                self._poll_due = now + self._draw_due(now)
             finally:
                 self._polling = False
                 lock.release()

@@ -57,6 +57,34 @@ gaps: seconds without a change."""
 
 INFINITY = float("inf")
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
+
+
+class Estimator(Protocol):
+    """What tells the rate and the time left of one task: what `ProgressTracker(estimator=...)` makes for each.
+
+    Example:
+        >>> class Plain:
+        ...     def __init__(self, initial): self.initial = initial
+        ...     def sample(self, time, completed): pass
+        ...     def outlook(self, time, completed, total):
+        ...         rate = (completed - self.initial) / time if time else None
+        ...         return rate, (total - completed) / rate if rate and total else None
+        >>> ProgressTracker("none", estimator=Plain).estimator is Plain
+        True
+    """
+
+    def sample(self, time: float, completed: float, /) -> None:
+        """Learn that `completed` units are done when the task has been running for `time` seconds. Called for each frame."""
+
+    def outlook(self, time: float, completed: float, total: float | None, /) -> tuple[float | None, float | None]:
+        """Return units a second and seconds left, as seen at `time`; None for what is unknown."""
+        return None, None
+
 
 class Estimate:
     """The rate of one task.

@@ -49,6 +49,8 @@ class TaskView(NamedTuple):
         estimated: Whether `completed` is an estimate, to be shown with `~`.
         reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace
             before its end.
+        layout: The row's own text, in place of the columns; a tab stands for the bar. None: columns.
+        age: Seconds since the start, pauses included; 0.0 where a frame of an older version does not say.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -72,6 +74,8 @@ class TaskView(NamedTuple):
     keep: bool
     estimated: bool
     reason: str | None
+    layout: str | None = None
+    age: float = 0.0
 
     @property
     def fraction(self) -> float | None:
@@ -163,8 +167,8 @@ def encode(frame: Frame) -> str:
     """
     document: dict[str, Any] = {
         "time": frame.time,
-        "tasks": [view._asdict() for view in frame.tasks],
-        "ended": [view._asdict() for view in frame.ended],
+        "tasks": [_document(view) for view in frame.tasks],
+        "ended": [_document(view) for view in frame.ended],
         "more": frame.more,
     }
     if frame.counts:
@@ -173,6 +177,19 @@ def encode(frame: Frame) -> str:
         return json.dumps(document, ensure_ascii=True, separators=(",", ":"), default=dict, allow_nan=False)
     except ValueError:  # a view that somebody has made by hand: what has made a frame of tasks has made plain numbers
         return json.dumps(_finite(document), ensure_ascii=True, separators=(",", ":"))
+
+
+def _document(view: TaskView) -> dict[str, Any]:
+    document = view._asdict()
+    if view.layout is None:  # as of nearly all tasks
+        del document["layout"]
+    return document
+
+
+def clean_layout(layout: str) -> str:
+    """Return `layout` with clean text around its first tab, the bar."""
+    head, bar, tail = layout.partition("\t")
+    return clean(head) + bar + clean(tail)
 
 
 def _finite(value: Any) -> Any:
@@ -208,8 +225,8 @@ def decode(line: str | bytes) -> Frame:
         raise ValueError("'tasks' and 'ended' of a frame are lists.")
     return Frame(
         _number(document, "time"),
-        tuple(_view(entry) for entry in tasks),
-        tuple(_view(entry) for entry in ended),
+        tuple(view_of(entry) for entry in tasks),
+        tuple(view_of(entry) for entry in ended),
         _whole(document, "more"),
         _counts(document["counts"]) if "counts" in document else {},
     )
@@ -221,7 +238,12 @@ def _counts(counts: object) -> dict[int, int | float]:
     return {int(name): _number(counts, name) for name in counts}
 
 
-def _view(entry: object) -> TaskView:
+def view_of(entry: object) -> TaskView:
+    """Return the view that a frame's JSON has as `entry`.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(entry, dict):
         raise ValueError(f"a task of a frame is a JSON object, not {type(entry).__name__}.")
     state = entry.get("state")
@@ -251,6 +273,8 @@ def _view(entry: object) -> TaskView:
         keep=entry.get("keep") is True,
         estimated=entry.get("estimated") is True,
         reason=None if entry.get("reason") is None else _text(entry, "reason"),
+        layout=clean_layout(entry["layout"]) if isinstance(entry.get("layout"), str) else None,
+        age=_number(entry, "age") if "age" in entry else 0.0,
     )
 
 

@@ -6,13 +6,19 @@ go on while a greenlet computes. Does not know what the threads do.
 
 from __future__ import annotations
 
+# `signal` makes enum members of all 64, on a hundred pages that a forked worker must copy.
+import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+THREAD_TIME: Callable[[], float] = getattr(time, "thread_time", time.process_time)
+"""Gives the seconds of processor time of the thread that asks. WebAssembly has no threads, and one clock."""
 
 
 def is_patched() -> bool:
@@ -114,10 +120,8 @@ class QuickThread:
 def block_signals() -> None:
     """Block all signals in the calling thread: they belong to the job, and a broken pipe must raise
     here, not kill the process."""
-    import signal
-
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    if hasattr(_signal, "pthread_sigmask"):
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
 
 
 def is_main_thread() -> bool:

@@ -19,7 +19,7 @@ Each iterator in C that an item passes costs it one to three nanoseconds, and so
 from __future__ import annotations
 
 import sys
-from itertools import chain, compress, islice, repeat
+from itertools import chain, compress, count, cycle, islice, repeat
 from operator import length_hint
 
 from .._model.states import STOPPED_EARLY
@@ -31,12 +31,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sized
     from types import CodeType
-    from typing import Any
+    from typing import Any, Protocol, Self, TypeVar
 
     from .task import Task
 
+    T = TypeVar("T", covariant=True)
+
 FIRST, MOST = 64, 262_144
 """Items between two visits of the interpreter's loop, to begin with and at most."""
+MOST_UNTHREADED = 256
+"""The most of them where no thread can be had, and frames are drawn at these visits: items may become slow at any time."""
 PORTION = 0.001
 """Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
 
@@ -90,16 +94,17 @@ class Pace:
         self._began = 0.0
 
     def next(self) -> int:
-        """Return the size of the portion that begins now; 1 where nobody but this loop can draw."""
+        """Return the size of the portion that begins now. Where nobody but this loop can draw, what is due is drawn first."""
+        first, most = FIRST, MOST
         if counting.poll is not None:
             counting.poll()
-            return 1
+            first, most = 1, MOST_UNTHREADED
         now = self._clock()
         took, self._began = now - self._began, now
         if not self._size:
-            self._size = FIRST
+            self._size = first
         elif took < PORTION:
-            self._size = min(4 * self._size, MOST)
+            self._size = min(4 * self._size, most)
         else:
             self._size = max(int(self._size * PORTION / took), 1)
         return self._size
@@ -255,12 +260,22 @@ def count_in(task: Task, counter: Any) -> None:
     rare.counters += (counter,)
 
 
+_THROUGH = frozenset((enumerate, map, zip))
+"""Builtin iterators that hand out one item for each item of what they run through, which they name without running it."""
+_ENDLESS = frozenset((count, cycle, repeat))
+"""Iterators that end no `zip`; a `repeat` with a number of times knows its length."""
+
+
 def size_of(iterable: Any, iterator: Any = None) -> int | None:
     """Return how many items `iterable` says it has, by `len` or the length hint; None where it does not know.
+
+    An `enumerate`, `zip` or `map` has as many as what it runs through.
 
     Example:
         >>> size_of([1, 2, 3]), size_of(iter([1, 2])), size_of(x for x in "ab")
         (3, 2, None)
+        >>> size_of(enumerate(zip("abc", [1, 2]))), size_of(map(str, (x for x in "ab")))
+        (2, None)
     """
     for source in (iterable, iterator):
         try:
@@ -272,7 +287,27 @@ def size_of(iterable: Any, iterator: Any = None) -> int | None:
                 continue
         if size >= 0:
             return size
-    return None
+    try:
+        return _size_through(iterable) if type(iterable) in _THROUGH else None
+    except RecursionError:  # a thousand of them around each other
+        return None
+
+
+def _size_through(iterator: Any) -> int | None:
+    """Return how many items an `enumerate`, `zip` or `map` will hand out; None where what it runs through does not know."""
+    inner = iterator.__reduce__()[1]
+    if type(iterator) is map:
+        inner = inner[1:]  # the function comes first
+    elif type(iterator) is enumerate:
+        inner = inner[:1]  # the next number comes second
+    sizes = []
+    for each in inner:
+        size = size_of(each)
+        if size is not None:
+            sizes.append(size)
+        elif type(each) not in _ENDLESS:
+            return None
+    return min(sizes, default=None if inner else 0)
 
 
 _ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
@@ -318,6 +353,58 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
         before = handed
 
 
+if TYPE_CHECKING:
+
+    class Tracked(Iterator[T], Protocol):
+        """What `track` returns: an iterator that knows its task."""
+
+        @property
+        def task(self) -> Task:
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+
+    class AsyncTracked(AsyncIterator[T], Protocol):
+        """What `track` returns for an async iterable: an async iterator that knows its task."""
+
+        @property
+        def task(self) -> Task:
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+
+else:
+
+    class Tracked(chain):
+        """What `track` returns: an iterator that knows its task.
+
+        A class of C with one more slot, since a `__next__` in Python would be called for each item.
+
+        Example:
+            >>> loop = track([0.5, 0.25], "Training", unit="epoch")
+            >>> for loss in loop:
+            ...     loop.task.update(loss=loss)
+            >>> loop.task.state, dict(loop.task.fields)
+            ('finished', {'loss': 0.25})
+        """
+
+        __slots__ = ("_loop",)
+
+        @property
+        def task(self):
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+            return self._loop.task
+
+
+class _NotBegun:
+    """Cancels a task that was asked for before its loop began, should the loop never begin."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __del__(self) -> None:
+        if self._task.waiting:
+            self._task.cancel()
+
+
 class EitherLoop:
     """What is handed out for an object that is iterable and async iterable, as `asyncio.as_completed` returns from 3.13 on."""
 
@@ -326,6 +413,11 @@ class EitherLoop:
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
         self._iterator: Iterator[Any] | None = None
+
+    @property
+    def task(self) -> Task:
+        """The loop's task."""
+        return self._loop.task
 
     def __iter__(self) -> Iterator[Any]:
         if self._iterator is None:
@@ -340,7 +432,10 @@ class EitherLoop:
 
 
 class AsyncLoop:
-    """An async iterator that counts. It hands on the source's own items and errors, and closes nothing by itself."""
+    """What `track` returns for an async iterable: an async iterator that knows its task.
+
+    It hands on the source's own items and errors, and closes nothing by itself.
+    """
 
     __slots__ = ("_counter", "_loop", "_source", "_task")
 
@@ -350,7 +445,12 @@ class AsyncLoop:
         self._counter = AsyncCounter()
         self._task: Task | None = None
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    @property
+    def task(self) -> Task:
+        """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+        return self._loop.task
+
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Any:
@@ -370,6 +470,8 @@ class AsyncLoop:
             self._over("cancel")
             raise
         self._counter.asked += 1
+        if counting.poll is not None:
+            counting.poll()
         return item
 
     def _over(self, event: Any, reason: str | None = None) -> None:
@@ -392,16 +494,21 @@ class Loop:
 
     Args:
         iterable: What to run over; sync or async.
-        begin: Called with the size, or None, when the first item is asked for; returns the task that counts.
+        begin: Called with the size, or None, and the task, if there is one, when the first item is asked for; returns the task
+            that counts. Called with no size, no task and `False` where somebody asks for the task before.
         finish: Whether the loop's end is the task's.
 
     Raises:
         TypeError: `iterable` is not iterable.
     """
 
-    __slots__ = ("_begin", "_code", "_finish", "_held", "_instruction", "_iterable", "_source")
+    __slots__ = (
+        "_begin", "_code", "_finish", "_held", "_instruction", "_iterable", "_not_begun", "_source", "_task"
+    )  # fmt: skip
 
-    def __init__(self, iterable: Any, begin: Callable[[int | None], Task], finish: bool = True) -> None:
+    def __init__(
+        self, iterable: Any, begin: Callable[[int | None, Task | None, bool], Task], finish: bool = True
+    ) -> None:
         self._iterable = iterable
         self._begin = begin
         self._finish = finish
@@ -409,6 +516,8 @@ class Loop:
         self._instruction = -1
         self._held: tuple[int, ...] = ()
         self._source: Any = None
+        self._task: Task | None = None
+        self._not_begun: _NotBegun | None = None
         if not hasattr(iterable, "__aiter__"):
             self._source = iter(iterable)
         elif not hasattr(iterable, "__iter__"):
@@ -424,7 +533,9 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        return chain.from_iterable(self._portions())
+        tracked: Tracked[Any] = Tracked.from_iterable(self._portions())  # type: ignore[attr-defined]  # a chain
+        tracked._loop = self  # type: ignore[attr-defined]  # its slot
+        return tracked
 
     def run_async(self) -> AsyncLoop:
         """Return the iterator for an `async for` statement."""
@@ -434,7 +545,17 @@ class Loop:
 
     def begin(self) -> Task:
         """Begin the task; the size is asked for now, since a list may have grown since `track`."""
-        return self._begin(size_of(self._iterable, self._source))
+        task = self._task = self._begin(size_of(self._iterable, self._source), self._task, True)
+        self._not_begun = None
+        return task
+
+    @property
+    def task(self) -> Task:
+        """The task, which begins with the loop."""
+        if self._task is None:
+            self._task = self._begin(None, None, False)
+            self._not_begun = _NotBegun(self._task)
+        return self._task
 
     def _portions(self) -> Iterator[Iterator[Any]]:
         """Yield what the consumer shall run through: the source whole, or slice by slice."""

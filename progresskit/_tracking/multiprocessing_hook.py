@@ -13,6 +13,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .tracker import ProgressTracker
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 KEY = "progresskit"
 VARIABLE = "PROGRESSKIT_HUB"
 WORKERS = "progresskit.processes.workers"
+_wanted: list[Callable[[], bool]] = []
+"""Each says whether processes that start now may join the shared tracker, though none is entered."""
 is_worker = False
 """Whether this process works for another, which may end it as soon as it has a result."""
 
@@ -100,13 +103,36 @@ def _install() -> None:
     config.setdefault(KEY, JoinHub())
 
 
+def invite(wanted: Callable[[], bool]) -> None:
+    """Let processes that start from here on join the tracker that this process shares, where `wanted()` holds when they start."""
+    if wanted not in _wanted:
+        _wanted.append(wanted)
+        _expect()
+
+
+def withdraw(wanted: Callable[[], bool]) -> None:
+    """Undo `invite`. Processes that have joined stay."""
+    if wanted in _wanted:
+        _wanted.remove(wanted)
+
+
+def is_wanted() -> bool:
+    """Whether a process that starts now may join, though no tracker is entered."""
+    return any(wanted() for wanted in _wanted)
+
+
+def _expect() -> None:
+    """Give processes that start from here on the address of the hub."""
+    if "multiprocessing.process" in sys.modules:
+        _install()
+    elif _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]  # see above
+
+
 def on_enter(tracker: ProgressTracker) -> None:
     """Let processes that start from here on join `tracker`, which was entered, and move the running ones to it."""
     try:
-        if "multiprocessing.process" in sys.modules:
-            _install()
-        elif _finder not in sys.meta_path:
-            sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]  # see above
+        _expect()
         if WORKERS in sys.modules:
             sys.modules[WORKERS].move(tracker)
     except Exception:  # a display's trouble is not the job's
@@ -116,7 +142,7 @@ def on_enter(tracker: ProgressTracker) -> None:
 def on_exit(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
     """Show what the workers of `tracker`, which is about to end, have sent. `others` are still entered, the last one last."""
     try:
-        if not others:
+        if not others and not _wanted:
             _remove_finder()
             config = _config()
             if config is not None:

@@ -9,14 +9,61 @@ from __future__ import annotations
 from functools import lru_cache
 
 from .._model.estimates import Estimate
-from .._model.frames import Field, TaskView, make_view
-from .._model.numbers import LARGEST, settled
+from .._model.frames import Field, TaskView, clean_layout, make_view
+from .._model.numbers import LARGEST, plain_number, settled
+from .._system.warnings import warn_once
 from .._text.cells import clean
-from .task import Task
+from .task import Task, describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .._model.estimates import Estimator
     from .task import Sums
+
+
+class GuardedEstimate:
+    """An estimate of the user's own, which takes nothing from the display whatever it does: the built-in one takes its place.
+
+    Args:
+        make: Makes it, of the units that were done before the task began.
+        initial: These units.
+    """
+
+    def __init__(self, make: Callable[[float], Estimator], initial: float) -> None:
+        self._initial = initial
+        try:
+            self._estimate = make(initial)
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        warn_once(f"the estimator failed: {describe(error)}. The built-in estimate takes its place.")
+        self._estimate = Estimate(0.0, self._initial)
+
+    def sample(self, time: float, completed: float) -> None:
+        """Learn that `completed` units are done after `time` seconds."""
+        try:
+            self._estimate.sample(time, completed)
+        except Exception as error:
+            self._give_up(error)
+
+    def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
+        """Return the rate and the seconds left; what is no number from 0 is unknown."""
+        try:
+            rate, eta = self._estimate.outlook(time, completed, total)
+            return _from_zero(rate), _from_zero(eta)
+        except Exception as error:
+            self._give_up(error)
+            return None, None
+
+
+def _from_zero(value: Any) -> float | None:
+    number = None if value is None else plain_number(value)
+    return None if number is None or number < 0 else number
+
 
 _clean_unit = lru_cache(maxsize=256)(clean)
 
@@ -41,7 +88,8 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
         task.start()
     estimate = task.estimate
     if estimate is None:
-        estimate = task.estimate = Estimate(0.0, task.initial)
+        make = task.tracker.estimator
+        estimate = task.estimate = Estimate(0.0, task.initial) if make is None else GuardedEstimate(make, task.initial)
     estimate.sample(task.active(now), completed)
 
 
@@ -78,6 +126,8 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
+            active if task._rare is None else task.age(now),
         )
     )
 

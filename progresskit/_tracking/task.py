@@ -11,6 +11,7 @@ sits in a part that is made on demand.
 from __future__ import annotations
 
 from _thread import RLock
+from os import fsdecode
 
 from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
 from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
@@ -20,15 +21,16 @@ from .counters import CountingCell, CountingTicks, PolledCounter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from types import TracebackType
     from typing import Any, Literal, Self, TypeVar, overload
 
-    from .._model.estimates import Estimate
+    from .._model.estimates import Estimator
     from .._model.frames import Field
     from .._model.slots import Slots
     from .._model.states import Event, State
     from .counters import Counter
+    from .loops import AsyncTracked, Tracked
     from .tracker import ProgressTracker
 
     T = TypeVar("T")
@@ -83,6 +85,68 @@ def text(name: str, value: Any) -> str:
     return value
 
 
+def described(value: Any) -> str:
+    """Return what `value` says of itself, now: a path as a path, nothing for None.
+
+    Example:
+        >>> from pathlib import PurePosixPath
+        >>> described("orders.csv"), described(PurePosixPath("data/orders.csv")), described(7), described(None)
+        ('orders.csv', 'data/orders.csv', '7', '')
+    """
+    if value.__class__ is str:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    if value is None:
+        return ""
+    try:
+        words = fsdecode(value) if isinstance(value, bytes) else str(value)
+        return words if words.__class__ is str else str.__str__(words)
+    except Exception:  # the user's own __str__ may raise anything
+        return shown(value)
+
+
+ARGUMENTS = (
+    "description", "total", "unit", "parent", "completed", "keep", "color", "rollup", "position", "start", "counter", "estimated",
+    "fields", "delay",
+)  # fmt: skip
+"""Of `add_task` and `update`."""
+ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
+"""What other libraries call them."""
+MOST_FIELD_NAMES = 1_000
+_FIELD_NAMES: set[str] = set()
+"""Names of fields that resemble no argument."""
+
+
+def given_fields(function: str, words: Mapping[str, Any], fields: Mapping[str, Any] | None) -> dict[str, Field]:
+    """Return the fields that a call was given: `fields`, and keyword arguments that resemble no argument of `function`.
+
+    Raises:
+        TypeError: a keyword argument is a misspelt argument or one of another method, or `fields` is no mapping of names.
+    """
+    for name in words:
+        if name not in _FIELD_NAMES:
+            _check_field_name(function, name)
+    if fields is None:
+        return plain_fields(words)
+    if not hasattr(fields, "items") or not all(isinstance(name, str) for name in fields):
+        raise TypeError(f"fields is {shown(fields)}: give a dict of names and values, or None.")
+    return plain_fields({**fields, **words})
+
+
+def _check_field_name(function: str, name: str) -> None:
+    """Raise TypeError where `name` is a misspelt argument."""
+    from .._text.spelling import nearest
+
+    meant = ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
+    if meant is not None:
+        hint = "it is an argument of add_task." if meant == name else f"did you mean {meant}?"
+        raise TypeError(
+            f"{function}() has no argument {name!r:.80}: {hint} For a field of that name, give fields={{{name!r:.80}: ...}}."
+        )
+    if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # names made up by the thousand: start over rather than grow
+        _FIELD_NAMES.clear()
+    _FIELD_NAMES.add(name)
+
+
 def checked_color(color: Any) -> str | None:
     """Return `color` if it is None or a name of `COLORS`.
 
@@ -92,6 +156,20 @@ def checked_color(color: Any) -> str | None:
     if color is not None and not (isinstance(color, str) and color in COLORS):
         raise ValueError(f"color is {shown(color)}: give None or one of {', '.join(COLORS)}.")
     return color  # type: ignore[no-any-return]  # a member of COLORS is a string
+
+
+def checked_delay(delay: Any) -> float:
+    """Return `delay` if it is a number of seconds from 0.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative or not finite.
+    """
+    if isinstance(delay, bool) or not isinstance(delay, (int, float)):
+        raise TypeError(f"delay is {shown(delay)}, a {type(delay).__name__}: give a number of seconds.")
+    if not 0 <= delay < LARGEST:
+        raise ValueError(f"delay is {shown(delay)}: give a number of seconds from 0.")
+    return float(delay)
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
@@ -122,10 +200,13 @@ class _TaskExtras:
     """What most tasks never need."""
 
     __slots__ = (
+        "always_kept",
         "children",
         "counters",
         "fraction",
+        "hidden_until",
         "initial",
+        "layout",
         "paused",
         "paused_at",
         "reserved",
@@ -134,15 +215,18 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
+        self.always_kept: bool = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (
             0  # the floats among the units counted, apart from the ints: no sum of ints overflows
         )
+        self.hidden_until: float | None = None  # the time from which its row is to be seen
         self.initial: int | float = 0  # units that were done before the start
-        self.paused = 0.0  # seconds of pauses that are over
+        self.layout: str | None = None  # the row's own text, with a tab for the bar
+        self.paused: float = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
-        self.reserved = False  # whether the slot was asked for
+        self.reserved: bool = False  # whether the slot was asked for
         self.rolled_completed: int | float = 0  # of children that are gone
         self.rolled_total: int | float = 0
 
@@ -195,11 +279,11 @@ class Task(CountingCell):
         "_total",
         "estimate",
     )
-    estimate: Estimate | None
+    estimate: Estimator | None
     _sampled: int | float
     _tick: Callable[[], None]
 
-    tick = _FirstTick()
+    tick: _FirstTick = _FirstTick()
     """Advance by one, at the price of a C call. Safe from any thread.
 
     Example:
@@ -276,9 +360,13 @@ class Task(CountingCell):
                     self._rare = _TaskExtras()
         return self._rare
 
+    def shown_by(self, now: float) -> bool:
+        """Return whether a frame at the instant `now` would show the task's row."""
+        return self._rare is None or self._rare.hidden_until is None or self._rare.hidden_until <= now
+
     @property
     def description(self) -> str:
-        """What the task is, as it was given."""
+        """What the task is."""
         return self._description
 
     @property
@@ -448,6 +536,12 @@ class Task(CountingCell):
             until = rare.paused_at
         return max(until - self._began - rare.paused, 0.0)
 
+    def age(self, now: float) -> float:
+        """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
+        if self._began is None:
+            return 0.0
+        return max((now if self._end is None else self._end[1]) - self._began, 0.0)
+
     def estimate_at(
         self, active: float, done: int | float, total: int | float | None
     ) -> tuple[float | None, float | None]:
@@ -506,26 +600,32 @@ class Task(CountingCell):
     def update(
         self,
         *,
-        completed: int | float = UNCHANGED,
+        completed: int | float | None = UNCHANGED,
         total: int | float | None = UNCHANGED,
-        description: str = UNCHANGED,
+        description: object = UNCHANGED,
+        unit: str = UNCHANGED,
+        keep: bool = UNCHANGED,
         color: str | None = UNCHANGED,
         estimated: bool = UNCHANGED,
-        **fields: Any,
+        fields: Mapping[str, Any] | None = None,
+        **more_fields: Any,
     ) -> None:
         """Set what is given and leave the rest.
 
         Args:
             completed: Units done; None leaves it. May go back: a retry starts over.
             total: Units in all; None makes it unknown.
-            description: What the task is.
+            description: What the task is: a string, a path, or any object, shown as `str` gives it now.
+            unit: What is counted: `"B"` and `"iB"` are bytes, anything else is a noun.
+            keep: Whether its line stays above the bars when it has ended.
             color: The operation's colour, or None.
             estimated: Whether `completed` is an estimate, to be shown with `~`.
             fields: Columns of the task's own; None takes one away. What is not a string, number or boolean is shown
                 as `str` gives it now.
+            more_fields: The same, as keyword arguments, where the name resembles no argument.
 
         Raises:
-            TypeError: a number or string is neither.
+            TypeError: a number or string is neither, or a keyword argument is misspelt.
             ValueError: a number is negative or not finite, or `completed` is set on a task with a rollup.
 
         Example:
@@ -545,15 +645,20 @@ class Task(CountingCell):
         if total is not UNCHANGED:
             self._total = None if total is None else amount("total", total)
         if description is not UNCHANGED:
-            self._description = text("description", description)
-        if color is not UNCHANGED or estimated is not UNCHANGED:
-            unit, old_color, keep, rollup, old_estimated = self._kind
-            new_color = old_color if color is UNCHANGED else checked_color(color)
+            self._description = described(description)
+        if any(each is not UNCHANGED for each in (unit, keep, color, estimated)):
+            old_unit, old_color, old_keep, rollup, old_estimated = self._kind
             self._kind = shared_kind(
-                (unit, new_color, keep, rollup, old_estimated if estimated is UNCHANGED else bool(estimated))
+                (
+                    old_unit if unit is UNCHANGED else text("unit", unit),
+                    old_color if color is UNCHANGED else checked_color(color),
+                    old_keep if keep is UNCHANGED else bool(keep),
+                    rollup,
+                    old_estimated if estimated is UNCHANGED else bool(estimated),
+                )
             )
-        if fields:
-            merged = {**self._fields, **plain_fields(fields)}
+        if fields or more_fields:
+            merged = {**self._fields, **given_fields("update", more_fields, fields)}
             self._fields = {name: value for name, value in merged.items() if value is not None}
         self.tracker.wake()
 
@@ -585,6 +690,41 @@ class Task(CountingCell):
             total = plain_number(total)
             total = None if total is None or total < 0 else total
         self.update(completed=number, total=total)
+
+    def restart(self, *, completed: int | float = 0, total: int | float | None = UNCHANGED) -> None:
+        """Begin a live task anew: a retry. Its count goes back, and its time, rate and time left begin now.
+
+        With a rollup, what children that have ended added is forgotten. A `counter` goes on telling what it tells.
+
+        Args:
+            completed: Units that are done already; they do not count in the rate.
+            total: Units in all; None makes it unknown. Left out: it stays.
+
+        Raises:
+            TypeError, ValueError: a number is none, negative or not finite.
+
+        Example:
+            >>> task.advance(5)
+            >>> task.restart()
+            >>> task.completed, task.state
+            (0, 'running')
+        """
+        done = amount("completed", completed)
+        if total is not UNCHANGED and total is not None:
+            total = amount("total", total)
+        if self._end is not None:
+            return
+        rare, now = self.rare, self.tracker.clock()
+        with TREE_LOCK:
+            rare.rolled_completed = rare.rolled_total = 0
+            self._set_count(done - sum(each.count() for each in rare.counters if not isinstance(each, PolledCounter)))
+            if total is not UNCHANGED:
+                self._total = total
+            rare.initial, rare.paused, rare.paused_at = done, 0.0, None
+            self.estimate = None
+            if self._began is not None:
+                self._began, self._state = now, RUNNING
+        self.tracker.wake()
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
@@ -663,11 +803,11 @@ class Task(CountingCell):
         @overload
         def track(
             self, iterable: AsyncIterable[T], *, total: int | float | None = None, finish: bool = True
-        ) -> AsyncIterator[T]: ...
+        ) -> AsyncTracked[T]: ...
         @overload
         def track(
             self, iterable: Iterable[T], *, total: int | float | None = None, finish: bool = True
-        ) -> Iterator[T]: ...
+        ) -> Tracked[T]: ...
 
     def track(self, iterable: Any, *, total: int | float | None = None, finish: bool = True) -> Any:
         """Return an iterator over `iterable` that counts in this task.
@@ -690,7 +830,10 @@ class Task(CountingCell):
         """
         from .loops import Loop
 
-        return Loop(iterable, lambda hint: self._begin_loop(hint if total is None else total), finish).iterator()
+        def begin(size: int | None, task: Task | None, begun: bool) -> Task:
+            return self._begin_loop(size if total is None else total) if begun else self
+
+        return Loop(iterable, begin, finish).iterator()
 
     def _begin_loop(self, total: int | float | None) -> Task:
         if self._total is None and total is not None and self._kind[3] is None:

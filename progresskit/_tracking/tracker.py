@@ -18,19 +18,33 @@ from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
 from . import multiprocessing_hook
 from .counters import CountingTicks, PolledCounter
-from .task import TREE_LOCK, Task, amount, checked_color, is_failure, plain_fields, shared_kind, text
+from .task import (
+    TREE_LOCK,
+    UNCHANGED,
+    Task,
+    amount,
+    checked_color,
+    checked_delay,
+    described,
+    given_fields,
+    is_failure,
+    shared_kind,
+    text,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-    from contextvars import Token
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from contextvars import Context, Token
     from types import TracebackType
     from typing import Any, Literal, Self, TextIO, TypeVar, overload
 
+    from .._model.estimates import Estimator
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
     from .interfaces import Capture, Display, OwnCapture, Ticker
+    from .loops import AsyncTracked, Tracked
     from .task import Rollup, Sums
 
     T = TypeVar("T")
@@ -43,6 +57,13 @@ _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", d
 _loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
+_outdated = False  # whether the defaults have changed since the shared tracker was made
+DEFAULTS: dict[str, Any] = {}
+"""What `configure` has set: arguments of trackers that were not given them."""
+disabled_blocks = 0
+"""How many `with disabled()` blocks the process is in."""
+disabled_before: str | None = None
+"""What `PROGRESSKIT_DISABLE` was before the first of them."""
 tracker_providers: list[Callable[[], ProgressTracker | None]] = []
 """For engines that run tasks of their own: each is asked for the tracker of what this thread is at, the last one first. `track`
 joins it where no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
@@ -53,6 +74,7 @@ UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
 CAPTURE = "progresskit._display.capture:Capture"
+PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that takes nothing."""
@@ -80,6 +102,9 @@ class ProgressTracker:
         capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
             stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
             "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
+        estimator: Makes what tells the rate and the time left of a task: called for each task with the units that were done
+            before it began, it returns an object with `sample(seconds, completed)` and `outlook(seconds, completed, total)`, as
+            `progresskit.renderers.Estimator` has them. None: the built-in estimates.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -93,6 +118,8 @@ class ProgressTracker:
         'finished'
     """
 
+    is_elsewhere = False
+    """Whether its tasks are another process's, and only counted here."""
     lock = TREE_LOCK
     """One for all trackers: it is held for microseconds, and a fork has one lock to take."""
 
@@ -107,27 +134,36 @@ class ProgressTracker:
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
         capture: bool | Literal["descriptors"] | None = None,
+        estimator: Callable[[float], Estimator] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
         _check_terminal(terminal)
-        self.renderer: RendererChoice = named(renderer)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        if DEFAULTS:
+            if terminal is None and stream is None:
+                stream = DEFAULTS.get("stream")
+            renderer = DEFAULTS.get("renderer") if renderer is None else renderer
+            interval = DEFAULTS.get("interval") if interval is None else interval
+            budget = DEFAULTS.get("budget") if budget is None else budget
+            capture = DEFAULTS.get("capture") if capture is None else capture
+            estimator = DEFAULTS.get("estimator") if estimator is None else estimator
+        self.renderer: RendererChoice = named(renderer)
         if around is not None:
             self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
         self.stream: TextIO | None = stream
         self.terminal: Terminal | None = terminal
-        self.interval = _within("interval", interval, 3600.0)
-        self.budget = _within("budget", budget, 1.0)
+        self.interval: float | None = _within("interval", interval, 3600.0)
+        self.budget: float | None = _within("budget", budget, 1.0)
         self.clock: Callable[[], float] = time.monotonic if clock is None else clock
         self.prints: deque[Any] = deque()  # lines; a feed's also holds ended tasks, in the order in which they came
-        self.behind = False  # set by whoever draws, while the terminal does not take what it is sent
+        self.behind: bool = False  # set by whoever draws, while the terminal does not take what it is sent
         self._waiting = 0  # roughly the characters in `prints` that have come since lines were last taken
         self._dropped = CountingTicks()
         self._lines_missing = False  # whether lines were dropped since that was last looked at
         self._told = 0  # how many of the dropped lines have been told
-        self.hiding = 0  # how many want the rows off the screen
-        self.asking = 0  # how many of them ask a question, to which the terminal belongs until it is answered
+        self.hiding: int = 0  # how many want the rows off the screen
+        self.asking: int = 0  # how many of them ask a question, to which the terminal belongs until it is answered
         self._display: Display | None = None  # set by whoever draws
         self._mute = False  # whether nothing can be shown of it: lines go to the stream itself
         self._ticker: Any = ticker  # one that is loaded by name has no type
@@ -143,11 +179,17 @@ class ProgressTracker:
         self.is_client: bool | None = None  # whether a hub shows its tasks; None before somebody asked
         self._unsettled = False  # whether it is among those whose endings wait to be told to a hub
         self._tokens: list[Token[ProgressTracker | None]] = []
+        if estimator is not None and not callable(estimator):
+            raise TypeError(f"estimator is {shown(estimator)}: give a function that returns an estimate, or None.")
+        self.estimator = estimator
+        self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
         self._capture_mode = capture_mode(capture)
         self._capture: OwnCapture | None = None  # what captures while it is attached, or entered
         self._capture_held = False  # whether it does so until `stop`
         self._drawn_on: object = None  # the stream that it was attached for
-        self.context = copy_context()  # of whoever has last called: a notebook tells by it which cell a line belongs to
+        self.context: Context = (
+            copy_context()
+        )  # of whoever has last called: a notebook tells by it which cell a line belongs to
 
     @property
     def ticker(self) -> Ticker:
@@ -167,31 +209,33 @@ class ProgressTracker:
 
     def add_task(
         self,
-        description: str,
+        description: object,
         total: int | float | None = None,
         *,
         unit: str = "it",
-        parent: Task | None = None,
-        completed: int | float = 0,
-        keep: bool | None = None,
+        parent: Task | None = UNCHANGED,
+        completed: int | float | None = 0,
+        keep: bool | Literal["always"] | None = None,
         color: str | None = None,
         rollup: Rollup | None = None,
         position: int | None = None,
         start: bool = True,
         counter: Callable[[], Any] | None = None,
-        **fields: Any,
+        delay: float = 0.0,
+        fields: Mapping[str, Any] | None = None,
+        **more_fields: Any,
     ) -> Task:
         """Add a task and return it.
 
         Args:
-            description: What it is.
+            description: What it is: a string, a path, or any object, shown as `str` gives it now.
             total: Units in all; None when unknown.
             unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
-            parent: A task of this tracker that this one is a part of; None at the top. Of one that has ended, the nearest that
-                lives above it takes the place.
+            parent: A task of this tracker that this one is a part of; None at the top. Left out: the task of the `track` loop
+                around this call, if there is one. Of one that has ended, the nearest that lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
             keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
-                The line of a task that failed always stays.
+                The line of a task that failed always stays. "always": also where it has ended before a frame could show it.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
@@ -200,19 +244,22 @@ class ProgressTracker:
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
                 thread, so it should return soon. None: nothing is asked.
+            delay: Seconds after which its row appears: one that has ended by then has never been seen, unless it failed.
             fields: Columns of the task's own.
+            more_fields: The same, as keyword arguments, where the name resembles no argument.
 
         Raises:
-            TypeError, ValueError: an argument is not what it must be; the sentence says which and how.
+            TypeError, ValueError: an argument is not what it must be, or misspelt; the sentence says which and how.
 
         Example:
             >>> upload = tracker.add_task("orders.csv", total=45_600_000, unit="B", color="green")
             >>> upload.advance(65536)
         """
         global _last_number
-        text("description", description)
+        description = described(description)
         if total is not None:
             total = amount("total", total)
+        own_fields = given_fields("add_task", more_fields, fields) if more_fields or fields is not None else {}
         completed = 0 if completed is None else amount("completed", completed)
         if rollup not in (None, "count", "sum"):
             raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
@@ -220,7 +267,12 @@ class ProgressTracker:
             isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
         ):
             raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
-        self._check_parent(parent)
+        if parent is UNCHANGED:
+            parent = _enclosing_loop(self)
+        else:
+            self._check_parent(parent)
+        if delay:
+            delay = checked_delay(delay)
         if counter is not None and not callable(counter):
             raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
         if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
@@ -245,7 +297,7 @@ class ProgressTracker:
                 completed,
                 kind,
                 now if start else None,
-                plain_fields(fields),
+                own_fields,
             )
             if parent is None:
                 slots = self._slots
@@ -256,18 +308,37 @@ class ProgressTracker:
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
+            if keep == "always":
+                task.rare.always_kept = True
             if counter is not None:
                 task.rare.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
             if completed:
                 task.rare.initial = completed
+            if delay:
+                task.rare.hidden_until = now + delay
+                self._delays = (*self._delays, task)
             task._slot = slots.take(task, position)
             self._live += 1
+        if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
+            self._place_in_cell(task)
         if self._attached:
             self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
         else:
             self._show()
         return task
+
+    def _place_in_cell(self, task: Task) -> None:
+        try:
+            from ..renderers.registry import load
+
+            load(PLACE_IN_CELL)(self, task)
+        except Exception:  # a display's trouble is not the job's
+            pass
+
+    def note_seen(self, task: Task) -> None:
+        """Note that `task` has been shown, so that its end is shown too."""
+        self._seen = max(self._seen, task.id)
 
     def _check_parent(self, parent: object) -> None:
         if parent is not None and (not isinstance(parent, Task) or parent.tracker is not self):
@@ -279,37 +350,49 @@ class ProgressTracker:
         def track(
             self,
             iterable: AsyncIterable[T],
-            description: str = "",
+            description: object = "",
             *,
             total: int | float | None = None,
             unit: str = "it",
+            completed: int | float | None = 0,
+            disable: bool = False,
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
-        ) -> AsyncIterator[T]: ...
+            delay: float = 0.0,
+            fields: Mapping[str, Any] | None = None,
+        ) -> AsyncTracked[T]: ...
         @overload
         def track(
             self,
             iterable: Iterable[T],
-            description: str = "",
+            description: object = "",
             *,
             total: int | float | None = None,
             unit: str = "it",
+            completed: int | float | None = 0,
+            disable: bool = False,
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
-        ) -> Iterator[T]: ...
+            delay: float = 0.0,
+            fields: Mapping[str, Any] | None = None,
+        ) -> Tracked[T]: ...
 
     def track(
         self,
         iterable: Any,
-        description: str = "",
+        description: object = "",
         *,
         total: int | float | None = None,
         unit: str = "it",
+        completed: int | float | None = 0,
+        disable: bool = False,
         parent: Task | None = None,
         keep: bool | None = None,
         color: str | None = None,
+        delay: float = 0.0,
+        fields: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return an iterator over `iterable` that shows how far it is.
 
@@ -318,12 +401,20 @@ class ProgressTracker:
 
         Args:
             iterable: Any iterable or async iterable.
-            description: What the loop does.
-            total: Units in all; None asks `len` and `__length_hint__`.
+            description: What the loop does: a string, a path, or any object.
+            total: Units in all, those that are `completed` among them; None asks `len` and `__length_hint__`, also of what an
+                `enumerate`, `zip` or `map` runs through, and adds `completed`.
             unit: A noun for an item: `"row"`.
+            completed: Units that are done already, where a job is resumed; they do not count in the rate.
+            disable: Whether nothing is shown. The loop's `task` counts all the same.
             parent: The task that it is a part of; None: that of the loop around it, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
+            delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
+            fields: Columns of the loop's own; `task.update` changes them.
+
+        Returns:
+            An iterator, whose `task` is the loop's.
 
         Raises:
             TypeError: `iterable` is not iterable, or another argument is not what it must be.
@@ -332,12 +423,32 @@ class ProgressTracker:
         Example:
             >>> sum(tracker.track([1, 2, 3], "Adding"))
             6
+            >>> loop = tracker.track([0.5, 0.25], "Training", unit="epoch", fields={"loss": None})
+            >>> for loss in loop:
+            ...     loop.task.update(loss=loss)
         """
-        text("description", description)
+        if disable:
+            from .silent import silent_tracker
+
+            return silent_tracker().track(
+                iterable,
+                description,
+                total=total,
+                unit=unit,
+                completed=completed,
+                fields=fields,
+                color=color,
+                delay=delay,
+            )
+        description = described(description)
         text("unit", unit)
         checked_color(color)
+        completed = 0 if completed is None else amount("completed", completed)
         if total is not None:
             total = amount("total", total)
+        if delay:
+            checked_delay(delay)
+        own_fields = given_fields("track", {}, fields) if fields is not None else None
         self._check_parent(parent)
 
         try:
@@ -345,12 +456,18 @@ class ProgressTracker:
         except UNAVAILABLE:
             return bare(iterable)
 
-        def begin(size: int | None) -> Task:
-            around = parent or _enclosing_loop(self)
-            task = self.add_task(
-                description, size if total is None else total, unit=unit, parent=around, keep=keep, color=color
-            )
-            _loop.set(task)
+        def begin(size: int | None, task: Task | None, begun: bool) -> Task:
+            if task is None:
+                whole = total if total is not None or size is None else size + completed
+                around = parent or _enclosing_loop(self)
+                task = self.add_task(
+                    description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
+                    delay=delay, fields=own_fields,
+                )  # fmt: skip
+            else:
+                task._begin_loop(size)
+            if begun:
+                _loop.set(task)
             return task
 
         return Loop(iterable, begin).iterator()
@@ -576,8 +693,9 @@ class ProgressTracker:
 
         The functions that tell a count are asked first, and estimates learn from what is shown.
         """
-        for task in self._polled:
-            if task._end is None:
+        if self._polled:
+            self._polled = tuple(task for task in self._polled if task._end is None)
+            for task in self._polled:
                 task._poll()
         _drawing or _load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
         with self.lock:
@@ -614,7 +732,53 @@ class ProgressTracker:
 
         The caller holds the lock.
         """
-        return [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        entries = [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        return self._without_hidden(entries, now) if self._delays else entries
+
+    def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:
+        """Return `entries` without the tasks whose rows are not to be seen yet, and what is below them."""
+        self._delays = tuple(task for task in self._delays if task._end is None and not task.shown_by(now))
+        kept: list[tuple[Any, int]] = []
+        below: int | None = None  # the depth of the last task that is hidden
+        for task, depth in entries:
+            if below is not None and depth > below:
+                continue
+            below = depth if task in self._delays else None
+            if below is None:
+                kept.append((task, depth))
+        return kept
+
+    def refresh(self, seconds: float = 1.0) -> None:
+        """Draw what is new now, and wait until it is drawn.
+
+        Usually the ticker's next frame is soon enough: this is for a step that holds the interpreter for long, or a process that may be
+        ended at once. It costs a frame, which the budget does not limit.
+
+        Args:
+            seconds: How long to wait at the most.
+
+        Example:
+            >>> task = tracker.add_task("Solving")
+            >>> tracker.refresh()
+        """
+        refresh = getattr(self.ticker, "refresh", None)  # not every ticker can
+        if refresh is not None and self._attached:
+            refresh(seconds)
+
+    def draws_on(self, stream: object) -> bool:
+        """Return whether the tracker draws, or would draw, on the terminal or file that `stream` is.
+
+        Args:
+            stream: A text file: `sys.stderr`, a handler's `stream`.
+
+        Example:
+            >>> import sys
+            >>> ProgressTracker("none").draws_on(sys.stdout)
+            False
+        """
+        from ..renderers.registry import load
+
+        return bool(load("progresskit._display.capture:draws_on")(self, stream))
 
     @property
     def live(self) -> int:
@@ -816,9 +980,14 @@ class ProgressTracker:
             return
         task._state = task._end[0]
         self._live -= 1
-        seen = task._id <= self._seen
-        told = seen or task.state == "failed" or (task.parent is None and self._tells_unseen(task))
-        if told:
+        seen = task._id <= self._seen and task.shown_by(task._end[1])
+        told = (
+            seen
+            or task.state == "failed"
+            or (task._rare is not None and task._rare.always_kept)
+            or (task.parent is None and self._tells_unseen(task))
+        )
+        if told and not self._mute:  # nobody would take it
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
@@ -831,17 +1000,24 @@ class ProgressTracker:
         self._vacate(task, seen)
 
     def _tells_unseen(self, task: Task) -> bool:
-        """Tell the hub, if there is one, of the top-level `task`, which has ended before a frame could show it; return whether
-        the task is to have a line of its own there."""
-        if self.is_client is False or "PROGRESSKIT_HUB" not in os.environ:
+        """Tell the hub or the engine, if there is one, of the top-level `task`, which has ended before a frame could show it;
+        return whether the task is to have a line of its own there."""
+        note_unseen = getattr(self._ticker, "note_unseen", None)  # a reporter has one
+        if note_unseen is not None:
+            return bool(note_unseen(task))
+        has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
+        if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
         from ..renderers.registry import load
 
         try:
-            return bool(load("progresskit.processes.numbers:note_unseen")(self, task))
+            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+                return True
+            if not self.is_client:
+                load("progresskit.processes.folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
-            return False
+        return False
 
     def _vacate(self, task: Task, seen: bool) -> None:
         while not task.children:  # its place is needed until the last of its children has ended
@@ -1009,7 +1185,16 @@ def _is_terminal(stream: Any) -> bool:
 def current_tracker() -> ProgressTracker:
     """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
     process (a thread does not inherit the context it was started in), else one that the process shares.
+
+    Example:
+        >>> with ProgressTracker("none") as tracker:
+        ...     current_tracker() is tracker
+        True
     """
+    if disabled_blocks:
+        from .silent import silent_tracker
+
+        return silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
         return active
@@ -1021,60 +1206,13 @@ def current_tracker() -> ProgressTracker:
 
 def shared_tracker() -> ProgressTracker:
     """Return the tracker that the process shares."""
-    global _shared
-    if _shared is None:
-        _shared = ProgressTracker()
+    global _shared, _outdated
+    if _shared is None or (_outdated and _shared.left and _shared not in _entered):
+        _shared, _outdated = ProgressTracker(), False
     return _shared
 
 
-if TYPE_CHECKING:
-
-    @overload
-    def track(
-        iterable: AsyncIterable[T],
-        description: str = "",
-        *,
-        total: int | float | None = None,
-        unit: str = "it",
-        keep: bool | None = None,
-        color: str | None = None,
-    ) -> AsyncIterator[T]: ...
-    @overload
-    def track(
-        iterable: Iterable[T],
-        description: str = "",
-        *,
-        total: int | float | None = None,
-        unit: str = "it",
-        keep: bool | None = None,
-        color: str | None = None,
-    ) -> Iterator[T]: ...
-
-
-def track(
-    iterable: Any,
-    description: str = "",
-    *,
-    total: int | float | None = None,
-    unit: str = "it",
-    keep: bool | None = None,
-    color: str | None = None,
-) -> Any:
-    """Return an iterator over `iterable`, sync or async, that shows how far it is.
-
-    Joins the tracker that is active in this context, else one that the process shares, so that nested loops and loops in
-    several threads stack by themselves. `ProgressTracker.track` has the arguments in detail.
-
-    Raises:
-        TypeError: `iterable` is not iterable, or another argument is not what it must be.
-        ValueError: a number is out of range.
-
-    Example:
-        >>> sum(track([1, 2, 3], "Adding"))
-        6
-    """
-    try:
-        tracker = current_tracker()
-    except UNAVAILABLE:
-        return bare(iterable)
-    return tracker.track(iterable, description, total=total, unit=unit, keep=keep, color=color)
+def renew_shared_tracker() -> None:
+    """Have the process share another tracker as soon as the one that it has is idle: the defaults have changed."""
+    global _outdated
+    _outdated = _shared is not None

@@ -33,7 +33,7 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         known = Address.parse(address)
-        self.out = bytearray(hello(known.key, Hello(os.getpid(), process_start())))
+        self.out: bytearray = bytearray(hello(known.key, Hello(os.getpid(), process_start())))
         tcp = known.tcp
         self._place: tuple[str, int] | str = known.place if tcp is None else tcp
         kind = native("socket", "socket") if is_patched() else socket.socket
@@ -114,25 +114,36 @@ class Connection:
 
 def process_start() -> float:
     """Return when this process started, in seconds on a clock that all processes of the machine share."""
+    if _forked is not None:
+        return _forked
     try:
-        file = os.open(
-            "/proc/self/stat", os.O_RDONLY
-        )  # not `open`, which makes three objects: a forked worker lives for
-        try:  # milliseconds, and each page that it touches is copied
-            return int(os.read(file, 1 << 12).rpartition(b")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-        finally:
-            os.close(file)
+        with open("/proc/self/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19]) / _TICKS
     except (OSError, ValueError, IndexError):  # no such file here
         return _imported
 
 
 _imported = time.time()
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_forked: float | None = None
+"""When this process was forked, if it was and the system tells starts by a clock that can be read: a worker lives for
+milliseconds, and the file costs it several system calls."""
+_fork: float | None = None  # when this process began to fork last: a child that starts late has its place all the same
 _connections: list[Connection] = []
 
 
+def _before_fork() -> None:
+    global _fork
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    _fork = None if boot is None else int(time.clock_gettime(boot) * _TICKS) / _TICKS  # as exact as the file is
+
+
 def _in_child() -> None:
+    global _forked
+    _forked = _fork
     for connection in list(_connections):
         connection.close()  # the parent's: as long as the child held it, its end could not be seen
 
 
+life.before_fork(_before_fork)
 life.in_child(_in_child)

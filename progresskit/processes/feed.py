@@ -121,7 +121,7 @@ class Feed(ProgressTracker):
         expected: How many top-level tasks there will be, for the line of totals; None: it shows no percentage.
 
     Attributes:
-        refresh: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
+        before_frame: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
             will be shown; None: nothing is.
         counted: Called with a source and the counts that `count` was given, and with None when the source has gone; None:
             nothing is.
@@ -136,7 +136,7 @@ class Feed(ProgressTracker):
         (['lines.csv'], [('failed', 'lost')])
     """
 
-    refresh: Callable[[], object] | None = None
+    before_frame: Callable[[], object] | None = None
     counted: Callable[[Hashable, Mapping[int, int | float] | None], object] | None = None
 
     def __init__(self, *arguments: Any, totals: bool = False, expected: int | None = None, **named: Any) -> None:
@@ -275,7 +275,7 @@ class Feed(ProgressTracker):
     def forget(self) -> None:
         """Start over in a forked child, without sources."""
         super().forget()
-        self.refresh = None
+        self.before_frame = None
         self._announced = False
         self._sources.clear()
         self._in_order.clear()
@@ -309,8 +309,8 @@ class Feed(ProgressTracker):
     def _refresh(self) -> None:
         if self._announced:
             self._announced = False
-            if self.refresh is not None:
-                self.refresh()
+            if self.before_frame is not None:
+                self.before_frame()
 
     @property
     def sources(self) -> tuple[Hashable, ...]:

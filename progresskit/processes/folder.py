@@ -16,16 +16,23 @@ import stat
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from .._display import process_hooks
+from .._display.display import is_redirected, terminal_of
 from .._model.frames import Frame, decode, encode
 from .._system.warnings import warn_once
 from .._text.cells import clean
+from ..renderers.base import draws_in_place
+from ..renderers.registry import prefer_hub, shared_folder
+from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.frames import TaskView
+    from .._tracking.task import Task
+    from .._tracking.tracker import ProgressTracker
     from ..renderers.base import Renderer, Terminal
     from .feed import Feed
 
@@ -57,6 +64,8 @@ class Record(NamedTuple):
         is_over: Whether it has ended.
         counts: How many of its top-level tasks have ended, by state.
         frame: Its live tasks, and the latest of those that have ended.
+        unseen: Its tasks that have ended before a frame could show them, which `counts` has too; None: there are none.
+        age: Seconds since the first of these began.
 
     Example:
         >>> record = Record("node7", 4711, 1.0, 2.0, False, {"failed": 1}, Frame(1.0))
@@ -71,10 +80,12 @@ class Record(NamedTuple):
     is_over: bool
     counts: dict[str, int]
     frame: Frame
+    unseen: Tally | None = None
+    age: float = 0.0
 
     def encode(self) -> bytes:
         """Return the record as bytes: two lines of JSON."""
-        head = {
+        head: dict[str, object] = {
             "progresskit": 1,
             "host": self.host,
             "pid": self.pid,
@@ -83,6 +94,8 @@ class Record(NamedTuple):
             "over": self.is_over,
             "counts": self.counts,
         }
+        if self.unseen is not None:
+            head["unseen"] = self.unseen.encode(age=self.age).decode()
         return f"{json.dumps(head)}\n{encode(self.frame)}\n".encode("utf-8", "backslashreplace")
 
     @classmethod
@@ -98,7 +111,7 @@ class Record(NamedTuple):
             host, pid, start, written, is_over, counts = (
                 head[name] for name in ("host", "pid", "start", "written", "over", "counts")
             )
-            items = counts.items()
+            items, unseen = counts.items(), head.get("unseen")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ValueError("the first line of a record says who writes.") from None
         numbers = (pid, start, written, *counts.values())
@@ -106,8 +119,14 @@ class Record(NamedTuple):
             raise ValueError("the numbers of a record are from 0 to 1e15.")
         if not isinstance(host, str) or type(pid) is not int or type(is_over) is not bool:
             raise ValueError("'host' of a record is a text, 'pid' a whole number, 'over' true or false.")
+        if not isinstance(unseen, str | None):
+            raise ValueError("'unseen' of a record is a text.")
         known = {name: int(number) for name, number in items if name in STATES}
-        return cls(clean(host, 64), pid, start, written, is_over, known, decode(rest))
+        record = cls(clean(host, 64), pid, start, written, is_over, known, decode(rest))
+        if unseen is None:
+            return record
+        tally, age = Tally.decode_with_age(unseen.encode("utf-8", "backslashreplace"))
+        return record._replace(unseen=tally, age=age)
 
 
 class _File:
@@ -120,6 +139,8 @@ class _File:
         self._frames: dict[int, Frame] = {}  # of each display
         self._ended: deque[TaskView] = deque(maxlen=MOST_ENDED)
         self._counts = dict.fromkeys(STATES, 0)
+        self._unseen = Tally()
+        self._unseen_since = self._start  # when the first of these began
         self._written = float("-inf")  # on the displays' clock
         self._is_over = False
         name = f"{re.sub('[^A-Za-z0-9.-]', '_', self._host)[:64]}-{os.getpid()}-{int(self._start * 1000):x}"
@@ -141,6 +162,14 @@ class _File:
             self._written = now
             self._write()
 
+    def note_unseen(self, task: Task) -> None:
+        """Count `task`, which has ended before a frame could show it. It is written with the next record, at the end at the latest:
+        the job does not wait for a file server."""
+        began = time.time() - task.elapsed
+        self._unseen_since = min(self._unseen_since, began) if self._unseen.tasks else began
+        self._unseen.add(task.state, task.unit, task.completed)
+        self._counts[task.state] += 1
+
     def _end(self) -> None:
         self._is_over = True
         self._frames.clear()
@@ -157,7 +186,10 @@ class _File:
         return Frame(moment, tuple(tasks[:MOST_TASKS]), tuple(self._ended), more + max(len(tasks) - MOST_TASKS, 0))
 
     def _write(self) -> None:
-        record = Record(self._host, os.getpid(), self._start, time.time(), self._is_over, self._counts, self._frame())
+        now = time.time()
+        record = Record(self._host, os.getpid(), self._start, now, self._is_over, self._counts, self._frame())
+        if self._unseen.tasks:
+            record = record._replace(unseen=self._unseen, age=max(now - self._unseen_since, 0.0))
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
@@ -169,6 +201,27 @@ class _File:
 
 
 _files: dict[tuple[int, str], _File] = {}
+_folders: WeakKeyDictionary[ProgressTracker, str | None] = WeakKeyDictionary()
+
+
+def _file_in(folder: str) -> _File:
+    key = (os.getpid(), folder)  # a forked child has a file of its own
+    if key not in _files:
+        _files[key] = _File(folder)
+    return _files[key]
+
+
+def note_unseen(tracker: ProgressTracker, task: Task) -> None:
+    """Leave an account of `task` of `tracker`, which has ended before a frame could show it, if its frames are written."""
+    if tracker not in _folders:
+        terminal = terminal_of(tracker)
+        redirected = is_redirected(tracker, terminal)
+        _folders[tracker] = shared_folder(prefer_hub(tracker.renderer, redirected=redirected), redirected=redirected)
+        if tracker.terminal is None:
+            terminal.close()
+    folder = _folders[tracker]
+    if folder is not None:
+        _file_in(folder).note_unseen(task)
 
 
 class Recorded:
@@ -189,8 +242,8 @@ class Recorded:
         self._clock = clock
 
     @property
-    def in_place(self) -> bool:  # type: ignore[override]  # of the class, for other renderers
-        return self._renderer.in_place
+    def in_place(self) -> bool:
+        return draws_in_place(self._renderer)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_renderer":  # of one that was not initialised
@@ -213,10 +266,7 @@ class Recorded:
 
     @property
     def _file(self) -> _File:
-        key = (os.getpid(), self._folder)  # a forked child has a file of its own
-        if key not in _files:
-            _files[key] = _File(self._folder)
-        return _files[key]
+        return _file_in(self._folder)
 
 
 class _Process:
@@ -305,6 +355,8 @@ class FolderReader:
         new = tuple(view for view in frame.ended if view.id not in process.told)
         process.told = {view.id for view in frame.ended}
         self._feed.receive(name, frame._replace(ended=new), (record.start,))
+        if record.unseen is not None:
+            self._feed.tally(name, record.unseen, age=record.age + max(now - process.heard, 0.0), order=(record.start,))
         if record.is_over:
             self._feed.leave(name)
 

@@ -114,9 +114,9 @@ class Hub:
     """
 
     def __init__(self, feed: Feed, *, tcp: bool | None = None) -> None:
-        self.feed = feed
-        self.refused = 0
-        self.dropped = 0
+        self.feed: Feed = feed
+        self.refused: int = 0
+        self.dropped: int = 0
         self._tcp = not hasattr(socket, "AF_UNIX") if tcp is None else tcp
         self._folder: str | None = None
         self._address: Address | None = None
@@ -170,7 +170,7 @@ class Hub:
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._poll = _poll_for(self._selector)
-        self.feed.refresh = self._hand_in
+        self.feed.before_frame = self._hand_in
         registry.OWN_HUBS[str(self.address)] = os.getpid()
         _hubs.append(self)
         self._closed = False
@@ -203,8 +203,8 @@ class Hub:
         """Have `feed` show the clients from here on; they come with their next frames."""
         with self._handing:
             old, self.feed = self.feed, feed
-            old.refresh = None
-            feed.refresh = self._hand_in
+            old.before_frame = None
+            feed.before_frame = self._hand_in
         if self._ready:
             feed.announce()
 
@@ -518,10 +518,7 @@ class Hub:
     def _hand_in_tally(self, client: _Client, body: bytes) -> None:
         if client.mistakes < FORGIVEN:
             try:
-                tally, document = Tally.decode(body)
-                age = document.get("age", 0.0)
-                if type(age) not in (int, float) or not 0 <= age < 1e12:
-                    raise ValueError("an age is a number of seconds.")
+                tally, age = Tally.decode_with_age(body)
             except ValueError:
                 self._note_mistake(client)
                 return

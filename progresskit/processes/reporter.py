@@ -16,12 +16,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
+from .._system.threads import THREAD_TIME
 from .._tracking.tracker import ProgressTracker, tracker_providers
+from .tally import SHORT_TASK_SECONDS, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .._model.frames import TaskView
+    from .._tracking.task import Task
 
 INTERVAL = 0.5
 """Seconds between two reports of a process: on a cluster all of them pass through one scheduler."""
@@ -47,6 +50,8 @@ class Report(NamedTuple):
     Attributes:
         frame: Its live tasks, which replace those of any earlier report; the tasks that have ended since; and counts.
         lines: The lines that it has printed since.
+        unseen: Tasks that have ended since, before a report could show them; None: there are none.
+        age: Seconds since the first of these began.
 
     Example:
         >>> report = Report(Frame(1.0, tasks=(sample_view(description="orders.csv"),)), ("a line",))
@@ -56,14 +61,18 @@ class Report(NamedTuple):
 
     frame: Frame
     lines: tuple[str, ...] = ()
+    unseen: Tally | None = None
+    age: float = 0.0
 
     def encode(self) -> tuple[bytes, bytes]:
         """Return the report in two parts, as bytes: what a later report replaces, and what must arrive (empty: nothing)."""
         rows = _pack(encode(self.frame._replace(ended=())))
-        if not (self.frame.ended or self.lines):
+        if not (self.frame.ended or self.lines or self.unseen):
             return rows, b""
-        ended = encode(Frame(self.frame.time, ended=self.frame.ended))
-        return rows, _pack(json.dumps({"ended": ended, "lines": self.lines}))
+        news: dict[str, object] = {"ended": encode(Frame(self.frame.time, ended=self.frame.ended)), "lines": self.lines}
+        if self.unseen is not None:
+            news["unseen"] = self.unseen.encode(age=self.age).decode()
+        return rows, _pack(json.dumps(news))
 
     @classmethod
     def decode(cls, rows: bytes, news: bytes = b"") -> Report:
@@ -77,12 +86,15 @@ class Report(NamedTuple):
             return cls(frame)
         try:
             document = json.loads(_unpack(news))
-            ended, lines = document["ended"], document["lines"]
-        except (ValueError, LookupError, TypeError, RecursionError):
+            ended, lines, unseen = document["ended"], document["lines"], document.get("unseen")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ValueError("the news of a report are an object with 'ended' and 'lines'.") from None
-        if not isinstance(ended, str) or not isinstance(lines, list):
-            raise ValueError("'ended' of a report is a frame and 'lines' is a list.")
-        return cls(frame._replace(ended=decode(ended).ended), tuple(map(str, lines)))
+        if not isinstance(ended, str) or not isinstance(lines, list) or not isinstance(unseen, str | None):
+            raise ValueError("'ended' and 'unseen' of a report are texts and 'lines' is a list.")
+        whole = frame._replace(ended=decode(ended).ended)
+        if unseen is None:
+            return cls(whole, tuple(map(str, lines)))
+        return cls(whole, tuple(map(str, lines)), *Tally.decode_with_age(unseen.encode()))
 
 
 def _pack(text: str) -> bytes:
@@ -179,7 +191,7 @@ class Reporter:
         own: bool = True,
         watched: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        cpu: Callable[[], float] = time.thread_time,
+        cpu: Callable[[], float] = THREAD_TIME,
     ) -> None:
         self.interval = interval
         self.delay: float | None = None
@@ -194,6 +206,8 @@ class Reporter:
         self._lines: list[str] = []
         self._characters = 0  # in _lines
         self._missing = [0, 0]  # ended tasks and lines that there was no room for
+        self._unseen = Tally()  # tasks that have ended before a report could show them
+        self._unseen_since = 0.0  # when the first of them began
         self._counts: dict[int, int | float] = {}
         self._last: tuple[object, ...] = ()  # what the last report has shown
         self._reported = -UNCHANGED_INTERVAL  # when that was
@@ -257,6 +271,19 @@ class Reporter:
     def flush_soon(self) -> None:
         """A job is never held up for a report."""
 
+    def note_unseen(self, task: Task) -> bool:
+        """Count `task`, which has ended before a report could show it; return whether it is to have a line of its own.
+
+        The caller holds the lock.
+        """
+        elapsed = task.elapsed
+        if elapsed >= SHORT_TASK_SECONDS:
+            return True
+        began = self._clock() - elapsed
+        self._unseen_since = min(self._unseen_since, began) if self._unseen.tasks else began
+        self._unseen.add(task.state, task.unit, task.completed)
+        return False
+
     def detach(self, tracker: ProgressTracker) -> None:
         """Keep what `tracker` has to show for the last time, and let go of it."""
         with ProgressTracker.lock:
@@ -290,8 +317,13 @@ class Reporter:
         """Return what there is to report, and set `delay`; None where nothing has changed."""
         with ProgressTracker.lock:
             report = self._collect(self._clock())
-            self.delay = self.interval if self._trackers or self._ended or self._lines else None
+            self.delay = self.interval if self._trackers or self._has_news else None
         return report
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether there is something that must arrive."""
+        return bool(self._ended or self._lines or self._unseen.tasks)
 
     def carry(self, send: Callable[[Report], object]) -> None:
         """Call `send` with what there is to report, if anything; `delay` then keeps both within the budget."""
@@ -318,7 +350,7 @@ class Reporter:
             more,
             dict(self._counts),
         )
-        is_news = bool(self._ended or self._lines)
+        is_news = self._has_news
         if not is_news and shown == self._last and (not views or now - self._reported < UNCHANGED_INTERVAL):
             return None
         if not (is_news or views or self._last):
@@ -330,7 +362,9 @@ class Reporter:
             if missing:
                 lines.append(f"progresskit: {missing:,d} {what} are missing here: there were too many in one interval.")
         self._missing, self._characters = [0, 0], 0
-        return Report(Frame(now, tuple(views), ended, more, dict(self._counts)), tuple(lines))
+        unseen, self._unseen = self._unseen, Tally()
+        report = Report(Frame(now, tuple(views), ended, more, dict(self._counts)), tuple(lines))
+        return report._replace(unseen=unseen, age=max(now - self._unseen_since, 0.0)) if unseen.tasks else report
 
 
 def _here() -> Work | None:

@@ -81,7 +81,7 @@ class Total:
     def __init__(self, number: int, expected: int | None) -> None:
         self.number = number
         self.expected = expected
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         self.processes: set[Hashable] = set()
         self.since: float | None = None
 
@@ -124,10 +124,10 @@ class Crowd:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.tally = Tally()
-        self.is_open = False
+        self.tally: Tally = Tally()
+        self.is_open: bool = False
         self.since: float | None = None
-        self.latest = 0.0  # when the last of its tasks ended, or was seen
+        self.latest: float = 0.0  # when the last of its tasks ended, or was seen
         self._row = 0  # lines in a row
         self._line_at = float("-inf")
 

@@ -49,10 +49,13 @@ class Tally:
     def __init__(
         self, finished: int = 0, failed: int = 0, cancelled: int = 0, amounts: dict[str, Count] | None = None
     ) -> None:
-        self.finished = finished
-        self.failed = failed
-        self.cancelled = cancelled
+        self.finished: int = finished
+        self.failed: int = failed
+        self.cancelled: int = cancelled
         self.amounts: dict[str, Count] = {} if amounts is None else amounts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tally) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
     @property
     def tasks(self) -> int:
@@ -120,3 +123,16 @@ class Tally:
         if not all(type(amount) in (int, float) and -LARGEST < amount < LARGEST for _, amount in amounts):
             raise ValueError("the amounts of a tally are numbers between -1e100 and 1e100.")
         return cls(states[0], states[1], states[2], {clean(unit): amount for unit, amount in amounts}), document
+
+    @classmethod
+    def decode_with_age(cls, body: bytes) -> tuple[Self, float]:
+        """Return the tally that `body` holds, and its `age`: the seconds since the first of its tasks began.
+
+        Raises:
+            ValueError: `body` is no tally, or its age is none.
+        """
+        tally, document = cls.decode(body)
+        age = document.get("age", 0.0)
+        if type(age) not in (int, float) or not 0 <= age < 1e12:
+            raise ValueError("an age is a number of seconds.")
+        return tally, age

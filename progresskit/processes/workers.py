@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._display import process_hooks as life
 from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
-from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, join
+from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, join
 from .._tracking.task import Task, _TickingTask, shared_kind
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import hub_address, hub_client
@@ -159,7 +159,7 @@ def address() -> str | None:
     outer = hub_address()
     if outer is not None:
         return outer
-    if _host is None and not trackers._entered:
+    if _host is None and not trackers._entered and not is_wanted():
         return None
     return _own_address()
 
@@ -212,13 +212,14 @@ def _before_fork() -> None:
     global _given
     _given = None
     frame = sys._getframe(2)  # who forks; between us and it is the hook
-    if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host):
+    if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host or is_wanted()):
         return
     try:
         _preload()
         _given = address()
         if _host is not None:
-            for tracker in trackers._entered:
+            shared = [trackers._shared] if trackers._shared is not None and is_wanted() else []
+            for tracker in (*trackers._entered, *shared):
                 for task in tracker.tasks:
                     _host.hand_out(task)
     except Exception:  # the worker starts all the same
@@ -267,6 +268,8 @@ life.in_child(_in_child)
 
 class _Handles(ProgressTracker):
     """What this process has counted of another's tasks: a tracker without rows, whose counts go out as numbers."""
+
+    is_elsewhere = True
 
     def __init__(self, address: str) -> None:
         super().__init__("none")

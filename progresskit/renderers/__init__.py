@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._model.estimates import Estimate as Estimate
+    from .._model.estimates import Estimator as Estimator
     from .._model.frames import Frame as Frame
     from .._model.frames import TaskView as TaskView
     from .._model.frames import decode as decode
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .rows import RowRenderer as RowRenderer
 
 _MODULES = {
+    "_model.estimates": ("Estimate", "Estimator"),
     "_model.frames": ("Frame", "TaskView", "decode", "encode"),
     "_text.cells": ("cell_width", "clean", "encodable", "fit", "wrapped"),
     "_text.colors": ("SGR", "STATE_COLORS"),

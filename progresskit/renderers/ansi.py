@@ -17,4 +17,4 @@ class AnsiRenderer(RowRenderer):
     def start(self, terminal: Terminal) -> None:
         super().start(terminal)
         painter = Painter(unicode=terminal.unicode, colors=terminal.colors, encoding=terminal.encoding)
-        self.rows = painter.rows  # type: ignore[method-assign]  # the painter's own: a method around it is a call more a frame
+        setattr(self, "rows", painter.rows)  # noqa: B010  # the painter's own: a method around it is a call more a frame

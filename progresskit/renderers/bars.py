@@ -155,7 +155,11 @@ class Painter:
             times = format_duration(view.elapsed)
         else:
             times = f"{format_duration(view.elapsed)} eta {format_duration(view.eta)}"
-        extra = " ".join([f"{name}={value}" for name, value in view.fields.items()]) if view.fields else ""
+        extra = (
+            " ".join([f"{name}={value}" if name else f"{value}" for name, value in view.fields.items()])
+            if view.fields
+            else ""
+        )
         if state in ("failed", "cancelled", "paused"):
             extra = " ".join(filter(None, (view.outcome + (f": {view.cause}" if view.cause else ""), extra)))
         if self._encoding != "utf-8":

@@ -6,7 +6,7 @@ nothing more.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, TextIO, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TextIO, runtime_checkable
 
 if TYPE_CHECKING:
     from .._model.frames import Frame
@@ -73,16 +73,22 @@ TERMINAL_MEMBERS = ("is_tty", "unicode", "colors", "encoding", "reflows", "file"
 """What a terminal must have."""
 
 
+def draws_in_place(renderer: object) -> bool:
+    """Return whether `renderer` draws over rows; False where there is none, or it does not say."""
+    return bool(getattr(renderer, "in_place", False))
+
+
 @runtime_checkable
 class Renderer(Protocol):
     """Draws frames. Called from one thread at a time; whatever it raises ends it, never the job.
 
-    `start` and `stop` may come several times on one instance. A class may also have `check()`, a class method that
-    raises `RendererUnavailable` where the renderer cannot be used.
+    `start` and `stop` may come several times on one instance. A renderer may also have:
 
-    Attributes:
-        in_place: Whether rows are drawn over. Frames then hold no more rows than the screen has, less one, and one of
-            these is left for a line `... 37 more` when `frame.more` is not 0. Otherwise a frame holds every live task.
+    - `in_place`, a boolean: whether rows are drawn over. Frames then hold no more rows than the screen has, less one, and one of
+      these is left for a line `... 37 more` when `frame.more` is not 0. Without it, or where it is False, lines are appended, and a
+      frame holds every live task. (It is no member of this protocol: type checkers do not take `in_place = True` in a class for what
+      any declaration of it says.)
+    - `check()`, a class method that raises `RendererUnavailable` where the renderer cannot be used.
 
     Example:
         >>> class Counts:
@@ -94,8 +100,6 @@ class Renderer(Protocol):
         >>> isinstance(Counts(), Renderer)
         True
     """
-
-    in_place: ClassVar[bool]
 
     def start(self, terminal: Terminal) -> None:
         """Begin a display on `terminal`. Nothing is shown yet."""

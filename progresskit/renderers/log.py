@@ -56,8 +56,8 @@ class LogRenderer(PlainRenderer):
         every: float = 5.0,
         heartbeat: float = 60.0,
     ) -> None:
-        self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
-        self.level = level
+        self.logger: logging.Logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        self.level: int = level
         self.every = every
         self.heartbeat = heartbeat
 

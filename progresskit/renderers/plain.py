@@ -7,6 +7,7 @@ so that a CI system sees that the job is alive.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import encodable
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
     from .base import Terminal
 
+_LEVELS = {"failed": 3, "cancelled": 4}
+"""Levels of the journal for how tasks end: error and warning; 6, information, for all else."""
+_COMMAND = re.compile(r"##(?=\w*\[)|(?<=^)(\s*):(?=:)")
+
+
+def no_command(line: str) -> str:
+    """Return `line` so that no CI system takes it for a command: a task's name may be a stranger's text.
+
+    GitHub, Azure and TeamCity obey `::error::`, `##[error]`, `##vso[...]` and `##teamcity[...]` in what a job writes.
+
+    Example:
+        >>> no_command("::error::x"), no_command("a ##vso[task.x]y"), no_command("std::sort: started")
+        (': :error::x', 'a # #vso[task.x]y', 'std::sort: started')
+    """
+    return _COMMAND.sub(lambda found: "# #" if found[0] == "##" else f"{found[1]}: ", line)
+
 
 class PlainRenderer:
     """Append lines; never move the cursor.
@@ -34,9 +51,9 @@ class PlainRenderer:
     """
 
     in_place: ClassVar[bool] = False
-    every = 5.0
-    step = 0.1
-    heartbeat = 30.0
+    every: float = 5.0
+    step: float = 0.1
+    heartbeat: float = 30.0
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -96,11 +113,13 @@ class PlainRenderer:
         return view.description or f"task {view.id}"
 
     def _fields(self, view: TaskView) -> str:
-        return "".join(f", {name}={value}" for name, value in view.fields.items())
+        return "".join(f", {name}={value}" if name else f", {value}" for name, value in view.fields.items())
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
         """Write the line `text` about an `event` of a task: `start`, `update` or `end`."""
-        self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
+        level = _LEVELS.get(view.state, 6) if event == "end" else 6
+        prefix = f"<{level}>" if getattr(self._terminal, "in_journal", False) else ""
+        self._terminal.write(f"{prefix}{encodable(no_command(text), self._terminal.encoding)}\n")
 
     def write(self, text: str) -> None:
         self._terminal.write(text + "\n")

@@ -10,7 +10,8 @@ import os
 import sys
 from importlib import import_module
 
-from .._system.environment import is_disabled, is_on
+from .._system.environment import is_disabled, why_lines
+from .._system.notebook import is_cell_stream
 from .._system.warnings import warn_once
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ BUILTIN = {
     "plain": "progresskit.renderers.plain:PlainRenderer",
     "json": "progresskit.renderers.json:JsonRenderer",
     "log": "progresskit.renderers.log:LogRenderer",
+    "notebook": "progresskit._display.notebook_cells:NotebookRenderer",
     "none": "progresskit.renderers.none:NoneRenderer",
     "hub": "progresskit.processes.client:HubRenderer",
 }
@@ -64,12 +66,12 @@ class RendererChoice:
         in_code: bool = False,
         is_remote: bool = False,
     ) -> None:
-        self.given = given
-        self.is_remote = is_remote or bool(getattr(make, "is_remote", False))
-        self.in_code = in_code or given
-        self.name = name
-        self.make = make
-        self.why = why
+        self.given: bool = given
+        self.is_remote: bool = is_remote or bool(getattr(make, "is_remote", False))
+        self.in_code: bool = in_code or given
+        self.name: str = name
+        self.make: Factory | None = make
+        self.why: str = why
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
@@ -83,15 +85,16 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]
     """Return the name that suits `terminal`, and why.
 
     Example:
-        >>> automatic(EmulatedTerminal(), {"CI": "true"})
+        >>> automatic(EmulatedTerminal(), {"TERM": "xterm", "CI": "true"})
         ('plain', 'CI is set')
     """
+    if getattr(terminal, "in_notebook", False):
+        return "notebook", "the stream is a notebook's cell"
     if not terminal.is_tty:
         return "plain", "the stream is no terminal"
-    if environ.get("TERM") == "dumb":
-        return "plain", "TERM is dumb"
-    if is_on(environ, "CI"):
-        return "plain", "CI is set"
+    why = why_lines(environ)
+    if why is not None:
+        return "plain", why
     return "ansi", "the stream is a terminal"
 
 
@@ -203,6 +206,15 @@ def shared_folder(
     return None if not folder or redirected or choice.given or choice.is_remote or off else folder
 
 
+def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the events file that is written besides what `choice` draws, `PROGRESSKIT_EVENTS`; None where none is.
+
+    What code has switched off is left alone. A client's frames are its hub's to write.
+    """
+    path = (os.environ if environ is None else environ).get("PROGRESSKIT_EVENTS", "").strip()
+    return None if not path or choice.is_remote or (choice.in_code and choice.name == "none") else path
+
+
 def draws_rows(
     choice: RendererChoice, stream: Any, *, worker: bool = False, environ: Mapping[str, str] | None = None
 ) -> bool:
@@ -223,7 +235,7 @@ def draws_rows(
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
     if choice.make is None:
-        return environ.get("TERM") != "dumb" and not is_on(environ, "CI")
+        return why_lines(environ) is None
     return choice.name == "ansi" or (choice.name not in BUILTIN and bool(getattr(choice.make, "in_place", True)))
 
 
@@ -235,7 +247,7 @@ def _by_name(name: str, why: str) -> RendererChoice:
     """
     if name == "auto":
         return RendererChoice(name, None, why)
-    if name in BUILTIN and name != "hub":  # whose check finds out whether there is one
+    if name in BUILTIN and name not in ("hub", "notebook"):  # whose checks find out whether there is one
         return RendererChoice(name, lambda: load(BUILTIN[name])(), why)
     try:
         return RendererChoice(name, find(name), why)
@@ -309,6 +321,7 @@ def names() -> tuple[str, ...]:
 def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
+    In a notebook it is standard output unless set: what comes on standard error is shown there as an alarm.
     None where the process has no such stream (pythonw), or the file cannot be opened, with a warning.
 
     Args:
@@ -317,10 +330,10 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
     """
     environ = os.environ if environ is None else environ
     name = environ.get("PROGRESSKIT_STREAM", "").strip()
+    if name == "stdout" or (not name and is_cell_stream(sys.stderr) and is_cell_stream(sys.stdout)):
+        return sys.stdout
     if name in ("", "stderr"):
         return sys.stderr
-    if name == "stdout":
-        return sys.stdout
     if not opened:
         return None
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from .._text.cells import encodable, fit, plain_line
+from .._text.cells import cell_width, encodable, fit, plain_line
 from .region import Region
 from .shared_region import SharedRegion
 
@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 ANEW = 1.0
 """Seconds after which a terminal that cuts rows gets them all anew: one that became narrow and wide again between two frames
 has lost what was cut, and nobody says so."""
+
+
+def filled(layout: str, fraction: float | None, columns: int, *, unicode: bool = True) -> str:
+    """Return `layout` in at most `columns` cells, a bar of what is left in place of its first tab.
+
+    Example:
+        >>> filled("Files: 50%|\\t| 2/4", 0.5, 26, unicode=False)
+        'Files: 50%|#####     | 2/4'
+    """
+    head, bar, tail = layout.partition("\t")
+    if bar:
+        cells = max(columns - cell_width(head) - cell_width(tail), 1)
+        eighths = int((fraction or 0.0) * cells * 8)
+        full, part = divmod(eighths, 8)
+        bar = "█" * full + " ▏▎▍▌▋▊▉"[part] * (full < cells) if unicode else "#" * full
+        bar += " " * (cells - len(bar))
+    return fit(head + bar + tail, columns, ellipsis="…" if unicode else "...", pad=False)
 
 
 class RowRenderer:
@@ -61,12 +78,21 @@ class RowRenderer:
         """Return the rows of all `views`; for renderers that align them with each other."""
         return [self.row(view, columns, time) for view in views]
 
+    def _laid_out(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
+        """Return the rows of `views`, where a task with a text of its own has that."""
+        rows = self.rows(views, columns, time)
+        for index, view in enumerate(views):
+            if view.layout is not None:
+                text = encodable(view.layout, self.terminal.encoding)
+                rows[index] = filled(text, view.fraction, columns, unicode=self.terminal.unicode)
+        return rows
+
     def render(self, frame: Frame) -> None:
         """Show `frame` in one piece of text, and nothing where nothing has changed."""
         size = self.terminal.size()
         columns = max(size[0] - 1, 0)  # a full last column would leave the cursor hanging between two rows
         rows: list[str] = []
-        for view, row in zip(frame.tasks, self.rows(frame.tasks, columns, frame.time), strict=True):
+        for view, row in zip(frame.tasks, self._laid_out(frame.tasks, columns, frame.time), strict=True):
             rows += [""] * (view.position - len(rows))
             rows.append(row)
         if frame.more:
@@ -75,7 +101,7 @@ class RowRenderer:
         kept = tuple(view for view in frame.ended if view.keep) if frame.ended else ()
         above, self._above = self._above, []
         if kept:
-            for view, row in zip(kept, self.rows(kept, columns, frame.time), strict=True):
+            for view, row in zip(kept, self._laid_out(kept, columns, frame.time), strict=True):
                 above.append(row)
                 # Lines above may wrap, unlike rows: why something failed is told in full, on a line of its own if need be.
                 reason = encodable(view.cause or "", self.terminal.encoding)

@@ -27,7 +27,7 @@ class ManualClock:
     """
 
     def __init__(self, time: float = 0.0) -> None:
-        self.time = time
+        self.time: float = time
 
     def __call__(self) -> float:
         return self.time
@@ -50,8 +50,8 @@ class ManualTicker:
     """
 
     def __init__(self) -> None:
-        self.cost = ManualClock()  # what drawing costs: processor and wall time in one
-        self.nudges = 0
+        self.cost: ManualClock = ManualClock()  # what drawing costs: processor and wall time in one
+        self.nudges: int = 0
         self._set = DisplaySet(self.cost, self.cost)
 
     @property
@@ -66,6 +66,10 @@ class ManualTicker:
     def wake(self) -> None:
         """Count that a look was asked for."""
         self.nudges += 1
+
+    def refresh(self, seconds: float) -> None:
+        """Draw one frame of every display."""
+        self.tick()
 
     def flush_lines(self) -> None:
         """Lines are drawn when the test ticks."""

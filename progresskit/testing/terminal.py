@@ -138,7 +138,7 @@ class _EmulatedStream:
 def _new_screen(columns: int, lines: int, reflow: bool) -> Any:
     import pyte
 
-    from .emulator import Screen
+    from ._emulator import Screen
 
     screen = Screen(columns, lines, reflow=reflow)
     return screen, pyte.Stream(screen)

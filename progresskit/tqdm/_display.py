@@ -6,14 +6,18 @@ Knows trackers and tasks, and which streams they are drawn on. Does not know tqd
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
-from contextvars import Context
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet, ref
 
+from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
+from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
+from .._tracking.task import plain_fields
 from ..renderers.registry import hub_address
 
 if TYPE_CHECKING:
@@ -22,14 +26,21 @@ if TYPE_CHECKING:
     from .._tracking.task import Task
     from .._tracking.tracker import ProgressTracker
 
-RESERVED = frozenset(("description", "total", "completed", "color", "estimated", "self"))
-"""Words that `Task.update` takes for something else: a value of that name gets a `_` after it."""
-COLORS = ("red", "green", "yellow", "blue", "magenta", "cyan", "white")
-_opened: list[ProgressTracker] = []
+COLORS = {
+    "red": (205, 0, 0), "green": (0, 205, 0), "yellow": (205, 205, 0), "blue": (0, 0, 238), "magenta": (205, 0, 205),
+    "cyan": (0, 205, 205), "white": (229, 229, 229),
+}  # fmt: skip
+"""The display's colours, and what xterm makes of them: a `#rrggbb` becomes the nearest."""
+_BAR = re.compile(r"\{bar\}")
+"""Where a format has a bar that is as wide as the others leave room for."""
+MOST_ROWS = 20
+"""Rows that `position` reserves at the most: tqdm shows no bar further down either, where it does not know the screen."""
+_drawn: WeakSet[Any] = WeakSet()
+"""The bars that are tasks now."""
 
 
-class Count:
-    """An attribute of a bar (`n`, `total`, `desc`) that belongs to its task while it has one."""
+class Attribute:
+    """An attribute of a bar that belongs to its task while it has one: setting it is seen at once, as in tqdm."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -38,12 +49,12 @@ class Count:
         if bar is None:
             return self
         task = bar.__dict__.get("_task")
-        if task is None or self._name == "desc":
-            try:
-                return bar.__dict__[self._name]
-            except KeyError:
-                raise AttributeError(self._name) from None
-        return task.completed if self._name == "n" else bar.__dict__["total"]
+        if task is not None and self._name == "n":
+            return task.completed
+        try:
+            return bar.__dict__[self._name]
+        except KeyError:
+            raise AttributeError(f"{type(bar).__name__!r} object has no attribute {self._name!r}") from None
 
     def __set__(self, bar: Any, value: Any) -> None:
         bar.__dict__[self._name] = value
@@ -51,11 +62,28 @@ class Count:
         if task is None:
             return
         if self._name == "n":
-            task.update(completed=value)
+            task.report(value)  # which refuses what is no number: the bar is the job's, and the job goes on
         elif self._name == "total":
             task.update(total=known(value))
-        else:
+        elif self._name == "desc":
             task.update(description=bare(value))
+        elif self._name == "postfix":
+            set_fields(task, named_parts(value))
+        else:
+            task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
+            task.rare.always_kept = keeps(bar)
+
+    def __delete__(self, bar: Any) -> None:
+        bar.__dict__.pop(self._name, None)
+
+
+ATTRIBUTES = ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave")
+"""What is an `Attribute`, both of our own class and of the installed one while it is patched."""
+
+
+def is_shown() -> bool:
+    """Return whether a bar on standard error would be a task: so are those of processes that start now."""
+    return _leads_to_display(sys.stderr)
 
 
 def takes(bar: Any, file: Any, display: Any) -> bool:
@@ -66,11 +94,15 @@ def takes(bar: Any, file: Any, display: Any) -> bool:
     """
     if file is None or file not in (sys.stderr, sys.stdout) or getattr(type(bar), "display", None) is not display:
         return False
-    if is_disabled(os.environ) or getattr(bar, "gui", False):
+    return not getattr(bar, "gui", False) and _leads_to_display(file)
+
+
+def _leads_to_display(file: Any) -> bool:
+    if is_disabled(os.environ):
         return False
     if hub_address() is not None or trackers._provided_tracker() is not None:
         return True
-    if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto"):
+    if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto") or is_cell_stream(file):
         return True
     return _is_terminal(file) and os.environ.get("TERM") not in (None, "", "dumb")
 
@@ -89,15 +121,6 @@ def _is_terminal(file: Any) -> bool:
         return False
 
 
-def tracker() -> ProgressTracker:
-    """Return the tracker that bars join, entered: only then do processes that start from here on join its display."""
-    found = trackers.current_tracker()
-    if trackers._provided_tracker() is None and not trackers._entered and found not in _opened:
-        _opened.append(found)
-        Context().run(found.__enter__)  # entered for processes that start, but not the one that this context has chosen
-    return found
-
-
 def join(bar: Any, update: Any) -> None:
     """Give `bar` a task.
 
@@ -105,31 +128,97 @@ def join(bar: Any, update: Any) -> None:
     cost four times what counting does.
     """
     task = bar.__dict__["_task"] = task_of(bar)
+    _drawn.add(bar)
     if type(bar).update is update:
         bar.__dict__["update"] = task.advance
 
 
 def task_of(bar: Any) -> Task:
     """Return a task for `bar`."""
-    color = str(bar.colour).lower() if bar.colour else None
-    task = tracker().add_task(
-        bare(bar.desc),
-        total=known(bar.total),
-        unit=_unit(bar),
-        keep=True if bar.leave is None else bool(bar.leave),
-        color=color if color in COLORS else None,
-    )
+    always = keeps(bar) and not bar.delay > 0  # tqdm leaves no line of a bar that ends before its delay is over
+    task = trackers.current_tracker().add_task(
+        bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep="always" if always else keeps(bar), color=color_of(bar),
+        position=_slot(bar), counter=_Layout(bar) if bar.bar_format else None,
+    )  # fmt: skip
     if bar.n:
-        task.update(completed=bar.n)
+        task.report(bar.n)
+        task.rare.initial = task.completed
     if bar.postfix:
         set_fields(task, named_parts(bar.postfix))
     return task
 
 
+def keeps(bar: Any) -> bool:
+    """Return whether the line of `bar` stays when it ends; with None it does in the first row."""
+    return bar.pos == 0 if bar.leave is None else bool(bar.leave)
+
+
+def _slot(bar: Any) -> int | None:
+    """Return the slot that the program has asked for; None for the first that is free, and below a hub, where each process
+    would reserve the rows of all others. tqdm notes a row that was asked for as a negative one; of 0 it cannot be told."""
+    if hub_address() is not None or not -MOST_ROWS < bar.pos <= 0:
+        return None
+    asked = bar.pos < 0 or any(other.pos < 0 for other in list(_drawn))
+    return -int(bar.pos) if asked else None
+
+
+def close_ended() -> None:
+    """Close the bars whose loops are over: nobody else does so while the program holds them, and their rows are free."""
+    for bar in list(_drawn):
+        task = bar.__dict__.get("_task")
+        if task is not None and task._end is not None:
+            bar.close()
+
+
+def color_of(bar: Any) -> str | None:
+    """Return the display's colour that is nearest to the bar's; None where it has none."""
+    colour = str(bar.colour or "").strip().lower()
+    if colour in COLORS or not colour.startswith("#") or len(colour) != 7:
+        return colour if colour in COLORS else None
+    try:
+        wanted = bytes.fromhex(colour[1:])
+    except ValueError:
+        return None
+    return min(COLORS, key=lambda name: sum((a - b) ** 2 for a, b in zip(wanted, COLORS[name], strict=True)))
+
+
+class _Layout:
+    """Fills in a bar's own format before each frame: a counter, which adds nothing."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = ref(bar)  # a bar that nobody holds ends
+        self._held: Any = None
+        bar.__dict__["_layout"] = self
+
+    def hold(self) -> None:
+        """Keep the bar for as long as the task: its loop is all that is left of it."""
+        self._held = self._bar()
+
+    def __call__(self) -> int:
+        bar: Any = self._bar()
+        task = None if bar is None else bar.__dict__.get("_task")
+        if task is not None:
+            template = bar.bar_format or ""
+            found = _BAR.search(template)
+            if found is not None:
+                template = f"{template[: found.start()]}\t{template[found.end() :]}"
+            figures = {**bar.format_dict, "ncols": None, "colour": None, "bar_format": template}
+            task.rare.layout = bar.format_meter(**figures) if template else None
+        return 0
+
+
 def named_parts(postfix: Any) -> dict[str, str]:
-    """Return the parts of a postfix: `{"loss": "0.1"}` of `loss=0.1`; a part without a name is named `postfix`."""
-    parts = [part.partition("=") for part in str(postfix or "").split(", ") if part]
-    return {name if equals else "postfix": text if equals else name for name, equals, text in parts}
+    """Return the parts of a postfix: `{"loss": "0.1"}` of `loss=0.1`; parts without a name are one, whose name is empty."""
+    if not isinstance(postfix, str):  # for templates
+        return {}
+    named: dict[str, str] = {}
+    for part in postfix.split(", "):
+        name, equals, text = part.partition("=")
+        if equals and name:
+            named[name] = text
+        elif part:
+            named[""] = f"{named['']}, {part}" if "" in named else part
+    return named
 
 
 def _unit(bar: Any) -> str:
@@ -140,18 +229,22 @@ def _unit(bar: Any) -> str:
 
 
 def known(total: Any) -> Any:
-    """Return `total`; None where it says nothing: 0, which means that it is set later, negative or infinite."""
-    return total if total is not None and 0 < total < float("inf") else None
+    """Return `total`; None where it says nothing: 0, which means that it is set later, negative, infinite or no number."""
+    number = plain_number(total)
+    return number if number is not None and number > 0 else None
 
 
-def bare(desc: str | None) -> str:
+def bare(desc: object) -> str:
     """Return a description without the colon that tqdm puts behind it."""
-    return (desc or "").strip().removesuffix(":")
+    return ("" if desc is None else str(desc)).strip().removesuffix(":")
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     """Return an iterator over `iterable` that counts in the task of `bar`, and ends it."""
     bar._looping = True
+    layout = bar.__dict__.get("_layout")
+    if layout is not None:
+        layout.hold()
     loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
     return loop
 
@@ -174,6 +267,7 @@ def close(bar: Any) -> None:
     bar.__dict__["n"] = task.completed
     bar.__dict__["_task"] = None
     bar.__dict__.pop("update", None)
+    _drawn.discard(bar)
 
 
 def refresh(bar: Any) -> None:
@@ -181,43 +275,43 @@ def refresh(bar: Any) -> None:
     bar._task.tracker.ticker.wake()
 
 
-def restart(bar: Any) -> None:
-    """Begin the task of `bar` anew."""
-    bar._task.update(completed=0)
-
-
 def set_fields(task: Task, texts: dict[str, str]) -> None:
     """Show `texts` as the columns of `task`, and no others."""
-    fields: dict[str, Any] = {name: None for name in task.fields if name not in texts}
-    for name, text in texts.items():
-        fields[f"{name}_" if name in RESERVED else name] = text
-    task.update(**fields)
+    task._fields = plain_fields(texts)
+    task.tracker.wake()
 
 
-def set_unit(task: Task, unit: str) -> None:
-    """Give `task` another unit."""
-    task._unit = unit  # type: ignore[attr-defined]
+def _tracker_on(stream: Any) -> ProgressTracker | None:
+    """Return the tracker that draws bars on the terminal that `stream` is; None where there are none."""
+    if not _drawn or not _is_terminal(stream):
+        return None
+    return trackers.current_tracker()
 
 
 def prints(stream: Any, text: str) -> bool:
-    """Print `text` above the rows where they stand on the terminal that `stream` is, None for standard output.
+    """Write `text` above the rows where bars stand on the terminal that `stream` is.
 
     Returns:
-        Whether it was printed.
+        Whether that was done; otherwise the stream may be written to as it is.
     """
-    stream = sys.stdout if stream is None else stream
-    if not _opened or not _is_terminal(stream):
+    tracker = _tracker_on(stream)
+    if tracker is None:
         return False
-    _opened[-1].print(text, end="")
+    if tracker._capture is None:  # switched off: the rows are cleared away for the line
+        with tracker.hidden():
+            stream.write(text)
+            stream.flush()
+    else:
+        stream.write(text)
     return True
 
 
 @contextmanager
 def cleared(stream: Any) -> Iterator[None]:
-    """Have no rows of tasks on the terminal that `stream` is, None for standard output."""
-    stream = sys.stdout if stream is None else stream
-    if _opened and _is_terminal(stream):
-        with _opened[-1].hidden():
-            yield
-    else:
+    """Have no rows of tasks on the terminal that `stream` is."""
+    tracker = _tracker_on(stream)
+    if tracker is None:
+        yield
+        return
+    with tracker.hidden():
         yield

@@ -5,10 +5,11 @@ Knows `sys.modules` and the import system. Does not know bars.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 OURS = "progresskit.tqdm"
-ALIASES = {"_tqdm": "std", "_tqdm_notebook": "notebook", "_tqdm_gui": "gui", "_utils": "utils", "_main": "cli"}
+ALIASES = {
+    "_tqdm": "std",
+    "_tqdm_notebook": "notebook",
+    "_tqdm_gui": "gui",
+    "_tqdm_pandas": "std",
+    "_utils": "utils",
+    "_main": "cli",
+}
 """Names of tqdm's that it keeps for programs of its early versions -> ours."""
 
 
@@ -41,6 +49,8 @@ class _Finder(MetaPathFinder):
     """Finds `tqdm` and everything below it here, as far as it is here."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name.startswith(f"{OURS}.") and path is not None:
+            return self._installed(name) if PathFinder.find_spec(name, path) is None else None
         if name != "tqdm" and not name.startswith("tqdm."):
             return None
         if name == "tqdm.__main__":  # which is run, not shared
@@ -52,6 +62,14 @@ class _Finder(MetaPathFinder):
         spec = ModuleSpec(name, _Alias(), origin=found.origin, is_package=is_package)
         spec.submodule_search_locations = found.submodule_search_locations
         return spec
+
+    @staticmethod
+    def _installed(name: str) -> ModuleSpec | None:
+        """Find what only the installed tqdm has, such as bars in chats: it runs over our classes, under our name."""
+        found = PathFinder.find_spec("tqdm")
+        folders = () if found is None else found.submodule_search_locations or ()
+        inner = name.removeprefix(f"{OURS}.").split(".")[:-1]
+        return PathFinder.find_spec(name, [os.path.join(folder, *inner) for folder in folders])
 
 
 finder = _Finder()

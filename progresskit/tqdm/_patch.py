@@ -6,12 +6,13 @@ overrides `display` has a picture of its own and is left alone. Everything else 
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from .._tracking.multiprocessing_hook import invite, withdraw
 from . import _display
-from ._display import Count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,7 @@ def patch() -> None:
     for name, replacement in replacements.items():
         _originals[name] = tqdm.__dict__.get(name, _MISSING)
         setattr(tqdm, name, replacement)
+    invite(_display.is_shown)
 
 
 def unpatch() -> None:
@@ -50,15 +52,17 @@ def unpatch() -> None:
         else:
             setattr(tqdm, name, original)
     _originals.clear()
+    withdraw(_display.is_shown)
 
 
 def _methods(tqdm: Any) -> dict[str, Any]:
     """Return the attributes that `tqdm` gets, by name."""
     names = ("__init__", "__iter__", "__del__", "__exit__", "update", "display", "clear", "close", "reset", "unpause")
-    own = {name: getattr(tqdm, name) for name in (*names, "set_postfix", "set_postfix_str")}
+    own = {name: getattr(tqdm, name) for name in names}
 
     @wraps(own["__init__"])
     def init(bar: Any, *args: Any, **options: Any) -> None:
+        _display.close_ended()
         bar.__dict__["_starting"] = True
         try:
             own["__init__"](bar, *args, **options)
@@ -122,44 +126,27 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             return
         if total is not None:
             bar.total = total
-        _display.restart(bar)
-
-    @wraps(own["set_postfix"])
-    def set_postfix(bar: Any, ordered_dict: Any = None, refresh: bool = True, **values: Any) -> None:
-        own["set_postfix"](bar, ordered_dict, refresh=False, **values)
-        _show_postfix(bar, refresh)
-
-    @wraps(own["set_postfix_str"])
-    def set_postfix_str(bar: Any, s: str = "", refresh: bool = True) -> None:
-        own["set_postfix_str"](bar, s, refresh=False)
-        _show_postfix(bar, refresh)
+        _task(bar).restart()
 
     write_original, mode_original = tqdm.write.__func__, tqdm.external_write_mode.__func__
 
     @wraps(write_original)
     def write(cls: Any, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
-        if not _display.prints(file, f"{s}{end}"):
+        if not _display.prints(sys.stdout if file is None else file, f"{s}{end}"):
             write_original(cls, s, file=file, end=end, nolock=nolock)
 
     @contextmanager
     def external_write_mode(cls: Any, file: Any = None, nolock: bool = False) -> Iterator[None]:
-        with _display.cleared(file), mode_original(cls, file=file, nolock=nolock):
+        with _display.cleared(sys.stdout if file is None else file), mode_original(cls, file=file, nolock=nolock):
             yield
 
     return {
         "__init__": init, "__iter__": iterate, "__del__": delete, "__exit__": leave, "update": update, "display": display,
         "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),
-        "set_postfix": set_postfix, "set_postfix_str": set_postfix_str, "write": classmethod(write),
-        "external_write_mode": classmethod(external_write_mode), "n": Count("n"), "total": Count("total"), "desc": Count("desc"),
+        "write": classmethod(write),
+        "external_write_mode": classmethod(external_write_mode), **{name: _display.Attribute(name) for name in _display.ATTRIBUTES},
     }  # fmt: skip
 
 
 def _task(bar: Any) -> Any:
     return bar.__dict__.get("_task")
-
-
-def _show_postfix(bar: Any, refresh: bool) -> None:
-    if _task(bar) is not None:
-        _display.set_fields(_task(bar), _display.named_parts(bar.postfix))
-    if refresh:
-        bar.refresh()

@@ -38,7 +38,9 @@ class tqdm_asyncio(std_tqdm):  # tqdm's name
         except StopIteration:
             self.close()
             raise StopAsyncIteration from None
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, StopAsyncIteration):
+                self._leave_with(error)
             self.close()
             raise
         self.update()

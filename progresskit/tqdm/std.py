@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 from weakref import WeakSet
 
+from .._tracking.multiprocessing_hook import invite
 from . import _display
 from ._locks import TqdmDefaultWriteLock
 from ._meter import Bar, colour_sequence, format_interval, format_meter, format_num, format_sizeof
@@ -173,7 +174,7 @@ class tqdm(Comparable):  # tqdm's name
     monitor: ClassVar[Any] = None
     _instances: ClassVar[WeakSet[Any]] = WeakSet()
     _lock: ClassVar[Any]
-    n, total, desc = _display.Count("n"), _display.Count("total"), _display.Count("desc")
+    n, total, desc, postfix, unit, unit_divisor, colour, leave = map(_display.Attribute, _display.ATTRIBUTES)
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         bar = object.__new__(cls)
@@ -268,7 +269,7 @@ class tqdm(Comparable):  # tqdm's name
         self.colour = colour
         if colour:
             colour_sequence(colour)  # an unknown one is said at once
-        self.postfix: Any = None
+        self.postfix = None
         if postfix:
             try:
                 self.set_postfix(refresh=False, **postfix)
@@ -277,6 +278,7 @@ class tqdm(Comparable):  # tqdm's name
         self._time: Callable[[], float] = time
         self._sleep = sleep
         self.last_print_n: float = initial
+        _display.close_ended()
         with self._lock:
             self.pos = self._get_free_pos(self) if position is None else -position
         if not gui:
@@ -340,9 +342,14 @@ class tqdm(Comparable):  # tqdm's name
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if error is not None and self._task is not None:
-            _display.leave_with(self._task, error)
+        if error is not None:
+            self._leave_with(error)
         self.close()
+
+    def _leave_with(self, error: BaseException) -> None:
+        """End the bar's task as failed, or called off, by `error`, which leaves its block or loop."""
+        if self._task is not None:
+            _display.leave_with(self._task, error)
 
     def __del__(self) -> None:
         if getattr(self, "_looping", False):  # the loop, which may outlive the bar, ends the task
@@ -569,7 +576,7 @@ class tqdm(Comparable):  # tqdm's name
         if self.disable:
             return
         if self._task is not None:
-            _display.restart(self)
+            self._task.restart()
             return
         self.last_print_n = 0
         self.last_print_t = self.start_t = self._time()
@@ -604,16 +611,12 @@ class tqdm(Comparable):  # tqdm's name
             for name, value in values.items()
         }
         self.postfix = ", ".join(f"{name}={text}" for name, text in texts.items())
-        if self._task is not None:
-            _display.set_fields(self._task, _display.named_parts(self.postfix))
         if refresh:
             self.refresh()
 
     def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
         """Set what stands after the statistics, as it is."""
         self.postfix = str(s)
-        if self._task is not None:
-            _display.set_fields(self._task, _display.named_parts(self.postfix))
         if refresh:
             self.refresh()
 
@@ -627,6 +630,8 @@ class tqdm(Comparable):  # tqdm's name
         if self.dynamic_ncols:
             self.ncols, self.nrows = self.dynamic_ncols(self.fp)
         rate = self._ema_dn() / self._ema_dt() if self._ema_dt() else None
+        if self._task is not None:
+            rate = self._task.rate
         return {
             "n": self.n,
             "total": self.total,
@@ -746,8 +751,6 @@ class tqdm(Comparable):  # tqdm's name
         with cls(total=total, **options) as bar:
             if bytes:
                 bar.unit, bar.unit_scale, bar.unit_divisor = "B", True, 1024
-                if bar._task is not None:
-                    _display.set_unit(bar._task, "B")
             yield CallbackIOWrapper(bar.update, stream, method)
 
 
@@ -784,3 +787,7 @@ def _is_terminal(file: Any) -> bool:
 def trange(*args: Any, **options: Any) -> Any:
     """Return `tqdm(range(*args), **options)`."""
     return tqdm(range(*args), **options)
+
+
+# Not with the first bar: a pool's workers may have bars before this process has one.
+invite(_display.is_shown)

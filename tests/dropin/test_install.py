@@ -62,3 +62,26 @@ ours.unpatch()
 print(patched, "3/3" in file.getvalue(), {k: v for k, v in vars(tqdm).items() if before.get(k) is not v and k != "monitor"})
 """
     assert said(code) == "True True {}"
+
+
+def test_nothing_stays_open() -> None:
+    """Bars enter no tracker for the process's life: what a bar has drawn on does not decide where later trackers draw."""
+    code = """
+from progresskit.tqdm import tqdm
+from progresskit._tracking import tracker
+with tqdm(total=3) as bar: bar.update(3)
+print(tracker._entered, len(tracker.shared_tracker().tasks))
+"""
+    assert said(code, PROGRESSKIT_RENDERER="none") == "[] 0"
+
+
+def test_chats() -> None:
+    """After `install`, what only the installed tqdm has is its own, over our classes."""
+    pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+    code = """
+import progresskit.tqdm as ours; ours.install()
+from tqdm.contrib import utils_worker
+import tqdm.contrib.nothing_of_the_kind
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert "No module named 'tqdm.contrib.nothing_of_the_kind'" in done.stderr, done.stderr

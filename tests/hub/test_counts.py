@@ -243,10 +243,10 @@ def test_a_total_that_is_known_gives_a_percentage() -> None:
 def test_a_late_message_opens_no_display() -> None:
     """The goodbye of a pool that has ended shows nothing, so it opens nothing."""
     bench = Bench()
-    bench.feed.refresh = lambda: bench.feed.leave("gone")
+    bench.feed.before_frame = lambda: bench.feed.leave("gone")
     bench.feed.announce()
     assert bench.ticker.displays == []
-    bench.feed.refresh = lambda: bench.feed.receive("there", Frame(0.0, (sample_view(),)))
+    bench.feed.before_frame = lambda: bench.feed.receive("there", Frame(0.0, (sample_view(),)))
     bench.feed.announce()
     assert bench.tick().tasks[0].description == "task"
 

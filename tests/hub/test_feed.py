@@ -213,7 +213,7 @@ def test_a_transport_may_hand_in_its_frames_when_they_are_shown() -> None:
     bench = Bench()
     waiting = [Frame(0.0, views("first")), Frame(0.0, views("second"))]
     bench.feed.receive("a", waiting.pop(0))
-    bench.feed.refresh = lambda: [bench.feed.receive("a", waiting.pop()) for _ in range(len(waiting))]
+    bench.feed.before_frame = lambda: [bench.feed.receive("a", waiting.pop()) for _ in range(len(waiting))]
     assert shown(bench.tick()) == [(0, "first")]
     bench.feed.announce()
     assert shown(bench.tick()) == [(0, "second")]
@@ -233,6 +233,7 @@ hostile_views = some.builds(
     unit=some.sampled_from(["B", "iB", "row", "\x1b[2J", ""]),
     state=some.sampled_from(["pending", "running", "paused", "finished", "failed", "cancelled"]),
     elapsed=numbers,
+    age=numbers,
     rate=some.none() | numbers,
     eta=some.none() | numbers,
     fields=some.dictionaries(some.text(max_size=5), some.none() | some.text() | numbers | some.booleans(), max_size=2),

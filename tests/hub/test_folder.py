@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from progresskit import Frame, TaskView
 from progresskit._model.frames import encode, sample_view
 from progresskit.processes import Feed
 from progresskit.processes.folder import LARGEST, SUFFIX, VARIABLE, WRITE_SECONDS, FolderReader, Record, Recorded
+from progresskit.processes.tally import Tally
 from progresskit.renderers.none import NoneRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
@@ -261,6 +263,42 @@ def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Pat
         line.startswith("killed: failed") and "lost: nothing from" in line and killed in line for line in lines
     ), text
     assert (said["first"].count("finished"), said["second"]) == (1, "")
+
+
+def test_tasks_that_end_before_a_frame_are_accounted_for(tmp_path: Path) -> None:
+    """A process whose loops have all ended before a first frame leaves their numbers, and `show` tells them."""
+    code = """
+from progresskit import ProgressTracker, track
+from progresskit._display.ticker import ThreadTicker
+ThreadTicker._run = lambda self, generation: None  # no frame comes, however slow the machine is
+for number in range(3):
+    for _ in track(range(5), f"quick {number}", unit="row"): pass
+for _ in track(range(5), "left"): break
+"""
+    folder = tmp_path / "folder"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], env=environment(PROGRESSKIT_FOLDER=str(folder)), check=True)
+    found = [Record.decode(path.read_bytes()) for path in folder.iterdir()]
+    assert [each.counts for each in found] == [{"finished": 3, "failed": 0, "cancelled": 1}] * 2
+    assert all(each.is_over and not each.frame.ended for each in found)
+    shown = subprocess.run(
+        [*SHOW, "--renderer", "plain", str(folder)], env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert shown.returncode == 0
+    assert re.search(r"8 tasks, 2 cancelled, 30 row in \d", shown.stderr), shown.stderr
+    assert "2 processes\n" in shown.stderr
+
+
+def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
+    """A record says all since the beginning; what an earlier one has said is not counted again, and junk is no record."""
+    first = record()._replace(unseen=Tally(finished=2, amounts={"row": 4}), age=1.0)
+    shared.put(first)
+    shared.scan()
+    shared.put(first._replace(unseen=Tally(finished=5, failed=1, amounts={"row": 9}), is_over=True))
+    assert "6 tasks, 6 done" in [view.description for view in shared.scan().tasks]
+    assert Record.decode(first.encode()) == first
+    with pytest.raises(ValueError, match="'unseen' of a record is a text"):
+        Record.decode(first.encode().replace(b'"unseen": "', b'"unseen": 5, "other": "'))
 
 
 def test_show_waits_for_the_first_process_and_ends_by_ctrl_c(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import Display
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
+from progresskit.processes import connection
 from progresskit.processes.client import HubRenderer
 from progresskit.processes.connection import process_start
 from progresskit.processes.feed import Feed
@@ -284,6 +285,21 @@ def test_the_start_of_a_process_orders_processes() -> None:
     code = "from progresskit.processes.connection import process_start as p; print(p())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process_start() <= float(run.stdout)
+
+
+def test_a_forked_process_tells_when_it_was_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        told = process_start()
+        monkeypatch.setattr(connection, "_forked", None)
+        os.write(writing, f"{told} {process_start()}".encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    told, read = map(float, os.read(reading, 100).split())
+    assert process_start() <= told <= read  # it is noted before the fork, which may take its time
+    os.close(reading)
+    os.close(writing)
 
 
 def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from progresskit import Frame, ProgressTracker, track
 from progresskit._tracking.tracker import current_tracker
+from progresskit.processes.engines import ReportReader
+from progresskit.processes.feed import Feed
 from progresskit.processes.reporter import MOST_ROWS, Report, Reporter
-from progresskit.testing import ManualClock, sample_view
+from progresskit.processes.tally import Tally
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 
 def reporter_of(clock: ManualClock, woken: list[bool], own: bool = True) -> Reporter:
@@ -34,16 +37,41 @@ def test_woken_once() -> None:
     assert (reporter.delay, woken) == (None, [True])
 
 
-def test_unseen_tasks_say_nothing() -> None:
-    """Work that begins and ends between two reports leaves no line, and a report at most."""
+def test_unseen_tasks_are_counted() -> None:
+    """Tasks that begin and end between two reports are told in numbers, in one report; one of half a second has its own line."""
     clock, woken = ManualClock(), list[bool]()
     reporter = reporter_of(clock, woken)
-    for _ in range(100):
+    for number in range(100):
         with reporter.work() as work:
-            assert sum(work.tracker.track([1, 2, 3], "short")) == 6
-    reports = [report for report in (reporter.take(), reporter.take()) if report is not None]
-    assert all(not (report.frame.tasks or report.frame.ended or report.lines) for report in reports)
-    assert reporter.delay is None
+            clock.advance(0.001)
+            assert sum(work.tracker.track([1, 2, 3], "short", unit="row")) == 6
+            work.tracker.add_task("dropped", total=5)
+            if number == 50:
+                with work.tracker.add_task("longer", total=1):
+                    clock.advance(0.5)
+    first, second = reporter.take(), reporter.take()
+    assert first is not None
+    assert [view.description for view in first.frame.ended] == ["longer", "dropped"]
+    assert first.unseen == Tally(finished=100, cancelled=99, amounts={"row": 300})
+    assert first.age == pytest.approx(0.599)
+    assert Report.decode(*first.encode()) == first
+    assert (second, reporter.delay) == (None, None)
+
+
+def test_reports_of_two_watches() -> None:
+    """Tasks that no report has shown are summed up over the reports of a worker; a lost worker begins anew."""
+    renderer = RecordingRenderer()
+    feed = Feed(renderer, terminal=EmulatedTerminal(), ticker=ManualTicker(), clock=ManualClock())
+    reader = ReportReader(feed)
+    report = Report(Frame(1.0), unseen=Tally(finished=3, amounts={"row": 7}), age=0.1)
+    rows, news = report.encode()
+    reader.read("one", rows, news, news)
+    reader.read("two", rows, news)
+    reader.lose("one")
+    reader.read("one", rows, news)
+    reader.read("one", b"junk", b"junk")
+    feed.stop()
+    assert renderer.lines == ["✓ 12 tasks, 28 row in 0.1 s"]
 
 
 def test_nothing_new() -> None:

@@ -312,6 +312,20 @@ def test_ctrl_c_in_a_frame_that_the_job_draws_is_the_jobs() -> None:
     assert len(ticker.displays) == 1
 
 
+def test_a_thread_that_begins_is_not_hurried() -> None:
+    """A first task wakes no thread that is about to start; a later one wakes the thread that runs."""
+
+    class Begun(ThreadTicker):
+        def _begin(self) -> None:
+            self._running = True
+
+    ticker = Begun()
+    ticker.attach(ProgressTracker("none", ticker=ticker))
+    assert not ticker._bell.wait(0.0)
+    ticker.attach(ProgressTracker("none", ticker=ticker))
+    assert ticker._bell.wait(0.0)
+
+
 def test_a_renderer_that_cannot_be_made_gives_way() -> None:
     class Unmade(RecordingRenderer):
         def __init__(self) -> None:

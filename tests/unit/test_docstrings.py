@@ -44,6 +44,12 @@ def modules() -> Iterator[Any]:
         for found in pkgutil.walk_packages(package.__path__, f"{name}."):
             if found.name in ("progresskit.tqdm.dask", "progresskit.tqdm.keras", "progresskit.tqdm.rich"):
                 continue  # each needs its library; they have no examples
+            if found.name.startswith("progresskit.clients."):
+                try:
+                    yield importlib.import_module(found.name)
+                except ModuleNotFoundError:  # its library is not installed here
+                    pass
+                continue
             # Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
             if not found.name.endswith(
                 ("__main__", "hook-progresskit", "embedded.app", "embedded.copying", "embedded.mending")
@@ -73,7 +79,9 @@ def test_an_example_does_what_it_says(test: doctest.DocTest, tmp_path: Path, mon
         Slots,
         fit,
     )
-    public = {name: getattr(progresskit, name) for name in progresskit.__all__}
+    public = {
+        name: getattr(progresskit, name) for name in progresskit.__all__ if name != "print"
+    }  # examples mean the builtin
     names = {**public, **{helper.__name__: helper for helper in helpers}, "sample_view": sample_view}
     names |= {"tracker": tracker, "task": tracker.add_task("orders.csv"), "rows": range(3)}
     test.globs = {**names, **test.globs}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit._cli.event_report import read, tell
+from progresskit._cli.event_log import read
+from progresskit._cli.event_report import tell
 from progresskit._cli.main import main
 from progresskit._model.frames import Frame, encode, sample_view
 from progresskit._text.cells import cell_width
@@ -24,9 +25,12 @@ def lines(*frames: Frame) -> list[str]:
 
 def test_each_task_is_told_once_as_it_was_seen_last() -> None:
     later = Frame(3.0, ended=(ORDERS._replace(state="finished"),))
-    story = read(lines(Frame(1.0, (ORDERS._replace(completed=10), ITEMS)), Frame(2.0, (ORDERS, ITEMS)), later))
-    assert [(view.id, view.completed) for _, view in story.tasks] == [(1, 300), (2, 7)]
-    assert (story.ended, story.seconds, story.frames) == ({1}, 2.0, 3)
+    (run,) = read(lines(Frame(1.0, (ORDERS._replace(completed=10), ITEMS)), Frame(2.0, (ORDERS, ITEMS)), later)).runs
+    assert [(each.view.id, each.view.completed, each.has_ended) for each in run.tasks.values()] == [
+        (1, 300, True),
+        (2, 7, False),
+    ]
+    assert (run.last, run.frames) == (3.0, 3)
 
 
 def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
@@ -41,7 +45,7 @@ def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
 def test_a_job_that_was_killed_leaves_its_tasks_named_and_a_torn_line_counted() -> None:
     text = tell(read([*lines(Frame(0.0, (ORDERS,))), '{"print":"a line"}\n', '{"time":1.0,"tas']))
     assert "orders.csv  left" in text
-    assert text.endswith("1 tasks in 0.0 s, 1 left at the last frame, 1 frames, 1 printed lines, 1 lines made no sense")
+    assert text.endswith("1 tasks in 2.0 s, 1 left at the last frame, 1 frames, 1 printed lines, 1 lines made no sense")
 
 
 @pytest.mark.parametrize("columns", [20, 60, 100])

@@ -310,3 +310,13 @@ def test_async_loops_count_and_end_likewise(bench: Bench) -> None:
 
     asyncio.run(left())
     assert ended(bench) == ("cancelled", 3)
+
+
+def test_portions_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the loop itself draws, it comes by after one item, and then after 256 at the most: items may become slow."""
+    visits: list[int] = []
+    monkeypatch.setattr("progresskit._tracking.counters.poll", lambda: visits.append(1))
+    times = iter([*(number * 0.0001 for number in range(7)), 1.0, 1.0001])
+    pace = Pace(lambda: next(times))
+    assert [pace.next() for _ in range(9)] == [1, 4, 16, 64, 256, 256, 256, 1, 4]
+    assert len(visits) == 9

@@ -65,7 +65,10 @@ def test_a_line_that_is_no_json_object_is_refused(line: str) -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda tracker: tracker.add_task(3), "description is 3"),
+        (lambda tracker: tracker.add_task("a", totl=3), "did you mean total"),
+        (lambda tracker: tracker.add_task("a", delay=-1), "delay is -1"),
+        (lambda tracker: tracker.add_task("a", fields=3), "fields is 3"),
+        (lambda tracker: ProgressTracker(estimator=3), "estimator is 3"),
         (lambda tracker: tracker.add_task("a", color="beige"), "color is 'beige'"),
         (lambda tracker: tracker.add_task("a", rollup="all"), "rollup is 'all'"),
         (lambda tracker: tracker.add_task("a", position=-1), "position is -1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from progresskit import Frame, Renderer
 from progresskit._model.frames import decode, encode
@@ -66,8 +67,9 @@ class TestJson(RendererContract):
         renderer, terminal = self.begin(columns=2000)
         frame = Frame(1.0, self.views("alpha", "beta"))
         self.draw(renderer, terminal, frame, "words")
-        first, second = "".join(terminal.output).splitlines()
-        assert json.loads(first) == {"print": "words"}
+        header, first, second = "".join(terminal.output).splitlines()
+        assert json.loads(header)["pid"] == os.getpid()
+        assert json.loads(first) == {"print": "words", "time": 1.0, "run": json.loads(header)["run"]}
         assert decode(second) == frame == decode(encode(frame))
 
 

@@ -10,6 +10,7 @@ import pytest
 from bench import Bench
 
 from progresskit import ProgressTracker, Task
+from progresskit._model.frames import decode, encode
 from progresskit.testing import RecordingRenderer
 
 
@@ -50,6 +51,40 @@ def test_a_task_between_two_ticks_reaches_no_renderer_but_counts_in_its_parent(b
     assert names(frame) == [(0, "Files")]
     assert frame.ended == ()
     assert frame.tasks[0].completed == 1000
+
+
+def test_always_kept(bench: Bench) -> None:
+    """A task that is always kept is told of, though it came and went between two ticks."""
+    with bench.tracker.add_task("quick", total=1, keep="always") as task:
+        task.advance()
+    frame = bench.tick()
+    assert [(view.description, view.keep) for view in frame.ended] == [("quick", True)]
+
+
+def test_restart(bench: Bench) -> None:
+    """A task that begins anew has its count, time and rate from there on; an ended one stays as it is."""
+    task = bench.tracker.add_task("epochs", total=10, completed=4)
+    task.tick()
+    task.advance(0.5)
+    bench.tick(10)
+    task.pause()
+    task.restart()
+    bench.tick(0.5)
+    task.advance(2)
+    frame = bench.tick(0.5)
+    assert (task.completed, task.state, task.elapsed, task.initial) == (2, "running", 1.0, 0)
+    assert frame.tasks[0].rate == pytest.approx(2)
+    task.finish()
+    task.restart()
+    assert (task.completed, task.state) == (2, "finished")
+
+
+def test_own_layout(bench: Bench) -> None:
+    """A row's own text travels with the frame, clean but for the tab of its bar."""
+    task = bench.tracker.add_task("formatted", total=2)
+    task.rare.layout = "a\x1b[2J\t|\tb\n"
+    view = decode(encode(bench.tick())).tasks[0]
+    assert view.layout is not None and view.layout.count("\t") == 1 and view.layout.replace("\t", "").isprintable()
 
 
 def test_a_sum_rolls_up_completed_and_total(bench: Bench) -> None:

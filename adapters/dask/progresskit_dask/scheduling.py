@@ -28,7 +28,7 @@ RETURN = 60.0
 Scheduler = Any  # much of what is used of distributed's has no types
 
 
-class HangDetector:
+class Watch:
     """One watcher, and what it has not been told.
 
     Args:
@@ -65,14 +65,14 @@ class SchedulerSide(SchedulerPlugin):
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
-        self.watches: dict[str, HangDetector] = {}
-        self._counting: list[HangDetector] = []  # those that want graphs
+        self.watches: dict[str, Watch] = {}
+        self._counting: list[Watch] = []  # those that want graphs
         self._fences: dict[str, tuple[set[str], asyncio.Event]] = {}
         self._loop = asyncio.get_running_loop()
 
     # Watchers
 
-    def add(self, watch: HangDetector) -> None:
+    def add(self, watch: Watch) -> None:
         """Tell `watch` from here on, and count what its client waits for already."""
         self.watches[watch.topic] = watch
         if watch.graphs is None:
@@ -89,7 +89,7 @@ class SchedulerSide(SchedulerPlugin):
         watch.graphs.add(keys)
         self._arm(watch)
 
-    def remove(self, watch: HangDetector) -> None:
+    def remove(self, watch: Watch) -> None:
         """Tell `watch` what there is, that it was all, and nothing any more."""
         if self.watches.pop(watch.topic, None) is None:
             return
@@ -132,19 +132,19 @@ class SchedulerSide(SchedulerPlugin):
             watch.take(worker, rows, news)
             self._arm(watch)
 
-    def _arm(self, watch: HangDetector) -> None:
+    def _arm(self, watch: Watch) -> None:
         if watch.timer is None:
             watch.timer = self._loop.call_later(
                 max(watch.told + watch.every - time.monotonic(), 0.01), self._due, watch
             )
 
-    def _due(self, watch: HangDetector) -> None:
+    def _due(self, watch: Watch) -> None:
         watch.timer = None
         self._tell(watch)
         if watch.graphs is not None and watch.graphs.is_open:
             self._arm(watch)
 
-    def _tell(self, watch: HangDetector, *, bye: bool = False) -> None:
+    def _tell(self, watch: Watch, *, bye: bool = False) -> None:
         now = time.monotonic()
         graphs = [] if watch.graphs is None else watch.graphs.take(now)
         if not (watch.reports or watch.lost or graphs or bye):
@@ -172,7 +172,7 @@ class SchedulerSide(SchedulerPlugin):
                 self._loop.call_soon(self._settle, watch, keys)
                 self._arm(watch)
 
-    def _settle(self, watch: HangDetector, keys: list[Any]) -> None:
+    def _settle(self, watch: Watch, keys: list[Any]) -> None:
         known = self.scheduler.tasks
         assert watch.graphs is not None  # only those that count have anything to settle
         watch.graphs.drop([key for key in keys if key not in known or known[key].state == "released"])
@@ -222,7 +222,7 @@ async def join(
         plugin = cloudpickle.dumps(bootstrap.Bootstrap(fastest, process))
         dask_scheduler.worker_plugins[OP] = plugin  # for workers that are still to come
         count = Graphs(key_split if by_prefix else None) if graphs else None
-        side.add(HangDetector(topic, client, every, count))
+        side.add(Watch(topic, client, every, count))
         if is_first:
             await dask_scheduler.broadcast(msg={"op": "plugin-add", "plugin": plugin, "name": OP}, on_error="return")
         return [worker for worker, can in (await side.ask(every=fastest)).items() if not can]

@@ -14,16 +14,15 @@ from uuid import uuid4
 from distributed import Client
 
 from progresskit import Task
-from progresskit._system.warnings import warn_once
+from progresskit.processes.engines import ReportReader, check_interval, warn_once
 from progresskit.processes.feed import Feed
-from progresskit.processes.reporter import INTERVAL, Report
+from progresskit.processes.reporter import INTERVAL
 
 from .scheduling import FAREWELL, join, leave
 from .working import PROCESS
 
 GREETING = 10.0
 """Seconds that the beginning waits for the scheduler, and for workers that are busy."""
-LONGEST = 3600.0
 
 
 def watch(
@@ -52,10 +51,7 @@ def watch(
     """
     if not isinstance(client, Client):
         raise TypeError(f"client is {client!r:.80}, a {type(client).__name__}: give a dask.distributed.Client.")
-    if isinstance(every, bool) or not isinstance(every, (int, float)):
-        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
-    if not 0 < every <= LONGEST:
-        raise ValueError(f"every is {every!r:.80}: give a number of seconds above 0 and at most {LONGEST:g}.")
+    check_interval(every)
     if graphs not in (True, False, "prefix"):
         raise ValueError(f"graphs is {graphs!r:.80}: give True, False or 'prefix'.")
     return Watching(client, Feed(renderer, **arguments), every, graphs)
@@ -71,7 +67,7 @@ class Watching:
         self._topic = ""
         self._over = asyncio.Event()
         self._computing = Computing(feed)
-        self._workers: set[str] = set()  # that have reported
+        self._reader = ReportReader(feed)
 
     def __enter__(self) -> Feed:
         if self._client.asynchronous:
@@ -159,26 +155,14 @@ class Watching:
         """The scheduler tells what is new."""
         message = event[1]
         for worker, rows, news in message["reports"]:
-            self._take(worker, rows, news)
+            self._reader.read(worker, rows, *news)
         for worker in message["lost"]:
-            self._workers.discard(worker)
-            self._feed.lose(worker)
+            self._reader.lose(worker)
         for wave in message["graphs"]:
             self._computing.take(**wave)
         if message["bye"]:
             self._client._event_handlers.pop(self._topic, None)
             self._over.set()
-
-    def _take(self, worker: str, rows: bytes, news: list[bytes]) -> None:
-        for part in news or [b""]:
-            try:
-                report = Report.decode(rows, part)
-            except ValueError:  # not one of ours
-                continue
-            self._workers.add(worker)
-            self._feed.receive(worker, report.frame)
-            for line in report.lines:
-                self._feed.print(line)
 
     def _leave_behind(self) -> None:
         """Leave without waiting for it: an error is on its way to the user."""
@@ -190,9 +174,7 @@ class Watching:
     ) -> None:
         """Show what is still at work for the last time."""
         self._client._event_handlers[self._topic] = _drop  # of what is on its way still
-        for worker in self._workers:
-            self._feed.leave_running(worker)
-        self._workers.clear()
+        self._reader.close()
         self._computing.close()
         self._feed.__exit__(kind, error, trace)
 

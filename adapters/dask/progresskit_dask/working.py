@@ -14,7 +14,7 @@ from uuid import uuid4
 from distributed import Worker
 
 from progresskit._system.environment import is_disabled
-from progresskit._system.warnings import warn_once
+from progresskit.processes.engines import warn_once
 from progresskit.processes.reporter import Report, Reporter
 
 OP = "progresskit"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
 from progresskit import ProgressTracker
-from progresskit._tracking.tracker import tracker_providers
+from progresskit.processes.engines import check_interval, provide_tracker
 from progresskit.renderers import require_distribution
 
 from .artifacts import artifact
@@ -23,7 +23,7 @@ from .sending import EVERY, Sender
 if TYPE_CHECKING:
     from progresskit import Frame, TaskView, Terminal
 
-LEAST, LONGEST = 1.0, 3600.0
+LEAST = 1.0
 
 
 @contextmanager
@@ -41,20 +41,16 @@ def report(*, every: float = EVERY) -> Iterator[None]:
         TypeError, ValueError: an argument is not what it must be.
     """
     require_distribution("prefect", "3.4", extra="progresskit[prefect]")
-    if isinstance(every, bool) or not isinstance(every, (int, float)):
-        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
-    if not LEAST <= every <= LONGEST:
-        raise ValueError(f"every is {every!r:.80}: give a number of seconds from {LEAST:g} to {LONGEST:g}.")
+    check_interval(every, LEAST)
     from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
     # These are coroutine functions where a loop runs; the thread that calls them has none, and says so.
     sender = Sender(_keyed(create_progress_artifact), partial(_updated, update_progress_artifact), every)
     runs = Runs(sender)
-    tracker_providers.append(runs.tracker)
     try:
-        yield
+        with provide_tracker(runs.tracker):
+            yield
     finally:
-        tracker_providers.remove(runs.tracker)
         runs.close()
         sender.close()
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from progresskit import ProgressWarning
+from progresskit.processes.engines import warn_once
 
 from .artifacts import Artifact
 
@@ -78,7 +77,7 @@ class Sender:
             if entry is None:
                 if self._count >= MOST or self._closing:
                     if self._count == MOST:
-                        _warn(
+                        warn_once(
                             f"a Prefect run has more than {MOST} tasks: those that begin from here on have no artifact."
                         )
                         self._count += 1
@@ -129,12 +128,7 @@ class Sender:
         except Exception as error:  # a server that is not there costs the run nothing
             if not self._has_failed:
                 self._has_failed = True
-                _warn(f"a progress artifact could not be sent to Prefect: {str(error) or type(error).__name__:.200}")
+                warn_once(
+                    f"a progress artifact could not be sent to Prefect: {str(error) or type(error).__name__:.200}"
+                )
         entry.due = self._clock() + self._every
-
-
-def _warn(sentence: str) -> None:
-    try:
-        warnings.warn(f"progresskit: {sentence}", ProgressWarning, stacklevel=3)
-    except Exception:  # a filter that makes errors of warnings must not end the thread
-        pass

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import warnings
 from types import TracebackType
 from typing import Any
 
-from progresskit import ProgressWarning
+from progresskit.processes.engines import ReportReader, check_interval, warn_once
 from progresskit.processes.feed import Feed
-from progresskit.processes.reporter import INTERVAL, Report
+from progresskit.processes.reporter import INTERVAL
 from progresskit.renderers import require_distribution
 
 from .collecting import WORKERS, Collector, name_of
@@ -23,7 +22,6 @@ GREETING = 30.0
 """Seconds that the beginning waits for the actor: Ray starts a process for it."""
 FAREWELL = 5.0
 """Seconds that the end of a watch waits for what workers have not reported yet."""
-LONGEST = 3600.0
 
 
 def watch(renderer: Any = None, *, every: float = INTERVAL, **arguments: Any) -> Watching:
@@ -41,10 +39,7 @@ def watch(renderer: Any = None, *, every: float = INTERVAL, **arguments: Any) ->
         TypeError, ValueError: an argument is not what it must be.
     """
     require_distribution("ray", "2.50", extra="progresskit[ray]")
-    if isinstance(every, bool) or not isinstance(every, (int, float)):
-        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
-    if not 0 < every <= LONGEST:
-        raise ValueError(f"every is {every!r:.80}: give a number of seconds above 0 and at most {LONGEST:g}.")
+    check_interval(every)
     return Watching(Feed(renderer, **arguments), every)
 
 
@@ -57,7 +52,7 @@ class Watching:
         self._actor: Any = None
         self._thread: threading.Thread | None = None
         self._leaving = False
-        self._workers: set[str] = set()  # that have reported
+        self._reader = ReportReader(feed)
 
     def __enter__(self) -> Feed:
         import ray
@@ -66,7 +61,7 @@ class Watching:
             ray.init(runtime_env=runtime_env())
         context = ray.get_runtime_context()
         if HOOK not in context.runtime_env:
-            _warn(
+            warn_once(
                 "Ray was started without our hook, so its workers do not report: "
                 "use ray.init(runtime_env=progresskit_ray.runtime_env())."
             )
@@ -89,9 +84,7 @@ class Watching:
             with contextlib.suppress(Exception):  # a cluster that has gone needs no farewell
                 self._end(patient=kind is None)
         finally:
-            for worker in self._workers:
-                self._feed.leave_running(worker)
-            self._workers.clear()
+            self._reader.close()
             self._feed.__exit__(kind, error, trace)
 
     def _begin(self, name: str) -> None:
@@ -104,7 +97,7 @@ class Watching:
             ray.get(self._actor.__ray_ready__.remote(), timeout=GREETING)
         except Exception as error:  # nothing of the workers is shown, and the job goes on
             self._actor = None
-            _warn(f"the workers of this Ray job cannot be watched: {str(error) or type(error).__name__:.200}")
+            warn_once(f"the workers of this Ray job cannot be watched: {str(error) or type(error).__name__:.200}")
             return
         self._thread = threading.Thread(target=self._listen, name="progresskit-ray", daemon=True)
         self._thread.start()
@@ -136,20 +129,6 @@ class Watching:
 
     def _take(self, reports: list[tuple[str, bytes, list[bytes]]], lost: list[str]) -> None:
         for worker, rows, news in reports:
-            for part in news or [b""]:
-                try:
-                    report = Report.decode(rows, part)
-                except ValueError:  # not one of ours
-                    continue
-                self._workers.add(worker)
-                self._feed.receive(worker, report.frame)
-                for line in report.lines:
-                    self._feed.print(line)
+            self._reader.read(worker, rows, *news)
         for worker in lost:
-            self._workers.discard(worker)
-            self._feed.lose(worker)
-
-
-def _warn(sentence: str) -> None:
-    with contextlib.suppress(Exception):  # a filter that makes errors of warnings must not end the job
-        warnings.warn(f"progresskit: {sentence}", ProgressWarning, stacklevel=3)
+            self._reader.lose(worker)

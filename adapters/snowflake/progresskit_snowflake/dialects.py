@@ -16,11 +16,18 @@ SAMPLE = 1 << 16
 """Bytes from which a dialect is decided."""
 DELIMITERS = (",", ";", "\t", "|")
 """The delimiters that are looked for."""
+UNUSUAL = (":", "~", "^", "\x01", "\x1e", "\x1f")
+"""What splits columns now and then: it is never taken for a delimiter unasked, nor such a file for one of one column."""
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
+
+_BYTES = {name: mark for mark, name in _MARKS}
+_SEPARATOR = re.compile(rb'"?sep=([^\r\n"A-Za-z0-9])"?(?:\r\n|\n|\r)', re.IGNORECASE)
+"""The line that Excel writes and reads before the header."""
+_JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL)
 
 
 class DialectError(Exception):
@@ -142,6 +149,8 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
             own = name
         dialect = replace(dialect, encoding=own, mark=mark if own == name else 0)
     elif name:
+        while data.startswith(data[:mark], mark):  # written again by a program that did not see the first
+            mark += len(_BYTES[name])
         dialect = replace(dialect, encoding=name, mark=mark)
     else:
         even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
@@ -175,8 +184,15 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         DialectError: more than one delimiter fits, or the first line has one that the others do not bear out.
     """
     dialect = replace(dialect, newline=newline_of(sample))
+    told = _SEPARATOR.match(sample) if not dialect.skip_lines else None
+    if told and dialect.delimiter.encode() in (b"", told[1]):
+        delimiter = told[1].decode("utf-8", "replace")
+        said = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
+        return replace(dialect, delimiter=delimiter, skip_lines=1), said
     if dialect.delimiter:
         return dialect, ""
+    if _JSON.match(sample):
+        raise DialectError("it is JSON: give --format json; or --delimiter, if it is CSV all the same.")
     end = sample.rfind(dialect.newline.encode()) + 1
     lines = sample if whole else sample[:end]
     lines = _without_lines(lines, dialect)
@@ -192,6 +208,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         raise DialectError(
             f"its columns may be split by {' or by '.join(_NAMES[one] for one in good)}: give --delimiter."
         )
+    if not several:
+        for one in UNUSUAL:
+            given = one in (dialect.quote, dialect.escape)
+            split = [] if given else list(_widths(lines, replace(dialect, delimiter=one)))
+            if len(split) > 1 and split[0] != 1 and len(set(split)) == 1:
+                raise DialectError(
+                    f"its columns may be split by {one!r}: give --delimiter {one!r}, or --delimiter comma if it has one column."
+                )
     if good:
         chosen = good[0]
     elif "," in several or not several:

@@ -155,7 +155,7 @@ def _given(lines: list[int]) -> Any:
 
 def _objects(file: Unpacked) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each object with the line that it begins on, or what is wrong with it; blank lines are left out."""
-    data = file.read(BLOCK)
+    data = file.first()
     data = data.removeprefix(b"\xef\xbb\xbf")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise BadData(f"{file.path} is UTF-16: JSON is UTF-8. Write it so.")

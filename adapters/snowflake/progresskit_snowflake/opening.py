@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +23,31 @@ SUFFIXES = {
 }  # fmt: skip
 PACKED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")
 """How the names of packed files end."""
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_FOREIGN = {
-    b"PK\x03\x04": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
-    b"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip, bz2 or zstd",
-    b"7z\xbc\xaf": "a 7-zip archive: unpack it",
-    b"PAR1": "a Parquet file: give --format parquet",
+_PACKINGS = {
+    "gzip": rb"\x1f\x8b",
+    "bz2": rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
+    "zstd": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18",  # the second is a frame that is skipped
 }
+"""What a file is packed with -> what it begins with."""
+_FOREIGN = {
+    rb"PK\x03\x04": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
+    rb"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip, bz2 or zstd",
+    rb"7z\xbc\xaf": "a 7-zip archive: unpack it",
+    rb"Rar!\x1a": "a rar archive: unpack it",
+    rb"\x04\x22M\x18|\xff\x06\x00\x00sNaPpY|\x1f\x9d|LZIP": "packed in a way that is not read: pack it with gzip, bz2 or zstd",
+    rb"(?s).{257}ustar": "a tar archive: unpack it",
+    rb"PAR1[\x00-\x1f]": "a Parquet file: give --format parquet",
+    rb"\xd0\xcf\x11\xe0": "a workbook of Excel's: save it as CSV",
+    rb"%PDF-": "a PDF document",
+    rb"SQLite format 3\x00": "a database of SQLite's: export its tables as CSV",
+    rb"Obj\x01|ARROW1\x00|\x89HDF": "a file of Avro, Arrow or HDF5: write it as Parquet or CSV",
+    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!doctype|<html|<\?xml)": "an HTML page or XML, which is not read",
+    rb"version https://git-lfs": "a pointer of Git LFS, and not the file itself: run git lfs pull",
+}
+"""What other files begin with -> what they are, and what to do."""
+
+
+_DAMAGED = "{}: what it is packed with is damaged or ends too early ({})."
 
 
 class BadData(Exception):
@@ -68,8 +87,10 @@ def telling(path: Path) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile, pyarrow.ArrowException) as error:
-        raise BadData(f"{path}: what it is packed with is damaged or ends too early ({error}).") from error
+        raise BadData(_DAMAGED.format(path, error)) from error
     except OSError as error:
+        if error.errno is None:  # what unpacks says so too
+            raise BadData(_DAMAGED.format(path, error)) from error
         raise BadData(f"{path}: {error.strerror or error}.") from error
 
 
@@ -86,14 +107,9 @@ class Unpacked:
         self._digest = hashlib.sha256()  # processors have instructions for it: twice as fast as blake2b
         with telling(path):
             self._raw = path.open("rb")
-            head = self._raw.read(8)
+            self.packed = _packed_with(self._raw.read(16))
             self._raw.seek(0)
-            self.packed = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
             self._file = self._open()
-        for magic, what in _FOREIGN.items():
-            if head.startswith(magic):
-                self.close()
-                raise BadData(f"{path} is {what}.")
 
     def _open(self) -> Any:
         if self.packed == "gzip":
@@ -105,6 +121,20 @@ class Unpacked:
 
             return pyarrow.CompressedInputStream(pyarrow.PythonFile(self._raw, "r"), "zstd")
         return self._raw
+
+    def first(self, size: int = BLOCK) -> bytes:
+        """Return the first `size` bytes, of a file of text.
+
+        Raises:
+            BadData: they are the beginning of a file of another kind.
+        """
+        data = self.read(size)
+        if _packed_with(data):
+            raise BadData(f"{self.path} is packed twice: unpack it once.")
+        for pattern, what in _FOREIGN.items():
+            if re.match(pattern, data):
+                raise BadData(f"{self.path} is {what}.")
+        return data
 
     def read(self, size: int = BLOCK) -> bytes:
         """Return the next `size` bytes; fewer at the end, none behind it."""
@@ -136,6 +166,11 @@ class Unpacked:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _packed_with(head: bytes) -> str:
+    """Return what a file that begins so is packed with; nothing where it is not packed."""
+    return next((name for name, pattern in _PACKINGS.items() if re.match(pattern, head)), "")
 
 
 def digest_of(path: Path) -> str:

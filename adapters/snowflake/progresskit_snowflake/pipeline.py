@@ -259,7 +259,8 @@ class Load:
     def _check_all(self, *, fixed: bool) -> None:
         if not self.quality and self.format == "parquet":  # the footers tell the rows at no price
             reports = [
-                check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading) for path in self.paths
+                check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading, footer=True)
+                for path in self.paths
             ]
             self._expected = sum(report.rows for report in reports)
             for number, report in enumerate(reports):

@@ -23,6 +23,7 @@ LONGEST = 256 << 20
 CUTS = 8
 """Places at which a block is tried to be cut."""
 _FILLED = re.compile(rb"[^\r\n]")
+_UNSEEN = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass
@@ -66,6 +67,8 @@ class CsvReader:
         dialect: How the file is written.
         said: What a summary should say of how it is read.
         blank_lines: How many blank lines were left out so far.
+        proofs: For each block that was looked at, how many of its bytes are whole records beyond doubt, and whether in canonical
+            form: for a second reading of the same bytes.
 
     Raises:
         BadData: the file cannot be read, or its dialect is in doubt.
@@ -75,6 +78,8 @@ class CsvReader:
         self.path = path
         self.said: list[str] = []
         self.blank_lines = 0
+        self.proofs: list[tuple[int, bool]] = []
+        self._proved = False
         self._nulls = [*nulls, *([""] if dialect.empty == "null" else [])]
         self._file = Unpacked(path)
         self.names: list[str] = []
@@ -114,7 +119,7 @@ class CsvReader:
     # The beginning
 
     def _begin(self, dialect: Dialect) -> None:
-        data = self._file.read(SAMPLE)
+        data = self._file.first(SAMPLE)
         if not data:
             raise BadData(f"{self.path} is empty: give a CSV file with a header line, or rows and --no-header.")
         whole = len(data) < SAMPLE
@@ -199,14 +204,34 @@ class CsvReader:
         blank, record = self._first()
         if not record:
             raise BadData(f"{self.path} has no header line: give a CSV file with one, or rows and --no-header.")
-        names = [text or "" for text in self._fields(record, "text")]
+        names = [text or "" for text in self._first_fields(record)]
         self._valid(record)
+        if "" in names:
+            number = names.index("") + 1
+            why = " (pandas and R write an index so)" if number == 1 else ""
+            why = " (a delimiter ends the line)" if number == len(names) > 1 else why
+            raise BadData(
+                f"{self.path}:{self._line}: the header has no name for column {number} of {len(names)}{why}: give it one, or "
+                "leave the header out by --skip-lines 1 --no-header, which calls the columns C1, C2, ..."
+            )
+        if unseen := _UNSEEN.search("".join(names)):
+            raise BadData(
+                f"{self.path}:{self._line}: the header has the character {unseen[0]!r}, which is not shown: it is no CSV, "
+                "or that is what splits its columns: give --delimiter."
+            )
         self._drop(blank, record)
         return names
 
+    def _first_fields(self, record: bytes) -> list[str | None]:
+        """Return the fields of the first record."""
+        try:
+            return self._fields(record, "text")
+        except ValueError as error:
+            raise BadData(f"{self.path}:{self._line}: {error}.") from error
+
     def _numbered(self, width: int | None) -> list[str]:
         blank, record = self._first()
-        found = len(self._fields(record, "text")) if record else 0
+        found = len(self._first_fields(record)) if record else 0
         if not found and not width:
             raise BadData(f"{self.path} has no rows: without a header nobody knows its columns.")
         if (width or found) > 1 or self.dialect.blank_lines != "null":
@@ -215,20 +240,27 @@ class CsvReader:
 
     # The records
 
-    def chunks(self, *, parse: bool = True) -> Iterator[Chunk]:
+    def chunks(self, *, parse: bool = True, proofs: Sequence[tuple[int, bool]] = ()) -> Iterator[Chunk]:
         """Yield the records behind the header, in the file's order.
 
         Args:
             parse: Whether texts and rows are wanted where the canonical form is there without them.
+            proofs: Those of a reading of the very same bytes, as their digest has to show: nothing is proved again, and lines are
+                not counted.
 
         Raises:
             BadData: where the next record begins is not known, or the bytes are no text of the encoding.
         """
+        known = iter(proofs)
+        self._proved = bool(proofs)
         while True:
-            size, canonical = self._cut()
+            size, canonical = next(known, (0, False)) if self._proved else self._cut()
+            if not self._proved:
+                self.proofs.append((size, canonical))
             if size:
                 data, line = self._data[:size], self._line
-                self._line += self._lines(data)
+                if not self._proved:
+                    self._line += self._lines(data)
                 self._data = self._data[size:]
                 as_is = None if parse else self._as_is(data, canonical)
                 if as_is is not None:
@@ -318,7 +350,7 @@ class CsvReader:
                 check_utf8=False,
             ),
         )
-        texts = [column.combine_chunks() for column in table.columns]
+        texts = [one.chunk(0) if one.num_chunks == 1 else one.combine_chunks() for one in table.columns]
         if quotes:
             texts = without(texts, self._nulls)
 
@@ -343,7 +375,9 @@ class CsvReader:
         return chunk
 
     def _width(self, width: int) -> str:
-        return f"{width} columns, but {len(self.names)} are expected"
+        names = len(self.names)
+        words = f"{width} column{'s' * (width != 1)}, but {names} {'is' if names == 1 else 'are'} expected"
+        return f"{words} (lines before the header: --skip-lines)" if names == 1 else words
 
     def _as_is(self, data: bytes, canonical: bool) -> bytes | None:
         """Return the canonical form of regular records where that takes no parsing: as they are, but for line ends and delimiters.
@@ -483,7 +517,7 @@ class CsvReader:
 
     def _valid(self, data: bytes, line: int | None = None) -> None:
         """Raise BadData where bytes are no UTF-8."""
-        if self._decoder is not None:
+        if self._decoder is not None or self._proved:
             return
         try:
             data.decode()

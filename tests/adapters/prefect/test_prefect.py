@@ -231,3 +231,36 @@ def test_outside_of_runs(server: None) -> None:
         assert seen(track(range(3), "Outside")) == 3
     assert [view.description for frame in renderer.frames for view in frame.ended] == ["Outside"]
     assert len(artifacts()) == had
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("inside", [True, False], ids=["inside the flow", "around the flow"])
+def test_failing_flows(server: None, inside: bool) -> None:
+    """The artifact of a loop that an error leaves says so, wherever the block stands: its flow's end is not waited for."""
+    from prefect import flow
+
+    name = f"Failing {inside}"
+
+    def work() -> None:
+        for number in track(range(4), name, unit="row"):
+            until_seen()
+            if number == 1:
+                raise ValueError("of no use")
+
+    @flow
+    def failing() -> None:
+        if inside:
+            with report():
+                work()
+        else:
+            work()
+
+    with pytest.raises(ValueError, match="of no use"):
+        if inside:
+            failing()
+        else:
+            with report():
+                failing()
+    (one,) = [one for one in artifacts() if one.key == key(name)]
+    assert one.description == f"{name}: 1/4 row, failed: ValueError: of no use"

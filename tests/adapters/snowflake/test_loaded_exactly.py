@@ -147,9 +147,9 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", r"f.csv is empty: give a CSV file with a header line"),
     "blanks": ("\n\n\n", r"f.csv has no header line"),
     "twice": ("a,b,A\n1,2,3\n", r"f.csv: the header has 'A' more than once"),
-    "nameless": ("a,\n1,2\n", r"f.csv: '' is no name for a table or column"),
+    "nameless": ("a,\n1,2\n", r"f.csv:1: the header has no name for column 2 of 2"),
     "zip": (b"PK\x03\x04 and so on", r"f.csv is a zip archive, or a workbook of Excel's"),
-    "parquet": (b"PAR1 and so on", r"f.csv is a Parquet file: give --format parquet"),
+    "parquet": (b"PAR1\x15\x04 and so on", r"f.csv is a Parquet file: give --format parquet"),
     "truncated": (gzip.compress(b"a,b\n" + random.Random(1).randbytes(9_000).hex().encode())[:-40], r"damaged or ends too early"),
     "no-gzip": (b"\x1f\x8b and so on", r"f.csv: what it is packed with is damaged"),
 }  # fmt: skip
@@ -176,7 +176,7 @@ def test_bad_rows_are_told_by_line_and_column(command: Any, cursor: Any, new_tab
     assert done.status == 1
     for words in (
         "3: b: 'z' stands behind",
-        "4: 1 columns, but 2",
+        "4: 1 column, but 2",
         "5: b: a carriage return stands",
         "6: 3 columns, but 2",
     ):
@@ -471,16 +471,21 @@ def replaced(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def rewritten(path: Path) -> None:
+def rewritten(path: Path, content: bytes = b"a\n3\n") -> None:
     """Change the content alone: size, time and number stay."""
     status = path.stat()
     with path.open("r+b") as file:
-        file.write(b"a\n3\n")
+        file.write(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-@pytest.mark.parametrize("change", [touched, replaced, rewritten, lambda path: write(path, "a\n1\n2\n"), Path.unlink],
-                         ids=["time", "inode", "digest", "size", "gone"])  # fmt: skip
+def torn(path: Path) -> None:
+    """Change the content alone, to what is no CSV."""
+    rewritten(path, b'a\n"\n')
+
+
+@pytest.mark.parametrize("change", [touched, replaced, rewritten, torn, lambda path: write(path, "a\n1\n2\n"), Path.unlink],
+                         ids=["time", "inode", "digest", "torn", "size", "gone"])  # fmt: skip
 def test_file_changes_after_its_check(change: Any, tmp_path: Path) -> None:
     """A file of another size, time or number than at its check, or of another content, is not packed."""
     path = write(tmp_path / "f.csv", "a\n1\n")

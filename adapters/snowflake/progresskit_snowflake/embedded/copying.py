@@ -482,6 +482,10 @@ def _read_objects(
     )
     connection.execute(f"CREATE TEMP TABLE {raw} AS {told}, {listed} FROM {source}")
     casts = {column.name: f"TRY_CAST({_quoted(column.name)} AS {column.type})" for column in columns}
+    for name, kind in connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE temp.{raw})").fetchall():
+        if kind in ("TIMESTAMP_NS", "TIME_NS"):  # DuckDB's own tables keep microseconds: what it would round is refused
+            exact = f"TRY_CAST({casts[name]} AS {kind}) = {_quoted(name)}"
+            casts[name] = f"CASE WHEN {exact} THEN {casts[name]} END"
     wrong = " OR ".join(f"({_quoted(name)} IS NOT NULL AND {cast} IS NULL)" for name, cast in casts.items())
     taken = ", ".join(f"{cast} AS {_quoted(name)}" for name, cast in casts.items())
     fit = f"progresskit_valid AND NOT ({wrong})"

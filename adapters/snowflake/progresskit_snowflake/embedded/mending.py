@@ -11,9 +11,18 @@ from .copying import copy
 
 
 def mend() -> None:
-    """Have fakesnow's cursors COPY as `copying` does, its tables keep whole numbers of 38 digits, and a missing moment be NULL."""
+    """Have fakesnow's cursors COPY as `copying` does, and mend its whole numbers, names with quotes, and missing moments."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
     cursor.copy_into = copy
+    tables: Any = importlib.import_module("fakesnow.info_schema")
+    remember = tables.insert_text_lengths_sql
+
+    def insert_text_lengths_sql(catalog: str, schema: str, table: str, lengths: list[tuple[str, int]]) -> str:
+        """Return the statement that remembers the lengths of texts; names may have quotes in them."""
+        names = [name.replace("'", "''") for name in (catalog, schema, table)]
+        return str(remember(*names, [(name.replace("'", "''"), length) for name, length in lengths]))
+
+    tables.insert_text_lengths_sql = insert_text_lengths_sql
     transforms: Any = importlib.import_module("fakesnow.transforms")
     narrow = transforms.integer_precision
 

@@ -1,0 +1,217 @@
+"""The renderer `notebook`: an area of rows in the output of each cell, by display ids.
+
+Knows IPython's way to publish a picture and to replace it. An area is made in the thread that adds the task, since
+no other thread knows which cell that is, and the end of a cell asks the tracker's ticker for a last picture: whoever
+runs a notebook saves it as soon as the kernel says that the cell is done.
+"""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import uuid4
+from weakref import WeakKeyDictionary, WeakSet
+
+from .._system.notebook import is_cell_stream, kernel_shell, running_cell
+from .._text.cells import encodable
+from ..renderers.base import RendererUnavailable
+from ..renderers.notebook import Area
+from ..renderers.registry import default_stream, prefer_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._model.frames import Frame, TaskView
+    from .._tracking.task import Task
+    from .._tracking.tracker import ProgressTracker
+    from ..renderers.base import Terminal
+
+CELLS = 16
+"""Areas that are remembered for tasks yet to come: of the latest cells."""
+TASKS = 1_000
+"""Tasks whose areas are remembered before those that have ended are looked for."""
+INTERVAL = 0.25
+"""Seconds between two pictures of an area at the least, while tasks run: a server drops what comes faster than it passes on."""
+
+
+class CellArea(Area):
+    """The area of a kernel's cell, which several threads may show.
+
+    Attributes:
+        lock: Guards all else. It is held while the first picture is published: no later one may come before it.
+        shown_at: When a picture was last made, by the wall clock.
+    """
+
+    def __init__(self, publish: Callable[[dict[str, str], bool], object]) -> None:
+        super().__init__(publish)
+        self.lock = Lock()
+        self.shown_at = 0.0
+
+    def show_at(self, now: float) -> None:
+        """Publish the picture of `now`, in seconds by the wall clock, unless it is the one that stands there."""
+        self.shown_at = now
+        self.show(time.strftime("%H:%M:%S", time.localtime(now)))
+
+
+class _Cells:
+    """The areas of this kernel's cells."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.by_cell: dict[str, CellArea] = {}
+        self.by_task: dict[int, CellArea] = {}
+        self.trackers: WeakSet[ProgressTracker] = WeakSet()
+        self._most = TASKS
+        self._asked: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+    def current(self, shell: Any) -> tuple[CellArea, bool]:
+        """Return the area of the cell that runs, and whether it is new: its lock is held then, until it has a picture."""
+        cell = running_cell(shell)
+        with self.lock:
+            area = self.by_cell.get(cell)
+            if area is not None:
+                return area, False
+            area = self.by_cell[cell] = CellArea(_publisher(shell.display_pub, f"progresskit-{uuid4().hex}"))
+            area.lock.acquire()
+            while len(self.by_cell) > CELLS:
+                del self.by_cell[next(iter(self.by_cell))]
+            if shell not in self._asked:
+                self._asked[shell] = True
+                shell.events.register("post_run_cell", self._end_cell)
+        return area, True
+
+    def forget_ended(self) -> None:
+        """Forget the tasks that have ended before a frame could show them, now and then."""
+        if len(self.by_task) <= self._most:
+            return
+        live = {task.id for tracker in list(self.trackers) for task in tracker.tasks}
+        for number in [number for number in list(self.by_task) if number not in live]:
+            self.by_task.pop(number, None)
+        self._most = max(2 * len(self.by_task), TASKS)
+
+    def _end_cell(self, *_: object) -> None:
+        """Show how the tasks stand at the end of a cell, before the kernel says that the cell is done."""
+        for tracker in list(self.trackers):
+            drain = getattr(tracker.ticker, "drain", None)
+            if drain is not None:
+                drain(tracker, lambda: False)
+            if not tracker.live:
+                self.trackers.discard(tracker)
+        for area in list(self.by_cell.values()):
+            with area.lock:
+                area.show_at(time.time())
+
+
+CELL_AREAS = _Cells()
+
+
+def _publisher(display: Any, display_id: str) -> Callable[[dict[str, str], bool], object]:
+    def publish(bundle: dict[str, str], update: bool) -> None:
+        display.publish(data=bundle, metadata={}, transient={"display_id": display_id}, update=update)
+
+    return publish
+
+
+def place(tracker: ProgressTracker, task: Task) -> None:
+    """Give the new `task` of `tracker` the area of the cell that adds it, with a first picture where it is the first one there.
+
+    Called by the thread that adds the task. A part of another task stands below that one, wherever it was added.
+    """
+    shell = kernel_shell()
+    if shell is None or not _draws_in_cells(tracker):
+        return
+    CELL_AREAS.trackers.add(tracker)
+    parent = None if task.parent is None else CELL_AREAS.by_task.get(task.parent.id)
+    if parent is not None:
+        CELL_AREAS.by_task[task.id] = parent
+        CELL_AREAS.forget_ended()
+        return
+    area, is_new = CELL_AREAS.current(shell)
+    CELL_AREAS.by_task[task.id] = area
+    CELL_AREAS.forget_ended()
+    if is_new:
+        try:
+            area.update([view for view in tracker.frame().tasks if view.id == task.id], ())
+            area.show_at(time.time())
+            tracker.note_seen(task)  # so that its end is shown too, however soon it comes
+        finally:
+            area.lock.release()
+
+
+def _draws_in_cells(tracker: ProgressTracker) -> bool:
+    choice = tracker.renderer
+    if choice.name == "notebook":
+        return True
+    if choice.make is not None or tracker.terminal is not None:
+        return False
+    stream = default_stream(opened=False) if tracker.stream is None else tracker.stream
+    return is_cell_stream(stream) and not prefer_hub(choice).is_remote
+
+
+class NotebookRenderer:
+    """Show tasks in the cells that have added them.
+
+    Lines that are printed go to the cell's stream.
+
+    Args:
+        wall: Gives the seconds on the wall clock; None takes `time.time`.
+    """
+
+    in_place: ClassVar[bool] = False
+
+    def __init__(self, wall: Callable[[], float] | None = None) -> None:
+        self._wall = time.time if wall is None else wall
+        self._strangers: set[int] = set()  # tasks that have been seen once in no area: they may be about to get one
+
+    @classmethod
+    def check(cls) -> None:
+        """Raise `RendererUnavailable` where no notebook's kernel runs."""
+        if kernel_shell() is None:
+            raise RendererUnavailable("this process is no notebook's kernel")
+
+    def start(self, terminal: Terminal) -> None:
+        """Begin a display on `terminal`, the stream for printed lines."""
+        self._terminal = terminal
+
+    def render(self, frame: Frame) -> None:
+        """Publish a picture of each area in which something has changed."""
+        parts: dict[CellArea, tuple[list[TaskView], list[TaskView]]] = {}
+        for views, is_end in ((frame.tasks, False), (frame.ended, True)):
+            for view in views:
+                area = self._area(view, is_end)
+                if area is not None:
+                    parts.setdefault(area, ([], []))[is_end].append(view)
+        now = self._wall()
+        for area, (live, ended) in parts.items():
+            with area.lock:
+                area.update(live, ended)
+                if not frame.tasks or abs(now - area.shown_at) >= INTERVAL:
+                    area.show_at(now)
+        for view in frame.ended:
+            CELL_AREAS.by_task.pop(view.id, None)
+
+    def _area(self, view: TaskView, is_end: bool) -> CellArea | None:
+        """Return the area of `view`; of a task of another process, that of its parent, or of the cell that runs now."""
+        known = CELL_AREAS.by_task
+        area = known.get(view.id) or (None if view.parent is None else known.get(view.parent))
+        if area is None:
+            if not is_end and view.id not in self._strangers:
+                self._strangers.add(view.id)
+                return None
+            shell = kernel_shell()
+            if shell is None:
+                return None
+            area, is_new = CELL_AREAS.current(shell)
+            if is_new:
+                area.lock.release()
+        self._strangers.discard(view.id)
+        known[view.id] = area
+        return area
+
+    def write(self, text: str) -> None:
+        """Write `text` to the cell's stream."""
+        self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
+
+    def stop(self) -> None:
+        """Do nothing: each picture is complete."""

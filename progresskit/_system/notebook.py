@@ -1,0 +1,53 @@
+"""Whether this process is a notebook's kernel, and which of its cells runs.
+
+Knows IPython where somebody else has imported it, and imports nothing. Does not know renderers.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+KERNELS = frozenset(("ipykernel", "pyodide_kernel", "xeus_python_shell"))
+"""Packages whose streams lead to the cell that runs."""
+_POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-")
+"""How the names of threads begin that work for whoever asks."""
+_own = threading.local()
+
+
+def kernel_shell() -> Any:
+    """Return IPython's shell, if it runs in a kernel, whose displays are a notebook's; None elsewhere."""
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    try:
+        shell = get() if get is not None else None
+        return shell if getattr(shell, "kernel", None) is not None else None
+    except Exception:  # an IPython that is being imported, or is somebody's own
+        return None
+
+
+def is_cell_stream(stream: object) -> bool:
+    """Return whether `stream` leads to a notebook's cell by the kernel's own means."""
+    return type(stream).__module__.partition(".")[0] in KERNELS and kernel_shell() is not None
+
+
+def running_cell(shell: Any) -> str:
+    """Return what tells the run of a cell in which this thread works from all others.
+
+    A kernel knows only the cell that runs now. A thread that goes on beyond its cell belongs to the one in which
+    it was first seen; a pool's thread works for whoever asks.
+    """
+    thread = threading.current_thread()
+    is_own = thread is not threading.main_thread() and not thread.name.startswith(_POOLS)
+    cell: str | None = getattr(_own, "cell", None) if is_own else None
+    if cell is None:
+        try:
+            cell = str(shell.get_parent()["header"]["msg_id"])
+        except Exception:  # a kernel that has no messages
+            cell = str(getattr(shell, "execution_count", ""))
+        if is_own:
+            _own.cell = cell
+    return cell

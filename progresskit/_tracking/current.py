@@ -1,0 +1,289 @@
+"""What the package's root offers on the current tracker: `track`, `add_task`, `print`, `configure` and `disabled`.
+
+Knows which tracker a call without one means. Does not know how a tracker keeps its tasks, or how they are drawn.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import tracker as trackers
+from .task import UNCHANGED, Task
+from .tracker import UNAVAILABLE, ProgressTracker, bare, current_tracker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from types import TracebackType
+    from typing import Any, Literal, TextIO, TypeVar, overload
+
+    from .._model.estimates import Estimator
+    from ..renderers.base import Renderer
+    from .loops import AsyncTracked, Tracked
+    from .task import Rollup
+
+    T = TypeVar("T")
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def track(
+        iterable: AsyncIterable[T],
+        description: object = "",
+        *,
+        total: int | float | None = None,
+        unit: str = "it",
+        completed: int | float | None = 0,
+        disable: bool = False,
+        parent: Task | None = None,
+        keep: bool | None = None,
+        color: str | None = None,
+        delay: float = 0.0,
+        fields: Mapping[str, Any] | None = None,
+    ) -> AsyncTracked[T]: ...
+    @overload
+    def track(
+        iterable: Iterable[T],
+        description: object = "",
+        *,
+        total: int | float | None = None,
+        unit: str = "it",
+        completed: int | float | None = 0,
+        disable: bool = False,
+        parent: Task | None = None,
+        keep: bool | None = None,
+        color: str | None = None,
+        delay: float = 0.0,
+        fields: Mapping[str, Any] | None = None,
+    ) -> Tracked[T]: ...
+
+
+def track(
+    iterable: Any,
+    description: object = "",
+    *,
+    total: int | float | None = None,
+    unit: str = "it",
+    completed: int | float | None = 0,
+    disable: bool = False,
+    parent: Task | None = None,
+    keep: bool | None = None,
+    color: str | None = None,
+    delay: float = 0.0,
+    fields: Mapping[str, Any] | None = None,
+) -> Any:
+    """Return an iterator over `iterable`, sync or async, that shows how far it is.
+
+    Joins the tracker that is active in this context, else one that the process shares, so that nested loops and loops in
+    several threads stack by themselves.
+
+    Args:
+        iterable: Any iterable or async iterable.
+        description: What the loop does: a string, a path, or any object.
+        total: Units in all, those that are `completed` among them; None asks `len` and `__length_hint__`, also of what an
+            `enumerate`, `zip` or `map` runs through, and adds `completed`.
+        unit: A noun for an item: `"row"`.
+        completed: Units that are done already, where a job is resumed; they do not count in the rate.
+        disable: Whether nothing is shown. The loop's `task` counts all the same.
+        parent: The task that it is a part of; None: that of the loop around it, if there is one.
+        keep: Whether its line stays; None: only that of an outermost loop does.
+        color: The operation's colour, or None.
+        delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
+        fields: Columns of the loop's own; `task.update` changes them.
+
+    Returns:
+        An iterator, whose `task` is the loop's: it counts, and takes fields and a new description.
+
+    Raises:
+        TypeError: `iterable` is not iterable, or another argument is not what it must be.
+        ValueError: a number is out of range.
+
+    Example:
+        >>> sum(track([1, 2, 3], "Adding"))
+        6
+        >>> loop = track([0.5, 0.25], "Training", unit="epoch")
+        >>> for loss in loop:
+        ...     loop.task.update(loss=loss)
+    """
+    try:
+        tracker, parent = _home_of(parent)
+    except UNAVAILABLE:
+        return bare(iterable)
+    return tracker.track(
+        iterable, description, total=total, unit=unit, completed=completed, disable=disable, parent=parent, keep=keep, color=color,
+        delay=delay, fields=fields,
+    )  # fmt: skip
+
+
+def add_task(
+    description: object,
+    total: int | float | None = None,
+    *,
+    unit: str = "it",
+    parent: Task | None = UNCHANGED,
+    completed: int | float | None = 0,
+    keep: bool | Literal["always"] | None = None,
+    color: str | None = None,
+    rollup: Rollup | None = None,
+    position: int | None = None,
+    start: bool = True,
+    counter: Callable[[], Any] | None = None,
+    delay: float = 0.0,
+    fields: Mapping[str, Any] | None = None,
+    **more_fields: Any,
+) -> Task:
+    """Add a task to the tracker that `track` would join, and return it.
+
+    Takes the arguments of `ProgressTracker.add_task`. Without a tracker that was entered nobody else ends the task: use it as
+    a context manager, or call `finish`.
+
+    Args:
+        description: What it is: a string, a path, or any object.
+        total: Units in all; None when unknown.
+        unit: `"B"` or `"iB"` for bytes, else a noun.
+        parent: The task that it is a part of; None: no other. Left out: the task of the `track` loop around this call.
+        completed: Units that are done already; they do not count in the rate.
+        keep: Whether its line stays when it has ended; None: at the top it does.
+        color: The operation's colour, or None.
+        rollup: What children add to it: `"count"`, `"sum"` or None.
+        position: The slot among its siblings, from 0; None takes the lowest that is free.
+        start: Whether its time begins now.
+        counter: Returns the units done; called before each frame. None: nothing is asked.
+        delay: Seconds after which its row appears.
+        fields: Columns of the task's own.
+        more_fields: The same, as keyword arguments, where the name resembles no argument.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it must be, or misspelt; the sentence says which and how.
+
+    Example:
+        >>> with add_task("orders.csv", total=3, unit="row") as task:
+        ...     task.advance(3)
+        >>> task.state
+        'finished'
+    """
+    nested = parent is UNCHANGED
+    tracker, around = _home_of(None if nested else parent)
+    return tracker.add_task(
+        description, total, unit=unit, parent=UNCHANGED if nested else around, completed=completed, keep=keep, color=color,
+        rollup=rollup, position=position, start=start, counter=counter, delay=delay, fields=fields, **more_fields,
+    )  # fmt: skip
+
+
+def print(*values: object, sep: str | None = " ", end: str | None = "\n") -> None:
+    """Show a line above the bars of the tracker that `track` would join, as the builtin `print` would show it.
+
+    The line goes to the stream that the bars are on, standard error unless set otherwise, whether bars stand there or not. (The
+    builtin `print` goes above the bars too, where standard output is on their terminal.)
+
+    Args:
+        values: What to show, as `str` gives it.
+        sep: What stands between the values; None: a space.
+        end: What stands behind them; None: a newline.
+
+    Example:
+        >>> import progresskit
+        >>> progresskit.print("orders.csv has", 3, "bad rows")
+    """
+    current_tracker().print(*values, sep=sep, end=end)
+
+
+def configure(
+    *,
+    renderer: str | type[Renderer] | Callable[[], Renderer] | None = UNCHANGED,
+    stream: TextIO | None = UNCHANGED,
+    interval: float | None = UNCHANGED,
+    budget: float | None = UNCHANGED,
+    capture: bool | Literal["descriptors"] | None = UNCHANGED,
+    estimator: Callable[[float], Estimator] | None = UNCHANGED,
+) -> None:
+    """Say how an application shows progress: its own bars, and those of the libraries that it uses.
+
+    It is for applications, once, near their start; a library leaves the choice to the application. It holds for each tracker that
+    is made from here on and was not given the argument itself, and for the one that `track` shares as soon as that is idle. Like an
+    argument it goes before the environment; `PROGRESSKIT_DISABLE` goes before all.
+
+    Args:
+        renderer: A name or a renderer class; None takes `PROGRESSKIT_RENDERER`, else what suits the stream. Left out: it stays.
+        stream: A text file to draw on; None takes `PROGRESSKIT_STREAM`, else standard error.
+        interval: Seconds between two frames at the least; None takes `PROGRESSKIT_INTERVAL`, else 0.1.
+        budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
+        capture: As of `ProgressTracker`; None takes `PROGRESSKIT_CAPTURE`, else captures while rows stand.
+        estimator: As of `ProgressTracker`; None takes the built-in estimates.
+
+    Raises:
+        TypeError, ValueError: an argument is not what it must be, as of `ProgressTracker`; then nothing is changed.
+
+    Example:
+        >>> import progresskit
+        >>> progresskit.configure(renderer="plain", interval=1.0)
+        >>> progresskit.configure(renderer=None, interval=None)
+    """
+    words: dict[str, Any] = {
+        "renderer": renderer, "stream": stream, "interval": interval, "budget": budget, "capture": capture, "estimator": estimator,
+    }  # fmt: skip
+    changes = {name: value for name, value in words.items() if value is not UNCHANGED}
+    _check_renderer(changes.get("renderer"))
+    ProgressTracker(
+        **{name: value for name, value in changes.items() if value is not None}
+    )  # which refuses what it must not be
+    trackers.DEFAULTS.update(changes)
+    for name in [name for name, value in trackers.DEFAULTS.items() if value is None]:
+        del trackers.DEFAULTS[name]
+    trackers.renew_shared_tracker()
+
+
+def _check_renderer(renderer: Any) -> None:
+    """Raise TypeError where `renderer` is a renderer itself, which draws on one terminal for one tracker."""
+    if not isinstance(renderer, (str, type)) and hasattr(renderer, "render"):
+        raise TypeError(
+            f"renderer is {renderer!r:.80}, a renderer itself: give its class or its name, since each tracker makes one of its own."
+        )
+
+
+class disabled:  # called like a function, as `contextlib.suppress` is
+    """Switch all progress off within a `with` block: loops and tasks run as they would, and nothing is shown of them.
+
+    It holds for the whole process, its threads, and the processes that are started meanwhile (`PROGRESSKIT_DISABLE` is set for
+    them). Tasks that were there before go on, and so does a tracker that is called by name. What is printed is printed.
+
+    Example:
+        >>> with disabled():
+        ...     sum(track([1, 2, 3], "Adding"))
+        6
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+        trackers.disabled_blocks += 1
+        if trackers.disabled_blocks == 1:
+            trackers.disabled_before = os.environ.get(VARIABLE)
+            os.environ[VARIABLE] = "1"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._depth:
+            return
+        self._depth -= 1
+        trackers.disabled_blocks -= 1
+        if trackers.disabled_blocks == 0:
+            if trackers.disabled_before is None:
+                os.environ.pop(VARIABLE, None)
+            else:
+                os.environ[VARIABLE] = trackers.disabled_before
+
+
+VARIABLE = "PROGRESSKIT_DISABLE"
+
+
+def _home_of(parent: Task | None) -> tuple[ProgressTracker, Task | None]:
+    """Return the tracker that a part of `parent` belongs to, and the parent that it can have there."""
+    if not isinstance(parent, Task) or trackers.disabled_blocks:
+        return current_tracker(), None if trackers.disabled_blocks else parent
+    tracker = parent.tracker
+    return (current_tracker(), None) if tracker.is_elsewhere else (tracker, parent)

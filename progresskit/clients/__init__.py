@@ -1,0 +1,8 @@
+"""What libraries take as their progress object, one module for each library.
+
+Each imports its library when it is imported itself, and nothing else does.
+
+    from progresskit.clients.fsspec import ProgressCallback
+
+    filesystem.put("data/", "bucket/data/", recursive=True, callback=ProgressCallback("Upload"))
+"""

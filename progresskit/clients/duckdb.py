@@ -1,0 +1,54 @@
+"""DuckDB: a query whose progress is a task.
+
+Knows DuckDB's settings for its progress bar and `query_progress`, which another thread may ask while a query runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tracking.tracker import current_tracker
+
+SETTINGS = {"enable_progress_bar": "true", "enable_progress_bar_print": "false"}
+"""What DuckDB needs to tell its progress, and to draw none of its own on standard output."""
+
+
+class _Percent:
+    """The share that DuckDB tells, in percent; between queries it tells -1, and the last number stays."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._last = 0.0
+
+    def __call__(self) -> float:
+        told = float(self._connection.query_progress())
+        if 0 <= told <= 100:
+            self._last = told
+        return self._last
+
+
+def track_query(
+    connection: Any, query: str, parameters: Any = None, *, description: str = "Query", **options: Any
+) -> Any:
+    """Run `query` on `connection`, as `connection.execute` does, with a task that shows its progress in percent.
+
+    DuckDB's own bar is off on this connection from here on: to set that back would take a statement, which would take the result away.
+
+    Args:
+        connection: A connection of DuckDB.
+        query: The SQL.
+        parameters: What `execute` takes besides; None: nothing.
+        description: The task's.
+        options: What `ProgressTracker.add_task` takes besides: parent, keep, color.
+
+    Returns:
+        What `execute` returns: the connection, with the result.
+    """
+    for name, value in SETTINGS.items():
+        connection.execute(f"SET {name} = {value}")
+    percent = _Percent(connection)
+    with current_tracker().add_task(description, total=100, unit="%", counter=percent, **options) as task:
+        result = connection.execute(query) if parameters is None else connection.execute(query, parameters)
+        task._poll()
+        task.update(completed=100)
+    return result

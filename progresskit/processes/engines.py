@@ -1,0 +1,112 @@
+"""What the adapter of a distributed engine shares with others: a tracker for each piece of the engine's work, and a reader of
+workers' reports.
+
+Knows reports and feeds. Does not know engines, nor how a report travels: `progresskit.processes.reporter` makes reports in
+workers, and an adapter carries them.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from .._system.warnings import warn_once
+from .._tracking.tracker import ProgressTracker, tracker_providers
+from .reporter import Report
+from .tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .feed import Feed
+
+LONGEST_INTERVAL = 3600.0
+"""Seconds between two messages at the most."""
+
+
+@contextmanager
+def provide_tracker(provide: Callable[[], ProgressTracker | None]) -> Iterator[None]:
+    """Return a context manager: meanwhile, `track` and `ProgressTracker()` join the tracker that `provide` returns.
+
+    `provide` is asked in the thread or async task that begins something, where no tracker is entered, and a tracker that asks
+    for no renderer, stream or terminal draws with the one that is returned. None: nothing of the engine's is done there. The
+    latest provider is asked first.
+
+    Example:
+        >>> tracker = ProgressTracker("none")
+        >>> with provide_tracker(lambda: tracker):
+        ...     for item in track([1, 2, 3], "Adding"):
+        ...         print([task.description for task in tracker.tasks])
+        ...         break
+        ['Adding']
+    """
+    tracker_providers.append(provide)
+    try:
+        yield
+    finally:
+        tracker_providers.remove(provide)
+
+
+def check_interval(every: object, least: float = 0.0) -> None:
+    """Raise TypeError or ValueError unless `every` is a number of seconds above 0, from `least` to an hour.
+
+    Example:
+        >>> check_interval(0)
+        Traceback (most recent call last):
+        ...
+        ValueError: every is 0: give a number of seconds above 0 and at most 3600.
+    """
+    if isinstance(every, bool) or not isinstance(every, (int, float)):
+        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
+    if not 0 < every <= LONGEST_INTERVAL or every < least:
+        allowed = f"from {least:g} to" if least else "above 0 and at most"
+        raise ValueError(f"every is {every!r:.80}: give a number of seconds {allowed} {LONGEST_INTERVAL:g}.")
+
+
+class ReportReader:
+    """Shows in a feed what the workers of an engine report.
+
+    Args:
+        feed: What shows it.
+
+    Example:
+        >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
+        >>> reader = ReportReader(feed)
+        >>> report = Report(Frame(1.0, tasks=(sample_view(description="orders.csv"),)), ("a line",))
+        >>> reader.read("worker 1", *report.encode())
+        >>> [view.description for view in feed.frame().tasks]
+        ['orders.csv']
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._unseen: dict[str, Tally] = {}  # by worker that has reported: its tasks that no report could show
+
+    def read(self, worker: str, rows: bytes, *news: bytes) -> None:
+        """Show a report: its rows, and all news since the last call. What is no report is left out."""
+        for part in news or (b"",):
+            try:
+                report = Report.decode(rows, part)
+            except ValueError:  # of a stranger
+                continue
+            unseen = self._unseen.setdefault(worker, Tally())
+            self._feed.receive(worker, report.frame)
+            for line in report.lines:
+                self._feed.print(line)
+            if report.unseen is not None:
+                unseen.merge(report.unseen)
+                self._feed.tally(worker, unseen.copy(), age=report.age)
+
+    def lose(self, worker: str) -> None:
+        """Show that `worker` has gone without a word: what it was at is lost."""
+        self._unseen.pop(worker, None)
+        self._feed.lose(worker)
+
+    def close(self) -> None:
+        """Show what is still at work for the last time, as left running."""
+        for worker in self._unseen:
+            self._feed.leave_running(worker)
+        self._unseen.clear()
+
+
+__all__ = ["LONGEST_INTERVAL", "ReportReader", "check_interval", "provide_tracker", "warn_once"]

@@ -1,0 +1,208 @@
+"""The rows of a notebook's cell, and the picture of them.
+
+Pure: from views to HTML and plain text. A picture needs no widgets and no style sheet, so a saved notebook shows
+the last one wherever it is read. Does not know kernels.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from .._model.states import ENDED
+from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
+from .bars import UNICODE, Painter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .._model.frames import TaskView
+
+ROWS = 20
+"""Rows of one area at the most; a line says how many more there are."""
+ENTRIES = 200
+"""Rows that an area remembers: of those beyond, the oldest that have ended are only counted."""
+PLAIN_COLUMNS = 79
+"""The width in cells of the plain text."""
+STALE_SECONDS = 6
+"""Seconds without a new picture after which one that has running rows says of when it is."""
+_COLORS = {
+    "red": "#d64541",
+    "green": "#2e9e4f",
+    "yellow": "#b8860b",
+    "blue": "#1f78c8",
+    "magenta": "#b0479e",
+    "cyan": "#1788a0",
+    "white": "#8a8a8a",
+}
+"""Colours that stand out from a white page and from a black one."""
+_STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
+_HEAD = (
+    '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) minmax(9em,1fr);column-gap:1em;'
+    "align-items:center;text-align:right;overflow-x:auto;white-space:pre;min-height:{height}em;align-content:start;"
+    "font:13px/1.6 var(--jp-code-font-family,ui-monospace,monospace);"
+    'color:var(--jp-content-font-color1,var(--vscode-foreground,inherit))">'
+)
+_TRACK = "background:rgba(128,128,128,.3)"
+_AS_OF = (
+    '<span style="opacity:.7;animation:progresskit-as-of {seconds}s">as of {time}</span>'
+    "<style>@keyframes progresskit-as-of{{0%,99%{{visibility:hidden}}}}</style>"
+)
+"""Hidden for as long as a new picture comes in time. Whatever takes the style away shows it at once."""
+
+
+class Area:
+    """The rows of one cell's output.
+
+    An area never becomes lower, so that the page does not jump: the row of a part that has ended stays until another
+    part takes its place.
+
+    Args:
+        publish: Publishes a picture: its MIME types and texts, and whether it replaces the one before.
+    """
+
+    def __init__(self, publish: Callable[[dict[str, str], bool], object]) -> None:
+        self._publish = publish
+        self._views: list[TaskView] = []
+        self._dropped = 0  # rows that have ended and are no longer remembered
+        self._rows = 0  # rows of the highest picture so far
+        self._picture: tuple[str, str] | None = None
+
+    def update(self, views: Iterable[TaskView], ended: Iterable[TaskView]) -> None:
+        """Take the live `views` of this area, and those that have `ended` since the last time."""
+        at = {view.id: index for index, view in enumerate(self._views)}
+        for view in (*ended, *views):
+            index = at.get(view.id)
+            if index is None:
+                self._add(view)
+                at = {each.id: position for position, each in enumerate(self._views)}
+            else:
+                self._views[index] = view
+        while len(self._views) > ENTRIES:
+            oldest = next((view for view in self._views if view.state in ENDED), None)
+            if oldest is None:
+                break
+            self._views.remove(oldest)
+            self._dropped += 1
+
+    def _add(self, view: TaskView) -> None:
+        """Add `view` below its parent, in the place of a part that has ended where there is one."""
+        free = [index for index, old in enumerate(self._views) if old.state in ENDED and not old.keep]
+        same = next((index for index in free if self._views[index].parent == view.parent), None)
+        if same is not None:
+            self._views[same] = view
+            return
+        if free:
+            del self._views[free[0]]
+        parent = next((index for index, old in enumerate(self._views) if old.id == view.parent), None)
+        if parent is None:
+            self._views.append(view)
+            return
+        after = parent + 1
+        while after < len(self._views) and self._views[after].depth > self._views[parent].depth:
+            after += 1
+        self._views.insert(after, view)
+
+    def show(self, clock: str) -> None:
+        """Publish the picture, unless it is the one that stands there.
+
+        Args:
+            clock: The time of day, for a picture with tasks that run.
+        """
+        views, more = self._shown()
+        self._rows = max(self._rows, len(views) + bool(more))
+        picture = rows_html(views, more, self._rows), rows_text(views, more)
+        if picture == self._picture:
+            return
+        is_first, self._picture = self._picture is None, picture
+        html, text = picture
+        if any(view.state not in ENDED for view in views):
+            html = rows_html(views, more, self._rows, _AS_OF.format(seconds=STALE_SECONDS, time=clock))
+            text = f"{text}\n(as of {clock})"
+        self._publish({"text/html": html, "text/plain": text}, not is_first)
+
+    def _shown(self) -> tuple[list[TaskView], int]:
+        """Return the rows that there is room for, and how many more there are: those that live come first, then failures."""
+        if len(self._views) <= ROWS and not self._dropped:
+            return self._views, 0
+        ranked = sorted(
+            range(len(self._views)),
+            key=lambda index: (
+                self._views[index].state in ENDED,
+                self._views[index].state != "failed",
+                -index if self._views[index].state in ENDED else index,
+            ),
+        )
+        chosen = sorted(ranked[:ROWS])
+        return [self._views[index] for index in chosen], len(self._views) - len(chosen) + self._dropped
+
+
+def rows_text(views: list[TaskView], more: int) -> str:
+    """Return `views` as plain text, for whoever shows no HTML.
+
+    Example:
+        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[:12].rstrip())
+          Files  25%
+    """
+    lines = Painter(colors=False).rows(tuple(views), PLAIN_COLUMNS, 0.0)
+    return "\n".join([*(line.rstrip() for line in lines), *([f"  ... {more:,d} more"] if more else [])])
+
+
+def rows_html(views: list[TaskView], more: int, rows: int, stamp: str = "") -> str:
+    """Return `views` as HTML that is as high as `rows` rows, with the HTML `stamp` in the first live one.
+
+    Example:
+        >>> "&lt;b&gt;" in rows_html([sample_view(description="<b>")], 0, 1)
+        True
+    """
+    live = next((view.id for view in views if view.state not in ENDED), None)
+    parts = [
+        _HEAD.format(height=round(1.6 * rows, 1)),
+        *(_row_html(view, stamp if view.id == live else "") for view in views),
+    ]
+    if more:
+        parts.append(f'<div style="grid-column:1/-1;text-align:left">  ... {more:,d} more</div>')
+    return "".join([*parts, "</div>"])
+
+
+def _row_html(view: TaskView, stamp: str) -> str:
+    state, fraction = view.state, view.fraction
+    mark = UNICODE.marks.get(view.outcome, " ")
+    name = escape(view.description or f"task {view.id}")
+    color = _COLORS[_STATE_COLORS.get(state) or view.color or "blue"]
+    if fraction is None and state == "running":
+        bar = f'<progress aria-label="{name}" style="width:100%;height:.7em;accent-color:{color}"></progress>'
+    else:
+        percent = 100 if fraction is None and state == "finished" else int(100 * (fraction or 0.0))
+        bar = (
+            f'<div role="progressbar" aria-label="{name}" aria-valuenow="{percent}" style="height:.5em;{_TRACK}">'
+            f'<div style="height:100%;width:{percent}%;background:{color}"></div></div>'
+        )
+    if state in ENDED:
+        times = f"in {format_seconds(view.elapsed)}"
+    elif state == "pending":
+        times = "waiting"
+    else:
+        eta = "" if view.total is None or state == "paused" else f" eta {format_duration(view.eta)}"
+        times = format_duration(view.elapsed) + eta
+    last = [escape(f"{field}={value}") for field, value in view.fields.items()]
+    if state in ("failed", "cancelled", "paused"):
+        last.insert(0, escape(view.outcome + (f": {view.cause}" if view.cause else "")))
+    if stamp:
+        last.append(stamp)
+    cells = (
+        format_percent(fraction).strip(),
+        format_progress(view.completed, view.total, view.unit, estimated=view.estimated),
+        "" if state in ("paused", "pending") else format_rate(view.rate, view.unit),
+        times,
+    )
+    indent = f";padding-left:{1.2 * min(view.depth, 20):.1f}em" if view.depth else ""
+    return (
+        f'<div style="display:contents"><span style="text-align:left{indent}">{mark} {name}</span> {bar} '
+        + " ".join(f"<span>{escape(cell)}</span>" for cell in cells)
+        + (
+            f' <span style="text-align:left;white-space:pre-wrap">{" ".join(last)}</span></div>'
+            if last
+            else "<i></i></div>"
+        )
+    )

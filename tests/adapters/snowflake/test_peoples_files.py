@@ -1,0 +1,398 @@
+"""Files as people have them: exports of spreadsheets, databases and web services. Each is loaded right, or refused in one sentence."""
+
+from __future__ import annotations
+
+import bz2
+import datetime
+import gzip
+import json
+import os
+import re
+import threading
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
+pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
+
+import pyarrow
+import pyarrow.parquet
+
+
+def zstd(content: bytes) -> bytes:
+    return bytes(pyarrow.Codec("zstd").compress(content))
+
+
+def tar(content: bytes) -> bytes:
+    return b"f.csv".ljust(257, b"\0") + b"ustar\0".ljust(255, b"\0") + content.ljust(512, b"\0")
+
+
+# Each file has the columns k and v, and its own name in k: they are loaded together.
+READ: dict[str, tuple[bytes, list[str | None]]] = {
+    "excel-sep": (b"sep=;\r\nk;v\r\nexcel-sep;1,5\r\n", ["1,5"]),
+    "excel-sep-quoted": (b'\xef\xbb\xbf"SEP=,"\r\nk,v\r\nexcel-sep-quoted,a;b\r\n', ["a;b"]),
+    "excel-sep-caret": (b"sep=^\nk^v\nexcel-sep-caret^a,b\n", ["a,b"]),
+    "excel-unicode": ("k\tv\r\nexcel-unicode\t€, \u00a0x\r\n".encode("utf-16"), ["€, \u00a0x"]),
+    "excel-unicode-sep": ("sep=;\r\nk;v\r\nexcel-unicode-sep;é\r\n".encode("utf-16"), ["é"]),
+    "two-marks": ("\ufeff\ufeffk,v\ntwo-marks,x\n".encode(), ["x"]),
+    "two-marks-16": ("\ufeffk,v\ntwo-marks-16,x\n".encode("utf-16"), ["x"]),
+    "mark-within": ("\ufeff\"k\",v\nmark-within,\ufeff\nmark-within,a\ufeffb\n".encode(), ["\ufeff", "a\ufeffb"]),
+    "quoted-crlf": (b'"k","v"\r\n"quoted-crlf","a\r\nb"\r\n"quoted-crlf","c\nd"\r\n', ["a\r\nb", "c\nd"]),
+    "quotes-in-text": (b'k,v\nquotes-in-text,a "b" c\nquotes-in-text,5" x 7"\n', ['a "b" c', '5" x 7"']),
+    "blanks": ("k,v\nblanks, a \nblanks,\u00a0\n".encode(), [" a ", "\u00a0"]),
+    "lines-of-unicode": ("k,v\nlines-of-unicode,a\u2028b\x85c\x0bd\x0ce\x1cf\n".encode(), ["a\u2028b\x85c\x0bd\x0ce\x1cf"]),
+    "nul": (b"k,v\nnul,a\x00b\n", ["a\x00b"]),
+    "formula": (b'k,v\nformula,=SUM(A1)\nformula,"=""007"""\n', ["=SUM(A1)", '="007"']),
+    "missing": (b'k,v\nmissing,\nmissing,""\nmissing,NULL\nmissing,\\N\n', [None, "", "NULL", "\\N"]),
+    "gzip-members": (gzip.compress(b"k,v\ngzip-members,x\n") + gzip.compress(b"gzip-members,y\n"), ["x", "y"]),
+    "gzip-padded": (gzip.compress(b"k,v\ngzip-padded,x\n") + bytes(512), ["x"]),
+    "zstd-frames": (zstd(b"k,v\nzstd-frames,x\n") + zstd(b"zstd-frames,y\n"), ["x", "y"]),
+    "zstd-skippable": (b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(b"k,v\nzstd-skippable,x\n"), ["x"]),
+    "bz2-streams": (bz2.compress(b"k,v\nbz2-streams,x\n") + bz2.compress(b"bz2-streams,y\n"), ["x", "y"]),
+    "header-alone": (b"k,v\r\n", []),
+    "PAR1": (b"k,v\nPAR1,x\n", ["x"]),
+}  # fmt: skip
+
+
+def test_files_are_read(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Marks, line ends, packings and Excel's own line are read as they are meant."""
+    for name, (content, _) in READ.items():
+        (tmp_path / name).write_bytes(content)
+    done = command(*(tmp_path / name for name in READ), "--table", new_table, "--format", "csv", "--all-text")
+    assert done.status == 0, done.err
+    loaded: dict[str, list[str | None]] = {name: [] for name in READ}
+    for name, value in cursor.execute(f"SELECT k, v FROM {new_table}").fetchall():
+        loaded[name].append(value)
+    assert {name: sorted(values, key=repr) for name, values in loaded.items()} == {
+        name: sorted(values, key=repr) for name, (_, values) in READ.items()
+    }
+    assert "excel-sep: its first line says that a semicolon splits its columns" in done.out
+
+
+def columns_of(cursor: Any, table: str) -> dict[str, tuple[str, list[Any]]]:
+    """Return each column's type and values."""
+    kinds = {row[0]: row[1] for row in cursor.execute(f"DESCRIBE TABLE {table}").fetchall()}
+    rows = cursor.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
+    return {name: (kind, [row[at] for row in rows]) for at, (name, kind) in enumerate(kinds.items())}
+
+
+TEXT = "VARCHAR(16777216)"
+# Column -> the two values in the file, and its type; None: the values are texts, as they stand there.
+COLUMNS: dict[str, tuple[tuple[str, str], str | None]] = {
+    "ID": (("1", "2"), "NUMBER(38,0)"),
+    "german": (("1,5", "2.000,50"), None),
+    "thousands": (("1,234", "12"), None),
+    "money": (("$5.00", "$6.00"), None),
+    "share": (("5%", "6%"), None),
+    "phone": (("+4930123", "+4930124"), None),
+    "zip": (("01067", "10115"), None),
+    "digits39": (("9" * 39, "5"), None),
+    "digits38": (("9" * 38, "5"), "NUMBER(38,0)"),
+    "wide": (("9" * 38, "0.5"), None),
+    "hash": (("123e4567", "12345678"), None),
+    "huge": (("2E400", "1E10"), None),
+    "float": (("2E5", "1.5"), "FLOAT"),
+    "german day": (("31/12/2024", "01/02/2024"), None),
+    "no day": (("0000-00-00", "2024-01-01"), None),
+    "zone": (("2024-01-01 10:00:00 CET", "2024-01-01 10:00:00 PST"), None),
+    "half zone": (("2024-01-01 10:00:00", "2024-01-01 10:00:00+02:00"), None),
+    "salesforce": (("2024-01-01T10:00:00.000Z", "2024-01-02T10:00:00.000Z"), "TIMESTAMP_TZ(9)"),
+    "clock": (("10:00 AM", "11:00 PM"), None),
+    "midnight": (("2024-01-01 24:00:00", "2024-01-02 00:00:00"), None),
+    "accounting": (("-1", "(5)"), None),
+    "sap": (("1-", "2-"), None),
+    "padded": ((" 1", " 2"), None),
+    "other digits": (("٣", "\u22125"), None),
+    "underscores": (("1_000", "1"), None),
+    "answer": (("yes", "no"), None),
+    "mixed": (("true", "1"), None),
+    "epoch": (("1704103200", "1704103201.5"), "NUMBER(38,1)"),
+    "it's": (("x", "y"), None),
+}  # fmt: skip
+
+
+def test_values_are_kept(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Numbers and dates of other conventions stay the texts that they are, and what is a number has all its digits."""
+    rows = ["\t".join(values) for values in zip(*(values for values, _ in COLUMNS.values()), strict=True)]
+    (tmp_path / "f.tsv").write_text("\n".join(["\t".join(COLUMNS), *rows, ""]))
+    done = command(tmp_path / "f.tsv", "--table", new_table)
+    assert done.status == 0, done.err
+    for (name, (values, kind)), (found, loaded) in zip(
+        COLUMNS.items(), columns_of(cursor, new_table).values(), strict=True
+    ):
+        assert found == (kind or TEXT), name
+        if kind is None:
+            assert loaded == list(values), name
+        elif kind.startswith("NUMBER"):
+            assert loaded == [Decimal(value) for value in values], name
+        elif kind == "FLOAT":
+            assert loaded == [float(value) for value in values], name
+        else:
+            assert loaded == [datetime.datetime.fromisoformat(value) for value in values], name
+
+
+DATABASES: dict[str, tuple[bytes, list[str], list[tuple[Any, ...]]]] = {
+    "postgresql": (b"1\tAnn\\\\x\t\\N\n2\t\\N\ta\\\tb\n", ["--delimiter", "tab", "--quote", "none", "--escape", "\\"],
+                   [("1", "Ann\\x", None), ("2", None, "a\tb")]),
+    "mysql": (b'"1","a\\"b","x\\\ny"\n"2",\\N,"z"\n', ["--escape", "\\"], [("1", 'a"b', "x\ny"), ("2", None, "z")]),
+    "hive": (b"1\x01x,y\x01\\N\n", ["--delimiter", "\\x01", "--quote", "none", "--null", "\\N"], [("1", "x,y", None)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DATABASES)
+def test_exports_of_databases(case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """What PostgreSQL's COPY, MySQL's OUTFILE and Hive write is read by the options that say how."""
+    content, options, rows = DATABASES[case]
+    (tmp_path / "f.txt").write_bytes(content)
+    done = command(tmp_path / "f.txt", "--table", new_table, "--no-header", "--all-text", *options)
+    assert done.status == 0, done.err
+    assert sorted(cursor.execute(f"SELECT * FROM {new_table}").fetchall()) == rows
+
+
+NAMELESS = "the header has no name for column {} of 3 .*--skip-lines 1 --no-header"
+REFUSED: dict[str, tuple[bytes, list[str], str]] = {
+    "pandas-index": (b",a,b\n0,1,2\n", [], NAMELESS.format(1).replace(" .*", r" \(pandas and R write an index so\).*")),
+    "nameless": (b"a,,b\n0,1,2\n", [], NAMELESS.format(2).replace(" .*", ".*")),
+    "trailing": (b"a,b,\n1,2,\n", [], NAMELESS.format(3).replace(" .*", r" \(a delimiter ends the line\).*")),
+    "postgresql-newline": (b"1\ta\\nb\n", ["--no-header", "--delimiter", "tab", "--quote", "none", "--escape", "\\"],
+                           r"f\.csv:1: \\n may mean 'n' or a character that is not shown"),
+    "colons": (b"id:t\n1:x\n", [], r"may be split by ':': give --delimiter ':', or --delimiter comma"),
+    "hive": (b"id\x01t\n1\x01x\n", [], r"may be split by '\\x01'"),
+    "unseen": (b"id\x02\n1\n", [], r"f\.csv:1: the header has the character '\\x02', which is not shown"),
+    "json-lines": (b'{"id":1,"t":"x"}\n{"id":2,"t":"y"}\n', [], r"it is JSON: give --format json"),
+    "json-array": (b'[\n {"id": 1}, {"id": 2}]', [], r"it is JSON: give --format json"),
+    "html": (b"\n<!DOCTYPE html>\n<html>Not found</html>\n", [], r"is an HTML page or XML"),
+    "xml": (b"<?xml version='1.0'?>\n<a/>\n", [], r"is an HTML page or XML"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", [], r"a pointer of Git LFS"),
+    "excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(90), [], r"a workbook of Excel's: save it as CSV"),
+    "pdf": (b"%PDF-1.4\n", [], r"is a PDF document"),
+    "sqlite": (b"SQLite format 3\0" + bytes(90), [], r"a database of SQLite's"),
+    "lz4": (b"\x04\x22\x4d\x18" + b"x" * 20, [], r"packed in a way that is not read"),
+    "tar": (tar(b"a\n1\n"), [], r"is a tar archive"),
+    "tar-gz": (gzip.compress(tar(b"a\n1\n")), [], r"is a tar archive"),
+    "packed-twice": (gzip.compress(gzip.compress(b"a\n1\n")), [], r"is packed twice"),
+    "gzip-short": (gzip.compress(b"a\n1\n")[:-4], [], r"is damaged or ends too early"),
+    "gzip-sum": (gzip.compress(b"a\n1\n")[:-8] + bytes(8), [], r"is damaged or ends too early"),
+    "gzip-more": (gzip.compress(b"a\n1\n") + b"more", [], r"is damaged or ends too early"),
+    "zstd-short": (zstd(os.urandom(3_000).hex().encode())[:-300], [], r"is damaged or ends too early"),
+    "bz2-short": (bz2.compress(b"a\n1\n")[:-10], [], r"is damaged or ends too early"),
+    "surrogate": (b"id,t\n1,\xed\xa0\x80\n", [], r"f\.csv:2: in the column t, byte 0xed is no UTF-8"),
+    "half-16": ("id,t\n1,x\n".encode("utf-16") + b"\0", [], r"f\.csv:3: it is no utf-16-le"),
+    "mark-alone": (b"\xef\xbb\xbf", [], r"has no header line"),
+    "twice": (b"id,Id\n1,2\n", [], r"the header has 'ID' more than once"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
+    """What is no CSV, is damaged, or may mean two things is refused in one sentence that says what to do."""
+    content, options, words = REFUSED[case]
+    (tmp_path / "f.csv").write_bytes(content)
+    done = command(tmp_path / "f.csv", "--analyze-only", *options)
+    assert (done.status, done.out, len(done.err.splitlines())) == (1, "", 1), done.err
+    assert re.search(words, done.err), done.err
+
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "trailing": (b"id,t\n1,x,\n", "f.csv:2: 3 columns, but 2 are expected"),
+    "short": (b"id,t\n1\n", "f.csv:2: 1 column, but 2 are expected"),
+    "single-quotes": (b"id,t\n1,'a,b'\n", "f.csv:2: 3 columns, but 2 are expected"),
+    "quote-after-blank": (b'id,t\n1, "a,b"\n', "f.csv:2: 3 columns, but 2 are expected"),
+    "comment": (b"# by x\nid,t\n1,x\n", "f.csv:2: 2 columns, but 1 is expected (lines before the header: --skip-lines)"),
+    "end-of-dos": (b"id,t\r\n1,x\r\n\x1a", "f.csv:3: 1 column, but 2 are expected"),
+    "r-index": (b'"a","b"\n"1",5,6\n', "f.csv:2: 3 columns, but 2 are expected"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_rows_are_bad(case: str, command: Any, tmp_path: Path) -> None:
+    """A row of another width is told with its line, and never shifted into other columns."""
+    content, words = BAD[case]
+    (tmp_path / "f.csv").write_bytes(content)
+    done = command(tmp_path / "f.csv", "--analyze-only")
+    assert (done.status, words in done.out) == (0, True), done.out
+
+
+def test_many_columns(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """A thousand columns are a thousand columns."""
+    (tmp_path / "f.csv").write_text(",".join(f"c{n}" for n in range(1000)) + "\n" + ",".join(map(str, range(1000))))
+    assert command(tmp_path / "f.csv", "--table", new_table).status == 0
+    assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [tuple(range(1000))]
+
+
+# JSON and Parquet
+
+MEMBERS: dict[str, tuple[str, str, Any]] = {
+    "number": ("1", "NUMBER(38,0)", 1),
+    "surrogates": (r'"\u00e9\ud83d\udc0d"', TEXT, "é🐍"),
+    "nested": ('{"b": [1, 2.50, {"c": "x"}], "ü": null}', TEXT, '{"b":[1,2.50,{"c":"x"}],"ü":null}'),
+    "big": ("1" * 45, TEXT, "1" * 45),
+    "long fraction": ("0.1234567890123456789", "NUMBER(38,19)", Decimal("0.1234567890123456789")),
+    "huge": ("1e400", TEXT, "1e400"),
+    "float": ("1E5", "FLOAT", 100_000.0),
+    "nan": ("NaN", TEXT, "NaN"),
+    "infinite": ("-Infinity", TEXT, "-Infinity"),
+    "text of digits": ('"007"', TEXT, "007"),
+    "flag": ("false", "BOOLEAN", False),
+    "day": ('"2024-02-29"', "DATE", datetime.date(2024, 2, 29)),
+    "empty": ('""', TEXT, ""),
+    "nothing": ("null", TEXT, None),
+    "nul": (r'"x\u0000y"', TEXT, "x\0y"),
+    'it\'s "x"': ("[]", TEXT, "[]"),
+}
+
+
+def test_members_are_kept(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Members of JSON objects keep their digits, their texts, and what is nested in them."""
+    row = ", ".join(f"{json.dumps(name)}: {text}" for name, (text, _, _) in MEMBERS.items())
+    (tmp_path / "f.json").write_text(f"[{{{row}}}]")
+    done = command(tmp_path / "f.json", "--table", new_table)
+    assert done.status == 0, done.err
+    found = [(kind, values[0]) for kind, values in columns_of(cursor, new_table).values()]
+    assert found == [(kind, value) for _, kind, value in MEMBERS.values()]
+
+
+NO_OBJECTS = {
+    "pair": (b'{"a":"\\ud83d"}\n', r"f\.json:1: .*half of a pair of surrogates"),
+    "twice": (b'{"a":1,"a":2}\n', r"f\.json:1: it has the member 'a' twice"),
+    "cases": (b'{"a":1,"A":2}\n', r"has 'A' more than once"),
+    "nameless": (b'{"":1}\n', r"'' is no name"),
+    "scalars": (b"1\n2\n", r"f\.json:1: it is no JSON object"),
+    "arrays": (b"[[1,2],[3,4]]", r"f\.json:1: it is no JSON object"),
+    "comma": (b'[{"a":1},]', r"f\.json:1: the element that begins here is no JSON object"),
+    "pretty": (b'{\n "a":1\n}\n', r"f\.json:1: it is no JSON"),
+    "utf-16": ('{"a":1}\n'.encode("utf-16"), r"is UTF-16: JSON is UTF-8"),
+    "latin-1": (b'{"a":"\xe9"}\n', r"f\.json:1: byte 0xe9 is no UTF-8"),
+    "deep": (b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}\n", r"f\.json:1: it is no JSON: .*recursion"),
+    "empty": (b"{}\n{}\n", r"has no objects"),
+}
+
+
+@pytest.mark.parametrize("case", NO_OBJECTS)
+def test_json_is_refused(case: str, command: Any, tmp_path: Path) -> None:
+    """What is no JSON object is refused by its line."""
+    content, words = NO_OBJECTS[case]
+    (tmp_path / "f.json").write_bytes(content)
+    done = command(tmp_path / "f.json", "--analyze-only")
+    assert (done.status, done.out) == (1, ""), done.out
+    assert re.search(words, done.err), done.err
+
+
+MOMENT = datetime.datetime(2024, 1, 1, 10, 0, 0, 123_456)
+TYPED: dict[str, tuple[Any, str, Any]] = {
+    "u64": (pyarrow.array([2**64 - 1], pyarrow.uint64()), "NUMBER(38,0)", 2**64 - 1),
+    "i64": (pyarrow.array([-(2**63)]), "NUMBER(38,0)", -(2**63)),
+    "decimal": (pyarrow.array([Decimal("1." + "1" * 20)], pyarrow.decimal128(38, 20)), "NUMBER(38,20)", Decimal("1." + "1" * 20)),
+    "zoned": (pyarrow.array([MOMENT], pyarrow.timestamp("us", "UTC")), "TIMESTAMP_TZ(9)", MOMENT.replace(tzinfo=datetime.UTC)),
+    "moment": (pyarrow.array([MOMENT], pyarrow.timestamp("us")), "TIMESTAMP_NTZ(9)", MOMENT),
+    "nanoseconds": (pyarrow.array([1_704_103_200_123_456_000], pyarrow.timestamp("ns")), "TIMESTAMP_NTZ(9)", MOMENT),
+    "day": (pyarrow.array([datetime.date(2024, 2, 29)]), "DATE", datetime.date(2024, 2, 29)),
+    "clock": (pyarrow.array([datetime.time(10, 0, 0, 5)]), "TIME(9)", datetime.time(10, 0, 0, 5)),
+    "words": (pyarrow.array(["x"]).dictionary_encode(), TEXT, "x"),
+    "large": (pyarrow.array(["é"], pyarrow.large_string()), TEXT, "é"),
+    "bytes": (pyarrow.array([b"\x00\xff"]), "BINARY(8388608)", b"\x00\xff"),
+    "flag": (pyarrow.array([True]), "BOOLEAN", True),
+    "single": (pyarrow.array([0.1], pyarrow.float32()), "FLOAT", 0.10000000149011612),
+    "nothing": (pyarrow.array([None], pyarrow.null()), TEXT, None),
+    "list": (pyarrow.array([[1, None]]), "VARIANT", "[1,null]"),
+    "struct": (pyarrow.array([{"x": 1, "y": ["a"]}]), "VARIANT", '{"x":1,"y":["a"]}'),
+    "a.b": (pyarrow.array([1]), "NUMBER(38,0)", 1),
+    "it's": (pyarrow.array([2]), "NUMBER(38,0)", 2),
+}  # fmt: skip
+
+
+def test_parquet_is_kept(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Each type of a Parquet file comes to the SQL type that holds all its values."""
+    table = pyarrow.table({name: array for name, (array, _, _) in TYPED.items()})
+    pyarrow.parquet.write_table(table, tmp_path / "f.parquet")
+    done = command(tmp_path / "f.parquet", "--table", new_table)
+    assert done.status == 0, done.err
+    found = {}
+    for name, (kind, values) in zip(TYPED, columns_of(cursor, new_table).values(), strict=True):
+        value = json.dumps(json.loads(values[0]), separators=(",", ":")) if kind == "VARIANT" else values[0]
+        found[name] = (kind, bytes(value) if kind.startswith("BINARY") else value)
+    assert found == {name: (kind, value) for name, (_, kind, value) in TYPED.items()}
+
+
+def test_parquet_is_refused(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """A type, a footer or a moment that would lose something is refused, and nothing is loaded."""
+    path = tmp_path / "f.parquet"
+    for array, words in (
+        (pyarrow.array([Decimal("1" * 60)], pyarrow.decimal256(76, 0)), "whose values no SQL type holds exactly"),
+        (pyarrow.array([datetime.timedelta(1)]), "whose values no SQL type holds exactly"),
+        (pyarrow.array([1_704_103_200_123_456_789], pyarrow.timestamp("ns")), "f.parquet"),  # the local server keeps microseconds
+    ):  # fmt: skip
+        pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
+        done = command(path, "--table", new_table)
+        assert (done.status, words in done.err, len(done.err.splitlines())) == (1, True, 1), done.err
+    path.write_bytes(path.read_bytes()[:-20])
+    done = command(path, "--table", new_table)
+    assert (done.status, len(done.err.splitlines())) == (1, 1), done.err
+    assert cursor.execute(f"SHOW TABLES LIKE '{new_table}'").fetchall() == []
+
+
+CHANGED = {
+    "rounded": ("NUMBER(38,0)", pyarrow.array([1.0, 2.5]), "'2.5', which is no NUMBER"),
+    "cut": ("NUMBER(5,1)", pyarrow.array([Decimal("1.50"), Decimal("1.25")]), "'1.25', which is no NUMBER"),
+    "digits": ("NUMBER(3,0)", pyarrow.array([999, 1000]), "'1000', which is no NUMBER"),
+    "words": ("VARCHAR(2)", pyarrow.array(["ab", "abc"]).dictionary_encode(), "'abc', which is no VARCHAR"),
+    "clock": ("DATE", pyarrow.array([datetime.datetime(2024, 1, 1), MOMENT]), "2024-01-01 10:00:00.123456', which is no DATE"),
+    "offset": ("TIMESTAMP_NTZ", pyarrow.array([None, MOMENT], pyarrow.timestamp("us", "UTC")), "which is no TIMESTAMP_NTZ"),
+    "number": ("INT", pyarrow.array(["1", "x"]), "'x', which is no NUMBER"),
+}  # fmt: skip
+"""Type of the table -> two values of a Parquet file, of which the second would be changed, and what is said."""
+
+
+def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Values of a Parquet file that a table would round, cut or drop are refused by row; those that it holds are loaded."""
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in CHANGED.items())
+    cursor.execute(f"CREATE TABLE {new_table} ({columns})")
+    arrays = {name: array for name, (_, array, _) in CHANGED.items()}
+    path = tmp_path / "f.parquet"
+    for name, (_, array, words) in CHANGED.items():
+        held = {other: one.slice(0, 1).take([0, 0]) for other, one in arrays.items()}
+        pyarrow.parquet.write_table(pyarrow.table({**held, name: array}), path)
+        done = command(path, "--table", new_table)
+        assert (done.status, len(done.err.splitlines())) == (1, 1), name
+        assert re.search(rf"f\.parquet: row 2: {name} is .*{words}", done.err, re.IGNORECASE), done.err
+        done = command(path, "--table", new_table, "--validate-only")
+        assert (done.status, "row 2" in done.err) == (1, True), done.err
+    pyarrow.parquet.write_table(pyarrow.table({name: one.slice(0, 1) for name, one in arrays.items()}), path)
+    done = command(path, "--table", new_table)
+    assert done.status == 0, done.err
+    day = datetime.date(2024, 1, 1)
+    assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [(1, Decimal("1.5"), 999, "ab", day, None, 1)]
+
+
+def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """--skip-loaded knows Parquet files too."""
+    cursor.execute(f"CREATE SCHEMA P_{new_table}")
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "f.parquet")
+    for words in ("1 rows of 1 files", "was loaded before"):
+        done = command(tmp_path / "f.parquet", "--table", f"p_{new_table}.t", "--skip-loaded")
+        assert (done.status, words in done.out) == (0, True), done.err + done.out
+    assert cursor.execute(f"SELECT * FROM p_{new_table}.t").fetchall() == [(1,)]
+
+
+# What a path leads to
+
+
+def test_paths(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Names with brackets, links and pipes are read; a link to nothing and a folder are mistakes."""
+    (tmp_path / "a[1].csv").write_text("a\n1\n")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "a[1].csv")
+    (tmp_path / "part-2.csv").write_text("a\n2\n")
+    (tmp_path / "gone.csv").symlink_to(tmp_path / "nothing")
+    os.mkfifo(pipe := tmp_path / "pipe.csv")
+    writer = threading.Thread(target=pipe.write_bytes, args=(gzip.compress(b"a\n3\n"),), daemon=True)
+    writer.start()
+    done = command(tmp_path / "a[1].csv", tmp_path / "link.csv", tmp_path / "part-[12].csv", pipe, "--table", new_table)
+    writer.join(60)
+    assert done.status == 0, done.err
+    assert sorted(cursor.execute(f"SELECT a FROM {new_table}").fetchall()) == [(1,), (2,), (3,)]
+    for name, words in {"gone.csv": "there is no file", ".": "is a folder", "b[1].csv": "there is no file"}.items():
+        done = command(tmp_path / name, "--table", new_table)
+        assert (done.status, words in done.err) == (2, True), done.err

@@ -1,0 +1,392 @@
+"""Each client with its library, run for real; skipped, with a word, where that is not installed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from progresskit import open_file, wrap_file
+
+
+def need(name: str) -> Any:
+    return pytest.importorskip(name, reason=f"{name} is not installed in this environment")
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+# Parallel calls
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_joblib(tracked: Any, jobs: int) -> None:
+    """joblib: lists and generators, with one job and two; an error is joblib's."""
+    joblib = need("joblib")
+    from progresskit.clients.joblib import Parallel
+
+    calls = [joblib.delayed(double)(number) for number in range(12)]
+    assert Parallel(n_jobs=jobs, description="Calls")(calls) == list(range(0, 24, 2))
+    generated = Parallel(n_jobs=jobs, return_as="generator", total=12)(each for each in calls)
+    assert list(generated) == list(range(0, 24, 2))
+    with pytest.raises(TypeError):
+        Parallel(n_jobs=jobs)([joblib.delayed(double)(None)])
+    assert [each[1:] for each in tracked.ended()] == [(12, 12, "finished"), (12, 12, "finished"), (0, 1, "failed")]
+    assert tracked.added[0].description == "Calls"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_sklearn(tracked: Any, jobs: int) -> None:
+    """scikit-learn: the fits of a search count in worker processes too."""
+    need("sklearn.callback")
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from sklearn.model_selection import GridSearchCV  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    from progresskit.clients.sklearn import ProgressCallback
+
+    rows = [[number % 7, number % 3] for number in range(60)]
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0, 10.0]}, cv=3, n_jobs=jobs)
+    search.set_callbacks(ProgressCallback("Search"))
+    search.fit(rows, [number % 2 for number in range(60)])
+    (task,) = tracked.added
+    assert (task.description, task.state) == ("Search", "finished")
+    assert task.completed == task.total > 0
+
+
+def test_optuna(tracked: Any) -> None:
+    """Optuna: trials count, those that fail too, from two threads."""
+    optuna = need("optuna")
+    from progresskit.clients.optuna import ProgressCallback
+
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+
+    def objective(trial: Any) -> float:
+        if trial.number == 3:
+            raise ValueError("no such trial")
+        return float(trial.suggest_float("x", -1, 1) ** 2)
+
+    with ProgressCallback(12) as progress:
+        optuna.create_study().optimize(objective, n_trials=12, n_jobs=2, callbacks=[progress], catch=(ValueError,))
+    assert tracked.ended() == [("Trials", 12, 12, "finished")]
+    assert "best" in tracked.added[0].fields
+
+
+def test_xgboost(tracked: Any) -> None:
+    """XGBoost: rounds count, scores stand beside them, and an early stop is no failure."""
+    xgboost = need("xgboost")
+    numpy = need("numpy")
+    from progresskit.clients.xgboost import ProgressCallback
+
+    data = xgboost.DMatrix(numpy.arange(40.0).reshape(20, 2), label=[0, 1] * 10)
+    model = xgboost.train(
+        {"max_depth": 1}, data, 10, evals=[(data, "train")], verbose_eval=False, callbacks=[ProgressCallback(10)]
+    )
+    assert model.num_boosted_rounds() == 10
+    stopped = ProgressCallback(500)
+    xgboost.train(
+        {"max_depth": 1, "nthread": 1}, data, 500, evals=[(data, "train")], verbose_eval=False, early_stopping_rounds=1,
+        callbacks=[stopped],
+    )  # fmt: skip
+    assert tracked.ended()[0] == ("Rounds", 10, 10, "finished")
+    assert "train-rmse" in tracked.added[0].fields
+    assert tracked.added[1].state in ("finished", "cancelled")
+
+
+def test_lightgbm(tracked: Any) -> None:
+    """LightGBM: rounds count, and scores stand beside them."""
+    lightgbm = need("lightgbm")
+    numpy = need("numpy")
+    from progresskit.clients.lightgbm import ProgressCallback
+
+    data = lightgbm.Dataset(numpy.random.default_rng(1).random((60, 2)), label=[0, 1] * 30)
+    options = {"objective": "binary", "verbose": -1, "num_threads": 1, "min_data_in_leaf": 1}
+    lightgbm.train(options, data, 10, valid_sets=[data], callbacks=[ProgressCallback()])
+    assert tracked.ended() == [("Rounds", 10, 10, "finished")]
+    assert "training-binary_logloss" in tracked.added[0].fields
+
+
+KERAS = """
+import keras, numpy
+from conftest import Tracked
+from progresskit.clients.keras import ProgressCallback
+with Tracked() as tracked:
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    model.fit(numpy.zeros((12, 2)), numpy.zeros(12), batch_size=4, epochs=2, verbose=0, callbacks=[ProgressCallback()])
+    print(tracked.ended(), *tracked.added[0].fields)
+"""
+
+
+@pytest.mark.slow  # jax is compiled
+def test_keras() -> None:
+    """Keras, over jax, in a program of its own (jax does not like forks): epochs count, batches below them."""
+    need("jax")
+    need("keras")
+    environ = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", KERAS], capture_output=True, text=True, env=environ, timeout=250)
+    assert done.stdout == (
+        "[('Epochs', 2, 2, 'finished'), ('epoch 1', 3, 3, 'finished'), ('epoch 2', 3, 3, 'finished')] loss\n"
+    ), done.stderr
+
+
+def test_transformers(tracked: Any) -> None:
+    """Transformers, whose trainer needs torch: the callback is driven by its own `CallbackHandler`, of the version that is here."""
+    need("transformers")
+    from transformers import TrainerControl, TrainerState  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from transformers.trainer_callback import (
+        CallbackHandler,  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    )
+
+    from progresskit.clients.transformers import ProgressCallback
+
+    state, control = TrainerState(max_steps=4, is_world_process_zero=True), TrainerControl()
+    handler = CallbackHandler([ProgressCallback()], None, None, None, None)
+    handler.eval_dataloader = range(2)
+    handler.on_train_begin(None, state, control)
+    for state.global_step in range(1, 5):
+        handler.on_step_end(None, state, control)
+    handler.on_log(None, state, control, {"loss": 0.25, "epoch": 1.0})
+    for _ in range(2):
+        handler.on_prediction_step(None, state, control)
+    handler.on_evaluate(None, state, control, {})
+    handler.on_train_end(None, state, control)
+    assert tracked.ended() == [("Training", 4, 4, "finished"), ("Evaluation", 2, 2, "finished")]
+    assert dict(tracked.added[0].fields) == {"loss": "0.25"}
+
+
+# Data
+
+
+def test_duckdb(tracked: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """DuckDB: the result is the query's, and no bar of its own is drawn."""
+    duckdb = need("duckdb")
+    from progresskit.clients.duckdb import track_query
+
+    connection = duckdb.connect()
+    query = "SELECT count(*) FROM range(2000000) AS a JOIN range(3) AS b ON a.range % 3 = b.range"
+    assert track_query(connection, query).fetchall() == [(2_000_000,)]
+    assert track_query(connection, "SELECT ?", [7], description="Small").fetchone() == (7,)
+    with pytest.raises(duckdb.Error):
+        track_query(connection, "SELECT nothing FROM nowhere")
+    states = [(task.description, task.completed, task.state) for task in tracked.added]
+    assert states[:2] == [("Query", 100, "finished"), ("Small", 100, "finished")] and states[2][2] == "failed"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_pandas(tracked: Any, tmp_path: Path) -> None:
+    """pandas: bytes read and written, with each engine, and `progress_apply`."""
+    pandas = need("pandas")
+    frame = pandas.DataFrame({"number": range(5000), "text": ["some text"] * 5000})
+    path = tmp_path / "rows.csv"
+    with path.open("wb") as file, tracked.add_task("to_csv", unit="B") as task:
+        frame.to_csv(wrap_file(file, task), index=False)
+    size = path.stat().st_size
+    assert task.completed == size
+    engines = ["c", "python"]
+    for engine in engines:
+        with open_file(path, description=engine) as file:
+            assert len(pandas.read_csv(file, engine=engine)) == 5000
+    with open_file(path, description="chunks") as file:
+        assert sum(len(chunk) for chunk in pandas.read_csv(file, chunksize=1000)) == 5000
+    assert [each[1:] for each in tracked.ended()[1:]] == [(size, size, "finished")] * 3
+    from progresskit.tqdm import tqdm
+
+    shown = io.StringIO()
+    tqdm.pandas(desc="apply", file=shown)
+    assert frame["number"].progress_apply(double).sum() == 2 * frame["number"].sum()
+    assert "apply: 100%" in shown.getvalue()
+
+
+def test_pyarrow(tracked: Any, tmp_path: Path) -> None:
+    """pyarrow: batches of a Parquet file count as rows."""
+    need("pyarrow.parquet")
+    import pyarrow  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    import pyarrow.parquet as parquet  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    path = str(tmp_path / "rows.parquet")
+    parquet.write_table(pyarrow.table({"number": list(range(5000))}), path)
+    file = parquet.ParquetFile(path)
+    with tracked.add_task("rows", total=file.metadata.num_rows, unit="row") as task:
+        for batch in file.iter_batches(batch_size=700):
+            task.advance(batch.num_rows)
+    assert tracked.ended() == [("rows", 5000, 5000, "finished")]
+
+
+def test_polars(tracked: Any) -> None:
+    """polars: batches of a lazy frame count as rows."""
+    polars = need("polars")
+    lazy = polars.LazyFrame({"number": range(5000)}).with_columns(polars.col("number") * 2)
+    with tracked.add_task("rows", total=5000, unit="row") as task:
+        for batch in lazy.collect_batches(chunk_size=1000):
+            task.advance(batch.height)
+    assert tracked.ended() == [("rows", 5000, 5000, "finished")]
+
+
+def test_sqlite(tracked: Any) -> None:
+    """The standard library's backup of a database: pages that are left."""
+    source = sqlite3.connect(":memory:")
+    source.execute(
+        "CREATE TABLE numbers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) SELECT i FROM n"
+    )
+    source.commit()
+    target = sqlite3.connect(":memory:")
+    with tracked.add_task("backup", unit="page") as task:
+        source.backup(target, pages=5, progress=lambda _, left, total: task.report(total - left, total))
+    assert task.completed == task.total > 10
+    source.close()
+    target.close()
+
+
+# Files elsewhere
+
+
+def test_fsspec(tracked: Any, tmp_path: Path, served: Any) -> None:
+    """fsspec: files as parent, bytes as children, over HTTP; one file by itself; a local tree with a folder in it."""
+    fsspec = need("fsspec")
+    need("aiohttp")
+    from serving import BODY
+
+    from progresskit.clients.fsspec import ProgressCallback
+
+    http = fsspec.filesystem("http")
+    with ProgressCallback("Download") as callback:
+        http.get(
+            [f"{served.url}/{name}.bin" for name in "ab"], [str(tmp_path / name) for name in "ab"], callback=callback
+        )
+    assert (tmp_path / "a").read_bytes() == BODY
+    parent, *children = tracked.added
+    assert (parent.completed, parent.total, parent.state, parent.unit) == (2, 2, "finished", "file")
+    assert sorted((task.description, task.completed, task.state) for task in children) == [
+        ("a.bin", len(BODY), "finished"), ("b.bin", len(BODY), "finished"),
+    ]  # fmt: skip
+    assert {task.parent for task in children} == {parent}
+    with ProgressCallback("One") as callback:
+        http.get_file(f"{served.url}/one.bin", str(tmp_path / "one"), callback=callback)
+    one = tracked.added[-1]
+    assert (one.completed, one.total, one.state, one.unit) == (len(BODY), len(BODY), "finished", "B")
+    tree = tmp_path / "tree" / "below"
+    tree.mkdir(parents=True)
+    (tree / "file").write_bytes(BODY)
+    fsspec.filesystem("memory").put(str(tmp_path / "tree"), "/tree", recursive=True, callback=ProgressCallback("Tree"))
+    assert not [task for task in tracked.added if task.description == "below" and task.completed]
+
+
+def test_fsspec_fails(tracked: Any, tmp_path: Path) -> None:
+    """A transfer that fails raises fsspec's error, and shows that it failed."""
+    fsspec = need("fsspec")
+    from progresskit.clients.fsspec import ProgressCallback
+
+    with pytest.raises(FileNotFoundError), ProgressCallback("Nothing") as callback:
+        callback.set_size(3)
+        fsspec.filesystem("memory").get_file("/no/such/file", str(tmp_path / "file"), callback=callback)
+    assert tracked.added[0].state == "failed"
+
+
+@pytest.mark.slow  # a server of S3
+def test_s3(tracked: Any, tmp_path: Path) -> None:
+    """boto3 and s3fs on moto's server: every byte once, up and down."""
+    need("moto.server")
+    boto3 = need("boto3")
+    from moto.server import ThreadedMotoServer  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        options = {
+            "endpoint_url": f"http://{host}:{port}",
+            "aws_access_key_id": "a",
+            "aws_secret_access_key": "b",
+            "region_name": "us-east-1",
+        }
+        client = boto3.client("s3", **options)
+        client.create_bucket(Bucket="bucket")
+        path = tmp_path / "large"
+        path.write_bytes(bytes(9_000_000))
+        with tracked.add_task("up", total=9_000_000, unit="B") as task:
+            client.upload_file(str(path), "bucket", "large", Callback=task.advance)
+        with tracked.add_task("down", total=9_000_000, unit="B") as task:
+            client.download_file("bucket", "large", str(tmp_path / "again"), Callback=task.advance)
+        assert [each[1] for each in tracked.ended()] == [9_000_000] * 2
+        s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed in this environment")
+        from progresskit.clients.fsspec import ProgressCallback
+
+        files = s3fs.S3FileSystem(
+            key="a", secret="b", endpoint_url=options["endpoint_url"], client_kwargs={"region_name": "us-east-1"}
+        )
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        for name in "ab":
+            (folder / name).write_bytes(bytes(300_000))
+        tracked.added.clear()
+        with ProgressCallback("Upload") as callback:
+            files.put(f"{folder}/", "bucket/folder/", recursive=True, callback=callback)
+        assert (tracked.added[0].completed, tracked.added[0].state) == (2, "finished")
+        assert sorted((task.description, task.completed) for task in tracked.added[1:]) == [
+            ("a", 300_000),
+            ("b", 300_000),
+        ]
+    finally:
+        server.stop()
+
+
+# Bars of others
+
+
+def test_rich(tracked: Any) -> None:
+    """rich: `track` and `Progress` draw here after `patch`, and are rich's again after `unpatch`."""
+    rich = need("rich.progress")
+    from progresskit.clients.rich import patch, unpatch
+
+    own = rich.track, rich.Progress
+    patch()
+    try:
+        assert list(rich.track([1, 2, 3], "[red]Loop")) == [1, 2, 3]
+        with rich.Progress(rich.DownloadColumn()) as progress:
+            number = progress.add_task("[bold]Download[/]", total=1000, speed="[green]slow")
+            progress.update(number, advance=300, description="Download [2]")
+            progress.advance(number, 200)
+            assert (progress.tasks[0].completed, progress.tasks[0].percentage, progress.finished) == (500, 50, False)
+            progress.reset(number)
+            progress.update(number, completed=1000)
+            waiting = progress.add_task("Waiting", start=False)
+        assert waiting != number
+        with pytest.raises(ValueError), rich.Progress() as progress:
+            progress.add_task("Broken")
+            raise ValueError("no")
+    finally:
+        unpatch()
+    assert (rich.track, rich.Progress) == own
+    assert tracked.ended() == [
+        ("Loop", 3, 3, "finished"), ("Download [2]", 1000, 1000, "finished"), ("Waiting", 0, 100, "cancelled"),
+        ("Broken", 0, 100, "failed"),
+    ]  # fmt: skip
+    assert (tracked.added[1].unit, dict(tracked.added[1].fields)) == ("B", {"speed": "slow"})
+
+
+def test_click(tracked: Any) -> None:
+    """click: `progressbar` draws here after `patch`: loops, counts by hand, errors."""
+    click = need("click")
+    from progresskit.clients.click import patch, unpatch
+
+    own = click.progressbar
+    patch()
+    try:
+        with click.progressbar([1, 2, 3], label="Loop", item_show_func=lambda item: f"item {item}") as bar:
+            assert list(bar) == [1, 2, 3]
+        with click.progressbar(length=10, label="By hand") as bar:
+            bar.update(4)
+        with pytest.raises(ValueError), click.progressbar(range(3), label="Broken") as bar:
+            for _ in bar:
+                raise ValueError("no")
+    finally:
+        unpatch()
+    assert click.progressbar is own
+    assert tracked.ended() == [("Loop", 3, 3, "finished"), ("By hand", 4, 10, "cancelled"), ("Broken", 0, 3, "failed")]

@@ -1,0 +1,129 @@
+"""A real kernel for tests: cells go in, and what a notebook would show of each comes out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jupyter_client.manager import start_new_kernel
+
+SECONDS = 60.0
+
+
+class Cell:
+    """What a notebook shows below one cell.
+
+    Attributes:
+        number: The message that ran the cell.
+        outputs: Each output: its kind, and a text or a bundle of texts by MIME type. A display is updated in its place.
+        messages: How many pictures came for this cell.
+        sizes: Their bytes, HTML and text.
+    """
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+        self.outputs: list[tuple[str, Any]] = []
+        self.messages = 0
+        self.sizes: list[int] = []
+
+    @property
+    def pictures(self) -> list[dict[str, str]]:
+        """The displays, as they stand."""
+        return [content for kind, content in self.outputs if kind == "display"]
+
+    @property
+    def rows(self) -> list[str]:
+        """The lines of the plain text of all displays, without the edges."""
+        return [line.strip() for picture in self.pictures for line in picture["text/plain"].splitlines()]
+
+    @property
+    def text(self) -> str:
+        """What was printed."""
+        return "".join(content for kind, content in self.outputs if kind in ("stdout", "stderr"))
+
+
+class Notebook:
+    """A kernel, and what the front end of a notebook makes of its messages.
+
+    A display is updated by its id wherever it stands, as JupyterLab, VS Code and nbclient do.
+    """
+
+    def __init__(self, manager: Any, client: Any) -> None:
+        self.client = client
+        self.interrupt = manager.interrupt_kernel
+        self.cells: dict[str, Cell] = {}
+        self.lost: list[str] = []  # updates of displays that nobody has
+        self._displays: dict[str, tuple[Cell, int]] = {}
+
+    def send(self, code: str) -> Cell:
+        """Have the kernel run `code`, and return its cell at once."""
+        number = self.client.execute(code)
+        cell = self.cells[number] = Cell(number)
+        return cell
+
+    def run(self, code: str) -> Cell:
+        """Have the kernel run `code`, and return its cell as it stands when the kernel is idle."""
+        cell = self.send(code)
+        self.listen(cell)
+        return cell
+
+    def listen(self, cell: Cell) -> None:
+        """Take messages until the kernel has done `cell`."""
+        while not self._take(self.client.get_iopub_msg(timeout=SECONDS), cell):
+            pass
+
+    def listen_until(self, cell: Cell, words: str) -> None:
+        """Take messages until `words` stand in the output of `cell`."""
+        until = time.monotonic() + SECONDS
+        while words not in cell.text + "\n".join(cell.rows):
+            assert time.monotonic() < until, (words, cell.outputs)
+            self._take(self.client.get_iopub_msg(timeout=SECONDS), cell)
+
+    def _take(self, message: dict[str, Any], awaited: Cell) -> bool:
+        kind, content = message["msg_type"], message["content"]
+        cell = self.cells.get(message["parent_header"].get("msg_id", ""))
+        if kind == "status":
+            return bool(content["execution_state"] == "idle" and cell is awaited)
+        if kind == "update_display_data":
+            identity = content["transient"]["display_id"]
+            if identity not in self._displays:
+                self.lost.append(identity)
+                return False
+            owner, at = self._displays[identity]
+            owner.outputs[at] = ("display", content["data"])
+            self._count(owner, content["data"])
+        elif cell is None:
+            return False
+        elif kind == "display_data":
+            identity = content.get("transient", {}).get("display_id")
+            if identity:
+                self._displays[identity] = (cell, len(cell.outputs))
+            cell.outputs.append(("display", content["data"]))
+            self._count(cell, content["data"])
+        elif kind == "stream":
+            cell.outputs.append((content["name"], content["text"]))
+        elif kind == "error":
+            cell.outputs.append(("error", content["ename"]))
+        return False
+
+    @staticmethod
+    def _count(cell: Cell, bundle: dict[str, str]) -> None:
+        cell.messages += 1
+        cell.sizes.append(sum(len(text.encode()) for text in bundle.values()))
+
+
+@contextmanager
+def notebook() -> Iterator[Notebook]:
+    """Start a kernel that has imported what the cells use."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    manager, client = start_new_kernel(kernel_name="python3", env=environ)
+    try:
+        notebook = Notebook(manager, client)
+        notebook.run("import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track")
+        yield notebook
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -1,0 +1,136 @@
+"""A notebook's cells in a real kernel: rows and lines land in the cell that they belong to, and stay when it is saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("ipykernel", reason="a notebook's kernel is not installed")
+pytest.importorskip("nbclient", reason="nbclient is not installed")
+
+import nbformat
+from kernels import Notebook, notebook
+from nbclient import NotebookClient
+
+
+@pytest.fixture(scope="module")
+def nb() -> Iterator[Notebook]:
+    with notebook() as started:
+        yield started
+
+
+def test_each_cell(nb: Notebook) -> None:
+    """Each cell has one area with its own rows; loops and threads share it, and a finished inner loop leaves one row."""
+    short = nb.run("for x in track(range(3), 'Short'): pass")
+    nested = nb.run("for x in track(range(3), 'Outer'):\n  for y in track(range(10), f'inner {x}'): time.sleep(0.02)")
+    threads = nb.run(
+        "def work(n):\n  for x in track(range(10), f'thread {n}'): time.sleep(0.02)\n"
+        "threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]"
+    )
+    for cell, names in (
+        (short, ["Short"]),
+        (nested, ["Outer", "inner 2"]),
+        (threads, ["thread 0", "thread 1", "thread 2"]),
+    ):
+        assert len(cell.pictures) == 1 and len(cell.rows) == len(names), cell.outputs
+        for name in names:
+            assert any(f"✓ {name}" in " ".join(row.split()) and "100%" in row for row in cell.rows), (name, cell.rows)
+    assert not nb.lost
+
+
+def test_words(nb: Notebook) -> None:
+    """What is printed stands in the cell that prints it, on standard output, beside the rows."""
+    first = nb.run("t = ProgressTracker(); task = t.add_task('Two', total=3); t.print('kept line'); print('plain')")
+    assert "kept line\n" in first.text and "plain\n" in first.text
+    assert all(kind != "stderr" for kind, _ in first.outputs)
+    second = nb.run("t.print('from the second'); task.advance(3); task.finish()")
+    assert second.text == "from the second\n" and not second.pictures
+    assert "100%" in first.rows[0], "a task stays in the cell that has added it"
+
+
+def test_ends(nb: Notebook) -> None:
+    """An error fails the row, an interrupt cancels it, and each cell shows so before the kernel says that it is done."""
+    error = nb.run("for x in track(range(30), 'Error'):\n  if x == 5: raise ValueError('no such row')")
+    assert error.rows[0].startswith("✗ Error") and "failed" in error.rows[0]
+    cell = nb.send("for x in track(range(100000), 'Interrupt'):\n  time.sleep(0.01)\n  if x == 9: print('ten')")
+    nb.listen_until(cell, "ten")
+    nb.interrupt()
+    nb.listen(cell)
+    assert cell.rows[0].startswith("■ Interrupt") and "cancelled" in cell.rows[0]
+    assert ("error", "KeyboardInterrupt") in cell.outputs
+
+
+def test_other_cells(nb: Notebook) -> None:
+    """A thread's rows stay in the cell that has started it while other cells run; a row that was saved while it ran says when."""
+    a = nb.run(
+        "go = threading.Event()\ndef background():\n"
+        "  for n in range(3):\n    for x in track(range(3), f'back {n}'): go.wait(60); time.sleep(0.1)\n"
+        "thread = threading.Thread(target=background); thread.start()\n"
+        "time.sleep(0.3)"
+    )
+    assert "(as of " in a.rows[-1] and a.rows[0].startswith("back 0")
+    b = nb.run("for x in track(range(3), 'Between'): pass")
+    c = nb.run("go.set(); thread.join()")
+    nb.run("1")
+    assert [row.split()[0] for row in b.rows] == ["✓"] and not c.pictures
+    assert [row.split()[1:3] for row in a.rows] == [["back", "0"], ["back", "1"], ["back", "2"]], a.rows
+    assert all("100%" in row for row in a.rows) and not nb.lost
+
+
+def test_budget(nb: Notebook) -> None:
+    """Four pictures a second at the most, 12 kB each with 50 rows, no row that is not there; nothing when nothing changes."""
+    began = time.monotonic()
+    cell = nb.run(
+        "with ProgressTracker() as many:\n  tasks = [many.add_task(f'task {n}', total=100) for n in range(50)]\n"
+        "  for x in range(100):\n    for task in tasks: task.advance()\n    time.sleep(0.01)"
+    )
+    seconds = time.monotonic() - began
+    assert cell.messages <= 4 * seconds + 4
+    assert max(cell.sizes) < 12_000 and len(cell.pictures) == 1
+    assert cell.rows[-1] == "... 30 more"
+    paused = nb.run(
+        "with ProgressTracker() as p:\n  task = p.add_task('Paused', total=3); task.pause(); time.sleep(1.5)"
+    )
+    assert paused.messages <= 3
+
+
+def test_hostile(nb: Notebook) -> None:
+    """A description is text, whatever it holds."""
+    name = "</div><script>alert(1)</script><img src=x onerror=alert(2)> \"quoted' \\x1b[31m"
+    cell = nb.run(f"for x in track(range(3), {name!r}, unit='<b>'): pass")
+    html = cell.pictures[0]["text/html"]
+    assert "<script" not in html and "<img" not in html and "<b>" not in html and "\x1b" not in html
+
+
+def test_given(nb: Notebook) -> None:
+    """A stream, a renderer or PROGRESSKIT_DISABLE of the user's own goes before the cell."""
+    cell = nb.run(
+        "import io\nstream = io.StringIO()\nwith ProgressTracker(stream=stream) as t: t.add_task('File', total=1).finish()\n"
+        "with ProgressTracker('none') as t: t.add_task('Nothing', total=1).finish()\n"
+        "with ProgressTracker('plain') as t:\n  task = t.add_task('Lines', total=1)\n  time.sleep(0.3)\n  task.finish()"
+    )
+    assert not cell.pictures and "Lines: started" in cell.text and "File" not in cell.text
+
+
+def test_many_short(nb: Notebook) -> None:
+    """Ten thousand short loops make neither ten thousand pictures nor a memory of tasks that are gone."""
+    cell = nb.run("for n in range(10_000):\n  for x in track(range(2), f'loop {n}'): pass")
+    assert len(cell.pictures) == 1 and cell.messages < 200 and len(cell.rows) <= 21
+    known = nb.run("from progresskit._display.notebook_cells import CELL_AREAS\nprint(len(CELL_AREAS.by_task))")
+    assert int(known.text) <= 2_000
+
+
+def test_saved() -> None:
+    """A notebook that nbclient runs is saved with its last loop at 100 %, 20 times of 20."""
+    code = "from progresskit import track\nimport time\nfor x in track(range(7), 'Last'): time.sleep(0.01 * (x % 3))"
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for _ in range(20)])
+    NotebookClient(document, timeout=60).execute()
+    for cell in document.cells:
+        assert len(cell.outputs) == 1, cell.outputs
+        data = cell.outputs[0]["data"]
+        assert "✓ Last 100%" in data["text/plain"] and "100%" in data["text/html"]
+        assert "as of" not in data["text/plain"]
+        assert len(str(data).encode()) < 4_000
