@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK: argcomplete's shell function may ask this command how words go on.
 """Where the `progresskit` command begins: Ctrl-C ends it without a traceback while the rest is imported.
 
 Knows SIGINT, and imports nothing before it has dealt with that. Does not know arguments.

@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe` and `report`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report` and `replay`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -9,7 +9,7 @@ import argparse
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from .._display.terminal import StreamTerminal
@@ -19,71 +19,106 @@ from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
+
+
+EXAMPLES = """\
+examples:
+  progresskit demo --renderer plain                what it looks like in a log
+  progresskit renderers                            which would be chosen here, and why
+  progresskit run -- make -j4                      one display for every process below make
+  pg_dump shop | progresskit pipe | gzip > shop.gz
+  progresskit report events                        what PROGRESSKIT_RENDERER=json has written
+  progresskit show /shared/progress                what other hosts report
+
+exit status: 0; 1 failed; 2 a mistake on the command line; 130 after Ctrl-C; 141 where the reader of the output
+has gone away. `run` ends as its command does.
+
+completion: pip install 'progresskit[completion]', then eval "$(register-python-argcomplete progresskit)"
+"""
+DEMO = """\
+examples:
+  progresskit demo
+  progresskit demo --renderer rich --seconds 3
+"""
+RENDERERS = """\
+examples:
+  progresskit renderers
+  CI=1 progresskit renderers
+"""
+RUN = """\
+examples:
+  progresskit run -- make -j4
+  progresskit run --jobs 12 -- xargs -P 4 -n 1 python load.py < files
+  progresskit run --tqdm -- python train.py
+
+exit status: that of COMMAND; 128 and the signal's number where a signal ended it; 2 where it cannot be started.
+"""
+PIPE = """\
+examples:
+  pg_dump shop | progresskit pipe --description shop | gzip > shop.gz
+  progresskit pipe -l --total 1000000 < orders.csv | psql -c 'copy orders from stdin csv'
+
+exit status: 0; 1 where reading or writing fails; otherwise as `cat` ends.
+"""
+REPORT = """\
+examples:
+  PROGRESSKIT_EVENTS=events python job.py; progresskit report events
+  progresskit report events --html -o report.html
+"""
+REPLAY = """\
+examples:
+  progresskit replay events --speed 10
+"""
+SHOW = """\
+examples:
+  progresskit show /shared/progress --total
+"""
 
 
 def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[[], object] = lambda: None) -> int:
-    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage) or 130 (interrupted); `run`: its command's.
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage), 130 (interrupted) or 141 (the reader of its output
+    has gone away); `run`: its command's.
 
     Args:
         arguments: What the command was given; None takes `sys.argv`.
         handle_interrupts: Called by a subcommand that has something to clear away: from then on it can do so on Ctrl-C.
     """
-    parser = argparse.ArgumentParser(prog="progresskit", description="Progress that costs nothing worth mentioning.")
-    parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("renderers", help="which renderers there are, and which would be chosen here and why")
-    demo = commands.add_parser("demo", help="show nested, parallel, unknown-total, failing and printing tasks")
-    demo.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
-    demo.add_argument("--seconds", type=float, default=6.0, help="how long it takes (6)")
-    run = commands.add_parser(
-        "run",
-        help="one display for a command and every process below it",
-        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] -- COMMAND...",
-        description="Runs COMMAND. Every process below it that uses progresskit appears in one display, and what they write "
-        "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it has a "
-        "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
-    )
-    run.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
-    run.add_argument("--total", action="store_true", help="a line that sums up all processes")
-    run.add_argument("--jobs", type=int, metavar="N", help="the same, for N tasks in all: with a percentage")
-    run.add_argument("--quiet", action="store_true", help="bars alone; the command's last lines if it fails")
-    run.add_argument("--no-pty", action="store_true", help="switch the pty off: COMMAND has a pipe instead")
-    run.add_argument(
-        "--tqdm", action="store_true", help="bars of tqdm join the display, in programs that cannot be changed"
-    )
-    run.add_argument(
-        "--read", choices=sorted(READERS), help="what this program says of its progress on the terminal becomes rows"
-    )
-    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
-    pipe = commands.add_parser("pipe", help="copy standard input to standard output with a bar of its bytes or lines")
-    pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
-    pipe.add_argument("--total", type=int, metavar="N", help="how many there will be (a file's size, else unknown)")
-    pipe.add_argument("--description", default="pipe", metavar="TEXT", help="what the bar is called (pipe)")
-    pipe.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits standard error")
-    report = commands.add_parser("report", help="tell what a file of the json renderer's lines says of each task")
-    report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
-    show = commands.add_parser(
-        "show",
-        help="show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
-        description="Shows, live, what processes that have PROGRESSKIT_FOLDER=FOLDER in their environment write there, on "
-        "whatever hosts they run, until all have ended. Exit status: 0; 1 where a task has failed or a process is lost; "
-        "2 where the folder cannot be read; 130 after Ctrl-C.",
-    )
-    show.add_argument("folder", metavar="FOLDER", help="the folder, which may be empty still")
-    show.add_argument("--renderer", help="the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the terminal")
-    show.add_argument("--total", action="store_true", help="a line that sums up all processes")
-    show.add_argument(
-        "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a process at work may be silent (120)"
-    )
+    try:
+        try:
+            return _main(arguments, handle_interrupts)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # now: the interpreter's own flush at the end would show a traceback
+    except BrokenPipeError:
+        return reader_gone()
+
+
+def reader_gone() -> int:
+    """Have what is left of the output go nowhere, and return the exit status of a program whose reader has gone away."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError:
+        pass
+    return 128 + 13  # as a shell tells SIGPIPE, also where there is no such signal
+
+
+def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], object]) -> int:
+    parser, commands = make_parser()
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
+        complete(parser)
     options = parser.parse_args(arguments)
+    command = commands[options.command]
     if options.command == "run":
-        return _run(run, options)
+        return _run(command, options)
     if options.command == "pipe":
-        return _pipe(pipe, options, handle_interrupts)
+        return _pipe(command, options, handle_interrupts)
     if options.command == "show":
-        return _show(show, options, handle_interrupts)
+        return _show(command, options, handle_interrupts)
     if options.command == "report":
-        return _report(report, options.file)
+        return _report(command, options)
+    if options.command == "replay":
+        return _replay(command, options, handle_interrupts)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -97,6 +132,106 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Tell the shell how the words that were typed go on, where argcomplete is installed (`progresskit[completion]`)."""
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    argcomplete.autocomplete(parser)
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Return the parser of the command line, and those of its subcommands by name."""
+    parser = argparse.ArgumentParser(
+        prog="progresskit",
+        description="Show the progress of programs: of a command and all processes below it, of a pipe, of an events file.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"progresskit {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, help: str, examples: str, **options: Any) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name, help=help, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+
+    add("renderers", "tell which renderers there are, and which would be chosen here and why", RENDERERS)
+    demo = add("demo", "show nested, parallel, unknown-total, failing and printing tasks", DEMO)
+    _add_renderer(demo, "terminal")
+    demo.add_argument("--seconds", type=float, default=6.0, help="how long it takes (6)")
+    run = add(
+        "run",
+        "show one display for a command and every process below it",
+        RUN,
+        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] -- "
+        "COMMAND...",
+        description="Run COMMAND. Every process below it that uses progresskit appears in one display, and what they write\n"
+        "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it\n"
+        "has a pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
+    )
+    _add_renderer(run, "terminal")
+    run.add_argument("--total", action="store_true", help="add a line that sums up all processes")
+    run.add_argument("--jobs", type=int, metavar="N", help="the same, for N tasks in all: with a percentage")
+    run.add_argument("--quiet", action="store_true", help="show bars alone; the command's last lines if it fails")
+    run.add_argument("--no-pty", action="store_true", help="give COMMAND a pipe instead of a pty")
+    run.add_argument(
+        "--tqdm", action="store_true", help="have bars of tqdm join the display, in programs that cannot be changed"
+    )
+    run.add_argument(
+        "--read", choices=sorted(READERS), help="show as rows what this program says of its progress on the terminal"
+    )
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
+    pipe = add("pipe", "copy standard input to standard output with a bar of its bytes or lines", PIPE)
+    pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
+    pipe.add_argument("--total", type=int, metavar="N", help="how many there will be (a file's size, else unknown)")
+    pipe.add_argument("--description", default="pipe", metavar="TEXT", help="what the bar is called (pipe)")
+    _add_renderer(pipe, "standard error")
+    report = add("report", "tell what a file of the json renderer's lines says of each task", REPORT)
+    report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    kinds = report.add_mutually_exclusive_group()
+    for option, what in (
+        ("html", "write one page for a browser: a timeline of the tasks, failures first"),
+        ("trace", "write trace events, for Perfetto and Chrome"),
+        ("prometheus", "write metrics in Prometheus's text format, of tasks at the top"),
+        ("csv", "write a line a task"),
+        ("markdown", "write a table in Markdown"),
+        ("step-summary", "append that table to the file that GITHUB_STEP_SUMMARY names"),
+    ):
+        kinds.add_argument(f"--{option}", dest="kind", action="store_const", const=option, help=what)
+    report.add_argument("-o", "--output", metavar="PATH", help="where to write it; otherwise standard output")
+    replay = add("replay", "show again what an events file tells, as it went", REPLAY)
+    replay.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="how many times as fast (1)")
+    _add_renderer(replay, "terminal")
+    show = add(
+        "show",
+        "show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
+        SHOW,
+        description="Show, live, what processes that have PROGRESSKIT_FOLDER=FOLDER in their environment write there, on\n"
+        "whatever hosts they run, until all have ended. Exit status: 0; 1 where a task has failed or a process is lost;\n"
+        "2 where the folder cannot be read; 130 after Ctrl-C.",
+    )
+    show.add_argument("folder", metavar="FOLDER", help="the folder, which may be empty still")
+    _add_renderer(show, "terminal")
+    show.add_argument("--total", action="store_true", help="add a line that sums up all processes")
+    show.add_argument(
+        "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a process at work may be silent (120)"
+    )
+    return parser, commands.choices
+
+
+def _add_renderer(parser: argparse.ArgumentParser, where: str) -> None:
+    action = parser.add_argument(
+        "--renderer",
+        help=f"the renderer; otherwise PROGRESSKIT_RENDERER, else what suits the {where}".replace(
+            "the standard", "standard"
+        ),
+    )
+    action.completer = lambda **_: [name for name in names() if name != "hub"]  # type: ignore[attr-defined]  # argcomplete looks for it
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -171,18 +306,93 @@ def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
         return leave(-signal.SIGINT)
 
 
-def _report(parser: argparse.ArgumentParser, path: str) -> int:
-    from .event_report import read, tell
+def _report(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from . import event_exports
+    from .event_log import read
+    from .event_page import page
+    from .event_report import tell
 
+    if options.kind == "step-summary":
+        options.output = os.environ.get("GITHUB_STEP_SUMMARY") or parser.error("GITHUB_STEP_SUMMARY is not set.")
     terminal = StreamTerminal(sys.stdout)
     try:
-        with open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-") as file:
-            text = tell(read(file), terminal.size()[0] if terminal.is_tty else 1_000, unicode=terminal.unicode)
+        with _opened(options.file) as file:
+            log = read(file)
+        make = {
+            "html": page,
+            "trace": event_exports.trace,
+            "prometheus": event_exports.prometheus,
+            "csv": event_exports.table,
+            "markdown": event_exports.markdown,
+            "step-summary": event_exports.markdown,
+        }.get(options.kind)
+        if make is None:
+            columns = terminal.size()[0] if terminal.is_tty and options.output is None else 1_000
+            text = tell(log, columns, unicode=terminal.unicode or options.output is not None) + "\n"
+        else:
+            text = make(log)
     except OSError as error:
         parser.error(f"the events file cannot be read: {error}.")
     finally:
         terminal.close()
-    print(encodable(text, terminal.encoding))
+    if options.output is None:
+        sys.stdout.write(encodable(text, terminal.encoding))
+        return 0
+    try:
+        _write(options.output, text, append=options.kind == "step-summary")
+    except OSError as error:
+        parser.error(f"{options.output!r:.200} cannot be written: {error.strerror}.")
+    return 0
+
+
+def _opened(path: str) -> TextIO:
+    """Return the events file at `path`, or standard input.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-")
+
+
+def _write(path: str, text: str, *, append: bool) -> None:
+    """Write `text` to `path`: whole or not at all, so that whoever reads the file meanwhile finds the one before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if append or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe or a device is no file to be replaced
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+        return
+    passing = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(passing, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(passing, path)
+    except OSError:
+        if os.path.exists(passing):
+            os.unlink(passing)
+        raise
+
+
+def _replay(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]
+) -> int:
+    if not options.speed > 0:
+        parser.error(f"--speed is {options.speed:g}: give a number above 0.")
+    from .replay import replay
+    from .run import leave
+
+    try:
+        handle_interrupts()
+        with _opened(options.file) as file:
+            replay(file, renderer=options.renderer, speed=options.speed)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"the events file cannot be read: {error}.")
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
     return 0
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .pipeline import Load
     from .progress import SnowflakeProgress
     from .quality import Reading
-    from .session import Staging
+    from .session import Session
 
 PROGRAM = "progresskit-snowflake"
 _MODES = ("skip-qc", "validate-only", "analyze-only")
@@ -66,6 +66,10 @@ class _Command:
 
     def run(self, arguments: Sequence[str] | None) -> int:
         parser = _parser()
+        if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
+            from progresskit._cli.main import complete
+
+            complete(parser)
         options = parser.parse_args(arguments)
         if options.command == "bars":
             from .progress import MODES
@@ -102,7 +106,7 @@ class _Command:
                 with _progress(options) as progress:
                     return validate(options.files, options.table, loading, progress, reading, options.max_bad_rows)
             staging = Staging(open_session(), again=open_session)
-            with _telling_what_stays(staging), _progress(options) as progress:
+            with _telling_what_stays(staging, loading), _progress(options) as progress:
                 self._load = load = Load(
                     options.files,
                     options.table,
@@ -301,15 +305,13 @@ def _private_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _telling_what_stays(staging: Staging) -> Iterator[None]:
-    """Say, once the bars are closed, where the files of a load that has failed are; what is well the summary says."""
-    from .summary import kept
-
+def _telling_what_stays(*sessions: Session) -> Iterator[None]:
+    """Say, once the bars are closed, what a load has left on the server."""
     try:
         yield
     finally:
-        if staging.left:
-            _told(kept(staging.name), 0)
+        for words in (words for session in sessions for words in session.left):
+            _told(words, 0)
 
 
 def _broken_off(status: int) -> int:
@@ -326,18 +328,49 @@ def _broken_off(status: int) -> int:
     return status
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"{PROGRAM} {version(PROGRAM)}\n")
+
+
+EXAMPLES = """\
+examples:
+  progresskit-snowflake load orders.csv --table orders --embedded
+  progresskit-snowflake load 'data/*.csv.gz' --table shop.public.orders --connection prod --jobs 4
+  progresskit-snowflake load orders.csv --analyze-only
+  zcat orders.csv.gz | progresskit-snowflake load - --table orders --connection prod
+
+exit status: 0 loaded; 1 failed, and nothing is loaded; 2 a mistake on the command line; 130 after Ctrl-C.
+
+completion: pip install 'progresskit[completion]', then eval "$(register-python-argcomplete progresskit-snowflake)"
+"""
+
+
 def _parser() -> argparse.ArgumentParser:
     from .copying import FORMATS, ON_ERROR
 
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Load CSV, JSON and Parquet files, with a bar for each phase."
+        prog=PROGRAM,
+        description="Load CSV, JSON and Parquet files, with a bar for each phase.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", required=True)
     bars = commands.add_parser(
         "bars", help="print how many rows of the terminal a load takes, for scripts that run several"
     )
     _add_modes(bars)
-    load = commands.add_parser("load", help="load files into a table, all rows or none")
+    load = commands.add_parser(
+        "load",
+        help="load files into a table, all rows or none",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     load.add_argument(
         "files",
         nargs="+",
