@@ -10,6 +10,7 @@ from .._tracking.task_tree import NUMBERS
 from .._tracking.tracker import ProgressTracker
 from .sources import SourceTree
 from .summary import Total
+from .tally import Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from .._model.frames import Frame
     from .sources import Order
-    from .tally import Tally
 
 
 class FeedCore(TrackerCore):
@@ -198,6 +198,19 @@ class Feed(ProgressTracker):
         if self.counted is not None:
             self.counted(source, None)
         self._core.wake()
+
+    def succeed(self, other: Feed) -> None:
+        """Show the sources of `other` from here on: what it has told of their tasks is not told again.
+
+        Example:
+            >>> first, second = (Feed("none", ticker=ManualTicker()) for _ in range(2))
+            >>> first.tally("worker 1", Tally(finished=3))
+            >>> second.succeed(first)
+            >>> second.tally("worker 1", Tally(finished=3))
+            >>> [view.description for view in second.frame().tasks]
+            []
+        """
+        self._core.tree.succeed(other._core.tree)
 
     def announce(self) -> None:
         """Have `before_frame` called soon: a transport has something to hand in.

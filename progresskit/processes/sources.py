@@ -165,6 +165,11 @@ class SourceTree(TaskTree):
             self._note_process(source if order is None else order)
             return True
 
+    def succeed(self, other: SourceTree) -> None:
+        """Count what `other` was told of its sources as told; as `Feed.succeed`."""
+        with self.lock:
+            self._tallies.update(other._tallies)
+
     def lose(self, source: Hashable, reason: str) -> None:
         """Let go of `source`, whose tasks have failed; as `Feed.lose`."""
         with self.lock:

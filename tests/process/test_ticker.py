@@ -614,21 +614,16 @@ def test_dropped_trackers_are_freed() -> None:
     held = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
     held.add_task("held")
 
-    def begun() -> weakref.ref[ProgressTracker]:
-        tracker = ProgressTracker("ansi", terminal=EmulatedTerminal(40, 4), interval=0.01, ticker=ticker)
+    trackers = [
+        ProgressTracker("ansi", terminal=EmulatedTerminal(40, 4), interval=0.01, ticker=ticker) for _ in range(20)
+    ]
+    for tracker in trackers:
         tracker.add_task("dropped")
-        return weakref.ref(tracker)
-
-    gc.disable()  # it may come at any time, and free the first before the last is drawn
-    try:
-        dropped = [begun() for _ in range(20)]
-        until(lambda: len(ticker.displays) == 21)
-    finally:
-        gc.enable()
-
-    def is_freed() -> bool:
-        gc.collect()  # again and again: a tracker whose frame is being drawn at this instant is held
-        return len(ticker.displays) == 1 and not any(one() for one in dropped)
-
-    until(is_freed)
+    until(lambda: len(ticker.displays) == 21)
+    dropped = [weakref.ref(tracker) for tracker in trackers]
+    del tracker
+    trackers.clear()
+    # Again and again: what a frame looks at just then is held by the thread.
+    until(lambda: gc.collect() is not None and len(ticker.displays) == 1)
+    until(lambda: gc.collect() is not None and not any(one() for one in dropped))
     held.stop()
