@@ -630,7 +630,7 @@ def forget_captures() -> None:
 def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
     """Write `lines` to the stream of `tracker` itself, since nothing draws them."""
     stream: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
-    if stream is None or tracker.renderer.name == "json":  # an events file holds events alone
+    if stream is None or not tracker.renderer.accepts_plain_lines:  # an events file holds events alone
         return
     try:
         encoding = stream.encoding or "utf-8"
@@ -644,7 +644,7 @@ def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
 
 def draws_on(tracker: TrackerCore, stream: Any) -> bool:
     """Return whether `tracker` draws, or would draw, on the terminal or file that `stream` is."""
-    if tracker.renderer.name == "none":
+    if not tracker.renderer.shows_tasks:
         return False
     own: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
     if own is stream:
@@ -658,7 +658,7 @@ def draws_on(tracker: TrackerCore, stream: Any) -> bool:
 
 def _key_of(tracker: TrackerCore) -> tuple[object, ...] | None:
     """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
-    if tracker.renderer.name == "none":
+    if not tracker.renderer.shows_tasks:
         return None
     if tracker.terminal is not None:
         return getattr(tracker.terminal, "key", None)

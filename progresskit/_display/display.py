@@ -145,9 +145,9 @@ class Display:
         choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
         if not choice.in_code or choice.given or choice.name == self.renderer.choice.name:
             return True
-        if choice.name not in ("json", "none", "plain"):
+        if choice.in_place:
             return True
-        return choice.name != "none" and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
+        return choice.shows_tasks and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
 
     @property
     def has_news(self) -> bool:

@@ -17,7 +17,7 @@ from .._system.notebook import is_cell_stream, kernel_shell, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
 from ..renderers.notebook import Area
-from ..renderers.registry import default_stream, prefer_hub
+from ..renderers.registry import BUILTIN, default_stream, prefer_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ def place(tracker: TrackerCore, task: Task) -> None:
 
 def _draws_in_cells(tracker: TrackerCore) -> bool:
     choice = tracker.renderer
-    if choice.name == "notebook":
+    if choice.make is BUILTIN["notebook"] or choice.make is NotebookRenderer:
         return True
     if choice.make is not None or tracker.terminal is not None:
         return False

@@ -279,6 +279,11 @@ class StreamTerminal:
         return file_key(self._own)
 
     @property
+    def stream(self) -> Any:
+        """The stream itself."""
+        return self._stream
+
+    @property
     def is_stderr(self) -> bool:
         """Whether this is where warnings go."""
         return self._stream is sys.stderr
@@ -472,6 +477,10 @@ class ProtocolTerminal(StreamTerminal):
         self.colors = bool(terminal.colors)
         self.encoding = _codec(terminal.encoding)
         self.reflows = bool(terminal.reflows)
+
+    @property
+    def stream(self) -> None:
+        """There is none behind it."""
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -346,7 +346,7 @@ def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> No
         tracker.add_task(f"alpha {number}")
         ticker.attach(tracker._core)
     ticker.tick()
-    assert [terminal.text[0].split()[1] for terminal in terminals] == ["0", "1"]
+    assert [terminal.text[0].split()[2] for terminal in terminals] == ["0", "1"]
     with trackers[0].hidden():
         assert [len(terminal.text) for terminal in terminals] == [0, 1]
     for tracker in trackers:

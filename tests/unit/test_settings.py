@@ -90,7 +90,7 @@ def test_the_streams_name_leads_to_the_stream(tmp_path: Path) -> None:
     ],
 )
 def test_auto_is_ansi_on_a_terminal_and_plain_elsewhere(is_tty: bool, environ: dict[str, str], name: str) -> None:
-    assert automatic(EmulatedTerminal(is_tty=is_tty), environ)[0] == name
+    assert automatic(EmulatedTerminal(is_tty=is_tty), environ).name == name
 
 
 @pytest.mark.parametrize(
