@@ -86,7 +86,7 @@ def __dir__() -> list[str]:
 
 def _name_modules_for_freezers() -> None:
     """Name the modules that are loaded by name. Nobody calls this: PyInstaller, Nuitka, and cx_Freeze follow the statements."""
-    from ._display import capture, notebook_cells, process_hooks  # noqa: F401
+    from ._display import capture, events_file, notebook_cells, process_hooks, service_status, taskbar  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
     from ._tracking import current, files, responses, silent, task, tracker  # noqa: F401

@@ -1,4 +1,5 @@
-"""What `progresskit demo` shows: nested, parallel, unknown-total, failing and printing tasks.
+"""What `progresskit demo` shows: a text, parallel tasks under their total, an unknown total, a failure and its second attempt, a
+printed line, nested loops with fields, and a loop that is left early.
 
 A user of the public names like any other.
 """
@@ -31,10 +32,12 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
     """
     pause = seconds / STEPS / 2
     with ProgressTracker(renderer) as tracker:
-        files = tracker.add_task("Files", total=len(FILES), unit="file", color="blue", rollup="count")
+        with tracker.add_task("Connecting to the warehouse"):
+            time.sleep(5 * pause)
+        files = tracker.add_task("Files", total=len(FILES), unit="file", rollup="count")
         rows = tracker.add_task("QC rows", unit="row", color="yellow")
         # Added here, not by the threads: so their rows have one order, however late a thread begins.
-        uploads = [tracker.add_task(name, total=size, unit="B", parent=files, color="green") for name, size in FILES]
+        uploads = [tracker.add_task(name, total=size, unit="B", parent=files, color="blue") for name, size in FILES]
         threads = [
             threading.Thread(target=_upload, args=(task, size, pause * (1 + number % 2)), daemon=True)
             for number, (task, (_, size)) in enumerate(zip(uploads, FILES, strict=True))
@@ -49,17 +52,31 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
         for thread in threads:
             thread.join()
         rows.finish()
-        for _ in tracker.track(range(3), "nested loops", color="magenta"):
-            for _ in tracker.track(range(STEPS // 4), "inner loop", unit="step"):
+        files.finish()
+        for epoch in tracker.track(range(3), "Epochs", unit="epoch"):
+            for batch in tracker.track(range(STEPS // 4), "Batches", unit="batch"):
+                tracker.tasks[-1].update(loss=round(1 / (1 + 15 * epoch + batch), 3))
                 time.sleep(pause)
+        for step in tracker.track(range(STEPS), "Searching", unit="row"):
+            time.sleep(pause / 4)
+            if step == STEPS // 4:
+                break
 
 
 def _upload(task: Task, size: int, pause: float) -> None:
+    """Upload a file; one of them needs a second attempt."""
     with task:
         for step in range(STEPS):
             task.advance(size // STEPS)
             time.sleep(pause)
             if task.description == "planes.csv" and step == STEPS // 2:
-                task.fail("the server went away")
-                return
+                task.fail("the server went away; a second attempt follows")
+                break
+    if task.state == "failed":
+        again = task.tracker.add_task("planes.csv", total=size, unit="B", parent=task.parent, color="blue", attempt=2)
+        with again:
+            for _ in range(STEPS // 2):
+                again.advance(2 * size // STEPS)
+                time.sleep(pause)
+    else:
         task.update(completed=size)

@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe` and `report`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report` and `replay`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
+from .._text.program_progress import READERS
 from ..renderers.registry import default_stream, find, named, names, prefer_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TextIO
 
 
 EXAMPLES = """\
@@ -61,7 +63,12 @@ exit status: 0; 1 where reading or writing fails; otherwise as `cat` ends.
 """
 REPORT = """\
 examples:
-  PROGRESSKIT_RENDERER=json PROGRESSKIT_STREAM=events python job.py; progresskit report events
+  PROGRESSKIT_EVENTS=events python job.py; progresskit report events
+  progresskit report events --html -o report.html
+"""
+REPLAY = """\
+examples:
+  progresskit replay events --speed 10
 """
 SHOW = """\
 examples:
@@ -109,7 +116,9 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
     if options.command == "show":
         return _show(command, options, handle_interrupts)
     if options.command == "report":
-        return _report(command, options.file)
+        return _report(command, options)
+    if options.command == "replay":
+        return _replay(command, options, handle_interrupts)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -158,7 +167,8 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
         "run",
         "show one display for a command and every process below it",
         RUN,
-        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] -- COMMAND...",
+        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] -- "
+        "COMMAND...",
         description="Run COMMAND. Every process below it that uses progresskit appears in one display, and what they write\n"
         "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it\n"
         "has a pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
@@ -171,6 +181,9 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
     run.add_argument(
         "--tqdm", action="store_true", help="have bars of tqdm join the display, in programs that cannot be changed"
     )
+    run.add_argument(
+        "--read", choices=sorted(READERS), help="show as rows what this program says of its progress on the terminal"
+    )
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = add("pipe", "copy standard input to standard output with a bar of its bytes or lines", PIPE)
     pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
@@ -179,6 +192,21 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
     _add_renderer(pipe, "standard error")
     report = add("report", "tell what a file of the json renderer's lines says of each task", REPORT)
     report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    kinds = report.add_mutually_exclusive_group()
+    for option, what in (
+        ("html", "write one page for a browser: a timeline of the tasks, failures first"),
+        ("trace", "write trace events, for Perfetto and Chrome"),
+        ("prometheus", "write metrics in Prometheus's text format, of tasks at the top"),
+        ("csv", "write a line a task"),
+        ("markdown", "write a table in Markdown"),
+        ("step-summary", "append that table to the file that GITHUB_STEP_SUMMARY names"),
+    ):
+        kinds.add_argument(f"--{option}", dest="kind", action="store_const", const=option, help=what)
+    report.add_argument("-o", "--output", metavar="PATH", help="where to write it; otherwise standard output")
+    replay = add("replay", "show again what an events file tells, as it went", REPLAY)
+    replay.add_argument("file", metavar="FILE", help="the events file; - is standard input")
+    replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="how many times as fast (1)")
+    _add_renderer(replay, "terminal")
     show = add(
         "show",
         "show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
@@ -224,6 +252,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
             jobs=options.jobs,
             quiet=options.quiet,
             pty=not options.no_pty,
+            read=options.read,
         )
         return leave(status)
     except (ValueError, OSError) as error:
@@ -277,18 +306,93 @@ def _show(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
         return leave(-signal.SIGINT)
 
 
-def _report(parser: argparse.ArgumentParser, path: str) -> int:
-    from .event_report import read, tell
+def _report(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from . import event_exports
+    from .event_log import read
+    from .event_page import page
+    from .event_report import tell
 
+    if options.kind == "step-summary":
+        options.output = os.environ.get("GITHUB_STEP_SUMMARY") or parser.error("GITHUB_STEP_SUMMARY is not set.")
     terminal = StreamTerminal(sys.stdout)
     try:
-        with open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-") as file:
-            text = tell(read(file), terminal.size()[0] if terminal.is_tty else 1_000, unicode=terminal.unicode)
+        with _opened(options.file) as file:
+            log = read(file)
+        make = {
+            "html": page,
+            "trace": event_exports.trace,
+            "prometheus": event_exports.prometheus,
+            "csv": event_exports.table,
+            "markdown": event_exports.markdown,
+            "step-summary": event_exports.markdown,
+        }.get(options.kind)
+        if make is None:
+            columns = terminal.size()[0] if terminal.is_tty and options.output is None else 1_000
+            text = tell(log, columns, unicode=terminal.unicode or options.output is not None) + "\n"
+        else:
+            text = make(log)
     except OSError as error:
         parser.error(f"the events file cannot be read: {error}.")
     finally:
         terminal.close()
-    print(encodable(text, terminal.encoding))
+    if options.output is None:
+        sys.stdout.write(encodable(text, terminal.encoding))
+        return 0
+    try:
+        _write(options.output, text, append=options.kind == "step-summary")
+    except OSError as error:
+        parser.error(f"{options.output!r:.200} cannot be written: {error.strerror}.")
+    return 0
+
+
+def _opened(path: str) -> TextIO:
+    """Return the events file at `path`, or standard input.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-")
+
+
+def _write(path: str, text: str, *, append: bool) -> None:
+    """Write `text` to `path`: whole or not at all, so that whoever reads the file meanwhile finds the one before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if append or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe or a device is no file to be replaced
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(text)
+        return
+    passing = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(passing, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(passing, path)
+    except OSError:
+        if os.path.exists(passing):
+            os.unlink(passing)
+        raise
+
+
+def _replay(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]
+) -> int:
+    if not options.speed > 0:
+        parser.error(f"--speed is {options.speed:g}: give a number above 0.")
+    from .replay import replay
+    from .run import leave
+
+    try:
+        handle_interrupts()
+        with _opened(options.file) as file:
+            replay(file, renderer=options.renderer, speed=options.speed)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"the events file cannot be read: {error}.")
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
     return 0
 
 

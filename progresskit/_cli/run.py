@@ -22,6 +22,7 @@ from ..processes.feed import Feed
 from ..processes.hub import Hub
 from ..renderers.registry import default_stream, hub_address
 from .pty_keeper import PtyKeeper
+from .reading import VARIABLES, ProgressReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,7 @@ def run(
     jobs: int | None = None,
     quiet: bool = False,
     pty: bool = True,
+    read: str | None = None,
 ) -> int:
     """Run `command` under a hub and return its exit status; below 0 the number of the signal that ended it.
 
@@ -76,6 +78,7 @@ def run(
         jobs: How many tasks there will be in all, for that line's percentage; None where nobody knows.
         quiet: Whether the command's lines are kept off the terminal; the last ones are shown if it fails.
         pty: Whether the command is given a terminal for what would go to ours, and not a pipe.
+        read: The program whose words about its progress become tasks: git, pip, curl, rsync, ffmpeg; None: all words pass through.
 
     Raises:
         ValueError: the renderer's name is unknown.
@@ -94,7 +97,7 @@ def run(
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before any thread is there: they inherit it
     try:
         feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
-        return _run(command, feed, quiet, pty, mask, waited)
+        return _run(command, feed, _Outputs(feed, quiet, pty, read), mask, waited)
     except RuntimeError as error:
         if "thread" not in str(error):
             raise
@@ -127,9 +130,8 @@ def _cannot(name: str, error: OSError) -> int:
     return NOT_FOUND if missing else NOT_RUNNABLE
 
 
-def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, waited: set[Any]) -> int:
+def _run(command: Sequence[str], feed: Feed, outputs: _Outputs, mask: Any, waited: set[Any]) -> int:
     modes = _modes(0)
-    outputs = _Outputs(feed, quiet, pty)
     status = NOT_RUNNABLE
     try:
         outputs.guard()
@@ -142,7 +144,7 @@ def _run(command: Sequence[str], feed: Feed, quiet: bool, pty: bool, mask: Any, 
                 pid = os.posix_spawnp(
                     command[0],
                     list(command),
-                    {**os.environ, **hub.environment},
+                    {**os.environ, **outputs.variables, **hub.environment},
                     file_actions=outputs.actions,
                     setsigmask=mask,
                     setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which the interpreter ignores
@@ -214,8 +216,11 @@ def _stop() -> None:
 class _Outputs:
     """What of the command's output goes through us: that which would go to the display's terminal."""
 
-    def __init__(self, feed: Feed, quiet: bool, pty: bool) -> None:
+    def __init__(self, feed: Feed, quiet: bool, pty: bool, read: str | None = None) -> None:
         self._feed = feed
+        self._read_from = read
+        self._readers: dict[int, ProgressReader] = {}
+        self.variables = VARIABLES.get(read or "", {})
         self._quiet = quiet
         self._last: deque[str] = deque(maxlen=REMEMBERED)
         self._lines: dict[int, Lines] = {}
@@ -244,6 +249,8 @@ class _Outputs:
     def _add(self, ours: int, theirs: int, *fds: int) -> None:
         os.set_blocking(ours, False)
         self._lines[ours] = Lines()
+        if self._read_from is not None:
+            self._readers[ours] = ProgressReader(self._feed, self._read_from)
         self._theirs.append(theirs)
         self._ends[ours] = fds[0]
         self.actions += [(os.POSIX_SPAWN_DUP2, theirs, fd) for fd in fds]
@@ -303,7 +310,11 @@ class _Outputs:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        for lines in self._lines.values():
+        for fd, lines in self._lines.items():
+            reader = self._readers.get(fd)
+            if reader is not None:
+                self._show(lines.feed(reader.rest()))
+                reader.end(failed=failed)
             self._show(lines.end())
         if failed:
             for line in self._last:
@@ -343,6 +354,9 @@ class _Outputs:
                 drained += (count or 0) if ended else 0
                 if count == 0:
                     selector.unregister(key.fd)
+            if not ready and now - heard > ASKING:
+                for fd, reader in self._readers.items():
+                    self._show(self._lines[fd].feed(reader.release()))
             if not ready and self._typed and now - heard > ASKING:
                 for lines in self._lines.values():
                     if lines.asks:
@@ -370,7 +384,9 @@ class _Outputs:
             if not piece:  # the next call finds the end again
                 break
             data += piece
-        self._show(self._lines[fd].feed(bytes(data)))
+        reader = self._readers.get(fd)
+        words = bytes(data) if reader is None else reader.feed(bytes(data))
+        self._show(self._lines[fd].feed(words))
         return len(data)
 
     def _show(self, lines: str) -> None:

@@ -57,6 +57,7 @@ def display_of(
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
     redirected = is_redirected(tracker, terminal)
     choice = prefer_hub(tracker.renderer, redirected=redirected)
+    terminal.style = tracker.style
     folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)

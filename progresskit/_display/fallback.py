@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .._system.environment import position
+from .._system.environment import position, taskbar_wanted
 from .._system.threads import is_main_thread
 from .._system.warnings import warn_once
 from .._text.cells import clean_lines
 from .._tracking.task import describe
 from ..renderers.base import DEFAULT_BUDGET, draws_in_place
-from ..renderers.registry import BUILTIN, RendererChoice, load
+from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
 
 if TYPE_CHECKING:
@@ -185,6 +185,16 @@ class GuardedRenderer:
         return made
 
     def _recorded(self, renderer: Renderer) -> Renderer:
+        """Return `renderer` with what else is told of its frames: the task bar, the service manager, files."""
+        if not getattr(renderer, "is_remote", False):
+            if taskbar_wanted(os.environ):
+                renderer = load("progresskit._display.taskbar:with_taskbar")(renderer, self._terminal, os.environ)
+            service = os.environ.get("NOTIFY_SOCKET", "")
+            if service and self.choice.name != "none":
+                renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
+            path = events_path(self.choice)
+            if path is not None:
+                renderer = load("progresskit._display.events_file:Teed")(renderer, path)
         return (
             renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
         )

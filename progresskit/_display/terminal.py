@@ -22,11 +22,13 @@ from weakref import ref
 from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
 from .._text.cells import encodable
+from .._text.colors import depth_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from .._text.styles import Style
     from ..renderers.base import Terminal
 
 _BLOCKS = "█▏━✓…⠋"
@@ -168,12 +170,28 @@ class Handle:
         return self._terminal.encoding
 
     @property
+    def environ(self) -> Mapping[str, str]:
+        return self._terminal.environ
+
+    @property
+    def style(self) -> Style | str | None:
+        return self._terminal.style
+
+    @property
+    def color_depth(self) -> int:
+        return self._terminal.color_depth
+
+    @property
     def reflows(self) -> bool:
         return self._terminal.reflows
 
     @property
     def late_sizes(self) -> bool:
         return self._terminal.late_sizes
+
+    @property
+    def in_journal(self) -> bool:
+        return self._terminal.in_journal
 
     @property
     def fd(self) -> int | None:
@@ -210,12 +228,17 @@ class StreamTerminal:
         dark: Whether the stream has failed: nothing is written to it any more.
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
+        environ: The environment that the stream is looked at with.
+        style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
+        color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
         taken: Bytes that the descriptor has taken so far.
         in_notebook: Whether the stream leads to a notebook's cell.
+        in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
-        self._environ = os.environ if environ is None else environ
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._environ = self.environ
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
@@ -236,7 +259,10 @@ class StreamTerminal:
         self.encoding: str = _codec(_asked(stream, "encoding", None))
         self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors: bool = _colors(self.is_tty, self._environ)
+        self.color_depth: int = depth_of(self._environ)
+        self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
+        self.in_journal: bool = self._own is not None and _is_journal(self._own, self._environ)
         self.reflows: bool = _reflows(self._environ)
         self.late_sizes: bool = _late_sizes(self._environ)
 
@@ -515,12 +541,26 @@ def _codec(encoding: object) -> str:
 
 
 def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
-    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR asks, a terminal that is not dumb has them."""
+    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR and CLICOLOR_FORCE ask, CLICOLOR=0 forbids again, a terminal
+    that is not dumb has them."""
     if environ.get("NO_COLOR"):
         return False
     if "FORCE_COLOR" in environ:
         return is_on(environ, "FORCE_COLOR")
+    if is_on(environ, "CLICOLOR_FORCE"):
+        return True
+    if environ.get("CLICOLOR", "").strip() == "0":
+        return False
     return is_tty and environ.get("TERM") != "dumb"
+
+
+def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Return whether `descriptor` is what the service manager says leads to the journal; somebody may have redirected it."""
+    device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
+    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
+        return False
+    status = os.fstat(descriptor)
+    return (status.st_dev, status.st_ino) == (int(device), int(number))
 
 
 def _reflows(environ: Mapping[str, str]) -> bool:

@@ -248,6 +248,16 @@ class Estimate:
             return waited > IDLE_AT_FIRST
         return waited > max(IDLE_SECONDS, IDLE_GAPS * self._longest)
 
+    def idle(self, time: float) -> float | None:
+        """Return the seconds without a movement at `time`, where they are unusually many; None where they are not.
+
+        Example:
+            >>> estimate = Estimate(0.0, 0)
+            >>> estimate.idle(30.0), estimate.idle(61.0)
+            (None, 61.0)
+        """
+        return time - self._time if self.is_idle(time) else None
+
     def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
         """Return the rate and the seconds left as seen at `time`, both from the same cost of a unit.
 

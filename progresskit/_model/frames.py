@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .._text.cells import clean
-from .._text.colors import COLORS
+from .._text.colors import COLORS, is_color
 from .numbers import LARGEST
 from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
@@ -44,12 +44,15 @@ class TaskView(NamedTuple):
         rate: Units a second; None when unknown.
         eta: Seconds left; None when unknown.
         fields: The task's own columns.
-        color: A name from `progresskit._text.colors.COLORS`, or None.
+        color: A name from `progresskit._text.colors.COLORS`, `#rrggbb`, or None.
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
         reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace
             before its end.
+        idle: Seconds for which nothing has moved, where that is unusually long; None while it moves.
+        columns: The template of its row; None: that of the display.
         layout: The row's own text, in place of the columns; a tab stands for the bar. None: columns.
+        age: Seconds since the start, pauses included; 0.0 where a frame of an older version does not say.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -73,7 +76,10 @@ class TaskView(NamedTuple):
     keep: bool
     estimated: bool
     reason: str | None
+    idle: float | None = None
+    columns: str | None = None
     layout: str | None = None
+    age: float = 0.0
 
     @property
     def fraction(self) -> float | None:
@@ -179,8 +185,9 @@ def encode(frame: Frame) -> str:
 
 def _document(view: TaskView) -> dict[str, Any]:
     document = view._asdict()
-    if view.layout is None:  # as of nearly all tasks
-        del document["layout"]
+    for name in ("idle", "columns", "layout"):
+        if document[name] is None:  # as of nearly all tasks
+            del document[name]
     return document
 
 
@@ -223,8 +230,8 @@ def decode(line: str | bytes) -> Frame:
         raise ValueError("'tasks' and 'ended' of a frame are lists.")
     return Frame(
         _number(document, "time"),
-        tuple(_view(entry) for entry in tasks),
-        tuple(_view(entry) for entry in ended),
+        tuple(view_of(entry) for entry in tasks),
+        tuple(view_of(entry) for entry in ended),
         _whole(document, "more"),
         _counts(document["counts"]) if "counts" in document else {},
     )
@@ -236,7 +243,12 @@ def _counts(counts: object) -> dict[int, int | float]:
     return {int(name): _number(counts, name) for name in counts}
 
 
-def _view(entry: object) -> TaskView:
+def view_of(entry: object) -> TaskView:
+    """Return the view that a frame's JSON has as `entry`.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(entry, dict):
         raise ValueError(f"a task of a frame is a JSON object, not {type(entry).__name__}.")
     state = entry.get("state")
@@ -246,8 +258,8 @@ def _view(entry: object) -> TaskView:
     if not isinstance(fields, dict) or not all(map(_is_field, fields.values())):
         raise ValueError("'fields' of a task is an object of strings, finite numbers, booleans and nulls.")
     color = entry.get("color")
-    if color is not None and color not in COLORS:
-        raise ValueError(f"'color' is {color!r}: it is null or one of {', '.join(COLORS)}.")
+    if color is not None and not is_color(color):
+        raise ValueError(f"'color' is {color!r}: it is null, #rrggbb or one of {', '.join(COLORS)}.")
     return TaskView(
         id=_whole(entry, "id"),
         parent=None if entry.get("parent") is None else _whole(entry, "parent"),
@@ -266,7 +278,10 @@ def _view(entry: object) -> TaskView:
         keep=entry.get("keep") is True,
         estimated=entry.get("estimated") is True,
         reason=None if entry.get("reason") is None else _text(entry, "reason"),
+        idle=_optional(entry, "idle"),
+        columns=None if entry.get("columns") is None else _text(entry, "columns"),
         layout=clean_layout(entry["layout"]) if isinstance(entry.get("layout"), str) else None,
+        age=_number(entry, "age") if "age" in entry else 0.0,
     )
 
 

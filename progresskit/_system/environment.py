@@ -6,6 +6,7 @@ warns once and counts as unset, because a job must not fail for a setting of its
 
 from __future__ import annotations
 
+import sys
 from math import isfinite
 
 from .warnings import warn_once
@@ -25,18 +26,29 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_CAPTURE": "0: what Python writes to the terminal beside the bars is left alone; 1: it goes above them, as it does "
     "unless set; descriptors: what C code and other programs write as well.",
     "PROGRESSKIT_POSITION": "The process's first row, from 0, where several share a terminal without a hub; 5/15: of 15 in all.",
+    "PROGRESSKIT_COLUMNS": "The template of rows, such as `{mark} {description} {bar} {percent} {loss:.3f}`.",
+    "PROGRESSKIT_STYLE": "The glyphs: line, box, ascii or block; what suits the terminal unless set.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
     "PROGRESSKIT_FOLDER": "A folder in which each process keeps a file of what it has to show, for `progresskit show`.",
+    "PROGRESSKIT_EVENTS": "A file to which what is drawn is also written, one JSON line an event, for `progresskit report` and "
+    "`replay`.",
+    "PROGRESSKIT_TASKBAR": "Whether the terminal's tab and task bar show the progress: 1, 0; unless set, where they are known to.",
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
-    "TERM": "dumb: the terminal cannot draw over rows, so auto chooses plain.",
-    "CI": "On: auto chooses plain.",
+    "CLICOLOR": "0: no colours, unless FORCE_COLOR or CLICOLOR_FORCE is on.",
+    "CLICOLOR_FORCE": "On: colours even where there is no terminal.",
+    "COLORTERM": "truecolor or 24bit: the terminal has all colours; else TERM tells whether it has 256 or 8.",
+    "ACCESSIBLE": "Set and not empty: auto chooses plain, whose lines then have words instead of signs.",
+    "TERM": "dumb, empty or not set: the terminal cannot draw over rows, so auto chooses plain.",
+    "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TEAMCITY_VERSION, BUILDKITE, and INSIDE_EMACS of a shell there.",
     "COLUMNS": "The width in cells, instead of what the terminal says.",
     "LINES": "The height in rows, instead of what the terminal says.",
 }
 """Name -> what the variable does."""
 
+CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TEAMCITY_VERSION", "BUILDKITE")
+"""What CI systems set: their pages show lines."""
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))
 
@@ -49,6 +61,53 @@ def is_on(environ: Mapping[str, str], name: str) -> bool:
         (True, False, False)
     """
     return environ.get(name, "").strip().lower() not in _OFF
+
+
+def why_lines(environ: Mapping[str, str]) -> str | None:
+    """Return why lines suit a terminal better than rows that are drawn over, by what `environ` says; None where rows do.
+
+    Example:
+        >>> why_lines({"TERM": "xterm"}), why_lines({"TERM": "xterm", "ACCESSIBLE": "1"}), why_lines({"TERM": "dumb"})
+        (None, 'ACCESSIBLE is set', 'TERM is dumb')
+    """
+    if environ.get("ACCESSIBLE"):
+        return "ACCESSIBLE is set"
+    term = environ.get("TERM", "")
+    if term == "dumb":
+        return "TERM is dumb"
+    if not term and sys.platform != "win32":  # whose consoles have no such variable
+        return "TERM is not set"
+    emacs = environ.get("INSIDE_EMACS", "")
+    if "comint" in emacs or "compile" in emacs:
+        return f"INSIDE_EMACS is {emacs:.40}"
+    for name in CI_VARIABLES:
+        if is_on(environ, name):
+            return f"{name} is set"
+    return None
+
+
+def taskbar_wanted(environ: Mapping[str, str]) -> bool:
+    """Return whether the terminal is known to have a task bar that OSC 9;4 fills, or PROGRESSKIT_TASKBAR says so.
+
+    Other terminals show a notification for each such sequence, so none is sent that is not known; nor within tmux or
+    screen, where nobody knows what stands outside.
+
+    Example:
+        >>> taskbar_wanted({"WT_SESSION": "1"}), taskbar_wanted({"TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.6.5"})
+        (True, False)
+    """
+    if environ.get("PROGRESSKIT_TASKBAR", "").strip():
+        return is_on(environ, "PROGRESSKIT_TASKBAR")
+    if "TMUX" in environ or "STY" in environ:
+        return False
+    if environ.get("WT_SESSION") or environ.get("ConEmuANSI", "").upper() == "ON":
+        return True
+    program = environ.get("TERM_PROGRAM", "")
+    if program == "iTerm.app":
+        parts = environ.get("TERM_PROGRAM_VERSION", "").split(".")[:3]
+        numbers = [int(part) for part in parts if part.isascii() and part.isdigit()]
+        return len(numbers) == len(parts) and tuple(numbers) >= (3, 6, 6)
+    return program in ("WezTerm", "ghostty")
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TextIO, TypeVar, overload
 
     from .._model.estimates import Estimator
+    from .._text.styles import Style
     from ..renderers.base import Renderer
     from .loops import AsyncTracked, Tracked
     from .task import Rollup
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         color: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
+        columns: str | None = None,
     ) -> AsyncTracked[T]: ...
     @overload
     def track(
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
         color: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
+        columns: str | None = None,
     ) -> Tracked[T]: ...
 
 
@@ -72,6 +75,7 @@ def track(
     color: str | None = None,
     delay: float = 0.0,
     fields: Mapping[str, Any] | None = None,
+    columns: str | None = None,
 ) -> Any:
     """Return an iterator over `iterable`, sync or async, that shows how far it is.
 
@@ -91,6 +95,7 @@ def track(
         color: The operation's colour, or None.
         delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
         fields: Columns of the loop's own; `task.update` changes them.
+        columns: The template of its row; None: the tracker's.
 
     Returns:
         An iterator, whose `task` is the loop's: it counts, and takes fields and a new description.
@@ -112,7 +117,7 @@ def track(
         return bare(iterable)
     return tracker.track(
         iterable, description, total=total, unit=unit, completed=completed, disable=disable, parent=parent, keep=keep, color=color,
-        delay=delay, fields=fields,
+        delay=delay, fields=fields, columns=columns,
     )  # fmt: skip
 
 
@@ -129,6 +134,7 @@ def add_task(
     position: int | None = None,
     start: bool = True,
     counter: Callable[[], Any] | None = None,
+    columns: str | None = None,
     delay: float = 0.0,
     fields: Mapping[str, Any] | None = None,
     **more_fields: Any,
@@ -150,6 +156,7 @@ def add_task(
         position: The slot among its siblings, from 0; None takes the lowest that is free.
         start: Whether its time begins now.
         counter: Returns the units done; called before each frame. None: nothing is asked.
+        columns: The template of its row; None: the tracker's.
         delay: Seconds after which its row appears.
         fields: Columns of the task's own.
         more_fields: The same, as keyword arguments, where the name resembles no argument.
@@ -167,7 +174,7 @@ def add_task(
     tracker, around = _home_of(None if nested else parent)
     return tracker.add_task(
         description, total, unit=unit, parent=UNCHANGED if nested else around, completed=completed, keep=keep, color=color,
-        rollup=rollup, position=position, start=start, counter=counter, delay=delay, fields=fields, **more_fields,
+        rollup=rollup, position=position, start=start, counter=counter, columns=columns, delay=delay, fields=fields, **more_fields,
     )  # fmt: skip
 
 
@@ -197,6 +204,8 @@ def configure(
     budget: float | None = UNCHANGED,
     capture: bool | Literal["descriptors"] | None = UNCHANGED,
     estimator: Callable[[float], Estimator] | None = UNCHANGED,
+    columns: str | None = UNCHANGED,
+    style: Style | str | None = UNCHANGED,
 ) -> None:
     """Say how an application shows progress: its own bars, and those of the libraries that it uses.
 
@@ -211,6 +220,8 @@ def configure(
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
         capture: As of `ProgressTracker`; None takes `PROGRESSKIT_CAPTURE`, else captures while rows stand.
         estimator: As of `ProgressTracker`; None takes the built-in estimates.
+        columns: The template of rows; None takes `PROGRESSKIT_COLUMNS`, else the usual one.
+        style: A style or its name; None takes `PROGRESSKIT_STYLE`, else what suits the terminal.
 
     Raises:
         TypeError, ValueError: an argument is not what it must be, as of `ProgressTracker`; then nothing is changed.
@@ -222,6 +233,7 @@ def configure(
     """
     words: dict[str, Any] = {
         "renderer": renderer, "stream": stream, "interval": interval, "budget": budget, "capture": capture, "estimator": estimator,
+        "columns": columns, "style": style,
     }  # fmt: skip
     changes = {name: value for name, value in words.items() if value is not UNCHANGED}
     _check_renderer(changes.get("renderer"))

@@ -11,6 +11,7 @@ from functools import lru_cache
 from .._model.estimates import Estimate
 from .._model.frames import Field, TaskView, clean_layout, make_view
 from .._model.numbers import LARGEST, plain_number, settled
+from .._model.states import CANCELLED, RUNNING, STOPPED_EARLY
 from .._system.warnings import warn_once
 from .._text.cells import clean
 from .task import Task, describe
@@ -104,9 +105,11 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
     active = task.active(now)
     rate, eta = task.estimate_at(active, completed, left_of)
-    unit, color, keep, _, estimated = task._kind
+    unit, color, keep, _, estimated, columns = task._kind
     state, _, reason = task._end or (task._state, 0.0, None)
     owner = task._owner
+    if keep is None:
+        keep = not isinstance(owner, Task) or (state == CANCELLED and reason != STOPPED_EARLY)
     return make_view(
         (
             task._id,
@@ -126,9 +129,33 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
+            idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
+            columns,
             None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
+            active if task._rare is None else task.age(now),
         )
     )
+
+
+def idle_seconds(task: Task, active: float, now: float) -> float | None:
+    """Return for how many seconds `task` has not moved, where that is unusually long; None while it moves, or one below it does.
+
+    A task without a total, a unit or a count has nothing that could move.
+    """
+    asked = getattr(task.estimate, "idle", None)  # an estimator of the user's own need not know
+    idle: float | None = None if asked is None else asked(active)
+    if idle is None or (task._total is None and task._kind[0] in ("it", "") and not task._counted()):
+        return None
+    below = [task]
+    while below:
+        children = below.pop().children
+        for child in children or ():
+            if child._end is None and child._state == RUNNING:
+                asked = getattr(child.estimate, "idle", None)
+                if asked is None or asked(child.active(now)) is None:
+                    return None
+                below.append(child)
+    return idle
 
 
 def _clean_fields(fields: dict[str, Field]) -> dict[str, Field]:

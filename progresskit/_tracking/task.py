@@ -14,9 +14,9 @@ from _thread import RLock
 from os import fsdecode
 
 from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
-from .._model.states import ENDED, PAUSED, PENDING, RUNNING, after
+from .._model.states import ENDED, FAILED, PAUSED, PENDING, RUNNING, after
 from .._system.warnings import warn_once
-from .._text.colors import COLORS
+from .._text.colors import COLORS, is_color
 from .counters import CountingCell, CountingTicks, PolledCounter
 
 TYPE_CHECKING = False
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .._model.frames import Field
     from .._model.slots import Slots
     from .._model.states import Event, State
+    from .._text.styles import Style
     from .counters import Counter
     from .loops import AsyncTracked, Tracked
     from .tracker import ProgressTracker
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Rollup = Literal["count", "sum"]
     Sums = tuple[int | float, int | float | None]  # completed and total
-    Kind = tuple[str, str | None, bool, Rollup | None, bool]  # unit, color, keep, rollup, estimated
+    Kind = tuple[
+        str, str | None, bool | None, Rollup | None, bool, str | None
+    ]  # unit, color, keep, rollup, estimated, columns
 
 
 class _Unchanged:
@@ -148,14 +151,40 @@ def _check_field_name(function: str, name: str) -> None:
 
 
 def checked_color(color: Any) -> str | None:
-    """Return `color` if it is None or a name of `COLORS`.
+    """Return `color` if it is None, a name of `COLORS` or `#rrggbb`.
 
     Raises:
         ValueError: it is neither.
     """
-    if color is not None and not (isinstance(color, str) and color in COLORS):
-        raise ValueError(f"color is {shown(color)}: give None or one of {', '.join(COLORS)}.")
-    return color  # type: ignore[no-any-return]  # a member of COLORS is a string
+    if color is not None and not is_color(color):
+        raise ValueError(f"color is {shown(color)}: give None, #rrggbb or one of {', '.join(COLORS)}.")
+    return None if color == "accent" else color  # type: ignore[no-any-return]  # a colour is a string
+
+
+def checked_columns(columns: Any) -> str | None:
+    """Return `columns` if it is None or a template of a row.
+
+    Raises:
+        TypeError, ValueError: it is neither; the sentence names the columns that there are.
+    """
+    if columns is None:
+        return None
+    from ..renderers.templates import checked
+
+    return checked(columns)
+
+
+def checked_style(style: Any) -> Style | str | None:
+    """Return `style` if it is None, the name of a style, or a `Style`.
+
+    Raises:
+        TypeError, ValueError: it is none of these.
+    """
+    if style is None:
+        return None
+    from .._text.styles import checked
+
+    return checked(style)
 
 
 def checked_delay(delay: Any) -> float:
@@ -200,9 +229,11 @@ class _TaskExtras:
     """What most tasks never need."""
 
     __slots__ = (
+        "added",
         "always_kept",
         "children",
         "counters",
+        "failed",
         "fraction",
         "hidden_until",
         "initial",
@@ -215,6 +246,8 @@ class _TaskExtras:
     )
 
     def __init__(self) -> None:
+        self.added: int = 0  # children so far
+        self.failed: int = 0  # of them
         self.always_kept: bool = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
@@ -465,8 +498,9 @@ class Task(CountingCell):
 
     @property
     def keep(self) -> bool:
-        """Whether the task's line stays above the bars once it has ended."""
-        return self._kind[2]
+        """Whether the task's line stays above the bars once it has ended; unless it was said, that of a task at the top does."""
+        keep = self._kind[2]
+        return self.parent is None if keep is None else keep
 
     @property
     def rollup(self) -> Rollup | None:
@@ -535,6 +569,12 @@ class Task(CountingCell):
         if rare.paused_at is not None:
             until = rare.paused_at
         return max(until - self._began - rare.paused, 0.0)
+
+    def age(self, now: float) -> float:
+        """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
+        if self._began is None:
+            return 0.0
+        return max((now if self._end is None else self._end[1]) - self._began, 0.0)
 
     def estimate_at(
         self, active: float, done: int | float, total: int | float | None
@@ -641,7 +681,7 @@ class Task(CountingCell):
         if description is not UNCHANGED:
             self._description = described(description)
         if any(each is not UNCHANGED for each in (unit, keep, color, estimated)):
-            old_unit, old_color, old_keep, rollup, old_estimated = self._kind
+            old_unit, old_color, old_keep, rollup, old_estimated, columns = self._kind
             self._kind = shared_kind(
                 (
                     old_unit if unit is UNCHANGED else text("unit", unit),
@@ -649,6 +689,7 @@ class Task(CountingCell):
                     old_keep if keep is UNCHANGED else bool(keep),
                     rollup,
                     old_estimated if estimated is UNCHANGED else bool(estimated),
+                    columns,
                 )
             )
         if fields or more_fields:
@@ -754,6 +795,17 @@ class Task(CountingCell):
         """End the task: it will not be done here, for `reason`."""
         self.change("cancel", reason)
 
+    def end_by_children(self) -> bool:
+        """Fail, if children that failed are why the count falls short of the total; return whether that is so."""
+        rare = self._rare
+        if rare is None or not rare.failed or self._end is not None or self.is_complete:
+            return False
+        if self._total is None and self._kind[3] is None:  # nothing says how many there should have been
+            return False
+        total = self._total if self._kind[3] == "count" and self._total is not None else rare.added
+        self.fail(f"{rare.failed:,d} of {total:,d} failed")
+        return True
+
     def change(self, event: Event, reason: str | None = None) -> None:
         """Let `event` happen, by the table of `progresskit._model.states`."""
         state = after(self.state, event)
@@ -765,6 +817,8 @@ class Task(CountingCell):
             self._poll()
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
             self._end = (state, now, (reason or None) if state != "finished" else None)
+            if state == FAILED and isinstance(self._owner, Task):
+                self._owner.rare.failed += 1
             tracker.note_end(self)
             return
         if state == PAUSED:
@@ -786,7 +840,8 @@ class Task(CountingCell):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self.finish()
+            if not self.end_by_children():
+                self.finish()
         elif is_failure(kind):
             self.fail(describe(error or kind()))
         else:

@@ -24,7 +24,9 @@ from .task import (
     Task,
     amount,
     checked_color,
+    checked_columns,
     checked_delay,
+    checked_style,
     described,
     given_fields,
     is_failure,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from .._model.estimates import Estimator
     from .._model.frames import Frame, TaskView
+    from .._text.styles import Style
     from ..renderers.base import Renderer, Terminal
     from ..renderers.registry import RendererChoice
     from .interfaces import Capture, Display, OwnCapture, Ticker
@@ -134,11 +137,15 @@ class ProgressTracker:
         clock: Callable[[], float] | None = None,
         ticker: Ticker | None = None,
         capture: bool | Literal["descriptors"] | None = None,
+        columns: str | None = None,
+        style: Style | str | None = None,
         estimator: Callable[[float], Estimator] | None = None,
     ) -> None:
         from ..renderers.registry import named
 
         _check_terminal(terminal)
+        self.columns: str | None = checked_columns(columns)
+        self.style: Style | str | None = checked_style(style)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
             if terminal is None and stream is None:
@@ -148,6 +155,8 @@ class ProgressTracker:
             budget = DEFAULTS.get("budget") if budget is None else budget
             capture = DEFAULTS.get("capture") if capture is None else capture
             estimator = DEFAULTS.get("estimator") if estimator is None else estimator
+            columns = DEFAULTS.get("columns") if columns is None else columns
+            style = DEFAULTS.get("style") if style is None else style
         self.renderer: RendererChoice = named(renderer)
         if around is not None:
             self.renderer, stream, terminal, ticker = around.renderer, around.stream, around.terminal, around._ticker
@@ -221,6 +230,7 @@ class ProgressTracker:
         position: int | None = None,
         start: bool = True,
         counter: Callable[[], Any] | None = None,
+        columns: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
         **more_fields: Any,
@@ -244,6 +254,7 @@ class ProgressTracker:
             start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
             counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
                 thread, so it should return soon. None: nothing is asked.
+            columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears: one that has ended by then has never been seen, unless it failed.
             fields: Columns of the task's own.
             more_fields: The same, as keyword arguments, where the name resembles no argument.
@@ -278,7 +289,14 @@ class ProgressTracker:
         if parent is not None and parent._id <= self._inherited:  # shown by the process that this one was forked from
             parent = None
         kind = shared_kind(
-            (text("unit", unit), checked_color(color), parent is None if keep is None else bool(keep), rollup, False)
+            (
+                text("unit", unit),
+                checked_color(color),
+                None if keep is None else bool(keep),
+                rollup,
+                False,
+                self.columns if columns is None else checked_columns(columns),
+            )
         )
         self.context = copy_context()
         if self.left:
@@ -305,6 +323,7 @@ class ProgressTracker:
                 rare = parent.rare
                 if rare.children is None:
                     rare.children = Slots()
+                rare.added += 1
                 slots = rare.children
             if position is not None:
                 task.rare.reserved = True
@@ -359,6 +378,7 @@ class ProgressTracker:
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
+            columns: str | None = None,
             delay: float = 0.0,
             fields: Mapping[str, Any] | None = None,
         ) -> AsyncTracked[T]: ...
@@ -375,6 +395,7 @@ class ProgressTracker:
             parent: Task | None = None,
             keep: bool | None = None,
             color: str | None = None,
+            columns: str | None = None,
             delay: float = 0.0,
             fields: Mapping[str, Any] | None = None,
         ) -> Tracked[T]: ...
@@ -391,6 +412,7 @@ class ProgressTracker:
         parent: Task | None = None,
         keep: bool | None = None,
         color: str | None = None,
+        columns: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -410,6 +432,7 @@ class ProgressTracker:
             parent: The task that it is a part of; None: that of the loop around it, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
+            columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
             fields: Columns of the loop's own; `task.update` changes them.
 
@@ -443,6 +466,7 @@ class ProgressTracker:
         description = described(description)
         text("unit", unit)
         checked_color(color)
+        checked_columns(columns)
         completed = 0 if completed is None else amount("completed", completed)
         if total is not None:
             total = amount("total", total)
@@ -462,7 +486,7 @@ class ProgressTracker:
                 around = parent or _enclosing_loop(self)
                 task = self.add_task(
                     description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
-                    delay=delay, fields=own_fields,
+                    delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
             else:
                 task._begin_loop(size)
@@ -854,7 +878,7 @@ class ProgressTracker:
                     task.fail(error.__name__)
                 elif error is None and task.is_complete:
                     task.finish()
-                else:
+                elif error is not None or not task.end_by_children():
                     task.cancel()
                 if task.parent is not None:  # so that a sum above it need not go through all of its tree again
                     with self.lock:

@@ -77,7 +77,7 @@ class ProgressBar:
         self.current_item = item
         if self._words is not None and self._task is not None:
             words = self._words(item)
-            self._task.update(item=None if words is None else str(words))
+            self._task.update(fields={"item": None if words is None else str(words)})
 
     def update(self, n_steps: int, current_item: Any = None) -> None:
         """Count `n_steps`."""

@@ -54,7 +54,7 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # fsspec 
         """Return the callback for one file. Called by fsspec."""
         if not self._branched:
             self._branched = True
-            count_files(self.task)
+            self.task.update(unit="file")  # the first branch tells that this one counts files
         name = os.path.basename(str(path_1).rstrip("/")) or str(path_1)
         return type(self)(name, tracker=self._tracker, parent=self.task)
 
@@ -71,11 +71,3 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # fsspec 
         if error is not None and self._task is not None:
             self._task.__exit__(kind, error, traceback)
         super().__exit__(kind, error, traceback)
-
-
-def count_files(task: Task) -> None:
-    """Have `task` count files: the first branch tells that it does."""
-    from .._tracking.task import shared_kind
-
-    _, color, keep, rollup, estimated = task._kind
-    task._kind = shared_kind(("file", color, keep, rollup, estimated))

@@ -53,7 +53,7 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc,unused-ig
         if self.task is not None:
             self.task.advance()
             figures: dict[str, Any] = {name: f"{float(value):.4g}" for name, value in (logs or {}).items()}
-            self.task.update(**figures)
+            self.task.update(fields=figures)
 
     def on_train_end(self, logs: Any = None) -> None:
         """End the training, which may have been stopped early."""

@@ -34,6 +34,6 @@ class ProgressCallback:
         self.task.report(done, total)
         scores: dict[str, Any] = {f"{each[0]}-{each[1]}": f"{each[2]:.4g}" for each in env.evaluation_result_list or ()}
         if scores:
-            self.task.update(**scores)
+            self.task.update(fields=scores)
         if done == total:
             self.task.finish()

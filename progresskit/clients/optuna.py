@@ -31,7 +31,7 @@ class ProgressCallback:
             best = study.best_value
         except (ValueError, RuntimeError):  # no trial is complete yet, or there are several objectives
             return
-        self.task.update(best=f"{best:.4g}")
+        self.task.update(fields={"best": f"{best:.4g}"})
 
     def __enter__(self) -> ProgressCallback:
         return self

@@ -129,9 +129,7 @@ class Progress:
 
     @staticmethod
     def _show(task: Task, fields: dict[str, Any]) -> None:
-        from .._tracking.task import plain_fields
-
-        task._fields = plain_fields({**task._fields, **{name: plain(value) for name, value in fields.items()}})
+        task.update(fields={name: plain(value) for name, value in fields.items()})
 
     def update(
         self, task_id: int, *, total: float | None = None, completed: float | None = None, advance: float | None = None,

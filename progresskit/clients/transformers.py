@@ -46,7 +46,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]  # 
         if self.task is not None and logs:
             figures: dict[str, Any] = {name: f"{value:.4g}" for name, value in logs.items() if isinstance(value, float)}
             self.task.update(
-                **{name: figures[name] for name in ("loss", "learning_rate", "eval_loss") if name in figures}
+                fields={name: figures[name] for name in ("loss", "learning_rate", "eval_loss") if name in figures}
             )
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **_: Any) -> None:

@@ -37,7 +37,7 @@ class ProgressCallback(TrainingCallback):  # type: ignore[misc,unused-ignore]  #
             if values and isinstance(values[-1], float)
         }
         if scores:
-            self.task.update(**scores)
+            self.task.update(fields=scores)
         return False
 
     def after_training(self, model: Any) -> Any:

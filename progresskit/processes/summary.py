@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from .._model.frames import TaskView
 from .._text.cells import encodable
 from .._text.colors import SGR
-from .._text.formatting import format_count, format_seconds
-from .tally import SHORT_TASK_SECONDS, Tally
+from .._text.formatting import format_seconds
+from .tally import SHORT_TASK_SECONDS, Tally, amount_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -170,12 +170,12 @@ class Crowd:
         words = f"{counted(ended + len(live))}, {ended:,d} done"
         amounts = list(tally.amounts.items())
         unit, amount = amounts[0] if amounts else ("task", ended)
-        rest = ", ".join(format_count(other, name) for name, other in amounts[1:])
+        rest = ", ".join(amount_text(other, name) for name, other in amounts[1:])
         since = now if self.since is None else self.since
         return summary_view(self.number, words, now, since, amount, unit, fields={"also": rest} if rest else None)
 
     def last_line(self, encoding: str) -> str:
-        """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 it in 6.1 s`."""
+        """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 items in 6.1 s`."""
         tally = self.tally
         good, plain, color = MARKS[outcome(tally)]
         mark = good if encodable(good, encoding) == good else plain

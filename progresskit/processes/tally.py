@@ -10,7 +10,7 @@ import json
 
 from .._model.numbers import LARGEST
 from .._text.cells import clean
-from .._text.formatting import format_count
+from .._text.formatting import DEFAULT_UNIT, format_count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Tally:
         >>> tally.add("finished", "row", 120)
         >>> tally.add("failed", "row", 3)
         >>> tally.tasks, tally.text()
-        (2, '123 row')
+        (2, '123 rows')
     """
 
     __slots__ = ("amounts", "cancelled", "failed", "finished")
@@ -92,15 +92,15 @@ class Tally:
         return Tally(states[0], states[1], states[2], {unit: amount for unit, amount in amounts.items() if amount})
 
     def text(self) -> str:
-        """Return what was done, for people: `45.6 MB, 80,789 row`; an empty text where nothing was."""
-        return ", ".join(format_count(amount, unit) for unit, amount in sorted(self.amounts.items()))
+        """Return what was done, for people: `45.6 MB, 80,789 rows`; an empty text where nothing was."""
+        return ", ".join(amount_text(amount, unit) for unit, amount in sorted(self.amounts.items()))
 
     def encode(self, **more: Any) -> bytes:
         """Return the tally as JSON, with what else is given.
 
         Example:
             >>> Tally.decode(Tally(finished=3, amounts={"row": 7}).encode())[0].text()
-            '7 row'
+            '7 rows'
         """
         document = {**{state: getattr(self, state) for state in STATES}, "amounts": self.amounts, **more}
         return json.dumps(document).encode()
@@ -136,3 +136,8 @@ class Tally:
         if type(age) not in (int, float) or not 0 <= age < 1e12:
             raise ValueError("an age is a number of seconds.")
         return tally, age
+
+
+def amount_text(amount: int | float, unit: str) -> str:
+    """Return `amount` with its unit in a sentence, where a number without a noun would mean nothing."""
+    return format_count(amount, "item" if unit == DEFAULT_UNIT else unit)

@@ -347,7 +347,7 @@ def reduce(task: Task) -> tuple[Any, ...]:
         host = _hosting()
         host.hand_out(task)
         origin = str(host.hub.address), task.id
-    unit, color, _, _, _ = task._kind
+    unit, color, *_ = task._kind
     return handle, (*origin, task.description, task.total, unit, color)
 
 
@@ -358,7 +358,7 @@ def handle(address: str, number: int, description: str, total: Count | None, uni
     handles = _handles_of(address)
     known = handles.known.get(number)
     if known is None:
-        kind = shared_kind((unit, color, False, None, False))
+        kind = shared_kind((unit, color, False, None, False, None))
         known = Task(handles, number, description, total, 0, kind, handles.clock(), {})
         _share(address, number, known)
     known._end = None

@@ -23,29 +23,38 @@ if TYPE_CHECKING:
     from .._text.cells import wrapped as wrapped
     from .._text.colors import SGR as SGR
     from .._text.colors import STATE_COLORS as STATE_COLORS
+    from .._text.colors import depth_of as depth_of
+    from .._text.colors import sgr as sgr
     from .._text.formatting import format_count as format_count
     from .._text.formatting import format_duration as format_duration
+    from .._text.formatting import format_fields as format_fields
     from .._text.formatting import format_percent as format_percent
     from .._text.formatting import format_progress as format_progress
     from .._text.formatting import format_rate as format_rate
     from .._text.formatting import format_seconds as format_seconds
+    from .._text.styles import STYLES as STYLES
+    from .._text.styles import Style as Style
     from .base import Renderer as Renderer
     from .base import RendererUnavailable as RendererUnavailable
     from .base import Terminal as Terminal
     from .requirements import require_distribution as require_distribution
     from .rows import RowRenderer as RowRenderer
+    from .templates import field_texts as field_texts
+    from .templates import register_column as register_column
 
 _MODULES = {
     "_model.estimates": ("Estimate", "Estimator"),
     "_model.frames": ("Frame", "TaskView", "decode", "encode"),
     "_text.cells": ("cell_width", "clean", "encodable", "fit", "wrapped"),
-    "_text.colors": ("SGR", "STATE_COLORS"),
+    "_text.colors": ("SGR", "STATE_COLORS", "depth_of", "sgr"),
+    "_text.styles": ("STYLES", "Style"),
     "_text.formatting": (
-        "format_count", "format_duration", "format_percent", "format_progress", "format_rate", "format_seconds",
+        "format_count", "format_duration", "format_fields", "format_percent", "format_progress", "format_rate", "format_seconds",
     ),
     "renderers.base": ("Renderer", "RendererUnavailable", "Terminal"),
     "renderers.requirements": ("require_distribution",),
     "renderers.rows": ("RowRenderer",),
+    "renderers.templates": ("field_texts", "register_column"),
 }  # fmt: skip
 _HOMES = {name: f"progresskit.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_HOMES)  # a list of strings, which the linter does not see

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._system.warnings import warn_once
+from .._text.colors import EIGHT_COLORS, NO_COLORS
+from .._text.styles import STYLES, Style, choose
 from .bars import Painter
+from .kept import KeptLines
 from .rows import RowRenderer
+from .templates import given
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._model.frames import TaskView
     from .base import Terminal
 
 
@@ -16,5 +24,27 @@ class AnsiRenderer(RowRenderer):
 
     def start(self, terminal: Terminal) -> None:
         super().start(terminal)
-        painter = Painter(unicode=terminal.unicode, colors=terminal.colors, encoding=terminal.encoding)
+        environ = getattr(terminal, "environ", {})
+        style = style_of(getattr(terminal, "style", None), terminal.encoding, environ)
+        depth = getattr(terminal, "color_depth", EIGHT_COLORS) if terminal.colors else NO_COLORS
+        painter = Painter(style, depth, terminal.encoding, given(environ))
         setattr(self, "rows", painter.rows)  # noqa: B010  # the painter's own: a method around it is a call more a frame
+        self._kept = KeptLines(style, depth, terminal.encoding)
+
+    def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:
+        return self._kept.lines(views, columns)
+
+
+def style_of(style: Style | str | None, encoding: str, environ: Mapping[str, str]) -> Style:
+    """Return the style to draw with on a stream of that `encoding`: the one that code or `PROGRESSKIT_STYLE` names, else what suits.
+
+    Example:
+        >>> style_of("ascii", "utf-8", {}).done, style_of(None, "utf-8", {"PROGRESSKIT_STYLE": "block"}).done
+        ('=', '█')
+    """
+    if style is None:
+        name = environ.get("PROGRESSKIT_STYLE", "").strip()
+        if name and name not in STYLES:
+            warn_once(f"PROGRESSKIT_STYLE is {name!r:.80}, and is ignored: it is one of {', '.join(STYLES)}.")
+        style = name if name in STYLES else choose(encoding, environ)
+    return (STYLES[style] if isinstance(style, str) else style).within(encoding)

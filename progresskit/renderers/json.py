@@ -1,35 +1,41 @@
-"""The renderer `json`: one frame per line, for files and for other programs."""
+"""The renderer `json`: lines of an events file, for files and for other programs."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, ClassVar
 
-from .._model.frames import encode
+from .._model.events import EventEncoder
+from .._model.frames import Frame
+from .._system.run_identity import run_identity
 
 if TYPE_CHECKING:
-    from .._model.frames import Frame
     from .base import Terminal
 
 
 class JsonRenderer:
-    """Write each frame as `progresskit.renderers.encode` returns it, and each printed line as `{"print": "..."}`."""
+    """Write a header, whole frames and what has changed between them, and each printed line.
+
+    See `progresskit._model.events` for the lines.
+    """
 
     in_place: ClassVar[bool] = False
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._empty = True
+        self._events = EventEncoder(run_identity())
+        self._prints: list[str] = []  # which get the time of the frame that follows
+        self._time = 0.0
 
     def render(self, frame: Frame) -> None:
-        empty = not (frame.tasks or frame.ended)
-        if not (empty and self._empty):
-            self._terminal.write(encode(frame) + "\n")
-        self._empty = empty
+        self._time = frame.time
+        prints, self._prints = self._prints, []
+        for line in self._events.lines(frame, prints):
+            self._terminal.write(line + "\n")
 
     def write(self, text: str) -> None:
-        for line in text.split("\n"):
-            self._terminal.write(json.dumps({"print": line}) + "\n")
+        self._prints.append(text)
 
     def stop(self) -> None:
-        """Do nothing: each line is complete."""
+        """Write the lines that no frame has followed."""
+        if self._prints:
+            self.render(Frame(self._time))

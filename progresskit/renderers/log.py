@@ -56,6 +56,7 @@ class LogRenderer(PlainRenderer):
         every: float = 5.0,
         heartbeat: float = 60.0,
     ) -> None:
+        super().__init__()
         self.logger: logging.Logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         self.level: int = level
         self.every = every

@@ -10,8 +10,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .._model.states import ENDED
-from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
-from .bars import UNICODE, Painter
+from .._text.formatting import (
+    format_duration,
+    format_fields,
+    format_percent,
+    format_progress,
+    format_rate,
+    format_seconds,
+)
+from .._text.styles import STYLES
+from .bars import Painter
+from .kept import KeptLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +43,7 @@ _COLORS = {
     "magenta": "#b0479e",
     "cyan": "#1788a0",
     "white": "#8a8a8a",
+    "accent": "#1f78c8",
 }
 """Colours that stand out from a white page and from a black one."""
 _STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
@@ -141,11 +151,13 @@ def rows_text(views: list[TaskView], more: int) -> str:
     """Return `views` as plain text, for whoever shows no HTML.
 
     Example:
-        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[:12].rstrip())
-          Files  25%
+        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[-9:])
+        eta -:--
     """
-    lines = Painter(colors=False).rows(tuple(views), PLAIN_COLUMNS, 0.0)
-    return "\n".join([*(line.rstrip() for line in lines), *([f"  ... {more:,d} more"] if more else [])])
+    rows = iter(Painter().rows(tuple(view for view in views if view.state not in ENDED), PLAIN_COLUMNS, 0.0))
+    kept = iter(KeptLines().lines([view for view in views if view.state in ENDED], PLAIN_COLUMNS))
+    lines = [next(kept) if view.state in ENDED else next(rows) for view in views]
+    return "\n".join([*lines, *([f"  ... {more:,d} more"] if more else [])])
 
 
 def rows_html(views: list[TaskView], more: int, rows: int, stamp: str = "") -> str:
@@ -167,9 +179,10 @@ def rows_html(views: list[TaskView], more: int, rows: int, stamp: str = "") -> s
 
 def _row_html(view: TaskView, stamp: str) -> str:
     state, fraction = view.state, view.fraction
-    mark = UNICODE.marks.get(view.outcome, " ")
+    mark = STYLES["line"].marks.get(view.outcome, " ")
     name = escape(view.description or f"task {view.id}")
-    color = _COLORS[_STATE_COLORS.get(state) or view.color or "blue"]
+    color = _STATE_COLORS.get(state) or view.color or "blue"
+    color = _COLORS.get(color, color)  # #rrggbb is its own
     if fraction is None and state == "running":
         bar = f'<progress aria-label="{name}" style="width:100%;height:.7em;accent-color:{color}"></progress>'
     else:
@@ -185,7 +198,7 @@ def _row_html(view: TaskView, stamp: str) -> str:
     else:
         eta = "" if view.total is None or state == "paused" else f" eta {format_duration(view.eta)}"
         times = format_duration(view.elapsed) + eta
-    last = [escape(f"{field}={value}") for field, value in view.fields.items()]
+    last = [escape(text) for text in format_fields(view.fields)]
     if state in ("failed", "cancelled", "paused"):
         last.insert(0, escape(view.outcome + (f": {view.cause}" if view.cause else "")))
     if stamp:

@@ -10,7 +10,7 @@ import os
 import sys
 from importlib import import_module
 
-from .._system.environment import is_disabled, is_on
+from .._system.environment import is_disabled, why_lines
 from .._system.notebook import is_cell_stream
 from .._system.warnings import warn_once
 
@@ -85,17 +85,16 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]
     """Return the name that suits `terminal`, and why.
 
     Example:
-        >>> automatic(EmulatedTerminal(), {"CI": "true"})
+        >>> automatic(EmulatedTerminal(), {"TERM": "xterm", "CI": "true"})
         ('plain', 'CI is set')
     """
     if getattr(terminal, "in_notebook", False):
         return "notebook", "the stream is a notebook's cell"
     if not terminal.is_tty:
         return "plain", "the stream is no terminal"
-    if environ.get("TERM") == "dumb":
-        return "plain", "TERM is dumb"
-    if is_on(environ, "CI"):
-        return "plain", "CI is set"
+    why = why_lines(environ)
+    if why is not None:
+        return "plain", why
     return "ansi", "the stream is a terminal"
 
 
@@ -207,6 +206,15 @@ def shared_folder(
     return None if not folder or redirected or choice.given or choice.is_remote or off else folder
 
 
+def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the events file that is written besides what `choice` draws, `PROGRESSKIT_EVENTS`; None where none is.
+
+    What code has switched off is left alone. A client's frames are its hub's to write.
+    """
+    path = (os.environ if environ is None else environ).get("PROGRESSKIT_EVENTS", "").strip()
+    return None if not path or choice.is_remote or (choice.in_code and choice.name == "none") else path
+
+
 def draws_rows(
     choice: RendererChoice, stream: Any, *, worker: bool = False, environ: Mapping[str, str] | None = None
 ) -> bool:
@@ -227,7 +235,7 @@ def draws_rows(
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
     if choice.make is None:
-        return environ.get("TERM") != "dumb" and not is_on(environ, "CI")
+        return why_lines(environ) is None
     return choice.name == "ansi" or (choice.name not in BUILTIN and bool(getattr(choice.make, "in_place", True)))
 
 

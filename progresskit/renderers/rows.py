@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import cell_width, encodable, fit, plain_line
+from .kept import in_order
 from .region import Region
 from .shared_region import SharedRegion
 
@@ -87,6 +88,21 @@ class RowRenderer:
                 rows[index] = filled(text, view.fraction, columns, unicode=self.terminal.unicode)
         return rows
 
+    def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:
+        """Return the lines that ended tasks leave above the rows: their last rows, and beside these all that was cut.
+
+        Lines above may wrap, unlike rows: a name, or why something failed, is told in full, on a line of its own if need be.
+        """
+        lines = []
+        for view, row in zip(views, self._laid_out(tuple(views), columns, time), strict=True):
+            lines.append(row)
+            plain = plain_line(row)
+            for text in (view.description, view.cause):
+                words = encodable(text or "", self.terminal.encoding)
+                if words not in plain:
+                    lines.append(f"{'  ' * (view.depth + 1)}{words}")
+        return lines
+
     def render(self, frame: Frame) -> None:
         """Show `frame` in one piece of text, and nothing where nothing has changed."""
         size = self.terminal.size()
@@ -98,15 +114,9 @@ class RowRenderer:
         if frame.more:
             rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
         del rows[max(size[1] - 1, 0) :]  # the window may have become lower since the frame was made
-        kept = tuple(view for view in frame.ended if view.keep) if frame.ended else ()
         above, self._above = self._above, []
-        if kept:
-            for view, row in zip(kept, self._laid_out(kept, columns, frame.time), strict=True):
-                above.append(row)
-                # Lines above may wrap, unlike rows: why something failed is told in full, on a line of its own if need be.
-                reason = encodable(view.cause or "", self.terminal.encoding)
-                if reason not in plain_line(row):
-                    above.append(f"{'  ' * (view.depth + 1)}{reason}")
+        if frame.ended and (ended := [view for view in frame.ended if view.keep]):
+            above += self.kept(in_order(ended), columns, frame.time)
         whole = not self._reflows and frame.time - self._whole >= ANEW
         if whole:
             self._whole = frame.time

@@ -15,8 +15,9 @@ from weakref import WeakSet, ref
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
+from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
-from .._tracking.task import plain_fields, shared_kind
+from .._tracking.task import plain_fields
 from ..renderers.registry import hub_address
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ class Attribute:
         elif self._name == "postfix":
             set_fields(task, named_parts(value))
         else:
-            _, _, _, rollup, estimated = task._kind
-            task._kind = shared_kind((_unit(bar), color_of(bar), keeps(bar), rollup, estimated))
+            task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
             task.rare.always_kept = keeps(bar)
 
     def __delete__(self, bar: Any) -> None:
@@ -102,7 +102,7 @@ def _leads_to_display(file: Any) -> bool:
         return False
     if hub_address() is not None or trackers._provided_tracker() is not None:
         return True
-    if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto"):
+    if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto") or is_cell_stream(file):
         return True
     return _is_terminal(file) and os.environ.get("TERM") not in (None, "", "dumb")
 

@@ -170,10 +170,10 @@ def test_totals_stand_in_one_line_above_and_stay_at_the_end() -> None:
     bench.feed.receive("b", Frame(0.0, (size,)))
     total = bench.tick().tasks[0]
     assert (total.description, total.completed, total.total, total.position) == ("Total", 0, None, 0)
-    assert total.fields == {"processes": 2, "done": "45.6 MB, 80,789 row"}
+    assert total.fields == {"processes": 2, "done": "45.6 MB, 80,789 rows"}
     bench.feed.receive("a", Frame(1.0, (), (row._replace(state="finished", completed=80_790),)))
     total = bench.tick().tasks[0]
-    assert (total.completed, total.total, total.fields["done"]) == (1, None, "45.6 MB, 80,790 row")
+    assert (total.completed, total.total, total.fields["done"]) == (1, None, "45.6 MB, 80,790 rows")
     bench.feed.lose("b")
     bench.feed.stop()
     last = bench.renderer.frames[-1].ended[-1]
@@ -233,6 +233,7 @@ hostile_views = some.builds(
     unit=some.sampled_from(["B", "iB", "row", "\x1b[2J", ""]),
     state=some.sampled_from(["pending", "running", "paused", "finished", "failed", "cancelled"]),
     elapsed=numbers,
+    age=numbers,
     rate=some.none() | numbers,
     eta=some.none() | numbers,
     fields=some.dictionaries(some.text(max_size=5), some.none() | some.text() | numbers | some.booleans(), max_size=2),
@@ -240,6 +241,8 @@ hostile_views = some.builds(
     keep=some.booleans(),
     estimated=some.booleans(),
     reason=some.none() | some.text(),
+    idle=some.none() | numbers,
+    columns=some.none() | some.sampled_from(["{bar}{percent}", "{", "{x:.3f}"]),
 )
 hostile_frames = some.builds(
     Frame,

@@ -112,8 +112,10 @@ class Seats:
 class Node:
     """What the account knows of one task."""
 
-    def __init__(self, task: Task, mark: str, seats: Seats, parent: Node | None, keep: bool) -> None:
-        self.task, self.mark, self.parent, self.keep, self.seats = task, mark, parent, keep, seats
+    def __init__(self, task: Task, mark: str, seats: Seats, parent: Node | None, keep: bool | None, top: bool) -> None:
+        self.task, self.mark, self.parent, self.seats = task, mark, parent, seats
+        self.keep, self.always = (top if keep is None else keep), keep is True
+        self.dropped = keep is False
         self.children = Seats()
         self.slot = self.done = 0
         self.decimals = False  # whether floats were counted
@@ -137,10 +139,26 @@ class Kept:
 
     def __init__(self, node: Node, state: str) -> None:
         self.mark, self.reason = node.mark, f"why{node.mark}" if state == "failed" else ""
+        self.node = node
         self.columns = 0  # of the window in which it was drawn
 
     def __repr__(self) -> str:
         return f"the last line of {self.mark}"
+
+
+def in_order(endings: list[Kept]) -> list[Kept]:
+    """Return the lines of one frame in the order in which their tasks were made, children before their parents."""
+    tops = {id(kept.node) for kept in endings}
+
+    def key(kept: Kept) -> list[tuple[int, int]]:
+        path: list[tuple[int, int]] = []
+        node: Node | None = kept.node
+        while node is not None and id(node) in tops:
+            path.insert(0, (0, node.task.id))
+            node = node.parent
+        return [*path, (1, 0)]
+
+    return sorted(endings, key=key)
 
 
 def logical(terminal: EmulatedTerminal) -> list[tuple[str, int]]:
@@ -249,11 +267,11 @@ class Machine(RuleBasedStateMachine):
             start=running,
             parent=None if parent is None else parent.task,
         )
-        kept = parent is None if keep is None else keep
+        top = parent is None
         while parent is not None and parent.ended:  # the nearest that lives takes its place
             parent = parent.parent
         seats = self.seats[which] if parent is None else parent.children
-        self.nodes.append(Node(task, mark, seats, parent, kept))
+        self.nodes.append(Node(task, mark, seats, parent, keep, top))
 
     @precondition(lambda self: len(self.live()) < self.most_tasks)
     @rule(
@@ -337,7 +355,8 @@ class Machine(RuleBasedStateMachine):
         which = self.trackers.index(node.task.tracker)
         assert self.trackers[which].live >= 0  # a look, with which what has ended leaves its place
         state = node.task.state
-        if state == "failed" or (node.keep and node.seen):
+        below = state == "cancelled" and not node.dropped
+        if state == "failed" or node.always or ((node.keep or below) and node.seen):
             self.endings[which].append(Kept(node, state))
         node.end(self.clock())
 
@@ -491,10 +510,13 @@ class Machine(RuleBasedStateMachine):
             if not (self.typed and self.under):
                 self.history.append(free)
             self.open, self.typed = "", None
-        for waiting in (self.printed, self.endings):
-            for which in self.order:
-                self.history += waiting[which]  # type: ignore[index]
-                waiting[which] = []  # type: ignore[index]
+        for which in self.order:
+            self.history += self.printed[which]
+            self.printed[which] = []
+        endings = [kept for which in self.order for kept in self.endings[which]]
+        for which in self.order:
+            self.endings[which] = []
+        self.history += in_order(endings)
         for entry in self.history:
             if isinstance(entry, Kept):
                 entry.columns = entry.columns or self.terminal.size()[0]
@@ -587,10 +609,11 @@ class Machine(RuleBasedStateMachine):
             if node is None:
                 assert line == "", "a row that nobody has is not blank" + told
                 continue
-            assert node.mark in line, f"{node.mark} is not on its row {line!r}" + told
-            if columns >= 60:
+            cut = columns < 60 and len(node.mark) > 4
+            assert cut or node.mark in line, f"{node.mark} is not on its row {line!r}" + told
+            if columns >= 120:
                 done = f"{node.done}.0" if node.decimals else str(node.done)
-                count = f"{done}/50" if node.task.total else f"{done} row"
+                count = f"{done}/50 rows" if node.task.total else f"{done} row"
                 assert f" {count}" in line, f"{count} is not on the row of {node.mark}" + told
         for node in self.nodes:
             times = sum(node.mark in line for line in rows)
@@ -610,20 +633,24 @@ class Machine(RuleBasedStateMachine):
                     assert times == 1 or not entry.startswith("("), f"{entry!r} is there {times} times" + told
             return
         at = 0
-        for entry in self.history:
+        for number, entry in enumerate(self.history):
             assert at < len(lines), f"{entry!r} is missing above the rows" + told
             assert self.matches(entry, lines[at]), f"{lines[at]!r} stands where {entry!r} belongs" + told
-            reason = entry.reason if isinstance(entry, Kept) else ""
-            if (
-                reason
-                and reason not in lines[at]
-                and not (self.cut and "".join(lines[at + 1 : at + 2]).strip() != reason)
-            ):
-                at += 1
-                assert at < len(lines) and lines[at].strip() == reason, f"{reason!r} is not told" + told
             at += 1
+            if isinstance(entry, Kept):
+                text = lines[at - 1]
+                while at < len(lines) and lines[at].startswith("  ") and not self.begins(number + 1, lines[at]):
+                    text += lines[at]
+                    at += 1
+                told_why = entry.reason in "".join(text.split())
+                assert told_why or self.cut, f"{entry.reason!r} is not told" + told
         left = lines[at:]
         assert not left, f"{left} is left above the rows" + told
+
+    def begins(self, number: int, line: str) -> bool:
+        """Return whether `line` is the next entry of the history, and no more of a task's last line."""
+        entry = self.history[number] if number < len(self.history) else None
+        return entry is not None and not isinstance(entry, Kept) and self.matches(entry, line)
 
     def matches(self, entry: Any, line: str) -> bool:
         if isinstance(entry, Kept):

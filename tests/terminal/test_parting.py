@@ -71,7 +71,7 @@ def test_a_stream_that_takes_everything_is_not_waited_for(stream: Stream) -> Non
     stream.tracker.print("words")
     stream.tracker.stop()
     assert stream.waits == []
-    assert stream.read().splitlines()[1:] == ["words", "alpha: cancelled, 0/1 it in 0.0 s"]
+    assert stream.read().splitlines()[1:] == ["words", "alpha: cancelled at 0%, 0 of 1 in <0.1 s"]
 
 
 def test_a_stream_that_has_taken_nothing_is_waited_for_once_and_for_a_twentieth_of_a_second(stream: Stream) -> None:

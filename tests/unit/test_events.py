@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
-from progresskit._cli.event_report import read, tell
+from progresskit._cli.event_log import read
+from progresskit._cli.event_report import tell
 from progresskit._cli.main import main
 from progresskit._model.frames import Frame, encode, sample_view
 from progresskit._text.cells import cell_width
@@ -24,16 +25,19 @@ def lines(*frames: Frame) -> list[str]:
 
 def test_each_task_is_told_once_as_it_was_seen_last() -> None:
     later = Frame(3.0, ended=(ORDERS._replace(state="finished"),))
-    story = read(lines(Frame(1.0, (ORDERS._replace(completed=10), ITEMS)), Frame(2.0, (ORDERS, ITEMS)), later))
-    assert [(view.id, view.completed) for _, view in story.tasks] == [(1, 300), (2, 7)]
-    assert (story.ended, story.seconds, story.frames) == ({1}, 2.0, 3)
+    (run,) = read(lines(Frame(1.0, (ORDERS._replace(completed=10), ITEMS)), Frame(2.0, (ORDERS, ITEMS)), later)).runs
+    assert [(each.view.id, each.view.completed, each.has_ended) for each in run.tasks.values()] == [
+        (1, 300, True),
+        (2, 7, False),
+    ]
+    assert (run.last, run.frames) == (3.0, 3)
 
 
 def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
     ended = (ORDERS._replace(state="finished", elapsed=1.0), ITEMS._replace(state="failed", reason="no such file"))
     rows = tell(read(lines(Frame(10.0), Frame(11.0, ended=ended[:1]), Frame(12.0, ended=ended[1:])))).splitlines()
-    assert rows[1] == "orders.csv   finished  300/300 row  1.0 s  150 row/s  ▏██████████          ▕"
-    assert rows[2] == "  items.csv  failed    7 row        1.0 s             ▏          ██████████▕"
+    assert rows[1] == "orders.csv   finished  300/300 rows  1.0 s  150 rows/s  ▏██████████          ▕"
+    assert rows[2] == "  items.csv  failed    7 rows        1.0 s              ▏          ██████████▕"
     assert rows[3] == "items.csv: no such file"
     assert rows[4] == "2 tasks in 2.0 s, 1 finished, 1 failed, 3 frames"
 
@@ -41,7 +45,7 @@ def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
 def test_a_job_that_was_killed_leaves_its_tasks_named_and_a_torn_line_counted() -> None:
     text = tell(read([*lines(Frame(0.0, (ORDERS,))), '{"print":"a line"}\n', '{"time":1.0,"tas']))
     assert "orders.csv  left" in text
-    assert text.endswith("1 tasks in 0.0 s, 1 left at the last frame, 1 frames, 1 printed lines, 1 lines made no sense")
+    assert text.endswith("1 task in 2.0 s, 1 left at the last frame, 1 frame, 1 printed line, 1 line made no sense")
 
 
 @pytest.mark.parametrize("columns", [20, 60, 100])
@@ -53,7 +57,7 @@ def test_a_long_name_gives_way_and_hostile_text_is_made_visible(columns: int) ->
 
 
 def test_a_file_without_a_frame_says_so() -> None:
-    assert tell(read([])) == "0 tasks in 0.0 s, 0 frames"
+    assert tell(read([])) == "0 tasks in <0.1 s, 0 frames"
 
 
 def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -74,7 +78,7 @@ def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: 
     path.write_text(sent.getvalue(), encoding="utf-8")
     assert main(["report", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "Files  finished  2/2 file  2.0 s" in out
+    assert "Files  finished  2/2 files  2.0 s" in out
     assert "1 finished" in out and "1 printed lines" in out
 
 

@@ -1,186 +1,238 @@
-"""What rows look like, to the letter: a change of looks is meant, or found here."""
+"""What rows look like beyond the mock-ups: colours, widths, cuts, and what never jumps."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from look_samples import GROUP, KEPT, LOADER, LOOP, NESTED, POOL, SPINNERS
 
 from progresskit._model.frames import Frame, TaskView, sample_view
+from progresskit._text.cells import cell_width, plain_line
+from progresskit._text.colors import EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS
+from progresskit._text.styles import STYLES, Style
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.bars import Painter
+from progresskit.renderers.kept import KeptLines
 from progresskit.testing import EmulatedTerminal
 
-RUNNING = (
-    sample_view(description="Files", completed=3, total=12, unit="file", elapsed=61.0, rate=0.5, eta=18.0),
-    sample_view(
-        depth=1,
-        description="東京.csv",
-        completed=12_300_000,
-        total=45_600_000,
-        unit="B",
-        elapsed=3.9,
-        rate=4_100_000.0,
-        eta=8.1,
-        fields={"part": 3, "to": "größe"},
-    ),
-    sample_view(depth=1, description="a long description of one", completed=42, unit="row", elapsed=75.0, rate=0.56),
-    sample_view(description="held", state="paused", completed=5, total=10, elapsed=9.0, eta=1.0, rate=9.0),
-    sample_view(description="waits", state="pending", total=10, rate=8.0),
-    sample_view(description="open", state="pending"),
+LINE = STYLES["line"]
+ALL = {"LOOP": LOOP, "NESTED": NESTED, "POOL": POOL, "LOADER": LOADER, "GROUP": GROUP, "SPINNERS": SPINNERS}
+
+
+def row(view: TaskView, columns: int = 79, time: float = 0.0, painter: Painter | None = None) -> str:
+    return (painter or Painter()).rows((view,), columns, time)[0]
+
+
+def shown(text: str) -> str:
+    return text.replace("\x1b[", "<")
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("style", STYLES)
+def test_no_row_is_too_wide(name: str, style: str) -> None:
+    """Whatever the width, a row leaves the last cell empty, and rows with bars have them under each other."""
+    for columns in range(201):
+        rows = Painter(STYLES[style], EIGHT_COLORS).rows(ALL[name], columns, 0.3)
+        kept = KeptLines(STYLES[style]).lines(KEPT, columns)
+        assert all(cell_width(plain_line(row)) <= columns for row in rows), columns
+        if columns >= 40:
+            lines = "\n".join(kept).split("\n")
+            assert all(cell_width(line) <= columns for line in lines), (columns, lines)
+
+
+def test_nothing_of_a_reason_or_a_field_is_lost() -> None:
+    """At any width every word of a reason and of the fields stands in the line that stays, or below it."""
+    for columns in range(20, 160):
+        for view in KEPT:
+            (text,) = KeptLines().lines((view._replace(fields={"lost": 3, "path": "a.csv"}),), columns)
+            words = text.split()
+            assert set((view.cause or "").split()) <= {*words} or columns < 40, (columns, text)
+            assert "a.csv" in words and "lost" in words
+
+
+def test_colours_of_a_bar() -> None:
+    """The done part has the task's colour, the rest is faint, and each part ends with a reset; where nothing moves there is none."""
+    view = sample_view(description="Files", completed=3, total=12, unit="file")
+    assert "<36m━━━━━━━━━━<0;2m──────────────────────────────<0m" in shown(
+        row(view, 119, painter=Painter(LINE, EIGHT_COLORS))
+    )
+    assert "<35m━━━━━━━━━━<0;2m" in shown(row(view._replace(color="magenta"), 119, painter=Painter(LINE, EIGHT_COLORS)))
+    paused = shown(row(view._replace(state="paused"), 119, painter=Painter(LINE, EIGHT_COLORS)))
+    assert "  ━━━━━━━━━━<2m──────────────────────────────<0m" in paused and "‖ Files" in paused
+    idle = shown(row(view._replace(idle=12.0), 119, painter=Painter(LINE, EIGHT_COLORS)))
+    assert "  ━━━━━━━━━━<2m" in idle and "idle 0:12" in idle
+    waiting = shown(row(view._replace(state="pending", completed=0), 119, painter=Painter(LINE, EIGHT_COLORS)))
+    assert "  <2m────────────────────────────────────────<0m" in waiting and waiting.startswith("· Files")
+    nothing = shown(row(view._replace(completed=0), 119, painter=Painter(LINE, EIGHT_COLORS)))
+    assert "  <2m────" in nothing
+
+
+@pytest.mark.parametrize(
+    ("depth", "color", "code"),
+    [
+        (EIGHT_COLORS, None, "36"),
+        (INDEXED_COLORS, None, "38;5;32"),
+        (TRUE_COLORS, None, "38;2;43;136;216"),
+        (TRUE_COLORS, "yellow", "38;2;176;125;18"),
+        (TRUE_COLORS, "#ff8800", "38;2;255;136;0"),
+        (INDEXED_COLORS, "#ff8800", "38;5;208"),
+        (EIGHT_COLORS, "#ff2200", "31"),
+        (EIGHT_COLORS, "white", "39"),
+    ],
 )
-ENDED = (
-    sample_view(description="done", state="finished", completed=10, total=10, elapsed=8.31, rate=1.2),
-    sample_view(
-        description="broken",
-        state="failed",
-        completed=4,
-        total=10,
-        elapsed=8.0,
-        reason="the disk is full",
-        fields={"at": "row 7"},
-    ),
-    sample_view(description="off", state="cancelled", completed=4, total=10, elapsed=75.0, estimated=True),
-)
+def test_a_spinner_has_its_tasks_colour(depth: int, color: str | None, code: str) -> None:
+    """Names and #rrggbb are mapped to what the terminal has."""
+    view = sample_view(description="alpha", color=color, completed=3, unit="row")
+    assert shown(row(view, painter=Painter(LINE, depth))).startswith(f"<{code}m⠋<0m alpha")
 
 
-def painted(columns: int, **facts: object) -> list[str]:
-    painter = Painter(**facts)  # type: ignore[arg-type]
-    return painter.rows(RUNNING, columns, 0.25) + painter.rows(ENDED, columns, 0.25)
+def test_colours_of_kept_lines() -> None:
+    """Green marks an end, red a failure, and nothing else has a colour."""
+    texts = KeptLines(LINE, EIGHT_COLORS).lines(KEPT, 119)
+    assert [shown(text)[:9] for text in texts[:4]] == ["<32m✓<0m ", "<32m✓<0m ", "<32m✓<0m ", "– Searchi"]
+    assert shown(texts[5]).startswith("<31m✗<0m small.csv") and "<31mfailed<0m at 2%: no such file" in shown(texts[5])
+    assert "\x1b" not in texts[3] and "\x1b" not in texts[4]
+    (odd,) = KeptLines(LINE, EIGHT_COLORS).lines((KEPT[5]._replace(description="failed.csv"),), 119)
+    assert shown(odd).startswith("<31m✗<0m failed.csv ")
 
 
-PLAIN = {
-    119: """\
-  Files                        25% ▕██████▎                  ▏    3/12 file  0.5 file/s  1:01 eta 0:18
-    東京.csv                   26% ▕██████▋                  ▏ 12.3/45.6 MB   4.10 MB/s  0:03 eta 0:08  part=3 to=größe
-    a long description of one       ⠹                                42 row  0.56 row/s  1:15
-‖ held                         50% ▕████████████▌            ▏      5/10 it              0:09 eta 0:01  paused
-· waits                         0% ▕                         ▏      0/10 it              waiting
-· open                                                                 0 it              waiting
-✓ done                        100% ▕████████████████████████████████████████▏     10/10 it    1.2 it/s  in 8.3 s
-✗ broken                       40% ▕███▏    ▏      4/10 it              in 8.0 s       failed: the disk is full at=row…
-■ off                          40% ▕████████████▍                  ▏     ~4/10 it              in 1:15        cancelled
-""",
-    79: """\
-  Files                       25% ▕██      ▏    3/12 file  1:01 eta 0:18
-    東京.csv                  26% ▕██▏     ▏ 12.3/45.6 MB  0:03 eta 0:08  part…
-    a long description of o…       ⠹               42 row  1:15
-‖ held                        50% ▕████    ▏      5/10 it  0:09 eta 0:01  paus…
-· waits                        0% ▕        ▏      0/10 it  waiting
-· open                                               0 it  waiting
-✓ done                       100% ▕███████████████▏     10/10 it  in 8.3 s
-✗ broken                      40% ▕███▏    ▏      4/10 it  in 8.0 s       fail…
-■ off                         40% ▕███▏    ▏     ~4/10 it  in 1:15        canc…
-""",
-    59: """\
-  Files                25% ▕██      ▏    3/12 file
-    東京.csv           26% ▕██▏     ▏ 12.3/45.6 MB  part=3…
-    a long descripti…       ⠹               42 row
-‖ held                 50% ▕████    ▏      5/10 it  paused
-· waits                 0% ▕        ▏      0/10 it
-· open                                        0 it
-✓ done                100% ▕█████████████████▏     10/10 it
-✗ broken               40% ▕███▏    ▏      4/10 it  failed…
-■ off                  40% ▕███▏    ▏     ~4/10 it  cancel…
-""",
-    39: """\
-  Files          25% ▕▊  ▏    3/12 file
-    東京.csv     26% ▕▊  ▏ 12.3/45.6 MB
-    a long des…       ⠹          42 row
-‖ held           50% ▕█▌ ▏      5/10 it
-· waits           0% ▕   ▏      0/10 it
-· open                             0 it
-✓ done          100% ▕███▏     10/10 it
-✗ broken         40% ▕█▏ ▏      4/10 it
-■ off            40% ▕█▏ ▏     ~4/10 it
-""",
-    19: """\
-  Files     25%   …
-    東京.…  26% 12…
-    a lon…        …
-‖ held      50%   …
-· waits      0%   …
-· open            …
-✓ done     100%   …
-✗ broken    40%   …
-■ off       40%   …
-""",
-    7: """\
-  File…
-    東…
-    a …
-‖ held…
-· wait…
-· open…
-✓ done…
-✗ brok…
-■ off …
-""",
-    1: """\
-…
-…
-…
-…
-…
-…
-…
-…
-…
-""",
-}
-ASCII = """\
-  Files                        25% [##      ]    3/12 file  0.5 file/s  1:01 eta 0:18
-    \\u6771\\u4eac.csv           26% [##      ] 12.3/45.6 MB   4.10 MB/s  0:03 eta 0:08  part=3 to...
-    a long description of one       -               42 row  0.56 row/s  1:15
-= held                         50% [####    ]      5/10 it              0:09 eta 0:01  paused
-. waits                         0% [        ]      0/10 it              waiting
-. open                                                0 it              waiting
-+ done                        100% [######################]     10/10 it    1.2 it/s  in 8.3 s
-x broken                       40% [###     ]      4/10 it              in 8.0 s       failed: t...
-- off                          40% [####       ]     ~4/10 it              in 1:15        cancelled
-"""
-COLOURS = """\
-  Files                        25% <36;100m██▌       <0m    3/12 file  0.5 file/s  1:01 eta 0:18<2m<0m
-    東京.csv                   26% <36;100m██▋       <0m 12.3/45.6 MB   4.10 MB/s  0:03 eta 0:08<2m  part=3 to=g…<0m
-    a long description of one       ⠹               42 row  0.56 row/s  1:15         <2m<0m
-<33m‖ held                       <0m  50% <33;100m█████     <0m      5/10 it              0:09 eta 0:01<2m  paused<0m
-· waits                         0% <36;100m          <0m      0/10 it              waiting      <2m<0m
-· open                                                0 it              waiting      <2m<0m
-<32m✓ done                       <0m 100% <32;100m████████████████████████<0m     10/10 it    1.2 it/s  in 8.3 s     <2m<0m
-<31m✗ broken                     <0m  40% <31;100m████      <0m      4/10 it              in 8.0 s     <2m  failed: the…<0m
-<33m■ off                        <0m  40% <33;100m█████▏       <0m     ~4/10 it              in 1:15      <2m  cancelled<0m
-"""
+def test_a_style_of_ones_own() -> None:
+    """A style is a value: glyphs, spinner, marks and colours; what is missing has its usual look."""
+    style = Style(
+        done="●",
+        rest="·",
+        spinner="ab",
+        spins=1.0,
+        marks={"paused": "!"},
+        colors={"bar": "#ff8800", "green": "#00ff00"},
+    )
+    painter = Painter(style.within("utf-8"), TRUE_COLORS)
+    view = sample_view(description="a", completed=5, total=10)
+    assert "<38;2;255;136;0m●●●●●●●●●●" in shown(row(view, painter=painter))
+    assert "<38;2;0;255;0m●" in shown(row(view._replace(color="green"), painter=painter))
+    assert row(view._replace(state="paused"), painter=painter).startswith("! a")
+    assert plain_line(row(sample_view(completed=1), time=1.0, painter=Painter(style)))[0] == "b"
+    for bad in (Style(done="東"), Style(rest=""), Style(colors={"bar": "pink"})):
+        with pytest.raises(ValueError, match=r"one cell|#rrggbb"):
+            bad.checked()
 
 
-@pytest.mark.parametrize("columns", PLAIN)
-def test_rows_of_each_width(columns: int) -> None:
-    assert painted(columns, colors=False) == PLAIN[columns].splitlines()
+def test_a_style_within_an_encoding() -> None:
+    """A glyph that the encoding lacks is the ASCII one."""
+    assert STYLES["line"].within("ascii")[:5] == ("=", "-", "", "|/-\\", 5.0)
+    assert STYLES["box"].within("cp437").done == "═"
+    assert STYLES["box"].within("cp437").marks["finished"] == "√"
+    assert STYLES["box"].within("cp437").marks["stopped early"] == "-"
 
 
-def test_rows_in_ascii() -> None:
-    assert painted(99, colors=False, unicode=False, encoding="ascii") == ASCII.splitlines()
+def test_a_bar_is_full_at_the_end_alone() -> None:
+    """A bar grows by half cells, rounds nothing up, and is full when the task says that it is done."""
+    fractions = [done / 256 for done in range(257)]
+    drawn = ["".join(LINE.bar(min(fraction, 0.999), 40)) for fraction in fractions]
+    assert {len(text) for text in drawn} == {40}
+    halves = [2 * text.count("━") + text.count("╾") for text in drawn]
+    assert halves == sorted(halves) and halves[-1] == 79
+    assert LINE.bar(1.0, 40) == ("━" * 40, "")
+    assert STYLES["block"].bar(0.5, 3) == ("█▌", "░")
 
 
-def test_in_ascii_units_are_escaped_and_what_is_cut_ends_in_dots() -> None:
-    view = sample_view(description="a long description of one", completed=1, total=2, unit="größe", rate=1.0)
-    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 79, 0.0)
-    assert row.startswith("  a long description of one  50% [")
-    assert row.isascii() and "1/2 gr\\xf6\\xdfe" in row
-    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 119, 0.0)
-    assert "1.0 gr\\xf6\\xdfe/s" in row
-    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 49, 0.0)
-    assert row.startswith("  a long descri...  50%")
-    (row,) = Painter(colors=False, unicode=False, encoding="ascii").rows((view,), 19, 0.0)
-    assert row == "  a lon...  50% ..."
+def test_a_spinner_turns_ten_steps_a_second_and_only_where_something_runs() -> None:
+    view = sample_view(description="a", unit="row", completed=1)
+    assert [row(view, time=step / 10 + 0.01)[0] for step in range(11)] == [*"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏⠋"]
+    assert row(view._replace(state="paused"))[0] == "‖"
+    assert row(view._replace(idle=11.0)).startswith("  a") and row(view._replace(idle=11.0)).endswith("idle 0:11")
 
 
-def test_a_row_that_is_too_narrow_for_a_bar_is_not_filled_up() -> None:
-    for colors in (False, True):
-        (row,) = Painter(colors=colors).rows((sample_view(description="alpha", completed=3, total=10),), 24, 0.0)
-        assert row == "  alpha  30% 3/10 it" or not row.endswith(" ")
+def test_columns_do_not_get_narrower_while_rows_stand_and_do_after_them() -> None:
+    painter = Painter()
+    short = (sample_view(id=1, description="a", completed=1, total=2),)
+    before = painter.rows(short, 79, 0.0)
+    wide = painter.rows((*short, *(view._replace(id=view.id + 5) for view in GROUP)), 79, 1.0)
+    after = painter.rows(short, 79, 2.0)
+    assert after[0].index("%") == wide[0].index("%") > before[0].index("%")
+    assert painter.rows((), 79, 3.0) == []
+    assert painter.rows(short, 79, 4.0) == before
 
 
-def test_a_spinner_has_its_tasks_colour() -> None:
-    (row,) = Painter().rows((sample_view(description="alpha", color="magenta"),), 79, 0.0)
-    assert row.count("\x1b[35m") == 2  # the name's, and the spinner's
+def test_a_layout_never_comes_back_while_rows_stand() -> None:
+    """A column that gave way stays away until the width changes or no row stands."""
+    painter = Painter()
+    loop = LOOP[0]
+    first = painter.rows((loop,), 74, 0.0)[0]
+    crowded = painter.rows((loop, NESTED[0]._replace(id=9, fields={})), 74, 1.0)[0]
+    later = painter.rows((loop,), 74, 2.0)[0]
+    assert "812/s" in first and "812/s" not in crowded and "812/s" not in later
+    assert "812/s" in painter.rows((loop,), 80, 3.0)[0]
+
+
+def test_rate_time_left_and_fields_stand_for_half_a_second() -> None:
+    """A figure that changes ten times a second cannot be read; bar, share and count move with every frame."""
+    painter = Painter()
+    view = sample_view(description="a", total=1000, completed=10, rate=10.0, eta=99.0, unit="row", fields={"loss": 0.5})
+    rows = [
+        row(
+            view._replace(completed=10 + at, rate=10.0 + at, eta=99.0 - at, fields={"loss": 0.5 + at}),
+            119,
+            at / 10,
+            painter,
+        )
+        for at in range(7)
+    ]
+    assert ["10.0/s" in text and "eta 1:39" in text and "loss 0.5" in text for text in rows] == [True] * 5 + [False] * 2
+    assert all(f"{10 + at}/1,000 rows" in text for at, text in enumerate(rows))
+    assert "paused" in row(view._replace(state="paused"), 119, 0.61, painter)
+
+
+def test_the_form_of_a_rate_has_hysteresis() -> None:
+    """Below 0.8 a second it is seconds per unit, and again units a second from 1.25 on."""
+    painter = Painter()
+    view = sample_view(description="a", total=1000, completed=10, unit="file")
+    forms = [
+        row(view._replace(rate=rate), 119, float(at), painter) for at, rate in enumerate((0.9, 0.79, 1.2, 1.26, 0.81))
+    ]
+    assert ["s/file" in text for text in forms] == [False, True, True, False, False]
+
+
+def test_nothing_moves_in_the_first_hour() -> None:
+    """Of a loop of more than one item a second: the columns stand where they stood at its beginning."""
+    painters = {columns: Painter() for columns in (79, 119)}
+    places: dict[int, set[tuple[int, ...]]] = {79: set(), 119: set()}
+    for second in range(0, 3600, 7):
+        view = sample_view(
+            description="rows", unit="row", total=100_000, completed=second * 27, elapsed=float(second),
+            rate=27.3 if second > 1 else None, eta=3599.0 - second if second > 3 else None,
+        )  # fmt: skip
+        for columns, painter in painters.items():
+            text = row(view, columns, float(second), painter)
+            places[columns].add((text.index("%"), text.index(" rows"), text.index("eta ")))
+    assert {columns: len(found) for columns, found in places.items()} == {79: 1, 119: 1}
+
+
+def test_names_are_cut_so_that_they_differ() -> None:
+    """In the middle, a path at its start, and elsewhere where two would look the same."""
+    views = tuple(
+        sample_view(id=at, description=name, total=10)
+        for at, name in enumerate(
+            (
+                "flights-2013-january-part-one.of.many.csv",
+                "flights-2013-january-part-two.of.many.csv",
+                "/data/" + "x" * 40 + "/a.csv",
+            )
+        )
+    )
+    rows = [text.split("  ")[1] for text in Painter().rows(views, 59, 0.0)]
+    assert len(set(rows)) == 3 and "one" in rows[0] and "two" in rows[1]
+    assert rows[2].startswith("…") and rows[2].endswith("/a.csv")
+    assert {cell_width(text) for text in rows} == {20}
+
+
+@given(st.lists(st.text("ab-/東e\u0301", max_size=40), min_size=1, max_size=5), st.integers(0, 130))
+def test_any_names_at_any_width(names: list[str], columns: int) -> None:
+    """No row is too wide, and none is missing."""
+    views = tuple(sample_view(id=at, description=name, total=10, depth=at % 3) for at, name in enumerate(names))
+    rows = Painter().rows(views, columns, 0.0)
+    assert len(rows) == len(views) and all(cell_width(text) <= columns for text in rows)
 
 
 def test_escapes_of_an_encoding_are_counted_in_the_columns() -> None:
@@ -189,7 +241,8 @@ def test_escapes_of_an_encoding_are_counted_in_the_columns() -> None:
     views = [sample_view(id=at, position=at, description=name, total=10) for at, name in enumerate(("größe", "alpha"))]
     renderer.render(Frame(0.0, tuple(views)))
     terminal.flush()
-    assert terminal.text[0].index("[") == terminal.text[1].index("[")
+    assert terminal.text[0].index("--") == terminal.text[1].index("--")
+    assert terminal.text[0].startswith("  gr\\xf6\\xdfe  ---")
 
 
 def test_the_renderer_draws_as_its_terminal_is() -> None:
@@ -200,169 +253,6 @@ def test_the_renderer_draws_as_its_terminal_is() -> None:
         terminal.flush()
         return terminal.output[0]
 
-    assert "größe" in drawn() and "▕███" in drawn() and "100m" not in drawn()
-    assert "\x1b[36;100m███" in drawn(colors=True)
-    assert "gr\\xf6\\xdfe " in drawn(unicode=False) and "[###" in drawn(unicode=False)
-    assert drawn(unicode=False).index("[###") == drawn().index("▕███") + len("gr\\xf6\\xdfe") - len("größe")
-
-
-def test_rows_in_colour() -> None:
-    assert [row.replace("\x1b[", "<") for row in painted(99)] == COLOURS.splitlines()
-
-
-def test_no_room_has_no_rows_wider_than_it() -> None:
-    assert painted(0, colors=False) == painted(-1, colors=False) == [""] * 9
-
-
-def test_columns_do_not_get_narrower_while_rows_stand_and_do_after_them() -> None:
-    painter = Painter(colors=False)
-    short = (sample_view(description="a", completed=1, total=2),)
-    before = painter.rows(short, 79, 0.0)
-    wide = painter.rows(RUNNING, 79, 0.0)
-    assert painter.rows(short, 79, 0.0)[0].index("%") == wide[0].index("%") > before[0].index("%")
-    assert painter.rows((RUNNING[1]._replace(fields={}),), 119, 0.0)[0].index("12.3/") == (
-        painter.rows((RUNNING[1],), 119, 0.0)[0].index("12.3/")
-    )
-    assert painter.rows((), 79, 0.0) == []
-    assert painter.rows(short, 79, 0.0) == before
-
-
-def bar(view: TaskView, columns: int = 59, time: float = 0.0) -> str:
-    return Painter(colors=False).rows((view,), columns, time)[0]
-
-
-def test_a_spinner_turns_ten_steps_a_second_and_only_where_something_runs() -> None:
-    view = sample_view(description="a", unit="row")
-    assert [bar(view, time=step / 10 + 0.01).split()[1] for step in range(11)] == [*"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏⠋"]
-    assert bar(view._replace(state="paused")).split() == ["‖", "a", "0", "row", "0:00", "paused"]
-    assert bar(view._replace(state="finished")).split() == ["✓", "a", "0", "row", "in", "0.0", "s"]
-
-
-def test_a_bar_grows_by_eighths_of_a_cell_and_is_full_at_the_end_alone() -> None:
-    painter = Painter(colors=False)
-    counts = [256, *range(0, 257, 2)]  # the first makes the column of the counts as wide as it gets
-    rows = [painter.rows((sample_view(total=256, completed=done),), 59, 0.0)[0] for done in counts][1:]
-    parts = [row[row.index("▕") + 1 : row.rindex("▏ ")] for row in rows]
-    shown = [part.rstrip() for part in parts]
-    assert len({*map(len, parts)}) == 1
-    assert shown == sorted(shown, key=lambda part: (part.count("█"), "▏▎▍▌▋▊▉".find(part[-1:])))
-    assert {part[-1:] for part in shown} == {*"▏▎▍▌▋▊▉█", ""}
-    assert shown[-1].count("█") < len(parts[-1])  # all units are done, and the task has not said so
-    (full,) = Painter(colors=False).rows((sample_view(total=2, completed=2, state="finished"),), 59, 0.0)
-    assert full[full.index("▕") + 1 : full.rindex("▏ ")].strip("█") == ""
-
-
-@pytest.mark.parametrize(
-    ("state", "color", "code"),
-    [
-        ("running", None, "<36;100m"),
-        ("running", "magenta", "<35;100m"),
-        ("finished", None, "<32;100m"),
-        ("finished", "blue", "<34;100m"),
-        ("failed", "blue", "<31;100m"),
-        ("cancelled", "blue", "<33;100m"),
-        ("paused", "blue", "<33;100m"),
-        ("pending", "blue", "<34;100m"),
-    ],
-)
-def test_a_state_has_its_colour(state: str, color: str | None, code: str) -> None:
-    view = sample_view(state=state, color=color, total=2, completed=2)
-    (row,) = Painter().rows((view,), 79, 0.0)
-    head, drawn = row.replace("\x1b[", "<").split("%")
-    assert drawn.startswith(f" {code}")
-    assert head.startswith(code.replace(";100", "")) == (state != "running" or color is not None)
-    narrow = Painter().rows((view,), 15, 0.0)[0].replace("\x1b[", "<")
-    assert narrow.startswith(code.replace(";100", "")) == (state != "running" or color is not None)
-
-
-WITH_ALL = sample_view(
-    description="alpha", completed=3, total=10, elapsed=5.0, rate=1.0, eta=7.0, fields={"k": "v" * 9}
-)
-
-
-@pytest.mark.parametrize(
-    ("columns", "width", "shown"),  # of the bar; r for the rate, t for the times, x for what the task has to say
-    [
-        (130, 42, "rtx"),
-        (101, 42, "rtx"),
-        (100, 41, "rtx"),
-        (70, 11, "rtx"),
-        (69, 10, "rtx"),
-        (63, 10, "rtx"),
-        (62, 10, "rt"),
-        (58, 10, "rt"),
-        (57, 10, "tx"),
-        (53, 10, "tx"),
-        (52, 10, "t"),
-        (48, 10, "t"),
-        (47, 13, "x"),
-        (38, 10, "x"),
-        (37, 10, ""),
-        (26, 5, ""),
-        (25, 4, ""),
-        (24, 0, ""),
-    ],
-)
-def test_as_the_window_narrows_the_bar_does_then_the_rate_goes_then_the_times_then_the_bar(
-    columns: int, width: int, shown: str
-) -> None:
-    row = bar(WITH_ALL, columns)
-    assert "".join(letter for letter, part in (("r", "it/s"), ("t", "eta"), ("x", "k=v")) if part in row) == shown
-    assert (row.rindex("▏") - row.index("▕") + 1 if width else "▕" not in row) == (width or True)
-
-
-@pytest.mark.parametrize(
-    ("columns", "width"),
-    [
-        (130, 42),
-        (88, 42),
-        (87, 41),
-        (60, 14),
-        (58, 12),
-        (57, 21),
-        (56, 20),
-        (48, 12),
-        (47, 26),
-        (46, 25),
-        (30, 9),
-        (25, 4),
-        (24, 0),
-    ],
-)
-def test_a_bar_shares_its_room_with_nothing_where_there_is_nothing_to_say(columns: int, width: int) -> None:
-    row = bar(WITH_ALL._replace(fields={}), columns)
-    assert (row.rindex("▏") - row.index("▕") + 1 if width else "▕" not in row) == (width or True)
-
-
-RATELESS = {79: 42, 69: 33, 60: 24, 57: 21}
-
-
-@pytest.mark.parametrize("columns", RATELESS)
-def test_a_rate_that_is_not_known_takes_no_room(columns: int) -> None:
-    row = bar(WITH_ALL._replace(rate=None, fields={}), columns)
-    assert row.rindex("▏") - row.index("▕") + 1 == RATELESS[columns]
-
-
-def test_what_the_longest_has_to_say_keeps_its_room_while_rows_stand() -> None:
-    painter = Painter(colors=False)
-    silent = WITH_ALL._replace(fields={}, description="beta")
-    first = painter.rows((WITH_ALL, silent), 79, 0.0)
-    assert first[0].rindex("▏") == first[1].rindex("▏")  # of all alike
-    later = painter.rows((silent,), 79, 0.0)
-    assert later[0].rindex("▏") == first[1].rindex("▏")
-    ended = painter.rows((WITH_ALL._replace(state="finished"),), 79, 0.0)  # above the others, by itself
-    alone = painter.rows((silent._replace(state="finished"),), 79, 0.0)
-    assert ended[0].rindex("▏") < alone[0].rindex("▏")
-    painter.rows((), 79, 0.0)
-    assert painter.rows((silent,), 79, 0.0)[0].rindex("▏") > later[0].rindex("▏")
-    for columns in (69, 60, 57):
-        painter.rows((), columns, 0.0)
-        assert painter.rows((silent,), columns, 0.0) == Painter(colors=False).rows((silent,), columns, 0.0)
-
-
-def test_a_task_without_a_name_takes_no_room_for_it() -> None:
-    view = sample_view(description="", completed=3, total=10)
-    assert bar(view).startswith("    30% ▕")
-    painter = Painter(colors=False)
-    painter.rows((), 59, 0.0)
-    assert painter.rows((view,), 59, 0.0)[0].startswith("    30% ▕")
+    assert "größe" in drawn() and "━━━" in drawn() and "[36m" not in drawn()
+    assert "\x1b[36m━━━" in drawn(colors=True)
+    assert "gr\\xf6\\xdfe  ===" in drawn(unicode=False)

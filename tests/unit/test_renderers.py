@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from progresskit import Frame, Renderer
 from progresskit._model.frames import decode, encode
@@ -50,8 +51,8 @@ class TestPlain(RendererContract):
             terminal,
             Frame(100.0, (), (view._replace(state="finished", completed=100, elapsed=100.0, rate=1.0),)),
         )
-        assert terminal.text[0] == "alpha: started, 100 row"
-        assert terminal.text[-1] == "alpha: finished, 100 row in 1:40 (1.0 row/s)"
+        assert terminal.text[0] == "alpha: started, 100 rows"
+        assert terminal.text[-1] == "alpha: finished, 100 rows in 1:40, 1.0 rows/s"
         assert len(terminal.text) == 2 + 9
 
 
@@ -66,8 +67,9 @@ class TestJson(RendererContract):
         renderer, terminal = self.begin(columns=2000)
         frame = Frame(1.0, self.views("alpha", "beta"))
         self.draw(renderer, terminal, frame, "words")
-        first, second = "".join(terminal.output).splitlines()
-        assert json.loads(first) == {"print": "words"}
+        header, first, second = "".join(terminal.output).splitlines()
+        assert json.loads(header)["pid"] == os.getpid()
+        assert json.loads(first) == {"print": "words", "time": 1.0, "run": json.loads(header)["run"]}
         assert decode(second) == frame == decode(encode(frame))
 
 
@@ -102,7 +104,7 @@ def test_a_plain_line_on_the_way_says_what_is_known() -> None:
     terminal.flush()
     assert terminal.text == [
         "alpha: started",
-        "alpha: 7 row, 0:30",
-        "alpha: 9 row, paused, 1:00",
-        "alpha: 90%, 9/10 row, 0.5 row/s, 1:00, eta 0:02",
+        "alpha: 7 rows, 0:30",
+        "alpha: 9 rows, paused, 1:00",
+        "alpha: 90%, 9 of 10 rows, 2.0 s/row, 1:00, eta 0:02",
     ]

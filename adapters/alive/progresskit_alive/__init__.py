@@ -9,17 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from progresskit.renderers import (
-    SGR,
     STATE_COLORS,
     RowRenderer,
     cell_width,
     encodable,
+    field_texts,
     fit,
     format_duration,
     format_percent,
     format_progress,
     format_rate,
     require_distribution,
+    sgr,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class AliveRenderer(RowRenderer):
         >>> renderer.render(Frame(time=1.0, tasks=(files,)))
         >>> terminal.flush()
         >>> print(terminal.screen[0])
-        Files |████▎            | ▅▃▁ 3/12 file [25%] in 4s (~12s, 0.75 file/s)
+        Files |████▎            | ▅▃▁ 3/12 files [25%] in 4s (~12s, 1.3 s/file)
     """
 
     styles: ClassVar[tuple[str, str, str]] = ("smooth", "waves", "triangles")
@@ -69,6 +70,7 @@ class AliveRenderer(RowRenderer):
         super().start(terminal)
         self._styles: Styles = Styles(*(self.styles if terminal.unicode else self.ascii_styles))
         self._ellipsis = "…" if terminal.unicode else "..."
+        self._depth: int = getattr(terminal, "color_depth", 0)
         self._widths: list[int] = []
         self.bars = {}
 
@@ -153,7 +155,7 @@ class AliveRenderer(RowRenderer):
         state = "" if view.state in ("running", "finished") else view.outcome
         if view.cause:
             state += f": {view.cause}"
-        fields = " ".join(f"{name}={value}" for name, value in view.fields.items())
+        fields = " ".join(field_texts(view, "="))
         within = f"in {_span(view.elapsed, 1 if ended else 0)}"
         words = (
             (count, within, f"({stats})" if stats else "", state, fields),
@@ -166,7 +168,7 @@ class AliveRenderer(RowRenderer):
 
     def _painted(self, text: str, view: TaskView) -> str:
         color = STATE_COLORS.get(view.outcome, view.color)
-        return f"\x1b[{SGR[color]}m{text}\x1b[0m" if color and self.terminal.colors else text
+        return f"\x1b[{sgr(color, self._depth)}m{text}\x1b[0m" if color and self.terminal.colors else text
 
     def _shown(self, text: str) -> str:
         return encodable(text, self.terminal.encoding)

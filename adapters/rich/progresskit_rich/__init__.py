@@ -13,6 +13,7 @@ from progresskit.renderers import (
     RowRenderer,
     cell_width,
     encodable,
+    field_texts,
     fit,
     format_percent,
     format_progress,
@@ -74,7 +75,7 @@ class RichRenderer(RowRenderer):
         >>> renderer.render(Frame(time=1.0, tasks=(files,)))
         >>> terminal.flush()
         >>> print(terminal.screen[0])
-        Files ━━━━━╸                  25% 3/12 file 0.75 file/s 0:00:04 0:00:12
+        Files ━━━━━╸                  25% 3/12 files 1.3 s/file 0:00:04 0:00:12
     """
 
     bars: dict[int, ProgressBar]
@@ -115,7 +116,7 @@ class RichRenderer(RowRenderer):
         words = (
             [] if view.state in ("running", "finished") else [view.outcome + (f": {view.cause}" if view.cause else "")]
         )
-        words += [f"{name}={value}" for name, value in view.fields.items()]
+        words += field_texts(view, "=")
         return Cells(
             name=self._shown("  " * view.depth + view.description),
             percent=format_percent(view.fraction),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .pipeline import Load
     from .progress import SnowflakeProgress
     from .quality import Reading
-    from .session import Staging
+    from .session import Session
 
 PROGRAM = "progresskit-snowflake"
 _MODES = ("skip-qc", "validate-only", "analyze-only")
@@ -106,7 +106,7 @@ class _Command:
                 with _progress(options) as progress:
                     return validate(options.files, options.table, loading, progress, reading, options.max_bad_rows)
             staging = Staging(open_session(), again=open_session)
-            with _telling_what_stays(staging), _progress(options) as progress:
+            with _telling_what_stays(staging, loading), _progress(options) as progress:
                 self._load = load = Load(
                     options.files,
                     options.table,
@@ -305,15 +305,13 @@ def _private_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _telling_what_stays(staging: Staging) -> Iterator[None]:
-    """Say, once the bars are closed, where the files of a load that has failed are; what is well the summary says."""
-    from .summary import kept
-
+def _telling_what_stays(*sessions: Session) -> Iterator[None]:
+    """Say, once the bars are closed, what a load has left on the server."""
     try:
         yield
     finally:
-        if staging.left:
-            _told(kept(staging.name), 0)
+        for words in (words for session in sessions for words in session.left):
+            _told(words, 0)
 
 
 def _broken_off(status: int) -> int:

@@ -23,7 +23,7 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
     with telling(path):
         try:
             with pq.ParquetFile(path) as file:
-                columns = [(field.name, _kind(field.type)) for field in file.schema_arrow]
+                columns = [(field.name, kind_of(field.type)) for field in file.schema_arrow]
                 rows = int(file.metadata.num_rows)
         except pa.ArrowException as error:
             raise BadData(f"{path} is no Parquet file that can be read: {error}") from error
@@ -33,12 +33,12 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
     return columns, rows
 
 
-def _kind(kind: Any) -> str:
+def kind_of(kind: Any) -> str:
     """Return the SQL type that holds the values of an Arrow type; `no` and its name where none does."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
-        return _kind(kind.value_type)
+        return kind_of(kind.value_type)
     if types.is_decimal(kind):
         return f"NUMBER({kind.precision},{kind.scale})" if 0 <= kind.scale <= kind.precision <= DIGITS else f"no {kind}"
     if types.is_timestamp(kind):

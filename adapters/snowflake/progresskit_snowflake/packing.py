@@ -15,13 +15,25 @@ from typing import Any
 from .columns import Column
 from .copying import canonical_format
 from .dialects import Dialect
-from .jsonlines import JsonReader
 from .opening import BadData, identity, telling
 from .quality import Reading, Report, ordered, unchanged
-from .records import Chunk
+from .records import Chunk, CsvReader
 from .versions import connector_version
 
 CHANGED = "{} changed since it was checked: nothing is loaded. Load it when nobody writes to it any more."
+
+
+@contextlib.contextmanager
+def _changed(path: Path, report: Report | None) -> Iterator[None]:
+    """Have what pyarrow cannot read in blocks that the check has proved raised as a change of the file."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        if report is None:
+            raise
+        raise BadData(CHANGED.format(path)) from error
 
 
 class PackedTotal:
@@ -124,13 +136,17 @@ class CanonicalForm:
 
     def _pieces(self, path: Path, report: Report | None) -> Iterator[tuple[Any, int, int]]:
         """Yield the canonical form of the file, piece by piece, with the rows in it and the bytes of the file read by then."""
-        with self.reading.open(path, self.columns) as reader:
+        with self.reading.open(path, self.columns) as reader, _changed(path, report):
             order = ordered(reader, self.columns)
             left_out = report.left_out if report else []
             # What the check has found to stand in canonical form, and is the same as then, needs no parsing.
             parse = report is None or not report.as_is
             rows, start = 0, 0
-            for chunk in reader.chunks() if isinstance(reader, JsonReader) else reader.chunks(parse=parse):
+            if isinstance(reader, CsvReader):
+                chunks = reader.chunks(parse=parse, proofs=report.proofs if report else ())
+            else:
+                chunks = reader.chunks()
+            for chunk in chunks:
                 if report is None and chunk.bad:
                     line, reason = min(chunk.bad.items())
                     raise BadData(f"{path}:{line}: {reason}.")

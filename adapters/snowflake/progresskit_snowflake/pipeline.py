@@ -259,7 +259,8 @@ class Load:
     def _check_all(self, *, fixed: bool) -> None:
         if not self.quality and self.format == "parquet":  # the footers tell the rows at no price
             reports = [
-                check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading) for path in self.paths
+                check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading, footer=True)
+                for path in self.paths
             ]
             self._expected = sum(report.rows for report in reports)
             for number, report in enumerate(reports):
@@ -275,7 +276,7 @@ class Load:
                     bar.advance(count)
 
                 for number, path in enumerate(self.paths):
-                    bar.update(description=f"QC rows {path.name}")
+                    bar.update(fields={"": path.name})
                     report = check(path, self.columns, seen, fixed=fixed, reading=self.reading)
                     self.reports.append(report)
                     self._count_bytes("QC", self._sizes[number])
@@ -312,7 +313,7 @@ class Load:
                 rows = report.rows
             else:
                 with self._compression as bar:
-                    bar.update(description=f"Compression {path.name}")
+                    bar.update(fields={"": path.name})
                     done = 0
 
                     def moved(position: int, bar: Task = bar, size: int = size) -> None:
@@ -351,7 +352,7 @@ class Load:
                 assert self._upload_bar is not None
                 for path, target, rows in itertools.chain([first], items):
                     self._tell_total()
-                    self._upload_bar.update(description=f"Upload {path.name}")
+                    self._upload_bar.update(fields={"": path.name})
                     size = target.stat().st_size
                     self.summary.names[target.name] = str(path)
                     assert self._uploads is not None

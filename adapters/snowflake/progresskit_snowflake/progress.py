@@ -10,7 +10,11 @@ from progresskit import ProgressTracker, Task
 
 from .copying import counted_rows
 
-COLORS = {"Files": "blue", "QC rows": "yellow", "Compression": "magenta", "Upload": "green", "COPY": "cyan"}
+COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
+ROW = "{mark} {description}  {bar} {percent}  {amount}  {rate:short!}  {status}   {fields}"
+"""What the bars of a load show: fields and bar give way before the rate."""
+OF_FILES = ("QC rows", "Compression", "Upload")
+"""The phases whose bars name the file that is at work."""
 MODES = {
     "normal": ("Files", "QC rows", "Compression", "Upload", "COPY"),
     "skip-qc": ("Files", "Compression", "Upload", "COPY"),
@@ -33,16 +37,18 @@ class SnowflakeProgress(ProgressTracker):
     def __init__(self, mode: str = "normal", **arguments: Any) -> None:
         if mode not in MODES:
             raise ValueError(f"there is no mode {mode!r:.80}: give one of {', '.join(MODES)}.")
-        super().__init__(**arguments)
+        super().__init__(**{"columns": ROW, **arguments})
         self.bars = MODES[mode]
 
     def phase(self, name: str, total: float | None = None, unit: str = "it", *, detail: str = "", **more: Any) -> Task:
         """Begin the bar of the phase `name`, on its own row. A bar vanishes when its phase ends; Files stays."""
-        title = f"{name} {detail}".rstrip()
+        title = name if name in OF_FILES else f"{name} {detail}".rstrip()
+        fields = {"": detail} if detail and name in OF_FILES else None
         keep = name in ("Files", "Validation", "Analysis")
         return self.add_task(
-            title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep, **more
-        )
+            title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep,
+            fields=fields, **more,
+        )  # fmt: skip
 
     def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:
         """Begin the Upload bar for the file at `path`; `size` is what goes over the wire, in bytes, None its size.

@@ -1,17 +1,19 @@
 """The check of every row of a file: which records there are, whether their values fit, and of which types a new table is.
 
-Takes what the one reading of a file yields, and reports bad rows by line. Of a Parquet file the footer is read: its values have types.
+Takes what the one reading of a file yields, and reports bad rows by line. A Parquet file's values have types: its footer is read, and
+of its values those that a table's types may not hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .columns import Column, check_header, matched, order_of
 from .dialects import Dialect
+from .fitting import hold_to
 from .footers import schema_of
 from .guessing import TEXT, Guess
 from .jsonlines import JsonReader
@@ -65,6 +67,7 @@ class Report:
         digest: Of the file's bytes, unpacked.
         identity: Which file it was, before it was read.
         as_is: Whether all of it stands in canonical form already, or takes no more than another line end or delimiter.
+        proofs: What the reading has proved of the file's blocks.
         blank_lines: How many blank lines are no rows.
         said: How it is read, where that was not plain.
         nulls: Column -> missing values.
@@ -78,6 +81,7 @@ class Report:
     digest: str = ""
     identity: Identity | None = None
     as_is: bool = False
+    proofs: list[tuple[int, bool]] = field(default_factory=list)
     blank_lines: int = 0
     said: list[str] = field(default_factory=list)
     nulls: dict[str, int] = field(default_factory=dict)
@@ -92,16 +96,18 @@ def check(
     fixed: bool = False,
     reading: Reading = Reading(),  # it never changes
     measured: bool = False,
+    footer: bool = False,
 ) -> Report:
     """Check every row of the file against `columns`, and let their types be found or widened unless they are `fixed`.
 
     Args:
-        path: The file. Of a Parquet file the footer is read alone: its values have types.
+        path: The file. A Parquet file's values have types: they are read only where the column's may not hold them.
         columns: The columns of the load; their types may change.
         seen: Called with the number of rows of each block.
         fixed: Whether the types are the target's.
         reading: How the file is read.
         measured: Whether the ranges of the values are wanted too.
+        footer: Whether nothing but the footer of a Parquet file is looked at.
 
     Raises:
         BadData: the file cannot be read, its header is another one, or it changed meanwhile.
@@ -110,6 +116,13 @@ def check(
     report = Report(path, identity=before)
     if reading.file_format == "parquet":
         report.rows = _same_schema(path, columns, fixed=fixed)
+        held = [column for column in columns if fixed or column.given]
+        if held and not footer:
+            hold_to(
+                path,
+                columns if fixed else [replace(one, type=one.type if one.given else "") for one in columns],
+                _misses,
+            )
         unchanged(path, before)
         seen(report.rows)
         return report
@@ -135,6 +148,7 @@ def check(
             report.rows += chunk.rows - len(wrong)
             seen(chunk.rows)
         report.digest, report.blank_lines, report.said = reader.digest, reader.blank_lines, reader.said
+        report.proofs = reader.proofs if isinstance(reader, CsvReader) else []
     unchanged(path, before)
     if not fixed:
         _settle(columns)

@@ -21,6 +21,7 @@ from .copying import FileResult, Staged, told
 from .errors import LoadError
 from .sources import Source, best_source
 from .stopping import execute
+from .summary import kept
 from .uploading import Uploads, trial
 from .versions import connector_version, patient
 
@@ -28,8 +29,6 @@ NO_SUCH_OBJECT = 2003
 """The server's number for what does not exist, or is not ours to see."""
 Keep = Literal["never", "failed", "always"]
 """When the stage of a load stays behind."""
-NO_SESSION = 390111
-"""The server's number for a session that it has ended."""
 PATIENCE = 0.3
 """Seconds that cleaning up waits for a statement that still runs, before it asks another session."""
 
@@ -91,11 +90,15 @@ class Session:
 
     Args:
         connection: The connector's connection.
-        again: Opens another one, to clear away with where the server has ended this one.
+        again: Opens another one, to clear away with where this one does not get through.
+
+    Attributes:
+        left: What stays behind on the server, a sentence each.
     """
 
     def __init__(self, connection: Any, again: Callable[[], Any] | None = None) -> None:
         self.connection, self._again = connection, again
+        self.left: list[str] = []
         self._cursor = connection.cursor()
         self._one = threading.Lock()
 
@@ -145,21 +148,24 @@ class Session:
         finally:
             self._one.release()
 
-    def clean_up(self, statement: str, spare: Session) -> None:
-        """Execute `statement` here, or where another one still runs here, in `spare`; whether it succeeds is no news.
+    def remove(self, what: str, spare: Session) -> None:
+        """Drop `what`, as TABLE T, here, or where that fails, in `spare`, or in a session of its own; else say that it stays.
 
-        What the load itself says is the news, and a session that is gone has been rolled back.
+        A statement may still run in both, the server may have ended them, or be away: an outage at which connector 5.x gives
+        an upload up may be over by then.
         """
-        gone = False
+        statement = f"DROP {what.replace(' ', ' IF EXISTS ', 1)}"
         for session in (self, spare):
-            try:
+            with contextlib.suppress(LoadError):
                 session.run(statement, "clearing away", PATIENCE)
                 return
-            except LoadError as error:
-                gone = error.number == NO_SESSION
-        if gone and self._again is not None:  # the server is there, and has forgotten both
+        if self._again is not None:
             with contextlib.suppress(LoadError):
                 Session(self._again()).run(statement, "clearing away")
+                return
+        self.left.append(
+            f"a {what.partition(' ')[0].lower()} of the load's own could not be removed: DROP {what} by hand."
+        )
 
     def columns(self, table: str) -> list[Column] | None:
         """Return the columns of `table`, or None if it is not there, or not for us to see.
@@ -184,14 +190,12 @@ class Staging(Session):
     Attributes:
         name: The stage's name, as SQL takes it.
         source: What counts the bytes of its uploads.
-        left: Whether the stage stays though its load has failed.
     """
 
     def __init__(self, connection: Any, like: Staging | None = None, again: Callable[[], Any] | None = None) -> None:
         super().__init__(connection, again)
         self.name: str = like.name if like else f"PROGRESSKIT_{secrets.token_hex(8).upper()}"
         self.source: Source = like.source if like else best_source(connection)
-        self.left = False
 
     @contextlib.contextmanager
     def stage(self, spare: Session, keep: Keep = "never") -> Iterator[None]:
@@ -200,14 +204,17 @@ class Staging(Session):
         `keep` says whether it stays, with its files, where the block has `failed`, or `always`.
         """
         self.run(f"CREATE STAGE {self.name}", "creating a stage")
+        stays = keep == "always"
         try:
             yield
         except BaseException:
-            self.left = keep != "never"
+            stays = keep != "never"
+            if stays:
+                self.left.append(kept(self.name))
             raise
         finally:
-            if keep != "always" and not self.left:
-                self.clean_up(f"DROP STAGE IF EXISTS {self.name}", spare)
+            if not stays:
+                self.remove(f"STAGE {self.name}", spare)
 
     def put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None] = lambda: None) -> None:
         """Upload the file at `path`, whose own name is plain, as it is, and move the bar; `name` is what the user knows it by.
@@ -293,7 +300,7 @@ class Loading(Session):
 
     def _drop_work(self, spare: Session) -> None:
         if self._work is not None:
-            self.clean_up(f"DROP TABLE IF EXISTS {table_name(self._work)}", spare)
+            self.remove(f"TABLE {table_name(self._work)}", spare)
 
     def copy(
         self,

@@ -373,10 +373,10 @@ class _Bars:
         if self._uploads is None:
             assert self._tracker is not None  # put has one of its own, otherwise
             assert self._source is not None
-            self._upload = self._begin(f"Upload {name}", None, "B", "green")
+            self._upload = self._begin(f"Upload {name}", None, "B", "blue")
             self._uploads = Uploads(self._upload, self._source, files=self._count)
         elif self._upload is not None:
-            self._upload.update(description=f"Upload {name}")
+            self._upload.update(fields={"": name})
         self.look()
         return self._uploads
 
@@ -405,9 +405,12 @@ class _Bars:
 
     def _begin(self, name: str, total: float | None, unit: str, color: str) -> Task:
         assert self._tracker is not None  # asked by who begins
+        kind, _, detail = name.partition(" ")
         if isinstance(self._tracker, SnowflakeProgress):  # its bars have positions of their own
-            kind, _, detail = name.partition(" ")
             task = self._tracker.phase(kind, total, unit, detail=detail)
         else:
-            task = self._tracker.add_task(name, total, unit=unit, color=color, keep=name != "Compression")
+            fields = {"": detail} if detail else None
+            task = self._tracker.add_task(
+                kind, total, unit=unit, color=color, keep=kind != "Compression", fields=fields
+            )
         return self._stack.enter_context(task)

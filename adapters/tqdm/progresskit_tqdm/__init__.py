@@ -13,6 +13,7 @@ from progresskit.renderers import (
     RowRenderer,
     cell_width,
     encodable,
+    field_texts,
     fit,
     format_duration,
     format_percent,
@@ -47,7 +48,7 @@ class TqdmRenderer(RowRenderer):
         >>> renderer.render(Frame(time=1.0, tasks=(files,)))
         >>> terminal.flush()
         >>> print(terminal.screen[0])
-        Files:  25%|█████▎               | 3/12 file [00:04<00:12, 1.33 s/file]
+        Files:  25%|█████               | 3/12 files [00:04<00:12, 1.33 s/file]
     """
 
     bars: dict[int, RowBar]
@@ -101,7 +102,7 @@ class TqdmRenderer(RowRenderer):
         speed = f", {_speed(view)}" if view.state in ("running", "finished") else ""
         state = "" if view.state in ("running", "finished") else f", {view.outcome}"
         reason = f": {view.cause}" if view.cause else ""
-        fields = "".join(f", {name}={value}" for name, value in view.fields.items())
+        fields = "".join(f", {text}" for text in field_texts(view, "="))
         stats = [
             f" [{clock}{speed}{state}{reason}{fields}]",
             f" [{clock}{speed}{state}{reason}]",

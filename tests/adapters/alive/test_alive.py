@@ -23,8 +23,8 @@ class TestAlive(AdapterContract):
         renderer, terminal = self.begin(columns=80)
         view = sample_view(description="alpha", completed=25, total=100, unit="row", elapsed=5.0, rate=5.0, eta=15.0)
         self.draw(renderer, terminal, Frame(0.0, (view,)))
-        bar = "█" * 6 + "▌" + " " * 19
-        assert terminal.text == [f"alpha |{bar}| ▁▃▅ 25/100 row [25%] in 5s (~15s, 5.0 row/s)"]
+        bar = "█" * 6 + " " * 18
+        assert terminal.text == [f"alpha |{bar}| ▁▃▅ 25/100 rows [25%] in 5s (~15s, 5.0 rows/s)"]
         self.finish(renderer, terminal)
 
     def test_a_task_that_ended_early_is_marked_as_alive_progress_does(self) -> None:

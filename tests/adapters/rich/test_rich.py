@@ -21,8 +21,8 @@ class TestRich(AdapterContract):
         renderer, terminal = self.begin(columns=80)
         view = sample_view(description="alpha", completed=25, total=100, unit="row", elapsed=5.0, rate=5.0, eta=15.0)
         self.draw(renderer, terminal, Frame(0.0, (view,)))
-        bar = "━" * 7 + "╸" + " " * 23
-        assert terminal.text == [f"alpha {bar}  25% 25/100 row 5.0 row/s 0:00:05 0:00:15"]
+        bar = "━" * 7 + " " * 22
+        assert terminal.text == [f"alpha {bar}  25% 25/100 rows 5.0 rows/s 0:00:05 0:00:15"]
         self.finish(renderer, terminal)
 
     def test_bars_are_richs_own(self) -> None:

@@ -178,7 +178,7 @@ def command(server: Any, named_connection: dict[str, str], monkeypatch: pytest.M
 
     def run(*arguments: object) -> Done:
         out, err = io.StringIO(), io.StringIO()
-        given = ["load", *map(str, arguments), "--connection", "local", "--no-progress"]
+        given = ["load", "--connection", "local", *map(str, arguments), "--no-progress"]
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 status = cli.main(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import os
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -97,7 +98,11 @@ def same(shown: str, value: Any, kind: str) -> bool:
     return read.fromisoformat(shown) == value
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(300, marks=pytest.mark.slow)])
+MOST = min(300, int(os.environ.get("PROGRESSKIT_FILES", "300")))
+"""Files of the long run."""
+
+
+@pytest.mark.parametrize("count", [25, pytest.param(MOST, id="long", marks=pytest.mark.slow)])
 def test_analysis_is_duckdbs(tmp_path: Path, count: int) -> None:
     """Of random files what is said is what DuckDB finds: missing values, ranges, and types, but for those that lose digits."""
     path = tmp_path / "f.csv"

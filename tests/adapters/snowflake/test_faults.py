@@ -22,6 +22,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
+from progresskit_snowflake.columns import Column
 from progresskit_snowflake.embedded import RESET_AFTER, EmbeddedServer
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
@@ -180,6 +181,39 @@ def left_behind(warehouse: Warehouse) -> list[str]:
         cursor = connection.cursor()
         found = [row[1] for what in ("TABLES", "STAGES") for row in cursor.execute(f"SHOW {what}").fetchall()]
         return [name for name in found if name.startswith("PROGRESSKIT")]
+
+
+def test_what_stays_behind_is_said(warehouse: Warehouse) -> None:
+    """A stage and a table whose sessions are gone are removed by another one, and where none can be had, named."""
+    for connects in (True, False):
+        uploading, copying = warehouse.session(), warehouse.session()
+        opened: list[Any] = []
+
+        def again(connects: bool = connects, opened: list[Any] = opened) -> Any:
+            if not connects:
+                raise LoadError("connecting failed: nobody is there.")
+            opened.append(warehouse.session())
+            return opened[-1]
+
+        staging, loading = Staging(uploading, again=again), Loading(copying, again=again)
+        with (
+            pytest.raises(LoadError, match="given up"),
+            staging.stage(loading),
+            loading.table("gone", [Column("a")], staging, new=True) as work,
+        ):
+            uploading.close()
+            copying.close()
+            raise LoadError("given up")
+        for connection in opened:
+            connection.close()
+        assert left_behind(warehouse) == ([] if connects else [work.upper(), staging.name])
+        words = "a {} of the load's own could not be removed: DROP {} by hand."
+        said = [words.format("stage", f"STAGE {staging.name}"), words.format("table", f"TABLE {work}")]
+        assert [*staging.left, *loading.left] == ([] if connects else said)
+        if not connects:
+            with warehouse.session() as connection:
+                connection.cursor().execute(f"DROP STAGE {staging.name}")
+                connection.cursor().execute(f"DROP TABLE {work}")
 
 
 COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", "load"]

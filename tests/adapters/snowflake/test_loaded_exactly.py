@@ -471,16 +471,21 @@ def replaced(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def rewritten(path: Path) -> None:
+def rewritten(path: Path, content: bytes = b"a\n3\n") -> None:
     """Change the content alone: size, time and number stay."""
     status = path.stat()
     with path.open("r+b") as file:
-        file.write(b"a\n3\n")
+        file.write(content)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-@pytest.mark.parametrize("change", [touched, replaced, rewritten, lambda path: write(path, "a\n1\n2\n"), Path.unlink],
-                         ids=["time", "inode", "digest", "size", "gone"])  # fmt: skip
+def torn(path: Path) -> None:
+    """Change the content alone, to what is no CSV."""
+    rewritten(path, b'a\n"\n')
+
+
+@pytest.mark.parametrize("change", [touched, replaced, rewritten, torn, lambda path: write(path, "a\n1\n2\n"), Path.unlink],
+                         ids=["time", "inode", "digest", "torn", "size", "gone"])  # fmt: skip
 def test_file_changes_after_its_check(change: Any, tmp_path: Path) -> None:
     """A file of another size, time or number than at its check, or of another content, is not packed."""
     path = write(tmp_path / "f.csv", "a\n1\n")

@@ -334,6 +334,39 @@ def test_parquet_is_refused(command: Any, cursor: Any, new_table: str, tmp_path:
     assert cursor.execute(f"SHOW TABLES LIKE '{new_table}'").fetchall() == []
 
 
+CHANGED = {
+    "rounded": ("NUMBER(38,0)", pyarrow.array([1.0, 2.5]), "'2.5', which is no NUMBER"),
+    "cut": ("NUMBER(5,1)", pyarrow.array([Decimal("1.50"), Decimal("1.25")]), "'1.25', which is no NUMBER"),
+    "digits": ("NUMBER(3,0)", pyarrow.array([999, 1000]), "'1000', which is no NUMBER"),
+    "words": ("VARCHAR(2)", pyarrow.array(["ab", "abc"]).dictionary_encode(), "'abc', which is no VARCHAR"),
+    "clock": ("DATE", pyarrow.array([datetime.datetime(2024, 1, 1), MOMENT]), "2024-01-01 10:00:00.123456', which is no DATE"),
+    "offset": ("TIMESTAMP_NTZ", pyarrow.array([None, MOMENT], pyarrow.timestamp("us", "UTC")), "which is no TIMESTAMP_NTZ"),
+    "number": ("INT", pyarrow.array(["1", "x"]), "'x', which is no NUMBER"),
+}  # fmt: skip
+"""Type of the table -> two values of a Parquet file, of which the second would be changed, and what is said."""
+
+
+def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Values of a Parquet file that a table would round, cut or drop are refused by row; those that it holds are loaded."""
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in CHANGED.items())
+    cursor.execute(f"CREATE TABLE {new_table} ({columns})")
+    arrays = {name: array for name, (_, array, _) in CHANGED.items()}
+    path = tmp_path / "f.parquet"
+    for name, (_, array, words) in CHANGED.items():
+        held = {other: one.slice(0, 1).take([0, 0]) for other, one in arrays.items()}
+        pyarrow.parquet.write_table(pyarrow.table({**held, name: array}), path)
+        done = command(path, "--table", new_table)
+        assert (done.status, len(done.err.splitlines())) == (1, 1), name
+        assert re.search(rf"f\.parquet: row 2: {name} is .*{words}", done.err, re.IGNORECASE), done.err
+        done = command(path, "--table", new_table, "--validate-only")
+        assert (done.status, "row 2" in done.err) == (1, True), done.err
+    pyarrow.parquet.write_table(pyarrow.table({name: one.slice(0, 1) for name, one in arrays.items()}), path)
+    done = command(path, "--table", new_table)
+    assert done.status == 0, done.err
+    day = datetime.date(2024, 1, 1)
+    assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [(1, Decimal("1.5"), 999, "ab", day, None, 1)]
+
+
 def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """--skip-loaded knows Parquet files too."""
     cursor.execute(f"CREATE SCHEMA P_{new_table}")

@@ -24,7 +24,7 @@ class TestTqdm(AdapterContract):
         renderer, terminal = self.begin(columns=61)
         view = sample_view(description="alpha", completed=25, total=100, unit="row", elapsed=5.0, rate=5.0, eta=15.0)
         self.draw(renderer, terminal, Frame(0.0, (view,)))
-        assert terminal.text == ["alpha:  25%|██▊        | 25/100 row [00:05<00:15, 5.0 row/s]"]
+        assert terminal.text == ["alpha:  25%|██▎      | 25/100 rows [00:05<00:15, 5.0 rows/s]"]
         self.finish(renderer, terminal)
 
     def test_slow_things_are_told_in_seconds_for_each(self) -> None:

@@ -1,0 +1,87 @@
+"""Values of Parquet files that a column of a table would round, cut or drop: COPY does so without a word.
+
+The types tell for most columns that nothing can be lost; the values of the others are read, and held to the rules of CSV files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .columns import Column, order_of
+from .footers import kind_of
+from .opening import BadData, telling
+from .values import LONGEST, Rule, rule_for
+
+_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
+"""Bits of a whole number -> its digits at most."""
+_WHOLE_OF_A_FLOAT = 32
+"""Bits of a whole number that a FLOAT gives back for certain."""
+_SAFE = {
+    ("FLOAT", "FLOAT"), ("BOOLEAN", "BOOLEAN"), ("DATE", "DATE"), ("DATE", "TIMESTAMP_NTZ"), ("TIME", "TIME"),
+    ("TIMESTAMP_NTZ", "TIMESTAMP_NTZ"), ("TIMESTAMP_TZ", "TIMESTAMP_TZ"),
+}  # fmt: skip
+
+
+def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule], list[int]]) -> None:
+    """Raise BadData where a column of `columns` would change a value of the Parquet file at `path`.
+
+    Args:
+        path: The file, which has just these columns.
+        columns: The columns, with the types of the table.
+        misses: Says where texts stand that are no values by a rule.
+    """
+    import pyarrow.parquet as pq
+
+    with telling(path), pq.ParquetFile(path) as file:
+        schema = list(file.schema_arrow)
+        order = order_of([field.name for field in schema], [column.name for column in columns]) or []
+        for column, at in zip(columns, order, strict=False):
+            rule = rule_for(column.type or "")
+            if rule is None or _fits(schema[at].type, column.type or ""):
+                continue
+            seen = 0
+            for values in _texts(file, schema[at].name, to_day=(column.type or "") == "DATE"):
+                for row in misses(values, rule):
+                    raise BadData(
+                        f"{path}: row {seen + row + 1:,d}: {column.name} is {values[row].as_py()!r:.60}, which is no "
+                        f"{column.type}: the table would change it. Give the table a type that holds it."
+                    )
+                seen += len(values)
+
+
+def _texts(file: Any, name: str, *, to_day: bool) -> Iterator[Any]:
+    """Yield the values of a column as texts, a block at a time; a midnight as its day where those are wanted."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for batch in file.iter_batches(columns=[name]):
+        values = batch.column(0)
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        texts = values.cast(pa.string())
+        yield pc.replace_substring_regex(texts, r"[T ]00:00:00(\.0+)?$", "") if to_day else texts
+
+
+def _fits(kind: Any, declared: str) -> bool:
+    """Return whether each value of an Arrow type is one of the type `declared`, or no text can tell."""
+    from pyarrow import types
+
+    found = re.fullmatch(r"([A-Z_]+)(?:\(([0-9]+)(?:,\s*([0-9]+))?\))?", declared.strip().upper())
+    own = kind_of(kind)
+    if found is None or own in ("VARIANT", "BINARY"):
+        return True
+    name, first, second = found[1], int(found[2] or 0), int(found[3] or 0)
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    if name in ("VARCHAR", "TEXT", "STRING"):
+        return not first or first >= LONGEST
+    if name == "NUMBER" and own.startswith("NUMBER"):
+        digits, scale = (kind.precision, kind.scale) if types.is_decimal(kind) else (_DIGITS[kind.bit_width], 0)
+        precision = first or 38
+        return scale <= second and digits - scale <= precision - second
+    if name == "FLOAT" and types.is_integer(kind):
+        return bool(kind.bit_width <= _WHOLE_OF_A_FLOAT)
+    return (own, name) in _SAFE and (first or 9) == 9

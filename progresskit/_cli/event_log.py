@@ -1,0 +1,196 @@
+"""What an events file tells: which runs there were, and of each task when it was at work, how far, and how it ended.
+
+Pure. An events file may come from a job that was killed, or from a stranger: a line that makes no sense is counted
+and passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from .._model.events import EventDecoder
+from .._model.frames import Frame, TaskView
+from .._model.states import ENDED
+
+POINTS = 240
+"""Points of a task's curve at the most: where there are more, every other one is dropped."""
+PRINTS = 10_000
+"""Printed lines that are kept of a run: the first ones."""
+
+
+class Activity:
+    """One task of a run.
+
+    Attributes:
+        view: The task as it was seen last.
+        start: When it began, in seconds on the run's clock; None for one that never did.
+        end: When it ended, or was seen last.
+        has_ended: Whether its end was seen.
+        pauses: When it was paused, as pairs of seconds on the run's clock.
+        curve: How far it was at which time.
+    """
+
+    __slots__ = ("_paused_at", "_step", "_until", "curve", "end", "has_ended", "pauses", "start", "view")
+
+    def __init__(self, view: TaskView) -> None:
+        self.view = view
+        self.start: float | None = None
+        self.end = 0.0
+        self.has_ended = False
+        self.pauses: list[tuple[float, float]] = []
+        self.curve: list[tuple[float, float]] = []
+        self._paused_at: float | None = None
+        self._step = 0.0
+        self._until = float("-inf")
+
+    def note(self, view: TaskView, time: float) -> None:
+        """Note how the task was at `time`."""
+        is_end = view.state in ENDED
+        age = max(view.age, view.elapsed)
+        if self.start is None and view.state != "pending":
+            self.start = time - age
+        self.end = time
+        if is_end and not self.has_ended and self.start is not None:
+            self.end = min(time, self.start + age) if view.age else time
+        if view.state == "paused":
+            self._paused_at = time if self._paused_at is None else self._paused_at
+        elif self._paused_at is not None:
+            self.pauses.append((self._paused_at, min(time, self.end)))
+            self._paused_at = None
+        self.view = view
+        self.has_ended = self.has_ended or is_end
+        if is_end or time >= self._until:
+            self.curve.append((self.end, float(view.completed)))
+            self._until = time + self._step
+            if len(self.curve) > POINTS:
+                del self.curve[1:-1:2]
+                self._step = 2 * (self.curve[-1][0] - self.curve[0][0]) / POINTS
+
+    def close(self) -> None:
+        """End what has no end: the job was killed, or still runs."""
+        if self._paused_at is not None:
+            self.pauses.append((self._paused_at, self.end))
+            self._paused_at = None
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in a word; `left` where no end was seen."""
+        return self.view.outcome if self.has_ended else "left"
+
+
+class Run:
+    """One run of a program.
+
+    Attributes:
+        header: What its header says; empty for a file of an older version.
+        tasks: Its tasks, by number.
+        prints: Printed lines with their times, which may be None.
+        printed: How many lines were printed in all.
+        frames: How many frames there were.
+        first: The time of the first frame, on the run's clock; None where there was none.
+        last: The time of the last one.
+    """
+
+    def __init__(self) -> None:
+        self.header: Mapping[str, Any] = {}
+        self.tasks: dict[int, Activity] = {}
+        self.prints: list[tuple[float | None, str]] = []
+        self.printed = 0
+        self.frames = 0
+        self.first: float | None = None
+        self.last = 0.0
+
+    def note(self, frame: Frame) -> None:
+        """Note what `frame` shows."""
+        self.frames += 1
+        self.first = frame.time if self.first is None else min(self.first, frame.time)
+        self.last = max(self.last, frame.time)
+        for view in (*frame.tasks, *frame.ended):
+            activity = self.tasks.get(view.id)
+            if activity is None:
+                activity = self.tasks[view.id] = Activity(view)
+            if not activity.has_ended:
+                activity.note(view, frame.time)
+
+    @property
+    def began(self) -> float:
+        """When the first of its tasks began, or its first frame came, on its clock."""
+        starts = [activity.start for activity in self.tasks.values() if activity.start is not None]
+        return min([*starts, self.last if self.first is None else self.first])
+
+    @property
+    def seconds(self) -> float:
+        """From then to the last frame."""
+        return max(self.last - self.began, 0.0)
+
+    def wall(self, time: float) -> float | None:
+        """Return the instant `time` of its clock in seconds since 1970; None where the file does not say."""
+        started, monotonic = self.header.get("started"), self.header.get("monotonic")
+        if not isinstance(started, str) or not isinstance(monotonic, (int, float)):
+            return None
+        try:
+            at = datetime.fromisoformat(started)
+        except ValueError:
+            return None
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() + time - monotonic
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line: the command, the process and the time; empty for a file of an older version."""
+        words = self.header.get("argv", [])
+        parts = [" ".join([*(word.rpartition("/")[2] for word in words[:2]), *words[2:]])]
+        if "pid" in self.header:
+            parts.append(f"process {self.header['pid']}" + (f" on {host}" if (host := self.header.get("host")) else ""))
+        if "started" in self.header:
+            parts.append(str(self.header["started"]))
+        return ", ".join(filter(None, parts))
+
+
+class Log(NamedTuple):
+    """What an events file tells.
+
+    Attributes:
+        runs: Its runs, in the order of their first lines.
+        strange: How many lines made no sense.
+    """
+
+    runs: tuple[Run, ...]
+    strange: int
+
+
+def read(lines: Iterable[str]) -> Log:
+    """Return what `lines` tell.
+
+    Example:
+        >>> log = read(['{"time":1.0}', '{"time":3.5}', '{"print":"words"}', "torn"])
+        >>> log.runs[0].seconds, log.runs[0].frames, log.runs[0].printed, log.strange
+        (2.5, 2, 1, 1)
+    """
+    runs: dict[str, Run] = {}
+    strange = 0
+    decoder = EventDecoder()
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            event = decoder.event(line)
+        except ValueError:
+            strange += 1
+            continue
+        run = runs.get(event.run)
+        if run is None:
+            run = runs[event.run] = Run()
+        if event.header is not None:
+            run.header = event.header
+        elif event.frame is not None:
+            run.note(event.frame)
+        elif event.print is not None:
+            run.printed += 1
+            if len(run.prints) < PRINTS:
+                run.prints.append((event.time, event.print))
+    for run in runs.values():
+        for activity in run.tasks.values():
+            activity.close()
+    return Log(tuple(runs.values()), strange)

@@ -1,0 +1,107 @@
+"""What an events file tells, as one page for a browser: it asks nothing of anybody, and carries its data with it.
+
+Pure: from a log to HTML. All words reach the page as data, which its script shows as text.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from .._text.formatting import format_duration, format_progress, format_rate, format_seconds
+from .event_log import POINTS, Activity, Log, Run
+from .event_report import in_order, summary
+
+CURVES = 2_000
+"""Tasks that have a curve of their own in the page: those that took longest."""
+STEPS = 200
+"""Points of the curve of tasks at work at once."""
+
+
+def page(log: Log) -> str:
+    """Return the page."""
+    runs = [_run(run) for run in log.runs]
+    title = next((run["title"] for run in runs if run["title"]), "progresskit report")
+    data = {"runs": runs, "strange": log.strange}
+    # `<` is the one character by which a text could end the script that it stands in.
+    island = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    parts = {name: _part(name) for name in ("report.css", "report.js")}
+    return (
+        "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
+        '<meta name=viewport content="width=device-width,initial-scale=1">\n'
+        "<meta http-equiv=Content-Security-Policy "
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
+        f"<title>{escape(title)}</title>\n<style>\n{parts['report.css']}</style>\n<body>\n<main id=report></main>\n"
+        f'<script type="application/json" id=data>{island}</script>\n<script>\n{parts["report.js"]}</script>\n</html>\n'
+    )
+
+
+def _part(name: str) -> str:
+    return (files(__package__) / name).read_text("utf-8")
+
+
+def _run(run: Run) -> dict[str, Any]:
+    """Return what the page shows of `run`: times in seconds since it began, and its tasks, each above its parts."""
+    began, activities = run.began, in_order(run)
+    longest = sorted(activities, key=lambda activity: activity.end - (activity.start or activity.end))[-CURVES:]
+    with_curve = {activity.view.id for activity in longest}
+    tasks = [_task(activity, began, activity.view.id in with_curve) for activity in activities]
+    return {
+        "title": run.title,
+        "summary": summary(run),
+        "started": run.wall(began),
+        "seconds": round(run.seconds, 3),
+        "tasks": tasks,
+        "atWork": _at_work(activities, began, run.seconds),
+        "prints": [
+            [None if time is None else round(time - began, 3), line] for time, line in run.prints[-STEPS:]
+        ],
+        "printed": run.printed,
+    }  # fmt: skip
+
+
+def _task(activity: Activity, began: float, has_curve: bool) -> dict[str, Any]:
+    view = activity.view
+    curve = activity.curve if has_curve and len(activity.curve) > 2 else []
+    return {
+        "id": view.id,
+        "depth": min(view.depth, 20),
+        "name": view.description or f"task {view.id}",
+        "outcome": activity.outcome,
+        "completed": view.completed,
+        "total": view.total,
+        "unit": view.unit,
+        "done": format_progress(view.completed, view.total, view.unit, estimated=view.estimated),
+        "time": format_seconds(view.elapsed),
+        "rate": format_rate(view.rate, view.unit),
+        "eta": None if view.eta is None else format_duration(view.eta),
+        "seconds": round(view.elapsed, 3),
+        "start": None if activity.start is None else round(activity.start - began, 3),
+        "end": round(activity.end - began, 3),
+        "pauses": [[round(first - began, 3), round(last - began, 3)] for first, last in activity.pauses],
+        "reason": view.cause,
+        "fields": dict(view.fields),
+        "curve": [[round(time - began, 3), done] for time, done in curve[:POINTS]],
+    }
+
+
+def _at_work(activities: list[Activity], began: float, seconds: float) -> list[int]:
+    """Return how many tasks without parts were at work at each of `STEPS` moments."""
+    parents = {activity.view.parent for activity in activities}
+    changes = [0] * (STEPS + 1)
+    for activity in activities:
+        if activity.start is None or activity.view.id in parents:
+            continue
+        edges = [activity.start, *(edge for pause in activity.pauses for edge in pause), activity.end]
+        for first, last in zip(edges[::2], edges[1::2], strict=True):
+            low, high = (round(STEPS * (edge - began) / (seconds or 1.0)) for edge in (first, last))
+            low = min(max(low, 0), STEPS - 1)
+            changes[low] += 1
+            changes[min(max(high, low + 1), STEPS)] -= 1
+    counts, count = [], 0
+    for change in changes[:-1]:
+        count += change
+        counts.append(count)
+    return counts

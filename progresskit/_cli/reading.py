@@ -1,0 +1,114 @@
+"""`progresskit run --read`: what a command says of its progress becomes tasks, and the rest of its words passes through.
+
+Knows tasks and the ends of lines. Does not know which words a program uses, nor where its output comes from.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+from .._text.line_splitter import last_state
+from .._text.program_progress import HEADING, reader_of
+
+if TYPE_CHECKING:
+    from .._text.program_progress import Report
+    from .._tracking.task import Task
+    from .._tracking.tracker import ProgressTracker
+
+_ENDS = re.compile("\r\n|\r|\n")
+_COLORS = re.compile("\x1b\\[[0-9;:]*m")
+VARIABLES = {"pip": {"PIP_PROGRESS_BAR": "raw"}}
+"""What a program needs in its environment to say its progress in lines."""
+
+
+class ProgressReader:
+    """Takes progress out of a command's output.
+
+    Args:
+        tracker: Where the tasks are shown.
+        program: Whose words these are: one of `progresskit._text.program_progress.READERS`.
+    """
+
+    def __init__(self, tracker: ProgressTracker, program: str) -> None:
+        self._tracker = tracker
+        self._reader = reader_of(program)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._held = ""
+        self._inside = False  # whether the beginning of the line that comes has passed through
+        self._task: Task | None = None
+        self._name = ""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what of `data` is no progress; the beginning of a line waits for the rest of it."""
+        text = self._held + self._decoder.decode(data)
+        self._held = ""
+        passed: list[str] = []
+        at = 0
+        for found in _ENDS.finditer(text):
+            if found.group() == "\r" and found.end() == len(text):  # the newline of a terminal may follow
+                break
+            self._line(text[at : found.start()], found.group(), passed)
+            at = found.end()
+        rest = text[at:]
+        if self._inside:
+            passed.append(rest)
+        else:
+            self._held = rest
+        return "".join(passed).encode("utf-8", "surrogateescape")
+
+    def _line(self, line: str, end: str, passed: list[str]) -> None:
+        report = None if self._inside else self._reader.read(_bare(line))
+        self._inside = False
+        if report is None:
+            passed.append(line + end)
+        elif report is not HEADING:
+            self._show(report)
+
+    def _show(self, report: Report) -> None:
+        task = self._task
+        # A phase that begins anew under its old name, such as the next file of a command, is another one.
+        if task is None or report.name != self._name or report.done < task.completed:
+            self.end()
+            self._name = report.name
+            task = self._task = self._tracker.add_task(report.name, total=report.total, unit=report.unit, keep="always")
+        task.report(report.done, report.total)
+        if report.is_last:
+            self.end()
+
+    def release(self) -> bytes:
+        """Return what is held back, which may be a question, after a while of silence; a line of progress only lacks its end."""
+        report = self._reader.read(_bare(self._held)) if self._held else None
+        if report is not None:
+            if report is not HEADING:
+                self._show(report._replace(is_last=False))  # the same line comes once more, with its end
+            return b""
+        held, self._held = self._held, ""
+        self._inside = self._inside or bool(held)
+        return held.encode("utf-8", "surrogateescape")
+
+    def rest(self) -> bytes:
+        """Return what was held back, at the end of the output."""
+        held, self._held = self._held, ""
+        passed: list[str] = []
+        if held:
+            self._line(held.removesuffix("\r"), "", passed)
+        return "".join(passed).encode("utf-8", "surrogateescape")
+
+    def end(self, *, failed: bool = False) -> None:
+        """End the task that is there: done where its count is complete or has no total, else failed or stopped early."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        if task.total is None or task.is_complete:
+            task.finish()
+        elif failed:
+            task.fail()
+        else:
+            task.cancel("stopped early")
+
+
+def _bare(line: str) -> str:
+    """Return the words of `line`, without colours and movements of the cursor."""
+    return _COLORS.sub("", last_state(line))

@@ -1,0 +1,102 @@
+"""`progresskit replay`: an events file, drawn again as it went.
+
+Knows renderers and when each frame came. Does not know tasks: a frame is all that a renderer needs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from .._display.terminal import Handle, StreamTerminal
+from .._model.events import EventDecoder
+from .._model.frames import Frame, TaskView
+from .._text.cells import plain_line
+from ..renderers.base import Renderer, draws_in_place
+from ..renderers.registry import BUILTIN, default_stream, load, named
+
+_NUMBERS = 1_000_000_000
+"""What separates the numbers of two runs' tasks."""
+
+
+def replay(
+    lines: Iterable[str],
+    *,
+    renderer: str | None = None,
+    speed: float = 1.0,
+    terminal: StreamTerminal | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Draw what `lines` tell.
+
+    Args:
+        lines: An events file's. Those that make no sense are passed over.
+        renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits the terminal.
+        speed: How many times as fast as it went.
+        terminal: Where to draw; None takes `PROGRESSKIT_STREAM`, else standard error.
+        sleep: Waits for so many seconds.
+
+    Raises:
+        ValueError: the renderer's name is unknown, or it draws elsewhere.
+    """
+    where = StreamTerminal(default_stream()) if terminal is None else terminal
+    choice = named(renderer).settle(where)
+    if choice.is_remote or choice.make is None:
+        raise ValueError(f"{choice.name} does not draw here: give another renderer.")
+    handle = Handle(where)
+    drawing: Renderer = choice.make()
+    if draws_in_place(drawing) and not where.is_tty:
+        drawing = load(BUILTIN["plain"])()
+    drawing.start(handle)
+    decoder = EventDecoder()
+    runs: dict[str, tuple[int, Frame]] = {}  # the number of each run, and its newest frame
+    last: dict[str, float] = {}
+    has_words = False
+    try:
+        for line in lines:
+            try:
+                event = decoder.event(line)
+            except ValueError:
+                continue
+            if event.print is not None:
+                has_words = True
+                drawing.write(event.print if where.colors else plain_line(event.print))
+            if event.frame is None:
+                continue
+            number = runs[event.run][0] if event.run in runs else len(runs)
+            runs[event.run] = number, event.frame
+            pause = event.frame.time - last.get(event.run, event.frame.time)
+            last[event.run] = event.frame.time
+            if pause > 0:
+                sleep(pause / speed)
+            rows = handle.ask_size()[1] - 1 if draws_in_place(drawing) else None
+            drawing.render(_merged(runs, event.run, rows))
+            where.send(handle.take(), 1.0)
+            has_words = False
+        if has_words:  # an in-place renderer draws them with a frame
+            drawing.render(_merged(runs, "", handle.ask_size()[1] - 1 if draws_in_place(drawing) else None))
+    finally:
+        drawing.stop()
+        where.send(handle.take(), 1.0)
+        if terminal is None:
+            where.close()
+
+
+def _merged(runs: dict[str, tuple[int, Frame]], newest: str, rows: int | None) -> Frame:
+    """Return one frame of all `runs`, with what has just ended in the `newest`; at most `rows` rows of it."""
+    views: list[TaskView] = []
+    more = used = 0
+    for number, frame in runs.values():
+        views += [_renumbered(view, number)._replace(position=view.position + used) for view in frame.tasks]
+        more += frame.more
+        used = views[-1].position + 1 if views else 0
+    if rows is not None and (used > rows or (more and used >= rows)):
+        kept = [view for view in views if view.position < rows - 1]
+        views, more = kept, more + len(views) - len(kept)
+    number, frame = runs.get(newest, (0, Frame(0.0)))
+    return Frame(frame.time, tuple(views), tuple(_renumbered(view, number) for view in frame.ended), more)
+
+
+def _renumbered(view: TaskView, run: int) -> TaskView:
+    parent = None if view.parent is None else view.parent + run * _NUMBERS
+    return view._replace(id=view.id + run * _NUMBERS, parent=parent)

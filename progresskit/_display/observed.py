@@ -1,0 +1,51 @@
+"""A renderer around another one, which sees the frames too.
+
+Knows that the inner renderer draws as ever. Does not know what is done with the frames.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..renderers.base import draws_in_place
+
+if TYPE_CHECKING:
+    from .._model.frames import Frame
+    from ..renderers.base import Renderer, Terminal
+
+
+class ObservedRenderer:
+    """Draws as `renderer` does. A subclass does something with the frames besides.
+
+    Args:
+        renderer: What draws.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the inner renderer draws over its rows."""
+        return draws_in_place(self._renderer)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_renderer":  # of one that was not initialised
+            raise AttributeError(name)
+        return getattr(self._renderer, name)
+
+    def start(self, terminal: Terminal) -> None:
+        """Begin a display on `terminal`."""
+        self._renderer.start(terminal)
+
+    def render(self, frame: Frame) -> None:
+        """Draw `frame`."""
+        self._renderer.render(frame)
+
+    def write(self, text: str) -> None:
+        """Show `text` above the tasks."""
+        self._renderer.write(text)
+
+    def stop(self) -> None:
+        """End the display."""
+        self._renderer.stop()

@@ -1,0 +1,83 @@
+"""What tells one run of a program from all others: a number, the process, the host, the command and the time.
+
+Knows the system. Does not know who asks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_MOST_ARGUMENTS, _MOST_CHARACTERS = 64, 1_000
+_SECRETS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "secret",
+    "credential",
+    "api-key",
+    "api_key",
+    "apikey",
+    "private",
+)
+_known: dict[int, dict[str, Any]] = {}
+
+
+def run_identity() -> dict[str, Any]:
+    """Return what tells this process's run from others; a forked child is a run of its own.
+
+    `started` is the wall clock, in UTC, at the instant `monotonic` of the clock that frames have their times from.
+    """
+    process = os.getpid()
+    found = _known.get(process)
+    if found is None:
+        _known.clear()
+        now = time.time()
+        found = _known[process] = {
+            "progresskit": 1,
+            "run": os.urandom(8).hex(),
+            "pid": process,
+            "host": _host(),
+            "argv": without_secrets(getattr(sys, "orig_argv", sys.argv)[:_MOST_ARGUMENTS]),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z",
+            "monotonic": round(time.monotonic(), 6),
+        }
+    return found
+
+
+def without_secrets(words: list[str]) -> list[str]:
+    """Return the `words` of a command without the values of options that are called by a secret's name, and without the
+    credentials of URLs.
+
+    Example:
+        >>> without_secrets(["load.py", "--password", "x1", "--api-token=y2", "s3://me:z3@host/path"])
+        ['load.py', '--password', '***', '--api-token=***', 's3://***@host/path']
+    """
+    kept: list[str] = []
+    is_value = False  # of the option before
+    for word in words:
+        name, equals, value = str(word)[:_MOST_CHARACTERS].partition("=")
+        is_secret = any(part in name.lower() for part in _SECRETS)
+        if is_value and not word.startswith("-"):
+            kept.append("***")
+        elif is_secret and equals:
+            kept.append(f"{name}=***")
+        else:
+            scheme, found, rest = f"{name}{equals}{value}".partition("://")
+            user, at, host = rest.partition("@")
+            kept.append(f"{scheme}://***@{host}" if found and at and "/" not in user else f"{scheme}{found}{rest}")
+        is_value = is_secret and not equals and name.startswith("-")
+    return kept
+
+
+def _host() -> str:
+    try:
+        return os.uname().nodename
+    except AttributeError:  # Windows
+        return os.environ.get("COMPUTERNAME", "")

@@ -1,0 +1,126 @@
+"""Cut names to a width so that they can still be told apart.
+
+A name is cut in its middle, so that its beginning, its number and its suffix stay; a path is cut at its beginning. Pure; counts
+cells and splits no cluster.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .cells import cell_width
+
+_PATH = re.compile(r"/|^[A-Za-z]:\\|^\\\\")  # no backslash elsewhere: it may be the escape of an unprintable character
+
+
+def first_cells(text: str, cells: int) -> str:
+    """Return as much of the beginning of `text` as fits in `cells`.
+
+    Example:
+        >>> first_cells("東京都", 5), first_cells("abc", 2)
+        ('東京', 'ab')
+    """
+    if len(text) == cell_width(text):
+        return text[: max(cells, 0)]
+    end = 0
+    for at, character in enumerate(text):
+        cells -= cell_width(character)
+        if cells < 0:
+            break
+        end = at + 1
+    return text[:end]
+
+
+def last_cells(text: str, cells: int) -> str:
+    """Return as much of the end of `text` as fits in `cells`; a combining mark stays with its letter.
+
+    Example:
+        >>> last_cells("東京都", 5), last_cells("abc", 2)
+        ('京都', 'bc')
+    """
+    if len(text) == cell_width(text):
+        return text[-cells:] if cells > 0 else ""
+    begin = len(text)
+    for at in range(len(text) - 1, -1, -1):
+        width = cell_width(text[at])
+        cells -= width
+        if cells < 0:
+            break
+        if width:
+            begin = at
+    return text[begin:]
+
+
+def cut_middle(text: str, cells: int, ellipsis: str = "…", head: int | None = None) -> str:
+    """Return `text` in at most `cells` cells, cut in its middle.
+
+    Args:
+        text: What to cut, cleaned.
+        cells: The room.
+        ellipsis: What stands where it was cut.
+        head: Cells of the beginning that stay; None: half.
+
+    Example:
+        >>> cut_middle("customers-2024-reviewed.parquet", 20), cut_middle("a.csv", 20)
+        ('customers…ed.parquet', 'a.csv')
+    """
+    if cell_width(text) <= cells:
+        return text
+    room = cells - cell_width(ellipsis)
+    if room < 1:
+        return first_cells(text, cells)
+    begin = first_cells(text, room // 2 if head is None else head)
+    return begin + ellipsis + last_cells(text, room - cell_width(begin))
+
+
+def cut_name(text: str, cells: int, ellipsis: str = "…") -> str:
+    """Return the name `text` in at most `cells` cells: a path keeps its end, every other name its beginning and its end.
+
+    Example:
+        >>> cut_name("/data/2024/11/orders.csv", 14), cut_name("orders-2024-11.parquet", 14)
+        ('…11/orders.csv', 'orders…parquet')
+    """
+    return cut_middle(text, cells, ellipsis, 0 if _PATH.search(text) else None)
+
+
+def cut_names(names: list[str], cells: int, ellipsis: str = "…") -> list[str]:
+    """Return `names`, each in at most `cells` cells, and different ones so that they differ: the cut moves to where the first
+    difference is seen.
+
+    Example:
+        >>> cut_names(["flights-january-2013-part.csv", "flights-march-2013-part.csv"], 15)
+        ['flights-ja….csv', 'flights-ma….csv']
+    """
+    cut = [cut_name(name, cells, ellipsis) for name in names]
+    if len(set(cut)) == len(set(names)):
+        return cut
+    alike: dict[str, set[str]] = {}
+    for name, short in zip(names, cut, strict=True):
+        alike.setdefault(short, set()).add(name)
+    return [
+        _apart(name, alike[short] - {name}, cells, ellipsis) if len(alike[short]) > 1 else short
+        for name, short in zip(names, cut, strict=True)
+    ]
+
+
+def _apart(name: str, others: set[str], cells: int, ellipsis: str) -> str:
+    """Return `name` cut so that what tells it from `others` is seen."""
+    at = max(_common(name, other) for other in others)  # where the first difference from the most similar one is
+    room = cells - cell_width(ellipsis)
+    before, after = cell_width(name[:at]), cell_width(name[at:])
+    if before + 2 <= room:
+        return cut_middle(name, cells, ellipsis, min(before + 2, room))
+    if after <= room:
+        return cut_middle(name, cells, ellipsis, room - after)
+    inner = cells - 2 * cell_width(ellipsis)
+    return ellipsis + first_cells(name[at:], inner) + ellipsis if inner > 0 else first_cells(name[at:], cells)
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    at = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        at += 1
+    return at

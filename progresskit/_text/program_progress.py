@@ -1,0 +1,172 @@
+r"""What git, pip, curl, rsync and ffmpeg say of their progress.
+
+Pure: one line in, figures out. A line is what stands between two ends of line or carriage returns. Does not know tasks.
+
+    reader = reader_of("git")
+    reader.read("Receiving objects:  45% (9/20), 1.00 MiB | 2.00 MiB/s")
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Report(NamedTuple):
+    """What a line says.
+
+    Attributes:
+        name: What is in progress; a new name is a new task.
+        done: Units done.
+        total: Units in all; None when unknown.
+        unit: What is counted.
+        is_last: Whether the line says that it is done.
+    """
+
+    name: str
+    done: float
+    total: float | None
+    unit: str
+    is_last: bool = False
+
+
+HEADING = Report("", 0, None, "")
+"""A line that belongs to a program's progress and says nothing by itself."""
+
+
+class Git:
+    """Phases: `remote: Counting objects: 100% (20/20), done.`
+
+    Example:
+        >>> Git().read("remote: Compressing objects:  50% (5/10)")
+        Report(name='Compressing objects', done=5, total=10, unit='object', is_last=False)
+    """
+
+    _line = re.compile(
+        r"(?:remote: )?(?P<name>[A-Z][A-Za-z ]+): +(?:\d+% \((?P<done>\d+)/(?P<total>\d+)\)|(?P<count>\d+))"
+        r"(?:, [\d.]+ \S+(?: \| [\d.]+ \S+)?)?(?P<last>, done\.)?\s*"
+    )
+
+    def read(self, line: str) -> Report | None:
+        """Return what `line` says; None where it is no progress."""
+        found = self._line.fullmatch(line)
+        if found is None:
+            return None
+        name, last = found["name"], found["last"] is not None
+        unit = {"objects": "object", "deltas": "delta", "files": "file"}.get(name.rpartition(" ")[2], "it")
+        if found["count"] is not None:
+            return Report(name, int(found["count"]), None, unit, last)
+        return Report(name, int(found["done"]), int(found["total"]), unit, last)
+
+
+class Pip:
+    """Downloads, with `--progress-bar raw`: `Progress 262144 of 15720599`, after `Downloading NAME`.
+
+    Example:
+        >>> pip = Pip()
+        >>> pip.read("Downloading numpy-2.4.6.whl (15.7 MB)"), pip.read("Progress 262144 of 15720599")
+        (None, Report(name='numpy-2.4.6.whl', done=262144, total=15720599, unit='B', is_last=False))
+    """
+
+    _name = re.compile(r"\s*Downloading (?:\S*/)?(?P<name>[^\s/]+)(?: \(.*\))?\s*")
+    _line = re.compile(r"Progress (?P<done>\d+) of (?P<total>\d+)\s*")
+
+    def __init__(self) -> None:
+        self._current = "download"
+
+    def read(self, line: str) -> Report | None:
+        """Return what `line` says; None where it is no progress."""
+        found = self._name.fullmatch(line)
+        if found is not None:
+            self._current = found["name"]
+            return None
+        found = self._line.fullmatch(line)
+        if found is None:
+            return None
+        done, total = int(found["done"]), int(found["total"])
+        return Report(self._current, done, total or None, "B", 0 < total <= done)
+
+
+class Curl:
+    """The share that curl says, in its table and with `-#`.
+
+    Example:
+        >>> Curl().read("###########               45.2%")
+        Report(name='curl', done=45.2, total=100, unit='%', is_last=False)
+        >>> Curl().read(" 41 1000k   41  410k    0     0   200k      0  0:00:05  0:00:02  0:00:03  200k").done
+        41.0
+    """
+
+    _bar = re.compile(r"[#=O\- ]*?(?P<done>\d{1,3}\.\d)%\s*")
+    _table = re.compile(
+        r"\s*(?P<done>\d{1,3}) +[\d.]+[kMGTP]? +\d{1,3} +[\d.]+[kMGTP]? +\d{1,3} +[\d.]+[kMGTP]?(?: +[\d.:kMGTPdh-]+){6}\s*"
+    )
+    _heading = re.compile(r"\s*% Total +% Received.*|\s*Dload +Upload +Total +Spent +Left +Speed\s*")
+
+    def read(self, line: str) -> Report | None:
+        """Return what `line` says; None where it is no progress."""
+        if self._heading.fullmatch(line):
+            return HEADING
+        found = self._bar.fullmatch(line) or self._table.fullmatch(line)
+        if found is None:
+            return None
+        done = float(found["done"])
+        return Report("curl", done, 100, "%", done >= 100)
+
+
+class Rsync:
+    """The share of the whole, with `--info=progress2`, or of a file, with `--progress`.
+
+    Example:
+        >>> Rsync().read("      1,238,016  12%    1.18MB/s    0:00:07 (xfr#1, to-chk=8/10)")
+        Report(name='rsync', done=12, total=100, unit='%', is_last=False)
+    """
+
+    _line = re.compile(
+        r"\s*[\d,.]+[KMGT]? +(?P<done>\d{1,3})% +[\d.]+[kMGT]?B/s +\d+:\d\d:\d\d(?: \(xfr#\d+, (?:ir|to)-chk=\d+/\d+\))?\s*"
+    )
+
+    def read(self, line: str) -> Report | None:
+        """Return what `line` says; None where it is no progress."""
+        found = self._line.fullmatch(line)
+        return None if found is None else Report("rsync", int(found["done"]), 100, "%", found["done"] == "100")
+
+
+class Ffmpeg:
+    """Seconds of the result, of those of the first source: `frame=  120 fps= 60 ... time=00:00:04.00 bitrate=...`.
+
+    Example:
+        >>> ffmpeg = Ffmpeg()
+        >>> ffmpeg.read("  Duration: 00:00:10.00, start: 0.000000, bitrate: 128 kb/s")
+        >>> ffmpeg.read("frame=  120 fps= 60 q=28.0 size=     256kB time=00:00:04.00 bitrate= 524.3kbits/s speed=   2x")
+        Report(name='ffmpeg', done=4.0, total=10.0, unit='s', is_last=False)
+    """
+
+    _duration = re.compile(r"\s*Duration: (?P<time>\d+:\d\d:\d\d\.\d+),.*")
+    _line = re.compile(r"(?:frame|size)= *.* time=(?P<time>-?\d+:\d\d:\d\d\.\d+) .*")
+
+    def __init__(self) -> None:
+        self._total: float | None = None
+
+    def read(self, line: str) -> Report | None:
+        """Return what `line` says; None where it is no progress."""
+        found = self._duration.fullmatch(line)
+        if found is not None:
+            self._total = self._total or _seconds(found["time"])
+            return None
+        found = self._line.fullmatch(line)
+        return None if found is None else Report("ffmpeg", max(_seconds(found["time"]), 0.0), self._total, "s")
+
+
+def _seconds(text: str) -> float:
+    hours, minutes, seconds = text.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+Reader = Git | Pip | Curl | Rsync | Ffmpeg
+READERS: dict[str, type[Reader]] = {"git": Git, "pip": Pip, "curl": Curl, "rsync": Rsync, "ffmpeg": Ffmpeg}
+
+
+def reader_of(name: str) -> Reader:
+    """Return a reader of what the program `name`, one of `READERS`, says."""
+    return READERS[name]()

@@ -1,0 +1,222 @@
+"""The lines that ended tasks leave above the rows: mark, name, count, duration, rate and fields, or how a task ended.
+
+They have columns of their own, each as wide as its widest so far, and neither bar nor percentage of what is done: a line that
+stays says what was done. Pure. Nothing of a reason or a field is lost: what does not fit goes on lines below.
+"""
+
+from __future__ import annotations
+
+from .._text.cells import cell_width, encodable
+from .._text.colors import NO_COLORS, sgr
+from .._text.cutting import cut_name
+from .._text.formatting import (
+    DEFAULT_UNIT,
+    Scale,
+    amount,
+    format_percent,
+    format_rate,
+    format_seconds,
+)
+from .._text.styles import STYLES, Style
+from .templates import field_texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._model.frames import TaskView
+
+RESET = "\x1b[0m"
+NARROW = 80
+"""Columns below which less room is reserved."""
+RESERVED, RESERVED_NARROW = (24, 9, 6, 6), (16, 7, 4, 6)
+"""Cells of names, numbers, units and durations at the least."""
+GAP = "   "
+
+
+def in_order(views: Iterable[TaskView]) -> list[TaskView]:
+    """Return the tasks that ended within one frame in the order of their creation, children before their parents.
+
+    Example:
+        >>> views = [sample_view(id=1), sample_view(id=3, parent=1), sample_view(id=2, parent=1), sample_view(id=4)]
+        >>> [view.id for view in in_order(views)]
+        [2, 3, 1, 4]
+    """
+    views = sorted(views, key=lambda view: view.id)
+    if all(view.parent is None for view in views):
+        return views
+    by_id = {view.id: view for view in views}
+    children: dict[int | None, list[TaskView]] = {}
+    for view in views:
+        children.setdefault(view.parent if view.parent in by_id else None, []).append(view)
+    ordered: list[TaskView] = []
+    ahead = [(view, False) for view in reversed(children.get(None, []))]
+    while ahead:  # a stack, not recursion: a tree may be deeper than Python's
+        view, ready = ahead.pop()
+        if ready:
+            ordered.append(view)
+            continue
+        ahead.append((view, True))
+        ahead += [(child, False) for child in reversed(children.get(view.id, []))]
+    return ordered
+
+
+def outcome_words(view: TaskView, *, share: bool = True, rest: bool = True) -> str:
+    """Return how a task ended that did not finish, without the reason: `cancelled at 75% of 4`.
+
+    Args:
+        view: The ended task.
+        share: Whether the share that was done is told.
+        rest: Whether the total is told too.
+    """
+    words = view.outcome
+    fraction = view.fraction
+    if not share or fraction is None:
+        return words
+    words += f" at {format_percent(fraction, estimated=view.estimated).strip()}"
+    if rest and view.cause is None and view.total is not None:
+        words += f" of {Scale(view.total, view.unit, whole=True).text(view.total)}"
+    return words
+
+
+def count_parts(view: TaskView) -> tuple[str, str]:
+    """Return the number and the unit of what was done, in full. Without a unit the number stands beside the total."""
+    beside_total = view.unit in (DEFAULT_UNIT, "") and view.state == "finished"
+    return amount(view.completed, view.total if beside_total else None, view.unit, estimated=view.estimated, whole=True)
+
+
+class KeptLines:
+    """The lines of ended tasks on one terminal.
+
+    Args:
+        style: The glyphs.
+        depth: What there is of colours: `NO_COLORS`, or a depth of `progresskit._text.colors`.
+        encoding: The codec of the stream. Characters that it lacks appear as escapes.
+    """
+
+    def __init__(self, style: Style = STYLES["line"], depth: int = NO_COLORS, encoding: str = "utf-8") -> None:
+        self._style = style
+        self._depth = depth
+        self._encoding = encoding
+        self._widths = (0, 0, 0, 0)
+
+    def lines(self, views: Iterable[TaskView], columns: int) -> list[str]:
+        """Return the text of each of `views`, of one line or several of at most `columns` cells: one less than the terminal has.
+
+        Example:
+            >>> view = sample_view(state="finished", description="Epochs", completed=10, total=10, unit="epoch", elapsed=71.0)
+            >>> KeptLines().lines([view._replace(rate=10 / 71.0)], 79)
+            ['✓ Epochs                            10 epochs     1:11   7.1 s/epoch']
+        """
+        return [self._line(view, columns + 1) for view in views]
+
+    def _line(self, view: TaskView, columns: int) -> str:
+        room = max(columns - 1, 1)
+        name = encodable(view.description, self._encoding)
+        number, unit = count_parts(view)
+        unit = encodable(unit, self._encoding)
+        is_text = view.total is None and not view.completed and view.unit in (DEFAULT_UNIT, "")
+        duration = format_seconds(view.elapsed)
+        limit = max(12, min(32, columns // 3))
+        reserved = RESERVED if columns >= NARROW else RESERVED_NARROW
+        short = cut_name(name, limit, self._style.cut)
+        own = (0, 0, 0, len(duration)) if is_text else (cell_width(short), len(number), cell_width(unit), len(duration))
+        self._widths = tuple(map(max, self._widths, own))  # type: ignore[assignment]  # of four
+        widths = tuple(map(max, self._widths, reserved))
+        if is_text:
+            figures = widths[0] + len(GAP) + widths[1] + 1 + widths[2]
+            head = name + " " * (figures - cell_width(name))
+        else:
+            head = short + " " * (min(widths[0], max(limit, reserved[0])) - cell_width(short))
+            head += f"{GAP}{number:>{widths[1]}} {unit}{' ' * (widths[2] - cell_width(unit))}"
+        head = f"{head}{GAP}{duration:>{widths[3]}}"
+        mark = self._style.marks.get(view.outcome, " ")
+        first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
+        if cell_width(head) > room - 2:  # too narrow for columns: as words
+            words = f"{name}{GAP}{number} {unit}".rstrip() if not is_text else name
+            head, *more = wrap(f"{words}{GAP}{duration}", room - 2)
+            first, below = "", [*more, *self._whole(view, room - 2)]
+        text = "\n".join(
+            (f"{head}{GAP}{first}".rstrip() if first else head.rstrip(), *(f"  {line}".rstrip() for line in below))
+        )
+        return self._colored(mark, view.state) + " " + self._with_red(text, view)
+
+    def _tail(self, view: TaskView, room: int, below: int) -> tuple[str, list[str]]:
+        """Return what stands behind the duration, in `room` cells with the gap before it, and lines of `below` cells."""
+        fields = "  ".join(self._fields(view))
+        if view.state == "finished":
+            rate = self._rate(view)
+            for tail in (GAP.join(filter(None, (rate, fields))), fields or rate):
+                if cell_width(GAP + tail) <= room or not tail:
+                    return tail, []
+            return "", wrap(fields or rate, below)
+        reason = encodable(view.cause or "", self._encoding)
+        whole = outcome_words(view)
+        for words in (whole, outcome_words(view, rest=False), outcome_words(view, share=False)):
+            if reason:
+                words += f": {reason}"
+            if cell_width(GAP + GAP.join(filter(None, (words, fields)))) <= room:
+                return GAP.join(filter(None, (words, fields))), []
+        for words in (whole, outcome_words(view, rest=False), outcome_words(view, share=False)):
+            first = f"{words}:" if reason else words
+            if cell_width(GAP + first) <= room:
+                return first, [line for text in (reason, fields) if text for line in wrap(text, below)]
+        return "", self._whole(view, below)
+
+    def _whole(self, view: TaskView, room: int) -> list[str]:
+        """Return all that stands behind the duration, as lines below."""
+        fields = "  ".join(self._fields(view))
+        if view.state == "finished":
+            words = fields or self._rate(view)
+            return wrap(words, room) if words else []
+        reason = encodable(view.cause or "", self._encoding)
+        words = outcome_words(view) + (f": {reason}" if reason else "")
+        return [line for text in (words, fields) if text for line in wrap(text, room)]
+
+    def _rate(self, view: TaskView) -> str:
+        if view.elapsed < 0.1:
+            return ""
+        if view.total is not None and not isinstance(view.total, int):  # a measure, not a number of things: no pace
+            return encodable(f"100% of {' '.join(amount(view.total, None, view.unit))}".rstrip(), self._encoding)
+        return encodable(format_rate(view.rate, view.unit), self._encoding)
+
+    def _fields(self, view: TaskView) -> list[str]:
+        return [encodable(text, self._encoding) for text in field_texts(view)]
+
+    def _colored(self, text: str, name: str) -> str:
+        if self._depth == NO_COLORS or name not in ("finished", "failed"):
+            return text
+        return f"\x1b[{sgr(self._style.color(name), self._depth)}m{text}{RESET}"
+
+    def _with_red(self, text: str, view: TaskView) -> str:
+        """Return `text` with the word `failed` in its colour: the last one before the reason, whatever the name says."""
+        if view.state != "failed" or self._depth == NO_COLORS:
+            return text
+        at = text.find("failed", len(encodable(view.description, self._encoding)) if view.description in text else 0)
+        return text if at < 0 else text[:at] + self._colored("failed", "failed") + text[at + 6 :]
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Return `text` in lines of at most so many `cells`, broken between words, and within a word only where it is longer.
+
+    Example:
+        >>> wrap("the disk is full", 8), wrap("abcdefgh", 5)
+        (['the disk', 'is full'], ['abcde', 'fgh'])
+    """
+    from .._text.cutting import first_cells
+
+    cells = max(cells, 2)
+    lines, line = [], ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if cell_width(longer) <= cells:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        while cell_width(word) > cells:
+            piece = first_cells(word, cells) or word[:1]
+            lines.append(piece)
+            word = word[len(piece) :]
+        line = word
+    return [*lines, line] if line or not lines else lines

@@ -1,0 +1,246 @@
+"""What the columns of one task's row say, kept from frame to frame.
+
+Only what has changed is written anew. Rate, time left and fields stand for half a second, so that they can be read. Knows a
+view and the time. Does not know widths, layouts or the other rows.
+"""
+
+from __future__ import annotations
+
+from .._text.cells import cell_width, encodable
+from .._text.formatting import (
+    BYTES,
+    DEFAULT_UNIT,
+    UNKNOWN,
+    Scale,
+    format_duration,
+    format_fields,
+    format_percent,
+    is_slow,
+    rate_parts,
+    unit_text,
+)
+from .templates import own_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._model.frames import TaskView
+    from .templates import Template
+
+HOLD = 0.5
+"""Seconds for which a rate, a time left and fields stand."""
+COUNT_CELLS, BYTE_CELLS = 7, 4
+"""Cells that are reserved for the number of a count, or of bytes, whose total is unknown."""
+RATE_CELLS = {"B": 9, "iB": 10}
+"""Cells that are reserved for a rate in bytes; for all others it is `COUNT_RATE_CELLS`."""
+COUNT_RATE_CELLS = 8
+_PERCENTS = tuple(f"{percent:3d}%" for percent in range(101))
+
+
+class RowTexts:
+    """The texts of one task's row.
+
+    Attributes:
+        view: The last view.
+        name: The task's name, and `indent` what stands before it.
+        is_text: Whether the task has nothing but its name to show.
+        fraction: The share done, None where it is unknown.
+        number, unit, short_unit: The amount's number, its unit, and what stays of the unit where there is no room for nouns.
+        number_cells: The cells that the number needs, now and until its total changes.
+        rate, rate_unit: The rate's number and what stands after it.
+        status: What stands in the status column; None: nothing, or the elapsed time where that has no column.
+        fields: The fields' texts.
+        own: The texts of fields' columns and users' own.
+        source: The template as text.
+        grew: Whether a text may need more cells than before.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_encoding",
+        "_held_until",
+        "_scale",
+        "_slow",
+        "_total_text",
+        "cut",
+        "elapsed",
+        "eta",
+        "fields",
+        "fields_cells",
+        "fraction",
+        "grew",
+        "indent",
+        "is_moving",
+        "is_text",
+        "name",
+        "name_cells",
+        "number",
+        "number_cells",
+        "own",
+        "percent",
+        "rate",
+        "rate_unit",
+        "short_unit",
+        "source",
+        "status",
+        "template",
+        "unit",
+        "unit_cells",
+        "view",
+    )
+
+    def __init__(self, template: Template, encoding: str, source: str) -> None:
+        self.template = template
+        self.source = source
+        self._encoding = encoding
+        self.view: TaskView | None = None
+        self.name = self.indent = self.number = self.unit = self.short_unit = ""
+        self.rate = self.rate_unit = self.percent = self.elapsed = ""
+        self.eta = UNKNOWN
+        self.status: str | None = None
+        self.fields: list[str] = []
+        self.own: list[str] = []
+        self.fraction: float | None = None
+        self.name_cells = self.number_cells = self.unit_cells = self.fields_cells = 0
+        self.is_text = self.is_moving = self.grew = False
+        self.cut: tuple[object, str] = (None, "")  # the name as a layout shows it
+        self._clock = -1
+        self._held_until = float("-inf")
+        self._slow = False
+        self._scale: Scale | None = None
+        self._total_text = ""
+
+    def update(self, view: TaskView, time: float) -> None:
+        """Take what `view` says at `time`, in seconds."""
+        last, self.view = self.view, view
+        if last is None or view.description != last.description or view.depth != last.depth:
+            self._take_name(view)
+        completed, total, unit = view.completed, view.total, view.unit
+        new = last is None or total != last.total or unit != last.unit or view.estimated != last.estimated
+        moved = new or completed != last.completed  # type: ignore[union-attr]  # mypy does not follow `new`
+        if moved:
+            self._take_amount(view, new)
+        fraction = self.fraction = view.fraction
+        state = view.state
+        if fraction is None or state == "pending":
+            self.percent = "    "
+        elif view.estimated:
+            self.percent = format_percent(fraction, estimated=True)
+        else:
+            self.percent = _PERCENTS[int(fraction * 100 + 1e-9)]
+        if view.elapsed >= self._clock + 1 or view.elapsed < self._clock:
+            self._clock = int(view.elapsed)
+            self.elapsed = self._changed(self.elapsed, format_duration(view.elapsed))
+        idle = view.idle
+        self.is_moving = state == "running" and idle is None
+        if (
+            time >= self._held_until
+            or last is None
+            or state != last.state
+            or (idle is None) != (last.idle is None)
+            or (fraction is None) != (last.fraction is None)
+        ):
+            self._held_until = time + HOLD
+            self._take_held(view)
+        if self.template.computes:
+            own = [self._shown(own_text(part, view)) for part in self.template.parts]
+            if own != self.own:
+                self.own, self.grew = own, True
+
+    def _changed(self, old: str, new: str) -> str:
+        if len(new) > len(old):
+            self.grew = True
+        return new
+
+    def _shown(self, text: str) -> str:
+        return encodable(text, self._encoding)
+
+    def _take_name(self, view: TaskView) -> None:
+        self.name, self.indent = self._shown(view.description), "  " * view.depth
+        self.name_cells = cell_width(self.name) + len(self.indent)
+        self.cut = (None, "")
+        self.grew = True
+
+    def _take_amount(self, view: TaskView, new: bool) -> None:
+        completed, total, unit = view.completed, view.total, view.unit
+        mark = "~" if view.estimated else ""
+        was_text = self.is_text
+        self.is_text = total is None and not completed and unit in (DEFAULT_UNIT, "")
+        if new or total is None or completed > total or self._scale is None:
+            size = completed if total is None else max(completed, total)
+            scale = self._scale = Scale(size, unit)
+            self._total_text = "" if total is None else f"/{scale.text(total)}"
+            number = completed if total is None else total
+            unit_now = self._shown(unit_text(scale, unit, number))
+            if unit_now != self.unit:
+                self.unit, self.unit_cells = unit_now, cell_width(unit_now)
+                self.grew = True
+            self.short_unit = scale.name
+            if total is None:
+                self.number_cells = 0 if self.is_text else (BYTE_CELLS if unit in BYTES else COUNT_CELLS)
+            else:
+                self.number_cells = len(mark) + len(self._total_text) + len(scale.text(total))
+            self.grew = True
+        self.number = f"{mark}{self._scale.text(completed)}{self._total_text}"
+        if len(self.number) > self.number_cells and not self.is_text:
+            self.number_cells, self.grew = len(self.number), True
+        if was_text != self.is_text:
+            self.grew = True
+
+    def _take_held(self, view: TaskView) -> None:
+        """Take what stands for half a second."""
+        state, idle, rate = view.state, view.idle, view.rate
+        if state != "running" or idle is not None or rate is None or self.is_text:
+            self.rate = self.rate_unit = ""
+        else:
+            self._slow = is_slow(rate, view.unit, self._slow)
+            number, unit = rate_parts(rate, view.unit, short=self.template.short_rate, slow=self._slow)
+            if len(number) > len(self.rate) or len(unit) > len(self.rate_unit):
+                self.grew = True
+            self.rate, self.rate_unit = number, self._shown(unit)
+        if state == "paused":
+            status: str | None = "paused"
+        elif state == "pending":
+            status = "waiting"
+        elif idle is not None:
+            status = f"idle {format_duration(idle)}"
+        elif self.fraction is not None:
+            status = f"eta {format_duration(view.eta)}"
+        else:
+            status = None
+        self.eta = UNKNOWN if view.eta is None or status is None else format_duration(view.eta)
+        self.status = status if status is None else self._changed(self.status or "", status)
+        if view.fields or self.fields:
+            own = self.template.own_fields
+            shown = {name: value for name, value in view.fields.items() if name not in own} if own else view.fields
+            fields = list(map(self._shown, format_fields(shown)))
+            if fields != self.fields:
+                self.fields, self.grew = fields, True
+                self.fields_cells = cell_width("  ".join(fields))
+
+    def fields_within(self, cells: int, ellipsis: str) -> str:
+        """Return as many whole fields from the left as fit in `cells`. A single text is cut in its middle, to 20 cells or more."""
+        fields = self.fields
+        if not fields:
+            return ""
+        if self.fields_cells <= cells:
+            return "  ".join(fields)
+        if len(fields) == 1 and cells >= 20 and self._has_text():
+            from .._text.cutting import cut_middle
+
+            return cut_middle(fields[0], cells, ellipsis)
+        shown = ""
+        for field in fields:
+            longer = f"{shown}  {field}" if shown else field
+            if cell_width(longer) > cells:
+                break
+            shown = longer
+        return shown
+
+    def _has_text(self) -> bool:
+        view = self.view
+        values = (
+            []
+            if view is None
+            else [value for name, value in view.fields.items() if name not in self.template.own_fields]
+        )
+        return not any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)

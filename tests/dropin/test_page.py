@@ -1,0 +1,59 @@
+"""The page "From tqdm" names all that tqdm has, and we have it."""
+
+from __future__ import annotations
+
+import io
+import pkgutil
+import re
+from importlib.util import find_spec
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+import progresskit.tqdm as ours
+from progresskit.tqdm._install import ours as our_name
+
+PAGE = (Path(__file__).parents[2] / "docs" / "tqdm.md").read_text("utf-8")
+
+
+def named(heading: str) -> set[str]:
+    """Return the names in the first column of the table below `heading`."""
+    table = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return {name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_arguments() -> None:
+    """Each argument of tqdm's is one of ours, with the same default and in the same place, and the page says what becomes of it."""
+    theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this environment")
+    mine, peers = signature(ours.tqdm.__init__).parameters, signature(theirs.tqdm.__init__).parameters
+    assert [(each.name, each.default) for each in mine.values()] == [
+        (each.name, each.default) for each in peers.values()
+    ]
+    assert named("What becomes of each argument") == {*peers} - {"self", "kwargs"}
+
+
+def test_methods() -> None:
+    """Each public method and attribute of tqdm's is one of ours, with the same parameters, and the page says what becomes of it."""
+    theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this environment")
+    bars = ours.tqdm(total=3, file=io.StringIO()), theirs.tqdm(total=3, file=io.StringIO())
+    mine, peers = ({name for name in (*dir(type(bar)), *vars(bar)) if not name.startswith("_")} for bar in bars)
+    assert peers - mine == set()
+    assert named("What becomes of each method and attribute") == peers
+    for name in peers:
+        theirs_of = getattr(theirs.tqdm, name, None)
+        if callable(theirs_of) and name != "status_printer":
+            both = (signature(each).parameters.values() for each in (getattr(ours.tqdm, name), theirs_of))
+            own, peer = ([each.name for each in some if each.kind is not each.VAR_KEYWORD] for some in both)
+            assert own == peer, name
+    for bar in bars:
+        bar.close()
+
+
+def test_modules() -> None:
+    """Each public module of tqdm's is ours, or the page says that it is the installed one's."""
+    theirs = pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+    modules = {each.name for each in pkgutil.walk_packages(theirs.__path__, "tqdm.") if "._" not in each.name}
+    assert named("What becomes of each module") == {"tqdm", *modules}
+    lacking = {name for name in modules if find_spec(our_name(name)) is None}
+    assert lacking == {f"tqdm.contrib.{name}" for name in ("bells", "discord", "slack", "telegram")}

@@ -1,0 +1,185 @@
+"""`progresskit run --read`: what git, pip and curl say of their progress becomes rows."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import progresskit
+from progresskit import ProgressTracker
+from progresskit._cli.reading import ProgressReader
+from progresskit.testing import ManualTicker, RecordingRenderer
+
+RUN = "from progresskit._cli.main import main; raise SystemExit(main())"
+
+
+def screen_of(program: str, *command: str, status: int = 0, **variables: str) -> list[str]:
+    """Return the screen after `progresskit run --read PROGRAM -- COMMAND`."""
+    environ = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(progresskit.__file__).parents[1]), **variables}
+    for name in ("CI", "PROGRESSKIT_RENDERER"):
+        environ.pop(name, None)
+    environ |= {"COLUMNS": "100", "LINES": "30"}
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-c", RUN, "run", "--read", program, "--", *command], environ)
+    screen = pyte.Screen(100, 30)
+    stream = pyte.ByteStream(screen)
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # Linux's word for the end of a pty
+            break
+        if not data:
+            break
+        stream.feed(data)
+    os.close(fd)
+    rows = [row.rstrip() for row in screen.display if row.strip()]
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status, rows
+    return rows
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A server on loopback, and the folder that it serves."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            """Say nothing."""
+
+    folder = tmp_path_factory.mktemp("served")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", folder
+        server.shutdown()
+        thread.join()
+
+
+def test_git(tmp_path: Path) -> None:
+    """The phases of a clone have a line each, git's other words stand above them, and its status is the command's."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed here")
+    source = tmp_path / "source"
+    git = partial(subprocess.run, check=True, capture_output=True, cwd=tmp_path)
+    git(["git", "init", "-q", str(source)])
+    for number in range(40):
+        (source / f"file {number}").write_text(f"{number}\n" * 200)
+    name = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    git(["git", "-C", str(source), "add", "."])
+    git(["git", "-C", str(source), *name, "commit", "-q", "-m", "Files"])
+    rows = screen_of("git", "git", "clone", "--progress", source.as_uri(), str(tmp_path / "clone"))
+    assert (tmp_path / "clone" / "file 39").exists()
+    assert rows[0].startswith("Cloning into")
+    for phase in ("Counting objects", "Compressing objects", "Receiving objects"):
+        (line,) = [row for row in rows if phase in row]
+        assert "100%" in line and "object" in line and "(" not in line
+    failed = screen_of("git", "git", "clone", "--progress", str(tmp_path / "nowhere"), str(tmp_path / "no"), status=128)
+    assert any(row.startswith("fatal:") for row in failed)
+
+
+@pytest.mark.parametrize("flag", ["-#", "--no-silent"])
+def test_curl(served: tuple[str, Path], tmp_path: Path, flag: str) -> None:
+    """curl's bar and its table are one row."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed here")
+    url, folder = served
+    (folder / "large.bin").write_bytes(bytes(3_000_000))
+    rows = screen_of("curl", "curl", flag, "-o", str(tmp_path / "got"), f"{url}/large.bin")
+    assert (tmp_path / "got").stat().st_size == 3_000_000
+    (line,) = rows
+    assert "curl" in line and "100%" in line and "#" not in line
+
+
+def test_pip(served: tuple[str, Path], tmp_path: Path) -> None:
+    """pip's downloads have a row each, by the file's name."""
+    said = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, text=True).stdout
+    if not said or [int(part) for part in said.split()[1].split(".")[:2]] < [24, 1]:
+        pytest.skip("pip 24.1 or later is not installed here")
+    url, folder = served
+    index = folder / "simple" / "sample"
+    index.mkdir(parents=True, exist_ok=True)
+    wheel = index / "sample-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("sample.bin", bytes(3_000_000))
+        archive.writestr("sample-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n")
+        archive.writestr("sample-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("sample-1.0.dist-info/RECORD", "")
+    (index / "index.html").write_text(f'<a href="{wheel.name}">{wheel.name}</a>')
+    pip = [
+        "pip",
+        "--isolated",
+        "--disable-pip-version-check",
+        "download",
+        "--no-deps",
+        "--no-cache-dir",
+        "--progress-bar",
+        "raw",
+    ]
+    rows = screen_of(
+        "pip",
+        sys.executable,
+        "-m",
+        *pip,
+        "--index-url",
+        f"{url}/simple",
+        "-d",
+        str(tmp_path),
+        "sample",
+        PIP_CONFIG_FILE=os.devnull,
+    )
+    (line,) = [row for row in rows if wheel.name in row and "100%" in row]
+    assert "MB" in line
+    assert not [row for row in rows if row.startswith("Progress ")]
+
+
+TEXT = (
+    "Cloning into 'x'...\r\n\x1b[1mremote: Counting objects:  50% (1/2)\x1b[K\rremote: Counting objects: 100% (2/2), done.\x1b[K\r\n"
+    "Receiving objects:  50% (1/2), 1.00 MiB | 2.00 MiB/s\rPassword: \r\nReceiving objects: 100% (2/2), done.\r\nwörter 3%\n"
+)
+
+
+@given(cuts=st.lists(st.integers(0, len(TEXT.encode()))))
+def test_pieces(cuts: list[int]) -> None:
+    """However the output is cut into pieces, the same words pass through, and the same tasks are there."""
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    tasks: list[Any] = []
+    add_task = tracker.add_task
+
+    def adding(*arguments: Any, **options: Any) -> Any:
+        tasks.append(add_task(*arguments, **options))
+        return tasks[-1]
+
+    tracker.add_task = adding  # type: ignore[method-assign]
+    reader, data = ProgressReader(tracker, "git"), TEXT.encode()
+    ends = [0, *sorted(cuts), len(data)]
+    passed = b"".join(reader.feed(data[begin:end]) for begin, end in pairwise(ends)) + reader.rest()
+    assert passed.decode() == "Cloning into 'x'...\r\nPassword: \r\nwörter 3%\n"
+    assert [(task.description, task.completed, task.total) for task in tasks] == [
+        ("Counting objects", 2, 2), ("Receiving objects", 2, 2),
+    ]  # fmt: skip
+
+
+def test_question() -> None:
+    """What looks like the beginning of progress and is a question is shown after a while of silence."""
+    reader = ProgressReader(ProgressTracker(RecordingRenderer(), ticker=ManualTicker()), "git")
+    assert reader.feed(b"Password: ") == b""
+    assert reader.release() == b"Password: "
+    assert reader.feed(b"\r\nReceiving objects:  50% (1/2)") == b"\r\n"
+    assert reader.release() == b""
+    assert reader.feed(b"\r") == b"" and reader.rest() == b""

@@ -1,0 +1,84 @@
+"""The colours: their contrast on the backgrounds of usual themes, computed, and how they are mapped to what a terminal has."""
+
+from __future__ import annotations
+
+import pytest
+
+from progresskit._text.colors import EIGHT_COLORS, INDEXED_COLORS, PALETTE, TRUE_COLORS, depth_of, is_color, sgr
+
+BACKGROUNDS = ("000000", "1e1e1e", "002b36", "282a36", "ffffff", "fdf6e3", "f3f3f3")
+"""Black, VS Code dark, Solarized dark, Dracula, white, Solarized light, light grey."""
+STATED = {
+    "accent": ("5.4 4.3 3.9 3.7 3.9 3.6 3.5", "5.6 4.5 4.0 3.8 3.7 3.5 3.4"),
+    "green": ("4.6 3.7 3.3 3.1 4.5 4.2 4.1", "5.8 4.6 4.1 3.9 3.6 3.4 3.3"),
+    "red": ("5.7 4.5 4.1 3.9 3.7 3.4 3.3", "5.1 4.1 3.7 3.5 4.1 3.8 3.7"),
+    "yellow": ("6.3 5.0 4.5 4.3 3.3 3.1 3.0", "5.8 4.6 4.1 3.9 3.6 3.4 3.3"),
+    "blue": ("4.6 3.6 3.3 3.1 4.6 4.3 4.1", "5.3 4.2 3.8 3.6 4.0 3.7 3.6"),
+    "magenta": ("5.1 4.0 3.6 3.4 4.1 3.8 3.7", "5.2 4.1 3.7 3.5 4.1 3.8 3.7"),
+    "cyan": ("4.8 3.8 3.4 3.3 4.4 4.0 3.9", "5.4 4.3 3.9 3.7 3.9 3.6 3.5"),
+}
+"""Name -> the contrasts that the design states for 256 and for all colours, on these backgrounds."""
+LEVELS = (0, 95, 135, 175, 215, 255)
+
+
+def rgb(parameters: str) -> tuple[int, ...]:
+    """Return the colour that SGR parameters of 256 or of all colours select."""
+    numbers = [int(number) for number in parameters.split(";")]
+    if numbers[1] == 2:
+        return tuple(numbers[2:])
+    index = numbers[2] - 16
+    return LEVELS[index // 36], LEVELS[index // 6 % 6], LEVELS[index % 6]
+
+
+def luminance(color: tuple[int, ...]) -> float:
+    parts = [part / 255 for part in color]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("name", STATED)
+@pytest.mark.parametrize("depth", [INDEXED_COLORS, TRUE_COLORS])
+def test_contrast(name: str, depth: int) -> None:
+    """Bars and marks have 3:1 or more on each background, and as much as is stated."""
+    backgrounds = [tuple(int(text[at : at + 2], 16) for at in (0, 2, 4)) for text in BACKGROUNDS]
+    found = [contrast(rgb(PALETTE[name][depth]), background) for background in backgrounds]
+    assert min(found) >= 3.0
+    stated = [float(text) for text in STATED[name][depth - 1].split()]
+    assert found == pytest.approx(stated, abs=0.06)
+
+
+def test_no_bright_colours_and_no_backgrounds() -> None:
+    """The parameters 90 to 107 are greys in some themes, and a background is never set."""
+    used = {int(row[0]) for row in PALETTE.values()} | {
+        int(sgr(f"#{code:06x}")) for code in range(0, 0xFFFFFF, 0x10F0F)
+    }
+    assert used <= {*range(31, 38), 39}
+
+
+@pytest.mark.parametrize(
+    ("environ", "depth"),
+    [
+        ({}, EIGHT_COLORS),
+        ({"TERM": "xterm"}, EIGHT_COLORS),
+        ({"TERM": "xterm-256color"}, INDEXED_COLORS),
+        ({"TERM": "xterm-kitty"}, INDEXED_COLORS),
+        ({"TERM": "foot"}, INDEXED_COLORS),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, TRUE_COLORS),
+        ({"COLORTERM": "24bit"}, TRUE_COLORS),
+        ({"WT_SESSION": "1"}, TRUE_COLORS),
+        ({"COLORTERM": "yes", "TERM": "screen"}, EIGHT_COLORS),
+    ],
+    ids=lambda value: str(value),
+)
+def test_what_a_terminal_has(environ: dict[str, str], depth: int) -> None:
+    assert depth_of(environ) == depth
+
+
+def test_names_and_numbers() -> None:
+    assert all(is_color(name) for name in PALETTE) and is_color("#A1b2C3")
+    assert not any(is_color(value) for value in ("pink", "#12", "#1234567", "#ggg000", "", 7, None, ["red"]))

@@ -1,0 +1,196 @@
+"""The lines of an events file: whole frames, changes, several runs in one file, and the file itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progresskit import ProgressTracker
+from progresskit._cli.event_log import read
+from progresskit._cli.event_report import tell
+from progresskit._display.events_file import EventsFile, Teed
+from progresskit._model.events import WHOLE_SECONDS, EventDecoder, EventEncoder
+from progresskit._model.frames import Frame, TaskView, sample_view
+from progresskit._system.warnings import ProgressWarning
+from progresskit.renderers.none import NoneRenderer
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
+
+HEADER = {"progresskit": 1, "run": "a1", "pid": 7, "host": "box", "argv": ["python", "job.py"], "monotonic": 100.0}
+HEADER["started"] = "2026-11-27T22:56:01.000Z"
+TASK = st.builds(
+    lambda number, done, total, state, words: sample_view(
+        id=number,
+        completed=done,
+        total=total,
+        state=state,
+        description=words,
+        elapsed=1.5,
+        age=2.0,
+        fields={"n": words},
+    ),
+    st.integers(1, 5),
+    st.integers(0, 1000),
+    st.none() | st.integers(1, 1000),
+    st.sampled_from(("pending", "running", "paused")),
+    st.sampled_from(("alpha", "beta", "")),
+)
+FRAMES = st.lists(
+    st.tuples(st.floats(0, 3), st.lists(TASK, max_size=4, unique_by=lambda view: view.id)), min_size=1, max_size=12
+)
+
+
+def decoded(lines: list[str]) -> list[Frame]:
+    decoder = EventDecoder()
+    return [event.frame for line in lines if (event := decoder.event(line)).frame is not None]
+
+
+def same(one: TaskView, other: TaskView) -> bool:
+    """Whether two views say the same, but for a few milliseconds."""
+    close = abs(one.elapsed - other.elapsed) < 0.05 and abs(one.age - other.age) < 0.05
+    return close and one._replace(elapsed=0.0, age=0.0) == other._replace(elapsed=0.0, age=0.0)
+
+
+@given(FRAMES)
+def test_changes(steps: list[tuple[float, list[TaskView]]]) -> None:
+    """Whatever changes from frame to frame, what is read is what was written."""
+    encoder, decoder, time = EventEncoder(HEADER), EventDecoder(), 0.0
+    shown: dict[int, TaskView] = {}
+    for passed, views in steps:
+        time += passed
+        encoded = list(encoder.lines(Frame(time, tuple(views)), []))
+        for line in encoded:
+            frame = decoder.event(line).frame
+            if frame is not None:
+                shown = {view.id: view for view in frame.tasks}
+        if encoded:
+            assert shown.keys() == {view.id for view in views}
+            assert all(same(view, shown[view.id]) for view in views)
+
+
+def test_size() -> None:
+    """Fifty running tasks, of which one moves, cost a tenth of whole frames; every ten seconds comes a whole one."""
+    views = [sample_view(id=n, description=f"task {n}", total=1000, rate=10.0, fields={"worker": n}) for n in range(50)]
+    encoder = EventEncoder(HEADER)
+    sizes, whole = [], 0
+    for step in range(200):
+        views[0] = views[0]._replace(completed=step)
+        moved = tuple(view._replace(elapsed=step / 5, age=step / 5) for view in views)
+        for line in encoder.lines(Frame(step / 5, moved), []):
+            sizes.append(len(line))
+            whole += '"tasks"' in line
+    assert whole == 40 / WHOLE_SECONDS
+    assert sum(sizes) < 200 * max(sizes) / 10
+
+
+def test_runs(tmp_path: Path) -> None:
+    """Two processes at once and a rerun in one file are three runs, each with all its tasks."""
+    path = tmp_path / "events"
+    code = (
+        "import sys\nfrom progresskit import ProgressTracker\nwith ProgressTracker('plain') as tracker:\n"
+        "  for n in range(5):\n    with tracker.add_task(f'{sys.argv[1]} {n}', total=3) as task:\n"
+        "      tracker.print('line', n); task.advance(3); tracker.ticker.drain(tracker, lambda: False)\n"
+    )
+    environ = {**os.environ, "PROGRESSKIT_EVENTS": str(path)}
+    jobs = [
+        subprocess.Popen([sys.executable, "-c", code, name], env=environ, stderr=subprocess.DEVNULL) for name in "AB"
+    ]
+    assert [job.wait(60) for job in jobs] == [0, 0]
+    assert subprocess.run([sys.executable, "-c", code, "C"], env=environ, stderr=subprocess.DEVNULL).returncode == 0
+    log = read(path.read_text().splitlines())
+    assert len(log.runs) == 3 and log.strange == 0
+    names = [sorted(each.view.description for each in run.tasks.values()) for run in log.runs]
+    assert sorted(names) == [[f"{name} {n}" for n in range(5)] for name in "ABC"]
+    assert len({run.header["pid"] for run in log.runs}) == 3
+    assert all(run.printed == 5 and all(time is not None for time, _ in run.prints) for run in log.runs)
+    text = tell(log, 200)
+    assert "run 1 of 3: " in text and all(f"{name} 4   finished" in text for name in "ABC")
+
+
+def test_pause() -> None:
+    """A task that was paused for one of 2.4 seconds begins at the left edge, with a gap."""
+    clock, ticker = ManualClock(), ManualTicker()
+    terminal = EmulatedTerminal(is_tty=False)
+    sent: list[str] = []
+    terminal.feed = sent.append  # type: ignore[method-assign, assignment]  # to have it as a file
+    with ProgressTracker("json", terminal=terminal, clock=clock, ticker=ticker) as tracker:
+        task = tracker.add_task("Task", total=2)
+        for call, seconds in ((task.pause, 0.7), (task.resume, 1.0), (task.finish, 0.7)):
+            ticker.tick()
+            clock.advance(seconds)
+            call()
+        ticker.tick()
+    (run,) = read("".join(sent).splitlines()).runs
+    (activity,) = run.tasks.values()
+    assert activity.start == pytest.approx(run.began) and activity.end - activity.start == pytest.approx(2.4)
+    ((began, over),) = activity.pauses
+    assert over - began == pytest.approx(1.0, abs=0.05)
+    row = tell(read("".join(sent).splitlines()), unicode=False).splitlines()[2]
+    assert row.endswith(("|######        ######|", "|######        ########|")), row
+
+
+def test_old_file() -> None:
+    """A file without headers, changes or times of printed lines is read as before."""
+    view = {"id": 1, "description": "orders.csv", "completed": 3, "total": 3, "unit": "row", "state": "finished"}
+    old = {**view, "parent": None, "depth": 0, "position": 0, "elapsed": 2.0, "rate": None, "eta": None, "fields": {}}
+    lines = ['{"time":1.0,"tasks":[],"ended":[],"more":0}', '{"print":"words"}']
+    log = read([*lines, json.dumps({"time": 3.0, "tasks": [], "ended": [old], "more": 0}), '{"time":4.0,"ta'])
+    (run,) = log.runs
+    assert (run.printed, run.title, log.strange) == (1, "", 1)
+    assert run.tasks[1].outcome == "finished" and run.tasks[1].start == 1.0
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda data: data.decode("latin-1")))
+def test_strangers(line: str) -> None:
+    """A line that makes no sense is counted and passed over."""
+    assert read([line, '{"progresskit":1,"run":[]}', '{"changes":[{"id":1}],"time":1}']).strange in (2, 3)
+
+
+def test_rotation(tmp_path: Path) -> None:
+    """A file that has grown becomes PATH.1 and the next begins with a header and a whole frame; another's move is followed."""
+    path = tmp_path / "events"
+    clock = ManualClock()
+    teed = Teed(NoneRenderer(), str(path), clock=clock, largest=4_000)
+    teed.start(EmulatedTerminal())
+    for step in range(200):
+        teed.render(Frame(step / 2, (sample_view(completed=step, total=200),)))
+        clock.advance(0.5)
+    teed.stop()
+    sizes = [each.stat().st_size for each in (path, Path(f"{path}.1"))]
+    assert max(sizes) < 5_000 and len(list(tmp_path.iterdir())) == 2
+    for each in (path, Path(f"{path}.1")):
+        log = read(each.read_text().splitlines())
+        assert log.strange == 0 and log.runs[0].header["pid"] == os.getpid()
+    last = decoded(path.read_text().splitlines())[-1]
+    assert last.tasks[0].completed == 199
+    file = EventsFile(str(path))
+    path.rename(tmp_path / "moved")
+    assert file.begins_anew() and path.exists() and not file.begins_anew()
+    file.close()
+
+
+def test_tee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PROGRESSKIT_EVENTS writes what the terminal shows too; a path that cannot be written is one warning."""
+    for path in (tmp_path / "events", tmp_path / "no" / "such"):
+        monkeypatch.setenv("PROGRESSKIT_EVENTS", str(path))
+        terminal = EmulatedTerminal(columns=60)
+        clock, ticker = ManualClock(), ManualTicker()
+        tracker = ProgressTracker("ansi", terminal=terminal, clock=clock, ticker=ticker)
+        task = tracker.add_task("orders.csv", total=2)
+        tracker.print("words")
+        if path.parent.exists():
+            ticker.tick()
+        else:
+            with pytest.warns(ProgressWarning, match="PROGRESSKIT_EVENTS is .* cannot be written"):
+                ticker.tick()
+        assert terminal.text[0] == "words" and "orders.csv" in terminal.text[1]
+        task.finish()
+        tracker.stop()
+    (run,) = read((tmp_path / "events").read_text().splitlines()).runs
+    assert run.tasks[task.id - 1].outcome == "finished" and run.prints[0][1] == "words"

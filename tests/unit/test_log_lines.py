@@ -1,0 +1,69 @@
+"""Lines of logs: one line each, in ASCII punctuation, with the parents' names, and in words for people who listen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from look_samples import GROUP, KEPT, LOOP
+
+from progresskit._model.frames import Frame
+from progresskit.renderers.log_lines import closing, midway, names
+from progresskit.renderers.plain import PlainRenderer
+from progresskit.testing import EmulatedTerminal
+
+
+def test_lines() -> None:
+    """As they were designed."""
+    assert midway("Checking rows", LOOP[0]) == "Checking rows: 45%, 4,512 of 10,000 rows, 812 rows/s, 0:05, eta 0:06"
+    assert midway("Mirror", GROUP[5]) == "Mirror: 51%, 11.8 of 23.0 MB, 0:21, idle 0:12"
+    assert midway("Files / orders-2024-11.parquet", GROUP[1]) == (
+        "Files / orders-2024-11.parquet: 43%, 351 of 812 MB, 143 MB/s, 0:02, eta 0:03"
+    )
+    done = LOOP[0]._replace(state="finished", completed=10_000, elapsed=12.3, rate=813.0)
+    assert closing("Checking rows", done) == "Checking rows: finished, 10,000 rows in 12.3 s, 813 rows/s"
+    assert closing("Searching", KEPT[3]) == "Searching: stopped early at 12%, 1,204 of 10,000 rows in 0.3 s"
+    assert closing("Epochs", KEPT[2]) == "Epochs: finished, 10 epochs in 1:11, 7.1 s/epoch, loss 0.198"
+    assert closing("Connected", KEPT[1]) == "Connected: finished in 1.2 s"
+
+
+def test_names_of_parents() -> None:
+    """A child's name has those of its parents before it, whatever their order."""
+    parent, child = GROUP[0]._replace(id=7), GROUP[1]._replace(id=3, parent=7)
+    assert names((child, parent)) == {3: "Files / orders-2024-11.parquet", 7: "Files"}
+    assert names((child._replace(parent=99),)) == {3: "orders-2024-11.parquet"}
+
+
+def told(renderer: PlainRenderer, *frames: Frame, **environ: str) -> list[str]:
+    terminal = EmulatedTerminal(200, 24, is_tty=False)
+    terminal.environ = environ
+    renderer.start(terminal)
+    for frame in frames:
+        renderer.render(frame)
+    terminal.flush()
+    return terminal.text
+
+
+def test_the_time_of_day() -> None:
+    """Before each line, if it is wanted; the date before the first one of a day."""
+    moments = iter((datetime(2026, 3, 1, 14, 3, 22), datetime(2026, 3, 1, 14, 3, 40), datetime(2026, 3, 2, 0, 0, 1)))
+    frames = [Frame(float(at) * 60, LOOP) for at in range(3)]
+    lines = told(PlainRenderer(now=lambda: next(moments)), *frames)
+    assert [line.partition("  ")[0] for line in lines] == ["2026-03-01 14:03:22", "14:03:40", "2026-03-02 00:00:01"]
+
+
+def test_words_for_people_who_listen() -> None:
+    """With ACCESSIBLE words take the place of signs, and lines are ten seconds apart."""
+    frames = [Frame(float(at), (LOOP[0]._replace(completed=at * 400),)) for at in range(25)]
+    lines = told(PlainRenderer(), *frames, ACCESSIBLE="1")
+    assert lines == [
+        "Checking rows: started, 10,000 rows",
+        "Checking rows: 40 percent, 4,000 of 10,000 rows, about 6 seconds left",
+        "Checking rows: 80 percent, 8,000 of 10,000 rows, about 6 seconds left",
+    ]
+
+
+def test_lines_of_one_frame_stand_in_the_order_of_creation() -> None:
+    """Children before their parent."""
+    ended = (KEPT[0]._replace(id=1), KEPT[4]._replace(id=3, parent=1), KEPT[2]._replace(id=2))
+    lines = told(PlainRenderer(), Frame(0.0, (), ended))
+    assert [line.partition(":")[0] for line in lines] == ["customers.csv / Backup", "customers.csv", "Epochs"]
