@@ -54,9 +54,10 @@ check:  ## lint, format, types, and what an index will show
 docs:  ## build the documentation, strictly
 	$(NEEDS) core docs
 	$(VENV)/bin/mkdocs build --strict -q
-picture:  ## make the picture of the five bars anew
+picture:  ## make the pictures of bars anew
 	$(NEEDS) test
 	$(PY) docs/picture.py
+	$(PY) docs/screens.py
 demo:  ## what it looks like
 	$(NEEDS) core
 	$(VENV)/bin/progresskit demo

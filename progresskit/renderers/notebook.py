@@ -153,7 +153,7 @@ def rows_text(views: list[TaskView], more: int) -> str:
     """Return `views` as plain text, for whoever shows no HTML.
 
     Example:
-        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[-9:])
+        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[-8:])
         eta -:--
     """
     rows = iter(Painter().rows(tuple(view for view in views if view.state not in ENDED), PLAIN_COLUMNS, 0.0))

@@ -109,11 +109,29 @@ def test_program(way: str) -> None:
     assert not [row for row in rows if "inner" in row or "gone" in row]
     assert "3/3" in row_of("worker 0") and "3/3" in row_of("worker 1")
     assert "2/2" in row_of("Outer") and "3/3" in row_of("quick")
-    assert "7/14 B" in row_of("manual") and "loss=0.123 total=3" in row_of("manual")
-    assert "2/5" in row_of("broken") and "failed: ValueError: no such row" in row_of("broken")
-    assert "8/9" in row_of("closed early") and "stopped early" in row_of("closed early")
-    assert "3/3 row" in row_of("later") and row_of("later").endswith("free words")
+    assert "7 B" in row_of("manual") and "loss 0.123  total 3" in row_of("manual")
+    assert "failed at 40%: ValueError: no such row" in row_of("broken")
+    assert " 8 " in row_of("closed early") and "stopped early" in row_of("closed early")
+    assert "3 rows" in row_of("later") and row_of("later").endswith("free words")
     assert "KiB" in row_of("wrapped")
     assert "4 of 4 |██" in row_of("formatted") and row_of("formatted").endswith("| doubled 8")
     assert rows[-1].startswith("(7, 14, 'manual")
     assert rows[-1].endswith("7) ['first', 'second'] True []")
+
+
+OTHER = """
+import sys
+sys.stderr = open(sys.argv[1], "w")
+from progresskit.tqdm import tqdm
+for item in tqdm(range(3), desc="on the terminal", file=sys.stdout): pass
+for item in tqdm(range(3), desc="in the file"): pass
+tqdm.write("words")
+"""
+
+
+def test_two_streams(tmp_path: Path) -> None:
+    """Where standard error is a file and a bar is asked for on the terminal, each stream has its own bar, in tqdm's text."""
+    path = tmp_path / "errors"
+    rows = screen_of(OTHER, str(path))
+    assert rows[0].startswith("on the terminal: 100%|") and "3/3" in rows[0] and rows[1:] == ["words"]
+    assert "in the file: 100%|" in path.read_text() and "terminal" not in path.read_text()
