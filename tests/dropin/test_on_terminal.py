@@ -109,8 +109,8 @@ def test_program(way: str) -> None:
     assert not [row for row in rows if "inner" in row or "gone" in row]
     assert "3/3" in row_of("worker 0") and "3/3" in row_of("worker 1")
     assert "2/2" in row_of("Outer") and "3/3" in row_of("quick")
-    assert "7/14 B" in row_of("manual") and "loss=0.123 total=3" in row_of("manual")
-    assert "2/5" in row_of("broken") and "failed: ValueError: no such row" in row_of("broken")
+    assert "7 B" in row_of("manual") and "loss 0.123  total 3" in row_of("manual")
+    assert "2/5" in row_of("broken") and "failed at 40%: ValueError: no such row" in row_of("broken")
     assert "8/9" in row_of("closed early") and "stopped early" in row_of("closed early")
     assert "3 rows" in row_of("later") and row_of("later").endswith("free words")
     assert "KiB" in row_of("wrapped")
