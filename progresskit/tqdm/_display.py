@@ -9,8 +9,9 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
@@ -37,6 +38,8 @@ MOST_ROWS = 20
 """Rows that `position` reserves at the most: tqdm shows no bar further down either, where it does not know the screen."""
 _drawn: WeakSet[Any] = WeakSet()
 """The bars that are tasks now."""
+_drawn_lock = RLock()
+"""For `_drawn`, which one thread must not go through while another adds to it. A finaliser may come while this thread holds it."""
 
 
 class Attribute:
@@ -78,7 +81,21 @@ class Attribute:
 
 
 ATTRIBUTES = ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave")
-"""What is an `Attribute`, both of our own class and of the installed one while it is patched."""
+"""What is an `Attribute` of a bar that is a task."""
+_drawn_classes: WeakKeyDictionary[type, type] = WeakKeyDictionary()
+
+
+def _drawn_class(cls: type) -> type:
+    """Return `cls` for bars that are tasks: the same, but for its attributes.
+
+    A bar on a stream of its own keeps plain ones: `update` would take four times as long with attributes in Python.
+    """
+    found = _drawn_classes.get(cls)
+    if found is None:
+        own = {name: Attribute(name) for name in ATTRIBUTES if not hasattr(getattr(cls, name, None), "__set__")}
+        names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        found = _drawn_classes[cls] = type(cls)(cls.__name__, (cls,), {**names, **own})
+    return found
 
 
 def is_shown() -> bool:
@@ -104,7 +121,9 @@ def _leads_to_display(file: Any) -> bool:
         return True
     if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto") or is_cell_stream(file):
         return True
-    return _is_terminal(file) and os.environ.get("TERM") not in (None, "", "dumb")
+    if not _is_terminal(file) or os.environ.get("TERM") in (None, "", "dumb"):
+        return False
+    return trackers.current_tracker().draws_on(file)  # not where the display is another stream's: `2> log`
 
 
 def stream_of(bar: Any) -> Any:
@@ -128,9 +147,11 @@ def join(bar: Any, update: Any) -> None:
     cost four times what counting does.
     """
     task = bar.__dict__["_task"] = task_of(bar)
-    _drawn.add(bar)
+    with _drawn_lock:
+        _drawn.add(bar)
     if type(bar).update is update:
         bar.__dict__["update"] = task.advance
+    bar.__class__ = _drawn_class(type(bar))
 
 
 def task_of(bar: Any) -> Task:
@@ -158,13 +179,18 @@ def _slot(bar: Any) -> int | None:
     would reserve the rows of all others. tqdm notes a row that was asked for as a negative one; of 0 it cannot be told."""
     if hub_address() is not None or not -MOST_ROWS < bar.pos <= 0:
         return None
-    asked = bar.pos < 0 or any(other.pos < 0 for other in list(_drawn))
+    asked = bar.pos < 0 or any(other.pos < 0 for other in _bars())
     return -int(bar.pos) if asked else None
+
+
+def _bars() -> list[Any]:
+    with _drawn_lock:
+        return list(_drawn)
 
 
 def close_ended() -> None:
     """Close the bars whose loops are over: nobody else does so while the program holds them, and their rows are free."""
-    for bar in list(_drawn):
+    for bar in _bars():
         task = bar.__dict__.get("_task")
         if task is not None and task._end is not None:
             bar.close()
@@ -267,7 +293,9 @@ def close(bar: Any) -> None:
     bar.__dict__["n"] = task.completed
     bar.__dict__["_task"] = None
     bar.__dict__.pop("update", None)
-    _drawn.discard(bar)
+    bar.__class__ = type(bar).__bases__[0]
+    with _drawn_lock:
+        _drawn.discard(bar)
 
 
 def refresh(bar: Any) -> None:
@@ -282,10 +310,13 @@ def set_fields(task: Task, texts: dict[str, str]) -> None:
 
 
 def _tracker_on(stream: Any) -> ProgressTracker | None:
-    """Return the tracker that draws bars on the terminal that `stream` is; None where there are none."""
-    if not _drawn or not _is_terminal(stream):
+    """Return the tracker whose rows of bars stand on the terminal that `stream` is; None where there are none."""
+    if (
+        not _drawn or not _is_terminal(stream) or hub_address() is not None
+    ):  # a hub has what its commands write go above
         return None
-    return trackers.current_tracker()
+    tracker = trackers.current_tracker()
+    return tracker if tracker.draws_on(stream) else None
 
 
 def prints(stream: Any, text: str) -> bool:

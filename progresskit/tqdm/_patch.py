@@ -144,7 +144,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         "__init__": init, "__iter__": iterate, "__del__": delete, "__exit__": leave, "update": update, "display": display,
         "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),
         "write": classmethod(write),
-        "external_write_mode": classmethod(external_write_mode), **{name: _display.Attribute(name) for name in _display.ATTRIBUTES},
+        "external_write_mode": classmethod(external_write_mode),
     }  # fmt: skip
 
 

@@ -174,7 +174,8 @@ class tqdm(Comparable):  # tqdm's name
     monitor: ClassVar[Any] = None
     _instances: ClassVar[WeakSet[Any]] = WeakSet()
     _lock: ClassVar[Any]
-    n, total, desc, postfix, unit, unit_divisor, colour, leave = map(_display.Attribute, _display.ATTRIBUTES)
+    n: Any
+    total: Any
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         bar = object.__new__(cls)

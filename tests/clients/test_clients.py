@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import inspect
 import io
 import os
 import sqlite3
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +163,60 @@ def test_transformers(tracked: Any) -> None:
     handler.on_train_end(None, state, control)
     assert tracked.ended() == [("Training", 4, 4, "finished"), ("Evaluation", 2, 2, "finished")]
     assert dict(tracked.added[0].fields) == {"loss": "0.25"}
+
+
+class _Published:
+    """Stands for Lightning's `Callback`, which imports torch: its hooks by the names and parameters of the source that is here."""
+
+
+def _hooks(source: Path) -> dict[str, list[str]]:
+    """Return the hooks of Lightning's `Callback`, with the names of their parameters, from its source."""
+    tree = ast.parse(source.read_text("utf-8"))
+    (callback,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Callback"]
+    functions = [node for node in callback.body if isinstance(node, ast.FunctionDef)]
+    return {function.name: [each.arg for each in function.args.args] for function in functions}
+
+
+def test_lightning(tracked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning, which needs torch: the callback has the hooks of the version that is here (2.6.6 was read), and counts by them."""
+    found = importlib.util.find_spec("lightning")
+    if found is None or found.origin is None:
+        pytest.skip("lightning is not installed in this environment")
+    published = _hooks(Path(found.origin).parent / "pytorch" / "callbacks" / "callback.py")
+    for name in ("lightning", "lightning.pytorch", "lightning.pytorch.callbacks"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setattr(sys.modules["lightning.pytorch.callbacks"], "Callback", _Published, raising=False)
+    from progresskit.clients.lightning import ProgressCallback
+
+    own = {name: value for name, value in vars(ProgressCallback).items() if name.startswith("on_")}
+    assert {name: [*inspect.signature(value).parameters] for name, value in own.items()} == {
+        name: published[name] for name in own
+    }
+    trainer = types.SimpleNamespace(
+        is_global_zero=True, max_epochs=2, current_epoch=0, num_training_batches=3, num_val_batches=[2], sanity_checking=False,
+        progress_bar_metrics={"loss": 0.25},
+    )  # fmt: skip
+    callback = ProgressCallback()
+    callback.on_train_start(trainer, None)
+    for trainer.current_epoch in range(2):
+        callback.on_train_epoch_start(trainer, None)
+        for number in range(3):
+            callback.on_train_batch_end(trainer, None, None, None, number)
+        callback.on_validation_start(trainer, None)
+        for number in range(2):
+            callback.on_validation_batch_end(trainer, None, None, None, number)
+        callback.on_validation_end(trainer, None)
+        callback.on_train_epoch_end(trainer, None)
+    callback.on_train_end(trainer, None)
+    epoch = [("Validation", 2, 2, "finished")]
+    assert tracked.ended() == [
+        ("Epochs", 2, 2, "finished"), ("epoch 1", 3, 3, "finished"), *epoch, ("epoch 2", 3, 3, "finished"), *epoch,
+    ]  # fmt: skip
+    assert dict(tracked.added[0].fields) == {"loss": "0.25"}
+    callback.on_train_start(trainer, None)
+    callback.on_exception(trainer, None, ValueError("no"))
+    assert tracked.added[-1].state == "failed"
+    monkeypatch.delitem(sys.modules, "progresskit.clients.lightning")
 
 
 # Data

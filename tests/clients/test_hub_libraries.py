@@ -89,12 +89,17 @@ def hub() -> Iterator[str]:
         thread.join()
 
 
-def tasks_of(program: str, folder: Path, **variables: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the last views of the tasks that `program` shows below `progresskit run --tqdm`, by their description."""
+def tasks_of(way: str, program: str, folder: Path, **variables: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the last views of the tasks that `program` shows below `progresskit run`, by their description.
+
+    Args:
+        way: `--tqdm`, an option of `run`, or `patch`, which takes the installed tqdm over.
+    """
     script = folder / "program.py"
-    script.write_text(program)
+    script.write_text(program if way == "--tqdm" else f"import progresskit.tqdm\nprogresskit.tqdm.patch()\n{program}")
     root = str(Path(progresskit.__file__).parents[1])
-    run = [sys.executable, "-c", "from progresskit._cli.main import main; raise SystemExit(main())", "run", "--tqdm"]
+    run = [sys.executable, "-c", "from progresskit._cli.main import main; raise SystemExit(main())", "run"]
+    run += [way] if way == "--tqdm" else []
     events = folder / "events"
     environ = {**os.environ, "PYTHONPATH": root, "HOME": str(folder), "PROGRESSKIT_STREAM": str(events), **variables}
     done = subprocess.run(
@@ -129,7 +134,8 @@ print(snapshot_download("org/model", max_workers=2))
 
 
 @pytest.mark.slow  # imports a large library
-def test_huggingface_hub(hub: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["--tqdm", "patch"])
+def test_huggingface_hub(way: str, hub: str, tmp_path: Path) -> None:
     """A snapshot of several files, one of whose bodies is cut and asked for again: files and bytes are exact."""
     need("huggingface_hub")
     variables = {
@@ -138,7 +144,7 @@ def test_huggingface_hub(hub: str, tmp_path: Path) -> None:
         "HF_HUB_DISABLE_XET": "1",
         "TQDM_POSITION": "-1",
     }
-    tasks = tasks_of(DOWNLOAD, tmp_path, **variables)
+    tasks = tasks_of(way, DOWNLOAD, tmp_path, **variables)
     (files,) = [view for name, views in tasks.items() for view in views if name.startswith("Fetching")]
     assert (files["completed"], files["total"], files["state"]) == (3, 3, "finished")
     (size,) = [view for name, views in tasks.items() for view in views if name.startswith("Download")]
@@ -163,10 +169,11 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow  # imports a large library, and starts processes
-def test_datasets(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["--tqdm", "patch"])
+def test_datasets(way: str, tmp_path: Path) -> None:
     """`map` in two processes, `filter` and `to_csv`: each has its line, the quick ones too."""
     need("datasets")
-    tasks = tasks_of(MAP, tmp_path, HF_HOME=str(tmp_path / "cache"), HF_HUB_OFFLINE="1")
+    tasks = tasks_of(way, MAP, tmp_path, HF_HOME=str(tmp_path / "cache"), HF_HUB_OFFLINE="1")
     (mapped,) = tasks["Map (num_proc=2)"]
     assert (mapped["completed"], mapped["total"], mapped["unit"], mapped["state"]) == (600, 600, "examples", "finished")
     (kept,) = tasks["Filter"]

@@ -117,3 +117,21 @@ def test_program(way: str) -> None:
     assert "4 of 4 |██" in row_of("formatted") and row_of("formatted").endswith("| doubled 8")
     assert rows[-1].startswith("(7, 14, 'manual")
     assert rows[-1].endswith("7) ['first', 'second'] True []")
+
+
+OTHER = """
+import sys
+sys.stderr = open(sys.argv[1], "w")
+from progresskit.tqdm import tqdm
+for item in tqdm(range(3), desc="on the terminal", file=sys.stdout): pass
+for item in tqdm(range(3), desc="in the file"): pass
+tqdm.write("words")
+"""
+
+
+def test_two_streams(tmp_path: Path) -> None:
+    """Where standard error is a file and a bar is asked for on the terminal, each stream has its own bar, in tqdm's text."""
+    path = tmp_path / "errors"
+    rows = screen_of(OTHER, str(path))
+    assert rows[0].startswith("on the terminal: 100%|") and "3/3" in rows[0] and rows[1:] == ["words"]
+    assert "in the file: 100%|" in path.read_text() and "terminal" not in path.read_text()
