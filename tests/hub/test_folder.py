@@ -256,7 +256,7 @@ def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Pat
     assert show.returncode == 1, text
     lines = text.splitlines()
     assert lines[-1] == "4 processes, 1 with failures, 1 lost"
-    assert any(line.startswith("second: finished, 10 it") for line in lines), text
+    assert any(line.startswith("second: finished, 10 in") for line in lines), text
     assert any(line.startswith("bad: failed") for line in lines), text
     killed = f"pid {jobs['killed'].pid}, for"
     assert any(
@@ -285,7 +285,7 @@ for _ in track(range(5), "left"): break
         [*SHOW, "--renderer", "plain", str(folder)], env=environment(), capture_output=True, text=True, timeout=120
     )
     assert shown.returncode == 0
-    assert re.search(r"8 tasks, 2 cancelled, 30 row in \d", shown.stderr), shown.stderr
+    assert re.search(r"8 tasks, 2 cancelled, 30 rows in \d", shown.stderr), shown.stderr
     assert "2 processes\n" in shown.stderr
 
 

@@ -431,7 +431,7 @@ def test_when_the_hub_goes_clients_go_on_with_plain_and_one_warning(bench: Bench
     _, error = process.communicate("\n", timeout=60)
     assert process.returncode == 0
     assert error.count("the hub renderer failed (ConnectionError: the hub is gone") == 1
-    assert "first: finished, 10 it" in error
+    assert "first: finished, 10 in" in error
     bench.hub.start()
 
 
@@ -447,7 +447,7 @@ def test_a_hub_that_was_never_there_is_no_harm() -> None:
     error += process.communicate("\n", timeout=60)[1]
     assert process.returncode == 0
     assert error.count("plain is used from here on") == 1
-    assert "alone: finished, 10 it" in error
+    assert "alone: finished, 10 in" in error
     assert "00ff" not in error
 
 
