@@ -256,7 +256,7 @@ def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Pat
     assert show.returncode == 1, text
     lines = text.splitlines()
     assert lines[-1] == "4 processes, 1 with failures, 1 lost"
-    assert any(line.startswith("second: finished, 10 it") for line in lines), text
+    assert any(line.startswith("second: finished, 10 in") for line in lines), text
     assert any(line.startswith("bad: failed") for line in lines), text
     killed = f"pid {jobs['killed'].pid}, for"
     assert any(

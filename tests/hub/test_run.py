@@ -299,7 +299,7 @@ def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_pat
     process.communicate(timeout=60)
     Path(gate).touch()
     end = time.monotonic() + 60
-    while "job: finished, 10 it" not in (errors := (tmp_path / "errors").read_text()):
+    while "job: finished, 10 in" not in (errors := (tmp_path / "errors").read_text()):
         assert time.monotonic() < end, errors
         time.sleep(0.02)
     assert errors.count("plain is used from here on") == 1

@@ -93,7 +93,7 @@ def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
     )
     assert done.returncode == 0
     assert "planes.csv: failed" in done.stderr
-    assert "Files: cancelled, 3/4 file" in done.stderr
+    assert "Files: finished, 4 files" in done.stderr
     done = run("from progresskit._cli.main import main; raise SystemExit(main(['demo', '--renderer', 'nope']))")
     assert done.returncode == 2
 
