@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,7 +163,7 @@ class Bench:
 
     @property
     def lines(self) -> list[str]:
-        return [line.replace("\x1b[0m", "").split("m", 1)[-1] for line in self.renderer.lines]
+        return [re.sub(r"\x1b\[[\d;]*m", "", line) for line in self.renderer.lines]
 
 
 def test_a_crowd_has_a_row_and_a_line() -> None:

@@ -71,7 +71,7 @@ def test_reports_of_two_watches() -> None:
     reader.read("one", rows, news)
     reader.read("one", b"junk", b"junk")
     feed.stop()
-    assert renderer.lines == ["✓ 12 tasks, 28 row in 0.1 s"]
+    assert renderer.lines == ["✓ 12 tasks, 28 rows in 0.1 s"]
 
 
 def test_nothing_new() -> None:
