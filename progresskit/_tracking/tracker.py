@@ -1008,6 +1008,7 @@ class ProgressTracker:
         told = (
             seen
             or task.state == "failed"
+            or task._kind[2] is True  # said in so many words: its line stays, however short it was
             or (task._rare is not None and task._rare.always_kept)
             or (task.parent is None and self._tells_unseen(task))
         )
