@@ -201,6 +201,7 @@ class TaskTree:
         told = (
             seen
             or task.state == "failed"
+            or task._kind[2] is True  # said in so many words: its line stays, however short it was
             or (task._extras is not None and task._extras.always_kept)
             or (task.parent is None and self._tells_unseen(task))
         )

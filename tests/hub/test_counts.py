@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from progresskit import Frame, ProgressTracker
-from progresskit._text.cells import plain_line
 from progresskit.processes import summary
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
@@ -163,7 +162,7 @@ class Bench:
 
     @property
     def lines(self) -> list[str]:
-        return [plain_line(line) for line in self.renderer.lines]
+        return [re.sub(r"\x1b\[[\d;]*m", "", line) for line in self.renderer.lines]
 
 
 def test_a_crowd_has_a_row_and_a_line() -> None:
