@@ -9,7 +9,7 @@ NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
 TWO := -n 2 --dist worksteal  # processes of pytest: two cores, and a file's tests mostly together
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
+.PHONY: load test test-all test-faces test-interpreters test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
 load:  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(NEEDS) load
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
@@ -21,6 +21,10 @@ test-all:  ## all tests
 	$(PY) -m pytest -m ''
 LONG := --deselect tests/unit/test_tracker.py::test_none_of_ten_million_updates_from_eight_threads_is_lost
 TESTS ?= --ignore=tests/adapters/snowflake $(LONG)
+test-faces:  ## kernels, JupyterLab in a browser, marimo and Pyodide, as far as they are here
+	.ci/faces
+test-interpreters:  ## the core's quick tests on every interpreter that is found, and those in PYTHONS="PATH ..."
+	.ci/interpreters
 test-connectors:  ## all tests of the Snowflake loader, with the newest connector 4.x and 5.x
 	$(NEEDS) test
 	.ci/connectors 4 5 -- -m ''
@@ -50,9 +54,10 @@ check:  ## lint, format, types, and what an index will show
 docs:  ## build the documentation, strictly
 	$(NEEDS) core docs
 	$(VENV)/bin/mkdocs build --strict -q
-picture:  ## make the picture of the five bars anew
+picture:  ## make the pictures of bars anew
 	$(NEEDS) test
 	$(PY) docs/picture.py
+	$(PY) docs/screens.py
 demo:  ## what it looks like
 	$(NEEDS) core
 	$(VENV)/bin/progresskit demo

@@ -11,32 +11,15 @@ import pty
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import pyte
+from screens import DARK, drawn, head
 
 ROOT = Path(__file__).parents[1]
 COLUMNS, LINES = 118, 8
-CELL, HEIGHT, MARGIN = 8.0, 19, 14
 PHASES = ("Files", "QC rows", "Compression", "Upload", "COPY")
-BACKGROUND, INK = "#16181d", "#d7dae0"
-COLORS = {
-    "default": INK,
-    "black": "#3a3f4b",
-    "red": "#e06c75",
-    "green": "#7ec98f",
-    "brown": "#e2b86b",
-    "blue": "#6cb0f5",
-    "magenta": "#c893e0",
-    "cyan": "#63c2cf",
-    "white": INK,
-}
-"""pyte's names of the eight colours; it calls yellow brown, as terminals of old did."""
-BLOCKS = {"█": 8, "▉": 7, "▊": 6, "▋": 5, "▌": 4, "▍": 3, "▎": 2, "▏": 1}
-"""Eighths of a cell: drawn as rectangles, since fonts leave gaps between them."""
 
 
 def screens(command: list[str], environ: dict[str, str]) -> Iterator[list[list[Any]]]:
@@ -65,7 +48,7 @@ def screens(command: list[str], environ: dict[str, str]) -> Iterator[list[list[A
 def fullness(rows: list[list[Any]]) -> tuple[int, float]:
     """Return how many phases are seen, and how far they are: the fullest screen makes the best picture."""
     texts = ["".join(cell.data for cell in row) for row in rows]
-    seen = sum(any(text.strip(" ✓").startswith(phase) for text in texts) for phase in PHASES)
+    seen = sum(any(text[2:].startswith(phase) for text in texts) for phase in PHASES)
     moved = sum("  0%" not in text for text in texts if text.strip())
     return seen, moved
 
@@ -74,41 +57,8 @@ def svg(rows: list[list[Any]]) -> str:
     """Return the screen as an SVG document."""
     while rows and not "".join(cell.data for cell in rows[-1]).strip():
         rows = rows[:-1]
-    width, height = COLUMNS * CELL + 2 * MARGIN, len(rows) * HEIGHT + 2 * MARGIN
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
-        f'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="13">',
-        "<title>Files, QC rows, Compression, Upload and COPY, a bar each</title>",
-        f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
-    ]
-    for number, row in enumerate(rows):
-        parts += drawn(row, MARGIN + number * HEIGHT)
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def drawn(row: list[Any], top: float) -> Iterator[str]:
-    """Yield the elements of a row: backgrounds, blocks, then words."""
-    for column, cell in enumerate(row):
-        left = MARGIN + column * CELL
-        if cell.bg != "default":
-            yield f'<rect x="{left:g}" y="{top + 3:g}" width="{CELL + 0.3:g}" height="{HEIGHT - 6}" fill="{color(cell.bg)}"/>'
-        if cell.data in BLOCKS:
-            wide = CELL * BLOCKS[cell.data] / 8 + (0.3 if cell.data == "█" else 0)
-            yield f'<rect x="{left:g}" y="{top + 3:g}" width="{wide:g}" height="{HEIGHT - 6}" fill="{color(cell.fg)}"/>'
-    for (ink, _), run in groupby(
-        enumerate(row), lambda entry: (entry[1].fg, entry[1].data in BLOCKS or entry[1].data == " ")
-    ):
-        cells = list(run)
-        text = "".join(cell.data for _, cell in cells)
-        if text[0] in BLOCKS or text[0] == " ":
-            continue
-        # Each word has its place and its length: whatever font is found, columns stay columns.
-        place = f'x="{MARGIN + cells[0][0] * CELL:g}" y="{top + 14:g}" textLength="{len(text) * CELL:g}"'
-        yield f'<text {place} lengthAdjust="spacingAndGlyphs" fill="{color(ink)}">{escape(text)}</text>'
-
-
-def color(name: str) -> str:
-    return COLORS.get(name.removeprefix("bright"), f"#{name}" if len(name) == 6 else INK)
+    parts = head(COLUMNS, len(rows), DARK, "Files, QC rows, Compression, Upload and COPY, a bar each")
+    return "\n".join([*parts, *drawn(rows, DARK), "</svg>", ""])
 
 
 def main() -> int:
@@ -124,6 +74,7 @@ def main() -> int:
         environ = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR")}
         environ |= {
             "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
             "COLUMNS": str(COLUMNS),
             "LINES": str(LINES),
             "PROGRESSKIT_RENDERER": "ansi",

@@ -137,7 +137,7 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
 def complete(parser: argparse.ArgumentParser) -> None:
     """Tell the shell how the words that were typed go on, where argcomplete is installed (`progresskit[completion]`)."""
     try:
-        import argcomplete
+        import argcomplete  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         return
     argcomplete.autocomplete(parser)

@@ -9,6 +9,7 @@ so that a signal handler, a finaliser or a renderer may write too.
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from _thread import get_ident
 from collections import deque
@@ -23,6 +24,7 @@ from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.task import describe
 from .._tracking.tracker import MOST_CAPTURED
 from . import questions
+from .redirects import WatchedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ class CapturedStream:
         self._write_bytes: Callable[[Any], int] = getattr(self._buffer, "write", _refuse)
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._errors = getattr(stream, "errors", None) or "strict"
+        descriptor = text_descriptor(stream)
+        self.descriptor = descriptor if descriptor is not None and os.isatty(descriptor) else None
+        self._is_redirected = False  # whether the descriptor leads to a file or a pipe now
         self._shadows: list[tuple[Any, Any]] = []
         self._redrawn: RedrawnRows | None = None  # rows that a program writes over, whichever threads it does so from
         self._redrawn_at = 0.0  # when something last came for them, on the tracker's clock
@@ -138,7 +143,7 @@ class CapturedStream:
 
     def _capture_for(self, thread: int) -> Capture | None:
         """Return who captures what `thread` writes now."""
-        if thread not in UNCAPTURED:
+        if thread not in UNCAPTURED and not self._is_redirected:
             for capture in self.captures[::-1]:
                 if capture.takes:
                     return capture
@@ -250,6 +255,14 @@ class CapturedStream:
             else:
                 capture.take(line.end())
 
+    def before_redirect(self) -> None:
+        """Show what has not ended: the rest goes elsewhere."""
+        self.end_lines(next((each for each in self.captures[::-1] if each.takes), None))
+
+    def follow_descriptor(self) -> None:
+        """Leave what is written alone while the descriptor leads to no terminal."""
+        self._is_redirected = self.descriptor is not None and not os.isatty(self.descriptor)
+
     def has_partial(self, thread: int) -> bool:
         """Whether `thread` has begun a line, and not ended it."""
         return thread in self._lines
@@ -343,8 +356,8 @@ class Capture:
         """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
         if self._quiet:
             return True
-        tracker = self.tracker
-        if tracker is None or tracker.hiding > tracker.asking or tracker._mute:
+        tracker = self._tracker()
+        if tracker is None or tracker._mute or tracker.hiding > tracker.asking:
             return False
         display = tracker._display
         if display is not None and not display.shows_lines:
@@ -360,7 +373,7 @@ class Capture:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
             return
-        tracker = self.tracker
+        tracker = self._tracker()
         if self._quiet:
             self.lines.append(line)
         elif tracker is not None:
@@ -443,6 +456,7 @@ class Capture:
                 self._add(stream)
             if self._streams:
                 questions.watch()
+                _registry.dup2.install()
                 if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
                     self._join_relay(key)
         return self
@@ -493,6 +507,7 @@ class Capture:
                     _registry.streams.pop(id(captured.stream), None)
             if not _registry.streams:
                 questions.unwatch()
+                _registry.dup2.remove()
         for captured, forced in streams.items():
             if not captured.captures:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
@@ -525,6 +540,7 @@ class _Registry:
         self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
+        self.dup2 = WatchedDup2(_before_redirect, _follow_descriptor)
 
     def make_relay(self, key: tuple[object, ...]) -> Relay | None:
         """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
@@ -539,6 +555,18 @@ class _Registry:
             warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
             return None
         return relay
+
+
+def _before_redirect(descriptor: int) -> None:
+    for captured in captured_streams():
+        if captured.descriptor == descriptor:
+            captured.before_redirect()
+
+
+def _follow_descriptor(descriptor: int) -> None:
+    for captured in captured_streams():
+        if captured.descriptor == descriptor:
+            captured.follow_descriptor()
 
 
 _registry = _Registry()
@@ -588,6 +616,7 @@ def forget_captures() -> None:
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
     questions.unwatch()
+    _registry.dup2.remove()
     for captured in streams:
         captured.remove()
         captured.forget_lines()

@@ -106,11 +106,14 @@ class DisplaySet:
             draw_last: Draws the last frame of a display.
         """
         while self.dropped:
-            tracker = self.dropped.popleft()
-            tracker.end_tasks()
-            if tracker.pending_output:
-                self.add(tracker)
-            self.remove(tracker, draw_last)
+            tracker = self.dropped[0]
+            try:
+                tracker.end_tasks()
+                if tracker.pending_output:
+                    self.add(tracker)
+                self.remove(tracker, draw_last)
+            finally:
+                self.dropped.popleft()  # last: the end of the process finds it until then
 
     def give_up(self, display: Display, error: BaseException) -> None:
         """Do without `display`, which has failed: what its trackers print goes to their streams."""

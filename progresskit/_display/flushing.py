@@ -62,14 +62,15 @@ class FlushGate:
         waiting: What to ring for those who wait, once the next frame is out.
         time: Seconds that jobs may still be held up for by endings.
         line_time: The same by lines that they have printed.
-        lines: How many lines may still be waited for.
+        lines_due: When the next line may be waited for, on the ticker's clock.
     """
 
     def __init__(self) -> None:
         self.waiting: deque[Bell] = deque()
         self.time = Credit(FLUSH_TIME_SHARE, FLUSH_CREDIT_SECONDS)
         self.line_time = Credit(FLUSH_TIME_SHARE, FLUSH_CREDIT_SECONDS)
-        self.lines = Credit(LINE_FLUSHES_PER_SECOND, LINE_FLUSHES_AT_ONCE)
+        self.lines_due = 0.0
+        self._lines = Credit(LINE_FLUSHES_PER_SECOND, LINE_FLUSHES_AT_ONCE)
 
     def wait(self, seconds: float, wake: Callable[[], bool]) -> None:
         """Wait until the gate is opened, for `seconds` at the most.
@@ -83,6 +84,13 @@ class FlushGate:
         self.waiting.append(drawn)
         if wake():
             drawn.wait(seconds)
+
+    def spend_line(self, now: float, seconds: float) -> None:
+        """Note that a line of the instant `now` was waited for, which took so many `seconds`."""
+        left = self._lines.at(now) - 1.0
+        self._lines.spend(1.0)
+        self.line_time.spend(seconds)
+        self.lines_due = now if left >= 1.0 else now + (1.0 - left) / LINE_FLUSHES_PER_SECOND
 
     def take(self) -> list[Bell]:
         """Return what to ring for all who wait now."""

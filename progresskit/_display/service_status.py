@@ -64,7 +64,7 @@ def status(frame: Frame) -> str:
 
     Example:
         >>> status(Frame(0.0, (sample_view(description="Files", completed=3, total=12, unit="file", eta=9.0),)))
-        'Files 25% 3/12 file eta 0:09'
+        'Files 25% 3/12 files eta 0:09'
     """
     parts = []
     top = [view for view in frame.tasks if view.parent is None] or [view for view in frame.ended if view.parent is None]

@@ -192,12 +192,13 @@ class ThreadTicker:
         if self._ident == get_ident():
             return
         gate, began = self.gate, time.monotonic()
+        if began < gate.lines_due:
+            return
         most = gate.line_time.at(began)
-        if gate.lines.at(began) < 1.0 or most <= 0.0:
+        if most <= 0.0:
             return
         gate.wait(most, self._wake_for_flush)
-        gate.lines.spend(1.0)
-        gate.line_time.spend(time.monotonic() - began)
+        gate.spend_line(began, time.monotonic() - began)
 
     def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
         """Wait until most lines of `tracker` have been drawn.
@@ -333,8 +334,13 @@ class ThreadTicker:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
             trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
-        trackers += self._set.dropped
         self._deadline = time.monotonic() + self._patience
+        lock = self.drawing
+        if self._set.dropped and lock.acquire(timeout=self._patience):
+            try:
+                self._end_dropped()
+            finally:
+                lock.release()
         for tracker in trackers:
             tracker.stop()
         self._deadline = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from opcode import opname
+from opcode import opmap, opname
 from types import TracebackType
 
 from .counters import gil_enabled
@@ -31,6 +31,8 @@ CALLED_OFF = (KeyboardInterrupt, SystemExit)
 _REMOVED = frozenset(
     ("RERAISE", "CLEANUP_THROW")
 )  # instructions that pass an exception on which was raised at another one
+_BARE_RAISE = bytes((opmap["RAISE_VARARGS"], 0))
+"""`raise` without an exception: it passes on the one that is being handled, and leaves no traceback entry of its own."""
 _HAS_OBJECT = sys.version_info >= (3, 12)
 
 
@@ -95,15 +97,26 @@ def passing(
 
 
 def _stands_at(entry: TracebackType) -> bool:
-    frame = entry.tb_frame
-    return entry.tb_lasti == frame.f_lasti or instruction(frame.f_code, frame.f_lasti) in _REMOVED
+    code, at = entry.tb_frame.f_code, entry.tb_frame.f_lasti
+    return entry.tb_lasti == at or instruction(code, at) in _REMOVED or code.co_code[at : at + 2] == _BARE_RAISE
+
+
+def _has(trace: TracebackType | None, entry: TracebackType) -> bool:
+    """Return whether `entry` is one of the traceback that begins with `trace`."""
+    while trace is not None and trace is not entry:
+        trace = trace.tb_next
+    return trace is not None
 
 
 def _exception(young: list[Any], entry: TracebackType, index: int, held: tuple[int, ...]) -> BaseException:
     """Return what `entry`, which stands at `index` of the `young` objects, is the traceback of."""
     for each in reversed(young):
-        if isinstance(each, BaseException) and each.__traceback__ is entry:
+        if isinstance(each, BaseException) and _has(each.__traceback__, entry):
             return each
+    if _HAS_OBJECT:  # it was made long before it was raised: it is none of the young
+        for holder in gc.get_referrers(entry):
+            if isinstance(holder, BaseException):
+                return holder
     for number, (now, before) in enumerate(zip(holders(), held, strict=True)):
         if now > before:
             return CALLED_OFF[number]()

@@ -272,6 +272,20 @@ class Feed(ProgressTracker):
             self._forget(source)
         self.wake()
 
+    def succeed(self, other: Feed) -> None:
+        """Show the sources of `other` from here on: what it has told of their tasks is not told again.
+
+        Example:
+            >>> first, second = (Feed("none", ticker=ManualTicker()) for _ in range(2))
+            >>> first.tally("worker 1", Tally(finished=3))
+            >>> second.succeed(first)
+            >>> second.tally("worker 1", Tally(finished=3))
+            >>> [view.description for view in second.frame().tasks]
+            []
+        """
+        with self.lock:
+            self._tallies.update(other._tallies)
+
     def forget(self) -> None:
         """Start over in a forked child, without sources."""
         super().forget()

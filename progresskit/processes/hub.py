@@ -204,6 +204,7 @@ class Hub:
         with self._handing:
             old, self.feed = self.feed, feed
             old.before_frame = None
+            feed.succeed(old)
             feed.before_frame = self._hand_in
         if self._ready:
             feed.announce()

@@ -8,6 +8,7 @@ woken when there is one. So one event an interval carries all tasks of a process
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 import zlib
@@ -214,7 +215,7 @@ class Reporter:
 
     def new_tracker(self) -> ProgressTracker:
         """Return a new tracker whose tasks are reported."""
-        return ProgressTracker("none", ticker=self, clock=self._clock)
+        return ProgressTracker("none", stream=sys.stderr, ticker=self, clock=self._clock, capture=False)
 
     # Which work a thread is at
 

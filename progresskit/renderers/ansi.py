@@ -32,7 +32,12 @@ class AnsiRenderer(RowRenderer):
         self._kept = KeptLines(style, depth, terminal.encoding)
 
     def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:
-        return self._kept.lines(views, columns)
+        if all(view.layout is None for view in views):
+            return self._kept.lines(views, columns)
+        own: list[str] = []
+        for view in views:
+            own += self._kept.lines([view], columns) if view.layout is None else super().kept([view], columns, time)
+        return own
 
 
 def style_of(style: Style | str | None, encoding: str, environ: Mapping[str, str]) -> Style:

@@ -17,10 +17,14 @@ from .templates import LIVE, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._model.frames import TaskView
     from .templates import Template
 
 RESET = "\x1b[0m"
+_BAR, _PERCENT, _NUMBER, _SPINNER = range(4)
+"""What moves in a row, in the place of its text."""
 
 
 class Painter:
@@ -107,47 +111,74 @@ class Painter:
         return plan
 
     def _painted(self, row: RowTexts, plan: Plan, spin: str, columns: int) -> str:
-        plain = plan.overflows
+        of = row.pieces_of
+        if of[0] is not plan or of[1] != row.version:
+            self._prepare(row, plan)
+        parts: list[str] = []
+        for piece in row.pieces:
+            if piece.__class__ is str:
+                parts.append(piece)
+            elif piece == _BAR:
+                parts.append(self._bar(row, plan))
+            elif piece == _PERCENT:
+                parts.append(row.percent)
+            elif piece == _NUMBER:
+                parts.append(row.number.rjust(plan.number))
+            elif piece == _SPINNER:
+                parts.append(self._spinner(row, plan, spin))
+            else:
+                parts.append(self._other(row, *piece))
+        text = "".join(parts).rstrip(" ")
+        return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False) if plan.overflows else text
+
+    def _prepare(self, row: RowTexts, plan: Plan) -> None:
+        """Write the pieces of `row` that stay as they are from frame to frame, and mark the places of the others."""
+        row.pieces_of = plan, row.version
+        pieces: list[Any] = []
         text = ""
+        for before, name, width, at in plan.text_parts if row.is_text else plan.parts:
+            text += before
+            piece, after = self._piece(row, plan, name, width, at)
+            if piece.__class__ is str:
+                text += piece
+                continue
+            pieces += [text, piece]
+            text = after
+        row.pieces = [piece for piece in (*pieces, text) if piece != ""]
+
+    def _piece(self, row: RowTexts, plan: Plan, name: str, width: int, at: int) -> tuple[Any, str]:
+        """Return what a column shows, or the mark of what moves, and what stands behind that."""
         view = row.view
         assert view is not None
-        for before, name, width, at in plan.text_parts if row.is_text else plan.parts:
-            if name == "bar":
-                cell = self._bar(row, plan, plain)
-            elif name == "percent":
-                cell = row.percent
-            elif name == "amount":
-                unit = row.short_unit if plan.short_units else row.unit
-                cell = f"{row.number:>{plan.number}}"
-                if plan.unit:
-                    cell += f" {unit}{' ' * (plan.unit - (len(unit) if plan.short_units else row.unit_cells))}"
-            elif name == "rate":
-                cell = f"{row.rate:>{plan.rate}}{row.rate_unit}"
-                if len(cell) < plan.rate + plan.rate_unit:
-                    cell += " " * (plan.rate + plan.rate_unit - cell_width(cell))
-            elif name == "elapsed":
-                cell = f"{'' if view.state == 'pending' else row.elapsed:>{width}}"
-            elif name == "description":
-                cell = self._name(row, width)
-            elif name == "mark":
-                cell = self._mark(row, view, spin, plain)
-            elif name == "status":
-                status = row.status
-                if status is None:
-                    status = row.elapsed if plan.elapsed_in_status else ""
-                cell = f"{status:<{width}}"
-            elif name == "fields":
-                shown = (
-                    "  ".join(row.fields) if plan.fields is None else row.fields_within(plan.fields, self._style.cut)
-                )
-                cell = shown + " " * (width - cell_width(shown))
-            elif name:
-                cell = self._other(row, name, width, at)
-            else:
-                cell = ""
-            text += before + cell
-        text = text.rstrip(" ")
-        return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False) if plain else text
+        if name == "bar":
+            return _BAR, ""
+        if name == "percent":
+            return _PERCENT, ""
+        if name == "amount":
+            if not plan.unit:
+                return _NUMBER, ""
+            unit = row.short_unit if plan.short_units else row.unit
+            return _NUMBER, f" {unit}{' ' * (plan.unit - (len(unit) if plan.short_units else row.unit_cells))}"
+        if name == "rate":
+            cell = f"{row.rate:>{plan.rate}}{row.rate_unit}"
+            return cell + " " * (plan.rate + plan.rate_unit - cell_width(cell)), ""
+        if name == "elapsed":
+            return f"{'' if view.state == 'pending' else row.elapsed:>{width}}", ""
+        if name == "description":
+            return self._name(row, width), ""
+        if name == "mark":
+            if view.state != "running":
+                return self._style.marks.get(view.state, " "), ""
+            return (" " if row.fraction is not None or view.idle is not None else _SPINNER), ""
+        if name == "status":
+            status = row.status
+            if status is None:
+                status = row.elapsed if plan.elapsed_in_status else ""
+            return status.ljust(width), ""
+        if name == "fields":
+            shown = "  ".join(row.fields) if plan.fields is None else row.fields_within(plan.fields, self._style.cut)
+            return shown + " " * (width - cell_width(shown)), ""
+        return ((name, width, at) if name else ""), ""
 
     def _other(self, row: RowTexts, name: str, width: int, at: int) -> str:
         part = row.template.parts[at]
@@ -176,20 +207,16 @@ class Painter:
             row.cut = (width, text + " " * (width - cells))
         return row.cut[1]
 
-    def _mark(self, row: RowTexts, view: TaskView, spin: str, plain: bool) -> str:
-        if view.state == "running":
-            if row.fraction is not None or view.idle is not None:
-                return " "
-            if plain or self._depth == NO_COLORS:
-                return spin
-            return f"\x1b[{self._color(view)}m{spin}{RESET}"
-        return self._style.marks.get(view.state, " ")
+    def _spinner(self, row: RowTexts, plan: Plan, spin: str) -> str:
+        if plan.overflows or self._depth == NO_COLORS or row.view is None:
+            return spin
+        return f"\x1b[{self._color(row.view)}m{spin}{RESET}"
 
     def _color(self, view: TaskView) -> str:
         color = view.color
         return sgr(self._accent if color is None else self._style.color(color), self._depth)
 
-    def _bar(self, row: RowTexts, plan: Plan, plain: bool) -> str:
+    def _bar(self, row: RowTexts, plan: Plan) -> str:
         fraction = row.fraction
         width = plan.bar
         if fraction is None:
@@ -202,7 +229,7 @@ class Painter:
         view = row.view
         assert view is not None
         color = None
-        if self._depth != NO_COLORS and not plain:
+        if self._depth != NO_COLORS and not plan.overflows:
             color = self._color(view) if row.is_moving else ""
         steps = width * (len(self._style.parts) + 1)
         key = (width, int(fraction * steps + 1e-9), color)

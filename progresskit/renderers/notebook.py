@@ -48,11 +48,13 @@ _COLORS = {
 """Colours that stand out from a white page and from a black one."""
 _STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
 _HEAD = (
-    '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) minmax(9em,1fr);column-gap:1em;'
+    '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) minmax(4em,1fr);column-gap:1em;'
     "align-items:center;text-align:right;overflow-x:auto;white-space:pre;min-height:{height}em;align-content:start;"
     "font:13px/1.6 var(--jp-code-font-family,ui-monospace,monospace);"
     'color:var(--jp-content-font-color1,var(--vscode-foreground,inherit))">'
 )
+SHORT_REASON = 16
+"""Characters of a state and its reason that stand beside the other columns; a longer reason has a line of its own."""
 _TRACK = "background:rgba(128,128,128,.3)"
 _AS_OF = (
     '<span style="opacity:.7;animation:progresskit-as-of {seconds}s">as of {time}</span>'
@@ -151,7 +153,7 @@ def rows_text(views: list[TaskView], more: int) -> str:
     """Return `views` as plain text, for whoever shows no HTML.
 
     Example:
-        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[-9:])
+        >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[-8:])
         eta -:--
     """
     rows = iter(Painter().rows(tuple(view for view in views if view.state not in ENDED), PLAIN_COLUMNS, 0.0))
@@ -199,8 +201,14 @@ def _row_html(view: TaskView, stamp: str) -> str:
         eta = "" if view.total is None or state == "paused" else f" eta {format_duration(view.eta)}"
         times = format_duration(view.elapsed) + eta
     last = [escape(text) for text in format_fields(view.fields)]
+    below = ""
     if state in ("failed", "cancelled", "paused"):
-        last.insert(0, escape(view.outcome + (f": {view.cause}" if view.cause else "")))
+        words = view.outcome + (f": {view.cause}" if view.cause else "")
+        if len(words) > SHORT_REASON:
+            words = view.outcome
+            margin = f"padding-left:{1.2 * min(view.depth, 20) + 1.2:.1f}em"
+            below = f'<span style="grid-column:1/-1;text-align:left;white-space:pre-wrap;{margin}">{escape(view.cause or "")}</span>'
+        last.insert(0, escape(words))
     if stamp:
         last.append(stamp)
     cells = (
@@ -213,9 +221,6 @@ def _row_html(view: TaskView, stamp: str) -> str:
     return (
         f'<div style="display:contents"><span style="text-align:left{indent}">{mark} {name}</span> {bar} '
         + " ".join(f"<span>{escape(cell)}</span>" for cell in cells)
-        + (
-            f' <span style="text-align:left;white-space:pre-wrap">{" ".join(last)}</span></div>'
-            if last
-            else "<i></i></div>"
-        )
+        + (f' <span style="text-align:left;white-space:pre-wrap">{" ".join(last)}</span>' if last else "<i></i>")
+        + f"{below}</div>"
     )

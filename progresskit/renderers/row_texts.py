@@ -23,6 +23,8 @@ from .templates import own_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._model.frames import TaskView
     from .templates import Template
 
@@ -51,6 +53,8 @@ class RowTexts:
         fields: The fields' texts.
         own: The texts of fields' columns and users' own.
         source: The template as text.
+        version: A number that rises with each change of a text other than share and count.
+        pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
         grew: Whether a text may need more cells than before.
     """
 
@@ -77,6 +81,8 @@ class RowTexts:
         "number_cells",
         "own",
         "percent",
+        "pieces",
+        "pieces_of",
         "rate",
         "rate_unit",
         "short_unit",
@@ -85,6 +91,7 @@ class RowTexts:
         "template",
         "unit",
         "unit_cells",
+        "version",
         "view",
     )
 
@@ -103,6 +110,9 @@ class RowTexts:
         self.name_cells = self.number_cells = self.unit_cells = self.fields_cells = 0
         self.is_text = self.is_moving = self.grew = False
         self.cut: tuple[object, str] = (None, "")  # the name as a layout shows it
+        self.version = 0
+        self.pieces: list[Any] = []
+        self.pieces_of: tuple[object, int] = (None, -1)
         self._clock = -1
         self._held_until = float("-inf")
         self._slow = False
@@ -119,6 +129,7 @@ class RowTexts:
         moved = new or completed != last.completed  # type: ignore[union-attr]  # mypy does not follow `new`
         if moved:
             self._take_amount(view, new)
+        was_unknown = self.fraction is None
         fraction = self.fraction = view.fraction
         state = view.state
         if fraction is None or state == "pending":
@@ -130,6 +141,7 @@ class RowTexts:
         if view.elapsed >= self._clock + 1 or view.elapsed < self._clock:
             self._clock = int(view.elapsed)
             self.elapsed = self._changed(self.elapsed, format_duration(view.elapsed))
+            self.version += 1
         idle = view.idle
         self.is_moving = state == "running" and idle is None
         if (
@@ -137,9 +149,10 @@ class RowTexts:
             or last is None
             or state != last.state
             or (idle is None) != (last.idle is None)
-            or (fraction is None) != (last.fraction is None)
+            or (fraction is None) != was_unknown
         ):
             self._held_until = time + HOLD
+            self.version += 1
             self._take_held(view)
         if self.template.computes:
             own = [self._shown(own_text(part, view)) for part in self.template.parts]
@@ -159,12 +172,15 @@ class RowTexts:
         self.name_cells = cell_width(self.name) + len(self.indent)
         self.cut = (None, "")
         self.grew = True
+        self.version += 1
 
     def _take_amount(self, view: TaskView, new: bool) -> None:
         completed, total, unit = view.completed, view.total, view.unit
         mark = "~" if view.estimated else ""
         was_text = self.is_text
         self.is_text = total is None and not completed and unit in (DEFAULT_UNIT, "")
+        if self.is_text != was_text:
+            self.version += 1
         if new or total is None or completed > total or self._scale is None:
             size = completed if total is None else max(completed, total)
             scale = self._scale = Scale(size, unit)
@@ -173,8 +189,11 @@ class RowTexts:
             unit_now = self._shown(unit_text(scale, unit, number))
             if unit_now != self.unit:
                 self.unit, self.unit_cells = unit_now, cell_width(unit_now)
+                self.version += 1
                 self.grew = True
-            self.short_unit = scale.name
+            if self.short_unit != scale.name:
+                self.short_unit = scale.name
+                self.version += 1
             if total is None:
                 self.number_cells = 0 if self.is_text else (BYTE_CELLS if unit in BYTES else COUNT_CELLS)
             else:

@@ -89,6 +89,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             page.goto(f"{address}lab/tree/notebook.ipynb")
             page.wait_for_selector(".jp-CodeCell")
             page.wait_for_function("() => document.body.textContent.includes('| Idle')")
+            try:  # it asks whether it may fetch news
+                page.get_by_role("button", name="No", exact=True).click(timeout=10_000)
+            except playwright.TimeoutError:
+                pass
             yield page
             browser.close()
     finally:

@@ -109,7 +109,7 @@ class Play:
     def joblib(self, _: ProcessPoolExecutor) -> None:
         joblib = _imported("joblib")
         if joblib is not None:
-            joblib.Parallel(n_jobs=2)(joblib.delayed(work)(item) for item in self.items(own=0))
+            joblib.Parallel(n_jobs=2)(joblib.delayed(work)(item) for item in self.items())
 
     def here(self, _: ProcessPoolExecutor) -> None:
         for task in self.expected:

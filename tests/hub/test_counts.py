@@ -19,6 +19,7 @@ from hypothesis import strategies as some
 from progresskit import Frame, ProgressTracker
 from progresskit.processes import summary
 from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
 from progresskit.processes.protocol import pack_counts, read_count, split_counts
 from progresskit.processes.tally import Tally
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
@@ -186,6 +187,16 @@ def test_a_crowd_ends_with_its_tracker() -> None:
     with bench.feed:
         bench.feed.tally("a", Tally(finished=1, failed=1, cancelled=1))
     assert bench.lines == ["✗ 3 tasks, 1 failed, 1 cancelled in <0.1 s"]
+
+
+def test_a_feed_that_follows_tells_no_task_again() -> None:
+    """Workers that outlive a tracker say all since the beginning: the next tracker tells what is new alone."""
+    first, second = Bench(), Bench()
+    hub = Hub(first.feed)
+    first.feed.tally("a", Tally(finished=3))
+    hub.move(second.feed)
+    second.feed.tally("a", Tally(finished=5))
+    assert second.tick().tasks[0].description == "2 tasks, 2 done"
 
 
 def ended(number: int, **changes: Any) -> Frame:

@@ -310,7 +310,7 @@ def test_it_ends_with_its_command_and_a_process_in_the_background_writes_on(
 ) -> None:
     """However much that process writes; its later lines go to the terminal as they come, as they would without us."""
     os.mkfifo(tmp_path / "gate")
-    writer = f"(while [ ! -e {tmp_path}/enough ]; do echo noise; done; read line < {tmp_path}/gate; echo later words)"
+    writer = f"(while [ ! -e {tmp_path}/enough ]; do echo noise; sleep 0.02; done; read line < {tmp_path}/gate; echo later words)"
     run = f"{' '.join(RUN)} -- sh -c '{writer} & echo first words; exit 3'"
     gate = f"touch {tmp_path}/enough; echo > {tmp_path}/gate"
     shown = terminal("/bin/bash", "-c", f"{run}; echo run ended with $?; {gate}; read line")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from machine import Machine, untraced
+from machine import LateMachine, Machine, untraced
 from on_pty import WordsMachine
 from seeding import seed
 
@@ -64,7 +64,7 @@ FAULTS = {
     "the line that counts the others is missing": (ROWS, "if frame.more:", "if False:"),
     "it counts wrongly": (PLACES, "len(items) - len(chosen)", "len(items) - len(chosen) + 1"),
     "a row that was left is not given again": (PLACES, "while self._free:", "while False:"),
-    "no row stays blank": (PLACES, " or slot in freed:", ":"),
+    "no row stays blank": (PLACES, " or slot in freed", ""),
     "a blank row stays for ever": (PLACES, "if now - when >= GRACE", "if False"),
     "those that wait go before those that work": (PLACES, "if entry[0].waiting:", "if not entry[0].waiting:"),
     "colours are not reset": ("progresskit.renderers.bars", 'm{text}{RESET}" if', 'm{text}" if'),
@@ -91,18 +91,28 @@ FAULTS_OF_WORDS = {
         "captured.end_lines(self if forced or over_rows or self._quiet else None)",
         "captured.forget_lines()",
     ),
-    "words are captured while rows are hidden": (CAPTURE, "if tracker.hiding > tracker.asking or", "if"),
+    "words are captured while rows are hidden": (CAPTURE, " or tracker.hiding > tracker.asking:", ":"),
     "words are not captured while the last rows stand": (
         CAPTURE,
         "or (display is not None and display.may_be_standing)",
         "",
     ),
     "words are not captured": (CAPTURE, "or tracker._live > len(tracker._endings)", ""),
-    "a question is asked below rows": (QUESTIONS, "tracker.clear_rows()", "pass"),
+    "a question is asked below rows": (
+        QUESTIONS,
+        "                tracker.clear_rows()\n            self._uncaptured",
+        "                pass\n            self._uncaptured",
+    ),
     "a question is captured": ("progresskit._display.terminal", "UNCAPTURED.add(self._thread)", "pass"),
     "rows come back during a question": (QUESTIONS, "tracker.hiding += 1", "pass"),
     "backspaces move nothing": ("progresskit._text.line_splitter", "at = max(at - 1, 0)", "at = max(at, 0)"),
     "rows begin on words": (REGION, "[] if old else [f", "[] if True else [f"),
+}
+FAULTS_OF_SIZES = {
+    "a size that comes late is trusted": (REGION, "self._late = late and reflow", "self._late = False"),
+    "rows are counted at a size that comes late": (REGION, "if resized and not self._late else", "if resized else"),
+    "a line is written into one that goes on": (REGION, 'clear = CLEAR if self._late else ""', 'clear = ""'),
+    "lines above are climbed over": (REGION, 'f"\\r\\b{BLANK}" * more', 'f"\\x1b[1A{BLANK}" * more'),
 }
 FAULTS_OF_NUMBERS = {
     "floats do not add up": ("progresskit._tracking.task", "rare.fraction += number", "rare.fraction = number"),
@@ -120,6 +130,13 @@ def hunt(machine: type[Machine] = Machine) -> None:
         run_state_machine_as_test(machine, settings=HUNT)  # type: ignore[no-untyped-call]
 
 
+def test_each_fault_can_be_seeded() -> None:
+    """What each fault replaces stands in the code of today, once."""
+    for fault in (*FAULTS.values(), *FAULTS_OF_WORDS.values(), *FAULTS_OF_SIZES.values(), *FAULTS_OF_NUMBERS.values()):
+        with pytest.MonkeyPatch.context() as patch:
+            seed(patch, *fault)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,12 +149,13 @@ def test_the_machine_finds(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ("machine", "fault"),
     [
         *((WordsMachine, name) for name in FAULTS_OF_WORDS),
+        *((LateMachine, name) for name in FAULTS_OF_SIZES),
         *((Machine, name) for name in FAULTS_OF_NUMBERS),
     ],
 )
 def test_the_machine_finds_of_a_job(machine: type[Machine], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a job prints, asks and counts."""
-    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_NUMBERS}[fault])
+    """What a job prints, asks and counts, and sizes of which the program hears later than the rows have moved."""
+    seed(monkeypatch, *{**FAULTS_OF_WORDS, **FAULTS_OF_SIZES, **FAULTS_OF_NUMBERS}[fault])
     hunt(machine)
 
 

@@ -255,3 +255,49 @@ def test_the_very_end(disable: str) -> None:
     assert ended.stdout.splitlines() == ["plain", "plain late", "plain last"]
     words = [line for line in ended.stderr.splitlines() if "Files" not in line]
     assert words == ["tracker", "tracker late", "tracker last"]
+
+
+REDIRECTED = """
+import os, sys, tempfile
+from progresskit import current_tracker, track
+from seen import until_seen
+original = os.dup2
+
+class Elsewhere:
+    def __init__(self, stream, file): self.stream, self.file = stream, file
+    def __enter__(self):
+        self.stream.flush()
+        self.kept = os.dup(self.stream.fileno())
+        os.dup2(self.file.fileno(), self.stream.fileno())
+    def __exit__(self, *_):
+        self.stream.flush()
+        os.dup2(self.kept, self.stream.fileno())
+        os.close(self.kept)
+
+out, errors, nowhere = tempfile.TemporaryFile(), tempfile.TemporaryFile(), open(os.devnull, "w")
+for n in track(range(3), "Files"):
+    until_seen()
+    print("before", n)
+    with Elsewhere(sys.stdout, out):
+        print("to the file", n)
+        print("beside it", n, file=sys.stderr)
+        sys.stdout.buffer.write(b"bytes\\n")
+    with Elsewhere(sys.stderr, errors): print("errors", n, file=sys.stderr)
+    with Elsewhere(sys.stdout, nowhere): print("nowhere")
+    print("after", n)
+current_tracker().stop()
+assert os.dup2 is original
+for file in (out, errors):
+    file.seek(0)
+    print(*file.read().decode().split("\\n"), sep="|")
+"""
+
+
+def test_a_descriptor_that_leads_to_a_file_for_a_while() -> None:
+    """What is printed meanwhile lands in the file, and what is printed before and after stands above the bar."""
+    program = Program(REDIRECTED, PYTHONPATH=f"{ROOT}:{ROOT}/tests")
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Files" not in row]
+    lines = [line for n in range(3) for line in (f"before {n}", f"beside it {n}", f"after {n}")]
+    written = "".join(f"to the file {n}|bytes|" for n in range(3)), "".join(f"errors {n}|" for n in range(3))
+    assert rows == [*lines, *written]

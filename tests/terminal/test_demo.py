@@ -117,4 +117,4 @@ def check_lines(renderer: str, lines: list[str]) -> None:
         for name in NAMES:
             assert sum(line.startswith(f"{name}: started") for line in lines) == 1
         assert sum(line.startswith("planes.csv: failed") for line in lines) == 1
-        assert sum(line.startswith("QC rows: finished, 74,040 row in") for line in lines) == 1
+        assert sum(line.startswith("QC rows: finished, 74,040 rows in") for line in lines) == 1

@@ -50,7 +50,7 @@ def test_live_tasks_stand_once_each_at_their_rows_and_the_prompt_is_clean(render
     read_until(fd, stream, screen, "task-0", "task-3")
     rows = [row.rstrip() for row in screen.display if "task-" in row]
     assert [row.split()[0] for row in rows] == ["task-0", "task-1", "task-2", "task-3"]
-    assert all(f"{n + 3}/10 row" in row for n, row in enumerate(rows))
+    assert all(f"{n + 3}/10 rows" in row for n, row in enumerate(rows))
     os.write(fd, b"\n")
     read_until(fd, stream, screen, "✓ task-0", "a printed line")
     os.write(fd, b"\n")

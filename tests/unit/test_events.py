@@ -79,7 +79,7 @@ def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: 
     assert main(["report", str(path)]) == 0
     out = capsys.readouterr().out
     assert "Files  finished  2/2 files  2.0 s" in out
-    assert "1 finished" in out and "1 printed lines" in out
+    assert "1 finished" in out and "1 printed line" in out
 
 
 def test_a_file_that_is_not_there_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
 from itertools import islice, takewhile
 from typing import Any
 
@@ -244,6 +245,24 @@ def body_raises_from(track: Any) -> None:
             raise OSError("words") from error
 
 
+def body_raises_again(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        try:
+            int(n)
+        except ValueError:
+            raise
+
+
+def body_logs_and_raises_again(track: Any) -> None:
+    for n in track(["1", "x", "3"]):
+        try:
+            int(n)
+        except Exception:
+            with contextlib.suppress(KeyError):
+                {}["a"]
+            raise
+
+
 def body_goes_deep(track: Any) -> None:
     def deep(level: int) -> float:
         return deep(level - 1) if level else 1 / 0
@@ -268,7 +287,8 @@ def generator_is_thrown_into(track: Any) -> None:
     "loop",
     [
         *(body_calls, body_divides, body_raises, body_asserts, body_looks_up, body_is_unmatched, body_has_finally),
-        *(body_has_with, body_raises_from, body_goes_deep, generator_is_thrown_into),
+        *(body_has_with, body_raises_from, body_raises_again, body_logs_and_raises_again, body_goes_deep),
+        generator_is_thrown_into,
     ],
 )
 def test_an_error_in_the_body(bench: Bench, ended: Ended, loop: Callable[[Any], None]) -> None:
@@ -296,6 +316,15 @@ def test_an_interrupt_is_no_failure(bench: Bench, ended: Ended, error: type[Base
             if n == 2:
                 raises(error() if made else error)
 
+    def again() -> None:
+        for n in bench.tracker.track([1, 2, 3]):
+            try:
+                if n == 2:
+                    raises(error() if made else error)
+            except BaseException:
+                len("")
+                raise
+
     def in_source() -> None:
         def source() -> Iterator[int]:
             yield 1
@@ -311,10 +340,89 @@ def test_an_interrupt_is_no_failure(bench: Bench, ended: Ended, error: type[Base
 
         list(bench.tracker.track(source()))
 
-    for loop in (in_body, below, in_source, in_source_in_c):
+    def in_source_and_kept() -> None:
+        def source() -> Iterator[int]:
+            yield 1
+            raise error
+
+        items = bench.tracker.track(source())
+        try:
+            for _ in items:
+                pass
+        except error as interrupt:
+            kept.append(interrupt)
+        del items
+
+    kept: list[BaseException] = []
+    for loop in (in_body, below, again, in_source, in_source_in_c, in_source_and_kept):
         ended.tasks.clear()
         run(loop)
         assert ended() == ("cancelled", 1, None), loop.__name__
+
+
+def kept_in_a_list(track: Any) -> None:
+    kept = []
+    for n in track(range(9)):
+        kept.append(KeyboardInterrupt())
+        if n == 4:
+            break
+
+
+def caught_and_kept(track: Any) -> None:
+    for n in track(range(9)):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            kept = error
+        if n == 4:
+            break
+    assert kept
+
+
+def returned_from_a_handler(track: Any) -> Any:
+    for n in track(range(9)):
+        try:
+            if n == 4:
+                raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            return error
+    return None
+
+
+def of_a_future(track: Any) -> None:
+    for n in track(range(9)):
+        future: Future[None] = Future()
+        future.set_exception(KeyboardInterrupt())
+        if n == 4 and future.exception() is not None:
+            break
+
+
+def among_the_items(track: Any) -> None:
+    for n, _ in enumerate(track([KeyboardInterrupt() for _ in range(9)])):
+        if n == 4:
+            break
+
+
+@pytest.mark.parametrize(
+    "loop", [kept_in_a_list, caught_and_kept, returned_from_a_handler, of_a_future, among_the_items]
+)
+def test_an_interrupt_that_is_kept(bench: Bench, ended: Ended, loop: Callable[[Any], None]) -> None:
+    """An interrupt that is made, caught or passed on as a value, and does not leave the loop, is neither a failure nor an end."""
+    loop(bench.tracker.track)
+    assert ended() == early(4)
+
+
+def test_too_many_values(bench: Bench, ended: Ended) -> None:
+    """A consumer in C that raises over a source which has raised nothing: the loop is finished, or stopped early with its count."""
+    for source, expected in ((numbers(9), early(2)), ([4, 5, 6], DONE), (iter([4, 5, 6, 7]), early(2))):
+        ended.tasks.clear()
+        with pytest.raises(ValueError, match="too many"):
+            _, _ = bench.tracker.track(source)
+        assert ended() == expected, source
+    ended.tasks.clear()
+    with pytest.raises(ValueError, match="not enough"):
+        _, _, _, _ = bench.tracker.track([4, 5, 6])
+    assert ended() == DONE
 
 
 def test_ctrl_c(bench: Bench, ended: Ended) -> None:

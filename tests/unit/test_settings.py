@@ -84,8 +84,8 @@ def test_the_streams_name_leads_to_the_stream(tmp_path: Path) -> None:
     [
         (True, {"TERM": "xterm"}, "ansi"),
         (True, {"TERM": "dumb"}, "plain"),
-        (True, {"CI": "true"}, "plain"),
-        (True, {"CI": "0"}, "ansi"),
+        (True, {"TERM": "xterm", "CI": "true"}, "plain"),
+        (True, {"TERM": "xterm", "CI": "0"}, "ansi"),
         (False, {"TERM": "xterm"}, "plain"),
     ],
 )

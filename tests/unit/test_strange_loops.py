@@ -138,6 +138,17 @@ def raising(make: Callable[[], BaseException]) -> Callable[[Track], None]:
     return loop
 
 
+def made_before(error: BaseException) -> Callable[[Track], None]:
+    def loop(track: Track) -> None:
+        gc.collect()  # which takes the error out of the young objects
+        with contextlib.suppress(BaseException):
+            for number in track(range(4), "a"):
+                if number == 2:
+                    raise error
+
+    return loop
+
+
 def chained(track: Track) -> None:
     assert list(itertools.chain(track([1, 2], "a"), track([3], "b"))) == [1, 2, 3]
 
@@ -145,11 +156,6 @@ def chained(track: Track) -> None:
 def starred(track: Track) -> None:
     first, *rest = track(range(4), "a")
     assert (first, rest) == (0, [1, 2, 3])
-
-
-def too_many(track: Track) -> None:
-    with contextlib.suppress(ValueError):
-        _first, _second = track(range(4), "a")
 
 
 def by_hand(track: Track) -> None:
@@ -211,9 +217,13 @@ LOOPS: dict[str, tuple[Callable[[Track], Any], list[tuple[str, str, int, str | N
     "a source that raises KeyboardInterrupt": (raising(KeyboardInterrupt), [("a", "cancelled", 2, None)]),
     "a source that raises SystemExit": (raising(lambda: SystemExit(3)), [("a", "cancelled", 2, None)]),
     "a source that raises StopIteration": (raising(StopIteration), [("a", "finished", 2, None)]),
+    "an error that was made long before": (
+        made_before(OSError("gone")),
+        [("a", "failed", 2, "OSError: gone")],
+    ),
+    "an interrupt that was made long before": (made_before(KeyboardInterrupt()), [("a", "cancelled", 2, None)]),
     "chain": (chained, [("a", "finished", 2, None), ("b", "finished", 1, None)]),
     "starred": (starred, [("a", "finished", 4, None)]),
-    "unpacked into too few": (too_many, [("a", "cancelled", 2, EARLY)]),
     "by hand": (by_hand, [("a", "finished", 2, None)]),
     "both of two are left": (
         nested_left,

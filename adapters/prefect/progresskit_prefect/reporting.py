@@ -6,11 +6,11 @@ Knows which run a thread is at, from Prefect's context. Must not know how artifa
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 from weakref import WeakValueDictionary
 
 from progresskit import ProgressTracker
@@ -42,10 +42,7 @@ def report(*, every: float = EVERY) -> Iterator[None]:
     """
     require_distribution("prefect", "3.4", extra="progresskit[prefect]")
     check_interval(every, LEAST)
-    from prefect.artifacts import create_progress_artifact, update_progress_artifact
-
-    # These are coroutine functions where a loop runs; the thread that calls them has none, and says so.
-    sender = Sender(_keyed(create_progress_artifact), partial(_updated, update_progress_artifact), every)
+    sender = Sender(_create, _update, every)
     runs = Runs(sender)
     try:
         with provide_tracker(runs.tracker):
@@ -55,12 +52,37 @@ def report(*, every: float = EVERY) -> Iterator[None]:
         sender.close()
 
 
-def _keyed(create: Any) -> Any:
-    return lambda key, progress, description: create(progress, key=key, description=description, _sync=True)
+def _client() -> Any:
+    """Return a client of our own: the one in a run's context is closed with the run, whose last word comes after that."""
+    from prefect.client.orchestration import get_client
+
+    return get_client(httpx_settings={}, sync_client=True)  # settings that no context's client has
 
 
-def _updated(update: Any, *arguments: Any) -> None:
-    update(*arguments, _sync=True)
+def _create(key: str, progress: float, description: str) -> Any:
+    """Create an artifact of the run in whose context this is called, and return its id."""
+    from prefect.client.schemas.actions import ArtifactCreate
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    task, flow = TaskRunContext.get(), FlowRunContext.get()
+    new = ArtifactCreate(
+        key=key,
+        type="progress",
+        description=description,
+        data=progress,
+        task_run_id=None if task is None else task.task_run.id,
+        flow_run_id=None if flow is None or flow.flow_run is None else flow.flow_run.id,
+    )
+    with _client() as client:
+        return client.create_artifact(new).id
+
+
+def _update(artifact: Any, progress: float, description: str) -> None:
+    """Update the artifact of that id."""
+    from prefect.client.schemas.actions import ArtifactUpdate
+
+    with _client() as client:
+        client.update_artifact(artifact, ArtifactUpdate(data=progress, description=description))
 
 
 class Runs:
@@ -89,7 +111,8 @@ class Runs:
             if tracker is None:
                 self._is_making = True
                 try:
-                    tracker = ProgressTracker(ArtifactRenderer(self._sender, contextvars.copy_context()))
+                    renderer = ArtifactRenderer(self._sender, contextvars.copy_context())
+                    tracker = ProgressTracker(renderer, terminal=RunTerminal())
                 finally:
                     self._is_making = False
                 self._trackers[run] = tracker
@@ -110,6 +133,30 @@ def _run() -> Any:
         return task.task_run.id
     flow = FlowRunContext.get()
     return None if flow is None or flow.flow_run is None else flow.flow_run.id
+
+
+class RunTerminal:
+    """Where the lines of one run go: standard error. Trackers on one terminal share a renderer, and a run's has its context."""
+
+    is_tty = False
+    unicode = True
+    colors = False
+    encoding = "utf-8"
+    reflows = True
+
+    @property
+    def file(self) -> TextIO:
+        """The stream, as it is now."""
+        return sys.stderr
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines of a stream that has none."""
+        return 80, 24
+
+    def write(self, text: str) -> None:
+        """Write `text`, if there is a stream."""
+        if sys.stderr is not None:
+            sys.stderr.write(text)
 
 
 class ArtifactRenderer:

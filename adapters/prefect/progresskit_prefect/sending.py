@@ -1,6 +1,6 @@
 """Sends artifacts to Prefect's API, in a thread of its own: neither the flow nor any display waits for a server.
 
-Knows Prefect's two functions for progress artifacts, and how often they may be called. Of what waits, the newest is sent.
+Knows how often artifacts may be created and updated. Of what waits, the newest is sent.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Sender:
     """Sends what `put` was given last.
 
     Args:
-        create: Creates an artifact, as `prefect.artifacts.create_progress_artifact` does.
-        update: Updates one, as `prefect.artifacts.update_progress_artifact` does.
+        create: Creates an artifact of this key, percentage and description, and returns its id.
+        update: Gives the artifact of this id another percentage and description.
         every: Seconds between two updates of an artifact at the least.
         clock: Gives the time in seconds and never goes back.
     """

@@ -145,6 +145,8 @@ def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path) 
         if name == "-":
             if given.count("-") > 1:
                 parser.error("- is given twice: standard input can be read once.")
+            if sys.stdin is None or sys.stdin.closed:
+                parser.error("- is standard input, and that is closed: give a file, or what to read by a pipe.")
             found.append(spooled(sys.stdin.buffer, _input(folder, number) / "standard input"))
         elif is_pipe(path):
             with path.open("rb") as pipe:
@@ -258,8 +260,10 @@ def _print(text: str, options: argparse.Namespace) -> None:
     """Print what was done; a standard output that takes nothing does not make a failure of it."""
     if options.quiet:
         return
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        print(text, flush=True)
+        # Names of files may hold what the output has no characters for: bytes that are no UTF-8, or all but ASCII.
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except (OSError, ValueError) as error:
         with contextlib.suppress(OSError, ValueError):
             # The interpreter would write what is left at its end, and end with a status of its own.

@@ -139,6 +139,8 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
         DialectError: the encoding is in doubt.
     """
     mark, name = next(((len(mark), name) for mark, name in _MARKS if data.startswith(mark)), (0, ""))
+    while mark and data.startswith(_BYTES[name], mark):  # written again by a program that did not see the first
+        mark += len(_BYTES[name])
     if dialect.encoding:
         own = codecs.lookup(dialect.encoding).name
         if own == "utf-8-sig":
@@ -149,8 +151,6 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
             own = name
         dialect = replace(dialect, encoding=own, mark=mark if own == name else 0)
     elif name:
-        while data.startswith(data[:mark], mark):  # written again by a program that did not see the first
-            mark += len(_BYTES[name])
         dialect = replace(dialect, encoding=name, mark=mark)
     else:
         even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
@@ -209,6 +209,14 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
             f"its columns may be split by {' or by '.join(_NAMES[one] for one in good)}: give --delimiter."
         )
     if not several:
+        bare = lines.replace(dialect.quote.encode(), b"") if dialect.quote else b""
+        for one in DELIMITERS:
+            split = list(_widths(bare, replace(dialect, delimiter=one))) if bare != lines else []
+            if len(split) > 1 and split[0] != 1 and len(set(split)) == 1:
+                raise DialectError(
+                    f"each of its lines is one field in quotes, within which {_NAMES[one]} may split its columns: take the quotes "
+                    "away, or give --delimiter comma if it has one column."
+                )
         for one in UNUSUAL:
             given = one in (dialect.quote, dialect.escape)
             split = [] if given else list(_widths(lines, replace(dialect, delimiter=one)))

@@ -161,7 +161,8 @@ def seen(items: Iterable[Any]) -> int:
 def artifacts() -> list[Any]:
     from prefect.client.orchestration import get_client
 
-    found = get_client(sync_client=True).read_artifacts()
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts()
     return sorted((one for one in found if one.type == "progress"), key=lambda one: one.key or "")
 
 

