@@ -115,13 +115,13 @@ def test_training() -> None:
     """Epochs with a bar of batches below, in the program's own format: words above, and only the epochs' line stays."""
     screens = screens_of(str(EXAMPLES / "training.py"), "--epochs", "2", "--seconds", "0.03")
     check_clean(screens, "Epochs", "epoch 1", "epoch 2")
-    assert any(any("batch" in row and "loss" in row for row in rows) for rows in screens)
+    assert any(any("| batch" in row and "loss=" in row for row in rows) for rows in screens)
     final = screens[-1]
     assert [row for row in final if "batch" in row] == []
     words = [row for row in final if re.match(r"epoch \d: slope", row)]
     assert [row[:8] for row in words] == ["epoch 1:", "epoch 2:"]
     (line,) = [row for row in final if "Epochs" in row]
-    assert line.startswith("✓") and "2 epochs" in line and "loss 0." in line
+    assert line.startswith("✓") and "2 epochs" in line and "loss" in line
     assert "trained" in final
 
 
