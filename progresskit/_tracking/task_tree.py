@@ -71,7 +71,7 @@ class TaskTree:
         self._ended: list[TaskView] = []
         self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
-        self.last_shown = 0
+        self.last_shown: int = 0
         self.is_told = True
         self._inherited = 0  # the highest number of a task that is a parent process's
 
