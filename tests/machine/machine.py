@@ -267,9 +267,9 @@ class Machine(RuleBasedStateMachine):
             start=running,
             parent=None if parent is None else parent.task,
         )
-        top = parent is None
         while parent is not None and parent.ended:  # the nearest that lives takes its place
             parent = parent.parent
+        top = parent is None
         seats = self.seats[which] if parent is None else parent.children
         self.nodes.append(Node(task, mark, seats, parent, keep, top))
 
