@@ -50,7 +50,11 @@ FAULTS = {
     "what was typed stays when rows come or go": (REGION, "elif len(rows) != len(old):", "elif False:"),
     "it is erased where rows only come": (REGION, "len(rows) != len(old)", "len(rows) > len(old)"),
     "rows that were cut stay so": (ROWS, "whole = not", "whole = False and not"),
-    "the last line of a task comes twice": (ROWS, "above.append(row)", "above += [row, row]"),
+    "the last line of a task comes twice": (
+        ROWS,
+        "above += self._kept_in_order(",
+        "above += 2 * self._kept_in_order(",
+    ),
     "only the first of many lines is shown": (
         ROWS,
         "self._above = self._above, []",
