@@ -15,10 +15,10 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 SCRIPT = str(ROOT / "examples" / "parallel_load.sh")
 BAR = re.compile(  # an Upload waits until the first byte has gone
-    r"[ ✓·] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*(\d+%|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]).*(\d:\d\d|waiting)|✓ "
+    r"[ ✓·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*\d.*([\d-]:[\d-]{2}|waiting)|✓ "
 )
 CROWD = re.compile(r"[ ✓] \d+ tasks, ")  # the row and the line of tasks that are too short for lines of their own
-LIVE = re.compile(r"[ ·] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
+LIVE = re.compile(r"[ ·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
 HUB = ("progresskit", "run", "--", "bash", SCRIPT)
 # Each job is several times the sample, where it would be over before the slowest of the three has begun.
 MODES = [([], 5), (["--skip-qc"], 4), (["--validate-only", "-t", "4"], 1), (["--analyze-only", "-t", "4"], 1)]
