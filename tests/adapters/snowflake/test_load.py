@@ -602,7 +602,7 @@ Loading.publish = counted
 
 def bars_of(rows: list[str]) -> list[str]:
     """Return the phases whose bars stand in `rows`, from the top, each as often as it stands there."""
-    return [name for row in rows for name in FIVE if row.strip(" ✓").startswith(name)]
+    return [name for row in rows for name in FIVE if row.strip(" ✓·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏").startswith(name)]
 
 
 @pytest.mark.slow
