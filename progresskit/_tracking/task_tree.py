@@ -91,7 +91,6 @@ class TaskTree:
         position: int | None,
         counter: Callable[[], Any] | None,
         delay: float,
-        always_kept: bool,
     ) -> Task:
         """Add a task of `tracker` and return it. The arguments are those of `ProgressTracker.add_task`, checked."""
         global _last_number
@@ -112,8 +111,6 @@ class TaskTree:
                 slots = extras.children
             if position is not None:
                 task.extras.pinned = True
-            if always_kept:
-                task.extras.always_kept = True
             if counter is not None:
                 task.extras.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
@@ -202,7 +199,6 @@ class TaskTree:
             seen
             or task.state == "failed"
             or task._kind[2] is True  # said in so many words: its line stays, however short it was
-            or (task._extras is not None and task._extras.always_kept)
             or (task.parent is None and self._tells_unseen(task))
         )
         if told and self.is_told:
