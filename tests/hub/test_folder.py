@@ -302,7 +302,18 @@ def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
 
 
 def test_show_waits_for_the_first_process_and_ends_by_ctrl_c(tmp_path: Path) -> None:
-    show = subprocess.Popen([*SHOW, str(tmp_path)], env=environment(), stderr=subprocess.PIPE, text=True)
+    code = (
+        "import sys, progresskit._cli.main as command, progresskit._cli.show; print('ready', flush=True);"
+        "sys.exit(command.main(['show', sys.argv[1]]))"
+    )
+    show = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert show.stdout is not None and show.stdout.readline() == "ready\n"
     with pytest.raises(subprocess.TimeoutExpired):
         show.wait(1.5)
     show.send_signal(signal.SIGINT)

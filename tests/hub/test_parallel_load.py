@@ -17,7 +17,9 @@ SCRIPT = str(ROOT / "examples" / "parallel_load.sh")
 BAR = re.compile(  # an Upload waits until the first byte has gone
     r"[ ✓·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*\d.*([\d-]:[\d-]{2}|waiting)|✓ "
 )
-CROWD = re.compile(r"[ ✓⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] \d+ tasks, ")  # the row and the line of tasks that are too short for lines of their own
+CROWD = re.compile(
+    r"[ ✓⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] \d+ tasks, "
+)  # the row and the line of tasks that are too short for lines of their own
 LIVE = re.compile(r"[ ·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
 HUB = ("progresskit", "run", "--", "bash", SCRIPT)
 # Each job is several times the sample, where it would be over before the slowest of the three has begun.
