@@ -76,7 +76,7 @@ def test_without_a_hub_each_job_keeps_to_its_own_rows(mode: list[str], bars: int
         assert shown.status == 0
         shown.check_prompt()
         ended = [row for row in shown.rows if row.startswith("✓")]
-        assert len(ended) == 3
+        assert len(ended) == 3, shown.rows
         assert shown.rows[:3] == ended  # above what the jobs had to say
         assert sum("80,789 rows of 3 files" in row for row in shown.rows) == (3 if bars == 5 else 0)
     assert {job for job, _ in seen} == {0, 1, 2}
