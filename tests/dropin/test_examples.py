@@ -127,7 +127,7 @@ def test_training() -> None:
 
 def test_pool() -> None:
     """A pool whose workers have bars: they stand below the pool's own, and only that one's line stays."""
-    screens = screens_of(str(EXAMPLES / "pool.py"), "--ranges", "4", "--size", "40000")
+    screens = screens_of(str(EXAMPLES / "pool.py"), "--ranges", "4", "--size", "200000")
     names = [f"range {number}" for number in range(4)]
     check_clean(screens, "Ranges", *names)
     assert any(sum(any(name in row for row in rows) for name in names) for rows in screens)
@@ -135,4 +135,4 @@ def test_pool() -> None:
     assert [row for row in final if any(name in row for name in names)] == []
     (line,) = [row for row in final if "Ranges" in row]
     assert line.startswith("✓") and "4 ranges" in line
-    assert [row for row in final if row.endswith("primes below 160000")]
+    assert [row for row in final if row.endswith("primes below 800000")]
