@@ -1,9 +1,9 @@
 """The gate: of progresskit/, at least 92 % of lines and 85 % of branches are run by the tests.
 
 Not counted: `progresskit.tqdm` and `progresskit.clients`, which are tried in environments with the
-libraries that they are for (.ci/tqdm, .ci/clients), and the relay's keeper, which runs in a process that coverage cannot enter. Lines that
-only programs with forks or timers run are counted as not run, since these programs are run without
-coverage: its lock would wait for itself there.
+libraries that they are for (.ci/tqdm, .ci/clients), and the relay's keeper, which runs in a process
+that coverage cannot enter. Lines that only programs with forks or timers run are counted as not run,
+since these programs are run without coverage: its lock would wait for itself there.
 """
 
 from __future__ import annotations
