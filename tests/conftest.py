@@ -5,6 +5,7 @@ machine would miss, and read the same examples in each run: PROGRESSKIT_RANDOM=1
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -42,3 +43,9 @@ if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG
 
 settings.register_profile("same", deadline=None, derandomize=not os.environ.get("PROGRESSKIT_RANDOM"), database=None)
 settings.load_profile("same")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and the tests out of the garbage collector's sight: some hundred tests have it look at everything."""
+    gc.collect()
+    gc.freeze()
