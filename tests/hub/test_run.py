@@ -515,7 +515,7 @@ def test_what_a_job_prints_after_a_loop_stands_after_it(terminal: type[Terminal]
 
 def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:
     shown = terminal(*RUN, "--jobs", "2", "--", "bash", "-c", f"{job('one', gate)} & {job('two', gate)} & wait")
-    rows = shown.until("Total", "one ", "two ", "processes=2")
+    rows = shown.until("Total", "one ", "two ", "processes 2")
     assert next(row for row in rows if "/" in row).lstrip("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ").startswith("Total")
     Path(gate).touch()
     assert shown.wait() == 0
