@@ -462,7 +462,7 @@ def test_a_run_that_is_killed_takes_nothing_from_the_command_and_leaves_a_clean_
     assert shown.rows[-1] == "7."
     words = ["said after the kill", "and as an error"]
     assert [row for row in shown.rows if row in words] == ([] if switch == "--quiet" else words)
-    assert sum("load: finished, 10 it" in row for row in shown.rows) == (switch != "--quiet")
+    assert sum("load: finished, 10 " in row for row in shown.rows) == (switch != "--quiet")
     end = time.monotonic() + 60
     while not all(ended(pid) for pid in others):  # the guardian among them
         assert time.monotonic() < end
