@@ -9,7 +9,10 @@ NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
 TWO := -n 2 --dist worksteal  # processes of pytest: two cores, and a file's tests mostly together
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
-.PHONY: load test test-all test-faces test-interpreters test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
+help:  ## show this
+	@sed -n 's/^\([a-z-]*\):  ## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
+
+.PHONY: help load test test-all test-faces test-interpreters test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
 load:  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(NEEDS) load
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB

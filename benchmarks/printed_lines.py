@@ -35,7 +35,7 @@ with ProgressTracker() as tracker:
             tracker.print("a line of some forty characters, number", printed)
             task.advance()
             printed += 1
-        waiting = max(waiting, len(tracker.prints))
+        waiting = max(waiting, len(tracker._core.lines.items))
         time.sleep(0.002)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 with open(sys.argv[3], "w") as file: json.dump([printed, waiting, grown], file)

@@ -14,5 +14,5 @@ def until_seen() -> None:
     """Wait until a frame has had the newest live task: on a busy machine a quick one may come and go between two."""
     tracker = current_tracker()
     end = time.monotonic() + BOUND
-    while tracker._seen < tracker.tasks[-1].id and time.monotonic() < end:
+    while tracker._core.tree.last_shown < tracker.tasks[-1].id and time.monotonic() < end:
         time.sleep(0.002)

@@ -13,7 +13,7 @@ from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._text.cells import plain_line
 from ..renderers.base import Renderer, draws_in_place
-from ..renderers.registry import BUILTIN, default_stream, load, named
+from ..renderers.registry import BUILTIN, default_stream, named
 
 _NUMBERS = 1_000_000_000
 """What separates the numbers of two runs' tasks."""
@@ -46,7 +46,7 @@ def replay(
     handle = Handle(where)
     drawing: Renderer = choice.make()
     if draws_in_place(drawing) and not where.is_tty:
-        drawing = load(BUILTIN["plain"])()
+        drawing = BUILTIN["plain"]()
     drawing.start(handle)
     decoder = EventDecoder()
     runs: dict[str, tuple[int, Frame]] = {}  # the number of each run, and its newest frame

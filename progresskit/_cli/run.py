@@ -319,7 +319,7 @@ class _Outputs:
         if failed:
             for line in self._last:
                 self._feed.print(line)
-        TICKER.drain(self._feed, _nobody_calls_it_off)
+        TICKER.drain(self._feed._core, _nobody_calls_it_off)
 
     def close(self) -> None:
         """Give the descriptors back; what a process in the background still writes goes to the terminal from here on."""
@@ -400,7 +400,7 @@ class _Outputs:
             self._hub.catch_up(CATCH_UP_SECONDS)  # the end of a loop was sent before what the job prints after it
         self._feed.print(lines, end="")
         if self._feed.waiting > AT_ONCE:
-            TICKER.drain(self._feed, _nobody_calls_it_off)
+            TICKER.drain(self._feed._core, _nobody_calls_it_off)
 
 
 def _nobody_calls_it_off() -> bool:

@@ -21,8 +21,8 @@ from .._system.warnings import warn_once
 from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
+from .._tracking.core import MOST_CAPTURED
 from .._tracking.task import describe
-from .._tracking.tracker import MOST_CAPTURED
 from . import questions
 from .redirects import WatchedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
     from .relay import Relay
 
 KEPT = 10_000
@@ -308,7 +308,7 @@ class Capture:
 
     def __init__(
         self,
-        tracker: ProgressTracker,
+        tracker: TrackerCore,
         stdout: bool | None = None,
         stderr: bool | None = None,
         quiet: bool = False,
@@ -318,7 +318,7 @@ class Capture:
         descriptors: bool = False,
     ) -> None:
         # Weak: a tracker that captures by itself does so for as long as somebody holds it.
-        self._tracker: Callable[[], ProgressTracker | None] = ref(tracker) if automatic else lambda: tracker
+        self._tracker: Callable[[], TrackerCore | None] = ref(tracker) if automatic else lambda: tracker
         self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
         self._quiet = quiet
@@ -331,7 +331,7 @@ class Capture:
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     @property
-    def tracker(self) -> ProgressTracker | None:
+    def tracker(self) -> TrackerCore | None:
         """The tracker that shows the lines; None while the garbage collector frees it."""
         return self._tracker()
 
@@ -345,9 +345,9 @@ class Capture:
     def is_full(self) -> bool:
         """Whether as many lines wait to be drawn as are kept."""
         tracker = self.tracker
-        return tracker is not None and tracker._waiting > MOST_CAPTURED
+        return tracker is not None and tracker.lines.characters > MOST_CAPTURED
 
-    def hold(self, tracker: ProgressTracker) -> None:
+    def hold(self, tracker: TrackerCore) -> None:
         """Hold `tracker`, which nobody else does, until the capture ends."""
         self._tracker = lambda: tracker
 
@@ -357,15 +357,15 @@ class Capture:
         if self._quiet:
             return True
         tracker = self._tracker()
-        if tracker is None or tracker._mute or tracker.hiding > tracker.asking:
+        if tracker is None or tracker.mute or tracker.hiding > tracker.asking:
             return False
-        display = tracker._display
+        display = tracker.display
         if display is not None and not display.shows_lines:
             return False
         return (
             self._always
-            or tracker._live > len(tracker._endings)
-            or bool(tracker.prints)
+            or not tracker.tree.all_ended
+            or bool(tracker.lines.items)
             or (display is not None and display.may_be_standing)
         )
 
@@ -421,7 +421,7 @@ class Capture:
         elif tracker is None:
             self._write_now(lines)
         else:
-            tracker.queue_lines(lines)
+            tracker.lines.extend(lines)
         return tracker is not None and not self._quiet
 
     def lines_came(self) -> None:
@@ -433,7 +433,7 @@ class Capture:
     def flush(self) -> None:
         """Have the lines that a relay has queued drawn now, where that is cheap."""
         tracker = self.tracker
-        if tracker is not None and tracker.prints and not self._quiet:
+        if tracker is not None and tracker.lines.items and not self._quiet:
             tracker.ticker.flush_lines()
 
     def start(self) -> Self:
@@ -491,7 +491,7 @@ class Capture:
                 be among them.
         """
         tracker = self.tracker
-        display = None if tracker is None else tracker._display
+        display = None if tracker is None else tracker.display
         over_rows = display is not None and display.standing
         relay, self.relay = self.relay, None
         if relay is not None:
@@ -513,12 +513,12 @@ class Capture:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
         if failed and self._quiet and tracker is not None:
             for line in self.lines:
-                tracker.print(line)
+                tracker.print_line(line)
 
-    def _hand_over(self, relay: Relay, tracker: ProgressTracker) -> None:
+    def _hand_over(self, relay: Relay, tracker: TrackerCore) -> None:
         """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
         heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not tracker), None)
-        prints = tracker.prints
+        prints = tracker.lines.items
         while heir is not None and prints and isinstance(prints[0], str):
             heir.queue(prints.popleft())
             if not prints:
@@ -623,14 +623,14 @@ def forget_captures() -> None:
         for capture in captured.captures:
             tracker = capture.tracker
             if tracker is not None:
-                tracker._capture = None
+                tracker.capture.current = None
         captured.captures.clear()
 
 
-def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
+def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
     """Write `lines` to the stream of `tracker` itself, since nothing draws them."""
-    stream: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
-    if stream is None or tracker.renderer.name == "json":  # an events file holds events alone
+    stream: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
+    if stream is None or not tracker.renderer.accepts_plain_lines:  # an events file holds events alone
         return
     try:
         encoding = stream.encoding or "utf-8"
@@ -642,11 +642,11 @@ def write_lines(tracker: ProgressTracker, lines: list[str]) -> None:
         pass
 
 
-def draws_on(tracker: ProgressTracker, stream: Any) -> bool:
+def draws_on(tracker: TrackerCore, stream: Any) -> bool:
     """Return whether `tracker` draws, or would draw, on the terminal or file that `stream` is."""
-    if tracker.renderer.name == "none":
+    if not tracker.renderer.shows_tasks:
         return False
-    own: Any = tracker._current_stream() if tracker.terminal is None else tracker.terminal
+    own: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
     if own is stream:
         return own is not None
     key = _key_of(tracker)
@@ -656,13 +656,13 @@ def draws_on(tracker: ProgressTracker, stream: Any) -> bool:
         return False
 
 
-def _key_of(tracker: ProgressTracker) -> tuple[object, ...] | None:
+def _key_of(tracker: TrackerCore) -> tuple[object, ...] | None:
     """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
-    if tracker.renderer.name == "none":
+    if not tracker.renderer.shows_tasks:
         return None
     if tracker.terminal is not None:
         return getattr(tracker.terminal, "key", None)
-    stream = tracker._current_stream()
+    stream = tracker.current_stream()
     try:
         return file_key(stream.fileno()) if stream.isatty() else None
     except Exception:  # none, closed, or whatever a stream of the user's own may raise

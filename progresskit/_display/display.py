@@ -32,26 +32,26 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from .._model.frames import TaskView
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
 
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
 
-def terminal_of(tracker: ProgressTracker) -> StreamTerminal:
+def terminal_of(tracker: TrackerCore) -> StreamTerminal:
     """Return the terminal that `tracker` wants to be drawn on."""
     if tracker.terminal is not None:
         return tracker.terminal if isinstance(tracker.terminal, StreamTerminal) else ProtocolTerminal(tracker.terminal)
     return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
 
 
-def is_redirected(tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+def is_redirected(tracker: TrackerCore, terminal: StreamTerminal) -> bool:
     """Whether code has sent `tracker` to a stream or terminal that is not the one the processes share."""
     return tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
 
 
 def display_of(
-    tracker: ProgressTracker, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
+    tracker: TrackerCore, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
 ) -> Display:
     """Return a display on `terminal` as `tracker` and the environment want it."""
     interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
@@ -99,7 +99,7 @@ class Display:
     ) -> None:
         self.terminal = terminal
         self.owns_terminal = False
-        self._trackers: list[ref[ProgressTracker]] = []  # weak: a tracker that nobody holds is to be freed
+        self._trackers: list[ref[TrackerCore]] = []  # weak: a tracker that nobody holds is to be freed
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
         self.renderer = GuardedRenderer(
@@ -120,34 +120,34 @@ class Display:
         self.drawn = self.due = 0.0
 
     @property
-    def trackers(self) -> list[ProgressTracker]:
+    def trackers(self) -> list[TrackerCore]:
         """The trackers that are drawn here and that somebody holds, in the order in which they came."""
         return [tracker for each in self._trackers if (tracker := each()) is not None]
 
-    def add(self, tracker: ProgressTracker) -> None:
+    def add(self, tracker: TrackerCore) -> None:
         """Draw `tracker` here, after the others."""
         self._trackers = [*(each for each in self._trackers if each() not in (None, tracker)), ref(tracker)]
-        tracker._display = self
+        tracker.display = self
 
-    def remove(self, tracker: ProgressTracker) -> None:
+    def remove(self, tracker: TrackerCore) -> None:
         """Draw `tracker` no longer."""
         self._trackers = [each for each in self._trackers if each() not in (None, tracker)]
-        tracker._display = None
+        tracker.display = None
 
     @property
     def idle(self) -> bool:
         """Whether no task is live and nothing waits to be shown."""
         return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
 
-    def suits(self, tracker: ProgressTracker, terminal: StreamTerminal) -> bool:
+    def suits(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
         """Whether `tracker`, which is on the same terminal, may be drawn here: not where code has named a renderer for it that
         only appends lines, or draws none, and another one draws here."""
         choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
         if not choice.in_code or choice.given or choice.name == self.renderer.choice.name:
             return True
-        if choice.name not in ("json", "none", "plain"):
+        if choice.in_place:
             return True
-        return choice.name != "none" and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
+        return choice.shows_tasks and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
 
     @property
     def has_news(self) -> bool:
@@ -180,7 +180,7 @@ class Display:
         """Whether rows are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
         trackers = self.trackers
         return self.may_be_standing and (
-            all(tracker.left for tracker in trackers) or any(tracker.hiding for tracker in trackers)
+            all(tracker.tree.all_ended for tracker in trackers) or any(tracker.hiding for tracker in trackers)
         )
 
     @property
@@ -189,7 +189,9 @@ class Display:
         read as soon as the job goes on."""
         if self.terminal.fd is not None or self.terminal.dark or self.renderer.in_place:
             return False
-        return all(tracker.left for tracker in self.trackers) and any(tracker.has_news for tracker in self.trackers)
+        return all(tracker.tree.all_ended for tracker in self.trackers) and any(
+            tracker.has_news for tracker in self.trackers
+        )
 
     @property
     def may_be_drawn_over(self) -> bool:
@@ -204,7 +206,7 @@ class Display:
     @property
     def sleeping(self) -> bool:
         """Whether nothing can change until somebody calls: every live task is paused."""
-        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tasks)
+        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
 
     # A frame
 
@@ -340,14 +342,14 @@ class Display:
         if self.renderer.is_remote:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
 
-    def _take_prints(self, trackers: list[ProgressTracker]) -> list[tuple[list[str], list[TaskView]]]:
+    def _take_prints(self, trackers: list[TrackerCore]) -> list[tuple[list[str], list[TaskView]]]:
         """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Lines and endings of other processes have an order, and one frame may hold several of both.
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in trackers:
-            for item in tracker.take_prints():
+            for item in tracker.take_lines():
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
                     ended.append(item)
@@ -359,7 +361,7 @@ class Display:
                 lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
         return parts
 
-    def _merged(self, trackers: list[ProgressTracker], rows: int | None) -> Frame:
+    def _merged(self, trackers: list[TrackerCore], rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""
         tasks: list[TaskView] = []
         ended: list[TaskView] = []

@@ -16,7 +16,7 @@ from .hangs import Retired
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
     from .display import Display
 
 
@@ -34,15 +34,15 @@ class DisplaySet:
 
     def __init__(self, cpu: Callable[[], float], wall: Callable[[], float]) -> None:
         self.displays: list[Display] = []
-        self.dropped: deque[ProgressTracker] = deque()
+        self.dropped: deque[TrackerCore] = deque()
         self._cpu = cpu
         self._wall = wall
 
-    def of(self, tracker: ProgressTracker) -> Display | None:
+    def of(self, tracker: TrackerCore) -> Display | None:
         """Return the display that draws `tracker`; None where none does."""
-        return tracker._display if tracker._display in self.displays else None
+        return tracker.display if tracker.display in self.displays else None
 
-    def add(self, tracker: ProgressTracker) -> None:
+    def add(self, tracker: TrackerCore) -> None:
         """Give `tracker` a place on the display of its terminal, or a display of its own."""
         if self.of(tracker) is not None:
             return
@@ -60,7 +60,7 @@ class DisplaySet:
             self.displays.append(display)
         display.add(tracker)
 
-    def remove(self, tracker: ProgressTracker, draw_last: Callable[[Display], object]) -> None:
+    def remove(self, tracker: TrackerCore, draw_last: Callable[[Display], object]) -> None:
         """Have the last frame of `tracker` drawn, take it off its display, and end a display that nobody is left on.
 
         Args:

@@ -13,7 +13,7 @@ from .._system.threads import is_main_thread
 from .._system.warnings import warn_once
 from .._text.cells import clean_lines
 from .._tracking.task import describe
-from ..renderers.base import DEFAULT_BUDGET, draws_in_place
+from ..renderers.base import draws_in_place, option
 from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
 
@@ -73,18 +73,18 @@ class GuardedRenderer:
     @property
     def is_remote(self) -> bool:
         """Whether frames go to another process, which is to be told of news at once."""
-        return bool(getattr(self.current, "is_remote", False)) or (self.current is None and self.choice.is_remote)
+        return bool(option(self.current, "is_remote")) or (self.current is None and self.choice.is_remote)
 
     @property
     def default_budget(self) -> float:
         """The share of one core that drawing may cost unless somebody says otherwise."""
-        return float(getattr(self.current, "default_budget", DEFAULT_BUDGET))
+        return float(option(self.current, "default_budget"))
 
     def _use(self, renderer: Renderer | None) -> None:
         """Have `renderer` be the current one."""
         self.current = renderer
         self.in_place = draws_in_place(renderer)
-        self.calls_others = _is_foreign(self.choice) or bool(getattr(renderer, "calls_others", False))
+        self.calls_others = _is_foreign(self.choice) or bool(option(renderer, "calls_others"))
 
     # The four verbs
 
@@ -143,7 +143,7 @@ class GuardedRenderer:
         else:
             name = self._fallbacks[0] if self._fallbacks else "none"
             why = f"the {self.choice.name} renderer does not answer"
-        return RendererChoice(name, load(BUILTIN[name]), why), self._fallbacks[1:], why
+        return RendererChoice(name, BUILTIN[name], why), self._fallbacks[1:], why
 
     # How it is guarded
 
@@ -177,7 +177,7 @@ class GuardedRenderer:
             if self.choice.given or self._terminal.is_tty or not draws_in_place(made):
                 break
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
-            self.choice = RendererChoice("plain", load(BUILTIN["plain"]), "the stream is no terminal")
+            self.choice = RendererChoice("plain", BUILTIN["plain"], "the stream is no terminal")
         made = self._recorded(made)
         self._use(made)
         self._place(made)
@@ -227,8 +227,8 @@ class GuardedRenderer:
             except BaseException:  # it failed before; what it leaves behind is all that can be had
                 pass
         fallback = self._fallbacks.pop(0)
-        self.choice = RendererChoice(fallback, load(BUILTIN[fallback]), f"{name} failed")
-        renderer: Renderer = self._recorded(load(BUILTIN[fallback])())
+        self.choice = RendererChoice(fallback, BUILTIN[fallback], f"{name} failed")
+        renderer: Renderer = self._recorded(BUILTIN[fallback]())
         self._use(renderer)
         renderer.start(self._handle)
         warning = FAILED.format(why=f"the {name} renderer failed ({describe(error)})", name=fallback)
@@ -239,4 +239,4 @@ class GuardedRenderer:
 
 def _is_foreign(choice: RendererChoice) -> bool:
     """Whether the renderer of `choice` is not one of ours."""
-    return choice.name not in BUILTIN or choice.given
+    return choice.given or not choice.is_own

@@ -12,11 +12,14 @@ class LogHandler(logging.Handler):
 
     Example:
         >>> import logging
+        >>> renderer, ticker = RecordingRenderer(), ManualTicker()
+        >>> tracker = ProgressTracker(renderer, ticker=ticker)
         >>> logger = logging.Logger("orders")
         >>> logger.addHandler(LogHandler(tracker))
         >>> logger.warning("orders.csv has %d bad rows", 3)
-        >>> tracker.prints[-1]
-        'orders.csv has 3 bad rows'
+        >>> ticker.tick()
+        >>> renderer.lines
+        ['orders.csv has 3 bad rows']
     """
 
     def __init__(self, tracker: ProgressTracker | None = None, level: int | str = logging.NOTSET) -> None:

@@ -17,14 +17,14 @@ from .._system.notebook import is_cell_stream, kernel_shell, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
 from ..renderers.notebook import Area
-from ..renderers.registry import default_stream, prefer_hub
+from ..renderers.registry import BUILTIN, default_stream, prefer_hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.frames import Frame, TaskView
+    from .._tracking.core import TrackerCore
     from .._tracking.task import Task
-    from .._tracking.tracker import ProgressTracker
     from ..renderers.base import Terminal
 
 CELLS = 16
@@ -61,7 +61,7 @@ class _Cells:
         self.lock = Lock()
         self.by_cell: dict[str, CellArea] = {}
         self.by_task: dict[int, CellArea] = {}
-        self.trackers: WeakSet[ProgressTracker] = WeakSet()
+        self.trackers: WeakSet[TrackerCore] = WeakSet()
         self._most = TASKS
         self._asked: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
@@ -85,7 +85,7 @@ class _Cells:
         """Forget the tasks that have ended before a frame could show them, now and then."""
         if len(self.by_task) <= self._most:
             return
-        live = {task.id for tracker in list(self.trackers) for task in tracker.tasks}
+        live = {task.id for tracker in list(self.trackers) for task in tracker.tree.tasks}
         for number in [number for number in list(self.by_task) if number not in live]:
             self.by_task.pop(number, None)
         self._most = max(2 * len(self.by_task), TASKS)
@@ -113,7 +113,7 @@ def _publisher(display: Any, display_id: str) -> Callable[[dict[str, str], bool]
     return publish
 
 
-def place(tracker: ProgressTracker, task: Task) -> None:
+def place(tracker: TrackerCore, task: Task) -> None:
     """Give the new `task` of `tracker` the area of the cell that adds it, with a first picture where it is the first one there.
 
     Called by the thread that adds the task. A part of another task stands below that one, wherever it was added.
@@ -132,16 +132,16 @@ def place(tracker: ProgressTracker, task: Task) -> None:
     CELL_AREAS.forget_ended()
     if is_new:
         try:
-            area.update([view for view in tracker.frame().tasks if view.id == task.id], ())
+            area.update([view for view in tracker.tree.frame(None).tasks if view.id == task.id], ())
             area.show_at(time.time())
-            tracker.note_seen(task)  # so that its end is shown too, however soon it comes
+            tracker.tree.note_seen(task)  # so that its end is shown too, however soon it comes
         finally:
             area.lock.release()
 
 
-def _draws_in_cells(tracker: ProgressTracker) -> bool:
+def _draws_in_cells(tracker: TrackerCore) -> bool:
     choice = tracker.renderer
-    if choice.name == "notebook":
+    if choice.make is BUILTIN["notebook"] or choice.make is NotebookRenderer:
         return True
     if choice.make is not None or tracker.terminal is not None:
         return False

@@ -12,7 +12,7 @@ import sys
 import threading
 
 from .._tracking import counters as counting
-from .._tracking.tracker import ProgressTracker
+from .._tracking.core import TrackerCore
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
     its words."""
 
     def told(*error: Any) -> object:
-        hidden: list[ProgressTracker] = []
+        hidden: list[TrackerCore] = []
         try:
             for tracker in TICKER.shown():
                 tracker.hiding += 1
@@ -112,7 +112,7 @@ def _before_fork() -> None:
     drawing = TICKER.drawing
     held = drawing.acquire(timeout=0.1)
     TICKER.lock.acquire()
-    ProgressTracker.lock.acquire()
+    TrackerCore.lock.acquire()
     counting.LOCK.acquire()
     if held:
         _held.append(drawing)
@@ -122,7 +122,7 @@ def _after_in_parent() -> None:
     if _held:
         _held.pop().release()
     counting.LOCK.release()
-    ProgressTracker.lock.release()
+    TrackerCore.lock.release()
     TICKER.lock.release()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
@@ -133,7 +133,7 @@ def _after_in_child() -> None:
     _held.clear()
     _at_end.clear()
     counting.LOCK.release()
-    ProgressTracker.lock.release()
+    TrackerCore.lock.release()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
         capture.forget_captures()

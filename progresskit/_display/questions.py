@@ -17,7 +17,7 @@ from .terminal import Uncaptured
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
 
 TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
 """What takes the terminal by changing its modes: modules whose names begin so."""
@@ -27,7 +27,7 @@ class Question:
     """A context manager: rows are off the screen meanwhile, and this thread's words go to the terminal as they are."""
 
     def __init__(self) -> None:
-        self._trackers: list[ProgressTracker] = []
+        self._trackers: list[TrackerCore] = []
         self._uncaptured: Uncaptured | None = None
 
     def __enter__(self) -> None:

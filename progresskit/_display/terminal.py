@@ -237,7 +237,8 @@ class StreamTerminal:
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
-        self.environ = self._environ = os.environ if environ is None else environ
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._environ = self.environ
         self._stream = stream
         self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
@@ -261,7 +262,7 @@ class StreamTerminal:
         self.color_depth: int = depth_of(self._environ)
         self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
-        self.in_journal = self._own is not None and _is_journal(self._own, self._environ)
+        self.in_journal: bool = self._own is not None and _is_journal(self._own, self._environ)
         self.reflows: bool = _reflows(self._environ)
         self.late_sizes: bool = _late_sizes(self._environ)
 
@@ -277,6 +278,11 @@ class StreamTerminal:
         if self._own is None or (self.fd is None and not (self.is_tty and os.isatty(self._own))):
             return (id(self._stream),)
         return file_key(self._own)
+
+    @property
+    def stream(self) -> Any:
+        """The stream itself."""
+        return self._stream
 
     @property
     def is_stderr(self) -> bool:
@@ -472,6 +478,10 @@ class ProtocolTerminal(StreamTerminal):
         self.colors = bool(terminal.colors)
         self.encoding = _codec(terminal.encoding)
         self.reflows = bool(terminal.reflows)
+
+    @property
+    def stream(self) -> None:
+        """There is none behind it."""
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -20,8 +20,8 @@ from .._system.threads import THREAD_TIME, Bell, QuickThread, block_signals, nat
 from .._system.warnings import warn_once
 from .._tracking import counters as counting
 from .._tracking import multiprocessing_hook
+from .._tracking.core import MOST_CAPTURED
 from .._tracking.task import describe
-from .._tracking.tracker import MOST_CAPTURED
 from ..renderers.registry import hub_address
 from .display_set import DisplaySet
 from .flushing import FlushGate
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import Thread
 
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
     from .display import Display
 
 IDLE_THREAD_SECONDS = 0.5
@@ -81,9 +81,9 @@ class ThreadTicker:
         self.silent = False
         self.is_closed = False  # whether the process ends: what comes now is drawn at once
         self._set = DisplaySet(THREAD_TIME, time.monotonic)
-        self._new: list[ProgressTracker] = []
-        self._leaving: list[tuple[ProgressTracker, Bell]] = []
-        self._closing_now: tuple[ProgressTracker, Bell] | None = None  # whose last frame is being drawn
+        self._new: list[TrackerCore] = []
+        self._leaving: list[tuple[TrackerCore, Bell]] = []
+        self._closing_now: tuple[TrackerCore, Bell] | None = None  # whose last frame is being drawn
         # The thread
         self._running = False
         self._watched = False  # whether another thread watches for what hangs
@@ -113,7 +113,7 @@ class ThreadTicker:
 
     # What trackers call
 
-    def attach(self, tracker: ProgressTracker) -> bool:
+    def attach(self, tracker: TrackerCore) -> bool:
         """Begin to draw `tracker`, and return whether anything of it can be shown."""
         with self.lock:
             if self.silent or sys.is_finalizing():  # a finaliser at the very end: there is nothing left to draw with
@@ -200,7 +200,7 @@ class ThreadTicker:
         gate.wait(most, self._wake_for_flush)
         gate.spend_line(began, time.monotonic() - began)
 
-    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
         """Wait until most lines of `tracker` have been drawn.
 
         Args:
@@ -208,21 +208,21 @@ class ThreadTicker:
         """
         if self._ident == get_ident():  # a renderer that prints
             return
-        while tracker._waiting > MOST_CAPTURED and tracker._attached and not tracker._mute:
+        while tracker.lines.characters > MOST_CAPTURED and tracker.attached and not tracker.mute:
             if tracker.behind and not terminal:
                 return
-            display = tracker._display
+            display = tracker.display
             if not (self._running or self._inline) or (display is not None and not display.shows_lines):
                 return
             if self._inline:
                 self._poll(at_once=True)
             time.sleep(WRITER_NAP)
 
-    def shown(self) -> list[ProgressTracker]:
+    def shown(self) -> list[TrackerCore]:
         """Return the trackers whose rows stand on a terminal."""
         return [tracker for display in self.displays if display.standing for tracker in display.trackers]
 
-    def detach(self, tracker: ProgressTracker) -> None:
+    def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time, and let go of it.
 
         The thread draws and the caller waits, for a bounded time: a renderer or a stream that hangs must not hang the
@@ -255,13 +255,13 @@ class ThreadTicker:
             finally:
                 lock.release()
 
-    def drop(self, tracker: ProgressTracker) -> None:
+    def drop(self, tracker: TrackerCore) -> None:
         """Draw `tracker`, which nobody holds any more, for the last time. Called by a finaliser: takes no lock, and does not wait."""
         self._set.dropped.append(tracker)
         if not self._inline:
             self._bell.ring()
 
-    def clear_rows(self, tracker: ProgressTracker) -> None:
+    def clear_rows(self, tracker: TrackerCore) -> None:
         """Draw the lines of the display that `tracker` is on, and take its rows off the screen."""
         if self.silent or sys.is_finalizing():
             return
@@ -303,7 +303,7 @@ class ThreadTicker:
                 pass
             meanwhile()
 
-    def drain(self, tracker: ProgressTracker, goes_on: Callable[[], bool]) -> None:
+    def drain(self, tracker: TrackerCore, goes_on: Callable[[], bool]) -> None:
         """Draw what `tracker` has, and wait until its terminal has taken it, for as long as `goes_on()` says so.
 
         A terminal holds up whoever writes to it: a program that passes on the output of others must hold them up, not lose it.
@@ -317,7 +317,7 @@ class ThreadTicker:
                     if display is not None and display.terminal.foreground:
                         display.tick()
                         display.flush(0.05)
-                        is_behind = display.terminal.congested or bool(tracker.prints)
+                        is_behind = display.terminal.congested or bool(tracker.lines.items)
                 except Retired:
                     is_behind = True
             if not (is_behind and goes_on()):
@@ -332,7 +332,9 @@ class ThreadTicker:
         self.is_closed = True
         with self.lock:
             # A worker that lived for one short loop has nothing to draw: the numbers alone are sent.
-            trackers = [each for each in self._new if each.live or each.pending_output or each._capture is not None]
+            trackers = [
+                each for each in self._new if each.live or each.pending_output or each.capture.current is not None
+            ]
         trackers += [tracker for display in self.displays for tracker in display.trackers]
         self._deadline = time.monotonic() + self._patience
         lock = self.drawing
@@ -358,7 +360,7 @@ class ThreadTicker:
         self.is_closed = False
         for tracker in trackers:
             tracker.forget()
-            tracker._mute = self.silent
+            tracker.mute = self.silent
         self.lock = native("_thread", "RLock")()
         self.drawing = native("_thread", "RLock")()
         self._bell = Bell()
@@ -555,7 +557,7 @@ class ThreadTicker:
                     display.has_news
                     or display.in_the_way
                     or display.owes_last_lines
-                    or any(each.prints for each in display.trackers)
+                    or any(each.lines.items for each in display.trackers)
                 )
             ):
                 display.due = now

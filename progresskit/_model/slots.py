@@ -75,10 +75,10 @@ class Slots:
         self._freed.pop(len(cells) - 1, None)
         return len(cells) - 1
 
-    def release(self, slot: int, now: float | None = None, *, reserved: bool = False) -> None:
+    def release(self, slot: int, now: float | None = None, *, pinned: bool = False) -> None:
         """Empty `slot`. With `now`, in seconds, its row stays blank for `GRACE` seconds.
 
-        A `reserved` slot is kept for requests by number.
+        A `pinned` slot is kept for requests by number.
         """
         cells = self._cells
         cells[slot] = None
@@ -91,7 +91,7 @@ class Slots:
             return
         if now is not None:
             self._freed[slot] = now
-        if not reserved:
+        if not pinned:
             heappush(self._free, slot)
 
     def rows(self, now: float) -> list[Any]:
@@ -142,8 +142,8 @@ def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tu
     `walk_tree`. None for `limit`: all items fit.
     """
     if limit is None or len(tree) <= limit:
-        seated = [(item, depth, row) for row, (item, depth) in enumerate(tree) if item is not None]
-        return seated, 0
+        placed = [(item, depth, row) for row, (item, depth) in enumerate(tree) if item is not None]
+        return placed, 0
     items = [entry for entry in tree if entry[0] is not None]
     if len(items) > limit:
         room = max(limit - 1, 0)

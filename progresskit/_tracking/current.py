@@ -9,7 +9,8 @@ import os
 
 from . import tracker as trackers
 from .task import UNCHANGED, Task
-from .tracker import UNAVAILABLE, ProgressTracker, bare, current_tracker
+from .task_tree import UNAVAILABLE
+from .tracker import ProgressTracker, bare, current_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

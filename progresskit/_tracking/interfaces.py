@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .tracker import ProgressTracker
+    from .core import TrackerCore
 
 
 class Ticker(Protocol):
     """Draws trackers."""
 
-    def attach(self, tracker: ProgressTracker) -> bool | None:
+    def attach(self, tracker: TrackerCore) -> bool | None:
         """Begin to draw `tracker`: there is something to see. False: nothing of it can be shown."""
 
     def wake(self) -> None:
@@ -30,10 +30,10 @@ class Ticker(Protocol):
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on, where that is cheap."""
 
-    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
         """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal too."""
 
-    def detach(self, tracker: ProgressTracker) -> None:
+    def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time and let go of it."""
 
 
@@ -72,7 +72,7 @@ class Capture(Protocol):
             failed: Whether the work failed: the lines of a quiet capture are then shown after all.
         """
 
-    def hold(self, tracker: ProgressTracker) -> None:
+    def hold(self, tracker: TrackerCore) -> None:
         """Show lines by `tracker`, though nobody else holds it, until the capture ends."""
 
     def __enter__(self) -> Self: ...

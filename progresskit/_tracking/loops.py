@@ -249,15 +249,15 @@ class Total:
 
 def count_in(task: Task, counter: Any) -> None:
     """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
-    rare = task.rare
-    before = rare.counters
+    extras = task.extras
+    before = extras.counters
     if len(before) > MOST_COUNTERS:
         over = [one for one in before if getattr(one, "_final", None) is not None]
         after = (Total(sum(one.count() for one in over)), *(one for one in before if one not in over), counter)
-        if rare.counters is before:  # no other thread can come between this and the store
-            rare.counters = after
+        if extras.counters is before:  # no other thread can come between this and the store
+            extras.counters = after
             return
-    rare.counters += (counter,)
+    extras.counters += (counter,)
 
 
 _THROUGH = frozenset((enumerate, map, zip))

@@ -9,7 +9,7 @@ from .tracker import ProgressTracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from .core import TrackerCore
 
 
 class SilentTicker:
@@ -17,7 +17,7 @@ class SilentTicker:
 
     writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
 
-    def attach(self, tracker: ProgressTracker) -> bool:
+    def attach(self, tracker: TrackerCore) -> bool:
         """Return that nothing can be shown."""
         return False
 
@@ -30,10 +30,10 @@ class SilentTicker:
     def flush_lines(self) -> None:
         """Do nothing."""
 
-    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
-    def detach(self, tracker: ProgressTracker) -> None:
+    def detach(self, tracker: TrackerCore) -> None:
         """Do nothing."""
 
 

@@ -1,7 +1,7 @@
 """How a task becomes a view: its numbers at one instant, and its text made clean.
 
 The half of a task that is needed only where something is drawn, so that a program that never draws does not import what
-drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `look` changes nothing.
+drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `view_of` changes nothing.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
     estimate.sample(task.active(now), completed)
 
 
-def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
+def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
     """Return what `task` looks like at `now`, on `row`.
 
     `sums` has what tasks with children come to at this instant, and is filled with what it lacks.
@@ -131,8 +131,8 @@ def look(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) ->
             None if reason is None else clean(reason),
             idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
             columns,
-            None if task._rare is None or task._rare.layout is None else clean_layout(task._rare.layout),
-            active if task._rare is None else task.age(now),
+            None if task._extras is None or task._extras.layout is None else clean_layout(task._extras.layout),
+            active if task._extras is None else task.age(now),
         )
     )
 

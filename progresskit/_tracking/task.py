@@ -240,7 +240,7 @@ class _TaskExtras:
         "layout",
         "paused",
         "paused_at",
-        "reserved",
+        "pinned",
         "rolled_completed",
         "rolled_total",
     )
@@ -259,7 +259,7 @@ class _TaskExtras:
         self.layout: str | None = None  # the row's own text, with a tab for the bar
         self.paused: float = 0.0  # seconds of pauses that are over
         self.paused_at: float | None = None
-        self.reserved: bool = False  # whether the slot was asked for
+        self.pinned: bool = False  # whether the slot was asked for
         self.rolled_completed: int | float = 0  # of children that are gone
         self.rolled_total: int | float = 0
 
@@ -273,10 +273,10 @@ class _FirstTick:
     def __get__(self, task: Task | None, owner: type) -> Callable[[], None]:
         if task is None:
             return self  # type: ignore[return-value]  # looked up on the class, for documentation only
-        with task.tracker.lock:
+        with TREE_LOCK:
             if type(task) is Task:
                 ticks = CountingTicks()
-                task.rare.counters += (ticks,)
+                task.extras.counters += (ticks,)
                 task._tick = ticks.tick
                 task.__class__ = _TickingTask
         return task._tick
@@ -304,7 +304,7 @@ class Task(CountingCell):
         "_id",
         "_kind",
         "_owner",
-        "_rare",
+        "_extras",
         "_sampled",
         "_slot",
         "_state",
@@ -345,7 +345,7 @@ class Task(CountingCell):
         self._state: State = PENDING if began is None else RUNNING
         self._fields = fields or _NO_FIELDS
         self._end: tuple[State, float, str | None] | None = None
-        self._rare: _TaskExtras | None = None
+        self._extras: _TaskExtras | None = None
         self._set_count(completed)
         self._slot = 0
         self.estimate = None  # made by the first frame that shows the task
@@ -382,20 +382,20 @@ class Task(CountingCell):
     @property
     def children(self) -> Slots | None:
         """The live tasks that are parts of this one; None if there never was one."""
-        return None if self._rare is None else self._rare.children
+        return None if self._extras is None else self._extras.children
 
     @property
-    def rare(self) -> _TaskExtras:
+    def extras(self) -> _TaskExtras:
         """The part that is made on demand."""
-        if self._rare is None:
+        if self._extras is None:
             with TREE_LOCK:
-                if self._rare is None:
-                    self._rare = _TaskExtras()
-        return self._rare
+                if self._extras is None:
+                    self._extras = _TaskExtras()
+        return self._extras
 
     def shown_by(self, now: float) -> bool:
         """Return whether a frame at the instant `now` would show the task's row."""
-        return self._rare is None or self._rare.hidden_until is None or self._rare.hidden_until <= now
+        return self._extras is None or self._extras.hidden_until is None or self._extras.hidden_until <= now
 
     @property
     def description(self) -> str:
@@ -416,10 +416,10 @@ class Task(CountingCell):
             if not -LARGEST < done < LARGEST:  # another thread has added one since
                 before = int(self._sampled)
                 done = without_odd(int(done), before if -LARGEST < before < LARGEST else 0)
-        rare = self._rare
-        if rare is not None:
-            done += rare.fraction
-            for counter in rare.counters:
+        extras = self._extras
+        if extras is not None:
+            done += extras.fraction
+            for counter in extras.counters:
                 done += counter.count()
         return done
 
@@ -427,16 +427,16 @@ class Task(CountingCell):
         """Have the count be `units`, beside what counters add to it."""
         if units.__class__ is int:
             self._n = self._sampled = units
-            if self._rare is not None:
-                self._rare.fraction = 0
+            if self._extras is not None:
+                self._extras.fraction = 0
         else:
             self._n = self._sampled = 0
-            self.rare.fraction = units
+            self.extras.fraction = units
 
     def _add_fraction(self, number: int | float) -> None:
-        rare = self.rare
-        if -LARGEST < rare.fraction + number < LARGEST:
-            rare.fraction += number
+        extras = self.extras
+        if -LARGEST < extras.fraction + number < LARGEST:
+            extras.fraction += number
         else:
             self._refuse(number)
 
@@ -462,7 +462,7 @@ class Task(CountingCell):
 
     def _poll(self) -> None:
         """Ask the task's function for its count. Whatever it does, the last number stays."""
-        for counter in () if self._rare is None else self._rare.counters:
+        for counter in () if self._extras is None else self._extras.counters:
             if isinstance(counter, PolledCounter):
                 try:
                     refused = counter.poll()
@@ -525,7 +525,7 @@ class Task(CountingCell):
     @property
     def initial(self) -> int | float:
         """Units that were done before the task began: they do not count in its rate."""
-        return 0 if self._rare is None else self._rare.initial
+        return 0 if self._extras is None else self._extras.initial
 
     @property
     def is_complete(self) -> bool:
@@ -562,13 +562,13 @@ class Task(CountingCell):
         """Return the seconds that the task has been at work at the instant `now`."""
         if self._began is None:
             return 0.0
-        rare = self._rare
+        extras = self._extras
         until = now if self._end is None else self._end[1]
-        if rare is None:
+        if extras is None:
             return max(until - self._began, 0.0)
-        if rare.paused_at is not None:
-            until = rare.paused_at
-        return max(until - self._began - rare.paused, 0.0)
+        if extras.paused_at is not None:
+            until = extras.paused_at
+        return max(until - self._began - extras.paused, 0.0)
 
     def age(self, now: float) -> float:
         """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
@@ -600,20 +600,20 @@ class Task(CountingCell):
                 task = ahead.pop()
                 if task._id not in known:
                     order.append(task)
-                    if task._kind[3] == "sum" and task._rare is not None and task._rare.children is not None:
-                        ahead.extend(task._rare.children)
+                    if task._kind[3] == "sum" and task._extras is not None and task._extras.children is not None:
+                        ahead.extend(task._extras.children)
             for task in reversed(order):
                 known[task._id] = task._own_sums(known)
             return known[self._id]
 
     def _own_sums(self, known: dict[int, Sums]) -> Sums:
         """Return completed and total, where the sums of the children are `known`. The caller holds the lock."""
-        completed, rollup, rare = self._counted(), self._kind[3], self._rare
-        if rollup is None or rare is None:
+        completed, rollup, extras = self._counted(), self._kind[3], self._extras
+        if rollup is None or extras is None:
             return completed, self._total
-        completed += rare.rolled_completed
-        total: int | float | None = rare.rolled_total
-        for child in rare.children or ():
+        completed += extras.rolled_completed
+        total: int | float | None = extras.rolled_total
+        for child in extras.children or ():
             if rollup == "count":
                 completed += child.state == "finished"
                 continue
@@ -674,7 +674,7 @@ class Task(CountingCell):
                     "advance these, or add the task without a rollup."
                 )
             done = amount("completed", completed)
-            counters = () if self._rare is None else self._rare.counters
+            counters = () if self._extras is None else self._extras.counters
             self._set_count(done - sum(counter.count() for counter in counters))
         if total is not UNCHANGED:
             self._total = None if total is None else amount("total", total)
@@ -695,7 +695,7 @@ class Task(CountingCell):
         if fields or more_fields:
             merged = {**self._fields, **given_fields("update", more_fields, fields)}
             self._fields = {name: value for name, value in merged.items() if value is not None}
-        self.tracker.wake()
+        self.tracker._core.wake()
 
     def report(self, done: int | float, total: int | float | None = UNCHANGED) -> None:
         """Set the count, and the total if there is one: for libraries that call back with `(done, total)`.
@@ -749,17 +749,17 @@ class Task(CountingCell):
             total = amount("total", total)
         if self._end is not None:
             return
-        rare, now = self.rare, self.tracker.clock()
+        extras, now = self.extras, self.tracker.clock()
         with TREE_LOCK:
-            rare.rolled_completed = rare.rolled_total = 0
-            self._set_count(done - sum(each.count() for each in rare.counters if not isinstance(each, PolledCounter)))
+            extras.rolled_completed = extras.rolled_total = 0
+            self._set_count(done - sum(each.count() for each in extras.counters if not isinstance(each, PolledCounter)))
             if total is not UNCHANGED:
                 self._total = total
-            rare.initial, rare.paused, rare.paused_at = done, 0.0, None
+            extras.initial, extras.paused, extras.paused_at = done, 0.0, None
             self.estimate = None
             if self._began is not None:
                 self._began, self._state = now, RUNNING
-        self.tracker.wake()
+        self.tracker._core.wake()
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
@@ -797,13 +797,13 @@ class Task(CountingCell):
 
     def end_by_children(self) -> bool:
         """Fail, if children that failed are why the count falls short of the total; return whether that is so."""
-        rare = self._rare
-        if rare is None or not rare.failed or self._end is not None or self.is_complete:
+        extras = self._extras
+        if extras is None or not extras.failed or self._end is not None or self.is_complete:
             return False
         if self._total is None and self._kind[3] is None:  # nothing says how many there should have been
             return False
-        total = self._total if self._kind[3] == "count" and self._total is not None else rare.added
-        self.fail(f"{rare.failed:,d} of {total:,d} failed")
+        total = self._total if self._kind[3] == "count" and self._total is not None else extras.added
+        self.fail(f"{extras.failed:,d} of {total:,d} failed")
         return True
 
     def change(self, event: Event, reason: str | None = None) -> None:
@@ -818,18 +818,18 @@ class Task(CountingCell):
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
             self._end = (state, now, (reason or None) if state != "finished" else None)
             if state == FAILED and isinstance(self._owner, Task):
-                self._owner.rare.failed += 1
-            tracker.note_end(self)
+                self._owner.extras.failed += 1
+            tracker._core.note_end(self)
             return
         if state == PAUSED:
-            self.rare.paused_at = now
-        elif self._rare is not None and self._rare.paused_at is not None:
-            self._rare.paused += now - self._rare.paused_at
-            self._rare.paused_at = None
+            self.extras.paused_at = now
+        elif self._extras is not None and self._extras.paused_at is not None:
+            self._extras.paused += now - self._extras.paused_at
+            self._extras.paused_at = None
         if self._began is None:
             self._began = now
         self._state = state
-        tracker.wake()
+        tracker._core.wake()
 
     def __enter__(self) -> Self:
         if self._began is None:

@@ -15,7 +15,7 @@ from .._text.cells import encodable
 
 if TYPE_CHECKING:
     from .._model.frames import TaskView
-    from .tracker import ProgressTracker
+    from .core import TrackerCore
 
 
 class LineTicker:
@@ -28,11 +28,11 @@ class LineTicker:
 
     writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
 
-    def __init__(self, tracker: ProgressTracker, error: ModuleNotFoundError) -> None:
+    def __init__(self, tracker: TrackerCore, error: ModuleNotFoundError) -> None:
         self._tracker = tracker
         warn_once(f"there is no display, since {error.name} cannot be imported: lines are written instead.")
 
-    def attach(self, tracker: ProgressTracker) -> None:
+    def attach(self, tracker: TrackerCore) -> None:
         """Write what `tracker` has."""
         self._write()
 
@@ -48,10 +48,10 @@ class LineTicker:
         """Write what is new."""
         self._write()
 
-    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
-    def detach(self, tracker: ProgressTracker) -> None:
+    def detach(self, tracker: TrackerCore) -> None:
         """Write what is left, and let go of `tracker`."""
         self._write()
         tracker.let_go()
@@ -60,7 +60,7 @@ class LineTicker:
         stream = sys.stderr if self._tracker.stream is None else self._tracker.stream
         if stream is None:  # pythonw has no streams
             return
-        lines = [*self._tracker.take_prints(), *map(_ending, self._tracker.take_frame().ended)]
+        lines = [*self._tracker.take_lines(), *map(_ending, self._tracker.take_frame().ended)]
         text = "".join(f"{line}\n" for line in lines)
         try:
             stream.write(encodable(text, getattr(stream, "encoding", None) or "utf-8"))
@@ -79,7 +79,7 @@ class Uncaptured:
         """Do nothing."""
         return self
 
-    def hold(self, tracker: ProgressTracker) -> None:
+    def hold(self, tracker: TrackerCore) -> None:
         """Do nothing."""
 
     def stop(self, *, failed: bool = False) -> None:

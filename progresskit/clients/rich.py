@@ -83,7 +83,7 @@ class Progress:
 
     def refresh(self) -> None:
         """Have the display look soon."""
-        self._tracker.wake()
+        self._tracker._core.wake()
 
     def stop(self) -> None:
         """End what is still there, as it stands."""

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.frames import TaskView
+    from .._tracking.core import TrackerCore
     from .._tracking.task import Task
-    from .._tracking.tracker import ProgressTracker
     from ..renderers.base import Renderer, Terminal
     from .feed import Feed
 
@@ -201,7 +201,7 @@ class _File:
 
 
 _files: dict[tuple[int, str], _File] = {}
-_folders: WeakKeyDictionary[ProgressTracker, str | None] = WeakKeyDictionary()
+_folders: WeakKeyDictionary[TrackerCore, str | None] = WeakKeyDictionary()
 
 
 def _file_in(folder: str) -> _File:
@@ -211,7 +211,7 @@ def _file_in(folder: str) -> _File:
     return _files[key]
 
 
-def note_unseen(tracker: ProgressTracker, task: Task) -> None:
+def note_unseen(tracker: TrackerCore, task: Task) -> None:
     """Leave an account of `task` of `tracker`, which has ended before a frame could show it, if its frames are written."""
     if tracker not in _folders:
         terminal = terminal_of(tracker)

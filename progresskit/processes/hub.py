@@ -313,7 +313,7 @@ class Hub:
 
     @property
     def _behind(self) -> bool:
-        return len(self.feed.prints) + self._lines > BEHIND
+        return len(self.feed._core.lines.items) + self._lines > BEHIND
 
     def _read_all(self, patience: float) -> None:
         """Read all that clients have sent so far, in the thread that calls. Who goes on speaking is heard later."""
@@ -488,7 +488,7 @@ class Hub:
                 over = None
                 for kind, body in inbox:
                     if kind == LINES:
-                        self.feed.prints.append(body.decode("utf-8", "backslashreplace"))
+                        self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
                     elif kind == ENDED:
                         self._hand_in_frame(client, body)
                     else:
@@ -497,7 +497,7 @@ class Hub:
                     self._hand_in_frame(client, frame)
                 if over is not None:
                     (self.feed.leave if over == BYE else self.feed.lose)(client)
-            if taken and self.feed.pending_output:
+            if taken and self.feed._core.pending_output:
                 self.feed.show()
 
     @staticmethod

@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Any
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
 from .._system.threads import block_signals, is_patched, native, start
-from .._tracking import tracker as trackers
+from .._tracking.core import settle_ended
 from ..renderers.registry import hub_address, prefer_hub
 from .connection import Connection
 from .protocol import ANSWER, ASK, BYE, COUNTS, TALLY, message, pack_counts
 from .tally import SHORT_TASK_SECONDS, Tally
 
 if TYPE_CHECKING:
+    from .._tracking.core import TrackerCore
     from .._tracking.task import Task
-    from .._tracking.tracker import ProgressTracker
 
 SHORTEST_WAIT, LONGEST_WAIT = 0.1, 0.5
 """Seconds between two looks of the thread at what has been counted: while something is, and while nothing is."""
@@ -225,7 +225,7 @@ def numbers_for(address: str) -> Numbers:
     return found
 
 
-def note_unseen(tracker: ProgressTracker, task: Task) -> bool:
+def note_unseen(tracker: TrackerCore, task: Task) -> bool:
     """Tell the hub of `task` of `tracker`, which has ended before a frame could show it, if the hub shows that tracker.
 
     Return whether it is to be shown for itself: a frame comes when there is time for it, so which tasks of half a second one
@@ -249,13 +249,13 @@ def note_unseen(tracker: ProgressTracker, task: Task) -> bool:
 
 def flush() -> None:
     """Send all numbers of this process that have changed."""
-    trackers.settle_ended()
+    settle_ended()
     for each in list(_all.values()):
         each.flush()
 
 
 def _close_all() -> None:
-    trackers.settle_ended()
+    settle_ended()
     for each in list(_all.values()):
         each.close()
 

@@ -12,12 +12,13 @@ import sys
 import threading
 import time
 import zlib
-from _contextvars import ContextVar
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
 from .._system.threads import THREAD_TIME
+from .._tracking.core import TrackerCore
 from .._tracking.tracker import ProgressTracker, tracker_providers
 from .tally import SHORT_TASK_SECONDS, Tally
 
@@ -134,7 +135,7 @@ class Work:
     def tracker(self) -> ProgressTracker:
         """The tracker of this piece, made when it is first asked for: most pieces have no progress to tell of."""
         if self._tracker is None:
-            with ProgressTracker.lock:
+            with TrackerCore.lock:
                 if self._tracker is None:
                     self._tracker = self._reporter.new_tracker()
         return self._tracker
@@ -201,7 +202,7 @@ class Reporter:
         self._clock = clock
         self._cpu = cpu
         self._watched = watched
-        self._trackers: list[ProgressTracker] = []
+        self._trackers: list[TrackerCore] = []
         self._own = self.new_tracker() if own else None
         self._ended: list[TaskView] = []
         self._lines: list[str] = []
@@ -254,9 +255,9 @@ class Reporter:
 
     # What trackers call
 
-    def attach(self, tracker: ProgressTracker) -> None:
+    def attach(self, tracker: TrackerCore) -> None:
         """Report `tracker` from here on."""
-        with ProgressTracker.lock:
+        with TrackerCore.lock:
             self._trackers.append(tracker)
             self._rouse()
 
@@ -266,7 +267,7 @@ class Reporter:
     def flush_lines(self) -> None:
         """Lines are in the next report."""
 
-    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
         """A job is never held up for a report: lines that it has no room for are counted."""
 
     def flush_soon(self) -> None:
@@ -285,9 +286,9 @@ class Reporter:
         self._unseen.add(task.state, task.unit, task.completed)
         return False
 
-    def detach(self, tracker: ProgressTracker) -> None:
+    def detach(self, tracker: TrackerCore) -> None:
         """Keep what `tracker` has to show for the last time, and let go of it."""
-        with ProgressTracker.lock:
+        with TrackerCore.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
                 self._keep(tracker, tracker.take_frame())
@@ -300,11 +301,11 @@ class Reporter:
             self.delay = max(FIRST_DELAY, self._reported + self.interval - self._clock())
             self._wake()
 
-    def _keep(self, tracker: ProgressTracker, frame: Frame) -> None:
+    def _keep(self, tracker: TrackerCore, frame: Frame) -> None:
         room = MOST_ENDED - len(self._ended)
         self._ended += frame.ended[:room]
         self._missing[0] += max(len(frame.ended) - room, 0)
-        for line in tracker.take_prints():
+        for line in tracker.take_lines():
             if self._characters > MOST_CHARACTERS:
                 self._missing[1] += 1
             else:
@@ -316,7 +317,7 @@ class Reporter:
 
     def take(self) -> Report | None:
         """Return what there is to report, and set `delay`; None where nothing has changed."""
-        with ProgressTracker.lock:
+        with TrackerCore.lock:
             report = self._collect(self._clock())
             self.delay = self.interval if self._trackers or self._has_news else None
         return report

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .._display import process_hooks as life
 from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
+from .._tracking.core import TrackerCore
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, join
 from .._tracking.task import Task, _TickingTask, shared_kind
 from .._tracking.tracker import ProgressTracker
@@ -95,7 +96,7 @@ class _Host:
 
     def hand_out(self, task: Task) -> None:
         """Expect counts for `task`."""
-        with ProgressTracker.lock:
+        with TrackerCore.lock:
             if task.id in self.handles:
                 return
             if len(self.handles) >= self._most_handles:
@@ -104,7 +105,7 @@ class _Host:
                     self._shares.pop(number, None)
                 self._most_handles = max(MOST_HANDLES, 2 * len(self.handles))
             shares = self._shares[task.id] = _Shares(self)
-            task.rare.counters += (shares,)
+            task.extras.counters += (shares,)
             self.handles[task.id] = task
 
     def read_counts(self) -> None:
@@ -253,10 +254,11 @@ def _in_child() -> None:
             if task._end is None:
                 _share(own, number, task)
     for tracker in inherited:
-        tracker.renderer = hub_client(None, "the parent has a hub")
-        tracker.stream = tracker.terminal = tracker._ticker = None
-        tracker.forget()
-        tracker.is_client = True
+        core = tracker._core
+        core.renderer = hub_client(None, "the parent has a hub")
+        core.stream = core.terminal = core.given_ticker = None
+        core.forget()
+        core.is_client = True
 
 
 life.before_fork(_before_fork)
@@ -266,21 +268,26 @@ life.in_child(_in_child)
 # Tasks in a process that they were handed to
 
 
+class _HandlesCore(TrackerCore):
+    """Draws nothing."""
+
+    def show(self) -> None:
+        """There is nothing to draw."""
+
+    def note_end(self, task: Task) -> None:
+        """A handle ends for itself alone: the task is the other process's."""
+
+
 class _Handles(ProgressTracker):
     """What this process has counted of another's tasks: a tracker without rows, whose counts go out as numbers."""
 
     is_elsewhere = True
+    _core_type = _HandlesCore
 
     def __init__(self, address: str) -> None:
         super().__init__("none")
         self.address = address
         self.known: dict[int, Task] = {}
-
-    def _show(self) -> None:
-        """There is nothing to draw."""
-
-    def note_end(self, task: Task) -> None:
-        """A handle ends for itself alone: the task is the other process's."""
 
 
 _handles: dict[str, _Handles] = {}

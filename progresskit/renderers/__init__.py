@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from .._text.formatting import format_seconds as format_seconds
     from .._text.styles import STYLES as STYLES
     from .._text.styles import Style as Style
+    from .base import DrawTarget as DrawTarget
     from .base import Renderer as Renderer
+    from .base import RendererOptions as RendererOptions
     from .base import RendererUnavailable as RendererUnavailable
     from .base import Terminal as Terminal
     from .requirements import require_distribution as require_distribution
@@ -51,7 +53,7 @@ _MODULES = {
     "_text.formatting": (
         "format_count", "format_duration", "format_fields", "format_percent", "format_progress", "format_rate", "format_seconds",
     ),
-    "renderers.base": ("Renderer", "RendererUnavailable", "Terminal"),
+    "renderers.base": ("DrawTarget", "Renderer", "RendererOptions", "RendererUnavailable", "Terminal"),
     "renderers.requirements": ("require_distribution",),
     "renderers.rows": ("RowRenderer",),
     "renderers.templates": ("field_texts", "register_column"),

@@ -1,14 +1,16 @@
 """What a renderer is, and what it is given to draw on.
 
-Two protocols and one exception: nothing here draws. A renderer that someone else publishes needs this page, `Frame` and
-nothing more.
+Protocols and one exception: nothing here draws. A renderer that someone else publishes needs this page, `Frame` and nothing
+more.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TextIO, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TextIO, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .._model.frames import Frame
 
 
@@ -67,6 +69,29 @@ class Terminal(Protocol):
         """Add `text` to what the display sends, in one write, once the tick is over."""
 
 
+class DrawTarget(Terminal, Protocol):
+    """Where a display would draw: what `priority` is asked about. A terminal, and what else speaks for one renderer or another.
+
+    Attributes:
+        stream: The stream that was given, or else the one that the environment names; None where a terminal was given.
+        environ: The environment variables.
+        in_notebook: Whether the stream leads to a notebook's cell.
+        is_redrawable: Whether rows can be drawn over: a terminal that moves its cursor, and no CI page.
+        reason: Why that is so, in a few words: `"CI is set"`.
+    """
+
+    @property
+    def stream(self) -> Any: ...
+    @property
+    def environ(self) -> Mapping[str, str]: ...
+    @property
+    def in_notebook(self) -> bool: ...
+    @property
+    def is_redrawable(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+
+
 DEFAULT_BUDGET = 0.01
 """The share of one core that drawing may cost unless the user or the renderer says otherwise."""
 TERMINAL_MEMBERS = ("is_tty", "unicode", "colors", "encoding", "reflows", "file", "size", "write")
@@ -88,7 +113,7 @@ class Renderer(Protocol):
       these is left for a line `... 37 more` when `frame.more` is not 0. Without it, or where it is False, lines are appended, and a
       frame holds every live task. (It is no member of this protocol: type checkers do not take `in_place = True` in a class for what
       any declaration of it says.)
-    - `check()`, a class method that raises `RendererUnavailable` where the renderer cannot be used.
+    - what `RendererOptions` declares: `check`, `priority`, `default_budget` and others.
 
     Example:
         >>> class Counts:
@@ -112,3 +137,67 @@ class Renderer(Protocol):
 
     def stop(self) -> None:
         """End the display and leave the cursor on a fresh line."""
+
+
+class RendererOptions(Protocol):
+    """What a renderer may have besides the four verbs. It states what differs from the defaults here, and leaves out the rest.
+
+    Attributes:
+        default_budget: The share of one core that drawing may cost unless the user says otherwise.
+        is_remote: Whether frames go to another process, which is told of ends and lines at once.
+        calls_others: Whether drawing runs foreign code, which may hang. That is assumed of a renderer that is not built in.
+        shows_tasks: Whether it shows tasks at all.
+        accepts_plain_lines: Whether a line that no renderer can show any more may be written to the stream as it is.
+
+    Example:
+        >>> class Cell:
+        ...     in_place = True
+        ...     default_budget = 0.05
+        ...     @classmethod
+        ...     def priority(cls, terminal):
+        ...         return 50.0 if "ipykernel" in type(terminal.stream).__module__ else None
+        >>> option(Cell, "default_budget"), option(Cell, "is_remote")
+        (0.05, False)
+    """
+
+    default_budget: ClassVar[float] = DEFAULT_BUDGET
+    is_remote: ClassVar[bool] = False
+    calls_others: ClassVar[bool] = False
+    shows_tasks: ClassVar[bool] = True
+    accepts_plain_lines: ClassVar[bool] = True
+
+    @classmethod
+    def check(cls) -> None:
+        """Do nothing where the renderer can be used.
+
+        Raises:
+            RendererUnavailable: it cannot, with the reason.
+        """
+
+    @classmethod
+    def priority(cls, terminal: DrawTarget) -> float | None:
+        """Return how well the renderer suits `terminal`: `auto` takes the highest of all.
+
+        Of the built-in ones, `plain` has 0 everywhere, `ansi` 10 where rows can be drawn over, and `notebook` 20 in a
+        notebook's cell. An installed
+        renderer is asked if it stands in the entry-point group `progresskit.auto`. It must not import what only drawing needs.
+
+        Returns:
+            The priority; None where the renderer is not to be chosen.
+        """
+        return None
+
+    def room(self, lines: int) -> int:
+        """Return how many rows a frame may have on a screen of `lines`. Asked of a renderer that draws in place; after `start`."""
+        return lines - 1
+
+    def place(self, first: int, rows: int | None) -> None:
+        """Draw from row `first` of a block of `rows` that several processes share; None: of as many as there are. Before `start`.
+
+        A renderer without this method has its rows at the bottom, and the user is told so.
+        """
+
+
+def option(renderer: object, name: str) -> Any:
+    """Return the option `name` of `renderer`, a renderer or its class; the default of `RendererOptions` where it has none."""
+    return getattr(renderer, name, getattr(RendererOptions, name))

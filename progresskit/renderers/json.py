@@ -19,6 +19,7 @@ class JsonRenderer:
     """
 
     in_place: ClassVar[bool] = False
+    accepts_plain_lines: ClassVar[bool] = False
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal

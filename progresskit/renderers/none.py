@@ -13,6 +13,7 @@ class NoneRenderer:
     """Draw nothing and write printed lines."""
 
     in_place: ClassVar[bool] = False
+    shows_tasks: ClassVar[bool] = False
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal

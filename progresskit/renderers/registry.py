@@ -16,23 +16,73 @@ from .._system.warnings import warn_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from importlib.metadata import EntryPoint
     from typing import Any
 
-    from .base import Renderer, Terminal
+    from .base import DrawTarget, Renderer, Terminal
 
     Factory = Callable[[], Renderer]
 
 GROUP = "progresskit.renderers"
+AUTO_GROUP = "progresskit.auto"
+"""The entry-point group of the installed renderers that `auto` asks for their priority."""
+
+
+class BuiltIn:
+    """A built-in renderer: its module is imported when the renderer is made.
+
+    Args:
+        path: Where its class is, as `module:attribute`.
+        priority: The renderer's `priority`; None: `auto` does not choose it.
+        has_check: Whether its class has a `check`.
+
+    The other arguments are those options of the class that are asked before it is imported.
+    """
+
+    __slots__ = ("accepts_plain_lines", "has_check", "in_place", "is_remote", "path", "priority", "shows_tasks")
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        priority: Callable[[DrawTarget], float | None] | None = None,
+        has_check: bool = False,
+        in_place: bool = False,
+        is_remote: bool = False,
+        shows_tasks: bool = True,
+        accepts_plain_lines: bool = True,
+    ) -> None:
+        self.path = path
+        self.priority = priority
+        self.has_check = has_check
+        self.in_place = in_place
+        self.is_remote = is_remote
+        self.shows_tasks = shows_tasks
+        self.accepts_plain_lines = accepts_plain_lines
+
+    def __call__(self, *arguments: Any) -> Renderer:
+        """Return a new renderer."""
+        renderer: Renderer = load(self.path)(*arguments)
+        return renderer
+
+
 BUILTIN = {
-    "ansi": "progresskit.renderers.ansi:AnsiRenderer",
-    "plain": "progresskit.renderers.plain:PlainRenderer",
-    "json": "progresskit.renderers.json:JsonRenderer",
-    "log": "progresskit.renderers.log:LogRenderer",
-    "notebook": "progresskit._display.notebook_cells:NotebookRenderer",
-    "none": "progresskit.renderers.none:NoneRenderer",
-    "hub": "progresskit.processes.client:HubRenderer",
+    "ansi": BuiltIn(
+        "progresskit.renderers.ansi:AnsiRenderer",
+        in_place=True,
+        priority=lambda terminal: 10.0 if terminal.is_redrawable else None,
+    ),
+    "plain": BuiltIn("progresskit.renderers.plain:PlainRenderer", priority=lambda terminal: 0.0),
+    "json": BuiltIn("progresskit.renderers.json:JsonRenderer", accepts_plain_lines=False),
+    "log": BuiltIn("progresskit.renderers.log:LogRenderer"),
+    "notebook": BuiltIn(
+        "progresskit._display.notebook_cells:NotebookRenderer",
+        has_check=True,
+        priority=lambda terminal: 20.0 if terminal.in_notebook else None,
+    ),
+    "none": BuiltIn("progresskit.renderers.none:NoneRenderer", shows_tasks=False),
+    "hub": BuiltIn("progresskit.processes.client:HubRenderer", is_remote=True, has_check=True),
 }
 OWN_HUBS: dict[str, int] = {}
 """Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""
@@ -73,29 +123,95 @@ class RendererChoice:
         self.make: Factory | None = make
         self.why: str = why
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the renderer is one of ours."""
+        return isinstance(self.make, BuiltIn)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the renderer draws over rows, as far as is known before it is made: `auto` does, where it can."""
+        return self.make is None or bool(getattr(self.make, "in_place", True))
+
+    @property
+    def shows_tasks(self) -> bool:
+        """Whether the renderer shows tasks, as far as is known before it is made."""
+        return bool(getattr(self.make, "shows_tasks", True))
+
+    @property
+    def accepts_plain_lines(self) -> bool:
+        """Whether lines may be written to its stream as they are, as far as is known before it is made."""
+        return bool(getattr(self.make, "accepts_plain_lines", True))
+
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
         if self.make is not None:
             return self
-        name, why = automatic(terminal, os.environ if environ is None else environ)
-        return RendererChoice(name, lambda: load(BUILTIN[name])(), f"{self.why}; {why}")
+        choice = automatic(terminal, os.environ if environ is None else environ)
+        return RendererChoice(choice.name, choice.make, f"{self.why}; {choice.why}")
 
 
-def automatic(terminal: Terminal, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the name that suits `terminal`, and why.
+class _Target:
+    """A `DrawTarget`: a terminal, its stream and the environment."""
+
+    def __init__(self, terminal: Terminal, environ: Mapping[str, str]) -> None:
+        self._terminal = terminal
+        self.stream: Any = getattr(terminal, "stream", None)
+        self.environ = environ
+        self.in_notebook = bool(getattr(terminal, "in_notebook", False))
+        self.is_redrawable, self.reason = redrawable(terminal.is_tty, environ)
+        if self.in_notebook:
+            self.reason = "the stream is a notebook's cell"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
+
+
+def redrawable(is_tty: bool, environ: Mapping[str, str]) -> tuple[bool, str]:
+    """Return whether rows can be drawn over on a stream, and why.
+
+    Args:
+        is_tty: Whether the stream is a terminal.
+        environ: The environment.
 
     Example:
-        >>> automatic(EmulatedTerminal(), {"TERM": "xterm", "CI": "true"})
+        >>> redrawable(True, {"TERM": "xterm", "CI": "true"})
+        (False, 'CI is set')
+    """
+    if not is_tty:
+        return False, "the stream is no terminal"
+    why = why_lines(environ)
+    return why is None, why or "the stream is a terminal"
+
+
+def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
+    """Return the choice of the renderer that suits `terminal` best: the one with the highest `priority`.
+
+    Of two with the same priority the built-in one is taken, then the first by name. One that fails is not asked again.
+
+    Example:
+        >>> choice = automatic(EmulatedTerminal(), {"TERM": "xterm", "CI": "true"})
+        >>> choice.name, choice.why
         ('plain', 'CI is set')
     """
-    if getattr(terminal, "in_notebook", False):
-        return "notebook", "the stream is a notebook's cell"
-    if not terminal.is_tty:
-        return "plain", "the stream is no terminal"
-    why = why_lines(environ)
-    if why is not None:
-        return "plain", why
-    return "ansi", "the stream is a terminal"
+    target: Any = _Target(terminal, environ)  # a DrawTarget, whose other members are the terminal's
+    best, highest = RendererChoice("none", BUILTIN["none"], "no renderer suits the stream"), float("-inf")
+    for name, renderer in BUILTIN.items():
+        priority = None if renderer.priority is None else renderer.priority(target)
+        if priority is not None and priority > highest:
+            best, highest = RendererChoice(name, renderer, target.reason), priority
+    for name, entry in sorted(candidates().items()):
+        try:
+            factory = entry.load()
+            priority = factory.priority(target)
+            if priority is not None and priority > highest:
+                check = getattr(factory, "check", None)
+                if check is not None:
+                    check()
+                best, highest = RendererChoice(name, factory, f"its priority here is {priority:g}"), priority
+        except Exception as error:  # whatever somebody else's code raises
+            warn_once(f"the renderer {name!r:.80} cannot be chosen: {error}")
+    return best
 
 
 def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererChoice:
@@ -107,9 +223,9 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
     """
     environ = os.environ if environ is None else environ
     if is_disabled(environ):
-        return RendererChoice("none", lambda: load(BUILTIN["none"])(), "PROGRESSKIT_DISABLE is on", in_code=True)
+        return RendererChoice("none", BUILTIN["none"], "PROGRESSKIT_DISABLE is on", in_code=True)
     if renderer is None and (rank := higher_rank(environ)) and not hub_address(environ):
-        return RendererChoice("none", lambda: load(BUILTIN["none"])(), f"{rank} is {environ[rank]}, and rank 0 draws")
+        return RendererChoice("none", BUILTIN["none"], f"{rank} is {environ[rank]}, and rank 0 draws")
     if renderer is None:
         name = environ.get("PROGRESSKIT_RENDERER", "").strip()
         if not name:
@@ -169,10 +285,7 @@ def prefer_hub(
     address = hub_address(environ)
     if address is None or redirected or choice.given:
         return choice
-    over_rows = choice.make is None or getattr(
-        choice.make, "in_place", choice.name not in BUILTIN or choice.name == "ansi"
-    )
-    if choice.in_code and not over_rows:
+    if choice.in_code and not choice.in_place:
         return choice
     from .._model.address import Address
 
@@ -186,7 +299,7 @@ def prefer_hub(
 
 def hub_client(address: str | None, why: str) -> RendererChoice:
     """Return the choice of a client of the hub at `address`; None: of the one that `PROGRESSKIT_HUB` names then."""
-    return RendererChoice("hub", lambda: load(BUILTIN["hub"])(address), why, is_remote=True)
+    return RendererChoice("hub", lambda: BUILTIN["hub"](address), why, is_remote=True)
 
 
 def shared_folder(
@@ -202,7 +315,7 @@ def shared_folder(
         environ: The environment; None takes the process's.
     """
     folder = (os.environ if environ is None else environ).get("PROGRESSKIT_FOLDER", "").strip()
-    off = choice.in_code and choice.name == "none"
+    off = choice.in_code and not choice.shows_tasks
     return None if not folder or redirected or choice.given or choice.is_remote or off else folder
 
 
@@ -234,9 +347,7 @@ def draws_rows(
         return False
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
-    if choice.make is None:
-        return why_lines(environ) is None
-    return choice.name == "ansi" or (choice.name not in BUILTIN and bool(getattr(choice.make, "in_place", True)))
+    return redrawable(True, environ)[0] if choice.make is None else choice.in_place
 
 
 def _by_name(name: str, why: str) -> RendererChoice:
@@ -247,8 +358,8 @@ def _by_name(name: str, why: str) -> RendererChoice:
     """
     if name == "auto":
         return RendererChoice(name, None, why)
-    if name in BUILTIN and name not in ("hub", "notebook"):  # whose checks find out whether there is one
-        return RendererChoice(name, lambda: load(BUILTIN[name])(), why)
+    if name in BUILTIN and not BUILTIN[name].has_check:
+        return RendererChoice(name, BUILTIN[name], why)
     try:
         return RendererChoice(name, find(name), why)
     except LookupError:
@@ -270,7 +381,7 @@ def find(name: str) -> Factory:
 
     install = f"progresskit[{name}]" if name in EXTRAS else None
     if name in BUILTIN:
-        factory = load(BUILTIN[name])
+        factory = load(BUILTIN[name].path)
     elif ":" in name:
         try:
             factory = load(name)
@@ -311,6 +422,40 @@ def entry_points() -> dict[str, EntryPoint]:
     from importlib.metadata import entry_points as installed
 
     return {entry.name: entry for entry in installed(group=GROUP)}
+
+
+def candidates() -> dict[str, EntryPoint]:
+    """Return the installed renderers that `auto` asks for their priority, by name.
+
+    The packages' entry points are parsed only where the group stands in one of them: importing the parser takes more than
+    the first frame.
+    """
+    if not _has_candidates(sys.path):
+        return {}
+    from importlib.metadata import entry_points as installed
+
+    return {entry.name: entry for entry in installed(group=AUTO_GROUP)}
+
+
+def _has_candidates(folders: Sequence[str]) -> bool:
+    """Return whether the metadata of a package in one of `folders` names the group of `auto`. Packages in zip files have none."""
+    for folder in folders:
+        try:
+            with os.scandir(folder or ".") as entries:
+                metadata = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
+        except OSError:  # a zip file, or a folder that is not there
+            continue
+        for path in metadata:
+            try:
+                with open(os.path.join(path, "entry_points.txt"), "rb") as file:
+                    if _SECTION in file.read():
+                        return True
+            except OSError:  # most packages have none
+                pass
+    return False
+
+
+_SECTION = f"[{AUTO_GROUP}]".encode()
 
 
 def names() -> tuple[str, ...]:

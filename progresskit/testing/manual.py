@@ -12,7 +12,7 @@ from .._model.frames import Frame
 
 if TYPE_CHECKING:
     from .._display.display import Display
-    from .._tracking.tracker import ProgressTracker
+    from .._tracking.core import TrackerCore
     from ..renderers.base import Terminal
 
 
@@ -59,7 +59,7 @@ class ManualTicker:
         """The displays, the oldest first."""
         return self._set.displays
 
-    def attach(self, tracker: ProgressTracker) -> None:
+    def attach(self, tracker: TrackerCore) -> None:
         """Give `tracker` a display, or a place on the one that stands on the same terminal."""
         self._set.add(tracker)
 
@@ -74,21 +74,21 @@ class ManualTicker:
     def flush_lines(self) -> None:
         """Lines are drawn when the test ticks."""
 
-    def wait_for_lines(self, tracker: ProgressTracker, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
         """Lines are drawn when the test ticks."""
 
     def flush_soon(self) -> None:
         """An ending is shown when the test ticks."""
 
-    def detach(self, tracker: ProgressTracker) -> None:
+    def detach(self, tracker: TrackerCore) -> None:
         """Show everything for the last time and let go of `tracker`."""
         self._set.remove(tracker, lambda display: display.tick(last=True))
 
-    def drop(self, tracker: ProgressTracker) -> None:
+    def drop(self, tracker: TrackerCore) -> None:
         """Draw `tracker`, which nobody holds any more, for the last time when the test ticks."""
         self._set.dropped.append(tracker)
 
-    def clear_rows(self, tracker: ProgressTracker) -> None:
+    def clear_rows(self, tracker: TrackerCore) -> None:
         """Take the rows of the display that `tracker` is on off the screen."""
         display = self._set.of(tracker)
         if display is not None:

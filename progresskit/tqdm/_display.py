@@ -74,7 +74,7 @@ class Attribute:
             set_fields(task, named_parts(value))
         else:
             task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
-            task.rare.always_kept = keeps(bar)
+            task.extras.always_kept = keeps(bar)
 
     def __delete__(self, bar: Any) -> None:
         bar.__dict__.pop(self._name, None)
@@ -163,7 +163,7 @@ def task_of(bar: Any) -> Task:
     )  # fmt: skip
     if bar.n:
         task.report(bar.n)
-        task.rare.initial = task.completed
+        task.extras.initial = task.completed
     if bar.postfix:
         set_fields(task, named_parts(bar.postfix))
     return task
@@ -229,7 +229,7 @@ class _Layout:
             if found is not None:
                 template = f"{template[: found.start()]}\t{template[found.end() :]}"
             figures = {**bar.format_dict, "ncols": None, "colour": None, "bar_format": template}
-            task.rare.layout = bar.format_meter(**figures) if template else None
+            task.extras.layout = bar.format_meter(**figures) if template else None
         return 0
 
 
@@ -300,13 +300,13 @@ def close(bar: Any) -> None:
 
 def refresh(bar: Any) -> None:
     """Have the display look soon."""
-    bar._task.tracker.ticker.wake()
+    bar._task.tracker._core.ticker.wake()
 
 
 def set_fields(task: Task, texts: dict[str, str]) -> None:
     """Show `texts` as the columns of `task`, and no others."""
     task._fields = plain_fields(texts)
-    task.tracker.wake()
+    task.tracker._core.wake()
 
 
 def _tracker_on(stream: Any) -> ProgressTracker | None:
@@ -328,7 +328,7 @@ def prints(stream: Any, text: str) -> bool:
     tracker = _tracker_on(stream)
     if tracker is None:
         return False
-    if tracker._capture is None:  # switched off: the rows are cleared away for the line
+    if tracker._core.capture.current is None:  # switched off: the rows are cleared away for the line
         with tracker.hidden():
             stream.write(text)
             stream.flush()

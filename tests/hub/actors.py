@@ -104,7 +104,7 @@ class Process(Tracking):
         self.key = (process_start(), os.getpid())
 
     def send(self) -> list[str]:
-        self._ticker.drain(self.tracker, lambda: False)
+        self._ticker.drain(self.tracker._core, lambda: False)
         return [task.description for task in self.tracker.tasks]
 
     def leave(self) -> None:

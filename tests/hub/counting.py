@@ -168,7 +168,7 @@ def note_tallies() -> Callable[[], None]:
     """Note what feeds are told of tasks that no frame has shown; return what ends that."""
 
     def tally(self: Feed, source: Any, tally: Tally, **more: Any) -> None:
-        TALLIES.append(tally.since(self._tallies.get(source, Tally())))
+        TALLIES.append(tally.since(self._core.tree._tallies.get(source, Tally())))
         _tally(self, source, tally, **more)
 
     Feed.tally = tally  # type: ignore[method-assign, assignment]

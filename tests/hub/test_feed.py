@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from progresskit import Frame, ProgressTracker, TaskView
 from progresskit._model.frames import decode, encode
 from progresskit._model.states import ENDED, State
-from progresskit.processes.feed import BLANKS, Feed
+from progresskit.processes.feed import Feed
+from progresskit.processes.sources import BLANKS
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.plain import PlainRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
@@ -153,12 +154,12 @@ def test_a_feed_beside_a_tracker_shares_its_display() -> None:
 def test_a_stopped_feed_lets_go_and_may_be_used_again() -> None:
     bench = Bench()
     with bench.feed as feed:
-        assert feed.entered
+        assert feed._core.entered
         feed.receive("a", Frame(0.0, views("one")))
         bench.tick()
-    assert not feed.entered
+    assert not feed._core.entered
     assert feed.sources == ()
-    assert feed.let_go()
+    assert feed._core.let_go()
     feed.receive("a", Frame(0.0, views("again")))
     assert shown(bench.tick()) == [(0, "again")]
 

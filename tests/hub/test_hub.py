@@ -141,7 +141,7 @@ def test_what_was_sent_before_the_hub_stops_is_shown(bench: Bench) -> None:
 
 
 def test_a_hub_that_does_not_read_holds_nobody_up_and_loses_no_ending(unix: Bench) -> None:
-    unix.feed.prints.extend(["a terminal that does not take more"] * 10_000)  # the hub stops reading
+    unix.feed._core.lines.items.extend(["a terminal that does not take more"] * 10_000)  # the hub stops reading
     unix.feed.print("not yet")
     client = unix.client()
     for number in range(3_000):
@@ -315,7 +315,7 @@ def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> No
     choice = registry.RendererChoice("sending", Sending, "of this test")
     display = Display(EmulatedTerminal(), choice, interval=0.1, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
-    display.add(tracker)
+    display.add(tracker._core)
     task = tracker.add_task("one")
     began, gone = spent(), 0.0
     for _ in range(1_000):
@@ -431,7 +431,7 @@ def test_when_the_hub_goes_clients_go_on_with_plain_and_one_warning(bench: Bench
     _, error = process.communicate("\n", timeout=60)
     assert process.returncode == 0
     assert error.count("the hub renderer failed (ConnectionError: the hub is gone") == 1
-    assert "first: finished, 10 it" in error
+    assert "first: finished, 10 in" in error
     bench.hub.start()
 
 
@@ -447,7 +447,7 @@ def test_a_hub_that_was_never_there_is_no_harm() -> None:
     error += process.communicate("\n", timeout=60)[1]
     assert process.returncode == 0
     assert error.count("plain is used from here on") == 1
-    assert "alone: finished, 10 it" in error
+    assert "alone: finished, 10 in" in error
     assert "00ff" not in error
 
 
@@ -456,7 +456,7 @@ import os, sys, time
 from progresskit import ProgressTracker, track
 with ProgressTracker() as tracker:
     with tracker.add_task("parent", total=10) as task:
-        while tracker._seen < task.id: time.sleep(0.005)
+        while tracker._core.tree.last_shown < task.id: time.sleep(0.005)
         children = []
         for number in range(3):
             child = os.fork()

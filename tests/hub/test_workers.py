@@ -272,7 +272,7 @@ def test_a_handle_costs_what_a_task_costs() -> None:
     handle.finish()
     assert workers.handle("00@/nowhere", 7, "far", 10, "row", None) is handle
     assert handle.state == "running"
-    registry.load("progresskit._display.process_hooks:TICKER").detach(handle.tracker)
+    registry.load("progresskit._display.process_hooks:TICKER").detach(handle.tracker._core)
 
 
 def environment() -> dict[str, str]:

@@ -353,7 +353,7 @@ class Machine(RuleBasedStateMachine):
 
     def ended(self, node: Node) -> None:
         which = self.trackers.index(node.task.tracker)
-        assert self.trackers[which].live >= 0  # a look, with which what has ended leaves its place
+        assert self.trackers[which]._core.live >= 0  # a look, with which what has ended leaves its place
         state = node.task.state
         below = state == "cancelled" and not node.dropped
         if state == "failed" or node.always or ((node.keep or below) and node.seen):

@@ -140,8 +140,8 @@ class WordsMachine(PtyMachine):
         if hasattr(self, "before"):
             sys.stdout, sys.stderr, sys.stdin = self.before
             for tracker in self.trackers[:1]:
-                if tracker._capture is not None:
-                    tracker._capture.stop()
+                if tracker._core.capture.current is not None:
+                    tracker._core.capture.current.stop()
             self.errors.close()
         super().teardown()
 

@@ -71,10 +71,10 @@ FAULTS = {
     "colours of printed lines are not reset": ("progresskit._text.cells", 'whole + "\\x1b[0m" if', "whole if"),
     "nothing but a count is no frame": ("progresskit._display.display", "or frame.more or last", "or last"),
 }
-CAPTURE, QUESTIONS, TRACKER = (
+CAPTURE, QUESTIONS, TREE = (
     "progresskit._display.capture",
     "progresskit._display.questions",
-    "progresskit._tracking.tracker",
+    "progresskit._tracking.task_tree",
 )
 FAULTS_OF_WORDS = {
     "a partial line is shown as a whole one": (CAPTURE, "if line.add(text):", "if line.add(text) or True:"),
@@ -97,7 +97,7 @@ FAULTS_OF_WORDS = {
         "or (display is not None and display.may_be_standing)",
         "",
     ),
-    "words are not captured": (CAPTURE, "or tracker._live > len(tracker._endings)", ""),
+    "words are not captured": (CAPTURE, "or not tracker.tree.all_ended", ""),
     "a question is asked below rows": (
         QUESTIONS,
         "                tracker.clear_rows()\n            self._uncaptured",
@@ -115,10 +115,10 @@ FAULTS_OF_SIZES = {
     "lines above are climbed over": (REGION, 'f"\\r\\b{BLANK}" * more', 'f"\\x1b[1A{BLANK}" * more'),
 }
 FAULTS_OF_NUMBERS = {
-    "floats do not add up": ("progresskit._tracking.task", "rare.fraction += number", "rare.fraction = number"),
+    "floats do not add up": ("progresskit._tracking.task", "extras.fraction += number", "extras.fraction = number"),
     "a huge int takes others with it": ("progresskit._model.numbers", "return rest if", "return before if"),
     "a child stands below an ended parent": (
-        TRACKER,
+        TREE,
         "while parent is not None and parent._end is not None:",
         "while False:",
     ),

@@ -25,11 +25,11 @@ def test_whole_lines_go_above_in_order_and_a_partial_line_waits_for_its_end(trac
     with tracker.capture(stdout=True, stderr=True):
         print("one", end="")
         print("two", file=sys.stderr)
-        assert list(tracker.prints) == ["two"]
+        assert list(tracker._core.lines.items) == ["two"]
         print(" and a half")
         sys.stdout.writelines(["10%\r20%\r\n", "left"])
         sys.stdout.flush()
-    assert list(tracker.prints) == ["two", "one and a half", "20%", "left"]
+    assert list(tracker._core.lines.items) == ["two", "one and a half", "20%", "left"]
     assert (sys.stdout, sys.stderr) == before
 
 
@@ -43,9 +43,9 @@ def test_handlers_made_earlier_and_warnings_are_led_along_and_put_back(tracker: 
             logger.warning("a record")
             print("stays where it was")
             sys.stderr.write(warnings.formatwarning("careful", UserWarning, "job.py", 3))
-        assert tracker.prints[0] == "a record"
-        assert "careful" in tracker.prints[1]
-        assert "stays where it was" not in tracker.prints
+        assert tracker._core.lines.items[0] == "a record"
+        assert "careful" in tracker._core.lines.items[1]
+        assert "stays where it was" not in tracker._core.lines.items
         assert handler.stream is old
     finally:
         logger.removeHandler(handler)
@@ -60,7 +60,7 @@ def test_captures_nest_and_end_in_any_order(tracker: ProgressTracker) -> None:
     print("inner")
     inner.stop()
     assert sys.stdout is before
-    assert list(tracker.prints) == ["inner"]
+    assert list(tracker._core.lines.items) == ["inner"]
 
 
 def test_what_somebody_else_has_put_there_stays_and_the_stand_in_passes_on(tracker: ProgressTracker) -> None:
@@ -71,7 +71,7 @@ def test_what_somebody_else_has_put_there_stays_and_the_stand_in_passes_on(track
         assert sys.stdout is own
         sys.stdout = held
         print("after the end")
-        assert list(tracker.prints) == []
+        assert list(tracker._core.lines.items) == []
     finally:
         sys.stdout = before
 
@@ -87,7 +87,7 @@ def test_lines_of_many_threads_stay_whole(tracker: ProgressTracker) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert sorted(tracker.prints) == sorted(f"{name} {number}" for name in range(20) for number in range(50))
+    assert sorted(tracker._core.lines.items) == sorted(f"{name} {number}" for name in range(20) for number in range(50))
 
 
 def test_a_stream_that_is_not_the_terminal_is_left_alone(tracker: ProgressTracker) -> None:
@@ -99,11 +99,11 @@ def test_a_stream_that_is_not_the_terminal_is_left_alone(tracker: ProgressTracke
 def test_quiet_keeps_lines_and_shows_them_only_when_the_work_fails(tracker: ProgressTracker) -> None:
     with tracker.capture(stdout=True, quiet=True) as capture:
         print("words")
-    assert (list(capture.lines), list(tracker.prints)) == (["words"], [])
+    assert (list(capture.lines), list(tracker._core.lines.items)) == (["words"], [])
     with pytest.raises(OSError), tracker.capture(stdout=True, quiet=True):
         print("the reason")
         raise OSError
-    assert list(tracker.prints) == ["the reason"]
+    assert list(tracker._core.lines.items) == ["the reason"]
 
 
 def test_a_renderer_that_prints_and_logs_does_not_recurse() -> None:
@@ -126,7 +126,7 @@ def test_a_log_handler_shows_records_of_the_active_tracker(tracker: ProgressTrac
     logger.addHandler(LogHandler())
     with tracker:
         logger.error("bad row %d", 3)
-        assert list(tracker.prints) == ["bad row 3"]
+        assert list(tracker._core.lines.items) == ["bad row 3"]
 
 
 def test_a_stand_in_answers_as_the_stream_does(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_a_record_that_cannot_be_formatted_is_loggings_own_trouble(
     logger = logging.Logger("orders")
     logger.addHandler(LogHandler(tracker))
     logger.error("bad row %d", "three")
-    assert list(tracker.prints) == []
+    assert list(tracker._core.lines.items) == []
     assert "Logging error" in capsys.readouterr().err
 
 
@@ -176,7 +176,7 @@ def test_bytes_for_the_buffer_go_above_too_and_a_split_character_waits(
         held.write(b"\xff\n")
         held.flush()
         assert held.writable()  # what it does not know it asks the buffer for
-    assert list(tracker.prints) == ["größe", "\\xff"]
+    assert list(tracker._core.lines.items) == ["größe", "\\xff"]
     held.write(b"after")
     assert stream.buffer.getvalue() == b"after"  # type: ignore[attr-defined]
 
@@ -236,19 +236,19 @@ def test_stand_ins_for_input_are_put_back_in_any_order(
 def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_ones_counted(
     tracker: ProgressTracker,
 ) -> None:
-    tracker.behind = True
+    tracker._core.behind = True
     long = "x" * (1 << 20)
     for _ in range(20):
         tracker.print(long)
-    kept = len(tracker.prints)
+    kept = len(tracker._core.lines.items)
     assert kept == 16
-    tracker.behind = False
+    tracker._core.behind = False
     tracker.print("a terminal that is merely slow loses nothing")
-    lines = tracker.take_prints()
+    lines = tracker._core.take_lines()
     assert len(lines) == kept + 2
     assert lines[-1] == "progresskit: 4 lines are missing here: the terminal did not take them in time."
     tracker.print("again")
-    assert tracker.take_prints() == ["again"]
+    assert tracker._core.take_lines() == ["again"]
 
 
 def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
@@ -257,7 +257,7 @@ def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
         tracker.add_task("alpha")
         terminal._backlog, terminal.congested = b"what nobody reads", True
         ticker.tick()
-        assert tracker.behind
+        assert tracker._core.behind
         terminal._backlog, terminal.congested = b"", False
         ticker.tick()
-        assert not tracker.behind
+        assert not tracker._core.behind

@@ -102,7 +102,7 @@ from progresskit import ProgressTracker
 hold = ctypes.PyDLL(None).usleep
 with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
     task = tracker.add_task("alpha", total=2, keep=False)
-    while not tracker.ticker.displays or not tracker.ticker.displays[0].drawn: time.sleep(0.001)
+    while not tracker._core.ticker.displays or not tracker._core.ticker.displays[0].drawn: time.sleep(0.001)
     for _ in range(2):
         hold(600_000)  # without letting go of the interpreter
         time.sleep(0.05)
@@ -241,7 +241,7 @@ import time
 from progresskit import ProgressTracker
 with ProgressTracker("ansi", interval=0.005, budget=1.0, capture=True) as tracker:
     task = tracker.add_task("alpha", total=2)
-    while not tracker.ticker.displays or not tracker.ticker.displays[0].drawn: time.sleep(0.001)
+    while not tracker._core.ticker.displays or not tracker._core.ticker.displays[0].drawn: time.sleep(0.001)
     print("Please: ", end="")
     name = input("your name? ")
     print("Hello,", name)

@@ -165,7 +165,7 @@ with ProgressTracker() as tracker:
                     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the others that were sent
                     time.sleep(0.5)
                     signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert (tracker.hiding, tracker.asking) == (0, 0)
+    assert (tracker._core.hiding, tracker._core.asking) == (0, 0)
 """
 
 

@@ -77,7 +77,7 @@ with ProgressTracker() as tracker:
 
 
 def test_a_renderer_whose_library_is_missing_warns_once_and_falls_back() -> None:
-    code = "from progresskit import ProgressTracker as P\nfor _ in range(2): print(P().renderer.name)"
+    code = "from progresskit import ProgressTracker as P\nfor _ in range(2): print(P()._core.renderer.name)"
     hide = "import sys, importlib.metadata as m\nm.entry_points = lambda **k: ()\n"
     done = run(hide + code, PROGRESSKIT_RENDERER="rich")
     assert done.stdout.split() == ["auto", "auto"]

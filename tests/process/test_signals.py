@@ -126,7 +126,7 @@ with tracker:
     signal.setitimer(signal.ITIMER_REAL, 0.0005)
     while len(calls) < 300:
         tracker.add_task("outer").finish()
-        if len(tracker.prints) < 20: tracker.print("x")  # an emulated terminal is slow: it need not be flooded
+        if len(tracker._core.lines.items) < 20: tracker.print("x")  # an emulated terminal is slow: it need not be flooded
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert all_handlers() == before
 assert all_handlers() == before and before[signal.SIGALRM] is handler

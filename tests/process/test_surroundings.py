@@ -55,7 +55,7 @@ def test_in_a_subinterpreter_a_job_runs_and_is_drawn(isolated: bool) -> None:
 from progresskit import ProgressTracker
 with ProgressTracker("plain", interval=0.001, budget=1.0) as tracker:
     task = tracker.add_task("alpha")
-    while not (tracker.ticker.displays and tracker.ticker.displays[0].drawn): task.advance()
+    while not (tracker._core.ticker.displays and tracker._core.ticker.displays[0].drawn): task.advance()
     tracker.print("words")
     task.finish()
 print(task.state)
@@ -101,12 +101,13 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("whose", ["its own", "another thread's"])
-@pytest.mark.parametrize("lock", ["TICKER.lock", "TICKER.drawing", "ProgressTracker.lock", "counting.LOCK"])
+@pytest.mark.parametrize("lock", ["TICKER.lock", "TICKER.drawing", "TrackerCore.lock", "counting.LOCK"])
 def test_a_fork_with_a_lock_held_hangs_neither_process(lock: str, whose: str) -> None:
     code = f"""
 import os, signal, threading, time
 from progresskit import ProgressTracker
 from progresskit._tracking import counters as counting
+from progresskit._tracking.core import TrackerCore
 from progresskit._display.process_hooks import TICKER
 def fork():
     pid = os.fork()

@@ -74,7 +74,7 @@ for name, environ in json.loads(os.environ.pop("TRIALS")).items():
         with ProgressTracker() as tracker:
             task = tracker.add_task("alpha", total=4)
             task.advance()
-            tracker.ticker.drain(tracker, lambda: False)
+            tracker._core.ticker.drain(tracker._core, lambda: False)
             if name == "error": raise ValueError
             if name == "interrupt": raise KeyboardInterrupt
             task.finish()
@@ -222,7 +222,7 @@ def test_journal(tmp_path: Path) -> None:
     """Lines have levels where the stream is the journal that systemd names, and nowhere else."""
     code = (
         "from progresskit import ProgressTracker\nwith ProgressTracker() as tracker:\n  for name in ('ok', 'bad', 'off'):\n"
-        "    task = tracker.add_task(name, total=2); tracker.ticker.drain(tracker, lambda: False)\n"
+        "    task = tracker.add_task(name, total=2); tracker._core.ticker.drain(tracker._core, lambda: False)\n"
         "    (task.finish if name == 'ok' else task.fail if name == 'bad' else task.cancel)()\n"
     )
     for name, follows in (("journal", True), ("other", False)):

@@ -25,6 +25,7 @@ from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, Sw
 from progresskit._system.suspension import Scheduled, SuspensionDetector
 from progresskit._system.threads import Bell, start
 from progresskit._system.warnings import ProgressWarning
+from progresskit._tracking.core import TrackerCore
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 
@@ -343,9 +344,9 @@ def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> No
     trackers = [ProgressTracker("ansi", terminal=terminal, ticker=ticker) for terminal in terminals]
     for number, tracker in enumerate(trackers):
         tracker.add_task(f"alpha {number}")
-        ticker.attach(tracker)
+        ticker.attach(tracker._core)
     ticker.tick()
-    assert [terminal.text[0].split()[1] for terminal in terminals] == ["0", "1"]
+    assert [terminal.text[0].split()[2] for terminal in terminals] == ["0", "1"]
     with trackers[0].hidden():
         assert [len(terminal.text) for terminal in terminals] == [0, 1]
     for tracker in trackers:
@@ -373,11 +374,11 @@ def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytes
     os.close(reading)
 
 
-def with_news() -> ProgressTracker:
+def with_news() -> TrackerCore:
     """Return a tracker with a line that waits to be shown."""
     tracker = ProgressTracker("none")
-    tracker.prints.append("a line")
-    return tracker
+    tracker._core.lines.items.append("a line")
+    return tracker._core
 
 
 def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
@@ -586,7 +587,7 @@ def test_a_named_renderer_stays(name: str, tmp_path: Path) -> None:
         until(lambda: ticker.displays)
         with ProgressTracker(name, stream=stream, ticker=ticker, interval=0.01) as second:
             task = second.add_task("second")
-            until(lambda: task.id <= second._seen)
+            until(lambda: task.id <= second._core.tree.last_shown)
             task.finish()
         live.finish()
         first.stop()

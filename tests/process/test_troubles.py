@@ -248,7 +248,7 @@ import progresskit as pk
 trackers = [pk.ProgressTracker() for _ in range(300)]
 for number, tracker in enumerate(trackers):
     tracker.add_task(f"task {number}", total=10).advance(3)
-while not any(display.drawn for display in tracker.ticker.displays): time.sleep(0.001)
+while not any(display.drawn for display in tracker._core.ticker.displays): time.sleep(0.001)
 """
 
 

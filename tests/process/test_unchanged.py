@@ -134,7 +134,7 @@ warnings.simplefilter("always")
 with ProgressTracker("ansi", interval=0.002, budget=1.0) as tracker:
     with tracker.capture(stdout=True, stderr=True, quiet=QUIET):
         task = tracker.add_task("alpha", total=3)
-        while not tracker.ticker.displays or not tracker.ticker.displays[0].drawn: time.sleep(0.001)
+        while not tracker._core.ticker.displays or not tracker._core.ticker.displays[0].drawn: time.sleep(0.001)
         print("one", end="")
         print(" and a half")
         task.advance()
@@ -198,7 +198,7 @@ fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
 from progresskit import ProgressTracker
 with ProgressTracker("ansi", interval=0.001) as tracker:
     task = tracker.add_task("alpha", total=1)
-    while not tracker.ticker.displays or not tracker.ticker.displays[0].drawn: pass
+    while not tracker._core.ticker.displays or not tracker._core.ticker.displays[0].drawn: pass
     task.advance()
 """)
     assert program.end() == 0

@@ -95,7 +95,7 @@ def test_runs(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom progresskit import ProgressTracker\nwith ProgressTracker('plain') as tracker:\n"
         "  for n in range(5):\n    with tracker.add_task(f'{sys.argv[1]} {n}', total=3) as task:\n"
-        "      tracker.print('line', n); task.advance(3); tracker.ticker.drain(tracker, lambda: False)\n"
+        "      tracker.print('line', n); task.advance(3); tracker._core.ticker.drain(tracker._core, lambda: False)\n"
     )
     environ = {**os.environ, "PROGRESSKIT_EVENTS": str(path)}
     jobs = [

@@ -230,7 +230,7 @@ def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pyt
     portions.clear()
     # From here on an item takes 10 ms.
     clock = bench.clock
-    monkeypatch.setattr(bench.tracker, "clock", lambda: clock.advance(0.64) or clock())
+    monkeypatch.setattr(bench.tracker._core, "clock", lambda: clock.advance(0.64) or clock())
     assert sum(bench.tracker.track(make(1_100))) == sum(range(1_100))
     assert portions[:3] == [64, 1, 1]
 
@@ -277,7 +277,7 @@ def test_a_task_of_many_loops_counts_them_all_and_stays_small(bench: Bench) -> N
     for number in range(200):
         assert sum(task.track(numbers(3), finish=False)) == 3
         assert task.completed == 3 * (number + 1)
-    assert len(task.rare.counters) < 20
+    assert len(task.extras.counters) < 20
 
 
 def test_async_loops_count_and_end_likewise(bench: Bench) -> None:

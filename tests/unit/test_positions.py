@@ -63,7 +63,7 @@ def test_a_reserved_slot_waits_for_who_asks_for_it() -> None:
     slots = Slots()
     slots.take("a", 0)
     slots.take("b", 1)
-    slots.release(0, reserved=True)
+    slots.release(0, pinned=True)
     assert slots.take("x") == 2
     assert list(slots.rows(0.0)) == [None, "b", "x"]
     assert slots.take("a again", 0) == 0

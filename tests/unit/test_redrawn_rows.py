@@ -97,14 +97,14 @@ def test_held_rows_settle() -> None:
     before, sys.stdout = sys.stdout, stream
     try:
         with tracker.capture(stdout=True) as capture:
-            tracker._capture = capture
+            tracker._core.capture.current = capture
             assert redraws("\x1b[2A")
             sys.stdout.write("\x1b[2Aone\ntwo\nbar\x1b[1A")
             sys.stdout.write("\rwords\n")
-            assert not tracker.take_prints()
+            assert not tracker._core.take_lines()
             clock.advance(2.0)
-            assert tracker.take_prints() == ["one", "words"]
-            tracker._capture = None
-        assert list(tracker.prints) == ["bar"]
+            assert tracker._core.take_lines() == ["one", "words"]
+            tracker._core.capture.current = None
+        assert list(tracker._core.lines.items) == ["bar"]
     finally:
         sys.stdout = before

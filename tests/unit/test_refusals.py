@@ -138,7 +138,7 @@ def test_a_position_that_was_asked_for_twice_is_given_once() -> None:
     first, second = type("Leaf", (), {"children": None})(), type("Leaf", (), {"children": None})()
     assert slots.take(first, 3) == 3
     assert slots.take(second, 3) != 3
-    slots.release(3, None, reserved=True)
+    slots.release(3, None, pinned=True)
     assert slots.take(first, 3) == 3
 
 

@@ -207,13 +207,13 @@ def test_disabled_block(entered: Bench, monkeypatch: pytest.MonkeyPatch, capsys:
         task = add_task("failing")
         task.fail("a reason")
         progresskit.print("said")
-        assert ProgressTracker("ansi").renderer.name == "none"
+        assert ProgressTracker("ansi")._core.renderer.name == "none"
         assert (task.state, current_tracker() is entered.tracker) == ("failed", False)
     assert os.environ["PROGRESSKIT_DISABLE"] == "no"
     assert current_tracker() is entered.tracker and whole.completed == 0
     assert capsys.readouterr().err == "said\n"
     assert entered.tracker.tasks == (whole,)
-    assert current_tracker()._ended == []
+    assert not current_tracker()._core.tree._ended
 
 
 def test_disabled_block_and_errors() -> None:
@@ -230,18 +230,19 @@ def test_configure() -> None:
     text = io.StringIO()
     configure(renderer="json", stream=text, interval=2.0, budget=0.5, capture=False)
     made = ProgressTracker()
-    assert (made.renderer.name, made.stream, made.interval, made.budget) == ("json", text, 2.0, 0.5)
-    assert made._capture_mode == ""
-    given = ProgressTracker("plain", interval=0.5)
+    core = made._core
+    assert (core.renderer.name, core.stream, core.interval, core.budget) == ("json", text, 2.0, 0.5)
+    assert core.capture.mode == ""
+    given = ProgressTracker("plain", interval=0.5)._core
     assert (given.renderer.name, given.interval, given.budget) == ("plain", 0.5, 0.5)
     shared = trackers.shared_tracker()
-    assert shared is not before and shared.renderer.name == "json"
+    assert shared is not before and shared._core.renderer.name == "json"
     for _ in track([1], "A library's loop"):
         shared.refresh(30.0)
     shared.stop()
     assert '"description":"A library\'s loop"' in text.getvalue()
     configure(renderer=None, stream=None)
-    assert ProgressTracker().renderer.name != "json" and ProgressTracker().interval == 2.0
+    assert ProgressTracker()._core.renderer.name != "json" and ProgressTracker()._core.interval == 2.0
 
 
 def test_configure_while_busy() -> None:
@@ -251,7 +252,7 @@ def test_configure_while_busy() -> None:
     configure(renderer="plain")
     assert trackers.shared_tracker() is task.tracker
     task.finish()
-    assert trackers.shared_tracker().renderer.name == "plain"
+    assert trackers.shared_tracker()._core.renderer.name == "plain"
 
 
 @pytest.mark.parametrize(

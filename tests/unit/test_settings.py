@@ -50,7 +50,7 @@ def test_a_bad_number_warns_and_the_default_holds(value: str) -> None:
 def test_an_argument_beats_the_environment_which_beats_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     def settled(**arguments: float) -> tuple[float, float]:
         tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), **arguments)
-        display = display_of(tracker, EmulatedTerminal(), ManualClock(), ManualClock())
+        display = display_of(tracker._core, EmulatedTerminal(), ManualClock(), ManualClock())
         return display.pace.interval, display.pace.budget
 
     assert settled() == (0.1, 0.01)
@@ -90,7 +90,7 @@ def test_the_streams_name_leads_to_the_stream(tmp_path: Path) -> None:
     ],
 )
 def test_auto_is_ansi_on_a_terminal_and_plain_elsewhere(is_tty: bool, environ: dict[str, str], name: str) -> None:
-    assert automatic(EmulatedTerminal(is_tty=is_tty), environ)[0] == name
+    assert automatic(EmulatedTerminal(is_tty=is_tty), environ).name == name
 
 
 @pytest.mark.parametrize(

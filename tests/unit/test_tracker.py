@@ -82,7 +82,7 @@ def test_restart(bench: Bench) -> None:
 def test_own_layout(bench: Bench) -> None:
     """A row's own text travels with the frame, clean but for the tab of its bar."""
     task = bench.tracker.add_task("formatted", total=2)
-    task.rare.layout = "a\x1b[2J\t|\tb\n"
+    task.extras.layout = "a\x1b[2J\t|\tb\n"
     view = decode(encode(bench.tick())).tasks[0]
     assert view.layout is not None and view.layout.count("\t") == 1 and view.layout.replace("\t", "").isprintable()
 
@@ -147,7 +147,7 @@ def test_an_unknown_renderer_is_refused_with_the_names_that_exist() -> None:
 def test_an_unknown_renderer_in_the_environment_warns_and_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROGRESSKIT_RENDERER", "nope-of-this-test")
     with pytest.warns(UserWarning, match="nope-of-this-test"):
-        assert ProgressTracker().renderer.name == "auto"
+        assert ProgressTracker()._core.renderer.name == "auto"
 
 
 def test_ticks_and_advances_add_up(bench: Bench) -> None:
@@ -283,7 +283,7 @@ def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(b
     renderer = RecordingRenderer()
     renderer.render = lambda frame: wall.advance(0.4)  # type: ignore[method-assign]  # a write that blocks costs no processor
     display = Display(EmulatedTerminal(), named(renderer), interval=0.1, budget=0.01, cpu=processor, wall=wall)
-    display.add(bench.tracker)
+    display.add(bench.tracker._core)
     task = bench.tracker.add_task("one")
     display.tick()
     task.advance()

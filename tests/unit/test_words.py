@@ -18,7 +18,7 @@ from progresskit._display.capture import CapturedStream
 from progresskit._display.terminal import StreamTerminal
 from progresskit._text import line_splitter
 from progresskit._text.line_splitter import LONGEST, Line, last_state
-from progresskit._tracking.tracker import MOST_WAITING
+from progresskit._tracking.core import MOST_WAITING
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 
@@ -123,7 +123,7 @@ def test_a_terminal_of_the_protocol() -> None:
     terminal = Sufficient()
     with ProgressTracker("ansi", terminal=terminal, ticker=ManualTicker()) as tracker:
         tracker.add_task("orders.csv", total=2).advance()
-        tracker.ticker.tick()  # type: ignore[attr-defined]
+        tracker._core.ticker.tick()  # type: ignore[attr-defined]
         tracker.print("words")
     text = "".join(terminal.written)
     assert "orders.csv" in text and "words" in text
@@ -143,7 +143,7 @@ def test_asking_for_a_frame(bench: Bench) -> None:
     """`frame` takes nothing away: what has ended is still shown."""
     bench.tracker.add_task("orders.csv").fail("disk full")
     assert [view.reason for view in bench.tracker.frame().ended] == ["disk full"]
-    assert [view.reason for view in bench.tracker.take_frame().ended] == ["disk full"]
+    assert [view.reason for view in bench.tracker._core.take_frame().ended] == ["disk full"]
     assert bench.tracker.frame().ended == ()
 
 
@@ -157,21 +157,21 @@ def test_hidden_lets_go() -> None:
     tracker = ProgressTracker("ansi", terminal=EmulatedTerminal(), ticker=Interrupting())
     with pytest.raises(KeyboardInterrupt), tracker.hidden():
         pass
-    assert tracker.hiding == 0
+    assert tracker._core.hiding == 0
     tracker = ProgressTracker("ansi", terminal=EmulatedTerminal(), ticker=ManualTicker())
     hidden = tracker.hidden()
     hidden.__enter__()
-    assert tracker.hiding == 1
+    assert tracker._core.hiding == 1
     del hidden  # Ctrl-C has come before the first instruction of `__exit__`
-    assert tracker.hiding == 0
+    assert tracker._core.hiding == 0
 
 
 def test_lines_that_nobody_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tracker whose display was given up writes to its stream what waits and what comes later."""
     stream = io.StringIO()
     tracker = ProgressTracker("plain", stream=stream, ticker=ManualTicker())
-    tracker.prints.append("waits")
-    tracker.give_up()
+    tracker._core.lines.items.append("waits")
+    tracker._core.give_up()
     tracker.print("comes", "later")
     assert stream.getvalue() == "waits\ncomes later\n"
 
@@ -209,14 +209,14 @@ def test_lines_that_wait_are_bounded() -> None:
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), ticker=ticker)
     for number in range(40):
         tracker.print(f"{number} " + "x" * (1 << 20))
-        assert sum(map(len, tracker.prints)) <= MOST_WAITING + (1 << 21)
+        assert sum(map(len, tracker._core.lines.items)) <= MOST_WAITING + (1 << 21)
     assert ticker.waited == 2
     ticker.tick()
     assert [line.split()[0] for line in renderer.lines] == [str(number) for number in range(40)]
     for number in range(40):
-        tracker.behind = True  # as the display says at each look
+        tracker._core.behind = True  # as the display says at each look
         tracker.print(f"{number} " + "x" * (1 << 20))
-        assert sum(map(len, tracker.prints)) <= MOST_WAITING + (1 << 21)
+        assert sum(map(len, tracker._core.lines.items)) <= MOST_WAITING + (1 << 21)
     assert ticker.waited == 2
     tracker.stop()
     assert renderer.lines[-1].startswith("progresskit: 24 lines are missing here")
@@ -234,7 +234,7 @@ def test_frames_come_while_lines_do(rate: int) -> None:
     compose, waiting = display._compose, []
 
     def slow(last: bool, rows: bool) -> None:
-        lines = len(tracker.prints)
+        lines = len(tracker._core.lines.items)
         waiting.append(lines)
         compose(last, rows)
         clock.advance(0.00006 * lines)  # six tenths of the time that there is, at 10,000 a second
@@ -244,7 +244,7 @@ def test_frames_come_while_lines_do(rate: int) -> None:
     for _ in range(60):
         clock.time = max(clock.time, drawn + display.delay)
         while printed < rate * clock.time:
-            tracker.prints.append("a line")
+            tracker._core.lines.items.append("a line")
             printed += 1
             task.advance()
         drawn = clock.time

@@ -338,7 +338,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"{PROGRAM} {version(PROGRAM)}\n")
+        print(PROGRAM, version(PROGRAM))
+        parser.exit()
 
 
 EXAMPLES = """\

@@ -107,7 +107,7 @@ class Screen:
 
 def until_seen_of(tracker: ProgressTracker) -> None:
     end = time.monotonic() + 60
-    while tracker._seen < tracker.tasks[-1].id and time.monotonic() < end:
+    while tracker._core.tree.last_shown < tracker.tasks[-1].id and time.monotonic() < end:
         time.sleep(0.002)
 
 

@@ -53,7 +53,7 @@ def test_words() -> None:
     assert artifact(view).progress < 100.0
     assert artifact(view._replace(state="finished")).progress == 100.0
     failed = view._replace(completed=100, state="failed", reason="ValueError: of no use")
-    assert artifact(failed) == Artifact("orders", 25.0, "orders: 100/400 row, failed: ValueError: of no use")
+    assert artifact(failed) == Artifact("orders", 25.0, "orders: 100/400 rows, failed: ValueError: of no use")
     unknown = view._replace(total=None)
     assert artifact(unknown).progress == 0.0
     assert artifact(unknown._replace(state="finished")).progress == 100.0
@@ -264,4 +264,4 @@ def test_failing_flows(server: None, inside: bool) -> None:
             with report():
                 failing()
     (one,) = [one for one in artifacts() if one.key == key(name)]
-    assert one.description == f"{name}: 1/4 row, failed: ValueError: of no use"
+    assert one.description == f"{name}: 1/4 rows, failed: ValueError: of no use"

@@ -37,7 +37,7 @@ def own(number: int) -> int:
         tracker.print(f"line of {number}")
         tracker.add_task(f"own {number}", total=2).advance(2)
         end = time.monotonic() + 60
-        while tracker._seen < tracker.tasks[-1].id and time.monotonic() < end:
+        while tracker._core.tree.last_shown < tracker.tasks[-1].id and time.monotonic() < end:
             time.sleep(0.002)
     return number
 

@@ -1,0 +1,301 @@
+"""The tasks of one tracker: their slots, their endings, and the frames that show them.
+
+Knows which tasks live and which have ended since the last frame. Does not know lines, tickers or displays.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+
+from .._model.slots import Slots, assign_rows, walk_tree
+from .._model.states import ENDED
+from .counters import PolledCounter
+from .task import TREE_LOCK, Task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .._model.frames import Field, Frame, TaskView
+    from .task import Kind, Sums
+    from .tracker import ProgressTracker
+
+NUMBERS = count(1)
+"""Task numbers: none is used twice in a process."""
+UNAVAILABLE = (ImportError, OSError, AttributeError)
+"""What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
+its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
+_last_number = 0
+_drawing: Any = None
+
+
+def load_drawing() -> Any:
+    """Return the module that makes views of tasks, and the class of frames; a program that never draws has no need of them.
+
+    Raises:
+        UNAVAILABLE: they cannot be imported.
+    """
+    global _drawing
+    if _drawing is None:
+        from .._model.frames import Frame
+        from . import snapshot
+
+        _drawing = snapshot, Frame
+    return _drawing
+
+
+class TaskTree:
+    """The tasks of one tracker.
+
+    Args:
+        clock: Gives the time in seconds.
+        tells_unseen: Called with a top-level task that has ended before a frame showed it; returns whether the task has a line
+            of its own all the same.
+
+    Attributes:
+        lock: Guards the tree. One for all trackers: it is held for microseconds, and a fork has one lock to take.
+        last_shown: The highest number of a task that a frame could have shown.
+        is_told: Whether anybody takes the views of tasks that have ended.
+    """
+
+    lock = TREE_LOCK
+
+    def __init__(self, clock: Callable[[], float], tells_unseen: Callable[[Task], bool]) -> None:
+        self._clock = clock
+        self._tells_unseen = tells_unseen
+        self._slots = Slots()
+        self._live = 0
+        self._endings: deque[Task] = deque()
+        self._ended: list[TaskView] = []
+        self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
+        self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
+        self.last_shown = 0
+        self.is_told = True
+        self._inherited = 0  # the highest number of a task that is a parent process's
+
+    # Tasks
+
+    def add(
+        self,
+        tracker: ProgressTracker,
+        parent: Task | None,
+        description: str,
+        total: int | float | None,
+        completed: int | float,
+        kind: Kind,
+        fields: dict[str, Field],
+        *,
+        start: bool,
+        position: int | None,
+        counter: Callable[[], Any] | None,
+        delay: float,
+        always_kept: bool,
+    ) -> Task:
+        """Add a task of `tracker` and return it. The arguments are those of `ProgressTracker.add_task`, checked."""
+        global _last_number
+        now = self._clock()
+        with self.lock:
+            self.settle()  # first, so that a task that has just ended leaves its slot to this one
+            while parent is not None and parent._end is not None:
+                parent = parent.parent
+            number = _last_number = next(NUMBERS)
+            task = Task(parent or tracker, number, description, total, completed, kind, now if start else None, fields)
+            if parent is None:
+                slots = self._slots
+            else:
+                extras = parent.extras
+                if extras.children is None:
+                    extras.children = Slots()
+                extras.added += 1
+                slots = extras.children
+            if position is not None:
+                task.extras.pinned = True
+            if always_kept:
+                task.extras.always_kept = True
+            if counter is not None:
+                task.extras.counters = (PolledCounter(counter),)
+                self._polled = (*(each for each in self._polled if each._end is None), task)
+            if completed:
+                task.extras.initial = completed
+            if delay:
+                task.extras.hidden_until = now + delay
+                self._delays = (*self._delays, task)
+            task._slot = slots.take(task, position)
+            self._live += 1
+        return task
+
+    def is_inherited(self, task: Task) -> bool:
+        """Return whether `task` belongs to the process that this one was forked from, which shows it."""
+        return task._id <= self._inherited
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The live tasks, in display order."""
+        with self.lock:
+            self.settle()
+            return tuple(
+                task for task, _ in walk_tree(self._slots, self._clock()) if task is not None and task._end is None
+            )
+
+    @property
+    def live(self) -> int:
+        """How many tasks have not ended."""
+        with self.lock:
+            if self._endings:
+                self.settle()
+            return self._live
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether every task has ended, as far as can be told without a lock."""
+        return self._live <= len(self._endings)
+
+    def forget(self) -> None:
+        """Start over in a forked child: the tasks so far are the parent's, which shows them."""
+        self._inherited = _last_number
+        self._slots = Slots()
+        self._live = 0
+        self._endings.clear()
+        self._ended.clear()
+
+    def note_seen(self, task: Task) -> None:
+        """Note that `task` has been shown, so that its end is shown too."""
+        self.last_shown = max(self.last_shown, task.id)
+
+    # Endings
+
+    def note_end(self, task: Task) -> None:
+        """Remember that `task` ended. Takes no lock: an ending may come from a finaliser, in the middle of anything."""
+        self._endings.append(task)
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether a task has ended since the last frame, as far as can be told without a lock."""
+        return bool(self._endings or self._ended)
+
+    @property
+    def has_shown_ends(self) -> bool:
+        """Whether the end of a task that was shown or has failed waits to be shown. The caller holds the lock."""
+        self.settle()
+        return bool(self._ended)
+
+    def settle(self) -> None:
+        """Remove the tasks that have ended since the last time. The caller holds the lock."""
+        while True:
+            try:
+                task = self._endings.popleft()
+            except IndexError:
+                return
+            self._remove(task)
+
+    def _remove(self, task: Task) -> None:
+        if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
+            return
+        if self.is_inherited(task):
+            return
+        task._state = task._end[0]
+        self._live -= 1
+        seen = task._id <= self.last_shown and task.shown_by(task._end[1])
+        told = (
+            seen
+            or task.state == "failed"
+            or (task._extras is not None and task._extras.always_kept)
+            or (task.parent is None and self._tells_unseen(task))
+        )
+        if told and self.is_told:
+            depth, owner = 0, task.parent
+            while owner is not None:
+                depth, owner = depth + 1, owner.parent
+            try:
+                snapshot, _ = load_drawing()
+            except UNAVAILABLE:  # nothing can be shown
+                pass
+            else:
+                self._ended.append(snapshot.view_of(task, task._end[1], depth, 0, {}))
+        self._vacate(task, seen)
+
+    def _vacate(self, task: Task, seen: bool) -> None:
+        while not task.children:  # its place is needed until the last of its children has ended
+            parent = task.parent
+            slots = self._slots if parent is None else parent.children
+            if parent is not None and parent.rollup is not None:
+                completed, total = parent.share_of(task)
+                extras = parent.extras
+                extras.rolled_completed += completed
+                extras.rolled_total += total
+            if slots is not None:
+                pinned = task._extras is not None and task._extras.pinned
+                slots.release(task._slot, self._clock() if seen else None, pinned=pinned)
+            if parent is None or parent._state not in ENDED:
+                return
+            task = parent  # it has been removed, and only waited for its children
+
+    # Frames
+
+    def frame(self, rows: int | None) -> Frame:
+        """Return what the tasks look like now; as `ProgressTracker.frame`."""
+        load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
+        with self.lock:
+            return self._make_frame(rows)
+
+    def take_frame(self, rows: int | None = None) -> Frame:
+        """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it.
+
+        The functions that tell a count are asked first, and estimates learn from what is shown.
+        """
+        if self._polled:
+            self._polled = tuple(task for task in self._polled if task._end is None)
+            for task in self._polled:
+                task._poll()
+        load_drawing()
+        with self.lock:
+            frame = self._make_frame(rows, sampled=True)
+            self.last_shown = _last_number
+            self._ended.clear()
+            return frame
+
+    def _make_frame(self, rows: int | None, *, sampled: bool = False) -> Frame:
+        """Return what the tasks look like now. The caller holds the lock.
+
+        Args:
+            rows: Rows that there are on the display; None: every live task fits.
+            sampled: Whether the estimates of the tasks that are shown learn from it.
+        """
+        snapshot, frame = _drawing
+        now = self._clock()
+        if self._endings:
+            self.settle()
+        sums: dict[int, Sums] = {}
+        placed, more = assign_rows(self._entries(now), rows)
+        if sampled:
+            for item, _, _ in placed:
+                if isinstance(item, Task):
+                    snapshot.sample(item, now, sums)
+        views = [
+            snapshot.view_of(item, now, depth, row, sums) if isinstance(item, Task) else item._replace(position=row)
+            for item, depth, row in placed
+        ]
+        return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late
+
+    def _entries(self, now: float) -> list[tuple[Any, int]]:
+        """Return what is to have a row, with depths: tasks, views of other processes' tasks, and None for a blank row.
+
+        The caller holds the lock.
+        """
+        entries = [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        return self._without_hidden(entries, now) if self._delays else entries
+
+    def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:
+        """Return `entries` without the tasks whose rows are not to be seen yet, and what is below them."""
+        self._delays = tuple(task for task in self._delays if task._end is None and not task.shown_by(now))
+        kept: list[tuple[Any, int]] = []
+        below: int | None = None  # the depth of the last task that is hidden
+        for task, depth in entries:
+            if below is not None and depth > below:
+                continue
+            below = depth if task in self._delays else None
+            if below is None:
+                kept.append((task, depth))
+        return kept
