@@ -11,12 +11,28 @@ import sys
 
 from hypothesis import settings
 
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-for name in (
+KEPT = ("PROGRESSKIT_RANDOM", "PROGRESSKIT_FILES")
+"""Settings of the tests themselves."""
+FACE = (
+    "ACCESSIBLE",
+    "CI",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLORTERM",
     "COLUMNS",
+    "FORCE_COLOR",
+    "INSIDE_EMACS",
     "LINES",
-):  # pytest-xdist sets them in its workers, and terminals of tests have sizes of their own
-    os.environ.pop(name, None)
+    "NO_COLOR",
+)
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# What a machine says of its terminal, of being a CI and of progress is not what the tests are about: each says its own.
+# pytest-xdist sets COLUMNS and LINES in its workers.
+for name in [*os.environ]:
+    if (name.startswith(("PROGRESSKIT_", "TQDM_", "GITHUB_", "GITLAB_")) and name not in KEPT) or name in FACE:
+        del os.environ[name]
+os.environ["TERM"] = "xterm-256color"
 sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -72,7 +72,7 @@ class ProgressReader:
         if task is None or report.name != self._name or report.done < task.completed:
             self.end()
             self._name = report.name
-            task = self._task = self._tracker.add_task(report.name, total=report.total, unit=report.unit, keep="always")
+            task = self._task = self._tracker.add_task(report.name, total=report.total, unit=report.unit, keep=True)
         task.report(report.done, report.total)
         if report.is_last:
             self.end()

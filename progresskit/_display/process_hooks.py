@@ -13,6 +13,7 @@ import threading
 
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
+from .._tracking.task import TREE_LOCK
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False
@@ -112,7 +113,7 @@ def _before_fork() -> None:
     drawing = TICKER.drawing
     held = drawing.acquire(timeout=0.1)
     TICKER.lock.acquire()
-    TrackerCore.lock.acquire()
+    TREE_LOCK.acquire()
     counting.LOCK.acquire()
     if held:
         _held.append(drawing)
@@ -122,7 +123,7 @@ def _after_in_parent() -> None:
     if _held:
         _held.pop().release()
     counting.LOCK.release()
-    TrackerCore.lock.release()
+    TREE_LOCK.release()
     TICKER.lock.release()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
@@ -133,7 +134,7 @@ def _after_in_child() -> None:
     _held.clear()
     _at_end.clear()
     counting.LOCK.release()
-    TrackerCore.lock.release()
+    TREE_LOCK.release()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
         capture.forget_captures()

@@ -44,7 +44,7 @@ def run_identity() -> dict[str, Any]:
             "run": os.urandom(8).hex(),
             "pid": process,
             "host": _host(),
-            "argv": without_secrets(getattr(sys, "orig_argv", sys.argv)[:_MOST_ARGUMENTS]),
+            "argv": without_secrets(getattr(sys, "argv", [])[:_MOST_ARGUMENTS]),
             "started": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z",
             "monotonic": round(time.monotonic(), 6),
         }

@@ -20,6 +20,8 @@ from .task_tree import UNAVAILABLE, TaskTree
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from contextvars import Context
     from typing import Any, TextIO
 
     from .._model.frames import Frame
@@ -55,7 +57,7 @@ class LineQueue:
 
     def __init__(self) -> None:
         self.items: deque[Any] = deque()
-        self.characters = 0
+        self.characters: int = 0
         self._dropped = CountingTicks()
         self._lines_missing = False  # whether lines were dropped since that was last looked at
         self._told = 0  # how many of the dropped lines have been told
@@ -178,7 +180,7 @@ class TrackerCore:
         context: The context of whoever has last called: a notebook tells by it which cell a line belongs to.
     """
 
-    lock = TaskTree.lock
+    lock: AbstractContextManager[object] = TaskTree.lock
 
     def __init__(
         self,
@@ -200,18 +202,18 @@ class TrackerCore:
         self.budget = budget
         self.clock = clock
         self.given_ticker: Any = ticker  # one that is loaded by name has no type
-        self.tree = self.new_tree()
-        self.lines = LineQueue()
-        self.capture = AutomaticCapture(capture)
+        self.tree: TaskTree = self.new_tree()
+        self.lines: LineQueue = LineQueue()
+        self.capture: AutomaticCapture = AutomaticCapture(capture)
         self.style: Style | str | None = None
-        self.behind = False
-        self.hiding = 0
-        self.asking = 0
+        self.behind: bool = False
+        self.hiding: int = 0
+        self.asking: int = 0
         self.display: Display | None = None
-        self.attached = False
+        self.attached: bool = False
         self.entered = 0
         self.is_client: bool | None = None
-        self.context = copy_context()
+        self.context: Context = copy_context()
         self._closing = False  # whether the last frame is about to be drawn in any case
         self._unsettled = False  # whether it is among those whose endings wait to be told to a hub
         self._drawn_on: object = None  # the stream that it was attached for

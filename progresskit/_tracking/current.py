@@ -129,7 +129,7 @@ def add_task(
     unit: str = "it",
     parent: Task | None = UNCHANGED,
     completed: int | float | None = 0,
-    keep: bool | Literal["always"] | None = None,
+    keep: bool | None = None,
     color: str | None = None,
     rollup: Rollup | None = None,
     position: int | None = None,

@@ -230,7 +230,6 @@ class _TaskExtras:
 
     __slots__ = (
         "added",
-        "always_kept",
         "children",
         "counters",
         "failed",
@@ -248,7 +247,6 @@ class _TaskExtras:
     def __init__(self) -> None:
         self.added: int = 0  # children so far
         self.failed: int = 0  # of them
-        self.always_kept: bool = False  # whether its line stays though no frame has shown it
         self.children: Slots | None = None
         self.counters: tuple[Counter, ...] = ()
         self.fraction: int | float = (

@@ -71,7 +71,7 @@ class TaskTree:
         self._ended: list[TaskView] = []
         self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
-        self.last_shown = 0
+        self.last_shown: int = 0
         self.is_told = True
         self._inherited = 0  # the highest number of a task that is a parent process's
 
@@ -91,7 +91,6 @@ class TaskTree:
         position: int | None,
         counter: Callable[[], Any] | None,
         delay: float,
-        always_kept: bool,
     ) -> Task:
         """Add a task of `tracker` and return it. The arguments are those of `ProgressTracker.add_task`, checked."""
         global _last_number
@@ -112,8 +111,6 @@ class TaskTree:
                 slots = extras.children
             if position is not None:
                 task.extras.pinned = True
-            if always_kept:
-                task.extras.always_kept = True
             if counter is not None:
                 task.extras.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
@@ -201,7 +198,7 @@ class TaskTree:
         told = (
             seen
             or task.state == "failed"
-            or (task._extras is not None and task._extras.always_kept)
+            or task._kind[2] is True  # said in so many words: its line stays, however short it was
             or (task.parent is None and self._tells_unseen(task))
         )
         if told and self.is_told:

@@ -170,7 +170,7 @@ class ProgressTracker:
         unit: str = "it",
         parent: Task | None = UNCHANGED,
         completed: int | float | None = 0,
-        keep: bool | Literal["always"] | None = None,
+        keep: bool | None = None,
         color: str | None = None,
         rollup: Rollup | None = None,
         position: int | None = None,
@@ -190,8 +190,8 @@ class ProgressTracker:
             parent: A task of this tracker that this one is a part of; None at the top. Left out: the task of the `track` loop
                 around this call, if there is one. Of one that has ended, the nearest that lives above it takes the place.
             completed: Units that are done already; they do not count in the rate.
-            keep: Whether its line stays above the bars when it has ended; None: at the top it does, below it does not.
-                The line of a task that failed always stays. "always": also where it has ended before a frame could show it.
+            keep: Whether its line stays above the bars when it has ended. True: however short it was; None: at the top, where
+                a frame has shown it, and of parts those that were cancelled. The line of a task that failed always stays.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
             rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
                 completed, and their totals where this task has none of its own; None, nothing.
@@ -259,7 +259,6 @@ class ProgressTracker:
             position=position,
             counter=counter,
             delay=delay,
-            always_kept=keep == "always",
         )
         core.note_task(task)
         return task

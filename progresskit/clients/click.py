@@ -39,7 +39,7 @@ class ProgressBar:
             length = length_hint(iterable) or None
         self.iterable, self.length, self.label, self.is_hidden = iterable, length, label or "", hidden
         self._words = item_show_func
-        self._task = None if hidden else current_tracker().add_task(self.label, total=length or None, keep="always")
+        self._task = None if hidden else current_tracker().add_task(self.label, total=length or None, keep=True)
         self.pos = 0
         self.finished = False
         self.current_item: Any = None

@@ -30,7 +30,7 @@ class FeedCore(TrackerCore):
 
     tree: SourceTree
     before_frame: Callable[[], object] | None = None
-    announced = False
+    announced: bool = False
 
     def new_tree(self) -> SourceTree:
         """Return an empty tree of tasks, without sources."""

@@ -126,7 +126,7 @@ class SourceTree(TaskTree):
         self._in_order: list[_Source] = []
         self._arrivals = 0
         self._tallies: dict[Hashable, Tally] = {}
-        self.crowd = Crowd(next(NUMBERS))
+        self.crowd: Crowd = Crowd(next(NUMBERS))
         self.total: Total | None = None
 
     # What sources say; each method takes the lock

@@ -81,7 +81,7 @@ def outcome_words(view: TaskView, *, share: bool = True, rest: bool = True) -> s
 
 def count_parts(view: TaskView) -> tuple[str, str]:
     """Return the number and the unit of what was done, in full. Without a unit the number stands beside the total."""
-    beside_total = view.unit in (DEFAULT_UNIT, "") and view.state == "finished"
+    beside_total = view.unit in (DEFAULT_UNIT, "")
     return amount(view.completed, view.total if beside_total else None, view.unit, estimated=view.estimated, whole=True)
 
 

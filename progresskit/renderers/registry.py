@@ -53,13 +53,13 @@ class BuiltIn:
         shows_tasks: bool = True,
         accepts_plain_lines: bool = True,
     ) -> None:
-        self.path = path
-        self.priority = priority
-        self.has_check = has_check
-        self.in_place = in_place
-        self.is_remote = is_remote
-        self.shows_tasks = shows_tasks
-        self.accepts_plain_lines = accepts_plain_lines
+        self.path: str = path
+        self.priority: Callable[[DrawTarget], float | None] | None = priority
+        self.has_check: bool = has_check
+        self.in_place: bool = in_place
+        self.is_remote: bool = is_remote
+        self.shows_tasks: bool = shows_tasks
+        self.accepts_plain_lines: bool = accepts_plain_lines
 
     def __call__(self, *arguments: Any) -> Renderer:
         """Return a new renderer."""

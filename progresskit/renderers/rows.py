@@ -5,6 +5,7 @@ Pure. A renderer inherits `RowRenderer` and says what one row looks like; where 
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import cell_width, encodable, fit, plain_line
@@ -79,14 +80,31 @@ class RowRenderer:
         """Return the rows of all `views`; for renderers that align them with each other."""
         return [self.row(view, columns, time) for view in views]
 
+    def _own_text(self, view: TaskView, columns: int) -> str:
+        """Return the row of `view`, which has a text of its own."""
+        text = encodable(view.layout or "", self.terminal.encoding)
+        return filled(text, view.fraction, columns, unicode=self.terminal.unicode)
+
     def _laid_out(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
         """Return the rows of `views`, where a task with a text of its own has that."""
         rows = self.rows(views, columns, time)
         for index, view in enumerate(views):
             if view.layout is not None:
-                text = encodable(view.layout, self.terminal.encoding)
-                rows[index] = filled(text, view.fraction, columns, unicode=self.terminal.unicode)
+                rows[index] = self._own_text(view, columns)
         return rows
+
+    def _kept_in_order(self, views: list[TaskView], columns: int, time: float) -> list[str]:
+        """Return the lines that ended tasks leave, where a task with a text of its own leaves that, and why it failed."""
+        lines: list[str] = []
+        for is_own, group in groupby(views, lambda view: view.layout is not None):
+            if not is_own:
+                lines += self.kept(list(group), columns, time)
+                continue
+            for view in group:
+                lines.append(self._own_text(view, columns))
+                if view.cause:
+                    lines.append(f"{'  ' * (view.depth + 1)}{encodable(view.cause, self.terminal.encoding)}")
+        return lines
 
     def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:
         """Return the lines that ended tasks leave above the rows: their last rows, and beside these all that was cut.
@@ -94,7 +112,7 @@ class RowRenderer:
         Lines above may wrap, unlike rows: a name, or why something failed, is told in full, on a line of its own if need be.
         """
         lines = []
-        for view, row in zip(views, self._laid_out(tuple(views), columns, time), strict=True):
+        for view, row in zip(views, self.rows(tuple(views), columns, time), strict=True):
             lines.append(row)
             plain = plain_line(row)
             for text in (view.description, view.cause):
@@ -116,7 +134,7 @@ class RowRenderer:
         del rows[max(size[1] - 1, 0) :]  # the window may have become lower since the frame was made
         above, self._above = self._above, []
         if frame.ended and (ended := [view for view in frame.ended if view.keep]):
-            above += self.kept(in_order(ended), columns, frame.time)
+            above += self._kept_in_order(in_order(ended), columns, frame.time)
         whole = not self._reflows and frame.time - self._whole >= ANEW
         if whole:
             self._whole = frame.time

@@ -74,7 +74,6 @@ class Attribute:
             set_fields(task, named_parts(value))
         else:
             task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
-            task.extras.always_kept = keeps(bar)
 
     def __delete__(self, bar: Any) -> None:
         bar.__dict__.pop(self._name, None)
@@ -156,9 +155,11 @@ def join(bar: Any, update: Any) -> None:
 
 def task_of(bar: Any) -> Task:
     """Return a task for `bar`."""
-    always = keeps(bar) and not bar.delay > 0  # tqdm leaves no line of a bar that ends before its delay is over
+    keep = (
+        None if keeps(bar) and bar.delay > 0 else keeps(bar)
+    )  # tqdm leaves no line of a bar that ends before its delay is over
     task = trackers.current_tracker().add_task(
-        bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep="always" if always else keeps(bar), color=color_of(bar),
+        bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep=keep, color=color_of(bar),
         position=_slot(bar), counter=_Layout(bar) if bar.bar_format else None,
     )  # fmt: skip
     if bar.n:

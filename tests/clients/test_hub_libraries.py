@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import progresskit
+from progresskit._model.events import EventDecoder
 
 FILES = {"config.json": b"{}", "weights.bin": bytes(range(256)) * 4000, "vocabulary.txt": b"word\n" * 20_000}
 COMMIT = "a" * 40
@@ -110,15 +111,15 @@ def tasks_of(way: str, program: str, folder: Path, **variables: str) -> dict[str
         timeout=200,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+    decoder = EventDecoder()
     last: dict[int, dict[str, Any]] = {}
     for line in events.read_text().splitlines():
-        if line.startswith('{"time"'):
-            frame = json.loads(line)
-            for view in (*frame["tasks"], *frame["ended"]):
-                last[view["id"]] = view
+        frame = decoder.event(line).frame
+        for view in () if frame is None else (*frame.tasks, *frame.ended):
+            last[view.id] = view._asdict()
     found: dict[str, list[dict[str, Any]]] = {}
-    for view in last.values():
-        found.setdefault(view["description"], []).append(view)
+    for entry in last.values():
+        found.setdefault(entry["description"], []).append(entry)
     return found
 
 

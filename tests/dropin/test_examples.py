@@ -115,19 +115,19 @@ def test_training() -> None:
     """Epochs with a bar of batches below, in the program's own format: words above, and only the epochs' line stays."""
     screens = screens_of(str(EXAMPLES / "training.py"), "--epochs", "2", "--seconds", "0.03")
     check_clean(screens, "Epochs", "epoch 1", "epoch 2")
-    assert any(any("batch" in row and "loss" in row for row in rows) for rows in screens)
+    assert any(any("| batch" in row and "loss=" in row for row in rows) for rows in screens)
     final = screens[-1]
     assert [row for row in final if "batch" in row] == []
     words = [row for row in final if re.match(r"epoch \d: slope", row)]
     assert [row[:8] for row in words] == ["epoch 1:", "epoch 2:"]
     (line,) = [row for row in final if "Epochs" in row]
-    assert line.startswith("✓") and "2 epochs" in line and "loss 0." in line
+    assert line.startswith("✓") and "2 epochs" in line and "loss" in line
     assert "trained" in final
 
 
 def test_pool() -> None:
     """A pool whose workers have bars: they stand below the pool's own, and only that one's line stays."""
-    screens = screens_of(str(EXAMPLES / "pool.py"), "--ranges", "4", "--size", "40000")
+    screens = screens_of(str(EXAMPLES / "pool.py"), "--ranges", "4", "--size", "200000")
     names = [f"range {number}" for number in range(4)]
     check_clean(screens, "Ranges", *names)
     assert any(sum(any(name in row for row in rows) for name in names) for rows in screens)
@@ -135,4 +135,4 @@ def test_pool() -> None:
     assert [row for row in final if any(name in row for name in names)] == []
     (line,) = [row for row in final if "Ranges" in row]
     assert line.startswith("✓") and "4 ranges" in line
-    assert [row for row in final if row.endswith("primes below 160000")]
+    assert [row for row in final if row.endswith("primes below 800000")]

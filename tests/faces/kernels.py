@@ -122,7 +122,10 @@ def notebook() -> Iterator[Notebook]:
     manager, client = start_new_kernel(kernel_name="python3", env=environ)
     try:
         notebook = Notebook(manager, client)
-        notebook.run("import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track")
+        notebook.run(
+            "import threading, time\nimport progresskit as pk\nfrom progresskit import ProgressTracker, track\n"
+            "def drawn(): pk.current_tracker().refresh()"
+        )
         yield notebook
     finally:
         client.stop_channels()

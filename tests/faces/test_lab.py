@@ -27,7 +27,7 @@ CELLS = (
     "for row in track(range(20), 'Rows', unit='row'):\n    time.sleep(0.05)",
     "for epoch in track(range(3), 'Epochs'):\n    for batch in track(range(10), f'batches {epoch}'):\n        time.sleep(0.03)",
     "for step in track(range(20), 'Steps'):\n    time.sleep(0.02)\n    if step % 5 == 0:\n        print('line', step)",
-    "def work(n):\n    for x in track(range(10), f'thread {n}'):\n        time.sleep(0.05)\n"
+    "def work(n):\n    for x in track(range(10), f'thread {n}'):\n        time.sleep(0.1)\n"
     "threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]\n"
     "for thread in threads:\n    thread.start()\nfor thread in threads:\n    thread.join()",
     "try:\n    for x in track(range(20), 'Check'):\n        assert x < 5, 'row 5 has no date'\nexcept AssertionError:\n    pass",
@@ -37,7 +37,7 @@ CELLS = (
 )
 NAMES = (
     ["Rows"],
-    ["Epochs", "batches 2"],
+    ["Epochs", "batches"],
     ["Steps"],
     ["thread 0", "thread 1", "thread 2"],
     ["Check"],

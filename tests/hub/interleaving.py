@@ -77,7 +77,9 @@ class Account:
     def end(self, name: str, state: str) -> None:
         task = self.live.pop(name)
         if name in self._seen or state == "failed" or (self._tells_unseen and not task.depth):
-            self._unsent.append((Ending(name, state, task.completed), state == "failed" or not task.depth))
+            self._unsent.append(
+                (Ending(name, state, task.completed), state in ("failed", "cancelled") or not task.depth)
+            )
 
     def print(self, line: str) -> None:
         self._unsent_lines.append(line)
@@ -166,7 +168,7 @@ class Screen:
         assert all(len(rows[name]) == 1 for name, _ in shown), text
         assert [rows[name][0] for name, _ in shown] == sorted(rows[name][0] for name, _ in shown), text
         for name, task in shown:
-            assert f" {task.completed}/{task.total} it" in text[rows[name][0]], (name, task, text)
+            assert f" {task.completed}/{task.total} " in text[rows[name][0]], (name, task, text)
         if len(shown) < len(live):
             assert len(shown) == ROWS, text
             assert f"... {len(live) - ROWS} more" in text[-1]
@@ -186,9 +188,7 @@ class Screen:
         for name, state, _ in expected:
             rows = [row for row in text if f" {name} " in row]
             assert len(rows) == (name in kept), (name, state, text)
-            assert all(row.startswith(MARKS[state]) and (state != "lost" or "failed: lost" in row) for row in rows), (
-                rows
-            )
+            assert all(row.startswith(MARKS[state]) and (state != "lost" or ": lost" in row) for row in rows), rows
 
     def check_prompt(self) -> None:
         row, column, visible = self.terminal.cursor

@@ -256,7 +256,7 @@ def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Pat
     assert show.returncode == 1, text
     lines = text.splitlines()
     assert lines[-1] == "4 processes, 1 with failures, 1 lost"
-    assert any(line.startswith("second: finished, 10 it") for line in lines), text
+    assert any(line.startswith("second: finished, 10 in") for line in lines), text
     assert any(line.startswith("bad: failed") for line in lines), text
     killed = f"pid {jobs['killed'].pid}, for"
     assert any(
@@ -302,7 +302,18 @@ def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
 
 
 def test_show_waits_for_the_first_process_and_ends_by_ctrl_c(tmp_path: Path) -> None:
-    show = subprocess.Popen([*SHOW, str(tmp_path)], env=environment(), stderr=subprocess.PIPE, text=True)
+    code = (
+        "import sys, progresskit._cli.main as command, progresskit._cli.show; print('ready', flush=True);"
+        "sys.exit(command.main(['show', sys.argv[1]]))"
+    )
+    show = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert show.stdout is not None and show.stdout.readline() == "ready\n"
     with pytest.raises(subprocess.TimeoutExpired):
         show.wait(1.5)
     show.send_signal(signal.SIGINT)

@@ -15,10 +15,12 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 SCRIPT = str(ROOT / "examples" / "parallel_load.sh")
 BAR = re.compile(  # an Upload waits until the first byte has gone
-    r"[ ✓·] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*(\d+%|[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]).*(\d:\d\d|waiting)|✓ "
+    r"[ ✓·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis) .*\d.*([\d-]:[\d-]{2}|waiting)|✓ "
 )
-CROWD = re.compile(r"[ ✓] \d+ tasks, ")  # the row and the line of tasks that are too short for lines of their own
-LIVE = re.compile(r"[ ·] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
+CROWD = re.compile(
+    r"[ ✓⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] \d+ tasks, "
+)  # the row and the line of tasks that are too short for lines of their own
+LIVE = re.compile(r"[ ·⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (Files|QC rows|Compression|Upload|COPY|Validation|Analysis)\b")
 HUB = ("progresskit", "run", "--", "bash", SCRIPT)
 # Each job is several times the sample, where it would be over before the slowest of the three has begun.
 MODES = [([], 5), (["--skip-qc"], 4), (["--validate-only", "-t", "4"], 1), (["--analyze-only", "-t", "4"], 1)]
@@ -74,7 +76,7 @@ def test_without_a_hub_each_job_keeps_to_its_own_rows(mode: list[str], bars: int
         assert shown.status == 0
         shown.check_prompt()
         ended = [row for row in shown.rows if row.startswith("✓")]
-        assert len(ended) == 3
+        assert len(ended) == 3, shown.rows
         assert shown.rows[:3] == ended  # above what the jobs had to say
         assert sum("80,789 rows of 3 files" in row for row in shown.rows) == (3 if bars == 5 else 0)
     assert {job for job, _ in seen} == {0, 1, 2}

@@ -196,7 +196,7 @@ def test_the_help_says_how_to_switch_the_terminal_off() -> None:
         "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off"
         in words
     )
-    assert "--no-pty switch the pty off: COMMAND has a pipe instead" in words
+    assert "--no-pty give COMMAND a pipe instead of a pty" in words
 
 
 def test_lines_are_whole_and_foreign_bars_are_reduced_to_their_last_state(terminal: type[Terminal]) -> None:
@@ -299,7 +299,7 @@ def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_pat
     process.communicate(timeout=60)
     Path(gate).touch()
     end = time.monotonic() + 60
-    while "job: finished, 10 it" not in (errors := (tmp_path / "errors").read_text()):
+    while "job: finished, 10 in" not in (errors := (tmp_path / "errors").read_text()):
         assert time.monotonic() < end, errors
         time.sleep(0.02)
     assert errors.count("plain is used from here on") == 1
@@ -462,7 +462,7 @@ def test_a_run_that_is_killed_takes_nothing_from_the_command_and_leaves_a_clean_
     assert shown.rows[-1] == "7."
     words = ["said after the kill", "and as an error"]
     assert [row for row in shown.rows if row in words] == ([] if switch == "--quiet" else words)
-    assert sum("load: finished, 10 " in row for row in shown.rows) == (switch != "--quiet")
+    assert sum("load: finished, 10 in" in row for row in shown.rows) == (switch != "--quiet")
     end = time.monotonic() + 60
     while not all(ended(pid) for pid in others):  # the guardian among them
         assert time.monotonic() < end

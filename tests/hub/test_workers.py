@@ -166,7 +166,7 @@ def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
     )
     alone = {name: value for name, value in environment().items() if not name.startswith("COV")}  # imports it as well
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=alone)
-    assert done.stderr.splitlines()[-1].startswith("square 7: finished, 3 ")
+    assert done.stderr.splitlines()[-1].startswith("square 7: finished, 3 in")
 
 
 def test_a_program_that_starts_no_worker_gets_no_hub_and_no_thread() -> None:

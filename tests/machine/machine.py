@@ -267,9 +267,9 @@ class Machine(RuleBasedStateMachine):
             start=running,
             parent=None if parent is None else parent.task,
         )
-        top = parent is None
         while parent is not None and parent.ended:  # the nearest that lives takes its place
             parent = parent.parent
+        top = parent is None
         seats = self.seats[which] if parent is None else parent.children
         self.nodes.append(Node(task, mark, seats, parent, keep, top))
 
@@ -650,7 +650,9 @@ class Machine(RuleBasedStateMachine):
     def begins(self, number: int, line: str) -> bool:
         """Return whether `line` is the next entry of the history, and no more of a task's last line."""
         entry = self.history[number] if number < len(self.history) else None
-        return entry is not None and not isinstance(entry, Kept) and self.matches(entry, line)
+        if isinstance(entry, Kept):
+            return entry.mark in line
+        return entry is not None and self.matches(entry, line)
 
     def matches(self, entry: Any, line: str) -> bool:
         if isinstance(entry, Kept):

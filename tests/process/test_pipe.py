@@ -31,10 +31,10 @@ def test_a_last_line_without_its_newline_is_counted_too() -> None:
         assert pipe.stdin is not None and pipe.stderr is not None
         pipe.stdin.write(b"a\nb\n")
         pipe.stdin.flush()
-        assert pipe.stderr.readline() == b"rows: started, 3 line\n"  # a task over before a frame is shown nowhere
+        assert pipe.stderr.readline() == b"rows: started, 3 lines\n"  # a task over before a frame is shown nowhere
         out, errors = pipe.communicate(b"c", timeout=30)
     assert out == b"a\nb\nc"
-    assert errors.startswith(b"rows: finished, 3 line in ")
+    assert errors.startswith(b"rows: finished, 3 lines in ")
 
 
 def test_the_total_of_a_file_is_what_is_left_of_it(tmp_path: Path) -> None:

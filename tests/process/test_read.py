@@ -88,7 +88,7 @@ def test_git(tmp_path: Path) -> None:
     assert rows[0].startswith("Cloning into")
     for phase in ("Counting objects", "Compressing objects", "Receiving objects"):
         (line,) = [row for row in rows if phase in row]
-        assert "100%" in line and "object" in line and "(" not in line
+        assert line.startswith("✓") and "object" in line and "(" not in line
     failed = screen_of("git", "git", "clone", "--progress", str(tmp_path / "nowhere"), str(tmp_path / "no"), status=128)
     assert any(row.startswith("fatal:") for row in failed)
 
@@ -103,7 +103,7 @@ def test_curl(served: tuple[str, Path], tmp_path: Path, flag: str) -> None:
     rows = screen_of("curl", "curl", flag, "-o", str(tmp_path / "got"), f"{url}/large.bin")
     assert (tmp_path / "got").stat().st_size == 3_000_000
     (line,) = rows
-    assert "curl" in line and "100%" in line and "#" not in line
+    assert line.startswith("✓ curl") and "100" in line and "#" not in line
 
 
 def test_pip(served: tuple[str, Path], tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_pip(served: tuple[str, Path], tmp_path: Path) -> None:
         "sample",
         PIP_CONFIG_FILE=os.devnull,
     )
-    (line,) = [row for row in rows if wheel.name in row and "100%" in row]
+    (line,) = [row for row in rows if wheel.name in row and row.startswith("✓")]
     assert "MB" in line
     assert not [row for row in rows if row.startswith("Progress ")]
 

@@ -55,7 +55,7 @@ def test_a_task_between_two_ticks_reaches_no_renderer_but_counts_in_its_parent(b
 
 def test_always_kept(bench: Bench) -> None:
     """A task that is always kept is told of, though it came and went between two ticks."""
-    with bench.tracker.add_task("quick", total=1, keep="always") as task:
+    with bench.tracker.add_task("quick", total=1, keep=True) as task:
         task.advance()
     frame = bench.tick()
     assert [(view.description, view.keep) for view in frame.ended] == [("quick", True)]

@@ -73,6 +73,32 @@ class TqdmRenderer(RowRenderer):
             self.bars[row] = self._make(self.terminal.file, ascii_only=not self.terminal.unicode)
         return self.bars[row]
 
+    def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
+        """Return the rows of all `views`, bars and counts under each other where there is room for that."""
+        names = [self._shown("  " * view.depth + view.description) for view in views]
+        tails = [list(self._tails(view)) for view in views]
+        name = min(max(map(cell_width, names), default=0), max(columns // 3, 8))
+        least = name + len(": ||") + len(format_percent(0.0)) + LEAST_BAR
+        for level in range(max(map(len, tails), default=0)):
+            chosen = [texts[min(level, len(texts) - 1)] for texts in tails]
+            widest = max(map(cell_width, chosen))
+            if columns - widest >= least:
+                rest = columns - name - len(":") - widest
+                return [
+                    self._aligned(view, fit(own, name, ellipsis=self._ellipsis), tail, rest)
+                    for view, own, tail in zip(views, names, chosen, strict=True)
+                ]
+        return [self.row(view, columns, time) for view in views]
+
+    def _aligned(self, view: TaskView, name: str, tail: str, cells: int) -> str:
+        """Return the row of `view` with `cells` cells between its name and what stands behind the bar."""
+        if view.total is None:
+            return f"{name}:{' ' * cells}{tail}"
+        percent = f" {format_percent(view.fraction)}"
+        colour = STATE_COLORS.get(view.outcome, view.color) if self.terminal.colors else None
+        bar = self.bar(view.position).meter(view.fraction or 0.0, cells - len(percent), colour)
+        return f"{name}:{percent}{bar}{tail}"
+
     def row(self, view: TaskView, columns: int, time: float) -> str:
         """Return `view` as tqdm shows a bar, in at most `columns` cells; the count is the last thing to go."""
         name = self._shown("  " * view.depth + view.description)

@@ -83,7 +83,8 @@ def test_what_is_no_number_makes_text_of_a_column_and_is_told_by_line(tmp_path: 
     path = write(tmp_path / "x.csv", "a,b\n" + "1,x\n" * 50 + f'"{odd}",x\n')
     report = check(path, [*columns, Column("b")], lambda rows: None)
     assert (columns[0].type, report.bad) == ("VARCHAR", {})
-    assert columns[0].note == f"{path}:52 has {odd!r}, which is no NUMBER(38,0)"
+    hint = "" if odd else " (give --empty null where it is missing)"
+    assert columns[0].note == f"{path}:52 has {odd!r}, which is no NUMBER(38,0){hint}"
 
 
 def test_ranges_hold_numbers_of_any_length_and_sign(tmp_path: Path) -> None:
