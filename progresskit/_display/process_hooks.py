@@ -13,7 +13,7 @@ import threading
 
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
-from .._tracking.task import TREE_LOCK
+from .._tracking.task_record import TREE_LOCK
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False

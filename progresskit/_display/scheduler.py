@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .._system.threads import THREAD_TIME, native
-from .._system.warnings import warn_once
-from .._tracking.task import describe
+from .._system.warnings import describe, warn_once
 from .display_set import DisplaySet
 from .flushing import FlushGate
 from .hangs import Retired

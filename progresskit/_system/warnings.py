@@ -30,3 +30,13 @@ def warn_once(message: str) -> None:
         warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=3)
     except Exception:  # a filter that raises, a stream that fails: neither may reach the job
         pass
+
+
+def describe(error: BaseException) -> str:
+    """Return `error` in a line; its class alone where it cannot say more."""
+    name = type(error).__name__
+    try:
+        words = str(error)
+    except Exception:  # an exception's __str__ is the user's code
+        words = ""
+    return f"{name}: {words}" if words else name
