@@ -185,12 +185,11 @@ class Display:
 
     @property
     def owes_last_lines(self) -> bool:
-        """Whether every task has ended, and a stream without a descriptor lacks their last lines: a test's or a cell's may be
-        read as soon as the job goes on."""
-        if self.terminal.fd is not None or self.terminal.dark or self.renderer.in_place:
-            return False
-        return all(tracker.tree.all_ended for tracker in self.trackers) and any(
-            tracker.has_news for tracker in self.trackers
+        """Whether every task has ended, and the last lines of some are not out: what the job writes next comes after them."""
+        return (
+            not self.terminal.dark
+            and all(tracker.tree.all_ended for tracker in self.trackers)
+            and any(tracker.has_news for tracker in self.trackers)
         )
 
     @property

@@ -238,7 +238,8 @@ class Relay:
         os.ftruncate(self._spool, end + PIECE)
         count = 0
         try:
-            with mmap.mmap(self._spool, end + PIECE - start, offset=start) as file, memoryview(file)[end - start :] as room:
+            file = mmap.mmap(self._spool, end + PIECE - start, offset=start)
+            with file, memoryview(file)[end - start :] as room:
                 count = os.readv(self._master, [room])
         finally:
             os.ftruncate(self._spool, end + count)
