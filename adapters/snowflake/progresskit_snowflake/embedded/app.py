@@ -148,8 +148,8 @@ class Application:
     async def _execute(self, request: Request, document: dict[str, Any], connection: Any, query: Query) -> Answer:
         statement = str(document["sqlText"])
         source, sent = put_path(statement) or (None, statement)
-        if source is not None and "/" not in source and (told := self._again(query.session, sent, source, request)):
-            return told
+        if source is not None and "/" not in source and (again := self._again(query.session, sent, source, request)):
+            return again
         try:
             current = (connection.database, connection.schema)
             answer = await run_in_threadpool(self._bucket.answer, statement, *current)

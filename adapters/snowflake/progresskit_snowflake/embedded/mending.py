@@ -30,9 +30,10 @@ def mend() -> None:
         kind = _FIXED.fullmatch(ran._last_sql)
         if kind is None:
             return describe(ran)  # type: ignore[no-any-return]  # fakesnow's
-        if kind.lastgroup not in known:
-            known[kind.lastgroup] = describe(ran)
-        return known[kind.lastgroup]
+        name = str(kind.lastgroup)
+        if name not in known:
+            known[name] = describe(ran)
+        return known[name]
 
     cursor.FakeSnowflakeCursor._describe_last_sql = describe_last_sql
     tables: Any = importlib.import_module("fakesnow.info_schema")
