@@ -108,6 +108,10 @@ class CapturedStream:
     def write(self, text: str) -> int:
         """Capture `text`, or write it as the stream would."""
         thread = get_ident()
+        line = self._lines.get(thread)
+        # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
+        if line is not None and type(text) is str and thread not in UNCAPTURED and line.add_plain(text):
+            return len(text)
         capture = self._capture_for(thread)
         if capture is None:
             if self._lines or self._redrawn is not None:

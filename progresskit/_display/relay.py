@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import fcntl
+import mmap
 import os
 import pkgutil
 import select
@@ -219,15 +220,30 @@ class Relay:
         except OSError:
             fcntl.lockf(self._spool, fcntl.LOCK_EX)  # the keeper moves some: a matter of microseconds
         try:
-            while self._ready.poll(0):
-                data = os.read(self._master, PIECE)
-                if not data:
-                    break
-                os.pwrite(self._spool, data, os.fstat(self._spool).st_size)
+            while self._ready.poll(0) and self._move_piece():
+                pass
         except OSError:  # it has been taken, or nobody holds the other end
             pass
         finally:
             fcntl.lockf(self._spool, fcntl.LOCK_UN)
+
+    def _move_piece(self) -> int:
+        """Move what there is, at most a piece, and return how many bytes that was.
+
+        The file is mapped, so that one system call takes them from the pseudo-terminal into it: a process that is killed between
+        a read and a write would take them with it. The keeper leaves out the zeros that may be left behind them then.
+        """
+        end = os.fstat(self._spool).st_size
+        start = end - end % mmap.ALLOCATIONGRANULARITY
+        os.ftruncate(self._spool, end + PIECE)
+        count = 0
+        try:
+            file = mmap.mmap(self._spool, end + PIECE - start, offset=start)
+            with file, memoryview(file)[end - start :] as room:
+                count = os.readv(self._master, [room])
+        finally:
+            os.ftruncate(self._spool, end + count)
+        return count
 
     def _hand_on(self, told: list[Capture]) -> bool:
         """Hand on what is in the file, and return whether that was all. The caller holds the lock."""
