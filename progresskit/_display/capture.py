@@ -23,6 +23,7 @@ from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.core import MOST_CAPTURED
 from . import questions
+from .programs import WatchedPrograms
 from .redirects import WatchedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
@@ -148,7 +149,7 @@ class CapturedStream:
         """Return who captures what `thread` writes now."""
         if thread not in UNCAPTURED and not self._is_redirected:
             for capture in self.captures[::-1]:
-                if capture.takes:
+                if capture.takes or capture.takes_back:
                     return capture
         return None
 
@@ -372,6 +373,14 @@ class Capture:
             or (display is not None and display.may_be_standing)
         )
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether what is written now is captured again, since the program that had the terminal has ended."""
+        if self.relay is None or not self.relay.is_given:
+            return False
+        self.relay.drain()
+        return self.takes
+
     def take(self, line: str | None) -> None:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
@@ -460,6 +469,7 @@ class Capture:
             if self._streams:
                 questions.watch()
                 _registry.dup2.install()
+                _registry.programs.install()
                 if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
                     self._join_relay(key)
         return self
@@ -511,6 +521,7 @@ class Capture:
             if not _registry.streams:
                 questions.unwatch()
                 _registry.dup2.remove()
+                _registry.programs.remove()
         for captured, forced in streams.items():
             if not captured.captures:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
@@ -544,6 +555,7 @@ class _Registry:
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
         self.dup2 = WatchedDup2(_before_redirect, _follow_descriptor)
+        self.programs = WatchedPrograms(lambda target: _relay_of(target))
 
     def make_relay(self, key: tuple[object, ...]) -> Relay | None:
         """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
@@ -585,16 +597,36 @@ def relay_forks() -> None:
     if not _registry.streams:
         return
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
-        tracker = capture.tracker
-        key = None if tracker is None else _key_of(tracker)
-        if capture.relay is None and key is not None and capture.is_automatic and capture.takes:
-            relay = _registry.relays.get(key) or _registry.make_relay(key)
-            if relay is not None:
-                capture.relay = relay
-                capture.holds_lines = True
-                relay.join(capture, redirect=False)
+        _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.before_fork()
+
+
+def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:
+    """Have `capture` hear of what other programs write, where it takes words by itself: on any terminal, or on that of a key."""
+    tracker = capture.tracker
+    key = None if tracker is None else _key_of(tracker)
+    if capture.relay is None and key is not None and capture.is_automatic and capture.takes and wanted in (None, key):
+        relay = _registry.relays.get(key) or _registry.make_relay(key)
+        if relay is not None:
+            capture.relay = relay
+            capture.holds_lines = True
+            relay.join(capture, redirect=False)
+
+
+def _relay_of(target: Any) -> Relay | None:
+    """Return the relay for a program whose output is `target`, a descriptor or a file: where that is a terminal on which rows
+    stand; None elsewhere."""
+    try:
+        key = file_key(target if isinstance(target, int) else target.fileno())
+    except Exception:  # a pipe to be made, closed, or whatever a file of the user's own may raise
+        return None
+    for captured in captured_streams():
+        for capture in captured.captures[::-1]:
+            _begin_relay(capture, key)
+            if capture.relay is not None and capture.relay.key == key and (capture.takes or capture.takes_back):
+                return capture.relay
+    return None
 
 
 def forked() -> None:
@@ -620,6 +652,7 @@ def forget_captures() -> None:
     UNCAPTURED.clear()
     questions.unwatch()
     _registry.dup2.remove()
+    _registry.programs.remove()
     for captured in streams:
         captured.remove()
         captured.forget_lines()
