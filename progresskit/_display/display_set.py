@@ -72,10 +72,10 @@ class DisplaySet:
         """
         display = self.of(tracker)
         if (
-            display is not None and tracker not in display.trackers
+            display is not None and tracker not in display.group.trackers
         ):  # the garbage collector found it, and cleared the reference
             display.add(tracker)
-        if display is not None and len(display.trackers) > 1:
+        if display is not None and len(display.group.trackers) > 1:
             draw_last(display)
             display.remove(tracker)
         elif display is not None:
@@ -93,7 +93,7 @@ class DisplaySet:
     def drop(self, display: Display) -> None:
         """Let go of `display` and its trackers."""
         self.displays.remove(display)
-        for tracker in display.trackers:
+        for tracker in display.group.trackers:
             display.remove(tracker)
         if display.owns_terminal:
             display.terminal.close()
@@ -118,7 +118,7 @@ class DisplaySet:
         """Do without `display`, which has failed: what its trackers print goes to their streams."""
         self.displays.remove(display)
         warn_once(f"a display failed and is given up: {describe(error)}.")
-        for tracker in display.trackers:
+        for tracker in display.group.trackers:
             tracker.give_up()
 
     def replace(self, display: Display, kind: str) -> None:

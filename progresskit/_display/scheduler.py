@@ -80,7 +80,7 @@ class FrameScheduler:
     @property
     def trackers(self) -> list[TrackerCore]:
         """The trackers that have a display. Needs no lock."""
-        return [tracker for display in self.set.displays for tracker in display.trackers]
+        return [tracker for display in self.set.displays for tracker in display.group.trackers]
 
     @property
     def has_urgent_news(self) -> bool:
@@ -100,7 +100,7 @@ class FrameScheduler:
         for display in self.set.displays:
             usual = min(usual, max(display.pace.interval, display.pace.least))
             polls = polls or display.may_be_drawn_over
-            for tracker in display.trackers:
+            for tracker in display.group.trackers:
                 is_busy = is_busy or tracker.live > 0
         return usual if self.set.displays else 0.1, polls, is_busy
 
@@ -128,7 +128,7 @@ class FrameScheduler:
                     display.has_news
                     or display.in_the_way
                     or display.owes_last_lines
-                    or any(each.lines.items for each in display.trackers)
+                    or any(each.lines.items for each in display.group.trackers)
                 )
             ):
                 display.due = now
@@ -141,7 +141,7 @@ class FrameScheduler:
                 except contained as error:
                     self.set.give_up(display, error)
                     break
-            if display.pace.delay >= 1.0 and display.sleeping:
+            if display.pace.delay >= 1.0 and display.group.is_sleeping:
                 continue
             soonest = min(soonest, display.due - now)
         for each in urgent or ():
@@ -209,7 +209,7 @@ class FrameScheduler:
             if not all(let_go):
                 return False
         for display in list(self.set.displays):  # without the lock: a renderer may hang
-            if any(tracker.entered for tracker in display.trackers):
+            if any(tracker.entered for tracker in display.group.trackers):
                 display.forget_rows()  # so that nothing of a renderer's is left to be called when the process ends
             else:
                 display.stop()
