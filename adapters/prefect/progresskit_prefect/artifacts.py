@@ -39,7 +39,7 @@ def artifact(view: TaskView) -> Artifact:
     Example:
         >>> view = sample_view(description="Été *2024*.csv", completed=3, total=12, unit="row", elapsed=4.0, rate=0.75, eta=12.0)
         >>> artifact(view)._asdict()
-        {'key': 'ete-2024-csv', 'progress': 25.0, 'description': 'Été \\\\*2024\\\\*.csv: 3/12 row, 0.75 row/s, 0:12 left'}
+        {'key': 'ete-2024-csv', 'progress': 25.0, 'description': 'Été \\\\*2024\\\\*.csv: 3/12 rows, 1.3 s/row, 0:12 left'}
     """
     fraction = view.fraction
     if view.state == "finished":
