@@ -12,6 +12,7 @@ import threading
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
+from .._system.platform import terminal_modes
 from .terminal import Uncaptured
 
 if TYPE_CHECKING:
@@ -214,11 +215,11 @@ def watch() -> None:
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
         _replace(raw, name, _Reading)
-    try:
-        import getpass
-        import termios
-    except ImportError:  # Windows: getpass reads keys there, and has no prompt of its own to be drawn over
+    termios = terminal_modes()
+    if termios is None:  # getpass reads keys there, and has no prompt of its own to be drawn over
         return
+    import getpass
+
     _replace(getpass, "_raw_input", _Asking)
     _replace(termios, "tcsetattr", _Modes)
 

@@ -18,6 +18,7 @@ import sys
 import termios
 from typing import TYPE_CHECKING
 
+from .._system.platform import HAS_MEMORY_FILES
 from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
@@ -475,7 +476,7 @@ def _is_plain(data: bytes) -> bool:
 
 def _spool() -> int:
     """Return the descriptor of a file without a name."""
-    if hasattr(os, "memfd_create"):
+    if HAS_MEMORY_FILES:
         return os.memfd_create("progresskit relay")
     import tempfile
 

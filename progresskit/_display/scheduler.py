@@ -10,7 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .._system.threads import THREAD_TIME, native
+from .._system.platform import THREAD_TIME
+from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .display_set import DisplaySet
 from .flushing import FlushGate

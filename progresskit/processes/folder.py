@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
 from .._model.frames import Frame, decode, encode
+from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
 from ..renderers.base import draws_in_place
@@ -192,7 +193,7 @@ class _File:
             record = record._replace(unseen=self._unseen, age=max(now - self._unseen_since, 0.0))
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW
             with open(os.open(self._temporary, flags, 0o600), "wb") as file:
                 file.write(record.encode())
             os.replace(self._temporary, self._path)
@@ -400,7 +401,7 @@ def _read(path: str, known: tuple[int, ...]) -> tuple[bytes | None, tuple[int, .
         ValueError: it is no plain file, or too large.
     """
     # Neither a link, which may lead anywhere, nor a pipe, which would be waited for.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDONLY | NO_FOLLOW | NON_BLOCKING | CLOSE_ON_EXEC
     descriptor = os.open(path, flags)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)

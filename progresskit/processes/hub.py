@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from .._display import process_hooks as life
 from .._model.address import Address
 from .._model.frames import decode
+from .._system.platform import has_peer_credentials, has_poll, has_unix_sockets
 from ..renderers import registry
 from .protocol import (
     ANSWER,
@@ -117,7 +118,7 @@ class Hub:
         self.feed: Feed = feed
         self.refused: int = 0
         self.dropped: int = 0
-        self._tcp = not hasattr(socket, "AF_UNIX") if tcp is None else tcp
+        self._tcp = not has_unix_sockets() if tcp is None else tcp
         self._folder: str | None = None
         self._address: Address | None = None
         self._lock = threading.Lock()  # guards inboxes and what follows
@@ -380,7 +381,7 @@ class Hub:
             self._read(client)  # its first message is there as a rule: a crowd is no crowd of strangers
 
     def _same_user(self, connection: socket.socket) -> bool:
-        if connection.family != getattr(socket, "AF_UNIX", None) or not hasattr(socket, "SO_PEERCRED"):
+        if not has_peer_credentials() or connection.family != socket.AF_UNIX:
             return True  # the folder's mode and the key decide alone
         size = struct.calcsize("3i")
         _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
@@ -552,7 +553,7 @@ def _poll_for(selector: selectors.BaseSelector) -> Callable[[int], object] | Non
     """Return what tells at once whether one of the sockets has something: a single system call where the selector has a
     descriptor of its own; None elsewhere."""
     fileno = getattr(selector, "fileno", None)
-    if fileno is None or not hasattr(select, "poll"):
+    if fileno is None or not has_poll():
         return None
     poll = select.poll()
     poll.register(fileno(), select.POLLIN)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
+from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.core import settle_ended
 from ..renderers.registry import hub_address, prefer_hub
@@ -203,7 +204,7 @@ class Numbers:
 def _is_readable(connection: Connection, seconds: float) -> bool:
     """Return whether the hub says something within `seconds`, or has closed."""
     try:
-        if hasattr(select, "poll") or is_patched():
+        if has_poll() or is_patched():
             poll = native("select", "poll")()
             poll.register(connection.socket, native("select", "POLLIN"))
             return bool(poll.poll(1000 * seconds))

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
-from .._system.threads import THREAD_TIME
+from .._system.platform import THREAD_TIME
 from .._tracking.core import TrackerCore
 from .._tracking.tracker import ProgressTracker, tracker_providers
 from .tally import SHORT_TASK_SECONDS, Tally
