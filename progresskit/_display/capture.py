@@ -23,7 +23,7 @@ from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.core import MOST_CAPTURED
 from . import questions
-from .redirects import WatchedDup2
+from .redirects import HookedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
 if TYPE_CHECKING:
@@ -458,7 +458,7 @@ class Capture:
             if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
                 self._add(stream)
             if self._streams:
-                questions.watch()
+                questions.install()
                 _registry.dup2.install()
                 if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
                     self._join_relay(key)
@@ -509,7 +509,7 @@ class Capture:
                     captured.remove()
                     _registry.streams.pop(id(captured.stream), None)
             if not _registry.streams:
-                questions.unwatch()
+                questions.uninstall()
                 _registry.dup2.remove()
         for captured, forced in streams.items():
             if not captured.captures:
@@ -543,7 +543,7 @@ class _Registry:
         self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
-        self.dup2 = WatchedDup2(_before_redirect, _follow_descriptor)
+        self.dup2 = HookedDup2(_before_redirect, _follow_descriptor)
 
     def make_relay(self, key: tuple[object, ...]) -> Relay | None:
         """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
@@ -618,7 +618,7 @@ def forget_captures() -> None:
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
-    questions.unwatch()
+    questions.uninstall()
     _registry.dup2.remove()
     for captured in streams:
         captured.remove()

@@ -210,7 +210,7 @@ class Display:
         self._in_background = not self.terminal.foreground
         if not last:
             if self.group.is_hidden:
-                questions.look_for_answer()
+                questions.check_answers()
                 if self._standing:
                     self.clear_rows()
                 return False

@@ -1,4 +1,4 @@
-"""The thread that draws: its start, its loop and its end, and the thread that watches it for what hangs.
+"""The thread that draws: its start, its loop and its end, and the watchdog thread that finds what hangs.
 
 Knows when to sleep, and is late by nature (the interpreter's lock, a stopped process): it sees to it that a late frame does no
 harm. Does not know what is due; that is the scheduler's business.
@@ -49,7 +49,7 @@ class DrawingThread:
         scheduler: What is drawn, and when.
         inline: Draws where no thread can be started.
         is_running: Whether there is a thread, or one that is about to run.
-        is_watched: Whether another thread watches for what hangs.
+        has_watchdog: Whether the watchdog thread runs.
         bell: Wakes the thread.
         sleeps_long: Whether the thread sleeps for more than two frames.
         threads: The threads, those that are left behind too.
@@ -72,9 +72,9 @@ class DrawingThread:
 
     def _reset(self) -> None:
         self.is_running = False
-        self.is_watched = False
+        self.has_watchdog = False
         self.bell = Bell()
-        self._watch_bell = Bell()
+        self._watchdog_bell = Bell()
         self.threads: list[Thread | QuickThread] = []
         self._alive = 0  # how many of them have not ended
 
@@ -159,7 +159,7 @@ class DrawingThread:
                 return False
             self.is_running = False
             self.switch_interval.end()
-            self._watch_bell.ring()
+            self._watchdog_bell.ring()
             scheduler.gate.open()
             return True
 
@@ -201,7 +201,7 @@ class DrawingThread:
             self.sleeps_long = delay > 2 * usual
             was_asked = self.sleeps_long and self._was_asked  # between the look and here, when there was nobody to wake
             delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
-            nudged = self.bell.wait(delay) or was_asked
+            woken = self.bell.wait(delay) or was_asked
             self.sleeps_long = False
             was_stopped = suspension.stopped(delay)
             asked = time.monotonic()
@@ -216,7 +216,7 @@ class DrawingThread:
                 if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
                     boost.choose(delay, self._alive, first=True)
                 self._was_asked = False
-                delay = scheduler.draw_due(now, nudged=nudged)
+                delay = scheduler.draw_due(now, woken=woken)
                 if scheduler.leaving:
                     scheduler.draw_last_frames()
                 was_away = suspension.stopped()
@@ -239,8 +239,8 @@ class DrawingThread:
         if boost is None or not self.is_current:
             return display.tick(last=last)
         may_hang = display.may_hang
-        if may_hang and not self.is_watched:
-            self._begin_watch()
+        if may_hang and not self.has_watchdog:
+            self._start_watchdog()
         if display.takes_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
@@ -251,24 +251,24 @@ class DrawingThread:
 
     # When something hangs
 
-    def _begin_watch(self) -> None:
-        """Start the thread that watches for what hangs."""
-        self.is_watched = True
+    def _start_watchdog(self) -> None:
+        """Start the watchdog thread, which finds what hangs."""
+        self.has_watchdog = True
         try:
-            self._keep(start(self._watch, "progresskit watch"))
+            self._keep(start(self._run_watchdog, "progresskit watchdog"))
             self._alive += 1
         except RuntimeError:  # no more threads to be had: what hangs is given up by `detach`
             pass
 
-    def _watch(self) -> None:
+    def _run_watchdog(self) -> None:
         """Give up what hangs, from another thread."""
         block_signals()
         detector = HangDetector(CHECKS)
         while True:
-            self._watch_bell.wait(self._hung / CHECKS)
+            self._watchdog_bell.wait(self._hung / CHECKS)
             with self.scheduler.lock:
                 if not self.is_running:
-                    self.is_watched = False
+                    self.has_watchdog = False
                     self._alive -= 1
                     return
             hangs = detector.check(self.scheduler.set.displays)

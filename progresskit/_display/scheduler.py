@@ -105,12 +105,12 @@ class FrameScheduler:
                 is_busy = is_busy or tracker.live > 0
         return usual if self.set.displays else 0.1, polls, is_busy
 
-    def draw_due(self, now: float, *, nudged: bool = False, contained: type[BaseException] = BaseException) -> float:
+    def draw_due(self, now: float, *, woken: bool = False, contained: type[BaseException] = BaseException) -> float:
         """Draw what is due and return the seconds until something is.
 
         Args:
             now: Seconds on the monotonic clock.
-            nudged: Whether somebody has asked for a frame: due is whatever its budget allows.
+            woken: Whether somebody has asked for a frame: due is whatever its budget allows.
             contained: Errors that cost a display, not the job.
         """
         if self.arriving:
@@ -121,7 +121,7 @@ class FrameScheduler:
         urgent = self.gate.take() if self.gate.waiting else None
         refreshing, self.is_refreshing = self.is_refreshing, False
         for display in self.set.displays:
-            if nudged:
+            if woken:
                 display.due = min(display.due, display.drawn + display.pace.least)
             if refreshing or (
                 urgent

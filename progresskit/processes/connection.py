@@ -11,7 +11,7 @@ import socket
 import time
 from errno import ENOTCONN
 
-from .._display import process_hooks as life
+from .._display import process_hooks
 from .._model.address import Address
 from .._system.platform import CLOCK_TICKS, seconds_since_boot
 from .._system.threads import is_patched, native
@@ -145,5 +145,5 @@ def _in_child() -> None:
         connection.close()  # the parent's: as long as the child held it, its end could not be seen
 
 
-life.before_fork(_before_fork)
-life.in_child(_in_child)
+process_hooks.before_fork(_before_fork)
+process_hooks.in_child(_in_child)

@@ -26,7 +26,7 @@ from .._system.warnings import warn_once
 from .._text.cells import clean
 from ..renderers.base import draws_in_place
 from ..renderers.registry import prefer_hub, shared_folder
-from .tally import Tally
+from .ended_counts import EndedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ class Record(NamedTuple):
     is_over: bool
     counts: dict[str, int]
     frame: Frame
-    unseen: Tally | None = None
+    unseen: EndedCounts | None = None
     age: float = 0.0
 
     def encode(self) -> bytes:
@@ -126,8 +126,8 @@ class Record(NamedTuple):
         record = cls(clean(host, 64), pid, start, written, is_over, known, decode(rest))
         if unseen is None:
             return record
-        tally, age = Tally.decode_with_age(unseen.encode("utf-8", "backslashreplace"))
-        return record._replace(unseen=tally, age=age)
+        ended_counts, age = EndedCounts.decode_with_age(unseen.encode("utf-8", "backslashreplace"))
+        return record._replace(unseen=ended_counts, age=age)
 
 
 class _File:
@@ -140,7 +140,7 @@ class _File:
         self._frames: dict[int, Frame] = {}  # of each display
         self._ended: deque[TaskView] = deque(maxlen=MOST_ENDED)
         self._counts = dict.fromkeys(STATES, 0)
-        self._unseen = Tally()
+        self._unseen = EndedCounts()
         self._unseen_since = self._start  # when the first of these began
         self._written = float("-inf")  # on the displays' clock
         self._is_over = False
@@ -325,7 +325,7 @@ class FolderReader:
             names = [entry.name for _, entry in zip(range(MOST_FILES), entries, strict=False)]
         for name in sorted(names):
             if name.endswith(SUFFIX) and not name.startswith("."):
-                self._look(name, now)
+                self._read_file(name, now)
         for name, process in self._processes.items():
             record = process.record
             if record is None or record.is_over or process.is_lost or now - process.heard <= self._lost_after:
@@ -336,7 +336,7 @@ class FolderReader:
                     name, f"lost: nothing from {record.host}, pid {record.pid}, for {now - process.heard:,.0f} s"
                 )
 
-    def _look(self, name: str, now: float) -> None:
+    def _read_file(self, name: str, now: float) -> None:
         process = self._processes.setdefault(name, _Process())
         try:
             data, signature = _read(os.path.join(self._folder, name), process.signature)
@@ -357,7 +357,9 @@ class FolderReader:
         process.told = {view.id for view in frame.ended}
         self._feed.receive(name, frame._replace(ended=new), (record.start,))
         if record.unseen is not None:
-            self._feed.tally(name, record.unseen, age=record.age + max(now - process.heard, 0.0), order=(record.start,))
+            self._feed.add_ended_counts(
+                name, record.unseen, age=record.age + max(now - process.heard, 0.0), order=(record.start,)
+            )
         if record.is_over:
             self._feed.leave(name)
 
