@@ -15,16 +15,16 @@ import socket
 import stat
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
+from .._display.observed import ObservedRenderer
 from .._model.frames import Frame, decode, encode
 from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
-from ..renderers.base import draws_in_place
 from ..renderers.registry import prefer_hub, shared_folder
 from .ended_counts import EndedCounts
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
     from .._tracking.task import Task
-    from ..renderers.base import Renderer, Terminal
+    from ..renderers.base import Renderer
     from .feed import Feed
 
 VARIABLE = "PROGRESSKIT_FOLDER"
@@ -225,7 +225,7 @@ def note_unseen(tracker: TrackerCore, task: Task) -> None:
         _file_in(folder).note_unseen(task)
 
 
-class Recorded:
+class Recorded(ObservedRenderer):
     """A renderer that also writes what it is shown to the file of this process.
 
     Args:
@@ -238,31 +238,18 @@ class Recorded:
     """A file server may hang: drawing goes on without it."""
 
     def __init__(self, renderer: Renderer, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._renderer = renderer
+        super().__init__(renderer)
         self._folder = folder
         self._clock = clock
 
-    @property
-    def in_place(self) -> bool:
-        return draws_in_place(self._renderer)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_renderer":  # of one that was not initialised
-            raise AttributeError(name)
-        return getattr(self._renderer, name)
-
-    def start(self, terminal: Terminal) -> None:
-        self._renderer.start(terminal)
-
     def render(self, frame: Frame) -> None:
-        self._renderer.render(frame)
+        """Draw `frame`, and write it."""
+        super().render(frame)
         self._file.show(id(self), frame, self._clock())
 
-    def write(self, text: str) -> None:
-        self._renderer.write(text)
-
     def stop(self) -> None:
-        self._renderer.stop()
+        """End the display, and write at once that it has ended."""
+        super().stop()
         self._file.show(id(self), None, self._clock(), at_once=True)
 
     @property
