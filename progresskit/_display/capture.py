@@ -96,7 +96,7 @@ class CapturedStream:
         self._shadows.append((file, write))
 
     def remove(self) -> None:
-        """Put back what was there, unless somebody else has replaced it meanwhile."""
+        """Restore the original methods, unless other code has replaced them since."""
         for file, write in self._shadows:
             if vars(file).get("write") is write:
                 del file.write
@@ -145,7 +145,7 @@ class CapturedStream:
             return view.nbytes
 
     def _capture_for(self, thread: int) -> Capture | None:
-        """Return who captures what `thread` writes now."""
+        """Return the capture that takes what `thread` writes now."""
         if thread not in UNCAPTURED and not self._is_redirected:
             for capture in self.captures[::-1]:
                 if capture.takes:
@@ -282,7 +282,7 @@ def _comes_late(capture: Capture) -> bool:
 
 
 def _flush(file: Any) -> None:
-    """Have the terminal get what `file` keeps to itself: later, rows may stand there, or words that were written after it."""
+    """Flush the buffer of `file`, because rows or later text may stand in its place soon."""
     try:
         file.flush()
     except Exception:  # closed, or whatever a stream of the user's own may raise

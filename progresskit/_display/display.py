@@ -62,7 +62,7 @@ def display_of(
 
 
 class Display:
-    """What stands on one terminal.
+    """One terminal, the trackers that are drawn on it, and their renderer.
 
     A frame takes two steps: `compose` puts it into the outbox, `send` sends it. Between the two, whoever draws may find that
     the process was stopped meanwhile, and `recompose` it.
@@ -124,13 +124,15 @@ class Display:
         tracker.display = self
 
     def remove(self, tracker: TrackerCore) -> None:
-        """Draw `tracker` no longer."""
+        """Stop drawing `tracker` here."""
         self.group.remove(tracker)
         tracker.display = None
 
     def suits(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
-        """Whether `tracker`, which is on the same terminal, may be drawn here: not where code has named a renderer for it that
-        only appends lines, or draws none, and another one draws here."""
+        """Whether `tracker`, which is on the same terminal, can share this display.
+
+        It cannot where code has named a renderer for it that appends lines or draws nothing, and this display has another one.
+        """
         choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
         if not choice.in_code or choice.given or choice.name == self.renderer.choice.name:
             return True
@@ -140,54 +142,56 @@ class Display:
 
     @property
     def has_news(self) -> bool:
-        """Whether another process is to be told of a line or an ended task."""
+        """Whether a line or an ended task waits to be sent to another process."""
         return self.renderer.is_remote and self.group.has_news
 
     @property
     def over_rows(self) -> bool:
-        """Whether rows stand there, to be drawn over by the next frame."""
+        """Whether the next frame draws over the rows of the last one."""
         return self.renderer.in_place
 
     @property
     def standing(self) -> bool:
-        """Whether rows stand on a terminal, and the next frame goes over what is written below them."""
+        """Whether rows are on a terminal, so that the next frame would overwrite text that is written below them."""
         return self._standing and self.terminal.is_tty
 
     @property
     def may_be_standing(self) -> bool:
-        """Whether rows stand there, or may by the end of the frame that is being drawn: a job whose last task ends in this
-        instant must not take the screen to be free."""
+        """Whether rows are on the terminal, or may be at the end of the frame that is being drawn.
+
+        A job whose last task ends at this instant must not take the screen to be free.
+        """
         return (self._standing or self._drawing) and self.terminal.is_tty
 
     @property
     def shows_lines(self) -> bool:
-        """Whether a line that is printed now will be shown: the stream has not failed, and the terminal is this process's."""
+        """Whether the display can show a line that is printed now: its stream works, and this process is in the foreground."""
         return not (self.terminal.dark or self._in_background)
 
     @property
     def in_the_way(self) -> bool:
-        """Whether rows are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
+        """Whether the rows must be cleared at once: every task has ended, or a caller has asked for the terminal."""
         return self.may_be_standing and (self.group.all_ended or self.group.is_hidden)
 
     @property
     def owes_last_lines(self) -> bool:
-        """Whether every task has ended, and the last lines of some are not out: what the job writes next comes after them."""
+        """Whether every task has ended and last lines are unsent: the job's next output must come after them."""
         return not self.terminal.dark and self.group.all_ended and self.group.has_news
 
     @property
     def may_be_drawn_over(self) -> bool:
-        """Whether rows stand on a terminal that a shell has while the process is stopped."""
+        """Whether a shell could write over the rows while the process is stopped."""
         return self.renderer.in_place and self.terminal.is_tty and self.terminal.fd is not None
 
     @property
     def may_hang(self) -> bool:
-        """Whether something is called that is not ours; our renderers write to a descriptor without ever waiting for it."""
+        """Whether the display calls foreign code. Built-in renderers write to a descriptor and never wait for it."""
         return self.renderer.calls_others or (self.terminal.fd is None and not self.terminal.dark)
 
     # A frame
 
     def tick(self, *, last: bool = False) -> float:
-        """Draw a frame, if there is something new, and return the seconds until the next one."""
+        """Draw a frame if anything is new, and return the seconds until the next one."""
         if self.takes_frame(last=last):
             if self.may_hang:  # Ctrl-C must be able to break off what is not ours
                 self.compose(last=last)
@@ -243,7 +247,7 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame anew, below what somebody else has written since it was begun: the process was stopped."""
+        """Compose the frame again, below text that other programs wrote while the process was stopped."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.take()  # it would be drawn over the words of a shell
         self.forget_rows()
@@ -307,7 +311,7 @@ class Display:
         self._standing = in_place and bool(frame.tasks or frame.more)
 
     def _start(self) -> None:
-        """Start the renderer, and let it say what it may cost."""
+        """Start the renderer, and take its default budget where the tracker has none."""
         self.renderer.start()
         if self._budget is None:
             self.pace.budget = self.renderer.default_budget
@@ -328,12 +332,12 @@ class Display:
         self._note_shown()
 
     def forget_rows(self) -> None:
-        """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
+        """Leave the rows where they are and never draw over them again: another program may have written there."""
         self._standing = False
         self.renderer.stop()
 
     def clear_rows(self) -> None:
-        """Show the lines that wait, and take the rows off the screen: somebody wants it for a while."""
+        """Show the waiting lines and clear the rows, because a caller wants the screen for a while."""
         if self._standing or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
@@ -351,17 +355,17 @@ class Display:
         self._note_shown()
 
     def _context(self) -> Context | None:
-        """Return the context to write to a stream of the user's own in: a notebook tells by it which cell a line belongs to."""
+        """Return the context in which a stream without a descriptor is written to: a notebook finds the line's cell by it."""
         return self.group.context if self.terminal.fd is None else None
 
     def _sending(self) -> AbstractContextManager[None]:
-        """Return a context manager that keeps signals off while text is sent, unless the stream's own `write` sends it."""
+        """Return a context manager that blocks signals while text is sent, except where the stream's own `write` sends it."""
         return nullcontext() if self.terminal.fd is None else signals_blocked()
 
     # When something hangs
 
     def successor(self, kind: str) -> Display:
-        """Return the display that takes this one's place, now that a call of the `kind` that its window had hangs.
+        """Return the display that replaces this one, which hangs in a call of this `kind`.
 
         The successor shows what has not reached the terminal.
         """

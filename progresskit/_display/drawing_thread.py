@@ -84,14 +84,14 @@ class DrawingThread:
         return self._ident == get_ident()
 
     def wake(self) -> None:
-        """Draw soon, if the thread has gone to sleep for long."""
+        """Draw soon: end a long sleep of the thread."""
         self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
         if self.sleeps_long:
             self.sleeps_long = False
             self.bell.ring()
 
     def ring(self) -> bool:
-        """Wake the thread for those who wait for a frame, and return whether there is one."""
+        """Wake the thread for callers that wait for a frame, and return whether it runs."""
         if self.is_running:
             self.bell.ring()
         return self.is_running
@@ -125,14 +125,13 @@ class DrawingThread:
             self.threads.append(thread)
 
     def join_idle(self) -> None:
-        """Let threads end that have nothing left to draw, which they are about to: an interpreter inside another one must
-        not be ended before its threads."""
+        """Wait briefly for threads that have nothing left to draw: a subinterpreter must not end before its threads."""
         if not (self.scheduler.set.displays or self.scheduler.arriving or self.scheduler.leaving):
             for thread in self.threads:
                 thread.join(IDLE_JOIN_TIMEOUT)
 
     def end(self) -> None:
-        """Wait for the threads to end: an interpreter inside another one must not end before its threads."""
+        """Wait for the threads to end: a subinterpreter must not end before its threads."""
         self._closing = True
         self.bell.ring()
         until = time.monotonic() + EXIT_JOIN_TIMEOUT
@@ -150,7 +149,7 @@ class DrawingThread:
         self._reset()
 
     def rest(self) -> bool:
-        """Return whether the thread may end, since nothing is left to draw. The caller holds `drawing`."""
+        """End the displays that are idle, and return whether the thread can end. The caller holds `drawing`."""
         scheduler = self.scheduler
         if not scheduler.release_idle():
             return False
@@ -189,7 +188,7 @@ class DrawingThread:
                     self._ident = None
 
     def _loop(self, generation: int, boost: LockBoost) -> None:
-        """Sleep and draw, until nothing is left to be drawn."""
+        """Sleep and draw, until nothing is left to draw."""
         scheduler, suspension = self.scheduler, boost.suspension
         empty_since: float | None = None
         usual, polls, _ = scheduler.survey()
@@ -233,8 +232,10 @@ class DrawingThread:
             delay = min(delay, IDLE_THREAD_SECONDS)
 
     def draw(self, display: Display, last: bool) -> float:
-        """Draw a frame of `display`, and return the seconds until the next one. The caller holds `drawing`, and may be a thread
-        of the job's."""
+        """Draw a frame of `display`, and return the seconds until the next one.
+
+        The caller holds `drawing`, and may be one of the job's own threads.
+        """
         boost = self.boost
         if boost is None or not self.is_current:
             return display.tick(last=last)
@@ -261,7 +262,7 @@ class DrawingThread:
             pass
 
     def _run_watchdog(self) -> None:
-        """Give up what hangs, from another thread."""
+        """Replace displays that hang, from the watchdog thread."""
         block_signals()
         detector = HangDetector(CHECKS)
         while True:
@@ -276,7 +277,7 @@ class DrawingThread:
                 self.leave_behind(*hangs)
 
     def leave_behind(self, display: Display, kind: str) -> None:
-        """Leave the thread that hangs in `display` to itself, and draw from a new one."""
+        """Abandon the thread that hangs in `display`, and draw from a new one."""
         with self.scheduler.lock:
             self.scheduler.replace(display, kind)
             self._generation += 1

@@ -23,7 +23,7 @@ CHECKS = 10
 
 
 class Retired(BaseException):
-    """A display was given up while a call of it hung, and the call has come back: its caller has nothing left to do."""
+    """Raised in a call that returns after its display was replaced: the caller must stop."""
 
 
 class Window:

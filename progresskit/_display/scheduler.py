@@ -154,7 +154,7 @@ class FrameScheduler:
         self._draw(display, True)
 
     def end_dropped(self) -> None:
-        """Draw the last frames of trackers that nobody holds."""
+        """Draw the last frames of trackers that were garbage-collected."""
         try:
             self.set.end_dropped(self.draw_last)
         except Retired:
@@ -194,8 +194,11 @@ class FrameScheduler:
                         self.arriving.remove(tracker)
 
     def forget_rows(self, *, slow_ones: bool) -> None:
-        """Give up the rows on the screen, others may have drawn over them since; those of renderers of the user's own only with
-        `slow_ones`: these may just have been slow."""
+        """Leave the rows on the screen, because other programs may have drawn over them.
+
+        Args:
+            slow_ones: Whether to leave those of the user's own renderers too, which may just have been slow.
+        """
         for display in self.set.displays:
             if display.over_rows and (slow_ones or not display.renderer.choice.given):
                 display.forget_rows()
