@@ -195,7 +195,7 @@ class GuardedRenderer:
             if path is not None:
                 renderer = load("progresskit._display.events_file:Teed")(renderer, path)
         return (
-            renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
+            renderer if self._folder is None else load("progresskit.processes._folder:Recorded")(renderer, self._folder)
         )
 
     def _place(self, renderer: Renderer) -> None:

@@ -428,7 +428,7 @@ class TrackerCore:
         if is_client:
             from ..renderers.registry import load
 
-            load("progresskit.processes.numbers:flush")()
+            load("progresskit.processes._numbers:flush")()
         return True
 
     @property
@@ -520,10 +520,10 @@ class TrackerCore:
         from ..renderers.registry import load
 
         try:
-            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+            if has_hub and load("progresskit.processes._numbers:note_unseen")(self, task):
                 return True
             if not self.is_client:
-                load("progresskit.processes.folder:note_unseen")(self, task)
+                load("progresskit.processes._folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
         return False

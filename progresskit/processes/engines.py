@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._system.warnings import warn_once
 from .._tracking.tracker import ProgressTracker, tracker_providers
-from .ended_counts import EndedCounts
+from ._ended_counts import EndedCounts
 from .reporter import Report
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from .._tracking.core import TrackerCore
 from .._tracking.task_tree import NUMBERS
 from .._tracking.tracker import ProgressTracker
-from .ended_counts import EndedCounts
-from .sources import SourceTree
-from .summary import Total
+from ._ended_counts import EndedCounts
+from ._sources import SourceTree
+from ._summary import Total
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Self
 
     from .._model.frames import Frame
-    from .sources import Order
+    from ._sources import Order
 
 
 class FeedCore(TrackerCore):

@@ -23,8 +23,8 @@ from .._model.address import Address
 from .._model.frames import decode
 from .._system.platform import has_peer_credentials, has_poll, has_unix_sockets
 from ..renderers import registry
-from .ended_counts import EndedCounts
-from .protocol import (
+from ._ended_counts import EndedCounts
+from ._protocol import (
     ANSWER,
     ASK,
     BYE,

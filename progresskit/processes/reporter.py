@@ -20,7 +20,7 @@ from .._model.frames import Frame, decode, encode
 from .._system.platform import THREAD_TIME
 from .._tracking.core import TrackerCore
 from .._tracking.tracker import ProgressTracker, tracker_providers
-from .ended_counts import SHORT_TASK_SECONDS, EndedCounts
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

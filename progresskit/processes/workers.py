@@ -21,7 +21,7 @@ from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, 
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import hub_address, hub_client
-from .numbers import numbers_for
+from ._numbers import numbers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FORK = "multiprocessing.popen_fork"
 """The module whose forks are the starts of workers."""
-PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes.client")
+PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes._client")
 """What each worker imports for its first loop and its first frame."""
 MOST_HANDLES = 1_000
 """Tasks that are handed out, from which on those that have ended are cleared away."""

@@ -87,7 +87,7 @@ class Process(Tracking):
 
     def __init__(self) -> None:
         from progresskit._display import process_hooks
-        from progresskit.processes.connection import process_start
+        from progresskit.processes._connection import process_start
 
         self._ticker = process_hooks.TICKER
         super().__init__(

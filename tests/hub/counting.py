@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from progresskit import ProgressTracker, Task, track
-from progresskit.processes.ended_counts import EndedCounts
+from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.feed import Feed
 from progresskit.testing import RecordingRenderer
 

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from progresskit import Frame, ProgressTracker
-from progresskit.processes import summary
-from progresskit.processes.ended_counts import EndedCounts
+from progresskit.processes import _summary as summary
+from progresskit.processes._ended_counts import EndedCounts
+from progresskit.processes._protocol import pack_counts, read_count, split_counts
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
-from progresskit.processes.protocol import pack_counts, read_count, split_counts
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 METHODS = multiprocessing.get_all_start_methods()

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from progresskit import Frame, TaskView
 from progresskit._model.frames import encode, sample_view
 from progresskit.processes import Feed
-from progresskit.processes.ended_counts import EndedCounts
-from progresskit.processes.folder import LARGEST, SUFFIX, VARIABLE, WRITE_SECONDS, FolderReader, Record, Recorded
+from progresskit.processes._ended_counts import EndedCounts
+from progresskit.processes._folder import LARGEST, SUFFIX, VARIABLE, WRITE_SECONDS, FolderReader, Record, Recorded
 from progresskit.renderers.none import NoneRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 

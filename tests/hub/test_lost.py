@@ -11,7 +11,7 @@ from progresskit import Frame
 from progresskit._cli.run import BUDGET
 from progresskit._display.display_set import DisplaySet
 from progresskit._display.ticker import ThreadTicker
-from progresskit.processes.client import HubRenderer
+from progresskit.processes._client import HubRenderer
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import PAUSE, Hub
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer, sample_view

@@ -8,7 +8,7 @@ import pytest
 
 from progresskit import Frame, ProgressTracker, track
 from progresskit._tracking.tracker import current_tracker
-from progresskit.processes.ended_counts import EndedCounts
+from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.engines import ReportReader
 from progresskit.processes.feed import Feed
 from progresskit.processes.reporter import MOST_ROWS, Report, Reporter

@@ -15,8 +15,8 @@ from .._model.slots import GRACE
 from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.task_tree import NUMBERS, TaskTree
 from ..renderers.registry import default_stream
-from .ended_counts import EndedCounts
-from .summary import Crowd, Total
+from ._ended_counts import EndedCounts
+from ._summary import Crowd, Total
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

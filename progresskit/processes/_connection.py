@@ -15,7 +15,7 @@ from .._display import process_hooks
 from .._model.address import Address
 from .._system.platform import CLOCK_TICKS, seconds_since_boot
 from .._system.threads import is_patched, native
-from .protocol import Hello, Splitter, hello
+from ._protocol import Hello, Splitter, hello
 
 
 class Connection:

@@ -26,9 +26,9 @@ from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.core import settle_ended
 from ..renderers.registry import hub_address, prefer_hub
-from .connection import Connection
-from .ended_counts import SHORT_TASK_SECONDS, EndedCounts
-from .protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts
+from ._connection import Connection
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
+from ._protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts
 
 if TYPE_CHECKING:
     from .._tracking.core import TrackerCore

@@ -11,7 +11,7 @@ from .._model.frames import TaskView
 from .._text.cells import encodable
 from .._text.colors import SGR
 from .._text.formatting import format_seconds
-from .ended_counts import SHORT_TASK_SECONDS, EndedCounts, amount_text
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts, amount_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable

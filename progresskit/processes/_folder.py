@@ -26,7 +26,7 @@ from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
 from ..renderers.registry import prefer_hub, shared_folder
-from .ended_counts import EndedCounts
+from ._ended_counts import EndedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
