@@ -13,7 +13,7 @@ import select
 import signal
 from typing import TYPE_CHECKING
 
-from ..renderers.region import END
+from ..renderers._region import END
 from .pipe import write_all
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from .._system.environment import number
 from .._system.threads import signals_blocked
 from .._text.cells import clean_lines
+from ..renderers._region import END
 from ..renderers.base import DEFAULT_BUDGET
-from ..renderers.region import END
 from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
 from . import questions
 from .fallback import FAILED, GuardedRenderer

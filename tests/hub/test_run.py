@@ -24,7 +24,7 @@ from screens import children, ended
 
 from progresskit._cli.pty_keeper import PtyKeeper
 from progresskit._text.line_splitter import Lines, last_state, last_states
-from progresskit.renderers.region import BEGIN, END
+from progresskit.renderers._region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
 ROOT = str(Path(__file__).parents[2])
