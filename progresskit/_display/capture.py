@@ -498,7 +498,7 @@ class Capture:
         over_rows = display is not None and display.standing
         relay, self.relay = self.relay, None
         if relay is not None:
-            relay.part(self)
+            relay.leave(self)
             if tracker is not None:
                 self._hand_over(relay, tracker)
         with _registry.lock:

@@ -140,7 +140,7 @@ class Relay:
             self._redirecting.add(capture)
         self.follow()
 
-    def part(self, capture: Capture) -> None:
+    def leave(self, capture: Capture) -> None:
         """Hand lines to `capture` no more."""
         self._redirecting.discard(capture)
         self.follow()
