@@ -23,8 +23,8 @@ from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.core import MOST_CAPTURED
 from . import questions
-from .programs import WatchedPrograms
-from .redirects import WatchedDup2
+from .programs import HookedPrograms
+from .redirects import HookedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class CapturedStream:
         self._shadows.append((file, write))
 
     def remove(self) -> None:
-        """Put back what was there, unless somebody else has replaced it meanwhile."""
+        """Restore the original methods, unless other code has replaced them since."""
         for file, write in self._shadows:
             if vars(file).get("write") is write:
                 del file.write
@@ -146,7 +146,7 @@ class CapturedStream:
             return view.nbytes
 
     def _capture_for(self, thread: int) -> Capture | None:
-        """Return who captures what `thread` writes now."""
+        """Return the capture that takes what `thread` writes now."""
         if thread not in UNCAPTURED and not self._is_redirected:
             for capture in self.captures[::-1]:
                 if capture.takes or capture.takes_back:
@@ -283,7 +283,7 @@ def _comes_late(capture: Capture) -> bool:
 
 
 def _flush(file: Any) -> None:
-    """Have the terminal get what `file` keeps to itself: later, rows may stand there, or words that were written after it."""
+    """Flush the buffer of `file`, because rows or later text may stand in its place soon."""
     try:
         file.flush()
     except Exception:  # closed, or whatever a stream of the user's own may raise
@@ -467,7 +467,7 @@ class Capture:
             if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
                 self._add(stream)
             if self._streams:
-                questions.watch()
+                questions.install()
                 _registry.dup2.install()
                 _registry.programs.install()
                 if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
@@ -508,7 +508,7 @@ class Capture:
         over_rows = display is not None and display.standing
         relay, self.relay = self.relay, None
         if relay is not None:
-            relay.part(self)
+            relay.leave(self)
             if tracker is not None:
                 self._hand_over(relay, tracker)
         with _registry.lock:
@@ -519,7 +519,7 @@ class Capture:
                     captured.remove()
                     _registry.streams.pop(id(captured.stream), None)
             if not _registry.streams:
-                questions.unwatch()
+                questions.uninstall()
                 _registry.dup2.remove()
                 _registry.programs.remove()
         for captured, forced in streams.items():
@@ -554,8 +554,8 @@ class _Registry:
         self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
-        self.dup2 = WatchedDup2(_before_redirect, _follow_descriptor)
-        self.programs = WatchedPrograms(lambda target: _relay_of(target))
+        self.dup2 = HookedDup2(_before_redirect, _follow_descriptor)
+        self.programs = HookedPrograms(lambda target: _relay_of(target))
 
     def make_relay(self, key: tuple[object, ...]) -> Relay | None:
         """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
@@ -650,7 +650,7 @@ def forget_captures() -> None:
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
-    questions.unwatch()
+    questions.uninstall()
     _registry.dup2.remove()
     _registry.programs.remove()
     for captured in streams:

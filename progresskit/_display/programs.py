@@ -33,7 +33,7 @@ STDOUT, STDERR = 4, 5
 """The places of `Popen`'s arguments, counted without `self`."""
 
 
-class WatchedPrograms:
+class HookedPrograms:
     """Stands in for what starts programs.
 
     Args:

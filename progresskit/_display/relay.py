@@ -19,6 +19,7 @@ import termios
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .._system.platform import HAS_MEMORY_FILES
 from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
@@ -143,7 +144,7 @@ class Relay:
             self._redirecting.add(capture)
         self.follow()
 
-    def part(self, capture: Capture) -> None:
+    def leave(self, capture: Capture) -> None:
         """Hand lines to `capture` no more."""
         self._redirecting.discard(capture)
         self.follow()
@@ -558,7 +559,7 @@ def _is_plain(data: bytes) -> bool:
 
 def _spool() -> int:
     """Return the descriptor of a file without a name."""
-    if hasattr(os, "memfd_create"):
+    if HAS_MEMORY_FILES:
         return os.memfd_create("progresskit relay")
     import tempfile
 

@@ -107,6 +107,13 @@ def test_writes_and_hooks() -> None:
         )
 
 
+def test_one_place_asks_for_the_platform() -> None:
+    """Whether the system has a call is decided in one module; tqdm's own constant is told as tqdm tells it."""
+    asks = re.compile(r"\b(sys\.platform|os\.name)\b|(hasattr|getattr)\((os|select|_?signal|socket|time), ")
+    found = {path.relative_to(ROOT).as_posix() for path in files() if asks.search(path.read_text("utf-8"))}
+    assert found == {"_system/platform.py", "tqdm/utils.py"}
+
+
 def test_freezers_see_what_is_loaded_by_name() -> None:
     """Each module that a string names stands in an import statement too, which PyInstaller, Nuitka and cx_Freeze follow."""
     named = {
