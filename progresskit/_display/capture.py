@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from .._system.threads import native
-from .._system.warnings import warn_once
+from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.core import MOST_CAPTURED
-from .._tracking.task import describe
 from . import questions
 from .redirects import WatchedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor

@@ -46,3 +46,13 @@ def _level_of_caller() -> int:
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         frame, level = frame.f_back, level + 1
     return 1 if frame is None else level
+
+
+def describe(error: BaseException) -> str:
+    """Return `error` in a line; its class alone where it cannot say more."""
+    name = type(error).__name__
+    try:
+        words = str(error)
+    except Exception:  # an exception's __str__ is the user's code
+        words = ""
+    return f"{name}: {words}" if words else name
