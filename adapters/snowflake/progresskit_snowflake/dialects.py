@@ -337,13 +337,14 @@ def suggestion(data: bytes) -> str:
         >>> [suggestion(text.encode(name)) for text, name in (("Zoé", "cp1252"), ("東京都", "shift_jis"), ("Москва", "cp1251"))]
         ['cp1252', 'shift_jis', 'cp1251']
     """
+    # No language of the West has so many of these letters in a row, and a text of two-byte characters has others too.
+    if re.search(rb"[\xc0-\xff]{4}", data) and not re.search(rb"[\x80-\xa7\xa9-\xb7\xb9-\xbf]", data):
+        return "cp1251"
     for name, pattern in _WRITTEN.items():
         with contextlib.suppress(UnicodeDecodeError):
             text = re.sub(r"[\x00-\x7f]+", "", data.decode(name))
             if len(text) > 1 and pattern.fullmatch(text):
                 return name
-    if re.search(rb"[\xc0-\xff]{4}", data):  # no language of the West has so many of these letters in a row
-        return "cp1251"
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
