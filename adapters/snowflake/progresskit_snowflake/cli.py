@@ -11,8 +11,10 @@ import argparse
 import contextlib
 import os
 import re
+import shutil
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -262,6 +264,8 @@ def _print(text: str, options: argparse.Namespace) -> None:
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
+        if sys.stdout is not None and sys.stdout.isatty():
+            text = _wrapped(text, shutil.get_terminal_size().columns)
         # Names of files may hold what the output has no characters for: bytes that are no UTF-8, or all but ASCII.
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except (OSError, ValueError) as error:
@@ -270,6 +274,28 @@ def _print(text: str, options: argparse.Namespace) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if not isinstance(error, BrokenPipeError):
             _told(f"the summary cannot be written ({error}).", 0)
+
+
+def _wrapped(text: str, columns: int) -> str:
+    """Return lines that are no longer than a terminal is wide, as far as blanks allow.
+
+    Example:
+        >>> print(_wrapped("  code is text: orders.csv:9 has 'x1'", 30))
+          code is text: orders.csv:9
+            has 'x1'
+    """
+    return "\n".join(
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(
+            line,
+            max(columns - 1, 20),
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [line]
+    )
 
 
 def _sentence(error: Exception) -> str:
