@@ -24,9 +24,9 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 import pyarrow
 import pyarrow.parquet
 from progresskit_snowflake import cli
-from progresskit_snowflake.columns import Column
-from progresskit_snowflake.opening import BadData
-from progresskit_snowflake.quality import Reading, check
+from progresskit_snowflake.files.opening import BadData
+from progresskit_snowflake.files.quality import Reading, check
+from progresskit_snowflake.sql.columns import Column
 
 
 def zstd(content: bytes) -> bytes:

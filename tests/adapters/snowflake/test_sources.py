@@ -16,8 +16,9 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 from loopback import MB, Sink, contexts, send
-from progresskit_snowflake.bodies import BodyBytes
-from progresskit_snowflake.sources import (
+from progresskit_snowflake.bars.uploading import Uploads, counted
+from progresskit_snowflake.counting.bodies import BodyBytes
+from progresskit_snowflake.counting.sources import (
     KernelBytes,
     WholeFiles,
     best_source,
@@ -26,8 +27,7 @@ from progresskit_snowflake.sources import (
     storage_peers,
     tells_acknowledged,
 )
-from progresskit_snowflake.tally import OVERHEAD, Look
-from progresskit_snowflake.uploading import Uploads, counted
+from progresskit_snowflake.counting.tally import OVERHEAD, Look
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer

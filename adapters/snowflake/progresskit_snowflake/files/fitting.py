@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .columns import Column, order_of
+from ..sql.columns import Column, order_of
+from ..sql.values import LONGEST, Rule, rule_for
 from .footers import kind_of
 from .opening import BadData, telling
-from .values import LONGEST, Rule, rule_for
 
 _DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 """Bits of a whole number -> its digits at most."""

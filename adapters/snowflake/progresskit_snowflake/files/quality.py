@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .columns import Column, check_header, matched, order_of
+from ..sql.columns import Column, check_header, matched, order_of
+from ..sql.guessing import TEXT, Guess
+from ..sql.values import Rule, rule_for
 from .dialects import Dialect
 from .fitting import hold_to, hold_to_calendar
 from .footers import schema_of
-from .guessing import TEXT, Guess
 from .jsonlines import JsonReader
 from .opening import BadData, Identity, identity
 from .ranges import Ranges
 from .records import Chunk, CsvReader
-from .values import Rule, rule_for
 
 MOST_SHOWN = 20
 """Bad rows that are shown; all are counted."""
