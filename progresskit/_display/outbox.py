@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 EXIT_FLUSH_TIMEOUT = 1.0
 """At shutdown, stop waiting for a slow terminal after this many seconds without a byte accepted. Applies if it accepted a byte
-within that time, or if printed lines are still unsent: they would have held up the job without progress as well."""
+within that time, if another process is writing to it, or if printed lines are still unsent: they would have held up the job without
+progress as well."""
 GONE = 0.05
 """The same, in seconds, for a terminal that nobody seems to read."""
 
@@ -101,4 +102,5 @@ class Outbox:
         now, accepted = self._wall(), self._accepted_before
         is_read = accepted is not None and now - accepted <= EXIT_FLUSH_TIMEOUT
         is_stuck = self._stuck is not None and now - self._stuck > EXIT_FLUSH_TIMEOUT
-        self.send(EXIT_FLUSH_TIMEOUT if is_read or (self._owes_words and not is_stuck) else GONE, context)
+        is_waited_for = is_read or (self._owes_words and not is_stuck) or self._terminal.awaits_turn
+        self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE, context)
