@@ -54,9 +54,7 @@ def test_the_last_frame_waits_for_its_turn() -> None:
         outbox.handle.write("done")
         outbox.send()
         assert outbox._terminal.awaits_turn
-        waiting = threading.Timer(
-            0.3, other.give_up, (0.0,)
-        )  # beyond the time that a terminal without a reader is given
+        waiting = threading.Timer(0.3, other.give_up, (0.0,))  # longer than a slow terminal is waited for
         waiting.start()
         sent = threading.Thread(target=outbox.send_last)
         sent.start()
