@@ -1,10 +1,12 @@
 """For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it
 ignored; what is imported is compiled once, not anew by each of the hundreds of programs that are
 started, also where PYTHONDONTWRITEBYTECODE is set; property tests have no deadline, which a busy
-machine would miss, and read the same examples in each run: PROGRESSKIT_RANDOM=1 looks for new ones."""
+machine would miss, and read the same examples in each run: PROGRESSKIT_RANDOM=1 looks for new ones, and
+twice as many."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -40,5 +42,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
-settings.register_profile("same", deadline=None, derandomize=not os.environ.get("PROGRESSKIT_RANDOM"), database=None)
+looks_for_new = bool(os.environ.get("PROGRESSKIT_RANDOM"))
+settings.register_profile(
+    "same", deadline=None, derandomize=not looks_for_new, max_examples=100 if looks_for_new else 50, database=None
+)
 settings.load_profile("same")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the modules and the tests out of the garbage collector's sight: some hundred tests have it look at everything."""
+    gc.collect()
+    gc.freeze()

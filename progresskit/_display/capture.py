@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from .._system.threads import native
-from .._system.warnings import warn_once
+from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines, encodable
 from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.core import MOST_CAPTURED
-from .._tracking.task import describe
 from . import questions
 from .redirects import WatchedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
@@ -108,6 +107,10 @@ class CapturedStream:
     def write(self, text: str) -> int:
         """Capture `text`, or write it as the stream would."""
         thread = get_ident()
+        line = self._lines.get(thread)
+        # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
+        if line is not None and type(text) is str and thread not in UNCAPTURED and line.add_plain(text):
+            return len(text)
         capture = self._capture_for(thread)
         if capture is None:
             if self._lines or self._redrawn is not None:

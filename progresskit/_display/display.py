@@ -15,7 +15,7 @@ from weakref import ref
 from .._model.frames import Frame
 from .._system.environment import number
 from .._system.threads import signals_blocked
-from .._text.cells import clean_lines, plain_line
+from .._text.cells import clean_lines, is_plain, plain_line
 from ..renderers.base import DEFAULT_BUDGET
 from ..renderers.region import END
 from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
@@ -186,12 +186,11 @@ class Display:
 
     @property
     def owes_last_lines(self) -> bool:
-        """Whether every task has ended, and a stream without a descriptor lacks their last lines: a test's or a cell's may be
-        read as soon as the job goes on."""
-        if self.terminal.fd is not None or self.terminal.dark or self.renderer.in_place:
-            return False
-        return all(tracker.tree.all_ended for tracker in self.trackers) and any(
-            tracker.has_news for tracker in self.trackers
+        """Whether every task has ended, and the last lines of some are not out: what the job writes next comes after them."""
+        return (
+            not self.terminal.dark
+            and all(tracker.tree.all_ended for tracker in self.trackers)
+            and any(tracker.has_news for tracker in self.trackers)
         )
 
     @property
@@ -358,12 +357,18 @@ class Display:
                 if not isinstance(item, str):
                     ended.append(item)
                     continue
-                if any(view.keep for view in ended):
+                if ended and any(view.keep for view in ended):
                     lines = []
                     parts.append((lines, []))
-                cleaned = clean_lines(item)
-                lines.append(cleaned if self.terminal.colors else plain_line(cleaned))
-        return parts
+                lines.append(item)
+        return [(self._cleaned(lines), ended) for lines, ended in parts]
+
+    def _cleaned(self, lines: list[str]) -> list[str]:
+        """Return `lines`, each one or more lines, as they may be written."""
+        if is_plain("".join(lines)):  # one look at all of them: most are, and a job may print 10,000 a second
+            return [line.removesuffix("\n") for line in lines]
+        cleaned = map(clean_lines, lines)
+        return list(cleaned if self.terminal.colors else map(plain_line, cleaned))
 
     def _merged(self, trackers: list[TrackerCore], rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came."""

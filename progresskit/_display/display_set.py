@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from .._system.warnings import warn_once
-from .._tracking.task import describe
+from .._system.warnings import describe, warn_once
 from .display import display_of, terminal_of
 from .hangs import Retired
 

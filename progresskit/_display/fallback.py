@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from .._system.environment import position, taskbar_wanted
 from .._system.threads import is_main_thread
-from .._system.warnings import warn_once
+from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines
-from .._tracking.task import describe
 from ..renderers.base import draws_in_place, option
 from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired

@@ -17,7 +17,7 @@ FLUSH_TIME_SHARE = 0.01
 """The share of the time for which jobs may be held up."""
 FLUSH_CREDIT_SECONDS = 0.25
 """Seconds of it that may be had at once."""
-LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 50.0
+LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 25.0
 """Captured lines that are drawn before the job goes on, in a burst and in the long run. The others come with the next frame."""
 
 

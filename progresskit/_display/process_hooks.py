@@ -13,7 +13,7 @@ import threading
 
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
-from .._tracking.task import TREE_LOCK
+from .._tracking.task_record import TREE_LOCK
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False
@@ -110,9 +110,9 @@ def _before_fork() -> None:
         capture.relay_forks()
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
-    drawing = TICKER.drawing
+    drawing = TICKER.scheduler.drawing
     held = drawing.acquire(timeout=0.1)
-    TICKER.lock.acquire()
+    TICKER.scheduler.lock.acquire()
     TREE_LOCK.acquire()
     counting.LOCK.acquire()
     if held:
@@ -124,7 +124,7 @@ def _after_in_parent() -> None:
         _held.pop().release()
     counting.LOCK.release()
     TREE_LOCK.release()
-    TICKER.lock.release()
+    TICKER.scheduler.lock.release()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
         capture.forked()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import fcntl
+import mmap
 import os
 import pkgutil
 import select
@@ -214,18 +215,40 @@ class Relay:
 
     def _move(self) -> None:
         """Move what has been written to the file. The caller holds the lock."""
+        while self._move_piece():
+            pass
+
+    def _move_piece(self) -> bool:
+        """Move what there is, at most a piece, and return whether there may be more.
+
+        The file is mapped, so that one system call takes the words from the pseudo-terminal into it: a process that is killed
+        between a read and a write would take them with it. The keeper leaves out the zeros that may be left behind them then.
+        Closing the map lets go of the file's lock, by POSIX, and so is the last that is done.
+        """
         try:
             fcntl.lockf(self._spool, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             fcntl.lockf(self._spool, fcntl.LOCK_EX)  # the keeper moves some: a matter of microseconds
         try:
-            while self._ready.poll(0):
-                data = os.read(self._master, PIECE)
-                if not data:
-                    break
-                os.pwrite(self._spool, data, os.fstat(self._spool).st_size)
-        except OSError:  # it has been taken, or nobody holds the other end
-            pass
+            if not self._ready.poll(0):
+                return False
+            end, count = os.fstat(self._spool).st_size, 0
+            start = end - end % mmap.ALLOCATIONGRANULARITY
+            os.ftruncate(self._spool, end + PIECE)
+            try:
+                file = mmap.mmap(self._spool, end + PIECE - start, offset=start)
+            except OSError:  # no room for it
+                os.ftruncate(self._spool, end)
+                raise
+            with file:
+                try:
+                    with memoryview(file)[end - start :] as room:
+                        count = os.readv(self._master, [room])
+                except OSError:  # it has been taken, or nobody holds the other end
+                    pass
+                finally:
+                    os.ftruncate(self._spool, end + count)
+            return count > 0
         finally:
             fcntl.lockf(self._spool, fcntl.LOCK_UN)
 

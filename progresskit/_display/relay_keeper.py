@@ -61,7 +61,7 @@ class Keeper:
                 return  # nobody holds the other end: the job has put its descriptors back
         os.close(self._news)
         while data := os.read(self._spool, PIECE):
-            self._write(data)
+            self._write(data.replace(b"\0", b""))  # room that a job left which was killed while it moved words
         while self._wait(alive=False):
             came = self._read()
             if came:

@@ -73,3 +73,8 @@ def after(state: State, event: Event) -> State:
         return row[event]
     except KeyError:
         raise ValueError(f"cannot {event} a task that is {state}: allowed here are {', '.join(row)}.") from None
+
+
+def is_failure(kind: type[BaseException]) -> bool:
+    """Return whether an exception of this `kind` means that the work failed, and not that somebody called it off."""
+    return issubclass(kind, Exception) and kind.__name__ != "CancelledError"

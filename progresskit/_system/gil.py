@@ -1,6 +1,6 @@
 """The switch interval of the interpreter: how soon a waiting thread gets the interpreter's lock.
 
-Knows the interval and how to shorten it. Does not know which thread wants the lock.
+Knows the interval, how to shorten it, and when that pays for the drawing thread. Does not know what is drawn.
 
 CPython makes a thread release the lock after another thread has waited for one whole switch
 interval, 5 ms, without a break. A job that makes a short system call every millisecond releases the
@@ -16,10 +16,17 @@ jobs that are known to make system calls often.
 
 from __future__ import annotations
 
+import _thread  # whose count of threads is the interpreter's own, also under gevent
 import os
 import sys
+import time
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+from .suspension import SuspensionDetector
+
+if TYPE_CHECKING:
+    from .suspension import Waits
 
 USUAL = 0.005
 """Seconds: the interval of a process that has not chosen one."""
@@ -36,21 +43,8 @@ the job has several threads; and for which it stays shortest after the short int
 KEPT = 0.01
 """Seconds of waiting that show that the shortest interval does not help either. After three such
 waits in a row it is given up."""
-
-
-class Waits(NamedTuple):
-    """How a thread has waited for the lock since the last report.
-
-    Attributes:
-        seconds: Seconds of waiting.
-        in_vain: Whether the thread was woken many times for a lock that was taken again before it
-            ran, although the interval is short.
-        starved: Whether it was late by a quarter of a second or more for that reason.
-    """
-
-    seconds: float = 0.0
-    in_vain: bool = False
-    starved: bool = False
+LONGEST_SLEEP = 1.0
+"""Seconds of sleep from which on nothing is known of the threads that the job has at its end."""
 
 
 class SwitchInterval:
@@ -149,6 +143,44 @@ class Timers:
                 os.write(file, b"1" if wanted else b"0")  # 0 restores the usual one
             finally:
                 os.close(file)
+
+
+class LockBoost:
+    """Shortens the switch interval while a job of one thread computes, and wherever the drawing thread was starved.
+
+    Used by the drawing thread alone. It asks the scheduler's counts two questions, whether the process was stopped and how the
+    thread waited, in an order that this object keeps: a wait counts once.
+
+    Attributes:
+        suspension: Tells whether the process was stopped, since it was asked before. It has to be asked before `choose`.
+
+    Args:
+        switch_interval: The process's.
+        began: When the thread was started, by the monotonic clock.
+    """
+
+    def __init__(self, switch_interval: SwitchInterval, began: float) -> None:
+        self.suspension = SuspensionDetector(began=began)
+        self._switch_interval = switch_interval
+        self._timers = Timers()
+
+    def choose(self, delay: float, own_threads: int, *, first: bool = False) -> None:
+        """Boost, or stop boosting, by how the thread has waited since this was called before.
+
+        Args:
+            delay: Seconds of the next sleep.
+            own_threads: How many threads of the interpreter are the ticker's.
+            first: Whether a frame comes before that sleep, which may be the first.
+        """
+        alone = _thread._count() <= own_threads and delay <= LONGEST_SLEEP
+        interval = self._switch_interval
+        interval.choose(time.monotonic(), self.suspension.waits(), alone=alone, first=first)
+        if interval.is_shortest or self._timers.are_exact:
+            self._timers.exact(interval.is_shortest)
+
+    def close(self) -> None:
+        """Give back what the thread holds of the system's."""
+        self.suspension.close()
 
 
 def _is_set_to(seconds: float) -> bool:

@@ -13,8 +13,6 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from .gil import Waits
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,6 +27,21 @@ IN_VAIN = 0.002
 ASKING = 0.0061
 """Seconds between two runs of a thread that waits for the interpreter's lock, at most, with the
 usual switch interval."""
+
+
+class Waits(NamedTuple):
+    """How a thread has waited for the lock since the last report.
+
+    Attributes:
+        seconds: Seconds of waiting.
+        in_vain: Whether the thread was woken many times for a lock that was taken again before it
+            ran, although the interval is short.
+        starved: Whether it was late by a quarter of a second or more for that reason.
+    """
+
+    seconds: float = 0.0
+    in_vain: bool = False
+    starved: bool = False
 
 
 class Scheduled(NamedTuple):

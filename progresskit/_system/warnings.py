@@ -6,6 +6,12 @@ into errors does not end the job.
 
 from __future__ import annotations
 
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 class ProgressWarning(UserWarning):
     """The display is not as requested; the job is not affected.
@@ -27,6 +33,26 @@ def warn_once(message: str) -> None:
     import warnings
 
     try:
-        warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=3)
+        warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=_level_of_caller())
     except Exception:  # a filter that raises, a stream that fails: neither may reach the job
         pass
+
+
+def _level_of_caller() -> int:
+    """Return the `stacklevel` of the first frame that is no code of ours, seen from `warn_once`; its own where there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    package = __name__.partition(".")[0]
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return 1 if frame is None else level
+
+
+def describe(error: BaseException) -> str:
+    """Return `error` in a line; its class alone where it cannot say more."""
+    name = type(error).__name__
+    try:
+        words = str(error)
+    except Exception:  # an exception's __str__ is the user's code
+        words = ""
+    return f"{name}: {words}" if words else name

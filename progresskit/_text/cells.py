@@ -66,13 +66,20 @@ def clean_lines(text: str) -> str:
         '\x1b[31mred\x1b[0m'
     """
     expanded = text.expandtabs() if "\t" in text else text
-    plain = plain_line(expanded)
-    if plain.isascii() and not plain.encode().translate(
-        None, _PRINTABLE
-    ):  # one pass: `isprintable` does not know newlines
+    if is_plain(plain_line(expanded)):
         expanded = expanded.removesuffix("\n")
         return _COLORED.sub("\\g<0>\x1b[0m", expanded) if "\x1b" in expanded else expanded
     return "\n".join(map(_clean_line, text.splitlines()))
+
+
+def is_plain(text: str) -> bool:
+    r"""Return whether `text`, any number of lines, is printable ASCII throughout, so that cleaning changes nothing.
+
+    Example:
+        >>> is_plain("one\ntwo"), is_plain("tab\t"), is_plain("\x1b[31mred"), is_plain("Größe")
+        (True, False, False, False)
+    """
+    return text.isascii() and not text.encode().translate(None, _PRINTABLE)  # `isprintable` does not know newlines
 
 
 def _clean_line(line: str) -> str:

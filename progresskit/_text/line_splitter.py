@@ -111,6 +111,14 @@ class Line:
         self._size += len(text)
         return self._size > LONGEST and self._is_long()
 
+    def add_plain(self, text: str) -> bool:
+        """Add `text` and return True, if it is printable ASCII and the line stays short; otherwise nothing is done."""
+        if self._returned or not (text.isprintable() and text.isascii()) or self._size + len(text) > LONGEST:
+            return False
+        self._parts.append(text)
+        self._size += len(text)
+        return True
+
     def _after_return(self, text: str) -> str:
         body = text.rstrip("\r")
         if not body:

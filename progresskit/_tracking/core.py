@@ -12,9 +12,9 @@ from collections import deque
 from contextvars import ContextVar, copy_context
 from weakref import ref
 
+from .._model.states import is_failure
 from . import multiprocessing_hook
 from .counters import CountingTicks
-from .task import is_failure
 from .task_tree import UNAVAILABLE, TaskTree
 
 TYPE_CHECKING = False
@@ -474,7 +474,7 @@ class TrackerCore:
                     task.fail(error.__name__)
                 elif error is None and task.is_complete:
                     task.finish()
-                elif error is not None or not task.end_by_children():
+                elif error is not None or not task._end_by_children():
                     task.cancel()
                 if task.parent is not None:  # so that a sum above it need not go through all of its tree again
                     self.settle()

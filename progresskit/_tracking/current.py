@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from . import tracker as trackers
-from .task import UNCHANGED, Task
+from .arguments import UNCHANGED
+from .task import Task
 from .task_tree import UNAVAILABLE
 from .tracker import ProgressTracker, bare, current_tracker
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from .._model.estimates import Estimator
     from .._text.styles import Style
     from ..renderers.base import Renderer
+    from .arguments import Rollup
     from .loops import AsyncTracked, Tracked
-    from .task import Rollup
 
     T = TypeVar("T")
 

@@ -22,9 +22,9 @@ import sys
 from itertools import chain, compress, count, cycle, islice, repeat
 from operator import length_hint
 
-from .._model.states import STOPPED_EARLY
+from .._model.states import STOPPED_EARLY, is_failure
+from .._system.warnings import describe
 from . import counters as counting
-from .task import describe, is_failure
 from .unwinding import UnknownError, caller, can_tell, holders, instruction, passing
 
 TYPE_CHECKING = False
@@ -480,7 +480,7 @@ class AsyncLoop:
             return
         self._counter.close(self._counter.asked)
         if self._loop._finish:
-            task.change(event, reason)
+            task._change(event, reason)
 
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
@@ -639,7 +639,7 @@ class Loop:
         if not (by_statement and left_at in _ASKING):  # another iterator has come to its end, which asked for this one
             counter.close(max(handed - 1, 0))
         if self._finish:
-            task.change("cancel", STOPPED_EARLY)
+            task._change("cancel", STOPPED_EARLY)
 
     def _error(self, counter: Any, frame: Any, over: CodeType | None, left_at: str) -> BaseException | None:
         """Return the exception that ends the loop, if one is on its way; None where it was left in peace.

@@ -12,9 +12,9 @@ from .._model.estimates import Estimate
 from .._model.frames import Field, TaskView, clean_layout, make_view
 from .._model.numbers import LARGEST, plain_number, settled
 from .._model.states import CANCELLED, RUNNING, STOPPED_EARLY
-from .._system.warnings import warn_once
+from .._system.warnings import describe, warn_once
 from .._text.cells import clean
-from .task import Task, describe
+from .task import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._model.estimates import Estimator
-    from .task import Sums
+    from .task_record import Sums
 
 
 class GuardedEstimate:
@@ -91,7 +91,7 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
     if estimate is None:
         make = task.tracker.estimator
         estimate = task.estimate = Estimate(0.0, task.initial) if make is None else GuardedEstimate(make, task.initial)
-    estimate.sample(task.active(now), completed)
+    estimate.sample(task._active(now), completed)
 
 
 def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
@@ -103,8 +103,8 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums])
     if total is not None and total <= 0:
         total = None  # none at all: neither a share nor a time left follows from it
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
-    active = task.active(now)
-    rate, eta = task.estimate_at(active, completed, left_of)
+    active = task._active(now)
+    rate, eta = task._estimate_at(active, completed, left_of)
     unit, color, keep, _, estimated, columns = task._kind
     state, _, reason = task._end or (task._state, 0.0, None)
     owner = task._owner
@@ -132,7 +132,7 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums])
             idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
             columns,
             None if task._extras is None or task._extras.layout is None else clean_layout(task._extras.layout),
-            active if task._extras is None else task.age(now),
+            active if task._extras is None else task._age(now),
         )
     )
 
@@ -152,7 +152,7 @@ def idle_seconds(task: Task, active: float, now: float) -> float | None:
         for child in children or ():
             if child._end is None and child._state == RUNNING:
                 asked = getattr(child.estimate, "idle", None)
-                if asked is None or asked(child.active(now)) is None:
+                if asked is None or asked(child._active(now)) is None:
                     return None
                 below.append(child)
     return idle

@@ -1,265 +1,31 @@
-"""Task: one piece of work, its number, its state and its life.
+"""Task: one piece of work, as users have it: what it is, and what happens to it.
 
-Knows how a task is counted, timed and ended. Must not know how or where it is shown: it tells its tracker that something
-changed, and is looked at by it. Every public method may be called from any thread, and none takes a lock that a finaliser
-could find taken.
-
-A task is small (some 250 bytes with its numbers), since ten thousand of them may wait at once: what most tasks never need
-sits in a part that is made on demand.
+Knows what users may ask of a task, and tells its tracker that something changed. Does not know how or where a task is shown, nor
+how it counts: its record does. Every public method may be called from any thread.
 """
 
 from __future__ import annotations
 
-from _thread import RLock
-from os import fsdecode
-
-from .._model.numbers import LARGEST, is_all, plain_number, settled, shown, without_odd
-from .._model.states import ENDED, FAILED, PAUSED, PENDING, RUNNING, after
-from .._system.warnings import warn_once
-from .._text.colors import COLORS, is_color
-from .counters import CountingCell, CountingTicks, PolledCounter
+from .._model.numbers import is_all, plain_number
+from .._model.states import ENDED, FAILED, PAUSED, RUNNING, after, is_failure
+from .._system.warnings import describe
+from .arguments import UNCHANGED, amount, checked_color, described, given_fields, shared_kind, text
+from .counters import CountingTicks, PolledCounter
+from .task_record import TREE_LOCK, TaskRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Any, Literal, Self, TypeVar, overload
+    from typing import Any, Self, TypeVar, overload
 
-    from .._model.estimates import Estimator
     from .._model.frames import Field
-    from .._model.slots import Slots
-    from .._model.states import Event, State
-    from .._text.styles import Style
-    from .counters import Counter
+    from .._model.states import Event
+    from .arguments import Rollup
     from .loops import AsyncTracked, Tracked
     from .tracker import ProgressTracker
 
     T = TypeVar("T")
-    Rollup = Literal["count", "sum"]
-    Sums = tuple[int | float, int | float | None]  # completed and total
-    Kind = tuple[
-        str, str | None, bool | None, Rollup | None, bool, str | None
-    ]  # unit, color, keep, rollup, estimated, columns
-
-
-class _Unchanged:
-    """The default of an argument for which None has a meaning of its own."""
-
-    def __repr__(self) -> str:
-        return "<unchanged>"
-
-
-UNCHANGED: Any = _Unchanged()
-TREE_LOCK = RLock()
-"""One for the trees of all trackers: it is held for microseconds, and a fork has one lock to take."""
-MOST_REFUSED = 1_000
-"""Values that are told of as no numbers, in a process; what comes after them is refused in silence."""
-_REFUSED: set[tuple[int, str]] = set()
-_NO_FIELDS: dict[str, Field] = {}
-_KINDS: dict[Kind, Kind] = {}
-
-
-def amount(name: str, value: Any) -> int | float:
-    """Return `value` as a plain number if it is a number of units: finite, from 0, and no boolean.
-
-    Raises:
-        TypeError: it is not a number.
-        ValueError: it is negative, 1e100 or more, infinite or not a number at all (NaN).
-    """
-    if (value.__class__ is int or value.__class__ is float) and 0 <= value < LARGEST:
-        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
-    number = None if isinstance(value, bool) else plain_number(value)
-    if number is not None and number >= 0:
-        return number
-    words = f"{name} is {shown(value)}"
-    if number is not None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-        raise ValueError(f"{words}: give a finite number from 0 and below 1e100, or None if it is unknown.")
-    raise TypeError(f"{words}, a {type(value).__name__}: give a number of units, or None if it is unknown.")
-
-
-def text(name: str, value: Any) -> str:
-    """Return `value` if it is a string.
-
-    Raises:
-        TypeError: it is not.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a string.")
-    return value
-
-
-def described(value: Any) -> str:
-    """Return what `value` says of itself, now: a path as a path, nothing for None.
-
-    Example:
-        >>> from pathlib import PurePosixPath
-        >>> described("orders.csv"), described(PurePosixPath("data/orders.csv")), described(7), described(None)
-        ('orders.csv', 'data/orders.csv', '7', '')
-    """
-    if value.__class__ is str:
-        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
-    if value is None:
-        return ""
-    try:
-        words = fsdecode(value) if isinstance(value, bytes) else str(value)
-        return words if words.__class__ is str else str.__str__(words)
-    except Exception:  # the user's own __str__ may raise anything
-        return shown(value)
-
-
-ARGUMENTS = (
-    "description", "total", "unit", "parent", "completed", "keep", "color", "rollup", "position", "start", "counter", "estimated",
-    "fields", "delay",
-)  # fmt: skip
-"""Of `add_task` and `update`."""
-ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
-"""What other libraries call them."""
-MOST_FIELD_NAMES = 1_000
-_FIELD_NAMES: set[str] = set()
-"""Names of fields that resemble no argument."""
-
-
-def given_fields(function: str, words: Mapping[str, Any], fields: Mapping[str, Any] | None) -> dict[str, Field]:
-    """Return the fields that a call was given: `fields`, and keyword arguments that resemble no argument of `function`.
-
-    Raises:
-        TypeError: a keyword argument is a misspelt argument or one of another method, or `fields` is no mapping of names.
-    """
-    for name in words:
-        if name not in _FIELD_NAMES:
-            _check_field_name(function, name)
-    if fields is None:
-        return plain_fields(words)
-    if not hasattr(fields, "items") or not all(isinstance(name, str) for name in fields):
-        raise TypeError(f"fields is {shown(fields)}: give a dict of names and values, or None.")
-    return plain_fields({**fields, **words})
-
-
-def _check_field_name(function: str, name: str) -> None:
-    """Raise TypeError where `name` is a misspelt argument."""
-    from .._text.spelling import nearest
-
-    meant = ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
-    if meant is not None:
-        hint = "it is an argument of add_task." if meant == name else f"did you mean {meant}?"
-        raise TypeError(
-            f"{function}() has no argument {name!r:.80}: {hint} For a field of that name, give fields={{{name!r:.80}: ...}}."
-        )
-    if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # names made up by the thousand: start over rather than grow
-        _FIELD_NAMES.clear()
-    _FIELD_NAMES.add(name)
-
-
-def checked_color(color: Any) -> str | None:
-    """Return `color` if it is None, a name of `COLORS` or `#rrggbb`.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if color is not None and not is_color(color):
-        raise ValueError(f"color is {shown(color)}: give None, #rrggbb or one of {', '.join(COLORS)}.")
-    return None if color == "accent" else color  # type: ignore[no-any-return]  # a colour is a string
-
-
-def checked_columns(columns: Any) -> str | None:
-    """Return `columns` if it is None or a template of a row.
-
-    Raises:
-        TypeError, ValueError: it is neither; the sentence names the columns that there are.
-    """
-    if columns is None:
-        return None
-    from ..renderers.templates import checked
-
-    return checked(columns)
-
-
-def checked_style(style: Any) -> Style | str | None:
-    """Return `style` if it is None, the name of a style, or a `Style`.
-
-    Raises:
-        TypeError, ValueError: it is none of these.
-    """
-    if style is None:
-        return None
-    from .._text.styles import checked
-
-    return checked(style)
-
-
-def checked_delay(delay: Any) -> float:
-    """Return `delay` if it is a number of seconds from 0.
-
-    Raises:
-        TypeError: it is not a number.
-        ValueError: it is negative or not finite.
-    """
-    if isinstance(delay, bool) or not isinstance(delay, (int, float)):
-        raise TypeError(f"delay is {shown(delay)}, a {type(delay).__name__}: give a number of seconds.")
-    if not 0 <= delay < LARGEST:
-        raise ValueError(f"delay is {shown(delay)}: give a number of seconds from 0.")
-    return float(delay)
-
-
-def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
-    """Return `fields` with values that JSON has: what is no string, finite number, boolean or None becomes its `str`, now."""
-    return {name: _plain_field(value) for name, value in fields.items()}
-
-
-def _plain_field(value: Any) -> Field:
-    if value is None or value.__class__ is str or value.__class__ is bool:
-        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
-    if isinstance(value, (int, float)) and (number := plain_number(value)) is not None:
-        return number
-    try:
-        words = str(value)
-        return words if words.__class__ is str else str.__str__(words)
-    except Exception:  # the user's own __str__ may raise anything; an int of 4,300 digits does
-        return shown(value)
-
-
-def shared_kind(kind: Kind) -> Kind:
-    """Return the one tuple that all tasks of this `kind` share."""
-    if len(_KINDS) > 1_000:  # units made up by the thousand: start over rather than grow
-        _KINDS.clear()
-    return _KINDS.setdefault(kind, kind)
-
-
-class _TaskExtras:
-    """What most tasks never need."""
-
-    __slots__ = (
-        "added",
-        "children",
-        "counters",
-        "failed",
-        "fraction",
-        "hidden_until",
-        "initial",
-        "layout",
-        "paused",
-        "paused_at",
-        "pinned",
-        "rolled_completed",
-        "rolled_total",
-    )
-
-    def __init__(self) -> None:
-        self.added: int = 0  # children so far
-        self.failed: int = 0  # of them
-        self.children: Slots | None = None
-        self.counters: tuple[Counter, ...] = ()
-        self.fraction: int | float = (
-            0  # the floats among the units counted, apart from the ints: no sum of ints overflows
-        )
-        self.hidden_until: float | None = None  # the time from which its row is to be seen
-        self.initial: int | float = 0  # units that were done before the start
-        self.layout: str | None = None  # the row's own text, with a tab for the bar
-        self.paused: float = 0.0  # seconds of pauses that are over
-        self.paused_at: float | None = None
-        self.pinned: bool = False  # whether the slot was asked for
-        self.rolled_completed: int | float = 0  # of children that are gone
-        self.rolled_total: int | float = 0
 
 
 class _FirstTick:
@@ -280,7 +46,7 @@ class _FirstTick:
         return task._tick
 
 
-class Task(CountingCell):
+class Task(TaskRecord):
     """One piece of work. Made by `ProgressTracker.add_task`.
 
     As a context manager it finishes on a clean exit, fails on an exception, is cancelled by `KeyboardInterrupt`,
@@ -294,25 +60,8 @@ class Task(CountingCell):
         ('finished', 3)
     """
 
-    __slots__ = (
-        "_began",
-        "_description",
-        "_end",
-        "_fields",
-        "_id",
-        "_kind",
-        "_owner",
-        "_extras",
-        "_sampled",
-        "_slot",
-        "_state",
-        "_tick",
-        "_total",
-        "estimate",
-    )
-    estimate: Estimator | None
-    _sampled: int | float
-    _tick: Callable[[], None]
+    __slots__ = ()
+    _owner: ProgressTracker | Task
 
     tick: _FirstTick = _FirstTick()
     """Advance by one, at the price of a C call. Safe from any thread.
@@ -322,31 +71,6 @@ class Task(CountingCell):
         >>> for page in range(3):
         ...     tick()
     """
-
-    def __init__(
-        self,
-        owner: ProgressTracker | Task,
-        number: int,
-        description: str,
-        total: int | float | None,
-        completed: int | float,
-        kind: Kind,
-        began: float | None,
-        fields: dict[str, Field],
-    ) -> None:
-        self._owner = owner
-        self._id = number
-        self._description = description
-        self._total = total
-        self._kind = kind
-        self._began = began
-        self._state: State = PENDING if began is None else RUNNING
-        self._fields = fields or _NO_FIELDS
-        self._end: tuple[State, float, str | None] | None = None
-        self._extras: _TaskExtras | None = None
-        self._set_count(completed)
-        self._slot = 0
-        self.estimate = None  # made by the first frame that shows the task
 
     def __repr__(self) -> str:
         return f"<Task {self._description!r} {self.state} {self.completed}/{self.total} {self.unit}>"
@@ -378,24 +102,6 @@ class Task(CountingCell):
         return self._owner if isinstance(self._owner, Task) else None
 
     @property
-    def children(self) -> Slots | None:
-        """The live tasks that are parts of this one; None if there never was one."""
-        return None if self._extras is None else self._extras.children
-
-    @property
-    def extras(self) -> _TaskExtras:
-        """The part that is made on demand."""
-        if self._extras is None:
-            with TREE_LOCK:
-                if self._extras is None:
-                    self._extras = _TaskExtras()
-        return self._extras
-
-    def shown_by(self, now: float) -> bool:
-        """Return whether a frame at the instant `now` would show the task's row."""
-        return self._extras is None or self._extras.hidden_until is None or self._extras.hidden_until <= now
-
-    @property
     def description(self) -> str:
         """What the task is."""
         return self._description
@@ -404,80 +110,6 @@ class Task(CountingCell):
     def completed(self) -> int | float:
         """Units done: what was advanced, what a tracked iterable handed out and, with a rollup, what the children did."""
         return self._plain_sum(self._counted() if self._kind[3] is None else self._sums({})[0])
-
-    def _counted(self) -> int | float:
-        """Return the units that were counted in this task itself, not in its children."""
-        done: int | float = self._n
-        if not -LARGEST < done < LARGEST:
-            self._take_out_odd()
-            done = self._n
-            if not -LARGEST < done < LARGEST:  # another thread has added one since
-                before = int(self._sampled)
-                done = without_odd(int(done), before if -LARGEST < before < LARGEST else 0)
-        extras = self._extras
-        if extras is not None:
-            done += extras.fraction
-            for counter in extras.counters:
-                done += counter.count()
-        return done
-
-    def _set_count(self, units: int | float) -> None:
-        """Have the count be `units`, beside what counters add to it."""
-        if units.__class__ is int:
-            self._n = self._sampled = units
-            if self._extras is not None:
-                self._extras.fraction = 0
-        else:
-            self._n = self._sampled = 0
-            self.extras.fraction = units
-
-    def _add_fraction(self, number: int | float) -> None:
-        extras = self.extras
-        if -LARGEST < extras.fraction + number < LARGEST:
-            extras.fraction += number
-        else:
-            self._refuse(number)
-
-    def _take_out_odd(self) -> None:
-        """Take ints of a hundred digits or more out of the count: `advance` adds any int, without a look at it."""
-        with TREE_LOCK:
-            count = int(self._n)
-            if -LARGEST < count < LARGEST:  # another thread has done it
-                return
-            before = int(self._sampled)
-            odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
-            self._n -= odd  # and no store of the rest: other threads count meanwhile
-        self._refuse(odd)
-
-    def _plain_sum(self, done: int | float) -> int | float:
-        """Return `done` as a plain finite number, without the noise of a sum of floats."""
-        if not -LARGEST < done < LARGEST:  # a sum of many numbers that are none by themselves
-            return self._counted()
-        if done.__class__ is int:
-            return done
-        total = self._total
-        return done if total is None or not is_all(done, total) else settled(done, total)
-
-    def _poll(self) -> None:
-        """Ask the task's function for its count. Whatever it does, the last number stays."""
-        for counter in () if self._extras is None else self._extras.counters:
-            if isinstance(counter, PolledCounter):
-                try:
-                    refused = counter.poll()
-                except Exception as error:  # the user's own, in the ticker's thread: it takes nothing from other tasks
-                    warn_once(f"the counter of task {self._id}, {shown(self._description)}, failed: {describe(error)}.")
-                else:
-                    if refused is not None:
-                        self._refuse(*refused)
-
-    def _refuse(self, n: Any) -> None:
-        """Tell, once, that `n` is no number of units of this task."""
-        if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
-            _REFUSED.add(refused)
-            warn_once(
-                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, a {type(n).__name__}, as a number of units: "
-                "it counts nothing. Give a finite number below 1e100."
-            )
 
     @property
     def total(self) -> int | float | None:
@@ -511,19 +143,9 @@ class Task(CountingCell):
         return self._kind[4]
 
     @property
-    def state(self) -> State:
-        """One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`."""
-        return self._state if self._end is None else self._end[0]
-
-    @property
     def reason(self) -> str | None:
         """Why the task failed or was cancelled; `stopped early` where its loop was left in peace before its end; None unless it did."""
         return None if self._end is None else self._end[2]
-
-    @property
-    def initial(self) -> int | float:
-        """Units that were done before the task began: they do not count in its rate."""
-        return 0 if self._extras is None else self._extras.initial
 
     @property
     def is_complete(self) -> bool:
@@ -544,88 +166,17 @@ class Task(CountingCell):
     @property
     def elapsed(self) -> float:
         """Seconds since the start, pauses left out; 0.0 before it."""
-        return self.active(self.tracker.clock())
+        return self._active(self.tracker.clock())
 
     @property
     def rate(self) -> float | None:
         """Units a second; None while unknown."""
-        return self.estimate_at(self.active(self.tracker.clock()), *self._sums({}))[0]
+        return self._estimate_at(self._active(self.tracker.clock()), *self._sums({}))[0]
 
     @property
     def eta(self) -> float | None:
         """Seconds left; None while unknown."""
-        return self.estimate_at(self.active(self.tracker.clock()), *self._sums({}))[1]
-
-    def active(self, now: float) -> float:
-        """Return the seconds that the task has been at work at the instant `now`."""
-        if self._began is None:
-            return 0.0
-        extras = self._extras
-        until = now if self._end is None else self._end[1]
-        if extras is None:
-            return max(until - self._began, 0.0)
-        if extras.paused_at is not None:
-            until = extras.paused_at
-        return max(until - self._began - extras.paused, 0.0)
-
-    def age(self, now: float) -> float:
-        """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
-        if self._began is None:
-            return 0.0
-        return max((now if self._end is None else self._end[1]) - self._began, 0.0)
-
-    def estimate_at(
-        self, active: float, done: int | float, total: int | float | None
-    ) -> tuple[float | None, float | None]:
-        """Return rate and seconds left after `active` seconds; the plain average once the task has ended.
-
-        Both are None while it is paused, idle or has not begun, the time left until the estimate has seen two gaps.
-        """
-        if self._end is not None:
-            moved = done - self.initial
-            return (moved / active if active > 0 and moved > 0 else None), None
-        estimate = self.estimate
-        return (None, None) if estimate is None or self._state != RUNNING else estimate.outlook(active, done, total)
-
-    def _sums(self, known: dict[int, Sums]) -> Sums:
-        """Return completed and total with what the children add. `known` holds the sums of tasks by their number, and is filled.
-
-        Without recursion, since trees may be deep; each task of the tree is visited once.
-        """
-        with TREE_LOCK:
-            order, ahead = [], [self]
-            while ahead:
-                task = ahead.pop()
-                if task._id not in known:
-                    order.append(task)
-                    if task._kind[3] == "sum" and task._extras is not None and task._extras.children is not None:
-                        ahead.extend(task._extras.children)
-            for task in reversed(order):
-                known[task._id] = task._own_sums(known)
-            return known[self._id]
-
-    def _own_sums(self, known: dict[int, Sums]) -> Sums:
-        """Return completed and total, where the sums of the children are `known`. The caller holds the lock."""
-        completed, rollup, extras = self._counted(), self._kind[3], self._extras
-        if rollup is None or extras is None:
-            return completed, self._total
-        completed += extras.rolled_completed
-        total: int | float | None = extras.rolled_total
-        for child in extras.children or ():
-            if rollup == "count":
-                completed += child.state == "finished"
-                continue
-            part, whole = known[child._id]
-            completed += part if -LARGEST < part < LARGEST else child._plain_sum(part)
-            total = None if total is None or whole is None else total + whole
-        return completed, (total or None) if self._total is None and rollup == "sum" else self._total
-
-    def share_of(self, child: Task) -> tuple[int | float, int | float]:
-        """Return what `child` adds to this task's completed and total."""
-        if self._kind[3] == "sum":
-            completed, total = child._sums({})
-            return child._plain_sum(completed), total or 0
-        return (1 if child.state == "finished" else 0), 0
+        return self._estimate_at(self._active(self.tracker.clock()), *self._sums({}))[1]
 
     # What happens to it
 
@@ -761,11 +312,11 @@ class Task(CountingCell):
 
     def start(self) -> None:
         """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
-        self.change("start")
+        self._change("start")
 
     def pause(self) -> None:
         """Stop the task's time until `resume`: a pause counts neither in `elapsed` nor in `rate` and `eta`."""
-        self.change("pause")
+        self._change("pause")
 
     def resume(self) -> None:
         """Go on after `pause`.
@@ -773,11 +324,11 @@ class Task(CountingCell):
         Raises:
             ValueError: the task has not begun.
         """
-        self.change("resume")
+        self._change("resume")
 
     def finish(self) -> None:
         """End the task: it is done. An ended task stays as it ended, whatever is called."""
-        self.change("finish")
+        self._change("finish")
 
     def fail(self, reason: str | BaseException = "") -> None:
         """End the task: it could not be done, for `reason`.
@@ -787,13 +338,13 @@ class Task(CountingCell):
             >>> task.state, task.reason
             ('failed', 'the stage is gone')
         """
-        self.change("fail", reason if isinstance(reason, str) else describe(reason))
+        self._change("fail", reason if isinstance(reason, str) else describe(reason))
 
     def cancel(self, reason: str = "") -> None:
         """End the task: it will not be done here, for `reason`."""
-        self.change("cancel", reason)
+        self._change("cancel", reason)
 
-    def end_by_children(self) -> bool:
+    def _end_by_children(self) -> bool:
         """Fail, if children that failed are why the count falls short of the total; return whether that is so."""
         extras = self._extras
         if extras is None or not extras.failed or self._end is not None or self.is_complete:
@@ -804,7 +355,7 @@ class Task(CountingCell):
         self.fail(f"{extras.failed:,d} of {total:,d} failed")
         return True
 
-    def change(self, event: Event, reason: str | None = None) -> None:
+    def _change(self, event: Event, reason: str | None = None) -> None:
         """Let `event` happen, by the table of `progresskit._model.states`."""
         state = after(self.state, event)
         if state == self.state:
@@ -838,7 +389,7 @@ class Task(CountingCell):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            if not self.end_by_children():
+            if not self._end_by_children():
                 self.finish()
         elif is_failure(kind):
             self.fail(describe(error or kind()))
@@ -898,18 +449,3 @@ class _TickingTask(Task):
 
 
 _TickingTask.__name__ = _TickingTask.__qualname__ = "Task"
-
-
-def is_failure(kind: type[BaseException]) -> bool:
-    """Return whether an exception of this `kind` means that the work failed, and not that somebody called it off."""
-    return issubclass(kind, Exception) and kind.__name__ != "CancelledError"
-
-
-def describe(error: BaseException) -> str:
-    """Return `error` in a line; its class alone where it cannot say more."""
-    name = type(error).__name__
-    try:
-        words = str(error)
-    except Exception:  # an exception's __str__ is the user's code
-        words = ""
-    return f"{name}: {words}" if words else name

@@ -11,7 +11,8 @@ from itertools import count
 from .._model.slots import Slots, assign_rows, walk_tree
 from .._model.states import ENDED
 from .counters import PolledCounter
-from .task import TREE_LOCK, Task
+from .task import Task
+from .task_record import TREE_LOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._model.frames import Field, Frame, TaskView
-    from .task import Kind, Sums
+    from .arguments import Kind
+    from .task_record import Sums
     from .tracker import ProgressTracker
 
 NUMBERS = count(1)
@@ -194,7 +196,7 @@ class TaskTree:
             return
         task._state = task._end[0]
         self._live -= 1
-        seen = task._id <= self.last_shown and task.shown_by(task._end[1])
+        seen = task._id <= self.last_shown and task._shown_by(task._end[1])
         told = (
             seen
             or task.state == "failed"
@@ -218,7 +220,7 @@ class TaskTree:
             parent = task.parent
             slots = self._slots if parent is None else parent.children
             if parent is not None and parent.rollup is not None:
-                completed, total = parent.share_of(task)
+                completed, total = parent._share_of(task)
                 extras = parent.extras
                 extras.rolled_completed += completed
                 extras.rolled_total += total
@@ -286,7 +288,7 @@ class TaskTree:
 
     def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:
         """Return `entries` without the tasks whose rows are not to be seen yet, and what is below them."""
-        self._delays = tuple(task for task in self._delays if task._end is None and not task.shown_by(now))
+        self._delays = tuple(task for task in self._delays if task._end is None and not task._shown_by(now))
         kept: list[tuple[Any, int]] = []
         below: int | None = None  # the depth of the last task that is hidden
         for task, depth in entries:

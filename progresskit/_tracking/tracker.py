@@ -12,10 +12,8 @@ from contextvars import ContextVar, copy_context
 
 from .._model.numbers import shown
 from . import multiprocessing_hook
-from .core import CAPTURE, TrackerCore, current_loop
-from .task import (
+from .arguments import (
     UNCHANGED,
-    Task,
     amount,
     checked_color,
     checked_columns,
@@ -26,6 +24,8 @@ from .task import (
     shared_kind,
     text,
 )
+from .core import CAPTURE, TrackerCore, current_loop
+from .task import Task
 from .task_tree import UNAVAILABLE
 
 TYPE_CHECKING = False
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from .._model.frames import Frame
     from .._text.styles import Style
     from ..renderers.base import Renderer, Terminal
+    from .arguments import Rollup
     from .interfaces import Capture, Ticker
     from .loops import AsyncTracked, Tracked
-    from .task import Rollup
 
     T = TypeVar("T")
 

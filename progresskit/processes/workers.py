@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from .._display import process_hooks as life
 from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
+from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, join
-from .._tracking.task import Task, _TickingTask, shared_kind
+from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import hub_address, hub_client
 from .numbers import numbers_for

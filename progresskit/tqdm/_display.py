@@ -18,7 +18,7 @@ from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
 from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
-from .._tracking.task import plain_fields
+from .._tracking.arguments import plain_fields
 from ..renderers.registry import hub_address
 
 if TYPE_CHECKING:

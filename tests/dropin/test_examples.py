@@ -125,6 +125,7 @@ def test_training() -> None:
     assert "trained" in final
 
 
+@pytest.mark.slow
 def test_pool() -> None:
     """A pool whose workers have bars: they stand below the pool's own, and only that one's line stays."""
     screens = screens_of(str(EXAMPLES / "pool.py"), "--ranges", "4", "--size", "200000")

@@ -98,7 +98,7 @@ class Process(Tracking):
                 ticker=Unhurried(self._ticker),  # type: ignore[arg-type]
             )
         )
-        self._held = self._ticker.hold()  # its thread would draw a frame that nobody has told it to send
+        self._held = self._ticker.scheduler.hold()  # its thread would draw a frame that nobody has told it to send
         self._held.__enter__()
         self.tracker.start()
         self.key = (process_start(), os.getpid())

@@ -19,7 +19,7 @@ from progresskit._tracking.tracker import current_tracker
 def be_patient() -> None:
     """Have this worker wait for its last words for as long as a busy machine may take, where a job's would go on."""
     if multiprocessing.parent_process() is not None:
-        credit = life.TICKER.gate.time
+        credit = life.TICKER.scheduler.gate.time
         credit.most = credit.left = 60.0
 
 

@@ -269,8 +269,8 @@ def test_tasks_that_end_before_a_frame_are_accounted_for(tmp_path: Path) -> None
     """A process whose loops have all ended before a first frame leaves their numbers, and `show` tells them."""
     code = """
 from progresskit import ProgressTracker, track
-from progresskit._display.ticker import ThreadTicker
-ThreadTicker._run = lambda self, generation: None  # no frame comes, however slow the machine is
+from progresskit._display.drawing_thread import DrawingThread
+DrawingThread._run = lambda self, generation: None  # no frame comes, however slow the machine is
 for number in range(3):
     for _ in track(range(5), f"quick {number}", unit="row"): pass
 for _ in track(range(5), "left"): break

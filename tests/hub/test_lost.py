@@ -34,21 +34,22 @@ class Stepping(ThreadTicker):
 
     def __init__(self, clock: ManualClock, spent: ManualClock) -> None:
         super().__init__()
-        self._watched = True  # and nobody sees to it that it does not hang
-        self._set = DisplaySet(spent, spent)
+        self.thread.is_watched = True  # and nobody sees to it that it does not hang
+        self.thread.begin = self._begin  # type: ignore[method-assign]
+        self.scheduler.set = DisplaySet(spent, spent)
         self._clock = clock
         self._wakes = 0.0
 
     def _begin(self) -> None:
-        self._running = True
+        self.thread.is_running = True
 
     def sleep(self, until: float) -> None:
         """Let time go on until then, with all looks that come meanwhile; the bell wakes it at once."""
-        while (rung := self._bell.wait(0.0)) or self._wakes <= until:
+        while (rung := self.thread.bell.wait(0.0)) or self._wakes <= until:
             if not rung:
                 self._clock.advance(self._wakes - self._clock())
-            delay = self._draw_due(self._clock(), nudged=rung)
-            self._long_sleep = delay > 2 * self._survey()[0]
+            delay = self.scheduler.draw_due(self._clock(), nudged=rung)
+            self.thread.sleeps_long = delay > 2 * self.scheduler.survey()[0]
             self._wakes = self._clock() + delay
         self._clock.advance(until - self._clock())
 

@@ -119,7 +119,11 @@ FAULTS_OF_SIZES = {
     "lines above are climbed over": (REGION, 'f"\\r\\b{BLANK}" * more', 'f"\\x1b[1A{BLANK}" * more'),
 }
 FAULTS_OF_NUMBERS = {
-    "floats do not add up": ("progresskit._tracking.task", "extras.fraction += number", "extras.fraction = number"),
+    "floats do not add up": (
+        "progresskit._tracking.task_record",
+        "extras.fraction += number",
+        "extras.fraction = number",
+    ),
     "a huge int takes others with it": ("progresskit._model.numbers", "return rest if", "return before if"),
     "a child stands below an ended parent": (
         TREE,

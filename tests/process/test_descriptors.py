@@ -100,7 +100,7 @@ def test_death(end: str, status: int) -> None:
     text = "\n".join(program.everything)
     assert f"status {status}" in text
     counts = {text.count("shell"), text.count("begun, the last words")}
-    assert counts <= {1, 2}, "a line whose frame was just on its way may be written again"
+    assert counts <= {1, 2}, f"a line whose frame was just on its way may be written again: {program.everything}"
     assert counts == {1} or status != 1
     assert ("new" in text) == ("echo" in end)
 

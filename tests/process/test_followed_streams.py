@@ -24,7 +24,7 @@ def test_loops_follow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     monkeypatch.setattr("progresskit._tracking.tracker._shared", None)
     monkeypatch.setattr("progresskit._tracking.tracker._entered", [])
     for name in ("most", "left"):  # seconds that a job may be held up: a busy machine takes longer
-        monkeypatch.setattr(TICKER.gate.time, name, BOUND)
+        monkeypatch.setattr(TICKER.scheduler.gate.time, name, BOUND)
     capsys.readouterr()
     loop("Captured")
     assert "Captured: finished" in capsys.readouterr().err

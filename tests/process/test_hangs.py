@@ -69,7 +69,7 @@ def test_a_renderer_that_hangs_is_given_up_and_no_line_is_lost(verb: str) -> Non
         renderer.let_go.set()
         assert renderer.awake.wait(30)
         tracker.print("after")
-    until(lambda: not ticker._running)
+    until(lambda: not ticker.thread.is_running)
     assert task.state == "finished"
     assert [count(terminal, words) for words in ("before", "meanwhile", "after", "does not answer")] == [1, 1, 1, 1]
     assert count(terminal, "beta: finished") == 1
@@ -81,7 +81,7 @@ def test_a_task_whose_last_frame_hung_is_told_by_the_successor() -> None:
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
         task = tracker.add_task("alpha")
         until(lambda: renderer.frames)
-        with ticker.hold():  # so that all of it is in one frame
+        with ticker.scheduler.hold():  # so that all of it is in one frame
             task.finish()
             tracker.add_task("beta")
             tracker.print("words")
@@ -120,7 +120,7 @@ def test_a_renderer_that_hangs_at_the_end_holds_it_up_for_a_bounded_time_and_wha
     assert count(terminal, "words") == (verb == "render")
     renderer.let_go.set()
     assert renderer.awake.wait(30)
-    until(lambda: not ticker._running)
+    until(lambda: not ticker.thread.is_running)
     assert count(terminal, "too late") == 0
 
 
@@ -158,7 +158,7 @@ def test_a_stream_without_a_descriptor_that_hangs_is_given_up() -> None:
             task.advance()
         assert task.state == "finished"
         stream.let_go.set()
-        until(lambda: not ticker._running)
+        until(lambda: not ticker.thread.is_running)
     assert len(said) == 1
     assert stream.writes == 1
 

@@ -45,6 +45,30 @@ def test_plain_prints() -> None:
     assert rows == [*expected, "and more, over"]
 
 
+SHORT = """
+import time
+from progresskit import track
+for _ in track(range(3), "Seen"):
+    time.sleep(0.1)
+try:
+    for n in track(range(5), "Short"):
+        if n == 3:
+            raise ValueError("no three")
+except ValueError as error:
+    print("caught", error)
+for n in track(range(2), "Kept", keep=True): pass
+print("the end")
+"""
+
+
+def test_short_tasks() -> None:
+    """The last line of a loop that no frame has shown comes before what the job says next."""
+    program = Program(SHORT)
+    assert program.end() == 0
+    words = [row.split()[1 if row[0] in "✓✗" else 0] for row in program.everything]
+    assert words == ["Seen", "Short", "ValueError:", "caught", "Kept", "the"]
+
+
 DEATH = """
 import os, time
 from progresskit import track

@@ -101,7 +101,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("whose", ["its own", "another thread's"])
-@pytest.mark.parametrize("lock", ["TICKER.lock", "TICKER.drawing", "TrackerCore.lock", "counting.LOCK"])
+@pytest.mark.parametrize(
+    "lock", ["TICKER.scheduler.lock", "TICKER.scheduler.drawing", "TrackerCore.lock", "counting.LOCK"]
+)
 def test_a_fork_with_a_lock_held_hangs_neither_process(lock: str, whose: str) -> None:
     code = f"""
 import os, signal, threading, time

@@ -21,8 +21,8 @@ from progresskit._display.flushing import Credit
 from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
 from progresskit._model.frames import Frame
-from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers, Waits
-from progresskit._system.suspension import Scheduled, SuspensionDetector
+from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers
+from progresskit._system.suspension import Scheduled, SuspensionDetector, Waits
 from progresskit._system.threads import Bell, start
 from progresskit._system.warnings import ProgressWarning
 from progresskit._tracking.core import TrackerCore
@@ -65,7 +65,7 @@ def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
     task = tracker.add_task("alpha", total=10)
     task.pause()
-    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused" and ticker._long_sleep)
+    until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused" and ticker.thread.sleeps_long)
     task.resume()
     until(lambda: renderer.frames[-1].tasks[0].state == "running")
     task.finish()
@@ -84,7 +84,7 @@ def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
     task = tracker.add_task("alpha", total=10)
     task.pause()
     until(lambda: renderer.frames and renderer.frames[-1].tasks[0].state == "paused")
-    draw_due, looked = ticker._draw_due, threading.Event()
+    draw_due, looked = ticker.scheduler.draw_due, threading.Event()
 
     def change() -> None:
         task.resume() if what == "resume" else tracker.add_task("beta")
@@ -97,10 +97,10 @@ def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
         looked.set()
         return 3600.0
 
-    monkeypatch.setattr(ticker, "_draw_due", look)
+    monkeypatch.setattr(ticker.scheduler, "draw_due", look)
     assert looked.wait(30.0)
     if when == "asleep":
-        until(lambda: ticker._long_sleep)
+        until(lambda: ticker.thread.sleeps_long)
         change()
     until(lambda: renderer.frames[-1].tasks[0].state == "running" or len(renderer.frames[-1].tasks) == 2)
     tracker.stop()
@@ -117,7 +117,7 @@ def test_ctrl_c_while_the_thread_starts_leaves_a_ticker_that_draws(when: str, mo
         raise KeyboardInterrupt
 
     late: list[threading.Thread | None] = []
-    monkeypatch.setattr("progresskit._display.ticker.start", broken_off)
+    monkeypatch.setattr("progresskit._display.drawing_thread.start", broken_off)
     renderer, ticker = RecordingRenderer(), ThreadTicker(patience=3600.0)
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
     with pytest.raises(KeyboardInterrupt), tracker:
@@ -129,7 +129,9 @@ def test_ctrl_c_while_the_thread_starts_leaves_a_ticker_that_draws(when: str, mo
     with tracker:
         tracker.add_task("beta")
         until(lambda: "beta" in {view.description for frame in renderer.frames for view in frame.tasks})
-        assert [getattr(each, "name", "") for each in ticker._threads if each.is_alive()].count("progresskit") == 1
+        assert [getattr(each, "name", "") for each in ticker.thread.threads if each.is_alive()].count(
+            "progresskit"
+        ) == 1
     assert {view.description for frame in renderer.frames for view in frame.ended} >= {"beta"}
 
 
@@ -190,7 +192,7 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
     tracker = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0, ticker=ticker)
     task = tracker.add_task("alpha", total=2)
     until(lambda: any("alpha" in row for row in terminal.screen))
-    with ticker.drawing:
+    with ticker.scheduler.drawing:
         (display,) = ticker.displays
         terminal.feed("a shell's words\r\n")
         display.forget_rows()
@@ -222,14 +224,14 @@ def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_
     ticker = ThreadTicker()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
     task = tracker.add_task("alpha", total=10)
-    until(lambda: renderer.frames and ticker._long_sleep)
-    with ticker.drawing:
+    until(lambda: renderer.frames and ticker.thread.sleeps_long)
+    with ticker.scheduler.drawing:
         (display,) = ticker.displays
         display.due = display.drawn + 3600.0  # asleep for long
     tracker.print("a line")
     until(lambda: renderer.lines == ["a line"])
-    until(lambda: ticker._long_sleep)
-    with ticker.drawing:
+    until(lambda: ticker.thread.sleeps_long)
+    with ticker.scheduler.drawing:
         display.due = display.drawn + 3600.0
     task.update(phase="finalising")
     until(lambda: bool(renderer.frames[-1].tasks[0].fields))
@@ -268,7 +270,7 @@ def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hu
         tracker.add_task("alpha")
         until(lambda: renderer.frames)  # noqa: B023
         ticker.forget()  # as in a forked child
-        assert (ticker.displays, ticker.silent, ticker._running) == ([], hub is None, False)
+        assert (ticker.displays, ticker.silent, ticker.thread.is_running) == ([], hub is None, False)
         frames = len(renderer.frames)
         with ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker) as other:
             other.add_task("beta", keep=True)
@@ -281,20 +283,20 @@ def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hu
 
 def test_who_waits_to_draw_waits_for_the_lock_that_is_drawn_under_now() -> None:
     ticker = ThreadTicker()
-    old, held = ticker.drawing, threading.Event()
+    old, held = ticker.scheduler.drawing, threading.Event()
 
     def hold() -> None:
-        with ticker.hold():
+        with ticker.scheduler.hold():
             held.set()
 
     old.acquire()
     thread = threading.Thread(target=hold)
     thread.start()
-    ticker.drawing = threading.RLock()  # the one who draws has hung, and a successor has a lock of its own
-    ticker.drawing.acquire()
+    ticker.scheduler.drawing = threading.RLock()  # the one who draws has hung, and a successor has a lock of its own
+    ticker.scheduler.drawing.acquire()
     old.release()
     assert not held.wait(0.3)
-    ticker.drawing.release()
+    ticker.scheduler.drawing.release()
     assert held.wait(30)
     thread.join()
 
@@ -305,26 +307,23 @@ def test_ctrl_c_in_a_frame_that_the_job_draws_is_the_jobs() -> None:
             raise KeyboardInterrupt
 
     ticker = ThreadTicker()
-    ticker._inline = True
+    ticker.inline.is_on = True
     tracker = ProgressTracker(Interrupted(), terminal=EmulatedTerminal(), ticker=ticker)
     tracker.add_task("alpha")
     with pytest.raises(KeyboardInterrupt):
-        ticker._poll()
+        ticker.inline.poll()
     assert len(ticker.displays) == 1
 
 
 def test_a_thread_that_begins_is_not_hurried() -> None:
     """A first task wakes no thread that is about to start; a later one wakes the thread that runs."""
 
-    class Begun(ThreadTicker):
-        def _begin(self) -> None:
-            self._running = True
-
-    ticker = Begun()
+    ticker = ThreadTicker()
+    ticker.thread.begin = lambda: setattr(ticker.thread, "is_running", True)  # type: ignore[method-assign]
     ticker.attach(ProgressTracker("none", ticker=ticker))
-    assert not ticker._bell.wait(0.0)
+    assert not ticker.thread.bell.wait(0.0)
     ticker.attach(ProgressTracker("none", ticker=ticker))
-    assert ticker._bell.wait(0.0)
+    assert ticker.thread.bell.wait(0.0)
 
 
 def test_a_renderer_that_cannot_be_made_gives_way() -> None:
@@ -354,13 +353,13 @@ def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> No
 
 
 def test_where_the_system_does_not_tell_what_a_thread_has_done_only_a_long_stop_is_seen() -> None:
-    presence = SuspensionDetector("/no/such/file")
-    assert (presence.read(), presence.stopped()) == (None, False)
-    presence.close()
-    presence = SuspensionDetector("/dev/null")
-    assert presence.read() is None  # it says nothing
-    presence.close()
-    presence.close()
+    detector = SuspensionDetector("/no/such/file")
+    assert (detector.read(), detector.stopped()) == (None, False)
+    detector.close()
+    detector = SuspensionDetector("/dev/null")
+    assert detector.read() is None  # it says nothing
+    detector.close()
+    detector.close()
 
 
 def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,14 +383,14 @@ def with_news() -> TrackerCore:
 def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
     ticker = ThreadTicker()
     ticker.flush_soon()
-    ticker._running = True  # a thread that never comes
+    ticker.thread.is_running = True  # a thread that never comes
     ticker.flush_soon()
-    assert not ticker.gate.waiting  # no hub, no waiting
-    ticker._new = [with_news()]
+    assert not ticker.scheduler.gate.waiting  # no hub, no waiting
+    ticker.scheduler.arriving = [with_news()]
     for _ in range(1_000):
         ticker.flush_soon()
-    assert len(ticker.gate.waiting) < 10
-    assert ticker.gate.time.left <= 0.0
+    assert len(ticker.scheduler.gate.waiting) < 10
+    assert ticker.scheduler.gate.time.left <= 0.0
 
 
 def interval() -> float:
@@ -448,20 +447,20 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
     threads[0] = 9
     ticker, _ = looks
     until(lambda: interval() == USUAL)
-    assert ticker._boost is not None
-    ticker._boost.suspension._starved = True
+    assert ticker.thread.boost is not None
+    ticker.thread.boost.suspension._starved = True
     until(lambda: interval() == SHORT_INTERVAL)
-    ticker._switch_interval._short_until = 0.0
+    ticker.thread.switch_interval._short_until = 0.0
     until(lambda: interval() == USUAL)
 
 
 @pytest.mark.usefixtures("threads")
 def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps() -> None:
-    haste, now = SwitchInterval(), 100.0
+    switch, now = SwitchInterval(), 100.0
 
     def chosen(seconds: float = 0.0, *, in_vain: bool = False, alone: bool = True, first: bool = False) -> float:
-        haste.choose(now, Waits(seconds, in_vain), alone=alone, first=first)
-        assert haste.is_shortest == (interval() == SHORTEST_INTERVAL)
+        switch.choose(now, Waits(seconds, in_vain), alone=alone, first=first)
+        assert switch.is_shortest == (interval() == SHORTEST_INTERVAL)
         return interval()
 
     assert chosen(0.03) == SHORT_INTERVAL  # C code: woken when it asked
@@ -477,27 +476,27 @@ def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps(
     assert chosen(0.03, in_vain=True) == SHORTEST_INTERVAL
     now += 31.0
     assert chosen() == SHORT_INTERVAL
-    haste.end()
+    switch.end()
 
 
 def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    presence = SuspensionDetector("/no/such/file")
+    detector = SuspensionDetector("/no/such/file")
     for seconds, woken, asking, in_vain in (
         (0.03, 3000, 0.0002, True),
         (0.03, 50, 0.0002, False),  # about as often as it asks: C code, or one turn among many
         (0.0, 3000, 0.0002, False),  # too short to matter
         (0.03, 3000, 0.0061, False),  # who asks every five milliseconds cannot tell
     ):
-        monkeypatch.setattr(presence, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
-        presence._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
-        monkeypatch.setattr(presence, "_asking", asking)
-        assert not presence.stopped()
-        assert presence.woken_in_vain == in_vain
-        waits = presence.waits()
+        monkeypatch.setattr(detector, "read", lambda seconds=seconds, woken=woken: Scheduled(0.001, woken))
+        detector._mark = (time.monotonic() - seconds - 0.001, time.process_time(), Scheduled(0.0, 0))
+        monkeypatch.setattr(detector, "_asking", asking)
+        assert not detector.stopped()
+        assert detector.woken_in_vain == in_vain
+        waits = detector.waits()
         assert (waits.in_vain, waits.starved) == (in_vain, False)
         assert seconds <= waits.seconds < seconds + 1.0
-        assert presence.waits() == Waits()
-    presence.close()
+        assert detector.waits() == Waits()
+    detector.close()
 
 
 def test_timers_are_exact_in_the_thread_that_wants_it_and_in_no_other() -> None:
@@ -525,56 +524,56 @@ def test_timers_are_exact_in_the_thread_that_wants_it_and_in_no_other() -> None:
 
 @pytest.mark.usefixtures("threads")
 def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    haste = SwitchInterval()
+    switch = SwitchInterval()
     for chosen in (0.02, 0.001):
         monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
         monkeypatch.setattr(sys, "setswitchinterval", pytest.fail)
-        haste.begin()
-        haste.end()
+        switch.begin()
+        switch.end()
     monkeypatch.undo()
-    haste.begin()
+    switch.begin()
     assert interval() == SHORT_INTERVAL
     sys.setswitchinterval(0.01)  # the program's choice comes second, and stays as well
-    haste.end()
+    switch.end()
     assert interval() == 0.01
     sys.setswitchinterval(USUAL)
 
 
 def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    presence = SuspensionDetector("/no/such/file")
-    monkeypatch.setattr(presence, "read", lambda: Scheduled(0.01, 300))
-    presence._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
-    assert not presence.stopped()
-    assert not presence.stopped()  # not late any more, and nobody has asked yet
-    assert presence.waits().starved
-    presence._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
-    assert presence.stopped()
-    assert not presence.waits().starved
-    presence.close()
+    detector = SuspensionDetector("/no/such/file")
+    monkeypatch.setattr(detector, "read", lambda: Scheduled(0.01, 300))
+    detector._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
+    assert not detector.stopped()
+    assert not detector.stopped()  # not late any more, and nobody has asked yet
+    assert detector.waits().starved
+    detector._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
+    assert detector.stopped()
+    assert not detector.waits().starved
+    detector.close()
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
 def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(late: bool) -> None:
     ticker, asked = ThreadTicker(), threading.Event()
-    ticker._running = True
-    ticker._new = [with_news()]
-    ticker.gate.time = Credit(0.0, 20.0)
+    ticker.thread.is_running = True
+    ticker.scheduler.arriving = [with_news()]
+    ticker.scheduler.gate.time = Credit(0.0, 20.0)
 
     class Urgent(deque[Bell]):
         def append(self, bell: Bell) -> None:
-            ticker._new.clear()
+            ticker.scheduler.arriving.clear()
             if late:
-                assert ticker._rest()
+                assert ticker.thread.rest()
             super().append(bell)
             asked.set()
 
-    ticker.gate.waiting = Urgent()
+    ticker.scheduler.gate.waiting = Urgent()
     asking = threading.Thread(target=ticker.flush_soon)
     asking.start()
     assert asked.wait(20.0)
-    assert late or ticker._rest()
+    assert late or ticker.thread.rest()
     asking.join(20.0)
-    assert ticker.gate.time.left > 10.0  # it has not waited until that was used up
+    assert ticker.scheduler.gate.time.left > 10.0  # it has not waited until that was used up
 
 
 @pytest.mark.parametrize("name", ["json", "none"])
@@ -600,8 +599,8 @@ def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
     """A process that ends while the thread opens a display for a tracker still shows its last frame."""
     ticker, found = ThreadTicker(), []
     tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker)
-    give = ticker._set.add
-    ticker._set.add = lambda one: (found.append(one in ticker._new), give(one))[1]  # type: ignore[method-assign]
+    give = ticker.scheduler.set.add
+    ticker.scheduler.set.add = lambda one: (found.append(one in ticker.scheduler.arriving), give(one))[1]  # type: ignore[method-assign]
     tracker.add_task("alpha")
     until(lambda: ticker.displays)
     tracker.stop()

@@ -158,6 +158,7 @@ def test_an_odd_value_is_told_once_by_task_and_value(bench: Bench) -> None:
     words = [str(each.message) for each in told]
     assert len(words) == 3
     assert "'told first', was given None, a NoneType" in words[0]
+    assert {each.filename for each in told} == {__file__}, "the line of the job that gave it"
 
 
 @settings(max_examples=150, deadline=None)

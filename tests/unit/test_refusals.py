@@ -17,9 +17,8 @@ from progresskit._cli.main import main
 from progresskit._display.terminal import StreamTerminal
 from progresskit._model.frames import Frame, decode, encode, sample_view
 from progresskit._model.slots import Slots
-from progresskit._system.warnings import ProgressWarning, warn_once
+from progresskit._system.warnings import ProgressWarning, describe, warn_once
 from progresskit._text.cells import encodable
-from progresskit._tracking.task import describe
 from progresskit.renderers.region import Region
 from progresskit.renderers.registry import named
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer

@@ -44,6 +44,16 @@ def test_a_line_without_end(piece: str) -> None:
     assert (ended > 0) == (piece == "x")
 
 
+@given(st.lists(st.text("ab \t\b\r\x1b[m2Kü\u2028", max_size=4), max_size=8))
+def test_plain_pieces(pieces: list[str]) -> None:
+    """Pieces of a line that are added the short way make the line that the long way makes."""
+    short, long = Line(), Line()
+    for piece in pieces:
+        assert short.add_plain(piece) or not short.add(piece)
+        long.add(piece)
+    assert (short.text(), short.is_redrawn, short.end()) == (long.text(), long.is_redrawn, long.end())
+
+
 def test_backspaces() -> None:
     """Backspaces move back over what was written, in time that grows with the text alone."""
     assert last_state("-\b\\\b|\b/") == "/"

@@ -186,7 +186,7 @@ class Uploads:
         self._sending = not over and (self._sending or sent is None or sent > self._mark)
         if self._sending or over:
             self._begun = max(self._begun, self._ended + len(self._going))
-        time = self._task.active(self._task.tracker.clock())
+        time = self._task.elapsed
         self._estimate.goes(time, int(self._task.completed), sending=self._sending, begun=self._begun)
 
     def answered(self, status: int) -> None:

@@ -64,6 +64,7 @@ def _collected_between_tests(_frozen: None) -> Iterator[None]:
     gc.disable()
     yield
     gc.collect()
+    gc.freeze()  # what is left lives as long as the process: modules that this test was the first to import
     gc.enable()
 
 
@@ -103,10 +104,27 @@ def session(server: Any) -> Iterator[Callable[..., Any]]:
         connection.close()
 
 
+@pytest.fixture(scope="session")
+def _lasting() -> Iterator[list[Any]]:
+    """The session that the tests' cursors share, once there is one."""
+    connections: list[Any] = []
+    yield connections
+    for connection in connections:
+        connection.close()
+
+
 @pytest.fixture
-def cursor(session: Callable[..., Any]) -> Any:
-    """A cursor of a session of the test's own."""
-    return session().cursor()
+def cursor(server: Any, _lasting: list[Any]) -> Any:
+    """A cursor of a session that tests have one after the other, at the same start: to open one for each takes far longer."""
+    import snowflake.connector
+
+    if _lasting:
+        with contextlib.suppress(snowflake.connector.errors.Error):  # a test has had the server lose its sessions
+            _lasting[0].cursor().execute("ROLLBACK")
+            return _lasting[0].cursor().execute("USE SCHEMA embedded.public")
+        _lasting.clear()
+    _lasting.append(snowflake.connector.connect(**server.arguments))
+    return _lasting[0].cursor()
 
 
 @pytest.fixture

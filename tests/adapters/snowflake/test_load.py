@@ -62,15 +62,19 @@ def count(connection: Any, statement: str) -> int:
     return int(connection.cursor().execute(statement).fetchall()[0][0])
 
 
+WIDE = f"1,{'x' * 197}\n"
+"""A row of 200 bytes: a few thousand fill the block of a file whose rows decide the types of its columns."""
+
+
 def write(path: Path, text: str) -> Path:
     path.write_text(text, "utf-8", newline="")
     return path
 
 
 def test_the_sample_is_in_the_table_row_by_row(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    summary = load(sessions, tmp_path, FLIGHTS, "flights", nulls=["NA"])
-    assert summary.loaded == summary.rows == 80_789
-    assert count(connection, "SELECT count(*) FROM flights") == 80_789
+    summary = load(sessions, tmp_path, FLIGHTS[1:2], "flights", nulls=["NA"])
+    assert summary.loaded == summary.rows == 24_951
+    assert count(connection, "SELECT count(*) FROM flights") == 24_951
     assert count(connection, "SELECT count(*) FROM flights WHERE month = 2") == 24_951
     assert count(connection, "SELECT count(*) FROM flights WHERE dep_time IS NULL AND month = 2") == 1_261
     assert list((tmp_path / "packed").iterdir()) == []
@@ -230,12 +234,12 @@ def test_bars_are_true_of_what_is_to_come(sessions: Any, tmp_path: Path) -> None
     No bar is beyond its total, none shows 99 % but where 95 % is done, and the last look at each is its total: with links,
     with packed files, and with files that compress well or badly, in either order.
     """
-    rows = noise(60_000)
+    rows = noise(20_000)
     plain = write(tmp_path / "plain.csv", "a,b\n" + rows)
     (tmp_path / "link.csv").symlink_to(plain)
-    dense = write(tmp_path / "dense.csv", "a,b\n" + "1,x\n" * 600_000)  # a hundredth of its size when it is compressed
+    dense = write(tmp_path / "dense.csv", "a,b\n" + "1,x\n" * 200_000)  # a hundredth of its size when it is compressed
     packed = tmp_path / "packed.csv.gz"
-    packed.write_bytes(gzip.compress(("a,b\n" + "1,x\n" * 600_000 + rows).encode()))
+    packed.write_bytes(gzip.compress(("a,b\n" + "1,x\n" * 200_000 + rows).encode()))
     folder = tmp_path / "packed"
     folder.mkdir()
     for paths in ([dense, packed, plain, tmp_path / "link.csv", dense], [plain, dense, packed]):
@@ -243,12 +247,12 @@ def test_bars_are_true_of_what_is_to_come(sessions: Any, tmp_path: Path) -> None
         with SnowflakeProgress(renderer=renderer, interval=0.001, budget=1.0) as progress:
             load = Load(paths, "bar_totals", Staging(sessions()), Loading(sessions()), progress, folder, max_bad_rows=0)
             summary = load.run()
-        assert (summary.files, summary.loaded) == (3, 1_320_000)
+        assert (summary.files, summary.loaded) == (3, 440_000)
         views = [view for frame in renderer.frames for view in (*frame.tasks, *frame.ended)]
         last = {view.description.split()[0]: view for view in views}
         size = sum(path.stat().st_size for path in (plain, dense, packed))
         assert (last["Compression"].completed, last["Compression"].total) == (size, size)
-        assert (last["Files"].completed, last["COPY"].completed) == (3, 1_320_000)
+        assert (last["Files"].completed, last["COPY"].completed) == (3, 440_000)
         assert last["Upload"].completed == last["Upload"].total == summary.bytes["upload"]
         for view in views:
             assert view.total is None or view.estimated or view.completed <= view.total, view
@@ -301,12 +305,12 @@ def test_identifiers_of_any_length_keep_every_digit(sessions: Any, connection: A
 def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
     sessions: Any, connection: Any, tmp_path: Path
 ) -> None:
-    whole = write(tmp_path / "whole.csv", "a\n" + "1\n" * 50_000)
-    mixed = write(tmp_path / "mixed.csv", "a\n" + "1\n" * 600_000 + "2.5\n")  # beyond the block that decides
+    whole = write(tmp_path / "whole.csv", "a,b\n" + WIDE * 500)
+    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # beyond the block that decides
     summary = load(sessions, tmp_path, [whole, mixed], "widened")
-    assert summary.loaded == summary.rows == 650_001
+    assert summary.loaded == summary.rows == 6_501
     assert count(connection, "SELECT count(*) FROM widened WHERE a = 2.5") == 1
-    assert Session(connection).columns("widened") == [Column("A", "NUMBER(38,1)")]
+    assert (Session(connection).columns("widened") or [None])[0] == Column("A", "NUMBER(38,1)")
     assert tables(connection) == ["WIDENED"]
 
 
@@ -321,9 +325,9 @@ def test_a_type_that_is_widened_before_the_copying_begins_widens_the_table_too(
             crew._threads[-1].join()
 
     monkeypatch.setattr(Crew, "start", in_turn)
-    mixed = write(tmp_path / "mixed.csv", "a\n" + "1\n" * 600_000 + "2.5\n")  # beyond the block that decides
-    assert load(sessions, tmp_path, [mixed], "early").loaded == 600_001
-    assert Session(connection).columns("early") == [Column("A", "NUMBER(38,1)")]
+    mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # beyond the block that decides
+    assert load(sessions, tmp_path, [mixed], "early").loaded == 6_001
+    assert (Session(connection).columns("early") or [None])[0] == Column("A", "NUMBER(38,1)")
     assert count(connection, "SELECT count(*) FROM early WHERE a = 2.5") == 1
 
 
@@ -335,11 +339,11 @@ def tables(connection: Any) -> list[str]:
 def test_bad_rows_found_after_other_files_were_copied_leave_the_table_as_it_was(
     sessions: Any, connection: Any, tmp_path: Path
 ) -> None:
-    connection.cursor().execute("CREATE TABLE ledger (a INT)")
-    connection.cursor().execute("INSERT INTO ledger VALUES (7)")
-    first = write(tmp_path / "first.csv", "a\n1\n")
-    last = write(tmp_path / "last.csv", "a\n" + "1\n" * 500_000 + "oops\n")
-    with pytest.raises(BadData, match=r"last.csv:500002: a is 'oops'"):
+    connection.cursor().execute("CREATE TABLE ledger (a INT, b VARCHAR)")
+    connection.cursor().execute("INSERT INTO ledger VALUES (7, 'x')")
+    first = write(tmp_path / "first.csv", "a,b\n1,x\n")
+    last = write(tmp_path / "last.csv", "a,b\n" + WIDE * 5_000 + "oops,x\n")
+    with pytest.raises(BadData, match=r"last.csv:5002: a is 'oops'"):
         load(sessions, tmp_path, [first, last], "ledger")
     assert count(connection, "SELECT count(*) FROM ledger") == 1
 
@@ -524,10 +528,10 @@ def test_exit_statuses_say_what_happened(command: Any, tmp_path: Path) -> None:
     bad = write(tmp_path / "bad.csv", "a,b\n1\n")
     assert command(bad).status == 2
     assert command(tmp_path / "none.csv", "--table", "t").status == 2
-    failed = run(bad, "--table", "t", "--embedded")
-    assert failed.returncode == 1
-    assert "bad.csv:2: 1 column, but 2 are expected" in failed.stderr
-    assert "Traceback" not in failed.stderr
+    failed = command(bad, "--table", "t")
+    assert failed.status == 1
+    assert "bad.csv:2: 1 column, but 2 are expected" in failed.err
+    assert "Traceback" not in failed.err
     analysed = command(FLIGHTS[0], "--analyze-only", "--null", "NA")
     assert analysed.status == 0
     assert "27,004 rows, 19 columns, 0 bad rows" in analysed.out
@@ -547,9 +551,9 @@ def test_an_unknown_mode_is_refused_with_those_that_exist() -> None:
 
 
 def test_the_command_loads_into_a_server_of_its_own() -> None:
-    done = run(*FLIGHTS, "--table", "flights", "--embedded", "--null", "NA", PROGRESSKIT_RENDERER="ansi")
+    done = run(FLIGHTS[0], "--table", "flights", "--embedded", "--null", "NA", PROGRESSKIT_RENDERER="ansi")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("flights: 80,789 rows of 3 files\n")
+    assert done.stdout.startswith("flights: 27,004 rows of 1 file")
     assert "\x1b" not in done.stderr
 
 
@@ -717,6 +721,7 @@ def test_ctrl_c_in_a_long_upload_does_not_wait_for_its_end(tmp_path: Path) -> No
     assert not screen.cursor.hidden
 
 
+@pytest.mark.slow
 def test_a_load_that_fails_does_not_wait_for_a_long_upload(tmp_path: Path) -> None:
     noise = random.Random(3)
     long = tmp_path / "long.csv.gz"

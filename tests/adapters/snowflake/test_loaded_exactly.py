@@ -128,7 +128,12 @@ OPTIONS: dict[str, tuple[str | bytes, list[str], Rows]] = {
 }
 
 
-@pytest.mark.parametrize("case", OPTIONS)
+RARER = {"tab", "utf-16", "empty-text", "blank-first", "blank-skip", "one-column-null"}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=pytest.mark.slow) if one in RARER else one for one in OPTIONS]
+)
 def test_dialects_as_given(case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """The table has what the file means by the options that are given."""
     content, options, rows = OPTIONS[case]
@@ -156,14 +161,24 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused_files(case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
-    """A file that may mean two things, or nothing, is refused in one sentence with the status 1, and nothing is loaded."""
+def test_refused_files(case: str, command: Any, tmp_path: Path) -> None:
+    """A file that may mean two things, or nothing, is refused in one sentence with the status 1."""
     content, words = REFUSED[case]
-    done = command(write(tmp_path / "f.csv", content), "--table", new_table)
+    done = command(write(tmp_path / "f.csv", content), "--analyze-only")
     assert (done.status, done.out) == (1, "")
     assert re.search(words, done.err), done.err
     assert len(done.err.splitlines()) == 1
-    assert not there(cursor, new_table)
+
+
+def test_nothing_of_a_load_with_a_refused_file(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Where one file of several is refused, nothing is loaded, and there is no table."""
+    good = write(tmp_path / "good.csv", "a,b\n1,x\n")
+    for case in ("unclosed", "latin-1", "truncated"):
+        content, words = REFUSED[case]
+        done = command(good, write(tmp_path / "f.csv", content), "--table", new_table)
+        assert (done.status, done.out, len(done.err.splitlines())) == (1, "", 1), done.err
+        assert re.search(words, done.err), done.err
+        assert not there(cursor, new_table)
 
 
 BAD_ROWS = b'a,b\n1,x\n2,"y"z\n3\n4,w\rv\n5,x,y\n"6",x\n'

@@ -364,8 +364,8 @@ def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table:
         done = command(path, "--table", new_table)
         assert (done.status, len(done.err.splitlines())) == (1, 1), name
         assert re.search(rf"f\.parquet: row 2: {name} is .*{words}", done.err, re.IGNORECASE), done.err
-        done = command(path, "--table", new_table, "--validate-only")
-        assert (done.status, "row 2" in done.err) == (1, True), done.err
+    done = command(path, "--table", new_table, "--validate-only")
+    assert (done.status, "row 2" in done.err) == (1, True), done.err
     pyarrow.parquet.write_table(pyarrow.table({name: one.slice(0, 1) for name, one in arrays.items()}), path)
     done = command(path, "--table", new_table)
     assert done.status == 0, done.err

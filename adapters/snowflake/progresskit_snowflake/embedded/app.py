@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import functools
 import gzip
 import importlib
@@ -81,6 +82,7 @@ class Application:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
         self._modern: set[str] = set()  # the sessions of 5.x
+        self._puts: dict[str, tuple[str, str, Answer]] = {}  # session -> its latest statement, where that is a PUT
         fakesnow_stage.LOCAL_BUCKET_PATH = str(bucket.root)
         fakesnow_server.gcs_stage_info = self._stage_info
         mend()
@@ -146,6 +148,8 @@ class Application:
     async def _execute(self, request: Request, document: dict[str, Any], connection: Any, query: Query) -> Answer:
         statement = str(document["sqlText"])
         source, sent = put_path(statement) or (None, statement)
+        if source is not None and "/" not in source and (again := self._again(query.session, sent, source, request)):
+            return again
         try:
             current = (connection.database, connection.schema)
             answer = await run_in_threadpool(self._bucket.answer, statement, *current)
@@ -157,6 +161,23 @@ class Application:
         told: Answer = json.loads(response.body)
         if response.status_code != 200:  # the connector would ask again and again
             return failure(603, "XX000", f"the embedded server cannot run this: {self._troubles.last!r}")
+        if source is not None and told["success"]:
+            self._puts[query.session] = sent, inner.state.folder, told
+        else:
+            self._puts.pop(query.session, None)
+        return told
+
+    def _again(self, session: str, sent: str, source: str, request: Request) -> Answer | None:
+        """Return the answer to the PUT that a session has just given, with another file in it; None where it was another one.
+
+        Connector 4.x asks so for each file's signed URL. Nothing else has changed, and fakesnow would take it apart anew.
+        """
+        before, folder, told = self._puts.get(session, ("", "", {}))
+        if before != sent:
+            return None
+        told = copy.deepcopy(told)
+        told["data"]["src_locations"] = [source]
+        told["data"]["stageInfo"] = self._located(session, request, folder, source)
         return told
 
     async def _result(self, request: Request) -> Response:
@@ -220,9 +241,13 @@ class Application:
         data["threshold"] = IN_PARTS
         if request.state.source is not None:
             data["src_locations"] = [request.state.source]
-        folder = Path(data["stageInfo"]["location"]).relative_to(self._bucket.root).as_posix()
-        client = Client(token_of(request) in self._modern, f"{request.url.scheme}://{request.url.netloc}")
+        request.state.folder = Path(data["stageInfo"]["location"]).relative_to(self._bucket.root).as_posix()
         name = data["src_locations"][0].rpartition("/")[2]
+        return self._located(token_of(request), request, request.state.folder, name)
+
+    def _located(self, session: str, request: Request, folder: str, name: str) -> dict[str, Any]:
+        """Return where the client of a session is to upload a file of a stage's folder to."""
+        client = Client(session in self._modern, f"{request.url.scheme}://{request.url.netloc}")
         return self._cloud.stage_info(client, folder, name, self._controls.generation)
 
     async def _stored(self, request: Request) -> Response:

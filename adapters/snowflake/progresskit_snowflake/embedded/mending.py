@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 from sqlglot import exp
 
 from .copying import copy
 
+_FIXED = re.compile(
+    r"(?P<executed>SELECT '(?:[^']|'')*' AS '?status'?)"
+    r'|(?P<described>SELECT column_name AS "name", CASE WHEN data_type = .* AS "privacy domain" FROM _fs_information_schema\..*)',
+    re.IGNORECASE | re.DOTALL,
+)
+"""The results whose columns are always the same: that a statement was executed, and a table's description."""
+
 
 def mend() -> None:
     """Have fakesnow's cursors COPY as `copying` does, and mend its whole numbers, names with quotes, and missing moments."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
     cursor.copy_into = copy
+    describe = cursor.FakeSnowflakeCursor._describe_last_sql
+    known: dict[str, list[Any]] = {}
+
+    def describe_last_sql(ran: Any) -> list[Any]:
+        """Return the columns of a result; fakesnow runs a second statement for that, which these results need once."""
+        kind = _FIXED.fullmatch(ran._last_sql)
+        if kind is None:
+            return describe(ran)  # type: ignore[no-any-return]  # fakesnow's
+        name = str(kind.lastgroup)
+        if name not in known:
+            known[name] = describe(ran)
+        return known[name]
+
+    cursor.FakeSnowflakeCursor._describe_last_sql = describe_last_sql
     tables: Any = importlib.import_module("fakesnow.info_schema")
     remember = tables.insert_text_lengths_sql
 

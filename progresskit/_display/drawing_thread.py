@@ -1,0 +1,285 @@
+"""The thread that draws: its start, its loop and its end, and the thread that watches it for what hangs.
+
+Knows when to sleep, and is late by nature (the interpreter's lock, a stopped process): it sees to it that a late frame does no
+harm. Does not know what is due; that is the scheduler's business.
+"""
+
+from __future__ import annotations
+
+import time
+from _thread import get_ident
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .._system.gil import LockBoost, SwitchInterval
+from .._system.suspension import SHORT
+from .._system.threads import Bell, QuickThread, block_signals, start
+from .._system.warnings import warn_once
+from .._tracking import multiprocessing_hook
+from .hangs import CHECKS, HangDetector, Retired
+from .inline import InlineDrawing
+from .scheduler import FrameScheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Thread
+
+    from .display import Display
+
+IDLE_THREAD_SECONDS = 0.5
+"""Seconds without a live task after which the thread goes: loops that follow each other share one."""
+STOP_POLL_SECONDS = 0.25
+"""Seconds between two readings of the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
+FIRST_FRAME_DELAY = 0.05
+"""Seconds that a worker's thread waits before it gets ready to draw."""
+EXIT_JOIN_TIMEOUT = 0.2
+"""Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
+IDLE_JOIN_TIMEOUT = 0.05
+"""Seconds that `join_idle` waits for threads that have nothing left to draw."""
+
+
+class DrawingThread:
+    """Draws what the scheduler says, from a thread that comes with the first tracker and goes after the last.
+
+    Args:
+        hung: Seconds after which one call of a renderer or a stream is taken to hang.
+        on_begin: Called before a thread starts.
+
+    Attributes:
+        scheduler: What is drawn, and when.
+        inline: Draws where no thread can be started.
+        is_running: Whether there is a thread, or one that is about to run.
+        is_watched: Whether another thread watches for what hangs.
+        bell: Wakes the thread.
+        sleeps_long: Whether the thread sleeps for more than two frames.
+        threads: The threads, those that are left behind too.
+    """
+
+    def __init__(self, hung: float, on_begin: Callable[[], object] | None) -> None:
+        self._hung = hung
+        self._on_begin = on_begin
+        self.scheduler = FrameScheduler(self.draw)
+        self.inline = InlineDrawing(self.scheduler)
+        self.sleeps_long = False
+        self._was_asked = False  # whether somebody has called `wake` since the last look
+        self._ident: int | None = None
+        self._generation = 0  # of the thread that may draw: one that hung and has come back is of an earlier one
+        self._begun = 0.0  # when the drawing thread was started
+        self._closing = False  # whether the process ends
+        self.switch_interval = SwitchInterval()
+        self.boost: LockBoost | None = None  # the drawing thread's, so that a forked child can close it
+        self._reset()
+
+    def _reset(self) -> None:
+        self.is_running = False
+        self.is_watched = False
+        self.bell = Bell()
+        self._watch_bell = Bell()
+        self.threads: list[Thread | QuickThread] = []
+        self._alive = 0  # how many of them have not ended
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the caller is this thread."""
+        return self._ident == get_ident()
+
+    def wake(self) -> None:
+        """Draw soon, if the thread has gone to sleep for long."""
+        self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
+        if self.sleeps_long:
+            self.sleeps_long = False
+            self.bell.ring()
+
+    def ring(self) -> bool:
+        """Wake the thread for those who wait for a frame, and return whether there is one."""
+        if self.is_running:
+            self.bell.ring()
+        return self.is_running
+
+    # Start and end
+
+    def begin(self) -> None:
+        """Start the thread, or draw inline where none can be started. The caller holds the scheduler's `lock`."""
+        if self._on_begin is not None:
+            self._on_begin()
+        if not multiprocessing_hook.is_worker:
+            # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
+            self.switch_interval.begin()
+        self._begun = time.monotonic()
+        self.is_running = True  # first: a signal handler may come this way while the thread starts
+        try:
+            run = partial(self._run, self._generation)
+            self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
+        except RuntimeError:  # no threads here: a limit, a subinterpreter, or the interpreter is shutting down
+            self.is_running = False
+            self.switch_interval.end()
+            self.inline.start()
+        except BaseException:  # Ctrl-C: whether the thread runs is not known, and the next one to draw starts another
+            self._generation += 1
+            self.is_running = False
+            raise
+
+    def _keep(self, thread: Thread | QuickThread | None) -> None:
+        self.threads = [one for one in self.threads if one.is_alive()]
+        if thread is not None:
+            self.threads.append(thread)
+
+    def join_idle(self) -> None:
+        """Let threads end that have nothing left to draw, which they are about to: an interpreter inside another one must
+        not be ended before its threads."""
+        if not (self.scheduler.set.displays or self.scheduler.arriving or self.scheduler.leaving):
+            for thread in self.threads:
+                thread.join(IDLE_JOIN_TIMEOUT)
+
+    def end(self) -> None:
+        """Wait for the threads to end: an interpreter inside another one must not end before its threads."""
+        self._closing = True
+        self.bell.ring()
+        until = time.monotonic() + EXIT_JOIN_TIMEOUT
+        for thread in self.threads:
+            thread.join(max(until - time.monotonic(), 0.0))
+        self.threads.clear()
+        self._closing = False
+
+    def forget(self) -> None:
+        """Start over in a forked child, which has none of the parent's threads."""
+        if self.boost is not None:
+            self.boost.close()
+        self.switch_interval.end()
+        self._generation += 1
+        self._reset()
+
+    def rest(self) -> bool:
+        """Return whether the thread may end, since nothing is left to draw. The caller holds `drawing`."""
+        scheduler = self.scheduler
+        if not scheduler.release_idle():
+            return False
+        with scheduler.lock:
+            if scheduler.arriving or scheduler.leaving:
+                return False
+            self.is_running = False
+            self.switch_interval.end()
+            self._watch_bell.ring()
+            scheduler.gate.open()
+            return True
+
+    # What the thread does
+
+    def _run(self, generation: int) -> None:
+        block_signals()
+        with self.scheduler.lock:
+            if self._generation != generation:  # Ctrl-C broke off its start
+                return
+            self._alive += 1
+            self._ident = get_ident()
+        if multiprocessing_hook.is_worker:
+            if self.bell.wait(FIRST_FRAME_DELAY):  # many a worker has ended by then
+                self.bell.ring()
+            self.switch_interval.begin()
+        boost = self.boost = LockBoost(self.switch_interval, self._begun)
+        try:
+            self._loop(generation, boost)
+        except Retired:  # another thread draws by now
+            pass
+        finally:
+            boost.close()
+            with self.scheduler.lock:
+                self._alive -= 1
+                if self.is_current:  # its number may be another thread's next
+                    self._ident = None
+
+    def _loop(self, generation: int, boost: LockBoost) -> None:
+        """Sleep and draw, until nothing is left to be drawn."""
+        scheduler, suspension = self.scheduler, boost.suspension
+        empty_since: float | None = None
+        usual, polls, _ = scheduler.survey()
+        delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
+        if suspension.woken_in_vain:
+            boost.choose(delay, self._alive, first=True)
+        was_away = False  # whether the process was stopped while the thread drew
+        while True:
+            self.sleeps_long = delay > 2 * usual
+            was_asked = self.sleeps_long and self._was_asked  # between the look and here, when there was nobody to wake
+            delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
+            nudged = self.bell.wait(delay) or was_asked
+            self.sleeps_long = False
+            was_stopped = suspension.stopped(delay)
+            asked = time.monotonic()
+            with scheduler.drawing:
+                now = time.monotonic()
+                if now - asked > SHORT:
+                    suspension.stopped()  # a thread that waits for another one that draws is not stopped
+                if self._generation != generation:
+                    return
+                if was_stopped or was_away:
+                    scheduler.forget_rows(slow_ones=was_stopped)
+                if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
+                    boost.choose(delay, self._alive, first=True)
+                self._was_asked = False
+                delay = scheduler.draw_due(now, nudged=nudged)
+                if scheduler.leaving:
+                    scheduler.draw_last_frames()
+                was_away = suspension.stopped()
+                usual, polls, is_busy = scheduler.survey()
+                boost.choose(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
+                if is_busy:
+                    empty_since = None
+                    continue
+                empty_since = now if empty_since is None else empty_since
+                if (
+                    now - empty_since >= IDLE_THREAD_SECONDS or not scheduler.set.displays or self._closing
+                ) and self.rest():
+                    return
+            delay = min(delay, IDLE_THREAD_SECONDS)
+
+    def draw(self, display: Display, last: bool) -> float:
+        """Draw a frame of `display`, and return the seconds until the next one. The caller holds `drawing`, and may be a thread
+        of the job's."""
+        boost = self.boost
+        if boost is None or not self.is_current:
+            return display.tick(last=last)
+        may_hang = display.may_hang
+        if may_hang and not self.is_watched:
+            self._begin_watch()
+        if display.takes_frame(last=last):
+            display.compose(last=last)
+            # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
+            if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
+                display.recompose()
+            display.send()
+        return display.delay
+
+    # When something hangs
+
+    def _begin_watch(self) -> None:
+        """Start the thread that watches for what hangs."""
+        self.is_watched = True
+        try:
+            self._keep(start(self._watch, "progresskit watch"))
+            self._alive += 1
+        except RuntimeError:  # no more threads to be had: what hangs is given up by `detach`
+            pass
+
+    def _watch(self) -> None:
+        """Give up what hangs, from another thread."""
+        block_signals()
+        detector = HangDetector(CHECKS)
+        while True:
+            self._watch_bell.wait(self._hung / CHECKS)
+            with self.scheduler.lock:
+                if not self.is_running:
+                    self.is_watched = False
+                    self._alive -= 1
+                    return
+            hangs = detector.check(self.scheduler.set.displays)
+            if hangs is not None:
+                self.leave_behind(*hangs)
+
+    def leave_behind(self, display: Display, kind: str) -> None:
+        """Leave the thread that hangs in `display` to itself, and draw from a new one."""
+        with self.scheduler.lock:
+            self.scheduler.replace(display, kind)
+            self._generation += 1
+            self.begin()
+        if kind == "stream" and not display.terminal.is_stderr:  # where the warning would hang as well
+            warn_once("the stream does not answer; nothing is drawn on it from here on.")

@@ -1,0 +1,199 @@
+"""What users give as arguments of tasks: checked, and made plain.
+
+Knows which values are allowed, and says so in a sentence where one is not. Does not know tasks, trackers or the display.
+"""
+
+from __future__ import annotations
+
+from os import fsdecode
+
+from .._model.numbers import LARGEST, plain_number, shown
+from .._text.colors import COLORS, is_color
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Literal
+
+    from .._model.frames import Field
+    from .._text.styles import Style
+
+    Rollup = Literal["count", "sum"]
+    Kind = tuple[
+        str, str | None, bool | None, Rollup | None, bool, str | None
+    ]  # unit, color, keep, rollup, estimated, columns
+
+
+class _Unchanged:
+    """The default of an argument for which None has a meaning of its own."""
+
+    def __repr__(self) -> str:
+        return "<unchanged>"
+
+
+UNCHANGED: Any = _Unchanged()
+ARGUMENTS = (
+    "description", "total", "unit", "parent", "completed", "keep", "color", "rollup", "position", "start", "counter", "estimated",
+    "fields", "delay",
+)  # fmt: skip
+"""The arguments of `add_task` and `update`."""
+ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
+"""What other libraries call them, and their names here."""
+MOST_FIELD_NAMES = 1_000
+_FIELD_NAMES: set[str] = set()
+"""Names of fields that resemble no argument."""
+_KINDS: dict[Kind, Kind] = {}
+
+
+def amount(name: str, value: Any) -> int | float:
+    """Return `value` as a plain number if it is a number of units: finite, from 0, and no boolean.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative, 1e100 or more, infinite or not a number at all (NaN).
+    """
+    if (value.__class__ is int or value.__class__ is float) and 0 <= value < LARGEST:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    number = None if isinstance(value, bool) else plain_number(value)
+    if number is not None and number >= 0:
+        return number
+    words = f"{name} is {shown(value)}"
+    if number is not None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        raise ValueError(f"{words}: give a finite number from 0 and below 1e100, or None if it is unknown.")
+    raise TypeError(f"{words}, a {type(value).__name__}: give a number of units, or None if it is unknown.")
+
+
+def text(name: str, value: Any) -> str:
+    """Return `value` if it is a string.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a string.")
+    return value
+
+
+def described(value: Any) -> str:
+    """Return what `value` says of itself, now: a path as a path, nothing for None.
+
+    Example:
+        >>> from pathlib import PurePosixPath
+        >>> described("orders.csv"), described(PurePosixPath("data/orders.csv")), described(7), described(None)
+        ('orders.csv', 'data/orders.csv', '7', '')
+    """
+    if value.__class__ is str:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    if value is None:
+        return ""
+    try:
+        words = fsdecode(value) if isinstance(value, bytes) else str(value)
+        return words if words.__class__ is str else str.__str__(words)
+    except Exception:  # the user's own __str__ may raise anything
+        return shown(value)
+
+
+def given_fields(function: str, words: Mapping[str, Any], fields: Mapping[str, Any] | None) -> dict[str, Field]:
+    """Return the fields that a call was given: `fields`, and keyword arguments that resemble no argument of `function`.
+
+    Raises:
+        TypeError: a keyword argument is a misspelt argument or one of another method, or `fields` is no mapping of names.
+    """
+    for name in words:
+        if name not in _FIELD_NAMES:
+            _check_field_name(function, name)
+    if fields is None:
+        return plain_fields(words)
+    if not hasattr(fields, "items") or not all(isinstance(name, str) for name in fields):
+        raise TypeError(f"fields is {shown(fields)}: give a dict of names and values, or None.")
+    return plain_fields({**fields, **words})
+
+
+def _check_field_name(function: str, name: str) -> None:
+    """Raise TypeError where `name` is a misspelt argument."""
+    from .._text.spelling import nearest
+
+    meant = ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
+    if meant is not None:
+        hint = "it is an argument of add_task." if meant == name else f"did you mean {meant}?"
+        raise TypeError(
+            f"{function}() has no argument {name!r:.80}: {hint} For a field of that name, give fields={{{name!r:.80}: ...}}."
+        )
+    if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # names made up by the thousand: start over rather than grow
+        _FIELD_NAMES.clear()
+    _FIELD_NAMES.add(name)
+
+
+def checked_color(color: Any) -> str | None:
+    """Return `color` if it is None, a name of `COLORS` or `#rrggbb`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if color is not None and not is_color(color):
+        raise ValueError(f"color is {shown(color)}: give None, #rrggbb or one of {', '.join(COLORS)}.")
+    return None if color == "accent" else color  # type: ignore[no-any-return]  # a colour is a string
+
+
+def checked_columns(columns: Any) -> str | None:
+    """Return `columns` if it is None or a template of a row.
+
+    Raises:
+        TypeError, ValueError: it is neither; the sentence names the columns that there are.
+    """
+    if columns is None:
+        return None
+    from ..renderers.templates import checked
+
+    return checked(columns)
+
+
+def checked_style(style: Any) -> Style | str | None:
+    """Return `style` if it is None, the name of a style, or a `Style`.
+
+    Raises:
+        TypeError, ValueError: it is none of these.
+    """
+    if style is None:
+        return None
+    from .._text.styles import checked
+
+    return checked(style)
+
+
+def checked_delay(delay: Any) -> float:
+    """Return `delay` if it is a number of seconds from 0.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is negative or not finite.
+    """
+    if isinstance(delay, bool) or not isinstance(delay, (int, float)):
+        raise TypeError(f"delay is {shown(delay)}, a {type(delay).__name__}: give a number of seconds.")
+    if not 0 <= delay < LARGEST:
+        raise ValueError(f"delay is {shown(delay)}: give a number of seconds from 0.")
+    return float(delay)
+
+
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
+    """Return `fields` with values that JSON has: what is no string, finite number, boolean or None becomes its `str`, now."""
+    return {name: _plain_field(value) for name, value in fields.items()}
+
+
+def _plain_field(value: Any) -> Field:
+    if value is None or value.__class__ is str or value.__class__ is bool:
+        return value  # type: ignore[no-any-return]  # mypy does not follow the check above
+    if isinstance(value, (int, float)) and (number := plain_number(value)) is not None:
+        return number
+    try:
+        words = str(value)
+        return words if words.__class__ is str else str.__str__(words)
+    except Exception:  # the user's own __str__ may raise anything; an int of 4,300 digits does
+        return shown(value)
+
+
+def shared_kind(kind: Kind) -> Kind:
+    """Return the one tuple that all tasks of this `kind` share."""
+    if len(_KINDS) > 1_000:  # units made up by the thousand: start over rather than grow
+        _KINDS.clear()
+    return _KINDS.setdefault(kind, kind)

@@ -1,0 +1,304 @@
+"""What a task holds: its count with that of its children, its times and its state.
+
+Knows how numbers of any kind become one plain number, and how long a task has been at work. Does not know trackers, nor what
+happens to a task: that is `Task`'s business. None of its methods takes a lock that a finaliser could find taken.
+
+A task is small (some 250 bytes with its numbers), since ten thousand of them may wait at once: what most tasks never need
+sits in a part that is made on demand.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock
+
+from .._model.numbers import LARGEST, is_all, settled, shown, without_odd
+from .._model.states import PENDING, RUNNING
+from .._system.warnings import describe, warn_once
+from .counters import CountingCell, PolledCounter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .._model.estimates import Estimator
+    from .._model.frames import Field
+    from .._model.slots import Slots
+    from .._model.states import State
+    from .arguments import Kind
+    from .counters import Counter
+
+    Sums = tuple[int | float, int | float | None]  # completed and total
+
+TREE_LOCK = RLock()
+"""One for the trees of all trackers: it is held for microseconds, and a fork has one lock to take."""
+MOST_REFUSED = 1_000
+"""Values that are told of as no numbers, in a process; what comes after them is refused in silence."""
+_REFUSED: set[tuple[int, str]] = set()
+_NO_FIELDS: dict[str, Field] = {}
+
+
+class _TaskExtras:
+    """What most tasks never need."""
+
+    __slots__ = (
+        "added",
+        "children",
+        "counters",
+        "failed",
+        "fraction",
+        "hidden_until",
+        "initial",
+        "layout",
+        "paused",
+        "paused_at",
+        "pinned",
+        "rolled_completed",
+        "rolled_total",
+    )
+
+    def __init__(self) -> None:
+        self.added: int = 0  # children so far
+        self.failed: int = 0  # of them
+        self.children: Slots | None = None
+        self.counters: tuple[Counter, ...] = ()
+        self.fraction: int | float = (
+            0  # the floats among the units counted, apart from the ints: no sum of ints overflows
+        )
+        self.hidden_until: float | None = None  # the time from which its row is to be seen
+        self.initial: int | float = 0  # units that were done before the start
+        self.layout: str | None = None  # the row's own text, with a tab for the bar
+        self.paused: float = 0.0  # seconds of pauses that are over
+        self.paused_at: float | None = None
+        self.pinned: bool = False  # whether the slot was asked for
+        self.rolled_completed: int | float = 0  # of children that are gone
+        self.rolled_total: int | float = 0
+
+
+class TaskRecord(CountingCell):
+    """The attributes of a task, and what follows from them at an instant."""
+
+    __slots__ = (
+        "_began",
+        "_description",
+        "_end",
+        "_extras",
+        "_fields",
+        "_id",
+        "_kind",
+        "_owner",
+        "_sampled",
+        "_slot",
+        "_state",
+        "_tick",
+        "_total",
+        "estimate",
+    )
+    estimate: Estimator | None
+    _owner: Any  # a tracker or a task
+    _sampled: int | float
+    _tick: Callable[[], None]
+
+    def __init__(
+        self,
+        owner: Any,
+        number: int,
+        description: str,
+        total: int | float | None,
+        completed: int | float,
+        kind: Kind,
+        began: float | None,
+        fields: dict[str, Field],
+    ) -> None:
+        self._owner = owner
+        self._id = number
+        self._description = description
+        self._total = total
+        self._kind = kind
+        self._began = began
+        self._state: State = PENDING if began is None else RUNNING
+        self._fields = fields or _NO_FIELDS
+        self._end: tuple[State, float, str | None] | None = None
+        self._extras: _TaskExtras | None = None
+        self._set_count(completed)
+        self._slot = 0
+        self.estimate = None  # made by the first frame that shows the task
+
+    @property
+    def extras(self) -> _TaskExtras:
+        """The part that is made on demand."""
+        if self._extras is None:
+            with TREE_LOCK:
+                if self._extras is None:
+                    self._extras = _TaskExtras()
+        return self._extras
+
+    @property
+    def children(self) -> Slots | None:
+        """The live tasks that are parts of this one; None if there never was one."""
+        return None if self._extras is None else self._extras.children
+
+    @property
+    def state(self) -> State:
+        """One of `pending`, `running`, `paused`, `finished`, `failed`, `cancelled`."""
+        return self._state if self._end is None else self._end[0]
+
+    @property
+    def initial(self) -> int | float:
+        """Units that were done before the task began: they do not count in its rate."""
+        return 0 if self._extras is None else self._extras.initial
+
+    def _shown_by(self, now: float) -> bool:
+        """Return whether a frame at the instant `now` would show the task's row."""
+        return self._extras is None or self._extras.hidden_until is None or self._extras.hidden_until <= now
+
+    # Its count
+
+    def _counted(self) -> int | float:
+        """Return the units that were counted in this task itself, not in its children."""
+        done: int | float = self._n
+        if not -LARGEST < done < LARGEST:
+            self._take_out_odd()
+            done = self._n
+            if not -LARGEST < done < LARGEST:  # another thread has added one since
+                before = int(self._sampled)
+                done = without_odd(int(done), before if -LARGEST < before < LARGEST else 0)
+        extras = self._extras
+        if extras is not None:
+            done += extras.fraction
+            for counter in extras.counters:
+                done += counter.count()
+        return done
+
+    def _set_count(self, units: int | float) -> None:
+        """Have the count be `units`, beside what counters add to it."""
+        if units.__class__ is int:
+            self._n = self._sampled = units
+            if self._extras is not None:
+                self._extras.fraction = 0
+        else:
+            self._n = self._sampled = 0
+            self.extras.fraction = units
+
+    def _add_fraction(self, number: int | float) -> None:
+        extras = self.extras
+        if -LARGEST < extras.fraction + number < LARGEST:
+            extras.fraction += number
+        else:
+            self._refuse(number)
+
+    def _take_out_odd(self) -> None:
+        """Take ints of a hundred digits or more out of the count: `advance` adds any int, without a look at it."""
+        with TREE_LOCK:
+            count = int(self._n)
+            if -LARGEST < count < LARGEST:  # another thread has done it
+                return
+            before = int(self._sampled)
+            odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
+            self._n -= odd  # and no store of the rest: other threads count meanwhile
+        self._refuse(odd)
+
+    def _plain_sum(self, done: int | float) -> int | float:
+        """Return `done` as a plain finite number, without the noise of a sum of floats."""
+        if not -LARGEST < done < LARGEST:  # a sum of many numbers that are none by themselves
+            return self._counted()
+        if done.__class__ is int:
+            return done
+        total = self._total
+        return done if total is None or not is_all(done, total) else settled(done, total)
+
+    def _poll(self) -> None:
+        """Ask the task's function for its count. Whatever it does, the last number stays."""
+        for counter in () if self._extras is None else self._extras.counters:
+            if isinstance(counter, PolledCounter):
+                try:
+                    refused = counter.poll()
+                except Exception as error:  # the user's own, in the ticker's thread: it takes nothing from other tasks
+                    warn_once(f"the counter of task {self._id}, {shown(self._description)}, failed: {describe(error)}.")
+                else:
+                    if refused is not None:
+                        self._refuse(*refused)
+
+    def _refuse(self, n: Any) -> None:
+        """Tell, once, that `n` is no number of units of this task."""
+        if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
+            _REFUSED.add(refused)
+            warn_once(
+                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, a {type(n).__name__}, as a number of units: "
+                "it counts nothing. Give a finite number below 1e100."
+            )
+
+    # Its time
+
+    def _active(self, now: float) -> float:
+        """Return the seconds that the task has been at work at the instant `now`."""
+        if self._began is None:
+            return 0.0
+        extras = self._extras
+        until = now if self._end is None else self._end[1]
+        if extras is None:
+            return max(until - self._began, 0.0)
+        if extras.paused_at is not None:
+            until = extras.paused_at
+        return max(until - self._began - extras.paused, 0.0)
+
+    def _age(self, now: float) -> float:
+        """Return the seconds from the start to the instant `now`, or to the end, pauses included."""
+        if self._began is None:
+            return 0.0
+        return max((now if self._end is None else self._end[1]) - self._began, 0.0)
+
+    def _estimate_at(
+        self, active: float, done: int | float, total: int | float | None
+    ) -> tuple[float | None, float | None]:
+        """Return rate and seconds left after `active` seconds; the plain average once the task has ended.
+
+        Both are None while it is paused, idle or has not begun, the time left until the estimate has seen two gaps.
+        """
+        if self._end is not None:
+            moved = done - self.initial
+            return (moved / active if active > 0 and moved > 0 else None), None
+        estimate = self.estimate
+        return (None, None) if estimate is None or self._state != RUNNING else estimate.outlook(active, done, total)
+
+    # What its children add
+
+    def _sums(self, known: dict[int, Sums]) -> Sums:
+        """Return completed and total with what the children add. `known` holds the sums of tasks by their number, and is filled.
+
+        Without recursion, since trees may be deep; each task of the tree is visited once.
+        """
+        with TREE_LOCK:
+            order, ahead = [], [self]
+            while ahead:
+                task = ahead.pop()
+                if task._id not in known:
+                    order.append(task)
+                    if task._kind[3] == "sum" and task._extras is not None and task._extras.children is not None:
+                        ahead.extend(task._extras.children)
+            for task in reversed(order):
+                known[task._id] = task._own_sums(known)
+            return known[self._id]
+
+    def _own_sums(self, known: dict[int, Sums]) -> Sums:
+        """Return completed and total, where the sums of the children are `known`. The caller holds the lock."""
+        completed, rollup, extras = self._counted(), self._kind[3], self._extras
+        if rollup is None or extras is None:
+            return completed, self._total
+        completed += extras.rolled_completed
+        total: int | float | None = extras.rolled_total
+        for child in extras.children or ():
+            if rollup == "count":
+                completed += child.state == "finished"
+                continue
+            part, whole = known[child._id]
+            completed += part if -LARGEST < part < LARGEST else child._plain_sum(part)
+            total = None if total is None or whole is None else total + whole
+        return completed, (total or None) if self._total is None and rollup == "sum" else self._total
+
+    def _share_of(self, child: TaskRecord) -> tuple[int | float, int | float]:
+        """Return what `child` adds to this task's completed and total."""
+        if self._kind[3] == "sum":
+            completed, total = child._sums({})
+            return child._plain_sum(completed), total or 0
+        return (1 if child.state == "finished" else 0), 0
