@@ -292,9 +292,7 @@ class TaskTree:
         for item, depth in walk_tree(self._slots, now):
             if item is None or item._end is None:
                 entries.append((item, depth))
-            elif self._was_seen(
-                item
-            ):  # it has ended since those that had were removed: nothing moves up for this frame
+            elif item._state not in ENDED and self._was_seen(item):  # since `settle`: nothing moves up for this frame
                 entries.append((None, depth))
         return self._without_hidden(entries, now) if self._delays else entries
 
