@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .._text.cells import clean
@@ -124,6 +125,11 @@ _WORDS = frozenset((STOPPED_EARLY, LEFT_RUNNING))
 
 make_view: Callable[[tuple[Any, ...]], TaskView] = partial(tuple.__new__, TaskView)  # type: ignore[assignment]
 """Return a view of all its fields, in order. In C: the class's own constructor is a function in Python, some of the cost of a row."""
+
+what_moves: Callable[[TaskView], tuple[Any, ...]] = itemgetter(
+    *map(TaskView._fields.index, ("id", "completed", "total", "state", "description", "fields"))
+)
+"""Return what of a view is news where it changes: not the time, nor what follows from it."""
 
 
 class Frame(NamedTuple):

@@ -55,6 +55,7 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
+        usual: The same as one format string, where bar, share and count move and nothing else; None where that is not so.
         grew: Whether a text may need more cells than before.
     """
 
@@ -91,6 +92,7 @@ class RowTexts:
         "template",
         "unit",
         "unit_cells",
+        "usual",
         "version",
         "view",
     )
@@ -112,6 +114,7 @@ class RowTexts:
         self.cut: tuple[object, str] = (None, "")  # the name as a layout shows it
         self.version = 0
         self.pieces: list[Any] = []
+        self.usual: str | None = None
         self.pieces_of: tuple[object, int] = (None, -1)
         self._clock = -1
         self._held_until = float("-inf")
