@@ -11,41 +11,14 @@ verdict looks at the interval: a bar within it is neither passed nor failed.
 from __future__ import annotations
 
 import compileall
-import math
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-CONFIDENCE = 0.95
-
-
-class Interval(NamedTuple):
-    """A median, and between what it lies."""
-
-    low: float
-    middle: float
-    high: float
-
-    def scaled(self, factor: float) -> Interval:
-        """Return the interval in another unit."""
-        return Interval(self.low * factor, self.middle * factor, self.high * factor)
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Return the median of `values` with its interval at `CONFIDENCE`; with five values or fewer that is all of them."""
-    ordered, count = sorted(values), len(values)
-    rank, below = 0, 0.0
-    while True:
-        below += math.comb(count, rank) / 2**count
-        if 2 * below > 1 - CONFIDENCE or rank >= count // 2:
-            break
-        rank += 1
-    rank = max(rank - 1, 0)
-    return Interval(ordered[rank], statistics.median(ordered), ordered[count - 1 - rank])
+from progresskit._cli.intervals import Interval, interval
 
 
 def interleaved(

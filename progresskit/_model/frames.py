@@ -92,10 +92,13 @@ class TaskView(NamedTuple):
             >>> sample_view(completed=12, total=12).fraction  # running still: it has not said that it is done
             0.999
         """
-        total = self.total
-        if total is None or total <= 0 or self.completed > total:
+        total, completed = self.total, self.completed
+        if total is None or total <= 0 or completed > total:
             return None
-        return min(max(self.completed / total, 0.0), 1.0 if self.state == "finished" else 0.999)
+        share = completed / total
+        if share > 0.999:
+            return share if self.state == "finished" else 0.999
+        return share if share > 0.0 else 0.0
 
     @property
     def waiting(self) -> bool:

@@ -66,7 +66,7 @@ def _from_zero(value: Any) -> float | None:
     return None if number is None or number < 0 else number
 
 
-_clean_unit = lru_cache(maxsize=256)(clean)
+_clean = lru_cache(maxsize=1024)(clean)  # names and units are the same in each frame
 
 
 def _count(task: Task, sums: dict[int, Sums]) -> Sums:
@@ -98,9 +98,7 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
     return count
 
 
-def view_of(
-    task: Task, now: float, depth: int, row: int, sums: dict[int, Sums], count: Sums | None = None
-) -> TaskView:
+def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums], count: Sums | None = None) -> TaskView:
     """Return what `task` looks like at `now`, on `row`.
 
     `sums` has what tasks with children come to at this instant, and is filled with what it lacks. `count` is what `sample` has
@@ -123,10 +121,10 @@ def view_of(
             owner._id if isinstance(owner, Task) else None,
             depth,
             row,
-            clean(task._description),
+            _clean(task._description),
             completed,
             total,
-            _clean_unit(unit),
+            _clean(unit),
             state,
             active,
             rate,

@@ -141,9 +141,10 @@ class RowTexts:
             self.percent = format_percent(fraction, estimated=True)
         else:
             self.percent = _PERCENTS[int(fraction * 100 + 1e-9)]
-        if view.elapsed >= self._clock + 1 or view.elapsed < self._clock:
-            self._clock = int(view.elapsed)
-            self.elapsed = self._changed(self.elapsed, format_duration(view.elapsed))
+        elapsed = view.elapsed
+        if elapsed >= self._clock + 1 or elapsed < self._clock:
+            self._clock = int(elapsed)
+            self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
             self.version += 1
         idle = view.idle
         self.is_moving = state == "running" and idle is None
