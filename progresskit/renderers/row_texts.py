@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 HOLD = 0.5
 """Seconds for which a rate, a time left and fields stand."""
+STAGGER = 0.1
+"""Seconds by which the first of these times differ between rows."""
 COUNT_CELLS, BYTE_CELLS = 7, 4
 """Cells that are reserved for the number of a count, or of bytes, whose total is unknown."""
 RATE_CELLS = {"B": 9, "iB": 10}
@@ -155,7 +157,8 @@ class RowTexts:
             or (idle is None) != (last.idle is None)
             or (fraction is None) != was_unknown
         ):
-            self._held_until = time + HOLD
+            # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
+            self._held_until = time + HOLD + (STAGGER * (view.position % 5) if last is None else 0.0)
             self.version += 1
             self._take_held(view)
         if self.template.computes:
