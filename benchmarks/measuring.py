@@ -57,6 +57,11 @@ class Line(NamedTuple):
     note: str = ""
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the figure is counted, so that no noise is in it."""
+        return self.figure.low == self.figure.high < float("inf")
+
+    @property
     def verdict(self) -> str:
         """`PASS`, `FAIL`, or that the noise is too great to say."""
         if self.bar is None:
@@ -89,6 +94,11 @@ def text_of(lines: Sequence[Line]) -> str:
             f"| {line.verdict} | {line.what}{note} | {middle:.2f} | {low:.2f} to {high:.2f} | {bar} | {line.unit} |"
         )
     return "\n".join(rows)
+
+
+def is_loaded() -> bool:
+    """Whether the machine is busy with more than it has cores for: times are no measurements then."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 def machine() -> str:
