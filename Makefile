@@ -12,7 +12,7 @@ FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02
 help:  ## show this
 	@sed -n 's/^\([a-z-]*\):  ## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
-.PHONY: help load test test-all test-faces test-interpreters test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest demo constraints clean .venv/.ready
+.PHONY: help load test test-all test-faces test-interpreters test-connectors interleavings coverage mutants check docs picture bench bench-quick bench-pytest bench-compare demo constraints clean .venv/.ready
 load:  ## load the sample into a local server, with a live bar for each phase that is at work
 	$(NEEDS) load
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
@@ -71,6 +71,7 @@ bench:  ## what it costs, beside the other libraries, and how good its estimates
 	$(PY) benchmarks/blocked.py
 	$(PY) benchmarks/captured_print.py
 	$(PY) benchmarks/printed_lines.py
+	$(PY) benchmarks/smoothness.py
 	$(PY) benchmarks/report.py --write
 bench-quick:  ## the same with fewer rounds, and nothing written
 	$(NEEDS) test bench
@@ -78,6 +79,9 @@ bench-quick:  ## the same with fewer rounds, and nothing written
 bench-pytest:  ## an item, an update: on pytest-benchmark
 	$(NEEDS) test bench
 	$(PY) -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
+bench-compare:  ## the same, beside the last commit for which it was run (kept in .benchmarks)
+	$(NEEDS) test bench
+	$(PY) -m pytest benchmarks --benchmark-only --benchmark-autosave --benchmark-compare --benchmark-columns=min,median,iqr,rounds
 constraints:  ## refresh constraints.txt for every Python from 3.11.0 on: names and versions only
 	$(NEEDS) core
 	.ci/constraints --upgrade

@@ -11,41 +11,14 @@ verdict looks at the interval: a bar within it is neither passed nor failed.
 from __future__ import annotations
 
 import compileall
-import math
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-CONFIDENCE = 0.95
-
-
-class Interval(NamedTuple):
-    """A median, and between what it lies."""
-
-    low: float
-    middle: float
-    high: float
-
-    def scaled(self, factor: float) -> Interval:
-        """Return the interval in another unit."""
-        return Interval(self.low * factor, self.middle * factor, self.high * factor)
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """Return the median of `values` with its interval at `CONFIDENCE`; with five values or fewer that is all of them."""
-    ordered, count = sorted(values), len(values)
-    rank, below = 0, 0.0
-    while True:
-        below += math.comb(count, rank) / 2**count
-        if 2 * below > 1 - CONFIDENCE or rank >= count // 2:
-            break
-        rank += 1
-    rank = max(rank - 1, 0)
-    return Interval(ordered[rank], statistics.median(ordered), ordered[count - 1 - rank])
+from progresskit._cli.intervals import Interval, interval
 
 
 def interleaved(
@@ -84,6 +57,11 @@ class Line(NamedTuple):
     note: str = ""
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the figure is counted, so that no noise is in it."""
+        return self.figure.low == self.figure.high < float("inf")
+
+    @property
     def verdict(self) -> str:
         """`PASS`, `FAIL`, or that the noise is too great to say."""
         if self.bar is None:
@@ -116,6 +94,11 @@ def text_of(lines: Sequence[Line]) -> str:
             f"| {line.verdict} | {line.what}{note} | {middle:.2f} | {low:.2f} to {high:.2f} | {bar} | {line.unit} |"
         )
     return "\n".join(rows)
+
+
+def is_loaded() -> bool:
+    """Whether the machine is busy with more than it has cores for: times are no measurements then."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 def machine() -> str:

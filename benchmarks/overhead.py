@@ -18,12 +18,12 @@ import threading
 import time
 import tracemalloc
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from measuring import Interval, Line, as_installed, exact, interleaved, interval, machine, over, ratio, text_of
+from measuring import Interval, Line, as_installed, exact, interleaved, interval, machine, ratio, text_of
 from screen import on_a_pty
 
 from progresskit import ProgressTracker
@@ -63,7 +63,7 @@ def run(through: Callable[[Iterable[Any]], None], make: Callable[[], Iterable[An
 
 
 def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
-    """Nanoseconds of processor time an item over the bare loop, by a `for` statement and by a consumer in C.
+    """What an item costs over the bare loop, in calls of an empty method, by a `for` statement and by a consumer in C.
 
     A round takes a millisecond or two, less than a turn of the scheduler's: on a machine that is shared most rounds are whole.
     """
@@ -73,11 +73,24 @@ def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
     del ballast[::2]
     lines = []
     # From 3.12 on the bare loop over these is specialised, and nothing that is put between can be: no bar is set there.
-    sized = None if NEWER else 4.0
-    bars = {"range": sized, "list": sized, "generator": 15.0 if NEWER else 9.0}
+    sized = None if NEWER else 0.3
+    bars = {"range": sized, "list": sized, "generator": 1.5 if NEWER else 0.7}
+    unit = "calls of an empty method an item over bare"
+
+    def calling() -> None:
+        call = Empty().call
+        for _ in numbers:
+            call()
+
+    def bare() -> None:
+        for _ in numbers:
+            pass
+
+    calls: dict[str, Callable[[], None]] = {"call": calling, "bare": bare}
     for through, how in ((loop, "for"), (consume, "C consumer")):
         times = interleaved(
             {
+                **calls,
                 "range": partial(run, through, lambda: range(ITEMS)),
                 "range tracked": partial(run, through, lambda: tracker.track(range(ITEMS))),
                 "list": partial(run, through, lambda: numbers),
@@ -89,25 +102,26 @@ def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
             time.thread_time,
         )
         for name, bar in bars.items():
-            cost = over(times, f"{name} tracked", name).scaled(1e9 / ITEMS)
-            lines.append(Line(f"iteration, {name}, {how}", cost, bar, "ns an item over bare"))
+            lines.append(Line(f"iteration, {name}, {how}", in_calls(times, f"{name} tracked", name), bar, unit))
     # The last portion of a list is handed over whole, so that a short one costs less than a long one.
     many: list[Any] = [None] * MANY
     times = interleaved(
-        {"list": partial(run, consume, lambda: many), "tracked": partial(run, consume, lambda: tracker.track(many))},
+        {
+            **calls,
+            "list": partial(run, consume, lambda: many),
+            "tracked": partial(run, consume, lambda: tracker.track(many)),
+        },
         rounds,
         time.thread_time,
     )
-    cost = over(times, "tracked", "list").scaled(1e9 / MANY)
-    return [*lines, Line(f"iteration, list of {MANY:,}, C consumer", cost, bars["list"], "ns an item over bare")]
+    cost = in_calls(times, "tracked", "list").scaled(ITEMS / MANY)
+    return [*lines, Line(f"iteration, list of {MANY:,}, C consumer", cost, bars["list"], unit)]
 
 
-def overhead_of_a_microsecond(lines: list[Line]) -> list[Line]:
-    """The share of a body of 1 us that the costlier kind of iteration takes: derived from its cost."""
-    worst = max((line for line in lines if line.what.startswith("iteration")), key=lambda line: line.figure.middle)
-    return [
-        Line("overhead on a body of 1 us", worst.figure.scaled(0.1), 1.0, "% of the work", f"derived from {worst.what}")
-    ]
+def in_calls(times: Mapping[str, Sequence[float]], variant: str, control: str) -> Interval:
+    """Return what `variant` costs over `control`, in what as many calls of an empty method cost in the same round."""
+    rounds = zip(times[variant], times[control], times["call"], times["bare"], strict=True)
+    return interval([(more - less) / (call - bare) for more, less, call, bare in rounds if call > bare])
 
 
 def hot(rounds: int) -> list[Line]:
@@ -249,7 +263,6 @@ def core(processes: int, rounds: int, updates_of_threads: int) -> list[Line]:
     """Return all lines of this file."""
     weights = memory()  # first: the child of a process that draws would not draw
     found = of_processes(processes, rounds)
-    found += overhead_of_a_microsecond(found)
     with ProgressTracker("none") as tracker:
         return [*found, *lost(tracker, updates_of_threads), *weights]
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
+TOTAL = 900_000
+"""Units of each bar: below a million, from where on a row shows three digits and few movements are seen."""
 Update = Callable[[], object]
 Read = Callable[[], int | None]
 Manual = tuple[Update, Read, Callable[[], object]]
@@ -72,7 +74,7 @@ def undrawn_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
     from progresskit import ProgressTracker
 
     tracker = ProgressTracker("none", ticker=Still())
-    tasks = [tracker.add_task(f"task number {number}", 1_000_000) for number in range(count)]
+    tasks = [tracker.add_task(f"task number {number}", TOTAL) for number in range(count)]
 
     def advance() -> None:
         for task in tasks:
@@ -86,7 +88,7 @@ def ours_bars(renderer: str) -> Callable[[int], tuple[Callable[[], None], Callab
         from progresskit import ProgressTracker
 
         tracker = ProgressTracker(renderer)
-        tasks = [tracker.add_task(f"task number {number}", 1_000_000) for number in range(count)]
+        tasks = [tracker.add_task(f"task number {number}", TOTAL) for number in range(count)]
 
         def advance() -> None:
             for task in tasks:
@@ -116,7 +118,7 @@ def tqdm_manual(total: int) -> Manual:
 def tqdm_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
     from tqdm import tqdm
 
-    made = [tqdm(total=1_000_000, desc=f"task number {number}", position=number) for number in range(count)]
+    made = [tqdm(total=TOTAL, desc=f"task number {number}", position=number) for number in range(count)]
 
     def advance() -> None:
         for bar in made:
@@ -147,7 +149,7 @@ def rich_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
     from rich.progress import Progress
 
     progress = Progress()
-    tasks = [progress.add_task(f"task number {number}", total=1_000_000) for number in range(count)]
+    tasks = [progress.add_task(f"task number {number}", total=TOTAL) for number in range(count)]
     progress.start()
 
     def advance() -> None:
@@ -179,7 +181,7 @@ def alive_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
 
     if count > 1:
         raise NotImplementedError("it shows one bar at a time")
-    manager = alive_bar(1_000_000, refresh_secs=0.1)  # kept: the bar ends with it
+    manager = alive_bar(TOTAL, refresh_secs=0.1)  # kept: the bar ends with it
     bar = manager.__enter__()
     return lambda: bar(7), lambda: manager.__exit__(None, None, None)
 
@@ -206,7 +208,7 @@ def progressbar_bars(count: int) -> tuple[Callable[[], None], Callable[[], objec
     multi = progressbar.MultiBar(fd=sys.stderr)
     made = [multi[f"task number {number}"] for number in range(count)]
     for bar in made:
-        bar.max_value = 1_000_000
+        bar.max_value = TOTAL
         bar.start()
     multi.start()
 
@@ -242,7 +244,7 @@ def enlighten_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]
     import enlighten
 
     manager = enlighten.get_manager()
-    made = [manager.counter(total=1_000_000, desc=f"task number {number}") for number in range(count)]
+    made = [manager.counter(total=TOTAL, desc=f"task number {number}") for number in range(count)]
 
     def advance() -> None:
         for counter in made:

@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report` and `replay`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report`, `replay` and `bench`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -74,6 +74,15 @@ SHOW = """\
 examples:
   progresskit show /shared/progress --total
 """
+BENCH = """\
+examples:
+  progresskit bench
+  progresskit bench -- python train.py --epochs 1
+  progresskit bench --json -- ./job.sh
+
+exit status: 0, whatever the verdict, also where the machine is too noisy for one; 1 where COMMAND fails; 2 where it
+cannot be started.
+"""
 
 
 def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[[], object] = lambda: None) -> int:
@@ -119,6 +128,8 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
         return _report(command, options)
     if options.command == "replay":
         return _replay(command, options, handle_interrupts)
+    if options.command == "bench":
+        return _bench(command, options)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -221,6 +232,24 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
     show.add_argument(
         "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a process at work may be silent (120)"
     )
+    bench = add(
+        "bench",
+        "measure what progress costs here, or what it costs a command",
+        BENCH,
+        usage="progresskit bench [--json] [--seconds S] [-- COMMAND...]",
+        description="Without COMMAND: loops, updates, drawing, printed lines and import, beside the libraries that are installed,\n"
+        "in under a minute. With COMMAND: run it in pairs, with and without progress (PROGRESSKIT_DISABLE), on a\n"
+        "pseudo-terminal, and tell what progress adds to its processor time and its time on the wall.",
+    )
+    bench.add_argument("--json", action="store_true", help="write the figures as one JSON object")
+    bench.add_argument(
+        "--seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="how long COMMAND is run again for, six pairs at the least (60)",
+    )
+    bench.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     return parser, commands.choices
 
 
@@ -259,6 +288,18 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         parser.error(str(error))
     except KeyboardInterrupt:  # before the command's start, or after its end
         return leave(-signal.SIGINT)
+
+
+def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    from .bench import bench
+
+    command = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
+    try:
+        return bench(command, as_json=options.json, seconds=options.seconds)
+    except OSError as error:
+        parser.error(f"{command[0] if command else sys.executable!r:.200} cannot be started: {error.strerror}.")
+    except KeyboardInterrupt:
+        return 130
 
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from .._model.frames import what_moves
 from .._system.environment import number
 from .._system.threads import signals_blocked
 from .._text.cells import clean_lines
@@ -300,9 +301,7 @@ class Display:
         if not rows and in_place:
             frame = frame._replace(tasks=(), more=0)
         outbox.frame = frame
-        shown: list[tuple[object, ...]] = [
-            (view.id, view.completed, view.total, view.state, view.description, view.fields) for view in frame.tasks
-        ]
+        shown = list(map(what_moves, frame.tasks))
         self._moved = bool(lines or frame.ended or shown != self._shown)
         self._shown = shown
         self._drew_lines = bool(lines)

@@ -103,6 +103,7 @@ class Estimate:
 
     __slots__ = (
         "_completed",
+        "_evident",
         "_fastest",
         "_gaps",
         "_initial",
@@ -129,6 +130,7 @@ class Estimate:
         self._moves = 0.0  # movements in it
         self._gaps = 0  # between movements so far, the one before the first among them
         self._recent_seconds = self._recent_units = 0.0
+        self._evident = 0.0  # the evidence as of the last sample
         self._scatter = self._scatter_seconds = 0.0  # squared residuals, and the seconds that they are of
         self._fastest = 0.0  # look so far, in units a second
         self._new_looks = 0  # in a row at what may be a new pace
@@ -147,6 +149,7 @@ class Estimate:
         if units < 0 or seconds <= 0:
             self._units += max(units, 0.0)
             self._recent_units += max(units, 0.0)
+            self._evident = self._evidence()
             return
         self._time = time
         seconds = self._without_stall(seconds)
@@ -154,16 +157,19 @@ class Estimate:
         self._gaps += 1
         if self._recent_units:
             self._scatter_by(seconds, units, time)
-        fade = 0.5 ** (seconds / max(SHORTEST, RECENT * time))
+        half_life = RECENT * time
+        fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST else SHORTEST))
         self._recent_seconds = self._recent_seconds * fade + seconds
         self._recent_units = self._recent_units * fade + units
         self._seconds += seconds
         self._units += units
         if self._new_looks == NEW_LOOKS:
             self._begin_anew()
-        if self._evidence() > CERTAIN:
+        self._evident = self._evidence()
+        if self._evident > CERTAIN:
             self._moves *= self._recent_seconds / self._seconds
             self._seconds, self._units = self._recent_seconds, self._recent_units
+            self._evident = self._evidence()
 
     def _scatter_by(self, seconds: float, units: float, time: float) -> None:
         """Take a look of so many `seconds` and `units` into the scatter, unless it may be of a new pace."""
@@ -185,9 +191,12 @@ class Estimate:
             self._scatter += self._new_residual
             pace = max(pace, self._new_units / self._new_seconds)
             self._new_looks, self._new_seconds, self._new_units = 0, 0.0, 0.0
-        self._fastest = max(self._fastest, pace)
-        fade = 0.5 ** (seconds / max(SHORTEST, SCATTER * time))
-        residual = max(residual, -seconds)  # sooner than expected by whatever factor: no more than the time it took
+        if pace > self._fastest:
+            self._fastest = pace
+        half_life = SCATTER * time
+        fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST else SHORTEST))
+        if residual < -seconds:  # sooner than expected by whatever factor: no more than the time it took
+            residual = -seconds
         self._scatter = self._scatter * fade + residual * residual
         self._scatter_seconds = self._scatter_seconds * fade + seconds
 
@@ -210,7 +219,8 @@ class Estimate:
         if self._stalled and seconds * STALL > longest:
             self._seconds += self._stalled
             self._stalled = 0.0
-        self._longest = max(seconds, longest)
+        if seconds > longest:
+            self._longest = seconds
         return seconds
 
     def _evidence(self) -> float:
@@ -228,7 +238,7 @@ class Estimate:
             return None  # what is there at once is no pace
         long = self._seconds / self._units
         recent = self._recent_seconds / self._recent_units
-        evidence = self._evidence()
+        evidence = self._evident
         belief = 1.0 - (DOUBT / evidence) ** 2 if evidence > DOUBT else 0.0
         moved = self._completed - self._initial
         rise = 0.0
@@ -246,7 +256,7 @@ class Estimate:
         waited = time - self._time
         if self._gaps < 2:
             return waited > IDLE_AT_FIRST
-        return waited > max(IDLE_SECONDS, IDLE_GAPS * self._longest)
+        return waited > IDLE_SECONDS and waited > IDLE_GAPS * self._longest
 
     def idle(self, time: float) -> float | None:
         """Return the seconds without a movement at `time`, where they are unusually many; None where they are not.
@@ -296,9 +306,15 @@ class Estimate:
         moved = self._completed - self._initial
         if rise and moved > 0:
             cost += min(GROWTH * rise * left / moved, MOST_RISE * cost)
-        waited = min(time - self._time, self._seconds / max(self._moves, 1.0))  # for a movement that is on its way
-        seconds = left * cost - max(waited, 0.0)
-        return max(seconds, 0.0) if seconds < INFINITY else None
+        waited = time - self._time  # for a movement that is on its way
+        if waited > 0.0:
+            usual = self._seconds / self._moves if self._moves > 1.0 else self._seconds
+            left = left * cost - (waited if waited < usual else usual)
+        else:
+            left *= cost
+        if left <= 0.0:
+            return 0.0
+        return left if left < INFINITY else None
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .._text.cells import clean
@@ -91,10 +92,13 @@ class TaskView(NamedTuple):
             >>> sample_view(completed=12, total=12).fraction  # running still: it has not said that it is done
             0.999
         """
-        total = self.total
-        if total is None or total <= 0 or self.completed > total:
+        total, completed = self.total, self.completed
+        if total is None or total <= 0 or completed > total:
             return None
-        return min(max(self.completed / total, 0.0), 1.0 if self.state == "finished" else 0.999)
+        share = completed / total
+        if share > 0.999:
+            return share if self.state == "finished" else 0.999
+        return share if share > 0.0 else 0.0
 
     @property
     def waiting(self) -> bool:
@@ -124,6 +128,11 @@ _WORDS = frozenset((STOPPED_EARLY, LEFT_RUNNING))
 
 make_view: Callable[[tuple[Any, ...]], TaskView] = partial(tuple.__new__, TaskView)  # type: ignore[assignment]
 """Return a view of all its fields, in order. In C: the class's own constructor is a function in Python, some of the cost of a row."""
+
+what_moves: Callable[[TaskView], tuple[Any, ...]] = itemgetter(
+    *map(TaskView._fields.index, ("id", "completed", "total", "state", "description", "fields"))
+)
+"""Return what of a view is news where it changes: not the time, nor what follows from it."""
 
 
 class Frame(NamedTuple):

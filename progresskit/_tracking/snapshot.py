@@ -66,7 +66,7 @@ def _from_zero(value: Any) -> float | None:
     return None if number is None or number < 0 else number
 
 
-_clean_again = lru_cache(maxsize=256)(clean)
+_clean_again = lru_cache(maxsize=1024)(clean)
 """Cleans what each frame shows again. Descriptions and units are few, and long ones are the user's own strings."""
 
 
@@ -78,29 +78,34 @@ def _count(task: Task, sums: dict[int, Sums]) -> Sums:
     return completed, total
 
 
-def sample(task: Task, now: float, sums: dict[int, Sums]) -> None:
-    """Let the estimate of `task` learn what is done at `now`. A task that moved before it was started is started here."""
+def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
+    """Let the estimate of `task` learn what is done at `now`, and return completed and total; None where it has ended.
+
+    A task that moved before it was started is started here.
+    """
     if task._end is not None:
-        return
-    completed, _ = _count(task, sums)
+        return None
+    count = completed, _ = _count(task, sums)
     task._sampled = task._n
     if task._began is None:
         if not completed:
-            return
+            return count
         task.start()
     estimate = task.estimate
     if estimate is None:
         make = task.tracker.estimator
         estimate = task.estimate = Estimate(0.0, task.initial) if make is None else GuardedEstimate(make, task.initial)
     estimate.sample(task._active(now), completed)
+    return count
 
 
-def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums]) -> TaskView:
+def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums], count: Sums | None = None) -> TaskView:
     """Return what `task` looks like at `now`, on `row`.
 
-    `sums` has what tasks with children come to at this instant, and is filled with what it lacks.
+    `sums` has what tasks with children come to at this instant, and is filled with what it lacks. `count` is what `sample` has
+    returned; None: not known yet.
     """
-    completed, total = _count(task, sums)
+    completed, total = _count(task, sums) if count is None else count
     if total is not None and total <= 0:
         total = None  # none at all: neither a share nor a time left follows from it
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong

@@ -237,7 +237,8 @@ class TaskRecord(CountingCell):
         extras = self._extras
         until = now if self._end is None else self._end[1]
         if extras is None:
-            return max(until - self._began, 0.0)
+            active = until - self._began
+            return active if active > 0.0 else 0.0
         if extras.paused_at is not None:
             until = extras.paused_at
         return max(until - self._began - extras.paused, 0.0)

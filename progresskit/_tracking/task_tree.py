@@ -273,12 +273,15 @@ class TaskTree:
             self.settle()
         sums: dict[int, Sums] = {}
         placed, more = assign_rows(self._entries(now), rows)
-        if sampled:
-            for item, _, _ in placed:
+        counts: dict[int, Sums | None] = {}
+        if sampled:  # all of them first: whether a parent is idle depends on its children
+            for item, _, row in placed:
                 if isinstance(item, Task):
-                    snapshot.sample(item, now, sums)
+                    counts[row] = snapshot.sample(item, now, sums)
         views = [
-            snapshot.view_of(item, now, depth, row, sums) if isinstance(item, Task) else item._replace(position=row)
+            snapshot.view_of(item, now, depth, row, sums, counts.get(row))
+            if isinstance(item, Task)
+            else item._replace(position=row)
             for item, depth, row in placed
         ]
         return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late

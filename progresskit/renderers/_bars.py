@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RESET = "\x1b[0m"
 _BAR, _PERCENT, _NUMBER, _SPINNER = range(4)
 """What moves in a row, in the place of its text."""
+_USUAL = [_BAR, _PERCENT, _NUMBER]
+"""What moves in most rows, in this order."""
 
 
 class Painter:
@@ -114,6 +116,9 @@ class Painter:
         of = row.pieces_of
         if of[0] is not plan or of[1] != row.version:
             self._prepare(row, plan)
+        if row.usual is not None:
+            text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number))
+            return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False) if plan.overflows else text
         parts: list[str] = []
         for piece in row.pieces:
             if piece.__class__ is str:
@@ -144,6 +149,10 @@ class Painter:
                 continue
             pieces += [text, piece]
             text = after
+        row.usual = None
+        if pieces[1::2] == _USUAL:
+            texts = [piece.replace("%", "%%") for piece in (*pieces[::2], text.rstrip(" "))]
+            row.usual = "%s".join(texts)
         row.pieces = [piece for piece in (*pieces, text) if piece != ""]
 
     def _piece(self, row: RowTexts, plan: Plan, name: str, width: int, at: int) -> tuple[Any, str]:

@@ -34,6 +34,8 @@ column they go on in the next one.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .._text.cells import cell_width, plain_line, wrapped
 
 BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
@@ -134,10 +136,9 @@ class Region:
         # whole is clean.
         if self._late:
             return f"{CLEAR}{row}"
-        plain = plain_line(row)
-        if plain.isascii():  # every terminal agrees on its width
+        if row.isascii():  # every terminal agrees on its width
             return f"{CLEAR}\x1b[?7h{row}\x1b[?7l"
-        return f"{CLEAR}\x1b[?7h{_outline(plain)}\x1b[?7l\r{row}"
+        return f"{CLEAR}\x1b[?7h{_outline(row)}\x1b[?7l\r{row}"
 
     def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
         """Return the number of the region's lines above the cursor in a window of a new `size`, and
@@ -169,8 +170,21 @@ def _up_and_blank(rows: list[str], columns: int) -> str:
     return "".join([*parts, "\r"]) if parts else ""
 
 
-def _outline(plain: str) -> str:
-    """Return blanks that a terminal wraps in the same places as `plain`."""
+def _outline(row: str) -> str:
+    """Return blanks that a terminal wraps in the same places as `row`, which may have colours."""
+    head, *rest = row.split("\x1b[")
+    outline = _outline_of(head)
+    for piece in rest:  # a piece of a bar has been seen before, so that no pattern need look at the row
+        numbers, end, text = piece.partition("m")
+        if not end or numbers.strip("0123456789;:"):
+            return _outline_of(plain_line(row))
+        outline += " " * len(text) if text.isascii() else _outline_of(text)
+    return outline
+
+
+@lru_cache(maxsize=512)
+def _outline_of(plain: str) -> str:
+    """Return blanks that a terminal wraps in the same places as `plain`, which has no colours."""
     width = cell_width(plain)
     if len(plain) == width:
         return " " * width

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 HOLD = 0.5
 """Seconds for which a rate, a time left and fields stand."""
+STAGGER = 0.1
+"""Seconds by which the first of these times differ between rows."""
 COUNT_CELLS, BYTE_CELLS = 7, 4
 """Cells that are reserved for the number of a count, or of bytes, whose total is unknown."""
 RATE_CELLS = {"B": 9, "iB": 10}
@@ -55,6 +57,7 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
+        usual: The same as one format string, where bar, share and count move and nothing else; None where that is not so.
         grew: Whether a text may need more cells than before.
     """
 
@@ -91,6 +94,7 @@ class RowTexts:
         "template",
         "unit",
         "unit_cells",
+        "usual",
         "version",
         "view",
     )
@@ -112,6 +116,7 @@ class RowTexts:
         self.cut: tuple[object, str] = (None, "")  # the name as a layout shows it
         self.version = 0
         self.pieces: list[Any] = []
+        self.usual: str | None = None
         self.pieces_of: tuple[object, int] = (None, -1)
         self._clock = -1
         self._held_until = float("-inf")
@@ -138,9 +143,10 @@ class RowTexts:
             self.percent = format_percent(fraction, estimated=True)
         else:
             self.percent = _PERCENTS[int(fraction * 100 + 1e-9)]
-        if view.elapsed >= self._clock + 1 or view.elapsed < self._clock:
-            self._clock = int(view.elapsed)
-            self.elapsed = self._changed(self.elapsed, format_duration(view.elapsed))
+        elapsed = view.elapsed
+        if elapsed >= self._clock + 1 or elapsed < self._clock:
+            self._clock = int(elapsed)
+            self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
             self.version += 1
         idle = view.idle
         self.is_moving = state == "running" and idle is None
@@ -151,7 +157,8 @@ class RowTexts:
             or (idle is None) != (last.idle is None)
             or (fraction is None) != was_unknown
         ):
-            self._held_until = time + HOLD
+            # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
+            self._held_until = time + HOLD + (STAGGER * (view.position % 5) if last is None else 0.0)
             self.version += 1
             self._take_held(view)
         if self.template.computes:

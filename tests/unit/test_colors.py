@@ -52,6 +52,47 @@ def test_contrast(name: str, depth: int) -> None:
     assert found == pytest.approx(stated, abs=0.06)
 
 
+EIGHT = {
+    # background, then cyan, green, red, yellow, blue, magenta as the terminal has them by default
+    "xterm dark": "000000 00cdcd 00cd00 cd0000 cdcd00 0000ee cd00cd",
+    "xterm light": "ffffff 00cdcd 00cd00 cd0000 cdcd00 0000ee cd00cd",
+    "VS Code dark": "1e1e1e 11a8cd 0dbc79 cd3131 e5e510 2472c8 bc3fbc",
+    "VS Code light": "ffffff 0598bc 107c10 cd3131 949800 0451a5 bc05bc",
+    "GNOME dark": "1e1e1e 2aa1b3 26a269 c01c28 a2734c 12488b a347ba",
+    "GNOME light": "ffffff 2aa1b3 26a269 c01c28 a2734c 12488b a347ba",
+    "Solarized dark": "002b36 2aa198 859900 dc322f b58900 268bd2 d33682",
+    "Solarized light": "fdf6e3 2aa198 859900 dc322f b58900 268bd2 d33682",
+    "Windows": "0c0c0c 3a96dd 13a10e c50f1f c19c00 0037da 881798",
+    "macOS light": "ffffff 00a6b2 00a600 990000 999900 0000b2 b200b2",
+}
+STATED_OF_EIGHT = {
+    "cyan": "10.6 2.0 6.0 3.4 5.4 3.1 4.8 2.9 6.1 3.0",
+    "green": "9.7 2.2 6.7 5.4 5.1 3.3 4.7 3.0 5.7 3.3",
+    "red": "3.6 5.8 3.2 5.1 2.7 6.1 3.2 4.3 3.2 8.9",
+    "yellow": "12.3 1.7 12.3 3.1 4.0 4.1 4.7 3.0 7.5 3.0",
+    "blue": "2.2 9.4 3.4 7.7 1.8 9.0 4.1 3.4 2.4 12.8",
+    "magenta": "4.5 4.7 3.6 5.4 3.3 5.0 3.3 4.2 2.4 5.9",
+}
+"""Name -> the contrasts that the design states for 8 colours, in the terminals of `EIGHT`."""
+
+
+@pytest.mark.parametrize("name", STATED_OF_EIGHT)
+def test_contrast_of_eight_colours(name: str) -> None:
+    """The terminal's own palette decides: as much as is stated, and the accent below 3:1 in two light ones alone."""
+    place = list(STATED_OF_EIGHT).index(name) + 1
+    assert PALETTE[name][EIGHT_COLORS] == ("36", "32", "31", "33", "34", "35")[place - 1]
+    found = []
+    for text in EIGHT.values():
+        colors = [tuple(int(code[at : at + 2], 16) for at in (0, 2, 4)) for code in text.split()]
+        found.append(contrast(colors[place], colors[0]))
+    assert found == pytest.approx([float(value) for value in STATED_OF_EIGHT[name].split()], abs=0.06)
+    if name == "cyan":
+        assert [terminal for terminal, value in zip(EIGHT, found, strict=True) if value < 2.95] == [
+            "xterm light",
+            "Solarized light",
+        ]
+
+
 def test_no_bright_colours_and_no_backgrounds() -> None:
     """The parameters 90 to 107 are greys in some themes, and a background is never set."""
     used = {int(row[0]) for row in PALETTE.values()} | {

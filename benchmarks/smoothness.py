@@ -1,0 +1,136 @@
+"""How smooth bars are within the default budget: frames a second, gaps between them, and the share of a core, beside the peers.
+
+1, 5 and 20 rows, and a pool of four workers under its total, all moved on by the work itself. A frame is what arrives on the pty in one
+burst. `python benchmarks/smoothness.py [SECONDS]` prints the table; on a machine that is busy with something else the gaps are its own,
+which the control, a thread that wakes up ten times a second, tells.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from comparison import DRAWERS
+from measuring import machine
+from screen import on_a_pty
+
+STEP = 0.02
+"""Seconds between two movements."""
+BURST = 0.01
+"""Seconds of silence after which what is written is another frame."""
+LEAST_FRAMES, WIDEST_GAP = 9.0, 0.150
+"""Frames a second, and the seconds that 95 % of the gaps are below."""
+SHOWN = ("progresskit ansi", "rich", "tqdm", "alive-progress")
+
+
+class Smooth(NamedTuple):
+    """Frames a second, the gap in seconds that 95 % are below, and the share of a core of the whole process."""
+
+    frames: float
+    gap: float
+    share: float
+
+
+def pool_bars(renderer: str) -> tuple[Callable[[], None], Callable[[], object]]:
+    """Return what moves a pool of four files under their total on, of `renderer`: each file has 50 steps, and another one follows."""
+    from progresskit import ProgressTracker
+
+    tracker = ProgressTracker(renderer)
+    total = tracker.add_task("Files", total=1_000, unit="file")
+    files: Iterator[int] = iter(range(1_000_000))
+
+    def opened() -> object:
+        return tracker.add_task(f"file number {next(files)}", total=50_000_000, unit="B", parent=total)
+
+    tasks = [opened() for _ in range(4)]
+
+    def advance() -> None:
+        for at, task in enumerate(tasks):
+            task.advance(1_000_000)  # type: ignore[attr-defined]
+            if task.completed >= 50_000_000:  # type: ignore[attr-defined]
+                task.finish()  # type: ignore[attr-defined]
+                total.advance()
+                tasks[at] = opened()
+
+    return advance, tracker.stop
+
+
+def watch(make: Callable[[], tuple[Callable[[], None], Callable[[], object]]], seconds: float) -> Smooth:
+    """Return how smooth bars are that are moved for so many seconds."""
+
+    def measure() -> dict[str, float]:
+        os.environ.pop("CI", None)
+        advance, _ = make()
+        until = time.monotonic() + 1.5  # imports, and the first frame
+        while time.monotonic() < until:
+            advance()
+            time.sleep(STEP)
+        began, used = time.monotonic(), time.process_time()
+        while time.monotonic() < began + seconds:
+            advance()
+            time.sleep(STEP)
+        ended = time.monotonic()
+        return {"began": began, "ended": ended, "share": (time.process_time() - used) / (ended - began)}
+
+    seen = on_a_pty(measure, 30.0 + seconds)
+    began, ended = seen.result["began"], seen.result["ended"]
+    writes = [at for at in seen.writes if began < at < ended]
+    frames = writes[:1] + [after for before, after in pairwise(writes) if after - before > BURST]
+    gaps = sorted(after - before for before, after in pairwise(frames))
+    widest = gaps[int(0.95 * len(gaps))] if gaps else ended - began
+    return Smooth(len(frames) / (ended - began), widest, seen.result["share"])
+
+
+def control(seconds: float) -> Smooth:
+    """Return what a program of one line does that writes ten times a second: the machine's own gaps."""
+
+    def measure() -> dict[str, float]:
+        began, used = time.monotonic(), time.process_time()
+        number = 0
+        while time.monotonic() < began + seconds:
+            os.write(1, b"x")
+            number += 1
+            time.sleep(max(began + number * 0.1 - time.monotonic(), 0.0))
+        return {"began": began, "ended": time.monotonic(), "share": (time.process_time() - used) / seconds}
+
+    seen = on_a_pty(measure, 30.0 + seconds)
+    gaps = sorted(after - before for before, after in pairwise(seen.writes))
+    return Smooth(len(seen.writes) / seconds, gaps[int(0.95 * len(gaps))], seen.result["share"])
+
+
+def main() -> int:
+    seconds = float(sys.argv[1]) if sys.argv[1:] else 10.0
+    print(machine(), flush=True)
+    own = control(seconds)
+    print(f"| rows | library | frames a second | 95 % of the gaps below | of a core | verdict |\n|{'---|' * 6}")
+    print(f"| - | writes alone | {own.frames:.1f} | {own.gap * 1e3:.0f} ms | {own.share:.1%} | - |", flush=True)
+    for rows in (1, 5, 20, 0):
+        for name in SHOWN:
+            if not rows and not name.startswith("progresskit"):
+                continue
+            try:
+                if rows:
+                    found = watch(lambda name=name, rows=rows: DRAWERS[name](rows), seconds)
+                else:
+                    found = watch(lambda name=name: pool_bars(name.split()[1]), seconds)
+            except RuntimeError as error:
+                print(f"| {rows or 'pool'} | {name} | {str(error).strip().splitlines()[-1][:60]} |", flush=True)
+                continue
+            verdict = "-"
+            if name == "progresskit ansi":
+                good = found.frames >= LEAST_FRAMES and found.gap <= WIDEST_GAP
+                quiet = own.gap <= WIDEST_GAP and os.getloadavg()[0] < (os.cpu_count() or 1)
+                verdict = "PASS" if good else "FAIL" if quiet else "too noisy to say"
+            print(
+                f"| {rows or 'pool'} | {name} | {found.frames:.1f} | {found.gap * 1e3:.0f} ms | {found.share:.1%} | {verdict} |",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

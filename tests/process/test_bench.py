@@ -1,0 +1,87 @@
+"""`progresskit bench`: its verdicts, and a command that is run in pairs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from progresskit._cli import bench
+from progresskit._cli.bench import Run, judged, per_call, table, verdict
+from progresskit._cli.main import main
+
+needs_pty = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
+
+
+def pairs(ratios: list[float]) -> list[tuple[Run, Run]]:
+    return [(Run(1.0, ratio, 0), Run(1.0, 1.0, 0)) for ratio in ratios]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "word"),
+    [([1.002] * 8, "under"), ([1.03] * 8, "over"), ([0.8, 1.3, 0.9, 1.2, 1.1, 0.7, 1.0], "noisy")],
+    ids=["under", "over", "noisy"],
+)
+def test_the_verdict_follows_from_the_interval(ratios: list[float], word: str) -> None:
+    """A bar within the interval is neither passed nor failed."""
+    assert judged(pairs(ratios))[0]["verdict"] == word
+
+
+def test_figures_are_ratios_of_the_same_round() -> None:
+    """A machine that is ten times slower in one round gives the same number of calls."""
+    speeds = [1.0, 10.0, 2.0, 1.0, 3.0, 1.0]
+    times = {"bare": [10e-9 * each for each in speeds], "call": [50e-9 * each for each in speeds]}
+    calls = per_call({**times, "library": [30e-9 * each for each in speeds]})[1]
+    assert [round(value, 6) for value in calls] == [0.5, 0.5, 0.5]
+
+
+def test_what_cannot_be_had_is_a_dash() -> None:
+    """A library that cannot be measured has dashes, and no error."""
+    none: dict[str, Any] = dict.fromkeys(
+        ("item_ns", "item_calls", "update_ns", "update_calls", "draw", "line_us", "line_ratio")
+    )
+    found = {"progresskit": {**none, "import_ms": 1.0}}
+    assert table(found).splitlines()[1].split() == ["progresskit", "-", "-", "-", "-", "1", "ms"]
+    assert "could not be measured" in verdict(found)
+
+
+@needs_pty
+def test_a_command_is_run_in_pairs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair has one run without progress, on a terminal; --json tells the interval."""
+    seen: list[bool] = []
+    started = bench.on_a_terminal
+
+    def watched(command: Any, environ: Any, **options: Any) -> Run:
+        seen.append("PROGRESSKIT_DISABLE" in environ)
+        return started(command, environ, **options)
+
+    monkeypatch.setattr(bench, "on_a_terminal", watched)
+    assert main(["bench", "--json", "--seconds", "0", "--", "sh", "-c", "test -t 0 && test -t 1 && test -t 2"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["pairs"] == 6 and set(told["processor_ratio"]) == {"low", "middle", "high"}
+    assert sorted(seen) == [False] * 6 + [True] * 7
+
+
+@needs_pty
+def test_a_command_that_fails_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its status is told; what cannot be started is a mistake on the command line."""
+    assert main(["bench", "--", "sh", "-c", "exit 3"]) == 1
+    assert "ended with status 3" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "--", "./no such command"])
+    assert ended.value.code == 2
+
+
+@needs_pty
+def test_a_figure_is_taken_in_a_program_of_its_own() -> None:
+    """The child answers through its descriptor, whatever it shows on its terminal."""
+    code = "import os, sys; print('rows'); os.write(int(sys.argv[1]), b'[1]')"
+    read_end, write_end = os.pipe()
+    run = bench.on_a_terminal([sys.executable, "-S", "-c", code, str(write_end)], os.environ, answer=write_end)
+    os.close(write_end)
+    with open(read_end, "rb") as answer:
+        assert answer.read() == b"[1]"
+    assert run.status == 0 and run.cpu > 0
