@@ -14,7 +14,7 @@ from .._model.events import EventEncoder
 from .._model.frames import Frame
 from .._system.run_identity import run_identity
 from .._system.warnings import warn_once
-from .observed import ObservedRenderer
+from .observed import WholeFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class EventsFile:
         os.close(self._descriptor)
 
 
-class Teed(ObservedRenderer):
+class Teed(WholeFrames):
     """A renderer that also writes an events file.
 
     A file that fails is left alone, with one warning: what is drawn goes on.
