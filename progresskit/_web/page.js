@@ -67,10 +67,10 @@ function fillRow(parts, task, name) {
     if (task.share === null) { parts.bar.removeAttribute("aria-valuenow"); parts.fill.style.width = ""; }
     else { parts.bar.setAttribute("aria-valuenow", String(Math.floor(100 * task.share))); parts.fill.style.width = `${100 * task.share}%`; }
     set(parts.percent, task.percent);
-    set(parts.numbers, [task.done, task.rate, task.time, eta, word].filter(Boolean).join("  "));
+    set(parts.numbers, [task.done, task.rate, task.time, eta, word].filter(Boolean).join(" · "));
   } else {
     set(parts.word, task.state);
-    set(parts.numbers, [task.done, task.rate, task.time].filter(Boolean).join("  "));
+    set(parts.numbers, [task.done, task.rate, task.time].filter(Boolean).join(" · "));
   }
   set(parts.more, [task.reason, task.idle ? `nothing has moved for ${task.idle}` : "", task.fields].filter(Boolean).join(" · "));
   const points = open.has(task.id) ? rates(shown.curves[task.id] || []) : [];

@@ -175,11 +175,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/state":
             since = given.get("since", ["0"])[0]
             known = int(since) if since.isascii() and since.isdigit() and len(since) < 16 else 0
-            picture = page.state.picture(known, PATIENCE if known else 0.0)
-            if picture is None:
-                self._answer(204, "application/json", b"")
-            else:
-                self._answer(200, "application/json", picture)
+            with page.state.reading():
+                picture = page.state.picture(known, PATIENCE if known else 0.0)
+                if picture is None:
+                    self._answer(204, "application/json", b"")
+                else:
+                    self._answer(200, "application/json", picture)
         elif parts.path == "/metrics":
             self._answer(200, "text/plain; version=0.0.4; charset=utf-8", page.state.metrics().encode())
         else:

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .._model.frames import Frame, TaskView
@@ -16,7 +17,7 @@ from .._model.metrics import prometheus_text
 from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 
 MOST_ROWS = 1_000
 """Live tasks that the page shows at the most; it counts the others."""
@@ -99,6 +100,7 @@ class PageState:
         self._picture: tuple[int, bytes] = (0, b"")
         self._not_before = 0.0  # when the next picture may be made
         self._waiting = 0
+        self._readers = 0
         self._asked = float("-inf")  # when a picture was asked for last
         self._given = 0  # the newest one that somebody has been given
 
@@ -201,10 +203,21 @@ class PageState:
         self._given = max(self._given, self._picture[0])
         return made
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Count a reader, from its question until it has the answer."""
+        with self._changed:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._readers -= 1
+
     @property
     def owes_picture(self) -> bool:
-        """Whether somebody waits for a picture, or has asked a moment ago and lacks the newest one."""
-        return bool(self._waiting) or (self._given < self._sequence and self._clock() - self._asked < OPEN_SECONDS)
+        """Whether a reader waits for a picture, or has asked a moment ago and lacks the newest one."""
+        return bool(self._readers) or (self._given < self._sequence and self._clock() - self._asked < OPEN_SECONDS)
 
     def metrics(self) -> str:
         """Return the tasks at the top in Prometheus's text format."""

@@ -259,6 +259,23 @@ def test_follow(tmp_path: Path) -> None:
     assert found["live"][0]["done"].startswith("2") and found["sources"][0]["lost"] == "the process has gone."
 
 
+def test_taken_port(server: PageServer, recwarn: pytest.WarningsRecorder) -> None:
+    """A port that is taken is told in a sentence: at the user's own call, or as a warning for the environment."""
+    from progresskit import ProgressTracker
+
+    with pytest.raises(ValueError, match=f"web is {server.port}, where no page can be served: .*in use"):
+        ProgressTracker("none", web=server.port)
+    with pytest.raises(ValueError, match="web is 99999: give True, a port"):
+        ProgressTracker("none", web=99999)
+    with pytest.raises(TypeError, match="web is None"):
+        ProgressTracker("none", web=None)  # type: ignore[arg-type]
+    live.serve_as_asked(str(server.port))
+    live.serve_as_asked("nowhere")
+    words = [str(each.message) for each in recwarn]
+    assert "cannot be served" in words[0] and "is ignored" in words[1]
+    assert live.here() is None
+
+
 @pytest.mark.parametrize(("text", "words"), [("x", "give 1"), ("99999", "give 1"), ("host:", "give 1")])
 def test_address(text: str, words: str) -> None:
     """A bad address is told with what is allowed."""
