@@ -308,7 +308,7 @@ def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
     except ValueError as error:
         parser.error(str(error))
     except BrokenPipeError:  # end as `cat` would
-        return leave(-signal.SIGPIPE)
+        return leave(-getattr(signal, "SIGPIPE", 13))
     except KeyboardInterrupt:
         return leave(-signal.SIGINT)
     except OSError as error:

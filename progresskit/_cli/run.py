@@ -451,8 +451,10 @@ def leave(status: int) -> int:
     """Return the exit status for `status`; where a signal ended the command, end by the same one, as the shell expects."""
     if status >= 0:
         return status
-    import resource
-
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, where no signal ends a program
+        return 128 - status
     resource.setrlimit(
         resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
     )  # the command has left one

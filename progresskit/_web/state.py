@@ -37,8 +37,10 @@ LATEST_PICTURE = 0.25
 """Seconds between two pictures at the least, while tasks are at work."""
 OPEN_SECONDS = 2.0
 """Seconds after its last question for which a page is taken to be open."""
-SHARE = 0.005
-"""The share of a core that making pictures may take: where one takes long, the next one comes later."""
+ANSWER_SECONDS = 0.001
+"""Seconds of processor time that one answer takes, roughly."""
+SHARE = 0.01
+"""The share of a core that pictures may take: where one takes long, or many pages are open, the next one comes later."""
 
 
 class Curve:
@@ -250,7 +252,7 @@ class PageState:
             took = time.perf_counter() - began
             with self._changed:
                 self._picture = (sequence, text)
-                self._not_before = self._clock() + max(LATEST_PICTURE, took / SHARE)
+                self._not_before = self._clock() + max(LATEST_PICTURE, (took + ANSWER_SECONDS * self._readers) / SHARE)
             return text
 
     def _document(self) -> dict[str, Any]:
