@@ -281,3 +281,38 @@ def test_address(text: str, words: str) -> None:
     """A bad address is told with what is allowed."""
     with pytest.raises(ValueError, match=words):
         live.address(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_fork() -> None:
+    """A forked child that outlives the job does not keep the page's address, and draws on as ever."""
+    code = (
+        "import os, sys, time\n"
+        "from progresskit import ProgressTracker, track\n"
+        "with ProgressTracker('plain', web=True) as tracker:\n"
+        "    print(tracker.page_url, flush=True)\n"
+        "    tracker.add_task('Load', total=10).advance()\n"
+        "    sys.stdin.readline()\n"
+        "    if not os.fork():\n"
+        "        list(track(range(3), 'Child', keep=True))\n"
+        "        print('drawn', flush=True)\n"
+        "        sys.stdin.read()\n"
+        "        os._exit(0)\n"
+        "    sys.stdin.readline()\n"
+        "    os._exit(0)\n"
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, stderr=-1, text=True, env=environ) as job:
+        assert job.stdout is not None and job.stdin is not None and job.stderr is not None
+        found = re.search(r":(\d+)/", job.stdout.readline())
+        assert found
+        job.stdin.write("fork\n")
+        job.stdin.flush()
+        assert job.stdout.readline() == "drawn\n"
+        job.stdin.write("end\n")
+        job.stdin.flush()
+        assert job.wait(30) == 0
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", int(found[1])), 10).close()
+        job.stdin.close()
+        assert "Traceback" not in job.stderr.read()
