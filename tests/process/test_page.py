@@ -316,3 +316,47 @@ def test_fork() -> None:
             socket.create_connection(("127.0.0.1", int(found[1])), 10).close()
         job.stdin.close()
         assert "Traceback" not in job.stderr.read()
+
+
+@pytest.mark.slow
+def test_commands(tmp_path: Path) -> None:
+    """`run --web` shows the command's tasks on a page and ends as the command does; `serve` shows an events file, and a hub."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+    (tmp_path / "events").write_text('{"time":1.0,"tasks":[],"ended":[],"more":0}\n{"print":"words","time":1.0}\n')
+    job = JOB.replace('"plain", web=True', "").replace(
+        "print(tracker.page_url, flush=True)", "print('begun', flush=True)"
+    )
+    command = [sys.executable, "-m", "progresskit"]
+    programs = [
+        subprocess.Popen([*command, *arguments], stdin=-1, stdout=-1, stderr=-1, text=True, env=environ)
+        for arguments in (
+            ["run", "--web", "--", sys.executable, "-c", f"{job}\nraise SystemExit(7)"],
+            ["serve", str(tmp_path / "events")],
+            ["serve", "--hub", "--renderer", "plain"],
+        )
+    ]
+    try:
+        run, serve, hub = programs
+        for program, stream, key in (
+            (run, run.stderr, "live"),
+            (serve, serve.stdout, "prints"),
+            (hub, hub.stdout, "command"),
+        ):
+            assert stream is not None
+            found = re.search(r":(\d+)/\?(token=\S+)", stream.readline())
+            assert found, program.args
+            until = time.monotonic() + 30
+            while True:
+                connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+                with closing(connection):
+                    connection.request("GET", f"/state?{found[2]}")
+                    if json.loads(connection.getresponse().read())[key]:
+                        break
+                assert time.monotonic() < until
+        assert hub.stdout is not None and hub.stdout.readline().startswith("export PROGRESSKIT_HUB=")
+        run.communicate("")
+        assert run.returncode == 7
+    finally:
+        for program in programs:
+            program.terminate()
+            program.communicate()
