@@ -30,7 +30,7 @@ from typing import Any, NamedTuple, TextIO
 from progresskit import Frame, ProgressTracker, Task, track
 from progresskit._cli.run import BUDGET
 from progresskit._model.frames import sample_view
-from progresskit.processes.client import HubRenderer
+from progresskit.processes._client import HubRenderer
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
 from progresskit.renderers.ansi import AnsiRenderer

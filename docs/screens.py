@@ -22,8 +22,8 @@ import pyte
 from progresskit._model.frames import sample_view
 from progresskit._text.colors import TRUE_COLORS
 from progresskit._text.styles import STYLES
-from progresskit.renderers.bars import Painter
-from progresskit.renderers.kept import KeptLines
+from progresskit.renderers._bars import Painter
+from progresskit.renderers._kept import KeptLines
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"

@@ -199,11 +199,11 @@ def _workers_invited() -> Iterator[None]:
     def wanted() -> bool:
         return True
 
-    multiprocessing_hook.invite(wanted)
+    multiprocessing_hook.allow_joining(wanted)
     try:
         yield
     finally:
-        multiprocessing_hook.withdraw(wanted)
+        multiprocessing_hook.disallow_joining(wanted)
 
 
 def _map(

@@ -2,7 +2,7 @@
 
 A pseudo-terminal is gone with whoever holds its other end: what the command writes fails from then on, and with a pipe the
 writing ends it. So a child of `run` holds these ends as well, and does nothing but wait for its end, which ends it as a rule. Where
-`run` was killed, the guardian gives the terminal its modes back and copies there what the command writes, until nobody can any
+`run` was killed, the keeper gives the terminal its modes back and copies there what the command writes, until nobody can any
 more. Knows descriptors. Must not know hubs, signals that are passed on, or how anything is drawn.
 """
 
@@ -13,7 +13,7 @@ import select
 import signal
 from typing import TYPE_CHECKING
 
-from ..renderers.region import END
+from ..renderers._region import END
 from .pipe import write_all
 
 if TYPE_CHECKING:

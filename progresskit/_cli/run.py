@@ -17,6 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._display.process_hooks import TICKER
+from .._system.platform import HAS_SPAWN, has_signal_details, present_signals
 from .._text.line_splitter import Lines
 from ..processes.feed import Feed
 from ..processes.hub import Hub
@@ -46,14 +47,10 @@ CATCH_UP_SECONDS = 0.1
 """Seconds that a line waits at the most while what clients have sent before it is read."""
 REMEMBERED = 200
 """Lines of a quiet command that are shown if it fails."""
-PASSED_ON = tuple(
-    getattr(signal, name)
-    for name in ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTSTP", "SIGCONT")
-    if hasattr(signal, name)
+PASSED_ON = present_signals(
+    "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTSTP", "SIGCONT"
 )
-ENDING = {signal.SIGINT, signal.SIGTERM} | {
-    getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name)
-}
+ENDING = set(present_signals("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"))
 """Signals that keep a command which has not begun from beginning."""
 FROM_KERNEL = 0x80
 """What `si_code` says of a signal that the terminal sent, to the whole group: the command has it already."""
@@ -86,7 +83,7 @@ def run(
         ValueError: the renderer's name is unknown.
         OSError: this system cannot do it.
     """
-    if not hasattr(os, "posix_spawnp"):
+    if not HAS_SPAWN:
         raise OSError("`progresskit run` needs a Unix system: start the command by itself.")
     if hub_address() is not None:  # a hub is there already, and shows what runs below us too
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by the interpreter: the command must not inherit it
@@ -229,7 +226,7 @@ def _wait(pid: int, outputs: _Outputs, waited: set[Any]) -> int:
 
 def _next_signal(waited: set[Any]) -> tuple[int, bool]:
     """Return the next signal, and whether the terminal sent it, which sends it to the command as well."""
-    if hasattr(signal, "sigwaitinfo"):
+    if has_signal_details():
         info = signal.sigwaitinfo(waited)
         return info.si_signo, info.si_code == FROM_KERNEL
     number = signal.sigwait(waited)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import time
 
+from ..processes._folder import LOST_SECONDS, VARIABLE, FolderReader
 from ..processes.feed import Feed
-from ..processes.folder import LOST_SECONDS, VARIABLE, FolderReader
 
 SCAN_SECONDS = 1.0
 """Seconds between two looks at the folder."""

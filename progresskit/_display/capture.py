@@ -23,7 +23,8 @@ from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
 from .._tracking.core import MOST_CAPTURED
 from . import questions
-from .redirects import WatchedDup2
+from .programs import HookedPrograms
+from .redirects import HookedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class CapturedStream:
         self._shadows.append((file, write))
 
     def remove(self) -> None:
-        """Put back what was there, unless somebody else has replaced it meanwhile."""
+        """Restore the original methods, unless other code has replaced them since."""
         for file, write in self._shadows:
             if vars(file).get("write") is write:
                 del file.write
@@ -145,10 +146,10 @@ class CapturedStream:
             return view.nbytes
 
     def _capture_for(self, thread: int) -> Capture | None:
-        """Return who captures what `thread` writes now."""
+        """Return the capture that takes what `thread` writes now."""
         if thread not in UNCAPTURED and not self._is_redirected:
             for capture in self.captures[::-1]:
-                if capture.takes:
+                if capture.takes or capture.takes_back:
                     return capture
         return None
 
@@ -282,7 +283,7 @@ def _comes_late(capture: Capture) -> bool:
 
 
 def _flush(file: Any) -> None:
-    """Have the terminal get what `file` keeps to itself: later, rows may stand there, or words that were written after it."""
+    """Flush the buffer of `file`, because rows or later text may stand in its place soon."""
     try:
         file.flush()
     except Exception:  # closed, or whatever a stream of the user's own may raise
@@ -372,6 +373,14 @@ class Capture:
             or (display is not None and display.may_be_standing)
         )
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether what is written now is captured again, since the program that had the terminal has ended."""
+        if self.relay is None or not self.relay.is_given:
+            return False
+        self.relay.drain()
+        return self.takes
+
     def take(self, line: str | None) -> None:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
@@ -458,8 +467,9 @@ class Capture:
             if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
                 self._add(stream)
             if self._streams:
-                questions.watch()
+                questions.install()
                 _registry.dup2.install()
+                _registry.programs.install()
                 if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
                     self._join_relay(key)
         return self
@@ -498,7 +508,7 @@ class Capture:
         over_rows = display is not None and display.standing
         relay, self.relay = self.relay, None
         if relay is not None:
-            relay.part(self)
+            relay.leave(self)
             if tracker is not None:
                 self._hand_over(relay, tracker)
         with _registry.lock:
@@ -509,8 +519,9 @@ class Capture:
                     captured.remove()
                     _registry.streams.pop(id(captured.stream), None)
             if not _registry.streams:
-                questions.unwatch()
+                questions.uninstall()
                 _registry.dup2.remove()
+                _registry.programs.remove()
         for captured, forced in streams.items():
             if not captured.captures:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
@@ -543,7 +554,8 @@ class _Registry:
         self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.lock = native("_thread", "RLock")()
-        self.dup2 = WatchedDup2(_before_redirect, _follow_descriptor)
+        self.dup2 = HookedDup2(_before_redirect, _follow_descriptor)
+        self.programs = HookedPrograms(lambda target: _relay_of(target))
 
     def make_relay(self, key: tuple[object, ...]) -> Relay | None:
         """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
@@ -585,16 +597,36 @@ def relay_forks() -> None:
     if not _registry.streams:
         return
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
-        tracker = capture.tracker
-        key = None if tracker is None else _key_of(tracker)
-        if capture.relay is None and key is not None and capture.is_automatic and capture.takes:
-            relay = _registry.relays.get(key) or _registry.make_relay(key)
-            if relay is not None:
-                capture.relay = relay
-                capture.holds_lines = True
-                relay.join(capture, redirect=False)
+        _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.before_fork()
+
+
+def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:
+    """Have `capture` hear of what other programs write, where it takes words by itself: on any terminal, or on that of a key."""
+    tracker = capture.tracker
+    key = None if tracker is None else _key_of(tracker)
+    if capture.relay is None and key is not None and capture.is_automatic and capture.takes and wanted in (None, key):
+        relay = _registry.relays.get(key) or _registry.make_relay(key)
+        if relay is not None:
+            capture.relay = relay
+            capture.holds_lines = True
+            relay.join(capture, redirect=False)
+
+
+def _relay_of(target: Any) -> Relay | None:
+    """Return the relay for a program whose output is `target`, a descriptor or a file: where that is a terminal on which rows
+    stand; None elsewhere."""
+    try:
+        key = file_key(target if isinstance(target, int) else target.fileno())
+    except Exception:  # a pipe to be made, closed, or whatever a file of the user's own may raise
+        return None
+    for captured in captured_streams():
+        for capture in captured.captures[::-1]:
+            _begin_relay(capture, key)
+            if capture.relay is not None and capture.relay.key == key and (capture.takes or capture.takes_back):
+                return capture.relay
+    return None
 
 
 def forked() -> None:
@@ -618,8 +650,9 @@ def forget_captures() -> None:
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
-    questions.unwatch()
+    questions.uninstall()
     _registry.dup2.remove()
+    _registry.programs.remove()
     for captured in streams:
         captured.remove()
         captured.forget_lines()

@@ -1,7 +1,7 @@
 """A display: trackers, the renderer that draws them, and the terminal it draws on.
 
-Knows how frames of several trackers become one, and in which order lines and frames go out. What a frame may cost is the
-pace's business, what happens when a renderer fails the guarded renderer's, what a slow terminal has yet to get the outbox's.
+Knows in which order lines and frames go out. How frames of several trackers become one is their group's business, what a frame may
+cost the pace's, what happens when a renderer fails the guarded renderer's, what a slow terminal has yet to get the outbox's.
 Does not know threads: whoever calls it sees to it that one does at a time.
 """
 
@@ -10,14 +10,12 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
-from weakref import ref
 
-from .._model.frames import Frame
 from .._system.environment import number
 from .._system.threads import signals_blocked
-from .._text.cells import clean_lines, is_plain, plain_line
+from .._text.cells import clean_lines
+from ..renderers._region import END
 from ..renderers.base import DEFAULT_BUDGET
-from ..renderers.region import END
 from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
 from . import questions
 from .fallback import FAILED, GuardedRenderer
@@ -25,13 +23,13 @@ from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
 from .pacing import REMOTE_WAKEUP_COST_FACTOR, Pace
 from .terminal import ProtocolTerminal, StreamTerminal
+from .tracker_group import TrackerGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from contextvars import Context
 
-    from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
 
 RETRY_SECONDS = 0.02
@@ -64,7 +62,7 @@ def display_of(
 
 
 class Display:
-    """What stands on one terminal.
+    """One terminal, the trackers that are drawn on it, and their renderer.
 
     A frame takes two steps: `compose` puts it into the outbox, `send` sends it. Between the two, whoever draws may find that
     the process was stopped meanwhile, and `recompose` it.
@@ -80,6 +78,7 @@ class Display:
         folder: Where frames are written besides being drawn; None: nowhere.
 
     Attributes:
+        group: The trackers that are drawn here.
         owns_terminal: Whether the terminal was made for the display, which then closes it.
         drawn: When the last frame was, on the ticker's clock.
         due: When the next one is.
@@ -99,7 +98,7 @@ class Display:
     ) -> None:
         self.terminal = terminal
         self.owns_terminal = False
-        self._trackers: list[ref[TrackerCore]] = []  # weak: a tracker that nobody holds is to be freed
+        self.group = TrackerGroup()
         self.window = Window()
         self.outbox = Outbox(terminal, self.window, wall)
         self.renderer = GuardedRenderer(
@@ -119,29 +118,21 @@ class Display:
         self._in_background = False
         self.drawn = self.due = 0.0
 
-    @property
-    def trackers(self) -> list[TrackerCore]:
-        """The trackers that are drawn here and that somebody holds, in the order in which they came."""
-        return [tracker for each in self._trackers if (tracker := each()) is not None]
-
     def add(self, tracker: TrackerCore) -> None:
         """Draw `tracker` here, after the others."""
-        self._trackers = [*(each for each in self._trackers if each() not in (None, tracker)), ref(tracker)]
+        self.group.add(tracker)
         tracker.display = self
 
     def remove(self, tracker: TrackerCore) -> None:
-        """Draw `tracker` no longer."""
-        self._trackers = [each for each in self._trackers if each() not in (None, tracker)]
+        """Stop drawing `tracker` here."""
+        self.group.remove(tracker)
         tracker.display = None
 
-    @property
-    def idle(self) -> bool:
-        """Whether no task is live and nothing waits to be shown."""
-        return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
-
     def suits(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
-        """Whether `tracker`, which is on the same terminal, may be drawn here: not where code has named a renderer for it that
-        only appends lines, or draws none, and another one draws here."""
+        """Whether `tracker`, which is on the same terminal, can share this display.
+
+        It cannot where code has named a renderer for it that appends lines or draws nothing, and this display has another one.
+        """
         choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
         if not choice.in_code or choice.given or choice.name == self.renderer.choice.name:
             return True
@@ -151,66 +142,56 @@ class Display:
 
     @property
     def has_news(self) -> bool:
-        """Whether another process is to be told of a line or an ended task."""
-        return self.renderer.is_remote and any(tracker.has_news for tracker in self.trackers)
+        """Whether a line or an ended task waits to be sent to another process."""
+        return self.renderer.is_remote and self.group.has_news
 
     @property
     def over_rows(self) -> bool:
-        """Whether rows stand there, to be drawn over by the next frame."""
+        """Whether the next frame draws over the rows of the last one."""
         return self.renderer.in_place
 
     @property
     def standing(self) -> bool:
-        """Whether rows stand on a terminal, and the next frame goes over what is written below them."""
+        """Whether rows are on a terminal, so that the next frame would overwrite text that is written below them."""
         return self._standing and self.terminal.is_tty
 
     @property
     def may_be_standing(self) -> bool:
-        """Whether rows stand there, or may by the end of the frame that is being drawn: a job whose last task ends in this
-        instant must not take the screen to be free."""
+        """Whether rows are on the terminal, or may be at the end of the frame that is being drawn.
+
+        A job whose last task ends at this instant must not take the screen to be free.
+        """
         return (self._standing or self._drawing) and self.terminal.is_tty
 
     @property
     def shows_lines(self) -> bool:
-        """Whether a line that is printed now will be shown: the stream has not failed, and the terminal is this process's."""
+        """Whether the display can show a line that is printed now: its stream works, and this process is in the foreground."""
         return not (self.terminal.dark or self._in_background)
 
     @property
     def in_the_way(self) -> bool:
-        """Whether rows are to go at once: every task has ended, or somebody wants the terminal, who writes to it next."""
-        trackers = self.trackers
-        return self.may_be_standing and (
-            all(tracker.tree.all_ended for tracker in trackers) or any(tracker.hiding for tracker in trackers)
-        )
+        """Whether the rows must be cleared at once: every task has ended, or a caller has asked for the terminal."""
+        return self.may_be_standing and (self.group.all_ended or self.group.is_hidden)
 
     @property
     def owes_last_lines(self) -> bool:
-        """Whether every task has ended, and the last lines of some are not out: what the job writes next comes after them."""
-        return (
-            not self.terminal.dark
-            and all(tracker.tree.all_ended for tracker in self.trackers)
-            and any(tracker.has_news for tracker in self.trackers)
-        )
+        """Whether every task has ended and last lines are unsent: the job's next output must come after them."""
+        return not self.terminal.dark and self.group.all_ended and self.group.has_news
 
     @property
     def may_be_drawn_over(self) -> bool:
-        """Whether rows stand on a terminal that a shell has while the process is stopped."""
+        """Whether a shell could write over the rows while the process is stopped."""
         return self.renderer.in_place and self.terminal.is_tty and self.terminal.fd is not None
 
     @property
     def may_hang(self) -> bool:
-        """Whether something is called that is not ours; our renderers write to a descriptor without ever waiting for it."""
+        """Whether the display calls foreign code. Built-in renderers write to a descriptor and never wait for it."""
         return self.renderer.calls_others or (self.terminal.fd is None and not self.terminal.dark)
-
-    @property
-    def sleeping(self) -> bool:
-        """Whether nothing can change until somebody calls: every live task is paused."""
-        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
 
     # A frame
 
     def tick(self, *, last: bool = False) -> float:
-        """Draw a frame, if there is something new, and return the seconds until the next one."""
+        """Draw a frame if anything is new, and return the seconds until the next one."""
         if self.takes_frame(last=last):
             if self.may_hang:  # Ctrl-C must be able to break off what is not ours
                 self.compose(last=last)
@@ -232,15 +213,13 @@ class Display:
         is sent what it has not got. The `last` frame is drawn in any case."""
         self._in_background = not self.terminal.foreground
         if not last:
-            for tracker in self.trackers:
-                if tracker.hiding:
-                    questions.look_for_answer()
-                    if self._standing:
-                        self.clear_rows()
-                    return False
+            if self.group.is_hidden:
+                questions.check_answers()
+                if self._standing:
+                    self.clear_rows()
+                return False
             if self._in_background or self.terminal.congested:
-                for tracker in self.trackers:
-                    tracker.behind = True
+                self.group.note_behind()
                 self.outbox.retry(self._context())
                 self._note_shown()
                 return False
@@ -257,7 +236,7 @@ class Display:
         """
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
-        if self.renderer.current is None and self.idle and not self._inherited:
+        if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self._drawing = rows
         try:
@@ -268,7 +247,7 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame anew, below what somebody else has written since it was begun: the process was stopped."""
+        """Compose the frame again, below text that other programs wrote while the process was stopped."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.take()  # it would be drawn over the words of a shell
         self.forget_rows()
@@ -292,8 +271,7 @@ class Display:
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
-            for tracker in self.trackers:
-                tracker.note_shown()
+            self.group.note_shown()
 
     def _compose(self, last: bool, rows: bool) -> None:
         renderer, outbox = self.renderer, self.outbox
@@ -302,8 +280,7 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        trackers = self.trackers
-        parts = self._take_prints(trackers)
+        parts = self.group.take_prints(colors=self.terminal.colors)
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
         if lines:
             outbox.owe(lines)
@@ -311,7 +288,7 @@ class Display:
             self._start()
         size = outbox.handle.ask_size()
         room = renderer.room(size[1])
-        frame = trackers[0].take_frame(room) if len(trackers) == 1 else self._merged(trackers, room)
+        frame = self.group.take_frame(room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
@@ -334,53 +311,12 @@ class Display:
         self._standing = in_place and bool(frame.tasks or frame.more)
 
     def _start(self) -> None:
-        """Start the renderer, and let it say what it may cost."""
+        """Start the renderer, and take its default budget where the tracker has none."""
         self.renderer.start()
         if self._budget is None:
             self.pace.budget = self.renderer.default_budget
         if self.renderer.is_remote:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
-
-    def _take_prints(self, trackers: list[TrackerCore]) -> list[tuple[list[str], list[TaskView]]]:
-        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
-
-        Lines and endings of other processes have an order, and one frame may hold several of both.
-        """
-        parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
-        for tracker in trackers:
-            for item in tracker.take_lines():
-                lines, ended = parts[-1]
-                if not isinstance(item, str):
-                    ended.append(item)
-                    continue
-                if ended and any(view.keep for view in ended):
-                    lines = []
-                    parts.append((lines, []))
-                lines.append(item)
-        return [(self._cleaned(lines), ended) for lines, ended in parts]
-
-    def _cleaned(self, lines: list[str]) -> list[str]:
-        """Return `lines`, each one or more lines, as they may be written."""
-        if is_plain("".join(lines)):  # one look at all of them: most are, and a job may print 10,000 a second
-            return [line.removesuffix("\n") for line in lines]
-        cleaned = map(clean_lines, lines)
-        return list(cleaned if self.terminal.colors else map(plain_line, cleaned))
-
-    def _merged(self, trackers: list[TrackerCore], rows: int | None) -> Frame:
-        """Return one frame of all trackers, in the order in which they came."""
-        tasks: list[TaskView] = []
-        ended: list[TaskView] = []
-        more, used = 0, 0
-        for tracker in trackers:
-            part = tracker.take_frame(None if rows is None else max(rows - used, 0))
-            tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
-            ended.extend(part.ended)
-            more += part.more
-            used = tasks[-1].position + 1 if tasks else 0
-        if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
-            dropped = sum(view.position >= rows - 1 for view in tasks)
-            tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more)
 
     # What stands on the screen
 
@@ -396,13 +332,13 @@ class Display:
         self._note_shown()
 
     def forget_rows(self) -> None:
-        """Give up what is on the screen: after a stop or a suspend somebody else may have drawn over it."""
+        """Leave the rows where they are and never draw over them again: another program may have written there."""
         self._standing = False
         self.renderer.stop()
 
     def clear_rows(self) -> None:
-        """Show the lines that wait, and take the rows off the screen: somebody wants it for a while."""
-        if self._standing or any(tracker.pending_output for tracker in self.trackers):
+        """Show the waiting lines and clear the rows, because a caller wants the screen for a while."""
+        if self._standing or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
                 self.outbox.send(context=self._context())
@@ -419,18 +355,17 @@ class Display:
         self._note_shown()
 
     def _context(self) -> Context | None:
-        """Return the context to write to a stream of the user's own in: a notebook tells by it which cell a line belongs to."""
-        trackers = self.trackers if self.terminal.fd is None else ()
-        return trackers[-1].context if trackers else None
+        """Return the context in which a stream without a descriptor is written to: a notebook finds the line's cell by it."""
+        return self.group.context if self.terminal.fd is None else None
 
     def _sending(self) -> AbstractContextManager[None]:
-        """Return a context manager that keeps signals off while text is sent, unless the stream's own `write` sends it."""
+        """Return a context manager that blocks signals while text is sent, except where the stream's own `write` sends it."""
         return nullcontext() if self.terminal.fd is None else signals_blocked()
 
     # When something hangs
 
     def successor(self, kind: str) -> Display:
-        """Return the display that takes this one's place, now that a call of the `kind` that its window had hangs.
+        """Return the display that replaces this one, which hangs in a call of this `kind`.
 
         The successor shows what has not reached the terminal.
         """
@@ -447,7 +382,7 @@ class Display:
             fallbacks=fallbacks,
         )
         heir.owns_terminal = self.owns_terminal
-        for tracker in self.trackers:
+        for tracker in self.group.trackers:
             heir.add(tracker)
         if kind == "renderer":
             warning = clean_lines(f"progresskit: {FAILED.format(why=why, name=choice.name)}")

@@ -60,7 +60,7 @@ class DisplaySet:
         display.add(tracker)
 
     def remove(self, tracker: TrackerCore, draw_last: Callable[[Display], object]) -> None:
-        """Have the last frame of `tracker` drawn, take it off its display, and end a display that nobody is left on.
+        """Draw the last frame of `tracker`, take it off its display, and end the display if it has no other tracker.
 
         Args:
             tracker: The tracker, which may be on no display.
@@ -72,10 +72,10 @@ class DisplaySet:
         """
         display = self.of(tracker)
         if (
-            display is not None and tracker not in display.trackers
+            display is not None and tracker not in display.group.trackers
         ):  # the garbage collector found it, and cleared the reference
             display.add(tracker)
-        if display is not None and len(display.trackers) > 1:
+        if display is not None and len(display.group.trackers) > 1:
             draw_last(display)
             display.remove(tracker)
         elif display is not None:
@@ -93,13 +93,13 @@ class DisplaySet:
     def drop(self, display: Display) -> None:
         """Let go of `display` and its trackers."""
         self.displays.remove(display)
-        for tracker in display.trackers:
+        for tracker in display.group.trackers:
             display.remove(tracker)
         if display.owns_terminal:
             display.terminal.close()
 
     def end_dropped(self, draw_last: Callable[[Display], object]) -> None:
-        """Draw the last frame of each tracker that nobody holds any more.
+        """Draw the last frame of each tracker that was garbage-collected.
 
         Args:
             draw_last: Draws the last frame of a display.
@@ -115,13 +115,13 @@ class DisplaySet:
                 self.dropped.popleft()  # last: the end of the process finds it until then
 
     def give_up(self, display: Display, error: BaseException) -> None:
-        """Do without `display`, which has failed: what its trackers print goes to their streams."""
+        """Give up `display`, which has failed. Its trackers then print to their streams."""
         self.displays.remove(display)
         warn_once(f"a display failed and is given up: {describe(error)}.")
-        for tracker in display.trackers:
+        for tracker in display.group.trackers:
             tracker.give_up()
 
     def replace(self, display: Display, kind: str) -> None:
-        """Have the successor of `display`, which hangs in a call of this `kind`, draw its trackers."""
+        """Replace `display`, which hangs in a call of this `kind`, by its successor."""
         heir = display.successor(kind)
         self.displays = [heir if each is display else each for each in self.displays]

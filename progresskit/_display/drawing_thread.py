@@ -1,4 +1,4 @@
-"""The thread that draws: its start, its loop and its end, and the thread that watches it for what hangs.
+"""The thread that draws: its start, its loop and its end, and the watchdog thread that finds what hangs.
 
 Knows when to sleep, and is late by nature (the interpreter's lock, a stopped process): it sees to it that a late frame does no
 harm. Does not know what is due; that is the scheduler's business.
@@ -49,7 +49,7 @@ class DrawingThread:
         scheduler: What is drawn, and when.
         inline: Draws where no thread can be started.
         is_running: Whether there is a thread, or one that is about to run.
-        is_watched: Whether another thread watches for what hangs.
+        has_watchdog: Whether the watchdog thread runs.
         bell: Wakes the thread.
         sleeps_long: Whether the thread sleeps for more than two frames.
         threads: The threads, those that are left behind too.
@@ -72,9 +72,9 @@ class DrawingThread:
 
     def _reset(self) -> None:
         self.is_running = False
-        self.is_watched = False
+        self.has_watchdog = False
         self.bell = Bell()
-        self._watch_bell = Bell()
+        self._watchdog_bell = Bell()
         self.threads: list[Thread | QuickThread] = []
         self._alive = 0  # how many of them have not ended
 
@@ -84,14 +84,14 @@ class DrawingThread:
         return self._ident == get_ident()
 
     def wake(self) -> None:
-        """Draw soon, if the thread has gone to sleep for long."""
+        """Draw soon: end a long sleep of the thread."""
         self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
         if self.sleeps_long:
             self.sleeps_long = False
             self.bell.ring()
 
     def ring(self) -> bool:
-        """Wake the thread for those who wait for a frame, and return whether there is one."""
+        """Wake the thread for callers that wait for a frame, and return whether it runs."""
         if self.is_running:
             self.bell.ring()
         return self.is_running
@@ -125,14 +125,13 @@ class DrawingThread:
             self.threads.append(thread)
 
     def join_idle(self) -> None:
-        """Let threads end that have nothing left to draw, which they are about to: an interpreter inside another one must
-        not be ended before its threads."""
+        """Wait briefly for threads that have nothing left to draw: a subinterpreter must not end before its threads."""
         if not (self.scheduler.set.displays or self.scheduler.arriving or self.scheduler.leaving):
             for thread in self.threads:
                 thread.join(IDLE_JOIN_TIMEOUT)
 
     def end(self) -> None:
-        """Wait for the threads to end: an interpreter inside another one must not end before its threads."""
+        """Wait for the threads to end: a subinterpreter must not end before its threads."""
         self._closing = True
         self.bell.ring()
         until = time.monotonic() + EXIT_JOIN_TIMEOUT
@@ -150,7 +149,7 @@ class DrawingThread:
         self._reset()
 
     def rest(self) -> bool:
-        """Return whether the thread may end, since nothing is left to draw. The caller holds `drawing`."""
+        """End the displays that are idle, and return whether the thread can end. The caller holds `drawing`."""
         scheduler = self.scheduler
         if not scheduler.release_idle():
             return False
@@ -159,7 +158,7 @@ class DrawingThread:
                 return False
             self.is_running = False
             self.switch_interval.end()
-            self._watch_bell.ring()
+            self._watchdog_bell.ring()
             scheduler.gate.open()
             return True
 
@@ -189,7 +188,7 @@ class DrawingThread:
                     self._ident = None
 
     def _loop(self, generation: int, boost: LockBoost) -> None:
-        """Sleep and draw, until nothing is left to be drawn."""
+        """Sleep and draw, until nothing is left to draw."""
         scheduler, suspension = self.scheduler, boost.suspension
         empty_since: float | None = None
         usual, polls, _ = scheduler.survey()
@@ -201,7 +200,7 @@ class DrawingThread:
             self.sleeps_long = delay > 2 * usual
             was_asked = self.sleeps_long and self._was_asked  # between the look and here, when there was nobody to wake
             delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
-            nudged = self.bell.wait(delay) or was_asked
+            woken = self.bell.wait(delay) or was_asked
             self.sleeps_long = False
             was_stopped = suspension.stopped(delay)
             asked = time.monotonic()
@@ -216,7 +215,7 @@ class DrawingThread:
                 if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
                     boost.choose(delay, self._alive, first=True)
                 self._was_asked = False
-                delay = scheduler.draw_due(now, nudged=nudged)
+                delay = scheduler.draw_due(now, woken=woken)
                 if scheduler.leaving:
                     scheduler.draw_last_frames()
                 was_away = suspension.stopped()
@@ -233,14 +232,16 @@ class DrawingThread:
             delay = min(delay, IDLE_THREAD_SECONDS)
 
     def draw(self, display: Display, last: bool) -> float:
-        """Draw a frame of `display`, and return the seconds until the next one. The caller holds `drawing`, and may be a thread
-        of the job's."""
+        """Draw a frame of `display`, and return the seconds until the next one.
+
+        The caller holds `drawing`, and may be one of the job's own threads.
+        """
         boost = self.boost
         if boost is None or not self.is_current:
             return display.tick(last=last)
         may_hang = display.may_hang
-        if may_hang and not self.is_watched:
-            self._begin_watch()
+        if may_hang and not self.has_watchdog:
+            self._start_watchdog()
         if display.takes_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
@@ -251,24 +252,24 @@ class DrawingThread:
 
     # When something hangs
 
-    def _begin_watch(self) -> None:
-        """Start the thread that watches for what hangs."""
-        self.is_watched = True
+    def _start_watchdog(self) -> None:
+        """Start the watchdog thread, which finds what hangs."""
+        self.has_watchdog = True
         try:
-            self._keep(start(self._watch, "progresskit watch"))
+            self._keep(start(self._run_watchdog, "progresskit watchdog"))
             self._alive += 1
         except RuntimeError:  # no more threads to be had: what hangs is given up by `detach`
             pass
 
-    def _watch(self) -> None:
-        """Give up what hangs, from another thread."""
+    def _run_watchdog(self) -> None:
+        """Replace displays that hang, from the watchdog thread."""
         block_signals()
         detector = HangDetector(CHECKS)
         while True:
-            self._watch_bell.wait(self._hung / CHECKS)
+            self._watchdog_bell.wait(self._hung / CHECKS)
             with self.scheduler.lock:
                 if not self.is_running:
-                    self.is_watched = False
+                    self.has_watchdog = False
                     self._alive -= 1
                     return
             hangs = detector.check(self.scheduler.set.displays)
@@ -276,7 +277,7 @@ class DrawingThread:
                 self.leave_behind(*hangs)
 
     def leave_behind(self, display: Display, kind: str) -> None:
-        """Leave the thread that hangs in `display` to itself, and draw from a new one."""
+        """Abandon the thread that hangs in `display`, and draw from a new one."""
         with self.scheduler.lock:
             self.scheduler.replace(display, kind)
             self._generation += 1

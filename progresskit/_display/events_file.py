@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._model.events import EventEncoder
 from .._model.frames import Frame
+from .._system.platform import CLOSE_ON_EXEC
 from .._system.run_identity import run_identity
 from .._system.warnings import warn_once
 from .observed import WholeFrames
@@ -45,7 +46,7 @@ class EventsFile:
         self._process = os.getpid()
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | CLOSE_ON_EXEC, 0o666)
 
     def append(self, lines: list[str]) -> None:
         """Append `lines`, in one write.

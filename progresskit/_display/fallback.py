@@ -73,12 +73,12 @@ class GuardedRenderer:
 
     @property
     def is_remote(self) -> bool:
-        """Whether frames go to another process, which is to be told of news at once."""
+        """Whether frames go to another process, which needs news at once."""
         return bool(option(self.current, "is_remote")) or (self.current is None and self.choice.is_remote)
 
     @property
     def default_budget(self) -> float:
-        """The share of one core that drawing may cost unless somebody says otherwise."""
+        """The share of one core that drawing may cost by default."""
         return float(option(self.current, "default_budget"))
 
     def _use(self, renderer: Renderer | None) -> None:
@@ -91,7 +91,7 @@ class GuardedRenderer:
     # The four verbs
 
     def start(self) -> None:
-        """Make the renderer and start it, where it is not."""
+        """Make and start the renderer, unless it runs."""
         if self.current is None:
             self._call(None)
 
@@ -106,7 +106,7 @@ class GuardedRenderer:
         self._unshown = lines if self.in_place else []
 
     def stop(self) -> None:
-        """Stop the renderer, where it is started. The next frame makes another one."""
+        """Stop the renderer if it runs. The next frame makes another one."""
         if self.current is not None:
             self._call("stop")
             self._use(None)
@@ -216,7 +216,7 @@ class GuardedRenderer:
         return made
 
     def _recorded(self, renderer: Renderer) -> Renderer:
-        """Return `renderer` with what else is told of its frames: the task bar, the service manager, files."""
+        """Wrap `renderer` in those that pass its frames on: to the task bar, the service manager, files."""
         if not getattr(renderer, "is_remote", False):
             if taskbar_wanted(os.environ):
                 renderer = load("progresskit._display.taskbar:with_taskbar")(renderer, self._terminal, os.environ)
@@ -230,7 +230,7 @@ class GuardedRenderer:
             if path is not None:
                 renderer = load("progresskit._display.events_file:Teed")(renderer, path)
         return (
-            renderer if self._folder is None else load("progresskit.processes.folder:Recorded")(renderer, self._folder)
+            renderer if self._folder is None else load("progresskit.processes._folder:Recorded")(renderer, self._folder)
         )
 
     def _place(self, renderer: Renderer) -> None:

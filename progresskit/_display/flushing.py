@@ -22,7 +22,7 @@ LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 25.0
 
 
 class Credit:
-    """An amount that grows with the time, up to a limit, and is spent.
+    """An amount that grows with time up to a limit, and that callers spend.
 
     Args:
         rate: What comes in a second.
@@ -51,12 +51,12 @@ class Credit:
         return self.left
 
     def spend(self, amount: float) -> None:
-        """Take `amount`, which may be more than is left."""
+        """Spend `amount`, which may exceed what is left."""
         self.left -= amount
 
 
 class FlushGate:
-    """Where threads of the job wait for the thread that draws.
+    """Lets threads of the job wait until the drawing thread has sent a frame.
 
     Attributes:
         waiting: What to ring for those who wait, once the next frame is out.
@@ -86,17 +86,17 @@ class FlushGate:
             drawn.wait(seconds)
 
     def spend_line(self, now: float, seconds: float) -> None:
-        """Note that a line of the instant `now` was waited for, which took so many `seconds`."""
+        """Note that the job waited `seconds` for a line that it printed at `now`."""
         left = self._lines.at(now) - 1.0
         self._lines.spend(1.0)
         self.line_time.spend(seconds)
         self.lines_due = now if left >= 1.0 else now + (1.0 - left) / LINE_FLUSHES_PER_SECOND
 
     def take(self) -> list[Bell]:
-        """Return what to ring for all who wait now."""
+        """Return the bells of all waiting threads, and forget them."""
         return [self.waiting.popleft() for _ in range(len(self.waiting))]
 
     def open(self) -> None:
-        """Let everybody go on."""
+        """Release all waiting threads."""
         while self.waiting:
             self.waiting.popleft().ring()

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
+    from typing import ParamSpec, Protocol, TypeVar
 
-    from .display import Display
+    class Hangable(Protocol):
+        """What may hang: a display."""
+
+        window: Window
 
     P = ParamSpec("P")
     T = TypeVar("T")
+    D = TypeVar("D", bound=Hangable)
 
 HANG_SECONDS = 5.0
 """Seconds after which one call of a renderer or a stream is taken to hang for ever."""
@@ -23,7 +27,7 @@ CHECKS = 10
 
 
 class Retired(BaseException):
-    """A display was given up while a call of it hung, and the call has come back: its caller has nothing left to do."""
+    """Raised in a call that returns after its display was replaced: the caller must stop."""
 
 
 class Window:
@@ -72,7 +76,7 @@ class HangDetector:
         self._token: list[str] | None = None
         self._count = 0
 
-    def check(self, displays: list[Display]) -> tuple[Display, str] | None:
+    def check(self, displays: list[D]) -> tuple[D, str] | None:
         """Return the display that has been in the same call for all these checks, and what it hangs in; None otherwise.
 
         The display is then the caller's: the call that hangs finds itself retired when it comes back.

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 
+from .._system.platform import HAS_FORK
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
 from .._tracking.task_record import TREE_LOCK
@@ -143,6 +144,6 @@ def _after_in_child() -> None:
     TICKER.forget()
 
 
-if hasattr(os, "register_at_fork"):
+if HAS_FORK:
     os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
 atexit.register(_end)

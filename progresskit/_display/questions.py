@@ -12,6 +12,7 @@ import threading
 from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
+from .._system.platform import terminal_modes
 from .terminal import Uncaptured
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class _Asking:
         self.__wrapped__ = function
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not _watching or not _is_question(arguments):
+        if not _installed or not _is_question(arguments):
             return self.function(*arguments, **named)
         with Question():
             return self.function(*arguments, **named)
@@ -101,7 +102,7 @@ class _Reading(_Asking):
     """Stands in for a read from standard input: it asks where the thread has begun a line, which is to be answered."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not _watching or not _has_partial():
+        if not _installed or not _has_partial():
             return self.function(*arguments, **named)
         with Question():
             return self.function(*arguments, **named)
@@ -122,7 +123,7 @@ class _Modes(_Asking):
 
         key = descriptor if isinstance(descriptor, int) else descriptor.fileno()
         raw = not attributes[3] & termios.ICANON
-        if raw and _watching and key not in self._questions:
+        if raw and _installed and key not in self._questions:
             question = self._questions[key] = Question()
             question.__enter__()
         try:
@@ -142,7 +143,7 @@ class _Prompt:
 
     def __str__(self) -> str:
         if (
-            _watching and sys._getframe().f_back is None
+            _installed and sys._getframe().f_back is None
         ):  # otherwise a prompt of Python code's, which asks in another way
             _prompting.begin()
         return str(self.text)
@@ -164,7 +165,7 @@ class _Prompting:
             question.capture_thread()
             self._question = question
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Give the screen back once the prompt has been answered."""
         question, frame = self._question, sys._current_frames().get(threading.main_thread().ident or 0)
         if question is None or frame is None:
@@ -180,9 +181,9 @@ class _Prompting:
 _prompting = _Prompting()
 
 
-def look_for_answer() -> None:
+def check_answers() -> None:
     """Called by whoever would draw while rows are hidden: nobody else sees that the interpreter's own prompt was answered."""
-    _prompting.look()
+    _prompting.check()
 
 
 def _is_question(words: tuple[object, ...]) -> bool:
@@ -196,16 +197,16 @@ def _has_partial() -> bool:
     return any(stream.has_partial(get_ident()) for stream in captured_streams())
 
 
-_watching = False
+_installed = False
 _replaced: list[tuple[Any, str, _Asking]] = []
 
 
-def watch() -> None:
+def install() -> None:
     """Have whatever asks on the terminal have it to itself, from now on."""
-    global _watching
-    if _watching or not _is_terminal(sys.stdin):
+    global _installed
+    if _installed or not _is_terminal(sys.stdin):
         return
-    _watching = True
+    _installed = True
     _replace(builtins, "input", _Asking)
     if hasattr(sys, "ps1") or sys.flags.inspect:
         for name, text in (("ps1", ">>> "), ("ps2", "... ")):
@@ -214,19 +215,19 @@ def watch() -> None:
     raw = getattr(getattr(sys.stdin, "buffer", None), "raw", None)
     for name in ("readinto", "read", "readall"):
         _replace(raw, name, _Reading)
-    try:
-        import getpass
-        import termios
-    except ImportError:  # Windows: getpass reads keys there, and has no prompt of its own to be drawn over
+    termios = terminal_modes()
+    if termios is None:  # getpass reads keys there, and has no prompt of its own to be drawn over
         return
+    import getpass
+
     _replace(getpass, "_raw_input", _Asking)
     _replace(termios, "tcsetattr", _Modes)
 
 
-def unwatch() -> None:
+def uninstall() -> None:
     """Put everything back, unless somebody else has replaced it meanwhile."""
-    global _watching
-    _watching = False
+    global _installed
+    _installed = False
     for name in ("ps1", "ps2"):
         prompt = getattr(sys, name, None)
         if isinstance(prompt, _Prompt):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class WatchedDup2:
+class HookedDup2:
     """Stands in for `os.dup2`.
 
     Args:

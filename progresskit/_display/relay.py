@@ -16,15 +16,19 @@ import pkgutil
 import select
 import sys
 import termios
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+from .._system.platform import HAS_MEMORY_FILES
 from .._system.threads import block_signals, native, start
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
+from .foreground import LOOK_SECONDS, Foreground
 from .outbox import EXIT_FLUSH_TIMEOUT
 from .terminal import RELAYED, file_key, open_anew
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from threading import Thread
 
     from .capture import Capture
@@ -85,6 +89,7 @@ class Relay:
             os.set_blocking(self._master, False)
             self._spool = self._keep(_spool())
             self._news = self._begin_keeper()
+            self._foreground = Foreground(self._terminal, self._master, self._slave)
             self._ready = native("select", "poll")()
             self._ready.register(self._master, select.POLLIN)
             RELAYED[file_key(self._slave, relayed=False)] = self._originals[descriptors[0]]
@@ -139,7 +144,7 @@ class Relay:
             self._redirecting.add(capture)
         self.follow()
 
-    def part(self, capture: Capture) -> None:
+    def leave(self, capture: Capture) -> None:
         """Hand lines to `capture` no more."""
         self._redirecting.discard(capture)
         self.follow()
@@ -169,6 +174,46 @@ class Relay:
             if _leads_to(fd, slave):
                 os.dup2(self._originals[fd], fd)
 
+    # Programs
+
+    @property
+    def slave(self) -> int:
+        """The descriptor that programs write to."""
+        return self._slave
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a program has the terminal for itself, or had it when that was last looked at."""
+        return self._foreground.is_given
+
+    def note_program(self, is_alive: Callable[[], bool]) -> None:
+        """Note that a program was started which may take the terminal for itself (an editor, a pager), as long as it lives."""
+        self._foreground.note(is_alive)
+
+    @contextmanager
+    def redirected(self) -> Iterator[None]:
+        """Have descriptors 1 and 2 lead here meanwhile, for a program that inherits them."""
+        capture = next((each for each in self.captures[::-1] if each not in self._redirecting), None)
+        if capture is not None:
+            self._redirecting.add(capture)
+        self.follow()
+        try:
+            yield
+        finally:
+            if capture is not None:
+                self._redirecting.discard(capture)
+            self.follow()
+
+    def _look(self) -> bool:
+        """See whether a program has the terminal for itself now."""
+        foreground = self._foreground
+        foreground.asks = foreground.asks and not self._has_words()
+        return foreground.look(lambda: [tracker for each in self.captures if (tracker := each.tracker) is not None])
+
+    def _has_words(self) -> bool:
+        """Return whether something has been written that has not been read."""
+        return bool(self._ready.poll(0)) or os.fstat(self._spool).st_size > self._read
+
     # Words
 
     def drain(self, *, notify: bool = True) -> bool:
@@ -179,6 +224,10 @@ class Relay:
         Args:
             notify: Whether the trackers are told that lines have come.
         """
+        if self._foreground.clearing:
+            return False
+        if notify:  # otherwise a frame is being made, which would put back the rows that go
+            self._look()
         if not self._lock.acquire(timeout=LOCK_SECONDS):
             return False
         told: list[Capture] = []
@@ -366,7 +415,10 @@ class Relay:
                 fcntl.lockf(self._spool, fcntl.LOCK_UN)
 
     def _show_question(self) -> None:
-        """Show the line that has not ended, if it looks like a question."""
+        """Show the line that has not ended, if it looks like a question: where it is asked, if a program waits for the answer."""
+        if self._foreground.program_lives and ends_in_question(self._line.text()):
+            self._give_to_question()
+            return
         told: list[Capture] = []
         if self._lock.acquire(timeout=LOCK_SECONDS):
             try:
@@ -381,6 +433,12 @@ class Relay:
         for capture in told:
             capture.lines_came()
 
+    def _give_to_question(self) -> None:
+        """Hide the rows, and write what has not ended where the cursor is."""
+        self._foreground.asks = True
+        if self._look():
+            self.drain()
+
     # The thread
 
     def _run(self) -> None:
@@ -390,9 +448,13 @@ class Relay:
         poll.register(self._news, select.POLLIN)
         try:
             while not self._closing:
-                rang = poll.poll(None if self._handed >= self._read else QUESTION_SECONDS * 1000)
+                rang = self._wait(poll)
+                if not rang and self._look():
+                    continue
                 if not rang:
                     self._show_question()
+                    if self._foreground.is_given:
+                        continue
                     poll.poll(None)
                 if not os.read(self._news, PIECE):
                     break
@@ -402,6 +464,21 @@ class Relay:
             pass
         if not self._closing:  # the keeper has been killed, or has never begun
             self._do_without_keeper()
+
+    def _wait(self, news: Any) -> bool:
+        """Wait for words, or until the terminal or a line that has not ended is to be looked at; return whether words have come."""
+        foreground = self._foreground
+        if not foreground.is_given:
+            return bool(news.poll(None if self._handed >= self._read else QUESTION_SECONDS * 1000))
+        if foreground.keys is None:
+            return bool(news.poll(LOOK_SECONDS * 1000))
+        poll = native("select", "poll")()
+        poll.register(foreground.keys, select.POLLIN)
+        poll.register(self._news, select.POLLIN)
+        ready = [descriptor for descriptor, _ in poll.poll(LOOK_SECONDS * 1000)]
+        if foreground.keys in ready:
+            foreground.move_keys()
+        return self._news in ready
 
     def _do_without_keeper(self) -> None:
         poll = native("select", "poll")()
@@ -482,7 +559,7 @@ def _is_plain(data: bytes) -> bool:
 
 def _spool() -> int:
     """Return the descriptor of a file without a name."""
-    if hasattr(os, "memfd_create"):
+    if HAS_MEMORY_FILES:
         return os.memfd_create("progresskit relay")
     import tempfile
 

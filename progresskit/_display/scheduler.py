@@ -10,7 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .._system.threads import THREAD_TIME, native
+from .._system.platform import THREAD_TIME
+from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .display_set import DisplaySet
 from .flushing import FlushGate
@@ -80,7 +81,7 @@ class FrameScheduler:
     @property
     def trackers(self) -> list[TrackerCore]:
         """The trackers that have a display. Needs no lock."""
-        return [tracker for display in self.set.displays for tracker in display.trackers]
+        return [tracker for display in self.set.displays for tracker in display.group.trackers]
 
     @property
     def has_urgent_news(self) -> bool:
@@ -100,16 +101,16 @@ class FrameScheduler:
         for display in self.set.displays:
             usual = min(usual, max(display.pace.interval, display.pace.least))
             polls = polls or display.may_be_drawn_over
-            for tracker in display.trackers:
+            for tracker in display.group.trackers:
                 is_busy = is_busy or tracker.live > 0
         return usual if self.set.displays else 0.1, polls, is_busy
 
-    def draw_due(self, now: float, *, nudged: bool = False, contained: type[BaseException] = BaseException) -> float:
+    def draw_due(self, now: float, *, woken: bool = False, contained: type[BaseException] = BaseException) -> float:
         """Draw what is due and return the seconds until something is.
 
         Args:
             now: Seconds on the monotonic clock.
-            nudged: Whether somebody has asked for a frame: due is whatever its budget allows.
+            woken: Whether somebody has asked for a frame: due is whatever its budget allows.
             contained: Errors that cost a display, not the job.
         """
         if self.arriving:
@@ -120,7 +121,7 @@ class FrameScheduler:
         urgent = self.gate.take() if self.gate.waiting else None
         refreshing, self.is_refreshing = self.is_refreshing, False
         for display in self.set.displays:
-            if nudged:
+            if woken:
                 display.due = min(display.due, display.drawn + display.pace.least)
             if refreshing or (
                 urgent
@@ -128,7 +129,7 @@ class FrameScheduler:
                     display.has_news
                     or display.in_the_way
                     or display.owes_last_lines
-                    or any(each.lines.items for each in display.trackers)
+                    or any(each.lines.items for each in display.group.trackers)
                 )
             ):
                 display.due = now
@@ -141,7 +142,7 @@ class FrameScheduler:
                 except contained as error:
                     self.set.give_up(display, error)
                     break
-            if display.pace.delay >= 1.0 and display.sleeping:
+            if display.pace.delay >= 1.0 and display.group.is_sleeping:
                 continue
             soonest = min(soonest, display.due - now)
         for each in urgent or ():
@@ -153,7 +154,7 @@ class FrameScheduler:
         self._draw(display, True)
 
     def end_dropped(self) -> None:
-        """Draw the last frames of trackers that nobody holds."""
+        """Draw the last frames of trackers that were garbage-collected."""
         try:
             self.set.end_dropped(self.draw_last)
         except Retired:
@@ -193,8 +194,11 @@ class FrameScheduler:
                         self.arriving.remove(tracker)
 
     def forget_rows(self, *, slow_ones: bool) -> None:
-        """Give up the rows on the screen, others may have drawn over them since; those of renderers of the user's own only with
-        `slow_ones`: these may just have been slow."""
+        """Leave the rows on the screen, because other programs may have drawn over them.
+
+        Args:
+            slow_ones: Whether to leave those of the user's own renderers too, which may just have been slow.
+        """
         for display in self.set.displays:
             if display.over_rows and (slow_ones or not display.renderer.choice.given):
                 display.forget_rows()
@@ -209,7 +213,7 @@ class FrameScheduler:
             if not all(let_go):
                 return False
         for display in list(self.set.displays):  # without the lock: a renderer may hang
-            if any(tracker.entered for tracker in display.trackers):
+            if any(tracker.entered for tracker in display.group.trackers):
                 display.forget_rows()  # so that nothing of a renderer's is left to be called when the process ends
             else:
                 display.stop()

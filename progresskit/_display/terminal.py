@@ -21,6 +21,7 @@ from weakref import ref
 
 from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
+from .._system.platform import HAS_BLOCKING_FLAG, file_locks, has_poll
 from .._text.cells import encodable
 from .._text.colors import depth_of
 
@@ -344,7 +345,7 @@ class StreamTerminal:
             self._stream.flush()
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
-        nonblocking = not getattr(os, "get_blocking", lambda _: True)(descriptor)
+        nonblocking = HAS_BLOCKING_FLAG and not os.get_blocking(descriptor)
         if self.congested:
             self._keep(b"")
         view = memoryview(data)
@@ -378,9 +379,8 @@ class StreamTerminal:
             descriptor: The terminal.
             patience: Seconds for which to wait for the other process.
         """
-        try:
-            import fcntl
-        except ImportError:  # no POSIX
+        fcntl = file_locks()
+        if fcntl is None:
             return True
         until = time.monotonic() + patience
         while not self._has_turn:
@@ -532,7 +532,7 @@ def open_anew(descriptor: int) -> int:
 
 def _ready(descriptor: int, patience: float) -> bool:
     """Return whether `descriptor` takes something, or fails, within `patience` seconds."""
-    if not hasattr(select, "poll"):
+    if not has_poll():
         return True
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)

@@ -156,7 +156,7 @@ class ThreadTicker:
 
     def shown(self) -> list[TrackerCore]:
         """Return the trackers whose rows stand on a terminal."""
-        return [tracker for display in self.displays if display.standing for tracker in display.trackers]
+        return [tracker for display in self.displays if display.standing for tracker in display.group.trackers]
 
     def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time, and let go of it.

@@ -6,9 +6,9 @@ warns once and counts as unset, because a job must not fail for a setting of its
 
 from __future__ import annotations
 
-import sys
 from math import isfinite
 
+from .platform import IS_WINDOWS
 from .warnings import warn_once
 
 TYPE_CHECKING = False
@@ -77,7 +77,7 @@ def why_lines(environ: Mapping[str, str]) -> str | None:
     term = environ.get("TERM", "")
     if term == "dumb":
         return "TERM is dumb"
-    if not term and sys.platform != "win32":  # whose consoles have no such variable
+    if not term and not IS_WINDOWS:  # whose consoles have no such variable
         return "TERM is not set"
     emacs = environ.get("INSIDE_EMACS", "")
     if "comint" in emacs or "compile" in emacs:

@@ -9,6 +9,8 @@ import os
 import sys
 import time
 
+from .platform import IS_WINDOWS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -77,7 +79,4 @@ def without_secrets(words: list[str]) -> list[str]:
 
 
 def _host() -> str:
-    try:
-        return os.uname().nodename
-    except AttributeError:  # Windows
-        return os.environ.get("COMPUTERNAME", "")
+    return os.environ.get("COMPUTERNAME", "") if IS_WINDOWS else os.uname().nodename

@@ -10,15 +10,13 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .platform import has_signal_masks
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-THREAD_TIME: Callable[[], float] = getattr(time, "thread_time", time.process_time)
-"""Gives the seconds of processor time of the thread that asks. WebAssembly has no threads, and one clock."""
 
 
 def is_patched() -> bool:
@@ -120,7 +118,7 @@ class QuickThread:
 def block_signals() -> None:
     """Block all signals in the calling thread: they belong to the job, and a broken pipe must raise
     here, not kill the process."""
-    if hasattr(_signal, "pthread_sigmask"):
+    if has_signal_masks():
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
 
 
@@ -143,7 +141,7 @@ def signals_blocked() -> Iterator[None]:
     """
     import signal
 
-    if not (is_main_thread() and hasattr(signal, "pthread_sigmask")):
+    if not (is_main_thread() and has_signal_masks()):
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

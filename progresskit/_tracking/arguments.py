@@ -143,7 +143,7 @@ def checked_columns(columns: Any) -> str | None:
     """
     if columns is None:
         return None
-    from ..renderers.templates import checked
+    from ..renderers._templates import checked
 
     return checked(columns)
 

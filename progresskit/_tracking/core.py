@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .tracker import ProgressTracker
 
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
-"""The process's ticker, found by name as renderers are: this storey must not import that one."""
+"""The process's ticker, found by name as renderers are: this folder must not import that one."""
 CAPTURE = "progresskit._display.capture:Capture"
 PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 WRITE_LINES = "progresskit._display.capture:write_lines"
@@ -79,7 +79,7 @@ class LineQueue:
         self._lines_missing = True  # second: whoever finds it set finds the count
 
     def drain(self) -> list[Any]:
-        """Return what waits, with a line that tells how many lines were dropped, and have it forgotten."""
+        """Return the waiting lines, with one that tells how many were dropped, and forget them."""
         self.characters = 0
         lines = [self.items.popleft() for _ in range(len(self.items))] if self.items else []
         if self._lines_missing:
@@ -140,7 +140,7 @@ class AutomaticCapture:
             pass
 
     def end(self) -> None:
-        """Put back what was there."""
+        """Restore the streams."""
         capture, self.current = self.current, None
         if capture is not None:
             capture.stop()
@@ -152,7 +152,7 @@ class AutomaticCapture:
 
 
 class TrackerCore:
-    """What a ticker and its displays know of a tracker.
+    """A tracker as its ticker and its display use it.
 
     Args:
         tracker: The tracker.
@@ -237,7 +237,7 @@ class TrackerCore:
         return self.given_ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     def note_task(self, task: Task) -> None:
-        """See to it that `task`, which was added, is drawn."""
+        """Have the ticker draw `task`, which was added just now."""
         if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
             self._place_in_cell(task)
         if self.attached:
@@ -292,7 +292,7 @@ class TrackerCore:
             self.ticker.flush_lines()
 
     def lines_came(self) -> None:
-        """See to it that the lines which have been queued are drawn."""
+        """Have the ticker draw the queued lines."""
         if not self.attached:
             self.show()
         if self.mute:
@@ -305,7 +305,7 @@ class TrackerCore:
             self.ticker.detach(self)  # nobody ends it any more
 
     def take_lines(self) -> list[Any]:
-        """Return the lines that wait to be shown, and have them forgotten. Called by whoever draws."""
+        """Return the waiting lines, and forget them. The display calls this."""
         self.behind = False
         capture = self.capture.current
         if capture is not None and capture.holds_lines:
@@ -313,12 +313,12 @@ class TrackerCore:
         return self.lines.drain()
 
     def note_shown(self) -> None:
-        """Called by whoever draws, once the lines that it has taken are on the terminal."""
+        """Note that the lines which the display took are on the terminal."""
         if self.capture.current is not None:
             self.capture.current.note_shown()
 
     def give_up(self) -> None:
-        """Called by whoever draws, where nothing can be shown any more: write what waits to the stream, and what comes later."""
+        """Write waiting lines, and all later ones, to the stream, because the display cannot show them."""
         self.mute = True
         self.display = None
         self._write_lines(self.take_lines())
@@ -342,14 +342,14 @@ class TrackerCore:
     # Rows
 
     def clear_rows(self) -> None:
-        """Have the rows off the screen, and every line that was printed on it. `hiding` keeps them off."""
+        """Clear the rows and show every printed line. `hiding` keeps the rows off the screen."""
         clear_rows = getattr(self.given_ticker, "clear_rows", None)  # not every ticker has rows on a screen
         if clear_rows is not None:
             clear_rows(self)
         self.follow_descriptors()
 
     def follow_descriptors(self) -> None:
-        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it, and to the capture otherwise."""
+        """Point descriptors 1 and 2 at the terminal while a caller has it to itself, and at the capture otherwise."""
         if self.capture.current is not None:
             self.capture.current.follow()
 
@@ -362,7 +362,7 @@ class TrackerCore:
             refresh(seconds)
 
     def take_frame(self, rows: int | None = None) -> Frame:
-        """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it."""
+        """Return a frame of the tasks as they are now, and forget the ended ones. The display calls this."""
         return self.tree.take_frame(rows)
 
     @property
@@ -380,7 +380,7 @@ class TrackerCore:
     # The ticker
 
     def show(self) -> None:
-        """Have the ticker draw this tracker, where it does not."""
+        """Attach the tracker to the ticker, unless it is attached."""
         if not self.attached and not self.mute:
             try:
                 ticker = self.ticker
@@ -396,7 +396,7 @@ class TrackerCore:
                 self.capture.end()
 
     def wake(self) -> None:
-        """Have the ticker look soon."""
+        """Ask the ticker for a frame soon."""
         if self.attached:
             self.ticker.wake()
 
@@ -417,7 +417,7 @@ class TrackerCore:
         return default_stream(opened=False)
 
     def let_go(self) -> bool:
-        """Called by the ticker when nothing is left to show: return whether that is so, and expect to be attached anew."""
+        """Detach from the ticker and return True, if nothing is left to show; otherwise return False."""
         with self.lock:
             if self.live or self.pending_output:
                 return False
@@ -428,12 +428,12 @@ class TrackerCore:
         if is_client:
             from ..renderers.registry import load
 
-            load("progresskit.processes.numbers:flush")()
+            load("progresskit.processes._numbers:flush")()
         return True
 
     @property
     def live(self) -> int:
-        """How many tasks have not ended."""
+        """The number of tasks that have not ended."""
         return self.tree.live
 
     def forget(self) -> None:
@@ -491,7 +491,7 @@ class TrackerCore:
             self.detach()
 
     def drop(self) -> None:
-        """Have the ticker draw the last frame: nobody holds the tracker any more. Called by a finaliser."""
+        """Have the ticker draw the last frame of a tracker that is garbage-collected. A finaliser calls this."""
         if self.attached or self.display is not None:
             if self.capture.current is not None:
                 self.capture.current.hold(self)
@@ -520,10 +520,10 @@ class TrackerCore:
         from ..renderers.registry import load
 
         try:
-            if has_hub and load("progresskit.processes.numbers:note_unseen")(self, task):
+            if has_hub and load("progresskit.processes._numbers:note_unseen")(self, task):
                 return True
             if not self.is_client:
-                load("progresskit.processes.folder:note_unseen")(self, task)
+                load("progresskit.processes._folder:note_unseen")(self, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
         return False
@@ -533,7 +533,7 @@ _unsettled: deque[TrackerCore] = deque()
 
 
 def settle_ended() -> None:
-    """Have the trackers of this worker take notice of what has ended."""
+    """Settle the ended tasks of this worker's trackers."""
     while _unsettled:
         core = _unsettled.popleft()
         core._unsettled = False  # first: what ends from here on is noted anew

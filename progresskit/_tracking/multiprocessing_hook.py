@@ -31,7 +31,7 @@ class JoinHub:
     """Makes a client of the process that it is unpickled in, or called in.
 
     Args:
-        address: The hub's address; None: that of the process's own hub when the invitation is pickled.
+        address: The hub's address; None: that of the process's own hub when the object is pickled.
     """
 
     def __init__(self, address: str | None = None) -> None:
@@ -103,15 +103,15 @@ def _install() -> None:
     config.setdefault(KEY, JoinHub())
 
 
-def invite(wanted: Callable[[], bool]) -> None:
+def allow_joining(wanted: Callable[[], bool]) -> None:
     """Let processes that start from here on join the tracker that this process shares, where `wanted()` holds when they start."""
     if wanted not in _wanted:
         _wanted.append(wanted)
         _expect()
 
 
-def withdraw(wanted: Callable[[], bool]) -> None:
-    """Undo `invite`. Processes that have joined stay."""
+def disallow_joining(wanted: Callable[[], bool]) -> None:
+    """Undo `allow_joining`. Processes that have joined stay."""
     if wanted in _wanted:
         _wanted.remove(wanted)
 
@@ -148,6 +148,6 @@ def on_exit(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
             if config is not None:
                 config.pop(KEY, None)
         if WORKERS in sys.modules:
-            sys.modules[WORKERS].part(tracker, others)
+            sys.modules[WORKERS].detach(tracker, others)
     except Exception:
         pass

@@ -66,7 +66,8 @@ def _from_zero(value: Any) -> float | None:
     return None if number is None or number < 0 else number
 
 
-_clean_unit = lru_cache(maxsize=256)(clean)
+_clean_again = lru_cache(maxsize=256)(clean)
+"""Cleans what each frame shows again. Descriptions and units are few, and long ones are the user's own strings."""
 
 
 def _count(task: Task, sums: dict[int, Sums]) -> Sums:
@@ -116,10 +117,10 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums])
             owner._id if isinstance(owner, Task) else None,
             depth,
             row,
-            clean(task._description),
+            _clean_again(task._description),
             completed,
             total,
-            _clean_unit(unit),
+            _clean_again(unit),
             state,
             active,
             rate,

@@ -39,7 +39,7 @@ _NO_FIELDS: dict[str, Field] = {}
 
 
 class _TaskExtras:
-    """What most tasks never need."""
+    """The attributes that most tasks never need."""
 
     __slots__ = (
         "added",
@@ -126,7 +126,7 @@ class TaskRecord(CountingCell):
 
     @property
     def extras(self) -> _TaskExtras:
-        """The part that is made on demand."""
+        """The attributes that most tasks never need, made at the first call."""
         if self._extras is None:
             with TREE_LOCK:
                 if self._extras is None:
@@ -171,7 +171,7 @@ class TaskRecord(CountingCell):
         return done
 
     def _set_count(self, units: int | float) -> None:
-        """Have the count be `units`, beside what counters add to it."""
+        """Set the count to `units`, without what counters add to it."""
         if units.__class__ is int:
             self._n = self._sampled = units
             if self._extras is not None:
@@ -208,7 +208,7 @@ class TaskRecord(CountingCell):
         return done if total is None or not is_all(done, total) else settled(done, total)
 
     def _poll(self) -> None:
-        """Ask the task's function for its count. Whatever it does, the last number stays."""
+        """Ask the task's function for its count, and keep the last number if the function fails."""
         for counter in () if self._extras is None else self._extras.counters:
             if isinstance(counter, PolledCounter):
                 try:
@@ -220,7 +220,7 @@ class TaskRecord(CountingCell):
                         self._refuse(*refused)
 
     def _refuse(self, n: Any) -> None:
-        """Tell, once, that `n` is no number of units of this task."""
+        """Warn once that `n` is no number of units."""
         if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
             _REFUSED.add(refused)
             warn_once(

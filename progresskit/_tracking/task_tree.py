@@ -140,7 +140,7 @@ class TaskTree:
 
     @property
     def live(self) -> int:
-        """How many tasks have not ended."""
+        """The number of tasks that have not ended."""
         with self.lock:
             if self._endings:
                 self.settle()
@@ -160,7 +160,7 @@ class TaskTree:
         self._ended.clear()
 
     def note_seen(self, task: Task) -> None:
-        """Note that `task` has been shown, so that its end is shown too."""
+        """Note that a frame has shown `task`, so that its end is shown too."""
         self.last_shown = max(self.last_shown, task.id)
 
     # Endings

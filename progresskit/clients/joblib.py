@@ -42,14 +42,14 @@ class Parallel(joblib.Parallel):  # type: ignore[misc,unused-ignore]  # joblib s
         """Run the calls of `iterable`, and return what `joblib.Parallel` returns."""
         total = self._total if self._total is not None else length_hint(iterable) or None
         task = self._task = current_tracker().add_task(self._description, total=total, unit=self._unit)
-        multiprocessing_hook.invite(_always)
+        multiprocessing_hook.allow_joining(_always)
         try:
             results = super().__call__(iterable)
         except BaseException as error:
             task.__exit__(type(error), error, None)
             raise
         finally:
-            multiprocessing_hook.withdraw(_always)
+            multiprocessing_hook.disallow_joining(_always)
         if hasattr(results, "__next__"):
             return self._until_end(task, results)
         task.report(self.n_completed_tasks)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from .._system.warnings import warn_once
 from .._tracking.tracker import ProgressTracker, tracker_providers
+from ._ended_counts import EndedCounts
 from .reporter import Report
-from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ class ReportReader:
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._unseen: dict[str, Tally] = {}  # by worker that has reported: its tasks that no report could show
+        self._unseen: dict[str, EndedCounts] = {}  # by worker that has reported: its tasks that no report could show
 
     def read(self, worker: str, rows: bytes, *news: bytes) -> None:
         """Show a report: its rows, and all news since the last call. What is no report is left out."""
@@ -89,13 +89,13 @@ class ReportReader:
                 report = Report.decode(rows, part)
             except ValueError:  # of a stranger
                 continue
-            unseen = self._unseen.setdefault(worker, Tally())
+            unseen = self._unseen.setdefault(worker, EndedCounts())
             self._feed.receive(worker, report.frame)
             for line in report.lines:
                 self._feed.print(line)
             if report.unseen is not None:
                 unseen.merge(report.unseen)
-                self._feed.tally(worker, unseen.copy(), age=report.age)
+                self._feed.add_ended_counts(worker, unseen.copy(), age=report.age)
 
     def lose(self, worker: str) -> None:
         """Show that `worker` has gone without a word: what it was at is lost."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from .._tracking.core import TrackerCore
 from .._tracking.task_tree import NUMBERS
 from .._tracking.tracker import ProgressTracker
-from .sources import SourceTree
-from .summary import Total
-from .tally import Tally
+from ._ended_counts import EndedCounts
+from ._sources import SourceTree
+from ._summary import Total
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, Self
 
     from .._model.frames import Frame
-    from .sources import Order
+    from ._sources import Order
 
 
 class FeedCore(TrackerCore):
@@ -164,16 +164,18 @@ class Feed(ProgressTracker):
             self.counted(source, counts)
         self._core.wake()
 
-    def tally(self, source: Hashable, tally: Tally, *, age: float = 0.0, order: float | Order | None = None) -> None:
+    def add_ended_counts(
+        self, source: Hashable, ended_counts: EndedCounts, *, age: float = 0.0, order: float | Order | None = None
+    ) -> None:
         """Count tasks of `source` that ended before a frame could show them.
 
         Args:
             source: What names the source; it need not have sent a frame.
-            tally: All such tasks since the beginning, so that a message that is lost costs nothing.
+            ended_counts: All such tasks since the beginning, so that a message that is lost costs nothing.
             age: Seconds since the first of those that are new began.
             order: What names the process, as in `receive`.
         """
-        if self._core.tree.add_tally(source, tally, age, order):
+        if self._core.tree.add_ended_counts(source, ended_counts, age, order):
             self.show()
 
     def lose(self, source: Hashable, reason: str = "lost") -> None:
@@ -204,9 +206,9 @@ class Feed(ProgressTracker):
 
         Example:
             >>> first, second = (Feed("none", ticker=ManualTicker()) for _ in range(2))
-            >>> first.tally("worker 1", Tally(finished=3))
+            >>> first.add_ended_counts("worker 1", EndedCounts(finished=3))
             >>> second.succeed(first)
-            >>> second.tally("worker 1", Tally(finished=3))
+            >>> second.add_ended_counts("worker 1", EndedCounts(finished=3))
             >>> [view.description for view in second.frame().tasks]
             []
         """

@@ -18,28 +18,29 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from .._display import process_hooks as life
+from .._display import process_hooks
 from .._model.address import Address
 from .._model.frames import decode
+from .._system.platform import has_peer_credentials, has_poll, has_unix_sockets
 from ..renderers import registry
-from .protocol import (
+from ._ended_counts import EndedCounts
+from ._protocol import (
     ANSWER,
     ASK,
     BYE,
     COUNTS,
     ENDED,
+    ENDED_COUNTS,
     FRAME,
     HELLO,
     LARGEST,
     LINES,
-    TALLY,
     Splitter,
     message,
     read_count,
     read_hello,
     split_counts,
 )
-from .tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +82,7 @@ class _Client:
         self.inbox: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in their order
         self.frame: bytes | None = None  # the newest, where nothing that ended has come after it
         self.counts: dict[bytes, bytes] = {}
-        self.tally: bytes | None = None
+        self.ended_counts: bytes | None = None
         self.is_counter = False  # whether it counts in tasks that were handed to it
         self.answered = 0  # the last question that it has answered
         self.leaving = False
@@ -117,7 +118,7 @@ class Hub:
         self.feed: Feed = feed
         self.refused: int = 0
         self.dropped: int = 0
-        self._tcp = not hasattr(socket, "AF_UNIX") if tcp is None else tcp
+        self._tcp = not has_unix_sockets() if tcp is None else tcp
         self._folder: str | None = None
         self._address: Address | None = None
         self._lock = threading.Lock()  # guards inboxes and what follows
@@ -251,7 +252,7 @@ class Hub:
             left = until - time.monotonic()
             if left <= 0:
                 break
-            self._look(min(left, 0.05))
+            self._read_sockets(min(left, 0.05))
         self.read_counts()
 
     def _wake(self) -> None:
@@ -305,7 +306,7 @@ class Hub:
                 pass  # the terminal does not take more: clients keep what they have, and merge it
             with self._reading:
                 strangers = self._strangers()
-            moved = self._look(1.0 if strangers else None)
+            moved = self._read_sockets(1.0 if strangers else None)
             if self._ready:
                 self.feed.announce()
             if moved:
@@ -319,10 +320,10 @@ class Hub:
         """Read all that clients have sent so far, in the thread that calls. Who goes on speaking is heard later."""
         until = time.monotonic() + patience
         for _ in range(MOST_READS):
-            if not self._look(0) or time.monotonic() > until:
+            if not self._read_sockets(0) or time.monotonic() > until:
                 break
 
-    def _look(self, timeout: float | None) -> int:
+    def _read_sockets(self, timeout: float | None) -> int:
         """Read what there is, waiting at most `timeout` seconds for it, and return how many sockets had something.
 
         Any thread may: what the hub's own thread is about to read has been read when this returns.
@@ -380,7 +381,7 @@ class Hub:
             self._read(client)  # its first message is there as a rule: a crowd is no crowd of strangers
 
     def _same_user(self, connection: socket.socket) -> bool:
-        if connection.family != getattr(socket, "AF_UNIX", None) or not hasattr(socket, "SO_PEERCRED"):
+        if not has_peer_credentials() or connection.family != socket.AF_UNIX:
             return True  # the folder's mode and the key decide alone
         size = struct.calcsize("3i")
         _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
@@ -397,7 +398,7 @@ class Hub:
             patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else PATIENCE
             if now - client.since > patience:
                 self.refused += 1
-                self._part(client)
+                self._drop(client)
         return True
 
     def _read(self, client: _Client) -> None:
@@ -409,7 +410,7 @@ class Hub:
             except OSError:
                 data = b""
             if not data:
-                self._part(client)
+                self._drop(client)
                 return
             try:
                 messages = client.splitter.feed(data)
@@ -420,7 +421,7 @@ class Hub:
                     self.refused += 1
                 else:
                     self.dropped += 1
-                self._part(client)
+                self._drop(client)
                 return
             if messages:
                 self._sort(client, messages)
@@ -453,8 +454,8 @@ class Hub:
                         client.counts.update(split_counts(body))
                     else:
                         self.dropped += 1
-                elif kind == TALLY:
-                    client.tally = body
+                elif kind == ENDED_COUNTS:
+                    client.ended_counts = body
                 elif kind == ANSWER and body.isdigit() and len(body) < 19:
                     client.answered = int(body)
                 elif kind == BYE:
@@ -463,7 +464,7 @@ class Hub:
                     self.dropped += 1
             self._ready[client] = None
 
-    def _part(self, client: _Client) -> None:
+    def _drop(self, client: _Client) -> None:
         """The connection has ended."""
         self._selector.unregister(client.socket)
         client.socket.close()
@@ -482,9 +483,9 @@ class Hub:
                 taken = [(client, *self._emptied(client)) for client in ready]
                 self._lines = 0
             self._hand_in_counts()  # first: the counts of a client that has gone stay
-            for client, inbox, frame, tally in taken:
-                if tally is not None:
-                    self._hand_in_tally(client, tally)
+            for client, inbox, frame, ended_counts in taken:
+                if ended_counts is not None:
+                    self._hand_in_ended_counts(client, ended_counts)
                 over = None
                 for kind, body in inbox:
                     if kind == LINES:
@@ -503,8 +504,8 @@ class Hub:
     @staticmethod
     def _emptied(client: _Client) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
         """Return what has come from `client`, and have it forgotten. The caller holds the lock."""
-        taken = client.inbox, client.frame, client.tally
-        client.inbox, client.frame, client.tally = [], None, None
+        taken = client.inbox, client.frame, client.ended_counts
+        client.inbox, client.frame, client.ended_counts = [], None, None
         return taken
 
     def _hand_in_frame(self, client: _Client, body: bytes) -> None:
@@ -516,14 +517,14 @@ class Hub:
                 return
             self.feed.receive(client, frame, client.order)
 
-    def _hand_in_tally(self, client: _Client, body: bytes) -> None:
+    def _hand_in_ended_counts(self, client: _Client, body: bytes) -> None:
         if client.mistakes < FORGIVEN:
             try:
-                tally, age = Tally.decode_with_age(body)
+                ended_counts, age = EndedCounts.decode_with_age(body)
             except ValueError:
                 self._note_mistake(client)
                 return
-            self.feed.tally(client, tally, age=age, order=client.order)
+            self.feed.add_ended_counts(client, ended_counts, age=age, order=client.order)
 
     def _note_mistake(self, client: _Client) -> None:
         self.dropped += 1
@@ -552,7 +553,7 @@ def _poll_for(selector: selectors.BaseSelector) -> Callable[[int], object] | Non
     """Return what tells at once whether one of the sockets has something: a single system call where the selector has a
     descriptor of its own; None elsewhere."""
     fileno = getattr(selector, "fileno", None)
-    if fileno is None or not hasattr(select, "poll"):
+    if fileno is None or not has_poll():
         return None
     poll = select.poll()
     poll.register(fileno(), select.POLLIN)
@@ -568,4 +569,4 @@ def _in_child() -> None:
         hub.forget()
 
 
-life.in_child(_in_child)
+process_hooks.in_child(_in_child)

@@ -17,10 +17,10 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
-from .._system.threads import THREAD_TIME
+from .._system.platform import THREAD_TIME
 from .._tracking.core import TrackerCore
 from .._tracking.tracker import ProgressTracker, tracker_providers
-from .tally import SHORT_TASK_SECONDS, Tally
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ class Report(NamedTuple):
 
     frame: Frame
     lines: tuple[str, ...] = ()
-    unseen: Tally | None = None
+    unseen: EndedCounts | None = None
     age: float = 0.0
 
     def encode(self) -> tuple[bytes, bytes]:
@@ -96,7 +96,7 @@ class Report(NamedTuple):
         whole = frame._replace(ended=decode(ended).ended)
         if unseen is None:
             return cls(whole, tuple(map(str, lines)))
-        return cls(whole, tuple(map(str, lines)), *Tally.decode_with_age(unseen.encode()))
+        return cls(whole, tuple(map(str, lines)), *EndedCounts.decode_with_age(unseen.encode()))
 
 
 def _pack(text: str) -> bytes:
@@ -208,7 +208,7 @@ class Reporter:
         self._lines: list[str] = []
         self._characters = 0  # in _lines
         self._missing = [0, 0]  # ended tasks and lines that there was no room for
-        self._unseen = Tally()  # tasks that have ended before a report could show them
+        self._unseen = EndedCounts()  # tasks that have ended before a report could show them
         self._unseen_since = 0.0  # when the first of them began
         self._counts: dict[int, int | float] = {}
         self._last: tuple[object, ...] = ()  # what the last report has shown
@@ -364,7 +364,7 @@ class Reporter:
             if missing:
                 lines.append(f"progresskit: {missing:,d} {what} are missing here: there were too many in one interval.")
         self._missing, self._characters = [0, 0], 0
-        unseen, self._unseen = self._unseen, Tally()
+        unseen, self._unseen = self._unseen, EndedCounts()
         report = Report(Frame(now, tuple(views), ended, more, dict(self._counts)), tuple(lines))
         return report._replace(unseen=unseen, age=max(now - self._unseen_since, 0.0)) if unseen.tasks else report
 

@@ -12,7 +12,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._display import process_hooks as life
+from .._display import process_hooks
 from .._system.environment import is_disabled
 from .._tracking import tracker as trackers
 from .._tracking.arguments import shared_kind
@@ -21,7 +21,7 @@ from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, 
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import hub_address, hub_client
-from .numbers import numbers_for
+from ._numbers import numbers_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FORK = "multiprocessing.popen_fork"
 """The module whose forks are the starts of workers."""
-PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes.client")
+PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes._client")
 """What each worker imports for its first loop and its first frame."""
 MOST_HANDLES = 1_000
 """Tasks that are handed out, from which on those that have ended are cleared away."""
@@ -80,7 +80,7 @@ class _Host:
         self.hub.move(self.feed)
         old.stop()
 
-    def part(self, tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+    def detach(self, tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
         """Show what has come for `tracker`, and leave it."""
         if tracker is not self.tracker:
             return
@@ -201,10 +201,10 @@ def move(tracker: ProgressTracker) -> None:
         _host.move(tracker)
 
 
-def part(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
     """Show what workers have sent for `tracker`, which ends."""
     if _host is not None:
-        _host.part(tracker, others)
+        _host.detach(tracker, others)
 
 
 # Forks
@@ -262,8 +262,8 @@ def _in_child() -> None:
         core.is_client = True
 
 
-life.before_fork(_before_fork)
-life.in_child(_in_child)
+process_hooks.before_fork(_before_fork)
+process_hooks.in_child(_in_child)
 
 
 # Tasks in a process that they were handed to
@@ -374,4 +374,4 @@ def handle(address: str, number: int, description: str, total: Count | None, uni
     return known
 
 
-__all__ = ["KEY", "VARIABLE", "address", "handle", "initializer", "move", "part", "reduce"]
+__all__ = ["KEY", "VARIABLE", "address", "detach", "handle", "initializer", "move", "reduce"]

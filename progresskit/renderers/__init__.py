@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from .._text.formatting import format_seconds as format_seconds
     from .._text.styles import STYLES as STYLES
     from .._text.styles import Style as Style
+    from ._requirements import require_distribution as require_distribution
+    from ._templates import field_texts as field_texts
+    from ._templates import register_column as register_column
     from .base import DrawTarget as DrawTarget
     from .base import Renderer as Renderer
     from .base import RendererOptions as RendererOptions
     from .base import RendererUnavailable as RendererUnavailable
     from .base import Terminal as Terminal
-    from .requirements import require_distribution as require_distribution
     from .rows import RowRenderer as RowRenderer
-    from .templates import field_texts as field_texts
-    from .templates import register_column as register_column
 
 _MODULES = {
     "_model.estimates": ("Estimate", "Estimator"),
@@ -54,9 +54,9 @@ _MODULES = {
         "format_count", "format_duration", "format_fields", "format_percent", "format_progress", "format_rate", "format_seconds",
     ),
     "renderers.base": ("DrawTarget", "Renderer", "RendererOptions", "RendererUnavailable", "Terminal"),
-    "renderers.requirements": ("require_distribution",),
+    "renderers._requirements": ("require_distribution",),
     "renderers.rows": ("RowRenderer",),
-    "renderers.templates": ("field_texts", "register_column"),
+    "renderers._templates": ("field_texts", "register_column"),
 }  # fmt: skip
 _HOMES = {name: f"progresskit.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_HOMES)  # a list of strings, which the linter does not see

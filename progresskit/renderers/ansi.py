@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from .._system.warnings import warn_once
 from .._text.colors import EIGHT_COLORS, NO_COLORS
 from .._text.styles import STYLES, Style, choose
-from .bars import Painter
-from .kept import KeptLines
+from ._bars import Painter
+from ._kept import KeptLines
+from ._templates import given
 from .rows import RowRenderer
-from .templates import given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

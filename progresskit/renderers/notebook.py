@@ -19,8 +19,8 @@ from .._text.formatting import (
     format_seconds,
 )
 from .._text.styles import STYLES
-from .bars import Painter
-from .kept import KeptLines
+from ._bars import Painter
+from ._kept import KeptLines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import encodable
-from . import log_lines
-from .kept import in_order
+from . import _log_lines as log_lines
+from ._kept import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -82,7 +82,7 @@ BUILTIN = {
         priority=lambda terminal: 20.0 if terminal.in_notebook else None,
     ),
     "none": BuiltIn("progresskit.renderers.none:NoneRenderer", shows_tasks=False),
-    "hub": BuiltIn("progresskit.processes.client:HubRenderer", is_remote=True, has_check=True),
+    "hub": BuiltIn("progresskit.processes._client:HubRenderer", is_remote=True, has_check=True),
 }
 OWN_HUBS: dict[str, int] = {}
 """Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""

@@ -9,9 +9,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import cell_width, encodable, fit, plain_line
-from .kept import in_order
-from .region import Region
-from .shared_region import SharedRegion
+from ._kept import in_order
+from ._region import Region
+from ._shared_region import SharedRegion
 
 if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView

@@ -51,7 +51,7 @@ class ManualTicker:
 
     def __init__(self) -> None:
         self.cost: ManualClock = ManualClock()  # what drawing costs: processor and wall time in one
-        self.nudges: int = 0
+        self.wakes: int = 0
         self._set = DisplaySet(self.cost, self.cost)
 
     @property
@@ -65,7 +65,7 @@ class ManualTicker:
 
     def wake(self) -> None:
         """Count that a look was asked for."""
-        self.nudges += 1
+        self.wakes += 1
 
     def refresh(self, seconds: float) -> None:
         """Draw one frame of every display."""

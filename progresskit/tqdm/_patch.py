@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from .._tracking.multiprocessing_hook import invite, withdraw
+from .._tracking.multiprocessing_hook import allow_joining, disallow_joining
 from . import _display
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def patch() -> None:
     for name, replacement in replacements.items():
         _originals[name] = tqdm.__dict__.get(name, _MISSING)
         setattr(tqdm, name, replacement)
-    invite(_display.is_shown)
+    allow_joining(_display.is_shown)
 
 
 def unpatch() -> None:
@@ -52,7 +52,7 @@ def unpatch() -> None:
         else:
             setattr(tqdm, name, original)
     _originals.clear()
-    withdraw(_display.is_shown)
+    disallow_joining(_display.is_shown)
 
 
 def _methods(tqdm: Any) -> dict[str, Any]:

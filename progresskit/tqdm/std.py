@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 from weakref import WeakSet
 
-from .._tracking.multiprocessing_hook import invite
+from .._tracking.multiprocessing_hook import allow_joining
 from . import _display
 from ._locks import TqdmDefaultWriteLock
 from ._meter import Bar, colour_sequence, format_interval, format_meter, format_num, format_sizeof
@@ -791,4 +791,4 @@ def trange(*args: Any, **options: Any) -> Any:
 
 
 # Not with the first bar: a pool's workers may have bars before this process has one.
-invite(_display.is_shown)
+allow_joining(_display.is_shown)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 from warnings import warn
 
+from .._system.platform import IS_WINDOWS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -296,7 +298,7 @@ def _environ_cols_wrapper() -> Callable[[Any], int | None]:
 
 
 def _term_move_up() -> str:
-    return "" if os.name == "nt" and "TERM" not in os.environ else "\x1b[A"
+    return "" if IS_WINDOWS and "TERM" not in os.environ else "\x1b[A"
 
 
 # Names under which other packages know these.

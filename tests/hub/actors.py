@@ -86,10 +86,10 @@ class Process(Tracking):
     """A process of its own, with the ticker and the client that every process has."""
 
     def __init__(self) -> None:
-        from progresskit._display import process_hooks as life
-        from progresskit.processes.connection import process_start
+        from progresskit._display import process_hooks
+        from progresskit.processes._connection import process_start
 
-        self._ticker = life.TICKER
+        self._ticker = process_hooks.TICKER
         super().__init__(
             ProgressTracker(
                 interval=3600.0,

@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from progresskit import ProgressTracker, Task, track
+from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.feed import Feed
-from progresskit.processes.tally import Tally
 from progresskit.testing import RecordingRenderer
 
 Item = tuple[tuple[Task, ...], int, int]
@@ -152,42 +152,42 @@ KINDS = (
 
 
 def accounted(play: Play) -> int:
-    """Return how many of the workers' own tasks have been told: in a line each, or in a tally."""
-    return len(_seen_own(play)) + sum(tally.tasks for tally in TALLIES)
+    """Return how many of the workers' own tasks have been told: in a line each, or in counts of ended tasks."""
+    return len(_seen_own(play)) + sum(ended_counts.tasks for ended_counts in TOLD)
 
 
 def _seen_own(play: Play) -> list[str]:
     return [v.description for frame in play.renderer.frames for v in frame.ended if v.description.startswith("own ")]
 
 
-TALLIES: list[Tally] = []
-_tally = Feed.tally
+TOLD: list[EndedCounts] = []
+_ended_counts = Feed.add_ended_counts
 
 
-def note_tallies() -> Callable[[], None]:
+def note_ended_counts() -> Callable[[], None]:
     """Note what feeds are told of tasks that no frame has shown; return what ends that."""
 
-    def tally(self: Feed, source: Any, tally: Tally, **more: Any) -> None:
-        TALLIES.append(tally.since(self._core.tree._tallies.get(source, Tally())))
-        _tally(self, source, tally, **more)
+    def add_ended_counts(self: Feed, source: Any, ended_counts: EndedCounts, **more: Any) -> None:
+        TOLD.append(ended_counts.since(self._core.tree._ended_counts.get(source, EndedCounts())))
+        _ended_counts(self, source, ended_counts, **more)
 
-    Feed.tally = tally  # type: ignore[method-assign, assignment]
+    Feed.add_ended_counts = add_ended_counts  # type: ignore[method-assign, assignment]
 
     def end() -> None:
-        Feed.tally = _tally  # type: ignore[method-assign]
+        Feed.add_ended_counts = _ended_counts  # type: ignore[method-assign]
 
     return end
 
 
 def main() -> None:
     first, last, *methods = sys.argv[1:]
-    note_tallies()
+    note_ended_counts()
     for method in methods or multiprocessing.get_all_start_methods():
         context: Any = multiprocessing.get_context(method)
         with ProcessPoolExecutor(2, mp_context=context) as before:
             before.submit(abs, -1).result()
             for seed in range(int(first), int(last)):
-                TALLIES.clear()
+                TOLD.clear()
                 play = Play(seed, method)
                 play.play(before, 4, (*KINDS, "joblib"))
                 assert accounted(play) == play.own, (seed, method, accounted(play), play.own)

@@ -12,14 +12,14 @@ from typing import Any
 from seen import until_seen
 
 from progresskit import Task, track
-from progresskit._display import process_hooks as life
+from progresskit._display import process_hooks
 from progresskit._tracking.tracker import current_tracker
 
 
 def be_patient() -> None:
     """Have this worker wait for its last words for as long as a busy machine may take, where a job's would go on."""
     if multiprocessing.parent_process() is not None:
-        credit = life.TICKER.scheduler.gate.time
+        credit = process_hooks.TICKER.scheduler.gate.time
         credit.most = credit.left = 60.0
 
 

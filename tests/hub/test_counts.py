@@ -18,20 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from progresskit import Frame, ProgressTracker
-from progresskit.processes import summary
+from progresskit.processes import _summary as summary
+from progresskit.processes._ended_counts import EndedCounts
+from progresskit.processes._protocol import pack_counts, read_count, split_counts
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
-from progresskit.processes.protocol import pack_counts, read_count, split_counts
-from progresskit.processes.tally import Tally
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 METHODS = multiprocessing.get_all_start_methods()
 
 
 @pytest.fixture
-def tallies() -> Iterator[None]:
-    end = counting.note_tallies()
-    counting.TALLIES.clear()
+def ended_counts() -> Iterator[None]:
+    end = counting.note_ended_counts()
+    counting.TOLD.clear()
     yield
     end()
 
@@ -46,13 +46,13 @@ def play(seed: int, method: str, length: int = 4, more: tuple[str, ...] = ()) ->
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_interleavings(seed: int, tallies: None) -> None:
+def test_interleavings(seed: int, ended_counts: None) -> None:
     """Whatever pools, executors, processes and handles do, counts are exact and every task is told."""
     play(seed, "fork")
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "fork"])
-def test_start_methods(method: str, tallies: None) -> None:
+def test_start_methods(method: str, ended_counts: None) -> None:
     """The same however workers start."""
     play(3, method, length=2)
 
@@ -137,13 +137,13 @@ def test_hostile_counts(number: bytes, count: bytes) -> None:
 
 
 @given(some.binary(max_size=60) | some.text(max_size=60).map(str.encode))
-def test_hostile_tallies(body: bytes) -> None:
-    """The same of a tally."""
+def test_hostile_ended_counts(body: bytes) -> None:
+    """The same of ended tasks' counts."""
     try:
-        tally, _ = Tally.decode(body)
+        ended_counts, _ = EndedCounts.decode(body)
     except ValueError:
         return
-    assert tally.tasks >= 0
+    assert ended_counts.tasks >= 0
 
 
 # What a feed makes of tasks without lines
@@ -169,13 +169,13 @@ class Bench:
 def test_a_crowd_has_a_row_and_a_line() -> None:
     """Tasks that no frame has shown stand in one row, and in one line when all have rested."""
     bench = Bench()
-    bench.feed.tally("a", Tally(finished=34, amounts={"it": 170}), age=3.0)
+    bench.feed.add_ended_counts("a", EndedCounts(finished=34, amounts={"it": 170}), age=3.0)
     (row,) = bench.tick().tasks
     assert (row.description, row.completed, row.total, row.unit) == ("34 tasks, 34 done", 170, None, "it")
     bench.feed.receive("b", Frame(0.0, (sample_view(description="live", completed=2),)))
     assert bench.tick().tasks[0].description == "35 tasks, 34 done"
     bench.feed.receive("b", Frame(1.0))
-    bench.feed.tally("a", Tally(finished=60, amounts={"it": 300}))
+    bench.feed.add_ended_counts("a", EndedCounts(finished=60, amounts={"it": 300}))
     bench.tick()
     bench.tick(1.0)
     assert bench.tick().tasks == ()
@@ -186,7 +186,7 @@ def test_a_crowd_ends_with_its_tracker() -> None:
     """The line is there at the end, whatever has rested."""
     bench = Bench()
     with bench.feed:
-        bench.feed.tally("a", Tally(finished=1, failed=1, cancelled=1))
+        bench.feed.add_ended_counts("a", EndedCounts(finished=1, failed=1, cancelled=1))
     assert bench.lines == ["✗ 3 tasks, 1 failed, 1 cancelled in <0.1 s"]
 
 
@@ -194,9 +194,9 @@ def test_a_feed_that_follows_tells_no_task_again() -> None:
     """Workers that outlive a tracker say all since the beginning: the next tracker tells what is new alone."""
     first, second = Bench(), Bench()
     hub = Hub(first.feed)
-    first.feed.tally("a", Tally(finished=3))
+    first.feed.add_ended_counts("a", EndedCounts(finished=3))
     hub.move(second.feed)
-    second.feed.tally("a", Tally(finished=5))
+    second.feed.add_ended_counts("a", EndedCounts(finished=5))
     assert second.tick().tasks[0].description == "2 tasks, 2 done"
 
 
@@ -233,7 +233,7 @@ def test_slow_lines_are_all_kept() -> None:
 def test_totals_leave_nobody_out() -> None:
     """The line of totals counts tasks that no frame has shown, and says at the end how many processes there were."""
     bench = Bench(totals=True)
-    bench.feed.tally("a", Tally(finished=12, amounts={"row": 60}), order=(1.0, 11))
+    bench.feed.add_ended_counts("a", EndedCounts(finished=12, amounts={"row": 60}), order=(1.0, 11))
     bench.feed.receive("b", ended(1, completed=5, unit="row"), order=(2.0, 12))
     bench.feed.receive("a rows", Frame(0.0, (sample_view(completed=1, unit="row"),)), order=(1.0, 11))
     row = bench.tick().tasks[0]
@@ -248,7 +248,7 @@ def test_totals_leave_nobody_out() -> None:
 def test_a_total_that_is_known_gives_a_percentage() -> None:
     """With the number of tasks handed in, there is a percentage."""
     bench = Bench(totals=True, expected=20)
-    bench.feed.tally("a", Tally(finished=5))
+    bench.feed.add_ended_counts("a", EndedCounts(finished=5))
     assert bench.tick().tasks[0].fraction == 0.25
 
 

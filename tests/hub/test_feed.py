@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 from progresskit import Frame, ProgressTracker, TaskView
 from progresskit._model.frames import decode, encode
 from progresskit._model.states import ENDED, State
+from progresskit.processes._sources import BLANKS
 from progresskit.processes.feed import Feed
-from progresskit.processes.sources import BLANKS
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.plain import PlainRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view

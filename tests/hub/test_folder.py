@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from progresskit import Frame, TaskView
 from progresskit._model.frames import encode, sample_view
 from progresskit.processes import Feed
-from progresskit.processes.folder import LARGEST, SUFFIX, VARIABLE, WRITE_SECONDS, FolderReader, Record, Recorded
-from progresskit.processes.tally import Tally
+from progresskit.processes._ended_counts import EndedCounts
+from progresskit.processes._folder import LARGEST, SUFFIX, VARIABLE, WRITE_SECONDS, FolderReader, Record, Recorded
 from progresskit.renderers.none import NoneRenderer
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
@@ -291,10 +291,10 @@ for _ in track(range(5), "left"): break
 
 def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
     """A record says all since the beginning; what an earlier one has said is not counted again, and junk is no record."""
-    first = record()._replace(unseen=Tally(finished=2, amounts={"row": 4}), age=1.0)
+    first = record()._replace(unseen=EndedCounts(finished=2, amounts={"row": 4}), age=1.0)
     shared.put(first)
     shared.scan()
-    shared.put(first._replace(unseen=Tally(finished=5, failed=1, amounts={"row": 9}), is_over=True))
+    shared.put(first._replace(unseen=EndedCounts(finished=5, failed=1, amounts={"row": 9}), is_over=True))
     assert "6 tasks, 6 done" in [view.description for view in shared.scan().tasks]
     assert Record.decode(first.encode()) == first
     with pytest.raises(ValueError, match="'unseen' of a record is a text"):

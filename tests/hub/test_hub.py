@@ -18,12 +18,10 @@ from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import Display
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
-from progresskit.processes import connection
-from progresskit.processes.client import HubRenderer
-from progresskit.processes.connection import process_start
-from progresskit.processes.feed import Feed
-from progresskit.processes.hub import Hub
-from progresskit.processes.protocol import (
+from progresskit.processes import _connection as connection
+from progresskit.processes._client import HubRenderer
+from progresskit.processes._connection import process_start
+from progresskit.processes._protocol import (
     BYE,
     ENDED,
     FRAME,
@@ -35,6 +33,8 @@ from progresskit.processes.protocol import (
     hello,
     message,
 )
+from progresskit.processes.feed import Feed
+from progresskit.processes.hub import Hub
 from progresskit.renderers import registry
 from progresskit.renderers.registry import named, prefer_hub
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
@@ -282,7 +282,7 @@ def test_an_addresss_text_is_the_address() -> None:
 
 
 def test_the_start_of_a_process_orders_processes() -> None:
-    code = "from progresskit.processes.connection import process_start as p; print(p())"
+    code = "from progresskit.processes._connection import process_start as p; print(p())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process_start() <= float(run.stdout)
 

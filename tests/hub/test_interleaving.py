@@ -17,10 +17,10 @@ from interleaving import Screen, play
 
 from progresskit import ProgressTracker
 from progresskit._model.frames import decode, encode
-from progresskit.processes.client import HubRenderer
+from progresskit.processes._client import HubRenderer
+from progresskit.processes._protocol import FRAME, message
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
-from progresskit.processes.protocol import FRAME, message
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 
@@ -75,7 +75,7 @@ class Connected(Here):
         super().__init__(number, clock)
         self._client = HubRenderer(str(hub.address))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("progresskit.processes.connection.process_start", lambda: float(self.key[0]))
+            patch.setattr("progresskit.processes._connection.process_start", lambda: float(self.key[0]))
             patch.setattr("os.getpid", lambda: self.key[1])
             self._client.start(EmulatedTerminal())
 

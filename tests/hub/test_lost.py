@@ -11,7 +11,7 @@ from progresskit import Frame
 from progresskit._cli.run import BUDGET
 from progresskit._display.display_set import DisplaySet
 from progresskit._display.ticker import ThreadTicker
-from progresskit.processes.client import HubRenderer
+from progresskit.processes._client import HubRenderer
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import PAUSE, Hub
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer, sample_view
@@ -34,7 +34,7 @@ class Stepping(ThreadTicker):
 
     def __init__(self, clock: ManualClock, spent: ManualClock) -> None:
         super().__init__()
-        self.thread.is_watched = True  # and nobody sees to it that it does not hang
+        self.thread.has_watchdog = True  # and nobody sees to it that it does not hang
         self.thread.begin = self._begin  # type: ignore[method-assign]
         self.scheduler.set = DisplaySet(spent, spent)
         self._clock = clock
@@ -48,7 +48,7 @@ class Stepping(ThreadTicker):
         while (rung := self.thread.bell.wait(0.0)) or self._wakes <= until:
             if not rung:
                 self._clock.advance(self._wakes - self._clock())
-            delay = self.scheduler.draw_due(self._clock(), nudged=rung)
+            delay = self.scheduler.draw_due(self._clock(), woken=rung)
             self.thread.sleeps_long = delay > 2 * self.scheduler.survey()[0]
             self._wakes = self._clock() + delay
         self._clock.advance(until - self._clock())

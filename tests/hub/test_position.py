@@ -13,7 +13,7 @@ from screens import Screen
 
 from progresskit import ProgressTracker, ProgressWarning
 from progresskit._system.environment import position
-from progresskit.renderers.shared_region import SharedRegion
+from progresskit.renderers._shared_region import SharedRegion
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from progresskit import Frame, ProgressTracker, track
 from progresskit._tracking.tracker import current_tracker
+from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.engines import ReportReader
 from progresskit.processes.feed import Feed
 from progresskit.processes.reporter import MOST_ROWS, Report, Reporter
-from progresskit.processes.tally import Tally
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 
@@ -52,7 +52,7 @@ def test_unseen_tasks_are_counted() -> None:
     first, second = reporter.take(), reporter.take()
     assert first is not None
     assert [view.description for view in first.frame.ended] == ["longer", "dropped"]
-    assert first.unseen == Tally(finished=100, cancelled=99, amounts={"row": 300})
+    assert first.unseen == EndedCounts(finished=100, cancelled=99, amounts={"row": 300})
     assert first.age == pytest.approx(0.599)
     assert Report.decode(*first.encode()) == first
     assert (second, reporter.delay) == (None, None)
@@ -63,7 +63,7 @@ def test_reports_of_two_watches() -> None:
     renderer = RecordingRenderer()
     feed = Feed(renderer, terminal=EmulatedTerminal(), ticker=ManualTicker(), clock=ManualClock())
     reader = ReportReader(feed)
-    report = Report(Frame(1.0), unseen=Tally(finished=3, amounts={"row": 7}), age=0.1)
+    report = Report(Frame(1.0), unseen=EndedCounts(finished=3, amounts={"row": 7}), age=0.1)
     rows, news = report.encode()
     reader.read("one", rows, news, news)
     reader.read("two", rows, news)

@@ -24,7 +24,7 @@ from screens import children, ended
 
 from progresskit._cli.pty_keeper import PtyKeeper
 from progresskit._text.line_splitter import Lines, last_state, last_states
-from progresskit.renderers.region import BEGIN, END
+from progresskit.renderers._region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
 ROOT = str(Path(__file__).parents[2])
@@ -464,20 +464,20 @@ def test_a_run_that_is_killed_takes_nothing_from_the_command_and_leaves_a_clean_
     assert [row for row in shown.rows if row in words] == ([] if switch == "--quiet" else words)
     assert sum("load: finished, 10 in" in row for row in shown.rows) == (switch != "--quiet")
     end = time.monotonic() + 60
-    while not all(ended(pid) for pid in others):  # the guardian among them
+    while not all(ended(pid) for pid in others):  # the keeper among them
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def test_a_guardian_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> None:
+def test_a_keeper_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> None:
     (ours, theirs), (screen, terminal) = os.pipe(), os.openpty()
     os.write(terminal, BEGIN.encode())
-    guardian = PtyKeeper({ours: terminal})
-    for fd in (ours, terminal, guardian._held):  # what a kill does
+    keeper = PtyKeeper({ours: terminal})
+    for fd in (ours, terminal, keeper._held):  # what a kill does
         os.close(fd)
     os.write(theirs, b"words")
     os.close(theirs)
-    assert os.waitpid(guardian.pid, 0)[1] == 0
+    assert os.waitpid(keeper.pid, 0)[1] == 0
     said = b""
     with contextlib.suppress(OSError):  # the other side has closed it
         while more := os.read(screen, 1000):
@@ -487,12 +487,12 @@ def test_a_guardian_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> 
 
 
 @pytest.mark.parametrize("number", [0, signal.SIGSTOP, signal.SIGKILL])
-def test_a_guardian_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(number: int) -> None:
+def test_a_keeper_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(number: int) -> None:
     (ours, theirs), (there, to) = os.pipe(), os.pipe()
     os.write(theirs, b"ours to read")
-    guardian = PtyKeeper({ours: to})
-    os.kill(guardian.pid, number)
-    guardian.dismiss()
+    keeper = PtyKeeper({ours: to})
+    os.kill(keeper.pid, number)
+    keeper.dismiss()
     os.close(to)
     assert os.read(there, 100) == b""
     assert os.read(ours, 100) == b"ours to read"

@@ -69,7 +69,7 @@ else:
     ODD |= {"a scalar": (numpy.uint8(200), 200), "an array": (numpy.array([1, 2]), 0)}
 
 
-class Seats:
+class SlotAccount:
     """Places among siblings: kept while their task lives, blank for a second after it, then given to the next."""
 
     def __init__(self) -> None:
@@ -112,16 +112,18 @@ class Seats:
 class Node:
     """What the account knows of one task."""
 
-    def __init__(self, task: Task, mark: str, seats: Seats, parent: Node | None, keep: bool | None, top: bool) -> None:
-        self.task, self.mark, self.parent, self.seats = task, mark, parent, seats
+    def __init__(
+        self, task: Task, mark: str, slots: SlotAccount, parent: Node | None, keep: bool | None, top: bool
+    ) -> None:
+        self.task, self.mark, self.parent, self.slots = task, mark, parent, slots
         self.keep, self.always = (top if keep is None else keep), keep is True
         self.dropped = keep is False
-        self.children = Seats()
+        self.children = SlotAccount()
         self.slot = self.done = 0
         self.decimals = False  # whether floats were counted
         self.ended = self.seen = False
         self.depth: int = 0 if parent is None else parent.depth + 1
-        seats.take(self)
+        slots.take(self)
 
     def end(self, now: float) -> None:
         self.ended = True
@@ -129,7 +131,7 @@ class Node:
 
     def _leave(self, now: float, seen: bool) -> None:
         if not any(self.children.cells):
-            self.seats.leave(self, now, seen)
+            self.slots.leave(self, now, seen)
             if self.parent is not None and self.parent.ended:
                 self.parent._leave(now, seen)
 
@@ -219,7 +221,7 @@ class Machine(RuleBasedStateMachine):
                 self.terminal.feed(line + "\n")
                 self.history.append(line)
         self.trackers = [self.make_tracker() for _ in range(2)]
-        self.seats = [Seats(), Seats()]
+        self.slots = [SlotAccount(), SlotAccount()]
         self.order: list[int] = []  # the trackers on the display, as they came
         for _ in range(tasks):
             self.new(0, None, "", 50, keep, True)
@@ -270,8 +272,8 @@ class Machine(RuleBasedStateMachine):
         while parent is not None and parent.ended:  # the nearest that lives takes its place
             parent = parent.parent
         top = parent is None
-        seats = self.seats[which] if parent is None else parent.children
-        self.nodes.append(Node(task, mark, seats, parent, keep, top))
+        slots = self.slots[which] if parent is None else parent.children
+        self.nodes.append(Node(task, mark, slots, parent, keep, top))
 
     @precondition(lambda self: len(self.live()) < self.most_tasks)
     @rule(
@@ -526,7 +528,7 @@ class Machine(RuleBasedStateMachine):
     def expected(self) -> tuple[list[Node | None], int, bool]:
         """Return who stands on which row, how many have none, and whether that is all told exactly."""
         limit = max(self.terminal.size()[1] - 1, 0)
-        parts = [list(self.seats[which].rows(self.clock())) for which in self.order]
+        parts = [list(self.slots[which].rows(self.clock())) for which in self.order]
         rows = [node for part in parts for node in part]
         if len(rows) <= limit:
             while rows and rows[-1] is None:

@@ -9,7 +9,7 @@ from machine import LateMachine, Machine, untraced
 from on_pty import WordsMachine
 from seeding import seed
 
-import progresskit.renderers.region
+import progresskit.renderers._region
 
 HUNT = settings(
     max_examples=1500,
@@ -21,7 +21,7 @@ HUNT = settings(
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
-REGION, ROWS, PLACES = "progresskit.renderers.region", "progresskit.renderers.rows", "progresskit._model.slots"
+REGION, ROWS, PLACES = "progresskit.renderers._region", "progresskit.renderers.rows", "progresskit._model.slots"
 FAULTS = {
     "rows that are gone are not erased": (REGION, "_move(at, number) + CLEAR)", '_move(at, number) + "\\r")'),
     "one row too high": (REGION, '\\x1b[{at - to}A"', '\\x1b[{at - to + 1}A"'),
@@ -62,7 +62,7 @@ FAULTS = {
     ),
     "lines are shown again": (ROWS, "self._above = self._above, []", "self._above = self._above, self._above[:1]"),
     "what should vanish is kept": (ROWS, "if view.keep]", "if True]"),
-    "a reason is not told": ("progresskit.renderers.kept", 'words += f": {reason}"', "pass"),
+    "a reason is not told": ("progresskit.renderers._kept", 'words += f": {reason}"', "pass"),
     "blank rows are left out": (ROWS, 'rows += [""] * (view.position - len(rows))', "pass"),
     "a row more than the window has": (ROWS, "del rows[max(size[1] - 1, 0) :]", "pass"),
     "the line that counts the others is missing": (ROWS, "if frame.more:", "if False:"),
@@ -71,7 +71,7 @@ FAULTS = {
     "no row stays blank": (PLACES, " or slot in freed", ""),
     "a blank row stays for ever": (PLACES, "if now - when >= GRACE", "if False"),
     "those that wait go before those that work": (PLACES, "if entry[0].waiting:", "if not entry[0].waiting:"),
-    "colours are not reset": ("progresskit.renderers.bars", '2m{rest}{RESET}"', '2m{rest}"'),
+    "colours are not reset": ("progresskit.renderers._bars", '2m{rest}{RESET}"', '2m{rest}"'),
     "colours of printed lines are not reset": ("progresskit._text.cells", 'whole + "\\x1b[0m" if', "whole if"),
     "nothing but a count is no frame": ("progresskit._display.display", "or frame.more or last", "or last"),
 }
@@ -171,6 +171,6 @@ def test_the_machine_finds_of_a_job(machine: type[Machine], fault: str, monkeypa
 @pytest.mark.parametrize("mode", ["?25h", "?7h"], ids=["a hidden cursor", "wrapping left off"])
 def test_the_machine_finds_a_mode_that_is_left(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        progresskit.renderers.region, "END", progresskit.renderers.region.END.replace(f"\x1b[{mode}", "")
+        progresskit.renderers._region, "END", progresskit.renderers._region.END.replace(f"\x1b[{mode}", "")
     )
     hunt()

@@ -23,7 +23,7 @@ JOB = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from progresskit import ProgressTracker
-from progresskit.renderers.region import Region
+from progresskit.renderers._region import Region
 end = Path(sys.argv[1])
 SETUP
 with ProgressTracker("ansi", interval=0.1, budget=1.0) as tracker:

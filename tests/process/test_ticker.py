@@ -89,8 +89,8 @@ def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
     def change() -> None:
         task.resume() if what == "resume" else tracker.add_task("beta")
 
-    def look(now: float, *, nudged: bool = False) -> float:
-        draw_due(now, nudged=nudged)
+    def look(now: float, *, woken: bool = False) -> float:
+        draw_due(now, woken=woken)
         monkeypatch.undo()
         if when == "about to sleep":
             change()

@@ -49,3 +49,25 @@ def test_the_page_of_the_environment_is_the_settings_own_list() -> None:
 def test_the_readme_lists_every_variable() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert [name for name in VARIABLES if f"`{name}`" not in text] == []
+
+
+def test_the_errands() -> None:
+    """Each errand of CONTRIBUTING has at most ten steps, and the files that it names exist."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    part = text.partition("## Six errands")[2].partition("\n## ")[0]
+    errands = re.split(r"^\*\*.*\*\*$", part, flags=re.MULTILINE)[1:]
+    assert len(errands) == 6
+    for errand in errands:
+        assert 1 < len(re.findall(r"^\d+\. ", errand, re.MULTILINE)) <= 10
+        for name in re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:py|md))`", errand):
+            folder = ROOT if (ROOT / name).exists() else ROOT / "progresskit"
+            assert (folder / name).exists() or "NAME" in name, name
+
+
+def test_the_walk() -> None:
+    """The modules that architecture.md names on the way of a frame exist."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    part = text.partition("## From `task.advance` to the terminal")[2].partition("\n## ")[0]
+    names = re.findall(r"`(_?\w+/\w+)`", part)
+    assert len(names) > 12
+    assert all((ROOT / "progresskit" / f"{name}.py").exists() for name in names)

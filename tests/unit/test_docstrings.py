@@ -52,7 +52,7 @@ def modules() -> Iterator[Any]:
                 continue
             # Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
             if not found.name.endswith(
-                ("__main__", "hook-progresskit", "embedded.app", "embedded.copying", "embedded.mending")
+                ("__main__", "hook-progresskit", "embedded.app", "embedded.copying", "embedded.fakesnow_patches")
             ):
                 yield importlib.import_module(found.name)
 

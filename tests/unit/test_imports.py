@@ -94,10 +94,11 @@ def test_writes_and_hooks() -> None:
         "_display/terminal.py",
         "_display/relay.py",
         "_display/relay_keeper.py",
+        "_display/foreground.py",
         "_cli/pipe.py",
         "_system/gil.py",
         "_display/events_file.py",
-    }  # a pipe and a relay hand on the user's bytes; an events file is appended to by whole lines; gil tells the kernel a figure
+    }  # pipe, relay and foreground hand on bytes of the user or of programs; an events file takes whole lines; gil tells a figure
     for path in files():
         here, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
         assert here in writers or "os.write(" not in text.replace("`os.write`", "")
@@ -105,6 +106,13 @@ def test_writes_and_hooks() -> None:
         assert here in ("_display/process_hooks.py", "tqdm/_monitor.py") or (
             "atexit.register" not in text and "os.register_at_fork(" not in text
         )
+
+
+def test_one_place_asks_for_the_platform() -> None:
+    """Whether the system has a call is decided in one module; tqdm's own constant is told as tqdm tells it."""
+    asks = re.compile(r"\b(sys\.platform|os\.name)\b|(hasattr|getattr)\((os|select|_?signal|socket|time), ")
+    found = {path.relative_to(ROOT).as_posix() for path in files() if asks.search(path.read_text("utf-8"))}
+    assert found == {"_system/platform.py", "tqdm/utils.py"}
 
 
 def test_freezers_see_what_is_loaded_by_name() -> None:

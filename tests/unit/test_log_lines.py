@@ -7,7 +7,7 @@ from datetime import datetime
 from look_samples import GROUP, KEPT, LOOP
 
 from progresskit._model.frames import Frame
-from progresskit.renderers.log_lines import closing, midway, names
+from progresskit.renderers._log_lines import closing, midway, names
 from progresskit.renderers.plain import PlainRenderer
 from progresskit.testing import EmulatedTerminal
 

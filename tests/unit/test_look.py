@@ -7,8 +7,8 @@ from look_samples import GROUP, KEPT, LOADED, LOADER, LOOP, NESTED, POOL, SPINNE
 
 from progresskit._model.frames import TaskView
 from progresskit._text.styles import STYLES
-from progresskit.renderers.bars import Painter
-from progresskit.renderers.kept import KeptLines
+from progresskit.renderers._bars import Painter
+from progresskit.renderers._kept import KeptLines
 
 LIVE = {
     ("LOOP", 120): """\

@@ -11,9 +11,9 @@ from progresskit._model.frames import Frame, TaskView, sample_view
 from progresskit._text.cells import cell_width, plain_line
 from progresskit._text.colors import EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS
 from progresskit._text.styles import STYLES, Style
+from progresskit.renderers._bars import Painter
+from progresskit.renderers._kept import KeptLines
 from progresskit.renderers.ansi import AnsiRenderer
-from progresskit.renderers.bars import Painter
-from progresskit.renderers.kept import KeptLines
 from progresskit.testing import EmulatedTerminal
 
 LINE = STYLES["line"]

@@ -19,7 +19,7 @@ from progresskit._model.frames import Frame, decode, encode, sample_view
 from progresskit._model.slots import Slots
 from progresskit._system.warnings import ProgressWarning, describe, warn_once
 from progresskit._text.cells import encodable
-from progresskit.renderers.region import Region
+from progresskit.renderers._region import Region
 from progresskit.renderers.registry import named
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 

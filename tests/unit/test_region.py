@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from progresskit._model.frames import Frame, TaskView, sample_view
-from progresskit.renderers.region import BEGIN, END, Region
+from progresskit.renderers._region import BEGIN, END, Region
 from progresskit.renderers.rows import RowRenderer
 from progresskit.testing import EmulatedTerminal
 

@@ -8,9 +8,9 @@ import pytest
 
 from progresskit import ProgressTracker, TaskView
 from progresskit._model.frames import sample_view
-from progresskit.renderers import templates
-from progresskit.renderers.bars import Painter
-from progresskit.renderers.templates import COLUMNS, OWN, parse, register_column
+from progresskit.renderers import _templates as templates
+from progresskit.renderers._bars import Painter
+from progresskit.renderers._templates import COLUMNS, OWN, parse, register_column
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 VIEW = sample_view(

@@ -23,7 +23,6 @@ from progresskit import Task
 from .columns import Column, table_name
 from .copier import CopyWatch, strategy
 from .copying import FORMATS, FileResult, Staged, batches, statement
-from .crew import Channel, Crew, Shared
 from .dialects import Dialect
 from .errors import LoadError
 from .ledger import Entry, Ledger
@@ -34,6 +33,7 @@ from .quality import Reading, Report, bad_rows, check, columns_of, names_of, pee
 from .session import Keep, Loading, Staging
 from .summary import Summary
 from .uploading import Uploads
+from .worker_threads import Channel, Shared, ThreadGroup
 
 AHEAD = 2
 """Compressed files that wait for their upload at most: they take room on the disk."""
@@ -127,11 +127,11 @@ class Load:
         self.columns = [Column(name) for name in names_of(self.paths, self.reading)]
         self.packing = CanonicalForm(self.reading, self.columns)
         self._sizes = [identity(path).size for path in self.paths]
-        self._crew = Crew()
+        self._group = ThreadGroup()
         jobs = len(self.stagings)
-        self._checked = Channel(self._crew)
-        self._packed = Channel(self._crew, jobs, AHEAD)
-        self._staged = Channel(self._crew, jobs)
+        self._checked = Channel(self._group)
+        self._packed = Channel(self._group, jobs, AHEAD)
+        self._staged = Channel(self._group, jobs)
         self._lock = threading.Lock()
         self._total = PackedTotal(self._sizes)
         self._compression = Shared(self._begin_compression)
@@ -183,13 +183,15 @@ class Load:
             self.loading.table(self.table, self.columns, staging, new=existing is None, emptied=emptied) as table,
         ):
             files = self.progress.phase("Files", len(self.paths), "file")
-            self._crew.start("QC", lambda: self._check_all(fixed=existing is not None))
+            self._group.start("QC", lambda: self._check_all(fixed=existing is not None))
             for session in self.stagings:
-                self._crew.start("compression", self._pack_all)
-                self._crew.start("upload", functools.partial(self._upload_all, session))
-            self._crew.start("COPY", lambda: self._copy_all(table, made_with, files.advance, existing, ledger, entries))
+                self._group.start("compression", self._pack_all)
+                self._group.start("upload", functools.partial(self._upload_all, session))
+            self._group.start(
+                "COPY", lambda: self._copy_all(table, made_with, files.advance, existing, ledger, entries)
+            )
             try:
-                self._crew.join()
+                self._group.join()
             except Exception as error:
                 files.fail(str(error).splitlines()[0])
                 raise
@@ -272,7 +274,7 @@ class Load:
             with self._qc as bar:
 
                 def seen(count: int) -> None:
-                    self._crew.goes_on()
+                    self._group.goes_on()
                     bar.advance(count)
 
                 for number, path in enumerate(self.paths):
@@ -322,7 +324,7 @@ class Load:
                         done += step
                         bar.advance(step)
 
-                    rows = self.packing.pack(path, target, report, moved, self._crew.goes_on)
+                    rows = self.packing.pack(path, target, report, moved, self._group.goes_on)
                     moved(size)
             self._count_bytes("compression", size)
             with self._lock:
@@ -356,7 +358,7 @@ class Load:
                     size = target.stat().st_size
                     self.summary.names[target.name] = str(path)
                     assert self._uploads is not None
-                    session.put(target, str(path), self._uploads, self._crew.goes_on)
+                    session.put(target, str(path), self._uploads, self._group.goes_on)
                     self._count_bytes("upload", size)
                     target.unlink()
                     self._staged.put(Staged(target.name, size, rows))
@@ -385,7 +387,7 @@ class Load:
             watch = CopyWatch(names=self.summary.names)
             for batch in batches(copied):
                 self._copy(table, batch, watch, existing)
-        self._crew.goes_on()
+        self._group.goes_on()
         with self._copying:
             if ledger is not None:
                 if existing is None or self.if_exists == "replace":
@@ -403,7 +405,7 @@ class Load:
         self.summary.copied = watch.copied
 
     def _copy(self, table: str, batch: list[Staged], watch: CopyWatch, existing: Sequence[Column] | None) -> None:
-        self._crew.goes_on()
+        self._group.goes_on()
         watch.size = self._total.bytes if self._total.exact else None
         parquet = self.format == "parquet"
         targets = [] if parquet else [column.target for column in self.columns if column.target]
@@ -418,7 +420,7 @@ class Load:
                 self.table, self._expected, completed=watch.copied.rows, measured=len(self.paths) > 1
             ) as bar,
         ):
-            files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._crew.goes_on, self._line_of)
+            files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._group.goes_on, self._line_of)
             self._hold_against(batch, files)
             bar.update(total=self._expected, expected=None)
         self._count_bytes("COPY", sum(file.size for file in batch))

@@ -20,8 +20,8 @@ import threading
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from .byte_count import Look
 from .sources import look_at, tells_acknowledged
-from .tally import Look
 
 BLOCK = 1 << 16
 HEAD = 1 << 16

@@ -15,8 +15,8 @@ import struct
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
-from .bodies import BodyBytes
-from .tally import Look, Tally
+from .byte_count import ByteCount, Look
+from .request_bodies import BodyBytes
 
 Peer = tuple[str, int]
 """A host's address and a port."""
@@ -86,43 +86,43 @@ class _Sockets(abc.ABC):
     """What both sources have in common that look at sockets: what they say, added up."""
 
     def __init__(self) -> None:
-        self._tally = Tally()
+        self._byte_count = ByteCount()
         self._uploads = 0
 
     @property
     def attempts(self) -> int:
         """How often an object has been sent: 1, and one more for each time that one was sent anew."""
-        return self._tally.attempts
+        return self._byte_count.attempts
 
     @property
     def broken(self) -> bool:
         """Whether an attempt has broken off, and nothing has been sent since."""
-        return self._tally.broken
+        return self._byte_count.broken
 
     def begin(self, size: int) -> None:
         """Expect one more upload: what was acknowledged before the first does not count."""
         if not self._uploads:
             self._watch(True)
-            self._tally.ignore(self._looks())
+            self._byte_count.ignore(self._looks())
         self._uploads += 1
-        self._tally.begin(size)
+        self._byte_count.begin(size)
 
     def end(self, size: int, *, well: bool) -> None:
         """Count an upload of `size` bytes no more; after the last one no socket is held."""
-        self._tally.look(self._looks())
-        self._tally.end(size, well=well)
+        self._byte_count.look(self._looks())
+        self._byte_count.end(size, well=well)
         self._uploads -= 1
         if not self._uploads:
             self._watch(False)
-            self._tally = Tally()
+            self._byte_count = ByteCount()
 
     def sent(self) -> int | None:
         """Return the bytes that have arrived; an attempt that broke off counts no more."""
-        return self._tally.look(self._looks())
+        return self._byte_count.look(self._looks())
 
     def refused(self, size: int) -> None:
         """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
-        self._tally.refuse(size)
+        self._byte_count.refuse(size)
 
     @abc.abstractmethod
     def _watch(self, watched: bool) -> None:

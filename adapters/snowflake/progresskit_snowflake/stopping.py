@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .bodies import StoppableBodies
+from .request_bodies import StoppableBodies
 
 HEARING = 0.1
 """Seconds between two times that a wait asks whether it goes on."""

@@ -15,11 +15,11 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
-from .bodies import body_log
 from .columns import literal, stage_name
 from .corelog import core_log
 from .estimating import UploadEstimate
 from .progress import SnowflakeProgress
+from .request_bodies import body_log
 from .sources import Source, best_source
 from .stopping import execute
 from .wire import Packing, expand

@@ -283,11 +283,11 @@ def test_mistakes_of_the_caller_are_told_before_anything_is_copied(sessions: Any
     assert copy_into(cursor, "t", "mistakes", tracker=ProgressTracker("none")).rows == 0
 
 
-def test_threads_of_a_crew_end_together() -> None:
-    from progresskit_snowflake.crew import Channel, Crew, Shared
+def test_threads_of_a_group_end_together() -> None:
+    from progresskit_snowflake.worker_threads import Channel, Shared, ThreadGroup
 
-    crew = Crew()
-    channel = Channel(crew, givers=2, limit=1)
+    group = ThreadGroup()
+    channel = Channel(group, givers=2, limit=1)
     taken: list[int] = []
     lock = threading.Lock()
 
@@ -301,19 +301,19 @@ def test_threads_of_a_crew_end_together() -> None:
             with lock:
                 taken.append(number)
 
-    crew.start("a", lambda: give(0))
-    crew.start("b", lambda: give(50))
+    group.start("a", lambda: give(0))
+    group.start("b", lambda: give(50))
     for _ in range(3):
-        crew.start("c", take)
-    crew.join()
+        group.start("c", take)
+    group.join()
     assert sorted(taken) == list(range(100))
 
-    crew = Crew()
-    waiting = Channel(crew)
-    crew.start("waits", lambda: [None for _ in waiting])
-    crew.start("fails", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    group = ThreadGroup()
+    waiting = Channel(group)
+    group.start("waits", lambda: [None for _ in waiting])
+    group.start("fails", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
     with pytest.raises(ZeroDivisionError):
-        crew.join()
+        group.join()
 
     made: list[str] = []
 

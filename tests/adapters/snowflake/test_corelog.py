@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
+from progresskit_snowflake.byte_count import ByteCount, Look
 from progresskit_snowflake.corelog import NAME, CoreLog
 from progresskit_snowflake.sources import WholeFiles
-from progresskit_snowflake.tally import Look, Tally
 from progresskit_snowflake.uploading import Uploads
 
 from progresskit import ProgressTracker
@@ -82,12 +82,12 @@ def test_a_listener_that_fails_is_no_matter_to_the_core() -> None:
 
 
 def test_an_object_that_is_refused_is_taken_back_when_its_next_attempt_begins() -> None:
-    tally = Tally()
-    tally.begin(1_000_000)
-    assert tally.look({7: Look(1_000_300)}) == 1_000_000
-    tally.refuse(1_000_000)
-    assert (tally.look({7: Look(1_000_300)}), tally.attempts) == (300, 2)
-    assert (tally.look({7: Look(2_000_600)}), tally.attempts) == (1_000_000, 2)
+    byte_count = ByteCount()
+    byte_count.begin(1_000_000)
+    assert byte_count.look({7: Look(1_000_300)}) == 1_000_000
+    byte_count.refuse(1_000_000)
+    assert (byte_count.look({7: Look(1_000_300)}), byte_count.attempts) == (300, 2)
+    assert (byte_count.look({7: Look(2_000_600)}), byte_count.attempts) == (1_000_000, 2)
 
 
 def test_the_bar_says_how_it_was_refused_and_counts_each_attempt_once() -> None:

@@ -25,7 +25,6 @@ from progresskit_snowflake.cli import main
 from progresskit_snowflake.columns import Column, check_header, identifier
 from progresskit_snowflake.copier import CopyWatch
 from progresskit_snowflake.copying import FORMATS, Staged, statement
-from progresskit_snowflake.crew import Crew
 from progresskit_snowflake.opening import BadData
 from progresskit_snowflake.pipeline import Load
 from progresskit_snowflake.progress import SnowflakeProgress
@@ -33,6 +32,7 @@ from progresskit_snowflake.quality import check
 from progresskit_snowflake.session import LoadError, Loading, Session, Staging
 from progresskit_snowflake.summary import summarize
 from progresskit_snowflake.uploading import Uploads
+from progresskit_snowflake.worker_threads import ThreadGroup
 
 from progresskit import ProgressTracker
 from progresskit.testing import RecordingRenderer
@@ -317,14 +317,14 @@ def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
 def test_a_type_that_is_widened_before_the_copying_begins_widens_the_table_too(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = Crew.start
+    start = ThreadGroup.start
 
-    def in_turn(crew: Crew, name: str, work: Any) -> None:
-        start(crew, name, work)
+    def in_turn(group: ThreadGroup, name: str, work: Any) -> None:
+        start(group, name, work)
         if name == "QC":  # the order that chance gives when the check is quick
-            crew._threads[-1].join()
+            group._threads[-1].join()
 
-    monkeypatch.setattr(Crew, "start", in_turn)
+    monkeypatch.setattr(ThreadGroup, "start", in_turn)
     mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # beyond the block that decides
     assert load(sessions, tmp_path, [mixed], "early").loaded == 6_001
     assert (Session(connection).columns("early") or [None])[0] == Column("A", "NUMBER(38,1)")

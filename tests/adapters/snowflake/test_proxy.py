@@ -19,9 +19,9 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from loopback import MB, Sink, contexts, send
 from progresskit_snowflake import proxy as module
+from progresskit_snowflake.byte_count import OVERHEAD
 from progresskit_snowflake.proxy import CountingProxy
 from progresskit_snowflake.sources import ProxyBytes
-from progresskit_snowflake.tally import OVERHEAD
 
 HERE = "127.0.0.1"
 

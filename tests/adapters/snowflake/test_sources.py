@@ -16,7 +16,8 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 from loopback import MB, Sink, contexts, send
-from progresskit_snowflake.bodies import BodyBytes
+from progresskit_snowflake.byte_count import OVERHEAD, Look
+from progresskit_snowflake.request_bodies import BodyBytes
 from progresskit_snowflake.sources import (
     KernelBytes,
     WholeFiles,
@@ -26,7 +27,6 @@ from progresskit_snowflake.sources import (
     storage_peers,
     tells_acknowledged,
 )
-from progresskit_snowflake.tally import OVERHEAD, Look
 from progresskit_snowflake.uploading import Uploads, counted
 
 from progresskit import ProgressTracker

@@ -22,7 +22,7 @@ import warnings
 from pathlib import Path
 from typing import IO, Any
 
-from . import BUFFER, standin
+from . import BUFFER, connector_stub
 
 WATCH = 1.0
 """Seconds between looks whether the process that started this one is still there."""
@@ -36,7 +36,7 @@ def main() -> int:
     settings: dict[str, Any] = json.loads(pipe.readline())
     folder = Path(settings["folder"])
     tempfile.tempdir = str(folder)  # fakesnow makes a folder when it is imported
-    standin.install()
+    connector_stub.install()
     warnings.filterwarnings("ignore", module=r"fakesnow\b")  # of a deprecation between it and DuckDB
     logging.disable(logging.WARNING)
     logging.getLogger("fakesnow").propagate = False  # of queries that fail, the client is told

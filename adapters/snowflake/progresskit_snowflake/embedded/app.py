@@ -30,7 +30,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .clouds import IN_PARTS, Client, PlainGcs
 from .controls import Controls
-from .mending import mend
+from .fakesnow_patches import apply_patches
 from .queries import Answer, Queries, Query, failure
 from .receiving import Gone, Receiver, Refused, reset
 from .stages import Bucket, Stage, StageError, put_path
@@ -85,7 +85,7 @@ class Application:
         self._puts: dict[str, tuple[str, str, Answer]] = {}  # session -> its latest statement, where that is a PUT
         fakesnow_stage.LOCAL_BUCKET_PATH = str(bucket.root)
         fakesnow_server.gcs_stage_info = self._stage_info
-        mend()
+        apply_patches()
         fakesnow_server.shared_fs.connect(DATABASE, SCHEMA).close()  # makes both, so that a session can begin in them
         ours: dict[str, tuple[Callable[[Request], Awaitable[Response]], list[str]]] = {
             "/queries/v1/query-request": (self._query, ["POST"]),

@@ -15,8 +15,8 @@ from .._model.slots import GRACE
 from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.task_tree import NUMBERS, TaskTree
 from ..renderers.registry import default_stream
-from .summary import Crowd, Total
-from .tally import Tally
+from ._ended_counts import EndedCounts
+from ._summary import Crowd, Total
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SourceTree(TaskTree):
         self._sources: dict[Hashable, _Source] = {}
         self._in_order: list[_Source] = []
         self._arrivals = 0
-        self._tallies: dict[Hashable, Tally] = {}
+        self._ended_counts: dict[Hashable, EndedCounts] = {}
         self.crowd: Crowd = Crowd(next(NUMBERS))
         self.total: Total | None = None
 
@@ -148,11 +148,13 @@ class SourceTree(TaskTree):
             self._note_process(source if order is None else order)
             return bool(known.views or self._core.pending_output)
 
-    def add_tally(self, source: Hashable, tally: Tally, age: float, order: float | Order | None) -> bool:
-        """Count tasks of `source` that no frame has shown, and return whether any is new; as `Feed.tally`."""
+    def add_ended_counts(
+        self, source: Hashable, ended_counts: EndedCounts, age: float, order: float | Order | None
+    ) -> bool:
+        """Count tasks of `source` that no frame has shown, and return whether any is new; as `Feed.add_ended_counts`."""
         with self.lock:
-            new = tally.since(self._tallies.get(source, _NOTHING))
-            self._tallies[source] = tally
+            new = ended_counts.since(self._ended_counts.get(source, _NOTHING))
+            self._ended_counts[source] = ended_counts
             if not new.tasks:
                 return False
             now = self._clock()
@@ -160,7 +162,7 @@ class SourceTree(TaskTree):
             self._rest(now)
             self.crowd.add_unseen(new, began, now)
             if self.total is not None:
-                self.total.tally.merge(new)
+                self.total.ended_counts.merge(new)
                 self.total.begin(began)
             self._note_process(source if order is None else order)
             return True
@@ -168,7 +170,7 @@ class SourceTree(TaskTree):
     def succeed(self, other: SourceTree) -> None:
         """Count what `other` was told of its sources as told; as `Feed.succeed`."""
         with self.lock:
-            self._tallies.update(other._tallies)
+            self._ended_counts.update(other._ended_counts)
 
     def lose(self, source: Hashable, reason: str) -> None:
         """Let go of `source`, whose tasks have failed; as `Feed.lose`."""
@@ -194,7 +196,7 @@ class SourceTree(TaskTree):
         """Let go of `source`, which may be unknown, and return its live tasks."""
         with self.lock:
             known = self._sources.pop(source, None)
-            self._tallies.pop(source, None)
+            self._ended_counts.pop(source, None)
             if known is None:
                 return []
             self._in_order.remove(known)
@@ -211,7 +213,7 @@ class SourceTree(TaskTree):
         """Let go of all sources, and write the lines that sum up what they did."""
         with self.lock:
             self._close_crowd()
-            if self.total is not None and (self.total.since is not None or self.total.tally.tasks):
+            if self.total is not None and (self.total.since is not None or self.total.ended_counts.tasks):
                 self._core.lines.items.append(self.total.last_view(self._clock(), self._top))
                 self.total = Total(next(NUMBERS), self.total.expected)
             self._sources.clear()
@@ -222,7 +224,7 @@ class SourceTree(TaskTree):
         super().forget()
         self._sources.clear()
         self._in_order.clear()
-        self._tallies.clear()
+        self._ended_counts.clear()
         self.crowd = Crowd(next(NUMBERS))
 
     # Ends and sums; the caller holds the lock
@@ -232,7 +234,7 @@ class SourceTree(TaskTree):
         for view in views:
             if view.depth == 0:
                 if self.total is not None:
-                    self.total.tally.add(view.state, view.unit, view.completed)
+                    self.total.ended_counts.add(view.state, view.unit, view.completed)
                     self.total.begin(now - max(view.elapsed, 0.0))
                 view = self.crowd.end(view, now)
             self._core.lines.items.append(view)
@@ -313,4 +315,4 @@ def _encoding(core: TrackerCore) -> str:
     return getattr(target, "encoding", None) or "utf-8"
 
 
-_NOTHING = Tally()
+_NOTHING = EndedCounts()

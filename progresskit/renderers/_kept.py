@@ -18,7 +18,7 @@ from .._text.formatting import (
     format_seconds,
 )
 from .._text.styles import STYLES, Style
-from .templates import field_texts
+from ._templates import field_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

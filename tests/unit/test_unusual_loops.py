@@ -236,7 +236,7 @@ LOOPS: dict[str, tuple[Callable[[Track], Any], list[tuple[str, str, int, str | N
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_strange_loops(bench: Bench, name: str) -> None:
+def test_unusual_loops(bench: Bench, name: str) -> None:
     """State, count and reason of each task."""
     loop, expected = LOOPS[name]
     tasks: list[Any] = []

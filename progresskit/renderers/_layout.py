@@ -12,12 +12,12 @@ from typing import NamedTuple
 from .._text.cells import cell_width
 from .._text.cutting import cut_names
 from .._text.formatting import BYTES
-from .row_texts import COUNT_RATE_CELLS, RATE_CELLS
+from ._row_texts import COUNT_RATE_CELLS, RATE_CELLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .row_texts import RowTexts
-    from .templates import Part, Template
+    from ._row_texts import RowTexts
+    from ._templates import Part, Template
 
 WIDEST_BAR, NARROWEST_BAR, WIDE_BAR = 40, 10, 16
 """Cells of a bar: at most, at least, and at least in the first layout, which gives up nothing."""

@@ -11,10 +11,11 @@ import socket
 import time
 from errno import ENOTCONN
 
-from .._display import process_hooks as life
+from .._display import process_hooks
 from .._model.address import Address
+from .._system.platform import CLOCK_TICKS, seconds_since_boot
 from .._system.threads import is_patched, native
-from .protocol import Hello, Splitter, hello
+from ._protocol import Hello, Splitter, hello
 
 
 class Connection:
@@ -118,13 +119,12 @@ def process_start() -> float:
         return _forked
     try:
         with open("/proc/self/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19]) / _TICKS
+            return int(file.read().rpartition(b")")[2].split()[19]) / CLOCK_TICKS
     except (OSError, ValueError, IndexError):  # no such file here
         return _imported
 
 
 _imported = time.time()
-_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _forked: float | None = None
 """When this process was forked, if it was and the system tells starts by a clock that can be read: a worker lives for
 milliseconds, and the file costs it several system calls."""
@@ -134,8 +134,8 @@ _connections: list[Connection] = []
 
 def _before_fork() -> None:
     global _fork
-    boot = getattr(time, "CLOCK_BOOTTIME", None)
-    _fork = None if boot is None else int(time.clock_gettime(boot) * _TICKS) / _TICKS  # as exact as the file is
+    seconds = seconds_since_boot()
+    _fork = None if seconds is None else int(seconds * CLOCK_TICKS) / CLOCK_TICKS  # as exact as the file is
 
 
 def _in_child() -> None:
@@ -145,5 +145,5 @@ def _in_child() -> None:
         connection.close()  # the parent's: as long as the child held it, its end could not be seen
 
 
-life.before_fork(_before_fork)
-life.in_child(_in_child)
+process_hooks.before_fork(_before_fork)
+process_hooks.in_child(_in_child)

@@ -1,4 +1,5 @@
-"""What a process tells a hub in numbers: its counts of tasks that it was handed, and a tally of tasks that no frame has shown.
+"""What a process tells a hub in numbers: the counts of tasks that it was handed, and how many tasks have ended that
+no frame has shown.
 
 Numbers have a connection of their own, so that they wait for no frame. They are sent
 
@@ -21,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
+from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.core import settle_ended
 from ..renderers.registry import hub_address, prefer_hub
-from .connection import Connection
-from .protocol import ANSWER, ASK, BYE, COUNTS, TALLY, message, pack_counts
-from .tally import SHORT_TASK_SECONDS, Tally
+from ._connection import Connection
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
+from ._protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts
 
 if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
@@ -66,8 +68,8 @@ class Numbers:
         self._is_gone = False
         self._shares: dict[int, _Share] = {}
         self._recent: dict[int, None] = {}  # the latest last
-        self._tally = Tally()
-        self._told = 0  # tasks of the tally that have been sent
+        self._ended_counts = EndedCounts()
+        self._told = 0  # of these tasks, how many have been sent
         self._first: float | None = None  # when the first of the others began
         self._flushed = time.monotonic()
         self._thread: Any = None
@@ -100,7 +102,7 @@ class Numbers:
         elapsed = task.elapsed
         now = time.monotonic()
         with self._lock:
-            self._tally.add(task.state, task.unit, task.completed)
+            self._ended_counts.add(task.state, task.unit, task.completed)
             began = now - elapsed
             self._first = began if self._first is None else min(self._first, began)
         if now - self._flushed > SHORTEST_WAIT:
@@ -138,10 +140,10 @@ class Numbers:
                     counts = {}
         if counts:
             data += message(COUNTS, pack_counts(counts))
-        if self._tally.tasks != self._told:
+        if self._ended_counts.tasks != self._told:
             age = 0.0 if self._first is None else max(self._flushed - self._first, 0.0)
-            data += message(TALLY, self._tally.encode(age=age))
-            self._told, self._first = self._tally.tasks, None
+            data += message(ENDED_COUNTS, self._ended_counts.encode(age=age))
+            self._told, self._first = self._ended_counts.tasks, None
         return data
 
     def _send(self, data: bytes) -> None:
@@ -203,7 +205,7 @@ class Numbers:
 def _is_readable(connection: Connection, seconds: float) -> bool:
     """Return whether the hub says something within `seconds`, or has closed."""
     try:
-        if hasattr(select, "poll") or is_patched():
+        if has_poll() or is_patched():
             poll = native("select", "poll")()
             poll.register(connection.socket, native("select", "POLLIN"))
             return bool(poll.poll(1000 * seconds))

@@ -11,16 +11,16 @@ from .._text.cells import cell_width, fit
 from .._text.colors import NO_COLORS, sgr
 from .._text.cutting import cut_middle
 from .._text.styles import STYLES, Style
-from .layout import Columns, Plan
-from .row_texts import RowTexts
-from .templates import LIVE, parse
+from ._layout import Columns, Plan
+from ._row_texts import RowTexts
+from ._templates import LIVE, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .._model.frames import TaskView
-    from .templates import Template
+    from ._templates import Template
 
 RESET = "\x1b[0m"
 _BAR, _PERCENT, _NUMBER, _SPINNER = range(4)

@@ -1,4 +1,4 @@
-"""What a guardian does once its `run` was killed, without the process around it: descriptors, read to their ends."""
+"""What a keeper does once its `run` was killed, without the process around it: descriptors, read to their ends."""
 
 from __future__ import annotations
 

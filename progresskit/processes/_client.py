@@ -14,8 +14,8 @@ from .._model.address import Address
 from .._model.frames import encode
 from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
-from .connection import Connection
-from .protocol import BYE, ENDED, FRAME, LARGEST, LINES, message
+from ._connection import Connection
+from ._protocol import BYE, ENDED, FRAME, LARGEST, LINES, message
 
 if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView

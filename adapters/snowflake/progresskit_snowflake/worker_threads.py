@@ -21,7 +21,7 @@ class Stopped(BaseException):
     """Another thread failed, or the user called the work off: no error of its own, so that its bar is cancelled."""
 
 
-class Crew:
+class ThreadGroup:
     """Threads that stop together."""
 
     def __init__(self) -> None:
@@ -63,23 +63,23 @@ class Crew:
 
 
 class Channel:
-    """Hands items from some threads of a crew to others, until all who give have closed it.
+    """Hands items from some threads of a group to others, until all who give have closed it.
 
     Args:
-        crew: Whose threads; waiting ends with it.
+        group: Whose threads; waiting ends with it.
         givers: How many close it.
         limit: Items that wait at most; 0: any number.
     """
 
-    def __init__(self, crew: Crew, givers: int = 1, limit: int = 0) -> None:
-        self._crew, self._givers = crew, givers
+    def __init__(self, group: ThreadGroup, givers: int = 1, limit: int = 0) -> None:
+        self._group, self._givers = group, givers
         self._lock = threading.Lock()
         self._items: queue.Queue[Any] = queue.Queue(limit)
 
     def put(self, item: object) -> None:
         """Give `item`; wait for room."""
         while True:
-            self._crew.goes_on()
+            self._group.goes_on()
             with contextlib.suppress(queue.Full):
                 return self._items.put(item, timeout=POLL)
 
@@ -111,7 +111,7 @@ class Channel:
 
     def _get(self) -> Any:
         while True:
-            self._crew.goes_on()
+            self._group.goes_on()
             with contextlib.suppress(queue.Empty):
                 return self._items.get(timeout=POLL)
 

@@ -9,7 +9,7 @@ in any order, and scrolling moves all rows alike. Does not know tasks, streams o
 from __future__ import annotations
 
 from .._text.cells import cell_width, plain_line
-from .region import BEGIN, END
+from ._region import BEGIN, END
 
 
 class SharedRegion:

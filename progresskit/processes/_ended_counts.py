@@ -1,7 +1,7 @@
-"""Tallies: how many tasks have ended, in which state, and what they did in each unit.
+"""Ended tasks in numbers: how many there are, in which state, and what they did in each unit.
 
-Pure. A tally stands for tasks that have no view: a worker's tasks that ended before a frame could show them, and all tasks
-of a line of totals. Does not know where tasks come from or how a tally is drawn.
+Pure. The numbers stand for tasks that have no view: a worker's tasks that ended before a frame could show them, and all tasks
+of a line of totals. Does not know where tasks come from or how the numbers are drawn.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 SHORT_TASK_SECONDS = 0.3
 """Seconds below which a task may end without a line of its own: it is then told in numbers."""
 UNITS = 6
-"""Units that a tally sums up, the first that come. Tasks of further units are counted, their amounts are not."""
+"""Units that are summed up, the first that come. Tasks of further units are counted, their amounts are not."""
 MOST = 1 << 53
-"""Tasks that a tally can hold."""
+"""Tasks that can be counted."""
 STATES = ("finished", "failed", "cancelled")
 
 
-class Tally:
+class EndedCounts:
     """Ended tasks in numbers.
 
     Args:
@@ -37,10 +37,10 @@ class Tally:
         amounts: What all of them did, by unit.
 
     Example:
-        >>> tally = Tally()
-        >>> tally.add("finished", "row", 120)
-        >>> tally.add("failed", "row", 3)
-        >>> tally.tasks, tally.text()
+        >>> ended_counts = EndedCounts()
+        >>> ended_counts.add("finished", "row", 120)
+        >>> ended_counts.add("failed", "row", 3)
+        >>> ended_counts.tasks, ended_counts.text()
         (2, '123 rows')
     """
 
@@ -55,7 +55,9 @@ class Tally:
         self.amounts: dict[str, Count] = {} if amounts is None else amounts
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tally) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        return isinstance(other, EndedCounts) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
 
     @property
     def tasks(self) -> int:
@@ -72,34 +74,36 @@ class Tally:
         if completed and (unit in self.amounts or len(self.amounts) < UNITS):
             self.amounts[unit] = self.amounts.get(unit, 0) + completed
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: EndedCounts) -> None:
         """Add the tasks of `other`."""
         for state in STATES:
             setattr(self, state, getattr(self, state) + getattr(other, state))
         for unit, amount in other.amounts.items():
             self.add_amount(unit, amount)
 
-    def copy(self) -> Tally:
-        """Return a tally with the same numbers."""
-        return Tally(self.finished, self.failed, self.cancelled, dict(self.amounts))
+    def copy(self) -> EndedCounts:
+        """Return a copy."""
+        return EndedCounts(self.finished, self.failed, self.cancelled, dict(self.amounts))
 
-    def since(self, earlier: Tally) -> Tally:
+    def since(self, earlier: EndedCounts) -> EndedCounts:
         """Return what has come since `earlier`; nothing where that was more."""
         states = [getattr(self, state) - getattr(earlier, state) for state in STATES]
         if min(states) < 0:
-            return Tally()
+            return EndedCounts()
         amounts = {unit: amount - earlier.amounts.get(unit, 0) for unit, amount in self.amounts.items()}
-        return Tally(states[0], states[1], states[2], {unit: amount for unit, amount in amounts.items() if amount})
+        return EndedCounts(
+            states[0], states[1], states[2], {unit: amount for unit, amount in amounts.items() if amount}
+        )
 
     def text(self) -> str:
         """Return what was done, for people: `45.6 MB, 80,789 rows`; an empty text where nothing was."""
         return ", ".join(amount_text(amount, unit) for unit, amount in sorted(self.amounts.items()))
 
     def encode(self, **more: Any) -> bytes:
-        """Return the tally as JSON, with what else is given.
+        """Return the numbers as JSON, with what else is given.
 
         Example:
-            >>> Tally.decode(Tally(finished=3, amounts={"row": 7}).encode())[0].text()
+            >>> EndedCounts.decode(EndedCounts(finished=3, amounts={"row": 7}).encode())[0].text()
             '7 rows'
         """
         document = {**{state: getattr(self, state) for state in STATES}, "amounts": self.amounts, **more}
@@ -107,35 +111,35 @@ class Tally:
 
     @classmethod
     def decode(cls, body: bytes) -> tuple[Self, dict[str, Any]]:
-        """Return the tally that `body` holds, checked and cleaned, and the whole document.
+        """Return the numbers that `body` holds, checked and cleaned, and the whole document.
 
         Raises:
-            ValueError: `body` is no tally.
+            ValueError: `body` holds no such numbers.
         """
         try:
             document = json.loads(body)
             states = [document[state] for state in STATES]
             amounts = document["amounts"].items()
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise ValueError("this is no tally.") from None
+            raise ValueError("these are no counts of ended tasks.") from None
         if not all(type(number) is int and 0 <= number < MOST for number in states) or len(amounts) > UNITS:
-            raise ValueError("a tally counts tasks from 0, and has few units.")
+            raise ValueError("counts of ended tasks start from 0, and have few units.")
         if not all(type(amount) in (int, float) and -LARGEST < amount < LARGEST for _, amount in amounts):
-            raise ValueError("the amounts of a tally are numbers between -1e100 and 1e100.")
+            raise ValueError("their amounts are numbers between -1e100 and 1e100.")
         return cls(states[0], states[1], states[2], {clean(unit): amount for unit, amount in amounts}), document
 
     @classmethod
     def decode_with_age(cls, body: bytes) -> tuple[Self, float]:
-        """Return the tally that `body` holds, and its `age`: the seconds since the first of its tasks began.
+        """Return the numbers that `body` holds, and their `age`: the seconds since the first of its tasks began.
 
         Raises:
-            ValueError: `body` is no tally, or its age is none.
+            ValueError: `body` holds no such numbers, or no age.
         """
-        tally, document = cls.decode(body)
+        ended_counts, document = cls.decode(body)
         age = document.get("age", 0.0)
         if type(age) not in (int, float) or not 0 <= age < 1e12:
             raise ValueError("an age is a number of seconds.")
-        return tally, age
+        return ended_counts, age
 
 
 def amount_text(amount: int | float, unit: str) -> str:

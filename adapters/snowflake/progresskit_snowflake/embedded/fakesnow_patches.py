@@ -18,7 +18,7 @@ _FIXED = re.compile(
 """The results whose columns are always the same: that a statement was executed, and a table's description."""
 
 
-def mend() -> None:
+def apply_patches() -> None:
     """Have fakesnow's cursors COPY as `copying` does, and mend its whole numbers, names with quotes, and missing moments."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
     cursor.copy_into = copy

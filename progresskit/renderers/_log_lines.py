@@ -14,8 +14,8 @@ from .._text.formatting import (
     format_rate,
     format_seconds,
 )
-from .kept import outcome_words
-from .templates import field_texts
+from ._kept import outcome_words
+from ._templates import field_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

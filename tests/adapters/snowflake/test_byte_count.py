@@ -8,7 +8,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_snowflake.tally import Look, Tally
+from progresskit_snowflake.byte_count import ByteCount, Look
 
 EVENTS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 400_000), st.sampled_from(["send", "answer", "reset", "cut"])),
@@ -19,9 +19,9 @@ SIZE = 50_000_000
 
 @given(EVENTS)
 def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple[int, int, str]]) -> None:
-    """A model beside the tally: four slots, each with a connection at a time, that sends, is answered, reset or cut off."""
-    tally = Tally()
-    tally.begin(SIZE)
+    """A model beside the count: four slots, each with a connection at a time, that sends, is answered, reset or cut off."""
+    byte_count = ByteCount()
+    byte_count.begin(SIZE)
     serial, kept, breaks = 0, 0, 0
     live: dict[int, tuple[int, int]] = {}  # slot -> the socket's number, bytes
     for slot, count, event in events:
@@ -39,29 +39,29 @@ def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple
         else:
             live[slot] = (number, carried)
         others = {own: Look(sent) for other, (own, sent) in live.items() if other != slot}
-        said = tally.look({**others, number: look})
+        said = byte_count.look({**others, number: look})
         assert said == kept + sum(sent for _, sent in live.values())
-    assert tally.attempts == 1 + breaks
+    assert byte_count.attempts == 1 + breaks
 
 
 @given(st.lists(st.integers(0, 3_000_000), max_size=40), st.lists(st.integers(0, 900_000), min_size=1, max_size=5))
 def test_the_count_never_exceeds_the_sizes(steps: list[int], sizes: list[int]) -> None:
-    tally = Tally()
+    byte_count = ByteCount()
     for size in sizes:
-        tally.begin(size)
+        byte_count.begin(size)
     carried = 0
     for step in steps:
         carried += step
-        assert 0 <= tally.look({1: Look(carried)}) <= sum(sizes)
+        assert 0 <= byte_count.look({1: Look(carried)}) <= sum(sizes)
 
 
 @given(st.lists(st.tuples(st.integers(1, 1_000_000), st.booleans()), min_size=1, max_size=12))
 def test_after_the_last_upload_the_count_begins_at_nothing(files: list[tuple[int, bool]]) -> None:
-    tally = Tally()
+    byte_count = ByteCount()
     carried = 0
     for size, well in files:
-        tally.begin(size)
-        assert tally.look({1: Look(carried)}) == 0
+        byte_count.begin(size)
+        assert byte_count.look({1: Look(carried)}) == 0
         carried += size
-        assert tally.look({1: Look(carried)}) == size
-        tally.end(size, well=well)
+        assert byte_count.look({1: Look(carried)}) == size
+        byte_count.end(size, well=well)

@@ -19,14 +19,14 @@ from .._text.formatting import (
     rate_parts,
     unit_text,
 )
-from .templates import own_text
+from ._templates import own_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .._model.frames import TaskView
-    from .templates import Template
+    from ._templates import Template
 
 HOLD = 0.5
 """Seconds for which a rate, a time left and fields stand."""

@@ -11,7 +11,7 @@ from .._model.frames import TaskView
 from .._text.cells import encodable
 from .._text.colors import SGR
 from .._text.formatting import format_seconds
-from .tally import SHORT_TASK_SECONDS, Tally, amount_text
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts, amount_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -60,9 +60,9 @@ def summary_view(
     )
 
 
-def outcome(tally: Tally) -> State:
-    """Return the state that stands for the tasks of `tally`: failed if one has, finished if all have, else cancelled."""
-    return "failed" if tally.failed else "cancelled" if tally.cancelled else "finished"
+def outcome(ended_counts: EndedCounts) -> State:
+    """Return the state that stands for the tasks of `ended_counts`: failed if one has, finished if all have, else cancelled."""
+    return "failed" if ended_counts.failed else "cancelled" if ended_counts.cancelled else "finished"
 
 
 def counted(number: int) -> str:
@@ -81,7 +81,7 @@ class Total:
     def __init__(self, number: int, expected: int | None) -> None:
         self.number = number
         self.expected = expected
-        self.tally: Tally = Tally()
+        self.ended_counts: EndedCounts = EndedCounts()
         self.processes: set[Hashable] = set()
         self.since: float | None = None
 
@@ -90,25 +90,25 @@ class Total:
         self.since = began if self.since is None else min(self.since, began)
 
     def _sums(self, live: Iterable[TaskView]) -> dict[str, str | int | float | bool | None]:
-        tally = self.tally.copy()
+        ended_counts = self.ended_counts.copy()
         for view in live:
-            tally.add_amount(view.unit, view.completed)
-        return {"processes": len(self.processes), "done": tally.text()}
+            ended_counts.add_amount(view.unit, view.completed)
+        return {"processes": len(self.processes), "done": ended_counts.text()}
 
     def live_view(self, now: float, live: list[TaskView]) -> TaskView:
         """Return the line at the instant `now`, beside the `live` top-level tasks."""
-        total = None if self.expected is None else max(self.expected, self.tally.tasks + len(live))
+        total = None if self.expected is None else max(self.expected, self.ended_counts.tasks + len(live))
         since = now if self.since is None else self.since
         return summary_view(
-            self.number, "Total", now, since, self.tally.finished, "task", total=total, fields=self._sums(live)
+            self.number, "Total", now, since, self.ended_counts.finished, "task", total=total, fields=self._sums(live)
         )
 
     def last_view(self, now: float, live: list[TaskView]) -> TaskView:
         """Return the line that stays: finished if all tasks have, failed if one has, else cancelled."""
-        tasks = self.tally.tasks + len(live)
+        tasks = self.ended_counts.tasks + len(live)
         view = self.live_view(now, live)._replace(keep=True, total=max(tasks, self.expected or 0), eta=None)
-        if self.tally.failed:
-            return view._replace(state="failed", reason=f"{self.tally.failed:,d} of {counted(tasks)} failed")
+        if self.ended_counts.failed:
+            return view._replace(state="failed", reason=f"{self.ended_counts.failed:,d} of {counted(tasks)} failed")
         return view._replace(state="finished" if view.completed == view.total else "cancelled")
 
 
@@ -124,7 +124,7 @@ class Crowd:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.tally: Tally = Tally()
+        self.ended_counts: EndedCounts = EndedCounts()
         self.is_open: bool = False
         self.since: float | None = None
         self.latest: float = 0.0  # when the last of its tasks ended, or was seen
@@ -139,7 +139,7 @@ class Crowd:
     def end(self, view: TaskView, now: float) -> TaskView:
         """Count the top-level task `view`, which has ended, and return it as it is to be shown."""
         self.begin(now - max(view.elapsed, 0.0), now)
-        self.tally.add(view.state, view.unit, view.completed)
+        self.ended_counts.add(view.state, view.unit, view.completed)
         if not view.keep:
             return view
         self._row = self._row + 1 if now - self._line_at < LINE_PAUSE_SECONDS else 1
@@ -151,10 +151,10 @@ class Crowd:
             return view._replace(keep=False)
         return view
 
-    def add_unseen(self, tally: Tally, began: float, now: float) -> None:
+    def add_unseen(self, ended_counts: EndedCounts, began: float, now: float) -> None:
         """Count tasks that no frame has shown, of which the first began at the instant `began`."""
         self.begin(began, now)
-        self.tally.merge(tally)
+        self.ended_counts.merge(ended_counts)
         self.is_open = True
 
     def has_rested(self, now: float) -> bool:
@@ -163,12 +163,12 @@ class Crowd:
 
     def live_view(self, now: float, live: list[TaskView]) -> TaskView:
         """Return the row at the instant `now`, beside the `live` top-level tasks."""
-        tally = self.tally.copy()
+        ended_counts = self.ended_counts.copy()
         for view in live:
-            tally.add_amount(view.unit, view.completed)
-        ended = tally.tasks
+            ended_counts.add_amount(view.unit, view.completed)
+        ended = ended_counts.tasks
         words = f"{counted(ended + len(live))}, {ended:,d} done"
-        amounts = list(tally.amounts.items())
+        amounts = list(ended_counts.amounts.items())
         unit, amount = amounts[0] if amounts else ("task", ended)
         rest = ", ".join(amount_text(other, name) for name, other in amounts[1:])
         since = now if self.since is None else self.since
@@ -176,14 +176,14 @@ class Crowd:
 
     def last_line(self, encoding: str) -> str:
         """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 items in 6.1 s`."""
-        tally = self.tally
-        good, plain, color = MARKS[outcome(tally)]
+        ended_counts = self.ended_counts
+        good, plain, color = MARKS[outcome(ended_counts)]
         mark = good if encodable(good, encoding) == good else plain
-        parts = [f"\x1b[{SGR[color]}m{mark} {counted(tally.tasks)}\x1b[0m"]
+        parts = [f"\x1b[{SGR[color]}m{mark} {counted(ended_counts.tasks)}\x1b[0m"]
         for state in ("failed", "cancelled"):
-            number = getattr(tally, state)
+            number = getattr(ended_counts, state)
             if number:
                 parts.append(f"{number:,d} {state}")
-        parts.append(tally.text())
+        parts.append(ended_counts.text())
         seconds = format_seconds(self.latest - (self.latest if self.since is None else self.since))
         return f"{', '.join(part for part in parts if part)} in {seconds}"

@@ -30,7 +30,7 @@ class Look(NamedTuple):
     closed: bool = False
 
 
-class Tally:
+class ByteCount:
     """Adds up what the sockets have carried of the uploads under way.
 
     A connection that ends is a break where it was reset, or had bytes on the way, or never had an answer: what it carried
@@ -42,11 +42,11 @@ class Tally:
         broken: Whether an attempt has broken off, and nothing has been sent since.
 
     Example:
-        >>> tally = Tally()
-        >>> tally.begin(1_000_000)
-        >>> tally.look({7: Look(acked=300_000)})
+        >>> byte_count = ByteCount()
+        >>> byte_count.begin(1_000_000)
+        >>> byte_count.look({7: Look(acked=300_000)})
         300000
-        >>> tally.look({7: Look(acked=400_000, dead=True, closed=True)}), tally.attempts
+        >>> byte_count.look({7: Look(acked=400_000, dead=True, closed=True)}), byte_count.attempts
         (0, 2)
     """
 

@@ -15,17 +15,18 @@ import socket
 import stat
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
+from .._display.observed import ObservedRenderer
 from .._model.frames import Frame, decode, encode
+from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
-from ..renderers.base import draws_in_place
 from ..renderers.registry import prefer_hub, shared_folder
-from .tally import Tally
+from ._ended_counts import EndedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
     from .._tracking.task import Task
-    from ..renderers.base import Renderer, Terminal
+    from ..renderers.base import Renderer
     from .feed import Feed
 
 VARIABLE = "PROGRESSKIT_FOLDER"
@@ -80,7 +81,7 @@ class Record(NamedTuple):
     is_over: bool
     counts: dict[str, int]
     frame: Frame
-    unseen: Tally | None = None
+    unseen: EndedCounts | None = None
     age: float = 0.0
 
     def encode(self) -> bytes:
@@ -125,8 +126,8 @@ class Record(NamedTuple):
         record = cls(clean(host, 64), pid, start, written, is_over, known, decode(rest))
         if unseen is None:
             return record
-        tally, age = Tally.decode_with_age(unseen.encode("utf-8", "backslashreplace"))
-        return record._replace(unseen=tally, age=age)
+        ended_counts, age = EndedCounts.decode_with_age(unseen.encode("utf-8", "backslashreplace"))
+        return record._replace(unseen=ended_counts, age=age)
 
 
 class _File:
@@ -139,7 +140,7 @@ class _File:
         self._frames: dict[int, Frame] = {}  # of each display
         self._ended: deque[TaskView] = deque(maxlen=MOST_ENDED)
         self._counts = dict.fromkeys(STATES, 0)
-        self._unseen = Tally()
+        self._unseen = EndedCounts()
         self._unseen_since = self._start  # when the first of these began
         self._written = float("-inf")  # on the displays' clock
         self._is_over = False
@@ -192,7 +193,7 @@ class _File:
             record = record._replace(unseen=self._unseen, age=max(now - self._unseen_since, 0.0))
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW
             with open(os.open(self._temporary, flags, 0o600), "wb") as file:
                 file.write(record.encode())
             os.replace(self._temporary, self._path)
@@ -224,7 +225,7 @@ def note_unseen(tracker: TrackerCore, task: Task) -> None:
         _file_in(folder).note_unseen(task)
 
 
-class Recorded:
+class Recorded(ObservedRenderer):
     """A renderer that also writes what it is shown to the file of this process.
 
     Args:
@@ -237,31 +238,18 @@ class Recorded:
     """A file server may hang: drawing goes on without it."""
 
     def __init__(self, renderer: Renderer, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._renderer = renderer
+        super().__init__(renderer)
         self._folder = folder
         self._clock = clock
 
-    @property
-    def in_place(self) -> bool:
-        return draws_in_place(self._renderer)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_renderer":  # of one that was not initialised
-            raise AttributeError(name)
-        return getattr(self._renderer, name)
-
-    def start(self, terminal: Terminal) -> None:
-        self._renderer.start(terminal)
-
     def render(self, frame: Frame) -> None:
-        self._renderer.render(frame)
+        """Draw `frame`, and write it."""
+        super().render(frame)
         self._file.show(id(self), frame, self._clock())
 
-    def write(self, text: str) -> None:
-        self._renderer.write(text)
-
     def stop(self) -> None:
-        self._renderer.stop()
+        """End the display, and write at once that it has ended."""
+        super().stop()
         self._file.show(id(self), None, self._clock(), at_once=True)
 
     @property
@@ -324,7 +312,7 @@ class FolderReader:
             names = [entry.name for _, entry in zip(range(MOST_FILES), entries, strict=False)]
         for name in sorted(names):
             if name.endswith(SUFFIX) and not name.startswith("."):
-                self._look(name, now)
+                self._read_file(name, now)
         for name, process in self._processes.items():
             record = process.record
             if record is None or record.is_over or process.is_lost or now - process.heard <= self._lost_after:
@@ -335,7 +323,7 @@ class FolderReader:
                     name, f"lost: nothing from {record.host}, pid {record.pid}, for {now - process.heard:,.0f} s"
                 )
 
-    def _look(self, name: str, now: float) -> None:
+    def _read_file(self, name: str, now: float) -> None:
         process = self._processes.setdefault(name, _Process())
         try:
             data, signature = _read(os.path.join(self._folder, name), process.signature)
@@ -356,7 +344,9 @@ class FolderReader:
         process.told = {view.id for view in frame.ended}
         self._feed.receive(name, frame._replace(ended=new), (record.start,))
         if record.unseen is not None:
-            self._feed.tally(name, record.unseen, age=record.age + max(now - process.heard, 0.0), order=(record.start,))
+            self._feed.add_ended_counts(
+                name, record.unseen, age=record.age + max(now - process.heard, 0.0), order=(record.start,)
+            )
         if record.is_over:
             self._feed.leave(name)
 
@@ -400,7 +390,7 @@ def _read(path: str, known: tuple[int, ...]) -> tuple[bytes | None, tuple[int, .
         ValueError: it is no plain file, or too large.
     """
     # Neither a link, which may lead anywhere, nor a pipe, which would be waited for.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDONLY | NO_FOLLOW | NON_BLOCKING | CLOSE_ON_EXEC
     descriptor = os.open(path, flags)
     with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)

@@ -1,7 +1,7 @@
 """What a hub and its clients say to each other: messages as bytes, and bytes as messages.
 
 Rows travel as frames: the newest wins, and it is decoded when there is time to draw it. Numbers travel apart from rows: counts of
-tasks that another process has handed out, and tallies of tasks that no frame has shown. A message of numbers is small,
+tasks that another process has handed out, and counts of ended tasks that no frame has shown. A message of numbers is small,
 says all since the beginning, and is read at once.
 
 Pure: knows no sockets. A message is its length (four bytes, the highest first), one byte that says what it is, and its
@@ -28,15 +28,15 @@ LINES = b"P"
 """Printed lines, UTF-8."""
 COUNTS = b"N"
 """Units that the client has done of tasks that it was handed, all since the beginning: see `pack_counts`."""
-TALLY = b"T"
-"""The client's tasks that ended before a frame could show them, all since the beginning: see `Tally.encode`."""
+ENDED_COUNTS = b"T"
+"""The client's tasks that ended before a frame could show them, all since the beginning: see `EndedCounts.encode`."""
 ASK = b"A"
 """From the hub: send all that was counted so far, then `ANSWER` with the same body."""
 ANSWER = b"R"
 """From the client: all that was counted before the `ASK` with this body has been sent."""
 BYE = b"B"
 """The client ends as it should."""
-KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, TALLY, ASK, ANSWER, BYE))
+KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER, BYE))
 
 LARGEST = 1 << 22
 """Bytes of a message at the most: some 10,000 tasks."""

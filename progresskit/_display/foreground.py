@@ -1,0 +1,122 @@
+"""The program that has the terminal for itself: an editor, a pager, or one that has asked a question.
+
+Meanwhile the rows are off the screen, its words go to the terminal as they are, and its keys to where it reads them. Knows the modes
+of terminals, and which programs the job has started. Does not know words.
+"""
+
+from __future__ import annotations
+
+import os
+import termios
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._tracking.core import TrackerCore
+
+PIECE = 1 << 12
+LOOK_SECONDS = 0.1
+"""Seconds between two looks whether a program still has the terminal."""
+
+
+class Foreground:
+    """Who has the terminal.
+
+    Args:
+        terminal: A descriptor of the terminal.
+        master: One of the pseudo-terminal that programs write to, and may read from.
+        slave: Its other end's.
+
+    Attributes:
+        asks: Whether a program has asked a question, and said nothing since.
+        keys: Where the keys for a program are read; None where it reads them itself.
+        clearing: Whether rows are being taken off the screen: words that come now must not be written before they are gone.
+    """
+
+    def __init__(self, terminal: int, master: int, slave: int) -> None:
+        self._terminal = terminal
+        self._master = master
+        self._slave = slave
+        self._programs: list[Callable[[], bool]] = []
+        self._hidden: list[TrackerCore] = []
+        self._modes: list[Any] | None = None  # the terminal's, while keys are passed on
+        self.asks = False
+        self.keys: int | None = None
+        self.clearing = False
+
+    def note(self, is_alive: Callable[[], bool]) -> None:
+        """Note that a program was started. Where the terminal does not take lines the job itself reads keys, and goes on so."""
+        self._programs = [each for each in self._programs if each()]
+        if _takes_lines(self._terminal):
+            self._programs.append(is_alive)
+
+    @property
+    def program_lives(self) -> bool:
+        """Whether a program lives that was noted."""
+        return any(each() for each in self._programs)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a program had the terminal when `look` was called last."""
+        return bool(self._hidden)
+
+    def look(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
+        """Give the terminal to a program that reads keys or has asked a question; take it back when that is over.
+
+        Args:
+            trackers: Returns those whose rows go meanwhile.
+
+        Returns:
+            Whether a program has it.
+        """
+        if not (self._programs or self._hidden):
+            return False
+        lives = self.program_lives
+        reads_ours = lives and not _takes_lines(self._slave)
+        reads_terminal = lives and self.keys is None and not _takes_lines(self._terminal)
+        is_taken = reads_ours or reads_terminal or (lives and self.asks)
+        if is_taken and not self._hidden:
+            self._hidden = trackers()
+            self.clearing = True
+            try:
+                for tracker in self._hidden:
+                    tracker.hiding += 1
+                    tracker.clear_rows()
+            finally:
+                self.clearing = False
+        self._pass_keys(reads_ours)
+        while self._hidden and not is_taken:
+            tracker = self._hidden.pop()
+            tracker.hiding = max(tracker.hiding - 1, 0)
+            tracker.follow_descriptors()
+            tracker.wake()
+        return is_taken
+
+    def _pass_keys(self, wanted: bool) -> None:
+        """Have the terminal hand out keys as the program wants them on the pseudo-terminal; only signals stay the terminal's."""
+        if wanted and self.keys is None:
+            keys = os.open(os.ttyname(self._terminal), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._modes, theirs = termios.tcgetattr(keys), termios.tcgetattr(self._slave)
+            theirs[3] = (theirs[3] & ~termios.ISIG) | (self._modes[3] & termios.ISIG)
+            termios.tcsetattr(keys, termios.TCSANOW, theirs)
+            self.keys = keys
+        elif not wanted and self.keys is not None and self._modes is not None:
+            keys, self.keys = self.keys, None
+            try:
+                termios.tcsetattr(keys, termios.TCSANOW, self._modes)
+            finally:
+                os.close(keys)
+
+    def move_keys(self) -> None:
+        """Pass on the keys that were pressed."""
+        if self.keys is not None:
+            try:
+                os.write(self._master, os.read(self.keys, PIECE))
+            except BlockingIOError:  # the program does not read now: as at a terminal, keys are lost then
+                pass
+
+
+def _takes_lines(descriptor: int) -> bool:
+    """Return whether a terminal gives whole lines to who reads it."""
+    return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)

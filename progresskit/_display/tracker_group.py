@@ -1,0 +1,136 @@
+"""The trackers that share a display, and what they have to show together.
+
+Knows how lines and frames of several trackers become one. Does not know terminals or renderers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from .._model.frames import Frame
+from .._text.cells import clean_lines, is_plain, plain_line
+
+if TYPE_CHECKING:
+    from contextvars import Context
+
+    from .._model.frames import TaskView
+    from .._tracking.core import TrackerCore
+
+
+class TrackerGroup:
+    """The trackers of one display, in the order in which they came. It keeps no tracker alive: one that nobody holds is freed."""
+
+    def __init__(self) -> None:
+        self._trackers: list[ref[TrackerCore]] = []
+
+    @property
+    def trackers(self) -> list[TrackerCore]:
+        """The trackers that somebody holds."""
+        return [tracker for each in self._trackers if (tracker := each()) is not None]
+
+    def add(self, tracker: TrackerCore) -> None:
+        """Put `tracker` after the others."""
+        self._trackers = [*(each for each in self._trackers if each() not in (None, tracker)), ref(tracker)]
+
+    def remove(self, tracker: TrackerCore) -> None:
+        """Take `tracker` out."""
+        self._trackers = [each for each in self._trackers if each() not in (None, tracker)]
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task is live and nothing waits to be shown."""
+        return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
+
+    @property
+    def is_sleeping(self) -> bool:
+        """Whether nothing can change until somebody calls: every live task is paused."""
+        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether every task has ended."""
+        return all(tracker.tree.all_ended for tracker in self.trackers)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether somebody wants the terminal, who writes to it next."""
+        return any(tracker.hiding for tracker in self.trackers)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a line, or the end of a task that was shown or has failed, waits to be shown."""
+        return any(tracker.has_news for tracker in self.trackers)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether a line or an ended task waits to be shown."""
+        return any(tracker.pending_output for tracker in self.trackers)
+
+    @property
+    def context(self) -> Context | None:
+        """The context of the last tracker, by which a notebook tells the cell that a line belongs to; None where there is none."""
+        trackers = self.trackers
+        return trackers[-1].context if trackers else None
+
+    def note_behind(self) -> None:
+        """Note that the terminal is behind with what the trackers have to show."""
+        for tracker in self.trackers:
+            tracker.behind = True
+
+    def note_shown(self) -> None:
+        """Note that the lines that were taken are on the terminal."""
+        for tracker in self.trackers:
+            tracker.note_shown()
+
+    def take_prints(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
+        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
+
+        Args:
+            colors: Whether the terminal shows the lines' own colours.
+
+        Lines and endings of other processes have an order, and one frame may hold several of both.
+        """
+        parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
+        for tracker in self.trackers:
+            for item in tracker.take_lines():
+                lines, ended = parts[-1]
+                if not isinstance(item, str):
+                    ended.append(item)
+                    continue
+                if ended and any(view.keep for view in ended):
+                    lines = []
+                    parts.append((lines, []))
+                lines.append(item)
+        return [(_cleaned(lines, colors=colors), ended) for lines, ended in parts]
+
+    def take_frame(self, rows: int | None) -> Frame:
+        """Return one frame of all trackers, in the order in which they came.
+
+        Args:
+            rows: How many rows there are; None: as many as are needed.
+        """
+        trackers = self.trackers
+        if len(trackers) == 1:
+            return trackers[0].take_frame(rows)
+        tasks: list[TaskView] = []
+        ended: list[TaskView] = []
+        more, used = 0, 0
+        for tracker in trackers:
+            part = tracker.take_frame(None if rows is None else max(rows - used, 0))
+            tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
+            ended.extend(part.ended)
+            more += part.more
+            used = tasks[-1].position + 1 if tasks else 0
+        if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
+            dropped = sum(view.position >= rows - 1 for view in tasks)
+            tasks, more = tasks[: len(tasks) - dropped], more + dropped
+        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more)
+
+
+def _cleaned(lines: list[str], *, colors: bool) -> list[str]:
+    """Return `lines`, each one or more lines, as they may be written."""
+    if not lines or is_plain("".join(lines)):  # one look at all of them: most are, and a job may print 10,000 a second
+        return [line.removesuffix("\n") for line in lines]
+    cleaned = map(clean_lines, lines)
+    return list(cleaned if colors else map(plain_line, cleaned))

@@ -1,0 +1,77 @@
+"""Programs that a job starts while its bars stand, with nothing set up: in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+
+from inpty import Program
+
+LINES = """
+import os, subprocess, sys, time
+from progresskit import track
+before = os.ttyname(1)
+for n in track(range(3), "Files"):
+    time.sleep(0.12)
+    print("before", n)
+    subprocess.run(["sh", "-c", f"echo out {n}; echo error {n} >&2; test -t 1 && echo terminal"])
+    subprocess.run(["sh", "-c", "echo to stdout"], stdout=sys.stdout, stderr=subprocess.STDOUT)
+    assert subprocess.run(["echo", "piped"], capture_output=True, text=True).stdout == "piped\\n"
+    assert os.system("echo shell; exit 3") >> 8 == 3
+    with subprocess.Popen("for n in 1 2; do echo slow $n; sleep 0.15; done", shell=True): pass
+    assert os.ttyname(1) == before
+print("the end")
+while "write" in vars(sys.stdout): time.sleep(0.01)
+assert not hasattr(subprocess.Popen.__init__, "__wrapped__") and not hasattr(os.system, "__wrapped__")
+"""
+
+
+def test_lines() -> None:
+    """Every line of theirs stands above the bars, in order with Python's own; what they do and find is as it was."""
+    program = Program(LINES)
+    assert program.end() == 0
+    rows = [row for row in program.everything if "Files" not in row]
+    expected = []
+    for n in range(3):
+        expected += [f"before {n}", f"out {n}", f"error {n}", "terminal", "to stdout", "shell", "slow 1", "slow 2"]
+    assert rows == [*expected, "the end"]
+    program.check_restored()
+
+
+KEYS = """
+import os, subprocess, sys, time
+from progresskit import track
+editor = '''
+import os, sys, termios, tty
+keys = %s
+modes = termios.tcgetattr(keys); tty.setcbreak(keys)
+print("press a key: ", end="", flush=True)
+key = os.read(keys, 1)
+print()
+termios.tcsetattr(keys, termios.TCSANOW, modes)
+print("pressed", key.decode())
+'''
+for n in track(range(3), "Files"):
+    time.sleep(0.12)
+    print("before", n)
+    if n == 0: subprocess.run([sys.executable, "-S", "-c", editor % "0"])
+    if n == 1: subprocess.run([sys.executable, "-S", "-c", editor % "os.open(os.ttyname(2), os.O_RDWR)"])
+    if n == 2: os.system("printf 'name? '; read x; echo hello $x")
+    print("after", n)
+"""
+
+
+def test_keys_and_questions() -> None:
+    """A program that reads keys, wherever it finds the terminal, or asks has it to itself: no row stands meanwhile."""
+    program = Program(KEYS)
+    for words, times, answer in (("press a key: ", 1, b"a"), ("press a key: ", 2, b"b"), ("name? ", 1, b"Ada\n")):
+        program.until(words, times)
+        assert not any("Files" in row for row in program.rows)
+        os.write(program.fd, answer)
+    assert program.end() == 0
+    rows = [row for row in program.everything if "Files" not in row]
+    assert rows == [
+        *("before 0", "press a key:", "pressed a", "after 0"),
+        *("before 1", "press a key:", "pressed b", "after 1"),
+        *("before 2", "name? Ada", "hello Ada", "after 2"),
+    ]
+    program.check_restored()
