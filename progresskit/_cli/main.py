@@ -308,7 +308,7 @@ def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
     except ValueError as error:
         parser.error(str(error))
     except BrokenPipeError:  # end as `cat` would
-        return leave(-getattr(signal, "SIGPIPE", 13))
+        return leave(-13)  # SIGPIPE, also where there is no such signal
     except KeyboardInterrupt:
         return leave(-signal.SIGINT)
     except OSError as error:

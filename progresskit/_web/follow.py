@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .._model.events import EventDecoder
+from .._system.platform import IS_WINDOWS
 from .._system.run_identity import run_identity
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Follower:
 
 def _is_there(process: int) -> bool:
     """Whether a process of that number runs on this machine."""
-    if os.name == "nt":  # where signal 0 would end it
+    if IS_WINDOWS:  # where signal 0 would end it
         return True
     try:
         os.kill(process, 0)
