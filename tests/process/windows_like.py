@@ -5,6 +5,7 @@ No console, code pages or file locks: for those a real Windows is needed.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # as in the package: typeshed has the public one alone
 import asyncio  # noqa: F401  # before anything is taken away: the library's own modules need it on this system
 import builtins
 import multiprocessing.context  # noqa: F401
@@ -49,6 +50,7 @@ def pretend() -> None:
     for module, names in (
         (os, OS),
         (signal, SIGNALS),
+        (_signal, SIGNALS),
         (select, ["poll", "epoll"]),
         (socket, ["AF_UNIX"]),
     ):
