@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 
 import snowflake.connector
 from progresskit_snowflake import Uploads, put
+from progresskit_snowflake.counting.proxy import CountingProxy
+from progresskit_snowflake.counting.request_bodies import BodyBytes
+from progresskit_snowflake.counting.sources import KernelBytes, ProxyBytes, Source, storage_peers
 from progresskit_snowflake.embedded import EmbeddedServer, Storage, embedded_server
 from progresskit_snowflake.embedded.emulators import COMMANDS, emulator
-from progresskit_snowflake.proxy import CountingProxy
-from progresskit_snowflake.request_bodies import BodyBytes
-from progresskit_snowflake.sources import KernelBytes, ProxyBytes, Source, storage_peers
 
 from progresskit import ProgressTracker
 

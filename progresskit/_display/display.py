@@ -106,6 +106,7 @@ class Display:
         )
         self.pace = Pace(interval, DEFAULT_BUDGET if budget is None else budget)
         self._budget = budget
+        self._budget_varies = False  # whether the renderer may have another one after each frame
         self._cpu = cpu
         self._wall = wall
         self._began = (0.0, 0.0)  # the two clocks' readings when the frame was begun
@@ -264,6 +265,8 @@ class Display:
             self._drawing = False
         if self._drew_lines:
             self._note_shown()
+        if self._budget_varies:
+            self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
         return self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
@@ -317,6 +320,7 @@ class Display:
             self.pace.budget = self.renderer.default_budget
         if self.renderer.is_remote:
             self.pace.wakeup_factor = REMOTE_WAKEUP_COST_FACTOR
+            self._budget_varies = self._budget is None  # it depends on how many processes share the hub
 
     # What stands on the screen
 

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 EXIT_FLUSH_TIMEOUT = 1.0
 """At shutdown, stop waiting for a slow terminal after this many seconds without a byte accepted. Applies if it accepted a byte
-within that time, or if printed lines are still unsent: they would have held up the job without progress as well."""
+within that time, if another process was writing to it, or if printed lines are still unsent: they would have held up the job
+without progress as well."""
 GONE = 0.05
 """The same, in seconds, for a terminal that nobody seems to read."""
+MOST_TURN_WAITS = 200
+"""How often so long is waited for another process to end its frame, whose reader may be slow: ten seconds."""
 
 
 class Outbox:
@@ -101,4 +104,10 @@ class Outbox:
         now, accepted = self._wall(), self._accepted_before
         is_read = accepted is not None and now - accepted <= EXIT_FLUSH_TIMEOUT
         is_stuck = self._stuck is not None and now - self._stuck > EXIT_FLUSH_TIMEOUT
-        self.send(EXIT_FLUSH_TIMEOUT if is_read or (self._owes_words and not is_stuck) else GONE, context)
+        has_waited = self._terminal.awaits_turn
+        for _ in range(MOST_TURN_WAITS):
+            if not self._terminal.awaits_turn:
+                break
+            self.send(GONE, context)
+        is_waited_for = is_read or (self._owes_words and not is_stuck) or has_waited
+        self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE, context)

@@ -65,9 +65,13 @@ class Pace:
         if began > self._spent > 0.0:  # waking up for a frame, and checking between two, is drawing as well
             cost = min(ended - self._spent, self.wakeup_factor * cost)
         self._spent = ended
-        if self._frames > 1 and not lines:
-            # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too.
-            self.cost = cost if cost > self.cost else 0.8 * self.cost + 0.2 * cost
+        if self._frames > 1:
+            # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too. A frame with
+            # lines raises nothing, but if even that one is quicker, what the first frames have cost holds no more.
+            if cost < self.cost:
+                self.cost = 0.8 * self.cost + 0.2 * cost
+            elif not lines:
+                self.cost = cost
         self.least = max(self.interval, self.cost / (FRAME_BUDGET_SHARE * self.budget))
         if (
             not lines

@@ -395,6 +395,11 @@ class StreamTerminal:
                 return True
         return True
 
+    @property
+    def awaits_turn(self) -> bool:
+        """Whether something waits to be sent because another process writes to the terminal: nothing is known of its reader."""
+        return self.congested and self._shared and not self._has_turn
+
     def _end_turn(self, descriptor: int) -> None:
         import fcntl
 
@@ -412,18 +417,21 @@ class StreamTerminal:
         Args:
             patience: Seconds without a byte taken after which even that is left out.
         """
+        descriptor = self.fd
         self.dark = True
         self._keep(b"")
-        if self.fd is None or not self.is_tty:
+        if descriptor is None or not self.is_tty:
             return
         view = memoryview(CUT_OFF)
         try:
-            while view and _ready(self.fd, patience):
-                try:
-                    view = view[os.write(self.fd, view) :]
-                except BlockingIOError:
-                    return
-        except OSError:  # there is nobody to see it
+            # The thread that draws finds that nothing is sent any more, and may close the terminal while the end waits to be sent.
+            descriptor = os.dup(descriptor)
+            try:
+                while view and _ready(descriptor, patience):
+                    view = view[os.write(descriptor, view) :]
+            finally:
+                os.close(descriptor)
+        except OSError:  # there is nobody to see it, or it takes nothing
             pass
 
     def close(self) -> None:

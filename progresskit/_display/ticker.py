@@ -303,7 +303,8 @@ class ThreadTicker:
             if hangs is not None:
                 self.thread.leave_behind(*hangs)
             before, taken = taken, self._taken()
-            if taken != before:  # slow, but alive: it would hold up a job that prints as well
+            # Slow, but alive: it would hold up a job that prints as well. Or another process is in the middle of a frame.
+            if taken != before or any(display.terminal.awaits_turn for display in self.displays):
                 until = max(until, min(time.monotonic() + self._patience / 2, began + EXIT_FLUSH_LIMIT))
 
     def _taken(self) -> int:

@@ -196,7 +196,7 @@ class TaskTree:
             return
         task._state = task._end[0]
         self._live -= 1
-        seen = task._id <= self.last_shown and task._shown_by(task._end[1])
+        seen = self._was_seen(task)
         told = (
             seen
             or task.state == "failed"
@@ -214,6 +214,11 @@ class TaskTree:
             else:
                 self._ended.append(snapshot.view_of(task, task._end[1], depth, 0, {}))
         self._vacate(task, seen)
+
+    def _was_seen(self, task: Task) -> bool:
+        """Whether `task`, which has ended, had a row."""
+        assert task._end is not None
+        return task._id <= self.last_shown and task._shown_by(task._end[1])
 
     def _vacate(self, task: Task, seen: bool) -> None:
         while not task.children:  # its place is needed until the last of its children has ended
@@ -283,7 +288,12 @@ class TaskTree:
 
         The caller holds the lock.
         """
-        entries = [entry for entry in walk_tree(self._slots, now) if entry[0] is None or entry[0]._end is None]
+        entries: list[tuple[Any, int]] = []
+        for item, depth in walk_tree(self._slots, now):
+            if item is None or item._end is None:
+                entries.append((item, depth))
+            elif item._state not in ENDED and self._was_seen(item):  # since `settle`: nothing moves up for this frame
+                entries.append((None, depth))
         return self._without_hidden(entries, now) if self._delays else entries
 
     def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:

@@ -15,7 +15,7 @@ from .._model.frames import encode
 from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
 from ._connection import Connection
-from ._protocol import BYE, ENDED, FRAME, LARGEST, LINES, message
+from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, message
 
 if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
@@ -29,6 +29,10 @@ MOST_LINES = 1 << 22
 """Characters of printed lines that wait for a hub that does not read; what comes later is counted."""
 FAREWELL = 1.0
 """Seconds that `stop` waits for a hub that is behind, so that the last states reach it."""
+LEAST_BUDGET, MOST_BUDGET = 0.0018, 0.01
+"""The share of one core that sending frames may cost: beside a hundred such processes, and beside a few."""
+CROWD_BUDGET = 64 * LEAST_BUDGET
+"""The share of one core that all clients of a hub may cost together, while none has less than `LEAST_BUDGET`."""
 
 
 class HubRenderer:
@@ -36,8 +40,7 @@ class HubRenderer:
 
     in_place: ClassVar[bool] = False
     is_remote: ClassVar[bool] = True
-    default_budget: ClassVar[float] = 0.0018
-    """The share of one core that sending frames may cost: there may be a hundred such processes."""
+    default_budget: float = LEAST_BUDGET  # until the hub has said how many clients it has
 
     def __init__(self, address: str | None = None) -> None:
         self._address = address
@@ -122,6 +125,13 @@ class HubRenderer:
             if self._ended:
                 self._frame = frame
         connection.flush()
+        self._read_budget(connection)
+
+    def _read_budget(self, connection: Connection) -> None:
+        """Take the share that the hub has left for this client, if it has said how many there are."""
+        for kind, body in connection.read() or ():
+            if kind == CROWD and body.isdigit() and len(body) < 10:
+                self.default_budget = max(LEAST_BUDGET, min(MOST_BUDGET, CROWD_BUDGET / max(int(body), 1)))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -34,9 +34,11 @@ ASK = b"A"
 """From the hub: send all that was counted so far, then `ANSWER` with the same body."""
 ANSWER = b"R"
 """From the client: all that was counted before the `ASK` with this body has been sent."""
+CROWD = b"C"
+"""From the hub: how many processes send it frames, in digits. Each sends as many as its share of the cost allows."""
 BYE = b"B"
 """The client ends as it should."""
-KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER, BYE))
+KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER, CROWD, BYE))
 
 LARGEST = 1 << 22
 """Bytes of a message at the most: some 10,000 tasks."""
@@ -150,6 +152,10 @@ class Splitter:
             ValueError: a length is 0 or above `largest`, or a kind is unknown: what follows cannot be trusted.
         """
         rest = self._rest
+        if not rest and len(data) == 4 + int.from_bytes(data[:4], "big"):  # one whole message, as nearly always
+            kind = data[4:5]
+            if kind in KINDS and len(data) <= 4 + self.largest:
+                return [(kind, data[5:])]
         rest += data
         found = []
         at = 0

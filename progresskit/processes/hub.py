@@ -29,6 +29,7 @@ from ._protocol import (
     ASK,
     BYE,
     COUNTS,
+    CROWD,
     ENDED,
     ENDED_COUNTS,
     FRAME,
@@ -66,6 +67,8 @@ LONGEST_PATH = 100
 """Bytes of a Unix socket's path, a little less than the 104 that some systems have."""
 MOST_COUNTS = 100_000
 """Counts of a client that wait to be taken; what comes later is dropped."""
+MOST_READ = 1 << 16
+"""Bytes that are read at once."""
 MOST_READS = 1_000
 """Looks at the sockets after which `read_now` leaves the rest to the hub's thread."""
 _LOST = b"lost"  # the end of a connection without BYE, among its messages
@@ -84,6 +87,7 @@ class _Client:
         self.counts: dict[bytes, bytes] = {}
         self.ended_counts: bytes | None = None
         self.is_counter = False  # whether it counts in tasks that were handed to it
+        self.sends_frames = False
         self.answered = 0  # the last question that it has answered
         self.leaving = False
         self.mistakes = 0
@@ -130,6 +134,7 @@ class Hub:
         self._reading = threading.Lock()  # held by who reads from the sockets
         self._reader: int | None = None  # the thread that does
         self._lines = 0  # messages of lines that wait in inboxes
+        self._crowd = self._told_crowd = 0  # clients that send frames, now and when all of them were told
         self._questions = 0
         self._poll: Callable[[int], object] | None = None
         self._closed = True
@@ -404,7 +409,7 @@ class Hub:
     def _read(self, client: _Client) -> None:
         for _ in range(16):  # then the others have their turn
             try:
-                data = client.socket.recv(1 << 16)
+                data = client.socket.recv(MOST_READ)
             except BlockingIOError:
                 return
             except OSError:
@@ -425,6 +430,8 @@ class Hub:
                 return
             if messages:
                 self._sort(client, messages)
+            if len(data) < MOST_READ and not client.leaving:
+                return  # the selector tells of what comes next; asking would cost as much as reading
 
     def _introduce(self, client: _Client, first: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         kind, body = first
@@ -437,6 +444,9 @@ class Hub:
 
     def _sort(self, client: _Client, messages: list[tuple[bytes, bytes]]) -> None:
         """Put `messages` where they belong. Of frames that wait, the last one wins."""
+        if not client.sends_frames and any(kind in (FRAME, ENDED) for kind, _ in messages):
+            client.sends_frames = True
+            self._tell_crowd(1, client)
         with self._lock:
             for kind, body in messages:
                 if kind == FRAME:
@@ -464,12 +474,36 @@ class Hub:
                     self.dropped += 1
             self._ready[client] = None
 
+    def _tell_crowd(self, change: int, newcomer: _Client | None = None) -> None:
+        """Tell the clients how many they are, `change` more than before: all of them where that is a quarter off what they
+        know, since each of a thousand that come would otherwise be told of each that comes after it.
+
+        Nobody is told over TCP: a client that ends with words in its socket that it has not read resets the connection there, and
+        its own last words would be lost.
+        """
+        self._crowd += change
+        if self._tcp:
+            return
+        with self._lock:
+            told = [newcomer] if newcomer is not None else []
+            if not 0.75 * self._told_crowd <= self._crowd <= 1.25 * self._told_crowd:
+                self._told_crowd = self._crowd
+                told = [client for client in self._clients if client.sends_frames]
+        for client in told:
+            try:
+                client.socket.send(message(CROWD, b"%d" % self._crowd))
+            except OSError:  # it is on its way out, or does not read
+                pass
+
     def _drop(self, client: _Client) -> None:
         """The connection has ended."""
         self._selector.unregister(client.socket)
         client.socket.close()
         with self._lock:
             self._clients.discard(client)
+        if client.sends_frames:
+            self._tell_crowd(-1)
+        with self._lock:
             if client.order is not None:
                 client.inbox.append((BYE if client.leaving else _LOST, b""))
                 self._ready[client] = None

@@ -12,6 +12,7 @@ from importlib import import_module
 
 from .._system.environment import is_disabled, why_lines
 from .._system.notebook import is_cell_stream
+from .._system.threads import QuickThread
 from .._system.warnings import warn_once
 
 TYPE_CHECKING = False
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 GROUP = "progresskit.renderers"
 AUTO_GROUP = "progresskit.auto"
 """The entry-point group of the installed renderers that `auto` asks for their priority."""
+ANSWER_SECONDS = 1.0
+"""Seconds that an installed renderer has to say its priority."""
 
 
 class BuiltIn:
@@ -201,17 +204,54 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
         if priority is not None and priority > highest:
             best, highest = RendererChoice(name, renderer, target.reason), priority
     for name, entry in sorted(candidates().items()):
+        if name in _silent:
+            continue
         try:
-            factory = entry.load()
-            priority = factory.priority(target)
+            factory, priority = _asked(entry, target, highest)
             if priority is not None and priority > highest:
-                check = getattr(factory, "check", None)
-                if check is not None:
-                    check()
                 best, highest = RendererChoice(name, factory, f"its priority here is {priority:g}"), priority
         except Exception as error:  # whatever somebody else's code raises
+            if isinstance(error, TimeoutError):
+                _silent.add(name)
             warn_once(f"the renderer {name!r:.80} cannot be chosen: {error}")
     return best
+
+
+def _asked(entry: EntryPoint, target: DrawTarget, highest: float) -> tuple[Any, float | None]:
+    """Return the renderer that `entry` names and its priority for `target`, checked where that is above `highest`.
+
+    A thread asks: the code of others may never return, and whoever asks here draws all displays.
+
+    Raises:
+        TimeoutError: it has not answered within `ANSWER_SECONDS`.
+        Exception: whatever it raises.
+    """
+    answers: list[tuple[Any, float | None]] = []
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            factory: Any = entry.load()
+            priority = factory.priority(target)
+            check = getattr(factory, "check", None)
+            if priority is not None and priority > highest and check is not None:
+                check()
+            answers.append((factory, priority))
+        except BaseException as error:
+            errors.append(error)
+
+    try:
+        QuickThread(ask).join(ANSWER_SECONDS)
+    except RuntimeError:  # no threads here
+        ask()
+    if errors:
+        raise errors[0]
+    if not answers:
+        raise TimeoutError(f"it has not given its priority within {ANSWER_SECONDS:g} s.")
+    return answers[0]
+
+
+_silent: set[str] = set()  # installed renderers that have not answered, and are not asked again
 
 
 def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererChoice:

@@ -16,10 +16,11 @@ import pytest
 
 from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import Display
+from progresskit._display.pacing import Pace
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
 from progresskit.processes import _connection as connection
-from progresskit.processes._client import HubRenderer
+from progresskit.processes._client import CROWD_BUDGET, LEAST_BUDGET, MOST_BUDGET, HubRenderer
 from progresskit.processes._connection import process_start
 from progresskit.processes._protocol import (
     BYE,
@@ -118,6 +119,73 @@ def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
     bench.until(lambda: not bench.feed.sources)
     assert bench.ended == [("two", "finished", None), ("one", "finished", None)]
     assert (bench.hub.refused, bench.hub.dropped) == (0, 0)
+
+
+def test_clients_share_what_their_frames_may_cost(unix: Bench) -> None:
+    """A few clients may spend 1 % of a core each, many 0.18 %, and those that are left more again."""
+
+    def spends(budget: float) -> bool:
+        for client in clients:
+            client.render(Frame(0.0, tasks("one")))
+        return all(client.default_budget == pytest.approx(budget, rel=0.5) for client in clients)
+
+    clients = [unix.client()]
+    assert clients[0].default_budget == LEAST_BUDGET  # until the hub has spoken
+    unix.until(lambda: spends(MOST_BUDGET))
+    clients += [unix.client() for _ in range(47)]
+    unix.until(lambda: spends(CROWD_BUDGET / 48))
+    while len(clients) > 2:
+        clients.pop().stop()
+    unix.until(lambda: spends(MOST_BUDGET))
+    for client in clients:
+        client.stop()
+    unix.until(lambda: not unix.feed.sources)
+    assert unix.ended == []
+
+
+def test_no_crowd_is_told_over_tcp() -> None:
+    """What is unread where a client ends would reset the connection, and take its last words away."""
+    with set_up(tcp=True) as bench:
+        client = bench.client()
+        client.render(Frame(0.0, tasks("one")))
+        bench.until(lambda: bench.shown == ["one"])
+        client.render(Frame(0.0, tasks("two")))
+        bench.until(lambda: bench.shown == ["two"])
+        assert client._connection is not None
+        assert client._connection.read() == []
+        client.stop()
+
+
+def test_a_display_follows_the_budget_that_its_client_is_told() -> None:
+    """The budget that a remote renderer has after a frame holds for the next one; one that the user has chosen stays."""
+
+    class Told(RecordingRenderer):
+        is_remote = True
+        default_budget = LEAST_BUDGET
+
+        def render(self, frame: Frame) -> None:
+            self.default_budget = MOST_BUDGET
+
+    for budget, expected in ((None, MOST_BUDGET), (0.5, 0.5)):
+        choice = registry.RendererChoice("told", Told, "of this test")
+        clock = ManualClock()
+        display = Display(EmulatedTerminal(), choice, interval=0.1, budget=budget, cpu=clock, wall=clock)
+        tracker = ProgressTracker("none", ticker=ManualTicker())
+        display.add(tracker._core)
+        tracker.add_task("one")
+        display.tick()
+        assert display.pace.budget == expected
+
+
+def test_what_the_first_frames_have_cost_does_not_make_frames_with_lines_rare() -> None:
+    """Each frame has lines from the third on: the interval is soon that of frames as quick as these are."""
+    pace, spent = Pace(0.1, 0.0018), 0.0
+    for cost, lines in ((0.02, False), (0.002, False), *[(0.0001, True)] * 30):
+        spent += cost
+        delay = pace.after_frame(spent - cost, spent, cost, moved=True, lines=lines)
+        spent += 0.00001
+    assert delay == pytest.approx(0.1)
+    assert Pace(0.1, 0.0018).after_frame(0.0, 0.3, 0.3, moved=True, lines=True) == pytest.approx(0.1)
 
 
 def test_a_client_that_breaks_off_is_lost(bench: Bench) -> None:

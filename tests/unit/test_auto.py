@@ -11,6 +11,7 @@ import pytest
 
 from progresskit._display.terminal import ProtocolTerminal, StreamTerminal
 from progresskit._system import warnings as report
+from progresskit.renderers import registry
 from progresskit.renderers.registry import automatic, candidates, named, prefer_hub
 from progresskit.testing import EmulatedTerminal
 
@@ -82,15 +83,28 @@ def test_the_same_priority(install: Install) -> None:
 
 @pytest.mark.parametrize(
     ("priority", "missing"),
-    [("1 / 0", False), ("'high'", False), ("float('nan')", False), ("99", True)],
-    ids=["raises", "text", "nan", "unavailable"],
+    [
+        ("1 / 0", False),
+        ("'high'", False),
+        ("float('nan')", False),
+        ("99", True),
+        ("__import__('time').sleep(60)", False),
+    ],
+    ids=["raises", "text", "nan", "unavailable", "hangs"],
 )
 def test_a_renderer_that_cannot_be_chosen(
-    install: Install, recwarn: pytest.WarningsRecorder, priority: str, missing: bool
+    install: Install,
+    recwarn: pytest.WarningsRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+    priority: str,
+    missing: bool,
 ) -> None:
-    """A priority that fails, or a renderer that cannot be used, leaves the choice as it was, with a warning."""
+    """A priority that fails or never comes, or a renderer that cannot be used, leaves the choice as it was, with a warning."""
+    monkeypatch.setattr(registry, "ANSWER_SECONDS", 0.2 if "sleep" in priority else 60.0)
+    monkeypatch.setattr(registry, "_silent", set())
     install("cell", priority, missing=missing)
     assert automatic(EmulatedTerminal(), TERM).name == "ansi"
+    assert automatic(EmulatedTerminal(), TERM).name == "ansi"  # one that is silent is not waited for again
     assert len(recwarn) == ("nan" not in priority)
 
 

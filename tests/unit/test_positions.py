@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from progresskit import ProgressTracker
 from progresskit._model.slots import GRACE, Slots, assign_rows, walk_tree
+from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 
 class Item:
@@ -158,3 +160,34 @@ def test_where_there_are_fewer_rows_than_tasks(shown: str, limit: int | None, ro
     assert " ".join(f"{item.name}{row}" for item, depth, row in seated) == rows
     assert more == missing
     assert all(depth == 0 for _, depth, _ in seated)
+
+
+def test_a_task_that_ends_while_a_frame_is_made_leaves_its_row_blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job's thread ends a task right after those that had ended were removed: the rows below stay where they are."""
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), clock=ManualClock())
+    tree = tracker._core.tree
+    first, second, third = (tracker.add_task(name) for name in ("first", "second", "third"))
+    hidden = tracker.add_task("hidden", delay=60.0)
+    fourth = tracker.add_task("fourth")
+    assert [(view.description, view.position) for view in tree.take_frame().tasks] == [
+        ("first", 0),
+        ("second", 1),
+        ("third", 2),
+        ("fourth", 3),
+    ]
+    settle = tree.settle
+
+    def settle_and_end() -> None:
+        settle()
+        monkeypatch.setattr(tree, "settle", lambda: None)
+        second.finish()
+        hidden.finish()
+
+    monkeypatch.setattr(tree, "settle", settle_and_end)
+    first.finish()
+    assert [(view.description, view.position) for view in tree.take_frame().tasks] == [("third", 2), ("fourth", 3)]
+    monkeypatch.setattr(tree, "settle", settle)
+    assert [(view.description, view.position) for view in tree.take_frame().tasks] == [("third", 2), ("fourth", 3)]
+    third.finish()
+    fourth.finish()
+    tracker.stop()

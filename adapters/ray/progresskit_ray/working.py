@@ -22,6 +22,8 @@ from .collecting import name_of
 
 GREETING = 10.0
 """Seconds that the first progress of a worker waits for the driver's actor, so that the end of the watch knows of it."""
+HELLO = 60.0
+"""Seconds within which the actor must have answered that first call; what a task shows meanwhile is reported after it."""
 ASK_AGAIN = 1.0
 """Seconds between two looks for a watch in one Ray task, while there is none."""
 FLUSH = 2.0
@@ -158,7 +160,7 @@ class Watch:
 
     def _go_on(self) -> None:
         try:
-            self._reporter.interval = ray.get(self._actor.hello.remote(self._worker), timeout=SLOW)
+            self._reporter.interval = ray.get(self._actor.hello.remote(self._worker), timeout=HELLO)
             attending = self._actor.attend.remote()
             self._actor.guard.remote(self._worker, [attending])
             attending.future().add_done_callback(self._leave)

@@ -11,18 +11,20 @@ import argparse
 import contextlib
 import os
 import re
+import shutil
 import sys
 import tempfile
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .pipeline import Load
-    from .progress import SnowflakeProgress
-    from .quality import Reading
-    from .session import Session
+    from .bars.progress import SnowflakeProgress
+    from .files.quality import Reading
+    from .loading.pipeline import Load
+    from .loading.session import Session
 
 PROGRAM = "progresskit-snowflake"
 _MODES = ("skip-qc", "validate-only", "analyze-only")
@@ -72,7 +74,7 @@ class _Command:
             complete(parser)
         options = parser.parse_args(arguments)
         if options.command == "bars":
-            from .progress import MODES
+            from .bars.progress import MODES
 
             print(len(MODES[_mode(options)]))
             return 0
@@ -85,7 +87,7 @@ class _Command:
             _decide_format(parser, options)
             reading = _reading(parser, options)
             if options.analyze_only:
-                from .inspecting import analyze
+                from .loading.inspecting import analyze
 
                 with _progress(options) as progress:
                     text = analyze(options.files, progress, reading)
@@ -95,10 +97,10 @@ class _Command:
         return 0
 
     def _with_server(self, options: argparse.Namespace, reading: Reading, folder: Path) -> str:
-        from .inspecting import validate
-        from .pipeline import Load
-        from .session import Loading, Staging, connect
-        from .summary import summarize
+        from .loading.inspecting import validate
+        from .loading.pipeline import Load
+        from .loading.session import Loading, Staging, connect
+        from .loading.summary import summarize
 
         with connect(options.connection, options.embedded, options.pace) as open_session:
             loading = Loading(open_session(), again=open_session)
@@ -137,7 +139,7 @@ def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path) 
     """Return the files that are named, by wildcards too; what can be read once alone is copied to `folder`."""
     import glob
 
-    from .opening import is_pipe, spooled
+    from .files.opening import is_pipe, spooled
 
     found: list[Path] = []
     for number, name in enumerate(given):
@@ -174,7 +176,7 @@ def _input(folder: Path, number: int) -> Path:
 
 
 def _decide_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    from .opening import format_of
+    from .files.opening import format_of
 
     if options.format is None:
         formats = sorted({format_of(path) for path in options.files})
@@ -195,9 +197,9 @@ def _decide_format(parser: argparse.ArgumentParser, options: argparse.Namespace)
 
 def _reading(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Reading:
     """Return how the files are read, by the options; a mistake in them ends the command."""
-    from .columns import table_name
-    from .dialects import Dialect, DialectError
-    from .quality import Reading
+    from .files.dialects import Dialect, DialectError
+    from .files.quality import Reading
+    from .sql.columns import table_name
 
     try:
         if options.table:
@@ -262,6 +264,8 @@ def _print(text: str, options: argparse.Namespace) -> None:
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
+        if sys.stdout is not None and sys.stdout.isatty():
+            text = _wrapped(text, shutil.get_terminal_size().columns)
         # Names of files may hold what the output has no characters for: bytes that are no UTF-8, or all but ASCII.
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except (OSError, ValueError) as error:
@@ -272,10 +276,32 @@ def _print(text: str, options: argparse.Namespace) -> None:
             _told(f"the summary cannot be written ({error}).", 0)
 
 
+def _wrapped(text: str, columns: int) -> str:
+    """Return lines that are no longer than a terminal is wide, as far as blanks allow.
+
+    Example:
+        >>> print(_wrapped("  code is text: orders.csv:9 has 'x1'", 30))
+          code is text: orders.csv:9
+            has 'x1'
+    """
+    return "\n".join(
+        part
+        for line in text.splitlines()
+        for part in textwrap.wrap(
+            line,
+            max(columns - 1, 20),
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [line]
+    )
+
+
 def _sentence(error: Exception) -> str:
     """Return what is to be said of an error: its own words where it is ours, else what kind it is."""
     from .errors import LoadError
-    from .opening import BadData
+    from .files.opening import BadData
 
     if isinstance(error, BadData | LoadError | ValueError):
         return str(error)
@@ -512,7 +538,7 @@ def _jobs(text: str) -> int:
 
 
 def _progress(options: argparse.Namespace) -> SnowflakeProgress:
-    from .progress import SnowflakeProgress
+    from .bars.progress import SnowflakeProgress
 
     more: dict[str, Any] = {"renderer": "none"} if options.no_progress else {}
     return SnowflakeProgress(_mode(options), **more)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .columns import literal
+from .sql.columns import literal
 
 MOST_FILES = 1_000
 """Files of one statement at most: the warehouse's own limit of FILES=."""

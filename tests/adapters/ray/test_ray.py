@@ -129,7 +129,7 @@ def test_tasks_before_any_report(jobs: Any) -> None:
     """Tasks that end before their worker has reported at all are counted, at the end at the latest."""
     with There(every=60.0) as shown:
         ray.get([jobs.quick.remote(number) for number in range(3)])
-    assert any("3 tasks, 15 it in" in line for line in shown.renderer.lines)
+    assert any("3 tasks, 15 items in" in line for line in shown.renderer.lines), (shown.renderer.lines, shown.endings)
 
 
 def test_actors(jobs: Any, tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ pytest.importorskip("duckdb", reason="the embedded server is not installed in th
 import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from progresskit_snowflake.inspecting import analyze
-from progresskit_snowflake.progress import SnowflakeProgress
-from progresskit_snowflake.quality import Reading
+from progresskit_snowflake.bars.progress import SnowflakeProgress
+from progresskit_snowflake.files.quality import Reading
+from progresskit_snowflake.loading.inspecting import analyze
 
 DAYS = st.dates(datetime.date(1, 1, 1), datetime.date(9999, 12, 31)).map(str)
 CLOCKS = st.times().map(lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000).isoformat())

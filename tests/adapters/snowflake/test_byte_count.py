@@ -8,7 +8,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_snowflake.byte_count import ByteCount, Look
+from progresskit_snowflake.counting.byte_count import ByteCount, Look
 
 EVENTS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 400_000), st.sampled_from(["send", "answer", "reset", "cut"])),

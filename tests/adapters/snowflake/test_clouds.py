@@ -17,10 +17,10 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 import snowflake.connector
 from progresskit_snowflake import Uploads, put
+from progresskit_snowflake.counting.sources import KernelBytes, best_source
 from progresskit_snowflake.embedded import EmbeddedServer, Storage, embedded_server
 from progresskit_snowflake.embedded.emulators import EmulatorMissing, emulator
-from progresskit_snowflake.session import LoadError
-from progresskit_snowflake.sources import KernelBytes, best_source
+from progresskit_snowflake.loading.session import LoadError
 from progresskit_snowflake.versions import connector_version
 from test_faults import Warehouse, left_behind, load, uploads
 

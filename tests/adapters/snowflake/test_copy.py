@@ -17,7 +17,7 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 import snowflake.connector
 from progresskit_snowflake import SnowflakeProgress, copy_into
-from progresskit_snowflake.copier import execute_watched
+from progresskit_snowflake.bars.copier import execute_watched
 from progresskit_snowflake.copying import FORMATS, Staged, statement
 
 from progresskit import ProgressTracker, Task
@@ -284,7 +284,7 @@ def test_mistakes_of_the_caller_are_told_before_anything_is_copied(sessions: Any
 
 
 def test_threads_of_a_group_end_together() -> None:
-    from progresskit_snowflake.worker_threads import Channel, Shared, ThreadGroup
+    from progresskit_snowflake.loading.worker_threads import Channel, Shared, ThreadGroup
 
     group = ThreadGroup()
     channel = Channel(group, givers=2, limit=1)

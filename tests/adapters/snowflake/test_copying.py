@@ -8,7 +8,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_snowflake.copier import CopyWatch, strategy
+from progresskit_snowflake.bars.copier import CopyWatch, strategy
 from progresskit_snowflake.copying import (
     Copied,
     FileResult,
@@ -22,8 +22,8 @@ from progresskit_snowflake.copying import (
     statement,
     told,
 )
-from progresskit_snowflake.packing import PackedTotal
-from progresskit_snowflake.summary import Summary, summarize
+from progresskit_snowflake.files.packing import PackedTotal
+from progresskit_snowflake.loading.summary import Summary, summarize
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualClock

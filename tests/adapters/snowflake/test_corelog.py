@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
-from progresskit_snowflake.byte_count import ByteCount, Look
-from progresskit_snowflake.corelog import NAME, CoreLog
-from progresskit_snowflake.sources import WholeFiles
-from progresskit_snowflake.uploading import Uploads
+from progresskit_snowflake.bars.uploading import Uploads
+from progresskit_snowflake.counting.byte_count import ByteCount, Look
+from progresskit_snowflake.counting.corelog import NAME, CoreLog
+from progresskit_snowflake.counting.sources import WholeFiles
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer

@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
-from progresskit_snowflake import Uploads, uploading
-from progresskit_snowflake.estimating import UploadEstimate
+from progresskit_snowflake import Uploads
+from progresskit_snowflake.bars import uploading
+from progresskit_snowflake.bars.estimating import UploadEstimate
 
 from progresskit import ProgressTracker
 from progresskit._model.estimates import Estimate

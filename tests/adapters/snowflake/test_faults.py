@@ -22,11 +22,11 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake.columns import Column
+from progresskit_snowflake.bars.progress import SnowflakeProgress
 from progresskit_snowflake.embedded import RESET_AFTER, EmbeddedServer
-from progresskit_snowflake.pipeline import Load
-from progresskit_snowflake.progress import SnowflakeProgress
-from progresskit_snowflake.session import LoadError, Loading, Session, Staging
+from progresskit_snowflake.loading.pipeline import Load
+from progresskit_snowflake.loading.session import LoadError, Loading, Session, Staging
+from progresskit_snowflake.sql.columns import Column
 from progresskit_snowflake.versions import connector_version
 
 from progresskit.testing import RecordingRenderer

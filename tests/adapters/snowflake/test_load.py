@@ -21,18 +21,18 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import pyte
+from progresskit_snowflake.bars.copier import CopyWatch
+from progresskit_snowflake.bars.progress import SnowflakeProgress
+from progresskit_snowflake.bars.uploading import Uploads
 from progresskit_snowflake.cli import main
-from progresskit_snowflake.columns import Column, check_header, identifier
-from progresskit_snowflake.copier import CopyWatch
 from progresskit_snowflake.copying import FORMATS, Staged, statement
-from progresskit_snowflake.opening import BadData
-from progresskit_snowflake.pipeline import Load
-from progresskit_snowflake.progress import SnowflakeProgress
-from progresskit_snowflake.quality import check
-from progresskit_snowflake.session import LoadError, Loading, Session, Staging
-from progresskit_snowflake.summary import summarize
-from progresskit_snowflake.uploading import Uploads
-from progresskit_snowflake.worker_threads import ThreadGroup
+from progresskit_snowflake.files.opening import BadData
+from progresskit_snowflake.files.quality import check
+from progresskit_snowflake.loading.pipeline import Load
+from progresskit_snowflake.loading.session import LoadError, Loading, Session, Staging
+from progresskit_snowflake.loading.summary import summarize
+from progresskit_snowflake.loading.worker_threads import ThreadGroup
+from progresskit_snowflake.sql.columns import Column, check_header, identifier
 
 from progresskit import ProgressTracker
 from progresskit.testing import RecordingRenderer
@@ -594,7 +594,7 @@ def in_a_pty(arguments: list[str], renderer: str, **more: str) -> tuple[int, int
 FIVE = ("Files", "QC rows", "Compression", "Upload", "COPY")
 SPY = """
 from pathlib import Path
-from progresskit_snowflake.session import Loading
+from progresskit_snowflake.loading.session import Loading
 publish = Loading.publish
 def counted(loading):
     publish(loading)

@@ -26,12 +26,12 @@ import pyarrow
 import pyarrow.parquet
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_snowflake import pipeline
-from progresskit_snowflake.columns import Column, beside, parts_of, quoted, table_name
-from progresskit_snowflake.opening import BadData
-from progresskit_snowflake.packing import CanonicalForm
-from progresskit_snowflake.quality import Reading, check
-from progresskit_snowflake.session import Loading
+from progresskit_snowflake.files.opening import BadData
+from progresskit_snowflake.files.packing import CanonicalForm
+from progresskit_snowflake.files.quality import Reading, check
+from progresskit_snowflake.loading import pipeline
+from progresskit_snowflake.loading.session import Loading
+from progresskit_snowflake.sql.columns import Column, beside, parts_of, quoted, table_name
 
 Rows = list[tuple[Any, ...]]
 

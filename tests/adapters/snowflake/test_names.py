@@ -16,7 +16,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 from progresskit_snowflake import put
-from progresskit_snowflake.columns import literal
+from progresskit_snowflake.sql.columns import literal
 from test_faults import Warehouse, load
 
 from progresskit import ProgressTracker

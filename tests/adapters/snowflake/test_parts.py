@@ -15,11 +15,11 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 
 import snowflake.connector
 from progresskit_snowflake import Uploads, put
+from progresskit_snowflake.counting.sources import KernelBytes, best_source
 from progresskit_snowflake.embedded import embedded_server
 from progresskit_snowflake.embedded.clouds import S3
 from progresskit_snowflake.embedded.objects import FolderInParts
 from progresskit_snowflake.embedded.stages import Bucket, Stage
-from progresskit_snowflake.sources import KernelBytes, best_source
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer

@@ -24,6 +24,9 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 import pyarrow
 import pyarrow.parquet
 from progresskit_snowflake import cli
+from progresskit_snowflake.files.opening import BadData
+from progresskit_snowflake.files.quality import Reading, check
+from progresskit_snowflake.sql.columns import Column
 
 
 def zstd(content: bytes) -> bytes:
@@ -188,6 +191,20 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "half-16": ("id,t\n1,x\n".encode("utf-16") + b"\0", [], r"f\.csv:3: it is no utf-16-le"),
     "mark-alone": (b"\xef\xbb\xbf", [], r"has no header line"),
     "twice": (b"id,Id\n1,2\n", [], r"the header has 'ID' more than once"),
+    "fixed-width": (b"id   name   qty\n1    Ann      3\n2    Bob     12\n", [], r"to be of fixed widths: write them with a delimiter"),
+    "blanks-between": (b"id name qty\n1 Ann 3\n", [], r"seem to be split by blanks.* give --delimiter space"),
+    "drawn": (b"+----+\n| id |\n+----+\n|  1 |\n+----+\n", [], r"a table as a client shows it"),
+    "tilde-bar": (b"id~|~t\n1~|~x\n", [], r"split by '~\|~', and a delimiter is one character"),
+    "bar-tilde-bar": (b"id|~|t\n1|~|x~\n", [], r"split by '\|~\|', and a delimiter is one character"),
+    "never-written": (b"id,t\n1,x\n" + bytes(4096), [], r"nothing but NUL bytes from some place on"),
+    "zero-width": ("i\u200bd,t\n1,x\n".encode(), [], r"the character '\\u200b', which is not shown: take it out of the name"),
+    "long-name": (b"x" * 256 + b",t\n1,x\n", [], r"has 256 characters, and a name has at most 255"),
+    "orc": (b"ORC\x11\x00" + bytes(9) + b"x" * 40, [], r"is a file of ORC"),
+    "rtf": (b"{\\rtf1\\ansi id,t\\par 1,x}", [], r"is a document in RTF"),
+    "yaml": (b"---\n- id: 1\n", [], r"is YAML"),
+    "japanese": ("名前,値\n山田,1\n".encode("shift_jis"), [], r"give --encoding shift_jis"),
+    "korean": ("이름,값\n김철수,1\n".encode("euc_kr"), [], r"give --encoding euc_kr"),
+    "russian": ("имя,возраст\nИван,1\n".encode("cp1251"), [], r"give --encoding cp1251"),
 }  # fmt: skip
 
 
@@ -199,6 +216,23 @@ def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
     done = command(tmp_path / "f.csv", "--analyze-only", *options)
     assert (done.status, done.out, len(done.err.splitlines())) == (1, "", 1), done.err
     assert re.search(words, done.err), done.err
+
+
+ONE_COLUMN = {
+    "names": (b"full name\nAnn Lee\nBob Ray\n", ["Ann Lee", "Bob Ray"]),
+    "sentences": (b"text\nthe quick fox\nis  a dog\n", ["the quick fox", "is  a dog"]),
+    "joined": ("मृग\u200dा\nx y z\n".encode(), ["x y z"]),
+}
+
+
+def test_blanks_within_values(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """A file of one column may have blanks in its values: only where they could split all lines alike it is refused."""
+    for content, values in ONE_COLUMN.values():
+        (tmp_path / "f.csv").write_bytes(content)
+        done = command(tmp_path / "f.csv", "--table", new_table, "--if-exists", "append")
+        assert done.status == 0, done.err
+        assert sorted(cursor.execute(f"SELECT * FROM {new_table}").fetchall()) == sorted((one,) for one in values)
+        cursor.execute(f"DROP TABLE {new_table}")
 
 
 BAD: dict[str, tuple[bytes, str]] = {
@@ -371,6 +405,52 @@ def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table:
     assert done.status == 0, done.err
     day = datetime.date(2024, 1, 1)
     assert cursor.execute(f"SELECT * FROM {new_table}").fetchall() == [(1, Decimal("1.5"), 999, "ab", day, None, 1)]
+
+
+CALENDAR = {
+    "day": pyarrow.array([0, 2_932_897], pyarrow.date32()),
+    "day before": pyarrow.array([0, -719_163], pyarrow.date32()),
+    "milliseconds": pyarrow.array([None, 253_402_300_800_000], pyarrow.timestamp("ms")),
+    "microseconds": pyarrow.array([0, -62_135_596_800_000_001], pyarrow.timestamp("us")),
+    "seconds": pyarrow.array([0, -62_135_596_801], pyarrow.timestamp("s", "UTC")),
+}
+NO_JSON = [
+    pyarrow.array([[b"\xff"]]),
+    pyarrow.array([{"x": 1, "X": 2}]),
+    pyarrow.array([[Decimal("1" * 60)]], pyarrow.list_(pyarrow.decimal256(76, 0))),
+    pyarrow.array([[("k", datetime.timedelta(1))]], pyarrow.map_(pyarrow.string(), pyarrow.duration("s"))),
+]
+
+
+def test_parquet_out_of_range(tmp_path: Path) -> None:
+    """Days and moments that no table holds are refused by row, nested values that no JSON holds by their type."""
+    path = tmp_path / "f.parquet"
+
+    def refused(words: str, *columns: Column) -> None:
+        with pytest.raises(BadData, match=words):
+            check(path, [*columns] or [Column("a")], lambda rows: None, reading=Reading("parquet"))
+
+    for array in CALENDAR.values():
+        pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
+        refused(r"f\.parquet: row 2: a is a day or moment outside of the years 1 to 9999")
+    edges = pyarrow.array([-719_162, 2_932_896, None], pyarrow.date32())
+    pyarrow.parquet.write_table(pyarrow.table({"a": edges}), path)
+    assert check(path, [Column("a")], lambda rows: None, reading=Reading("parquet")).rows == 3
+    for array in NO_JSON:
+        pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
+        refused("whose values no SQL type holds exactly")
+    pyarrow.parquet.write_table(pyarrow.table({}), path)
+    refused("has no columns")
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    refused("is packed with gzip: unpack it")
+    # The type that is given for one column is no leave to round another.
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1], "b": [2.5]}), path)
+    given = Column("a", "FLOAT", given=True)
+    refused(
+        r"its column b is FLOAT, but NUMBER\(38,0\) in the files before: give --type",
+        given,
+        Column("b", "NUMBER(38,0)"),
+    )
 
 
 def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:

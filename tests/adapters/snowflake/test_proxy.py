@@ -18,10 +18,10 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 from loopback import MB, Sink, contexts, send
-from progresskit_snowflake import proxy as module
-from progresskit_snowflake.byte_count import OVERHEAD
-from progresskit_snowflake.proxy import CountingProxy
-from progresskit_snowflake.sources import ProxyBytes
+from progresskit_snowflake.counting import proxy as module
+from progresskit_snowflake.counting.byte_count import OVERHEAD
+from progresskit_snowflake.counting.proxy import CountingProxy
+from progresskit_snowflake.counting.sources import ProxyBytes
 
 HERE = "127.0.0.1"
 

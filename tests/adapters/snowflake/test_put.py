@@ -23,12 +23,12 @@ pytest.importorskip("uvicorn", reason="the embedded server is not installed in t
 import pyte
 import snowflake.connector
 from progresskit_snowflake import SnowflakeProgress, UploadError, Uploads, put
+from progresskit_snowflake.counting.proxy import CountingProxy
+from progresskit_snowflake.counting.request_bodies import BodyBytes
+from progresskit_snowflake.counting.sources import KernelBytes, ProxyBytes, WholeFiles, best_source
 from progresskit_snowflake.embedded import EmbeddedServer
-from progresskit_snowflake.proxy import CountingProxy
-from progresskit_snowflake.request_bodies import BodyBytes
-from progresskit_snowflake.session import Staging
-from progresskit_snowflake.sources import KernelBytes, ProxyBytes, WholeFiles, best_source
-from progresskit_snowflake.worker_threads import Stopped
+from progresskit_snowflake.loading.session import Staging
+from progresskit_snowflake.loading.worker_threads import Stopped
 
 from progresskit import ProgressTracker, Task
 from progresskit.testing import ManualTicker, RecordingRenderer

@@ -16,9 +16,10 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 from loopback import MB, Sink, contexts, send
-from progresskit_snowflake.byte_count import OVERHEAD, Look
-from progresskit_snowflake.request_bodies import BodyBytes
-from progresskit_snowflake.sources import (
+from progresskit_snowflake.bars.uploading import Uploads, counted
+from progresskit_snowflake.counting.byte_count import OVERHEAD, Look
+from progresskit_snowflake.counting.request_bodies import BodyBytes
+from progresskit_snowflake.counting.sources import (
     KernelBytes,
     WholeFiles,
     best_source,
@@ -27,7 +28,6 @@ from progresskit_snowflake.sources import (
     storage_peers,
     tells_acknowledged,
 )
-from progresskit_snowflake.uploading import Uploads, counted
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer

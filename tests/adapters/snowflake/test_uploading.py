@@ -13,7 +13,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 from progresskit_snowflake import Uploads, put
-from progresskit_snowflake.request_bodies import Body, BodyBytes, StoppableBodies, UploadStopped
+from progresskit_snowflake.counting.request_bodies import Body, BodyBytes, StoppableBodies, UploadStopped
 
 from progresskit import ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer

@@ -14,10 +14,10 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 import pyarrow
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_snowflake.columns import Column, matched
-from progresskit_snowflake.guessing import PATTERNS, Guess
-from progresskit_snowflake.quality import Report, check
-from progresskit_snowflake.values import rule_for
+from progresskit_snowflake.files.quality import Report, check
+from progresskit_snowflake.sql.columns import Column, matched
+from progresskit_snowflake.sql.guessing import PATTERNS, Guess
+from progresskit_snowflake.sql.values import rule_for
 
 
 def write(path: Path, text: str) -> Path:

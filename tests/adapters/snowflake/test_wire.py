@@ -11,9 +11,9 @@ import pytest
 
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
-from progresskit_snowflake import wire
-from progresskit_snowflake.columns import stage_name
-from progresskit_snowflake.wire import Cancelled, Packing, expand, is_compressed, squeeze
+from progresskit_snowflake.counting import wire
+from progresskit_snowflake.counting.wire import Cancelled, Packing, expand, is_compressed, squeeze
+from progresskit_snowflake.sql.columns import stage_name
 
 HOSTILE = [
     "it's; DROP.csv",

@@ -50,6 +50,8 @@ OTHERWISE = (
     "SQL client."
 )
 _ON_ERROR = re.compile(r"ABORT_STATEMENT|CONTINUE|SKIP_FILE(?:_(\d+)(%?))?")
+_FINER = re.compile(r":[0-9]{2}\.[0-9]{6}[0-9]*[1-9]")
+KEPT = "this local server keeps microseconds, an account nanoseconds; give the column the type VARCHAR here"
 _KINDS = {"DECIMAL": "Numeric value", "DOUBLE": "Numeric value", "BIGINT": "Numeric value", "DATE": "Date"}
 _NUMBERS = {"Numeric value": (100038, "22018"), "Date": (100040, "22007"), "Timestamp": (100035, "22007")}
 
@@ -439,7 +441,10 @@ def _misfit(column: Column, text: str, line: int | None, character: int) -> Reje
     timed = "Timestamp" if column.type.startswith("TIMESTAMP") else "Time" if column.type == "TIME" else "Value"
     what = _KINDS.get(column.type.partition("(")[0], "Boolean value" if column.type == "BOOLEAN" else timed)
     number, state = _NUMBERS.get(what, (100037, "22018"))
-    return Reject(f"{what} '{text}' is not recognized", line, character, column.name, number, state)
+    words = f"{what} '{text}' is not recognized"
+    if timed != "Value" and _FINER.search(text):
+        words += f": {KEPT}"
+    return Reject(words, line, character, column.name, number, state)
 
 
 def _read_objects(
@@ -505,7 +510,13 @@ def _read_objects(
         if is_valid:
             at = next(n for n in range(len(names)) if pairs[2 * n] is not None and pairs[2 * n + 1])
             first = Reject(
-                f"Failed to cast value '{pairs[2 * at]}' to {columns[at].type}", line, None, names[at], 100071, "22000"
+                f"Failed to cast value '{pairs[2 * at]}' to {columns[at].type}"
+                + (f": {KEPT}" if _FINER.search(str(pairs[2 * at])) else ""),
+                line,
+                None,
+                names[at],
+                100071,
+                "22000",
             )
     connection.execute(f"DROP TABLE temp.{raw}")
     return bad, first

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .columns import beside, literal, parts_of
+from ..sql.columns import beside, literal, parts_of
 
 NAME = "PROGRESSKIT_LOADED"
 """The table in each schema whose tables are loaded with `--skip-loaded`."""

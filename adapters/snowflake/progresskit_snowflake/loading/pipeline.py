@@ -20,19 +20,19 @@ from typing import Literal, NamedTuple
 
 from progresskit import Task
 
-from .columns import Column, table_name
-from .copier import CopyWatch, strategy
-from .copying import FORMATS, FileResult, Staged, batches, statement
-from .dialects import Dialect
-from .errors import LoadError
+from ..bars.copier import CopyWatch, strategy
+from ..bars.progress import SnowflakeProgress
+from ..bars.uploading import Uploads
+from ..copying import FORMATS, FileResult, Staged, batches, statement
+from ..errors import LoadError
+from ..files.dialects import Dialect
+from ..files.opening import BadData, digest_of, identity
+from ..files.packing import CanonicalForm, PackedTotal, link
+from ..files.quality import Reading, Report, bad_rows, check, columns_of, names_of, peek, unchanged
+from ..sql.columns import Column, table_name
 from .ledger import Entry, Ledger
-from .opening import BadData, digest_of, identity
-from .packing import CanonicalForm, PackedTotal, link
-from .progress import SnowflakeProgress
-from .quality import Reading, Report, bad_rows, check, columns_of, names_of, peek, unchanged
 from .session import Keep, Loading, Staging
 from .summary import Summary
-from .uploading import Uploads
 from .worker_threads import Channel, Shared, ThreadGroup
 
 AHEAD = 2

@@ -23,7 +23,10 @@ LONGEST = 256 << 20
 CUTS = 8
 """Places at which a block is tried to be cut."""
 _FILLED = re.compile(rb"[^\r\n]")
-_UNSEEN = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSEEN = re.compile(
+    # Control characters, and those that only tell how others are shown; but the joiners, which Persian and Hindi need.
+    "[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 
 
 @dataclass
@@ -215,9 +218,13 @@ class CsvReader:
                 "leave the header out by --skip-lines 1 --no-header, which calls the columns C1, C2, ..."
             )
         if unseen := _UNSEEN.search("".join(names)):
+            what = (
+                "it is no CSV, or that is what splits its columns: give --delimiter"
+                if unseen[0] < "\x80"
+                else "take it out of the name, or leave the header out by --skip-lines 1 --no-header"
+            )
             raise BadData(
-                f"{self.path}:{self._line}: the header has the character {unseen[0]!r}, which is not shown: it is no CSV, "
-                "or that is what splits its columns: give --delimiter."
+                f"{self.path}:{self._line}: the header has the character {unseen[0]!a}, which is not shown: {what}."
             )
         self._drop(blank, record)
         return names

@@ -15,14 +15,14 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
-from .columns import literal, stage_name
-from .corelog import core_log
+from ..counting.corelog import core_log
+from ..counting.request_bodies import body_log
+from ..counting.sources import Source, best_source
+from ..counting.stopping import execute
+from ..counting.wire import Packing, expand
+from ..sql.columns import literal, stage_name
 from .estimating import UploadEstimate
 from .progress import SnowflakeProgress
-from .request_bodies import body_log
-from .sources import Source, best_source
-from .stopping import execute
-from .wire import Packing, expand
 
 EVERY = 0.03
 """Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
@@ -65,7 +65,7 @@ class Uploads:
         files: How many will go in all, so that the time left takes in what lies between them; None where nobody knows.
 
     Example:
-        >>> from progresskit_snowflake.sources import WholeFiles
+        >>> from progresskit_snowflake.counting.sources import WholeFiles
         >>> task = tracker.add_task("Upload", unit="B")
         >>> uploads = Uploads(task, WholeFiles(), grow=True)
         >>> with uploads.file("orders.csv.gz", 1_000):

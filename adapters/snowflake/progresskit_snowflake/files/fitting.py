@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .columns import Column, order_of
+from ..sql.columns import Column, order_of
+from ..sql.values import LONGEST, Rule, rule_for
 from .footers import kind_of
 from .opening import BadData, telling
-from .values import LONGEST, Rule, rule_for
 
 _DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
 """Bits of a whole number -> its digits at most."""
@@ -50,6 +50,47 @@ def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule],
                         f"{column.type}: the table would change it. Give the table a type that holds it."
                     )
                 seen += len(values)
+
+
+def hold_to_calendar(path: Path) -> None:
+    """Raise BadData where a day or moment of the Parquet file at `path` lies outside of the years 1 to 9999, which tables hold."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with telling(path), pq.ParquetFile(path) as file:
+        for field in file.schema_arrow:
+            if (unit := _unit_of(field.type)) is None:
+                continue
+            low, high = _FIRST_DAY * unit, (_LAST_DAY + 1) * unit
+            seen = 0
+            for batch in file.iter_batches(columns=[field.name]):
+                values = batch.column(0)
+                counts = values.cast(pa.int32() if field.type.bit_width == 32 else pa.int64())
+                if (outside := pc.or_(pc.less(counts, low), pc.greater_equal(counts, high))).true_count:
+                    row = pc.index(outside, True).as_py()
+                    raise BadData(
+                        f"{path}: row {seen + row + 1:,d}: {field.name} is a day or moment outside of the years 1 to 9999, "
+                        "which no table holds: write it otherwise."
+                    )
+                seen += len(values)
+
+
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""The first day of the year 1 and the last one of 9999, in days since 1970."""
+
+
+def _unit_of(kind: Any) -> int | None:
+    """Return how many units of a type of days or moments make a day; None for other types, and where all values are in the calendar."""
+    from pyarrow import types
+
+    if types.is_date32(kind):
+        return 1
+    if types.is_date64(kind):
+        return 86_400_000
+    # 64 bits of nanoseconds reach from 1677 to 2262.
+    units = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}
+    return units.get(kind.unit) if types.is_timestamp(kind) else None
 
 
 def _texts(file: Any, name: str, *, to_day: bool) -> Iterator[Any]:

@@ -6,6 +6,7 @@ Pure: works on bytes. `auto` decides only where the bytes leave no doubt; else t
 from __future__ import annotations
 
 import codecs
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -27,6 +28,14 @@ _MARKS = (
 _BYTES = {name: mark for mark, name in _MARKS}
 _SEPARATOR = re.compile(rb'"?sep=([^\r\n"A-Za-z0-9])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 """The line that Excel writes and reads before the header."""
+_BESIDE = {
+    one: re.compile(rf"([~^|@#*!$%&+=:;]){re.escape(one)}\1|{re.escape(one)}[~^@#*!$%&+=:]{re.escape(one)}".encode())
+    for one in DELIMITERS
+}
+"""A delimiter that is part of a longer one."""
+_NEVER_WRITTEN = 16
+"""NUL bytes at the end that no field has."""
+_GAP = re.compile(rb"[^ ]  +[^ ]")
 _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL)
 
 
@@ -153,17 +162,27 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
     elif name:
         dialect = replace(dialect, encoding=name, mark=mark)
     else:
-        even, odd = data[:4096:2].count(0), data[1:4096:2].count(0)
-        if even + odd > len(data[:4096]) // 4:
-            raise DialectError(
-                f"it looks like UTF-16 without a mark: give --encoding utf-16-{'le' if odd >= even else 'be'}."
-            )
+        _refuse_utf_16(data[:4096])
         dialect = replace(dialect, encoding="utf-8")
     body = data[dialect.mark :]
     if dialect.encoding == "utf-8":
         return dialect, body
     # What is cut in the middle, or wrong, the reading itself tells.
     return dialect, body.decode(dialect.encoding, "ignore").encode("utf-8", "ignore")
+
+
+def _refuse_utf_16(data: bytes) -> None:
+    """Raise DialectError where every second byte is mostly nothing, as in UTF-16, or there is nothing but NULs."""
+    text = data.rstrip(b"\0")  # what a file system or a crash has filled up is no text
+    even, odd = data[: len(text) + 1 : 2].count(0), data[1 : len(text) + 1 : 2].count(0)
+    if len(data) - len(text) >= _NEVER_WRITTEN:
+        raise DialectError(
+            "it has nothing but NUL bytes from some place on: the rest of it was never written, or it is no CSV."
+        )
+    if even + odd > len(text) // 4 and max(even, odd) > 3 * min(even, odd):
+        raise DialectError(
+            f"it looks like UTF-16 without a mark: give --encoding utf-16-{'le' if odd >= even else 'be'}."
+        )
 
 
 def newline_of(sample: bytes) -> str:
@@ -208,7 +227,10 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         raise DialectError(
             f"its columns may be split by {' or by '.join(_NAMES[one] for one in good)}: give --delimiter."
         )
+    if len(good) == 1:
+        _refuse_longer(lines, good[0])
     if not several:
+        _refuse_aligned(lines)
         bare = lines.replace(dialect.quote.encode(), b"") if dialect.quote else b""
         for one in DELIMITERS:
             split = list(_widths(bare, replace(dialect, delimiter=one))) if bare != lines else []
@@ -233,6 +255,36 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         raise DialectError(f"its first line looks as if {names} split its columns, and other lines have another number of them: "
                            "give --delimiter.")  # fmt: skip
     return replace(dialect, delimiter=chosen), "" if chosen == "," else f"columns are split by {_NAMES[chosen]}"
+
+
+def _refuse_longer(lines: bytes, delimiter: str) -> None:
+    """Raise DialectError where each delimiter of the lines is the middle of a longer one, as `~|~`, or every other one ends it."""
+    found = _BESIDE[delimiter].search(lines)
+    if found is None:
+        return
+    longer = found[0]
+    if delimiter.encode() not in lines.replace(longer, b""):
+        text = longer.decode()
+        raise DialectError(
+            f"its columns seem to be split by {text!r}, and a delimiter is one character: write the file with a single one, "
+            f"or give --delimiter {delimiter!r} if what stands beside it belongs to the values."
+        )
+
+
+def _refuse_aligned(lines: bytes) -> None:
+    """Raise DialectError where lines without any delimiter are columns all the same: of fixed widths, or split by blanks."""
+    found = [line for line in lines.splitlines() if line.strip()]
+    if len(found) < 2:
+        return
+    if all(line.startswith((b"+-", b"+=", b"|")) or not line.strip(b"-+ ") for line in found) and b"---" in lines:
+        raise DialectError("it is a table as a client shows it, with lines drawn around: export it as CSV.")
+    widths = {len(line.split()) for line in found}
+    wide = all(_GAP.search(line.strip()) for line in found)
+    if len(widths) == 1 and (min(widths) > 2 or (wide and min(widths) > 1)):
+        raise DialectError(
+            "its columns seem to be split by blanks, or to be of fixed widths: write them with a delimiter, or give "
+            "--delimiter space where a single blank splits them, or --delimiter comma if it has one column."
+        )
 
 
 def _without_lines(sample: bytes, dialect: Dialect) -> bytes:
@@ -267,12 +319,36 @@ def _widths(sample: bytes, dialect: Dialect) -> Iterator[int | None]:
         at = record.end()
 
 
+_HAN, _KANA, _HANGUL = r"\u4e00-\u9fff", r"\u3040-\u30ff", r"\uac00-\ud7a3"
+_WRITTEN = {
+    "euc_kr": re.compile(rf"[{_HANGUL}]+"),
+    "shift_jis": re.compile(rf"[{_HAN}{_KANA}\u3001\u3002]+"),
+    "gb18030": re.compile(rf"[{_HAN}\u3001\u3002\uff0c]+"),
+    "big5": re.compile(rf"[{_HAN}\u3001\u3002\uff0c]+"),
+}
+"""Encodings in which a character takes two bytes -> what their texts consist of, beside ASCII."""
+_SIGNS = frozenset("€“”„‘’–—…«»°§£©®·¿¡ºª\xa0")
+
+
 def suggestion(data: bytes) -> str:
-    """Return the encoding that bytes which are no UTF-8 may have, by what they would be in it: a guess, for people."""
+    """Return the encoding that bytes which are no UTF-8 may have, by what they would be in it: a guess, for people.
+
+    Example:
+        >>> [suggestion(text.encode(name)) for text, name in (("Zoé", "cp1252"), ("東京都", "shift_jis"), ("Москва", "cp1251"))]
+        ['cp1252', 'shift_jis', 'cp1251']
+    """
+    # No language of the West has so many of these letters in a row, and a text of two-byte characters has others too.
+    if re.search(rb"[\xc0-\xff]{4}", data) and not re.search(rb"[\x80-\xa7\xa9-\xb7\xb9-\xbf]", data):
+        return "cp1251"
+    for name, pattern in _WRITTEN.items():
+        with contextlib.suppress(UnicodeDecodeError):
+            text = re.sub(r"[\x00-\x7f]+", "", data.decode(name))
+            if len(text) > 1 and pattern.fullmatch(text):
+                return name
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
         return "latin-1"
     high = [one for one in text if ord(one) > 127]
-    letters = sum(one.isalpha() for one in high)
-    return "cp1252" if not high or letters * 2 >= len(high) else "cp850"
+    usual = sum(one.isalpha() or one in _SIGNS for one in high)
+    return "cp1252" if not high or usual * 2 >= len(high) else "cp850"

@@ -41,6 +41,9 @@ _FOREIGN = {
     rb"%PDF-": "a PDF document",
     rb"SQLite format 3\x00": "a database of SQLite's: export its tables as CSV",
     rb"Obj\x01|ARROW1\x00|\x89HDF": "a file of Avro, Arrow or HDF5: write it as Parquet or CSV",
+    rb"ORC[^\x20-\x7e\r\n]": "a file of ORC: write it as Parquet or CSV",
+    rb"\{\\rtf": "a document in RTF: save it as CSV",
+    rb"(?:\xef\xbb\xbf)?(?:%YAML[^\n]*\n)?---[ \r]*\n": "YAML, which is not read",
     rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!doctype|<html|<\?xml)": "an HTML page or XML, which is not read",
     rb"version https://git-lfs": "a pointer of Git LFS, and not the file itself: run git lfs pull",
 }

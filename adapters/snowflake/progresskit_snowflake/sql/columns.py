@@ -140,10 +140,19 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+LONGEST_NAME = 255
+"""Characters of a name at most."""
+
+
 def check_header(names: list[str]) -> None:
-    """Raise ValueError where a header has an empty name or the same one twice."""
+    """Raise ValueError where a header has an empty name, one that is too long, or the same one twice."""
     for name in names:
         identifier(name)
+        if len(name) > LONGEST_NAME:
+            raise ValueError(
+                f"{name!r:.80} has {len(name):,d} characters, and a name has at most {LONGEST_NAME}: give it a shorter one; "
+                "or the file has no header: --no-header."
+            )
     folded = [name if identifier(name).startswith('"') else name.upper() for name in names]
     twice = sorted({name for name in folded if folded.count(name) > 1})
     if twice:

@@ -9,7 +9,7 @@ import datetime
 from decimal import Decimal
 from typing import Any
 
-from .guessing import BOOLEAN, DAY, DECIMAL, FLOAT, MOMENT, TEXT, TIME, WHOLE, ZONED
+from ..sql.guessing import BOOLEAN, DAY, DECIMAL, FLOAT, MOMENT, TEXT, TIME, WHOLE, ZONED
 
 _AS_TEXT = (DAY, MOMENT, TIME, TEXT)
 """Kinds whose texts are in the values' order, once a moment's T is a blank."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .opening import BadData, telling
+from .opening import BadData, Unpacked, telling
 
 DIGITS = 38
 """Digits of a NUMBER at most."""
@@ -26,7 +26,15 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
                 columns = [(field.name, kind_of(field.type)) for field in file.schema_arrow]
                 rows = int(file.metadata.num_rows)
         except pa.ArrowException as error:
+            with Unpacked(path) as unpacked:
+                packed = unpacked.packed
+            if packed:
+                raise BadData(
+                    f"{path} is packed with {packed}: unpack it; a Parquet file has a compression of its own."
+                ) from error
             raise BadData(f"{path} is no Parquet file that can be read: {error}") from error
+    if not columns:
+        raise BadData(f"{path} has no columns: there is nothing to load.")
     for name, kind in columns:
         if kind.startswith("no "):
             raise BadData(f"{path}: the column {name} has the type {kind[3:]}, whose values no SQL type holds exactly.")
@@ -61,4 +69,19 @@ def kind_of(kind: Any) -> str:
     ):
         if str(kind).partition("[")[0] in names:
             return name
+    return _of_nested(kind)
+
+
+def _of_nested(kind: Any) -> str:
+    """Return VARIANT where each part of a nested type is one that JSON holds, else `no` and the type's name."""
+    from pyarrow import types
+
+    fields = (
+        [kind.key_field, kind.item_field] if types.is_map(kind) else [kind.field(at) for at in range(kind.num_fields)]
+    )
+    names = [field.name.upper() for field in fields]
+    for field in fields:
+        own = kind_of(field.type)
+        if own == "BINARY" or own.startswith("no ") or names.count(field.name.upper()) > 1:
+            return f"no {kind}"
     return "VARIANT"

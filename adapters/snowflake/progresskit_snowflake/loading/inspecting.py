@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .columns import Column
-from .errors import LoadError
-from .opening import BadData
-from .progress import SnowflakeProgress
-from .quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, names_of, peek
+from ..bars.progress import SnowflakeProgress
+from ..errors import LoadError
+from ..files.opening import BadData
+from ..files.quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, names_of, peek
+from ..sql.columns import Column
+from ..sql.values import rule_for
 from .session import Session
-from .values import rule_for
 
 
 def validate(

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .columns import Column
-from .copying import canonical_format
+from ..copying import canonical_format
+from ..sql.columns import Column
+from ..versions import connector_version
 from .dialects import Dialect
 from .opening import BadData, identity, telling
 from .quality import Reading, Report, ordered, unchanged
 from .records import Chunk, CsvReader
-from .versions import connector_version
 
 CHANGED = "{} changed since it was checked: nothing is loaded. Load it when nobody writes to it any more."
 

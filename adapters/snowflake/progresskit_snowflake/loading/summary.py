@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from progresskit._text.formatting import format_count, format_rate
 
-from .copying import Copied, FileResult, counted_rows, first_error
+from ..copying import Copied, FileResult, counted_rows, first_error
 
 COLUMNS = 79
 """Cells of a line, which a terminal of 80 columns does not wrap."""

@@ -15,15 +15,15 @@ from typing import Any, Literal
 
 from progresskit import Task
 
-from .columns import Column, beside, create_table, literal, table_name
-from .copier import CopyWatch, copy_batch
-from .copying import FileResult, Staged, told
-from .errors import LoadError
-from .sources import Source, best_source
-from .stopping import execute
+from ..bars.copier import CopyWatch, copy_batch
+from ..bars.uploading import Uploads, trial
+from ..copying import FileResult, Staged, told
+from ..counting.sources import Source, best_source
+from ..counting.stopping import execute
+from ..errors import LoadError
+from ..sql.columns import Column, beside, create_table, literal, table_name
+from ..versions import connector_version, patient
 from .summary import kept
-from .uploading import Uploads, trial
-from .versions import connector_version, patient
 
 NO_SUCH_OBJECT = 2003
 """The server's number for what does not exist, or is not ours to see."""
@@ -48,7 +48,7 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
     with contextlib.ExitStack() as stack:
         arguments: dict[str, Any] = {"connection_name": name}
         if embedded:
-            from .embedded import embedded_server
+            from ..embedded import embedded_server
 
             arguments = stack.enter_context(embedded_server(pace=pace)).arguments
 

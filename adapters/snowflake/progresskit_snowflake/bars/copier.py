@@ -15,8 +15,7 @@ from typing import Any, Literal
 from progresskit import ProgressTracker, Task
 from progresskit._text.formatting import format_progress
 
-from .columns import literal, stage_name, table_name
-from .copying import (
+from ..copying import (
     BATCH,
     FORMATS,
     ON_ERROR,
@@ -32,6 +31,7 @@ from .copying import (
     results,
     statement,
 )
+from ..sql.columns import literal, stage_name, table_name
 from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")

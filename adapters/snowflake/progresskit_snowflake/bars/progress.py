@@ -8,7 +8,7 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
-from .copying import counted_rows
+from ..copying import counted_rows
 
 COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
 ROW = "{mark} {description}  {bar} {percent}  {amount}  {rate:short!}  {status}   {fields}"

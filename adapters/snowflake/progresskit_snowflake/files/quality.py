@@ -11,16 +11,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .columns import Column, check_header, matched, order_of
+from ..sql.columns import Column, check_header, matched, order_of
+from ..sql.guessing import TEXT, Guess
+from ..sql.values import Rule, rule_for
 from .dialects import Dialect
-from .fitting import hold_to
+from .fitting import hold_to, hold_to_calendar
 from .footers import schema_of
-from .guessing import TEXT, Guess
 from .jsonlines import JsonReader
 from .opening import BadData, Identity, identity
 from .ranges import Ranges
 from .records import Chunk, CsvReader
-from .values import Rule, rule_for
 
 MOST_SHOWN = 20
 """Bad rows that are shown; all are counted."""
@@ -116,6 +116,8 @@ def check(
     report = Report(path, identity=before)
     if reading.file_format == "parquet":
         report.rows = _same_schema(path, columns, fixed=fixed)
+        if not footer:
+            hold_to_calendar(path)
         held = [column for column in columns if fixed or column.given]
         if held and not footer:
             hold_to(
@@ -179,7 +181,8 @@ def ordered(reader: Reader, columns: Sequence[Column]) -> list[int]:
     order = order_of(reader.names, names)
     if order is None:
         raise BadData(
-            f"{reader.path}: its header is {', '.join(reader.names):.200}, but {', '.join(names):.200} is expected."
+            f"{reader.path}: its header is {', '.join(reader.names):.200}, but {', '.join(names):.200} is expected: "
+            "load files of other columns by themselves."
         )
     return order
 
@@ -238,13 +241,17 @@ def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
         BadData: it has other columns than these, or where they are not `fixed`, other types.
     """
     schema, count = schema_of(path)
-    expected = [(column.name, column.type) for column in columns]
-    if fixed or None in [kind for _, kind in expected] or any(column.given for column in columns):
-        schema, expected = [(name, "") for name, _ in schema], [(name, "") for name, _ in expected]
-    order = order_of([name for name, _ in schema], [name for name, _ in expected])
-    if order is None or [schema[at][1] for at in order] != [kind for _, kind in expected]:
-        there, wanted = (", ".join(f"{name} {kind}".strip() for name, kind in these) for these in (schema, expected))
-        raise BadData(f"{path}: its columns are {there:.200}, but {wanted:.200} are expected.")
+    order = order_of([name for name, _ in schema], [column.name for column in columns])
+    if order is None:
+        there, wanted = ", ".join(name for name, _ in schema), ", ".join(column.name for column in columns)
+        raise BadData(f"{path}: its columns are {there:.200}, but {wanted:.200} are expected: load it by itself.")
+    for column, at in zip(columns, order, strict=True):
+        kind = schema[at][1]
+        if not fixed and not column.given and column.type not in (None, kind):
+            raise BadData(
+                f"{path}: its column {column.name} is {kind}, but {column.type} in the files before: give --type "
+                f"'{column.name}=...' with a type that holds both, or load it by itself."
+            )
     return count
 
 
@@ -267,7 +274,9 @@ def _check(
             at = column.guess.plus
         if at is not None and not column.note:
             why = (
-                f"no {column.guess.before}" if column.guess.before else "no number that could be kept as it is written"
+                f"no {column.guess.before}"
+                if column.guess.before
+                else "no number or date that could be kept as it is written"
             )
             text = values[at].as_py()
             column.note = f"{path}:{chunk.lines[at]} has {text!r:.60}, which is {why}{_missing(text)}"
