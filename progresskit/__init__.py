@@ -90,5 +90,6 @@ def _name_modules_for_freezers() -> None:
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
     from ._tracking import current, files, responses, silent, task, tracker  # noqa: F401
+    from ._web import live  # noqa: F401
     from .processes import _client, _folder, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

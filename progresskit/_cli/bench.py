@@ -15,6 +15,7 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._system.platform import HAS_PTY
 from .intervals import Interval, interval
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ def bench(command: Sequence[str], *, as_json: bool = False, seconds: float = 60.
     Raises:
         OSError: the command cannot be started.
     """
-    if not hasattr(os, "openpty"):
+    if not HAS_PTY:
         print("progresskit bench: this system has no pseudo-terminals.", file=sys.stderr)
         return 1
 

@@ -10,6 +10,7 @@ import io
 import json
 from typing import Any
 
+from .._model.metrics import prometheus_text
 from .._text.formatting import format_progress, format_rate, format_seconds
 from .event_log import Log, Run
 from .event_report import in_order, summary
@@ -20,15 +21,6 @@ CSV_COLUMNS = (
 )  # fmt: skip
 MOST_ROWS = 200
 """Rows of a Markdown table at the most: failures come first."""
-METRICS = (
-    ("completed", "Units done of a task."),
-    ("total_units", "Units of a task in all."),
-    ("rate", "Units a second."),
-    ("elapsed_seconds", "Seconds at work, without pauses."),
-    ("eta_seconds", "Seconds left."),
-    ("state", "1 for the state that a task is in."),
-)
-"""Names of metrics, after `progresskit_task_`, and what they are."""
 
 
 def trace(log: Log) -> str:
@@ -81,40 +73,12 @@ def prometheus(log: Log, *, every_task: bool = False) -> str:
         log: What `read` returned.
         every_task: Whether parts of tasks have series too; otherwise only those at the top: each series costs memory.
     """
-    lines = []
-    for metric, words in METRICS:
-        name = f"progresskit_task_{metric}"
-        lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
-        for number, run in enumerate(log.runs, 1):
-            for activity in in_order(run):
-                view = activity.view
-                if view.depth and not every_task:
-                    continue
-                labels = {
-                    "run": run.header.get("run") or str(number),
-                    "task": str(view.id),
-                    "description": view.description,
-                    "unit": view.unit,
-                }
-                if metric == "state":
-                    labels["state"] = activity.outcome
-                value = {
-                    "completed": view.completed,
-                    "total_units": view.total,
-                    "rate": view.rate,
-                    "elapsed_seconds": view.elapsed,
-                    "eta_seconds": view.eta,
-                    "state": 1,
-                }[metric]
-                if value is not None:
-                    lines.append(f"{name}{{{','.join(map(_label, labels.items()))}}} {value:.12g}")
-    return "\n".join(lines) + "\n"
-
-
-def _label(item: tuple[str, str]) -> str:
-    name, value = item
-    escaped = value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-    return f'{name}="{escaped}"'
+    runs = [(run.header.get("run") or str(number), run) for number, run in enumerate(log.runs, 1)]
+    left = frozenset(
+        (name, activity.view.id) for name, run in runs for activity in run.tasks.values() if activity.outcome == "left"
+    )
+    views = [(name, [activity.view for activity in in_order(run)]) for name, run in runs]
+    return prometheus_text(views, every_task=every_task, left=left)
 
 
 def table(log: Log) -> str:

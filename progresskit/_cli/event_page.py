@@ -27,19 +27,19 @@ def page(log: Log) -> str:
     data = {"runs": runs, "strange": log.strange}
     # `<` is the one character by which a text could end the script that it stands in.
     island = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    parts = {name: _part(name) for name in ("report.css", "report.js")}
+    style, script = (_part("_web", f"shared.{kind}") + _part("_cli", f"report.{kind}") for kind in ("css", "js"))
     return (
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
         '<meta name=viewport content="width=device-width,initial-scale=1">\n'
         "<meta http-equiv=Content-Security-Policy "
         "content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>\n{parts['report.css']}</style>\n<body>\n<main id=report></main>\n"
-        f'<script type="application/json" id=data>{island}</script>\n<script>\n{parts["report.js"]}</script>\n</html>\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n<body>\n<main id=report></main>\n"
+        f'<script type="application/json" id=data>{island}</script>\n<script>\n{script}</script>\n</html>\n'
     )
 
 
-def _part(name: str) -> str:
-    return (files(__package__) / name).read_text("utf-8")
+def _part(folder: str, name: str) -> str:
+    return (files("progresskit") / folder / name).read_text("utf-8")
 
 
 def _run(run: Run) -> dict[str, Any]:

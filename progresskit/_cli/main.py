@@ -1,4 +1,4 @@
-"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report`, `replay` and `bench`.
+"""The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report`, `replay`, `bench` and `serve`.
 
 Knows arguments and exit statuses. Must not know how anything is drawn.
 """
@@ -70,6 +70,12 @@ REPLAY = """\
 examples:
   progresskit replay events --speed 10
 """
+SERVE = """\
+examples:
+  progresskit serve events                         an events file, while it grows
+  progresskit serve --hub                          whatever process joins: it says how
+  ssh -L 8000:localhost:8000 host                  then open the address with port 8000 here
+"""
 SHOW = """\
 examples:
   progresskit show /shared/progress --total
@@ -130,6 +136,8 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
         return _replay(command, options, handle_interrupts)
     if options.command == "bench":
         return _bench(command, options)
+    if options.command == "serve":
+        return _serve(command, options, handle_interrupts)
     if options.command == "renderers":
         print(renderers())
         return 0
@@ -178,8 +186,8 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
         "run",
         "show one display for a command and every process below it",
         RUN,
-        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] -- "
-        "COMMAND...",
+        usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] "
+        "[--web [PORT]] -- COMMAND...",
         description="Run COMMAND. Every process below it that uses progresskit appears in one display, and what they write\n"
         "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it\n"
         "has a pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
@@ -194,6 +202,13 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
     )
     run.add_argument(
         "--read", choices=sorted(READERS), help="show as rows what this program says of its progress on the terminal"
+    )
+    run.add_argument(
+        "--web",
+        nargs="?",
+        const="1",
+        metavar="PORT",
+        help="show it on a live page, too: on a free port, PORT or HOST:PORT",
     )
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = add("pipe", "copy standard input to standard output with a bar of its bytes or lines", PIPE)
@@ -218,6 +233,18 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
     replay.add_argument("file", metavar="FILE", help="the events file; - is standard input")
     replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="how many times as fast (1)")
     _add_renderer(replay, "terminal")
+    serve = add(
+        "serve",
+        "show an events file, or a hub that processes join, on a live page",
+        SERVE,
+        description="Serve a page that shows, live, what an events file tells (PROGRESSKIT_EVENTS), or what processes tell a hub,\n"
+        "until Ctrl-C. Only this machine can ask for it unless --host says otherwise, and only with the token in its address.",
+    )
+    serve.add_argument("file", metavar="FILE", nargs="?", help="the events file")
+    serve.add_argument("--hub", action="store_true", help="open a hub, and say what a process needs to join it")
+    serve.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="the address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, default=0, metavar="N", help="the port (a free one)")
+    _add_renderer(serve, "terminal")
     show = add(
         "show",
         "show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
@@ -282,6 +309,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
             quiet=options.quiet,
             pty=not options.no_pty,
             read=options.read,
+            web=options.web,
         )
         return leave(status)
     except (ValueError, OSError) as error:
@@ -321,7 +349,7 @@ def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
     except ValueError as error:
         parser.error(str(error))
     except BrokenPipeError:  # end as `cat` would
-        return leave(-signal.SIGPIPE)
+        return leave(-13)  # SIGPIPE, also where there is no such signal
     except KeyboardInterrupt:
         return leave(-signal.SIGINT)
     except OSError as error:
@@ -432,6 +460,31 @@ def _replay(
         parser.error(str(error))
     except OSError as error:
         parser.error(f"the events file cannot be read: {error}.")
+    except KeyboardInterrupt:
+        return leave(-signal.SIGINT)
+    return 0
+
+
+def _serve(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, handle_interrupts: Callable[[], object]
+) -> int:
+    if (options.file is None) is not options.hub:
+        parser.error("give either an events file or --hub.")
+    if not 0 <= options.port < 65_536:
+        parser.error(f"--port is {options.port}: give a number from 0 to 65535.")
+    from .run import leave
+    from .serve import serve_file, serve_hub
+
+    try:
+        handle_interrupts()
+        if options.hub:
+            serve_hub(options.renderer, options.host, options.port)
+        else:
+            serve_file(options.file, options.host, options.port)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"the page cannot be served: {error}.")
     except KeyboardInterrupt:
         return leave(-signal.SIGINT)
     return 0

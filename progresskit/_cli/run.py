@@ -65,6 +65,7 @@ def run(
     quiet: bool = False,
     pty: bool = True,
     read: str | None = None,
+    web: str | None = None,
 ) -> int:
     """Run `command` under a hub and return its exit status; below 0 the number of the signal that ended it.
 
@@ -76,6 +77,7 @@ def run(
         quiet: Whether the command's lines are kept off the terminal; the last ones are shown if it fails.
         pty: Whether the command is given a terminal for what would go to ours, and not a pipe.
         read: The program whose words about its progress become tasks: git, pip, curl, rsync, ffmpeg; None: all words pass through.
+        web: Where a live page shows the display: `1`, a port, or `HOST:PORT`; None: there is none.
 
     Raises:
         ValueError: the renderer's name is unknown.
@@ -94,7 +96,7 @@ def run(
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before any thread is there: they inherit it
     try:
         feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
-        return _run(command, feed, _Outputs(feed, quiet, pty, read), mask, waited)
+        return _run(command, feed, _Outputs(feed, quiet, pty, read), mask, waited, web)
     except RuntimeError as error:
         if "thread" not in str(error):
             raise
@@ -127,11 +129,15 @@ def _cannot(name: str, error: OSError) -> int:
     return NOT_FOUND if missing else NOT_RUNNABLE
 
 
-def _run(command: Sequence[str], feed: Feed, outputs: _Outputs, mask: Any, waited: set[Any]) -> int:
+def _run(
+    command: Sequence[str], feed: Feed, outputs: _Outputs, mask: Any, waited: set[Any], web: str | None = None
+) -> int:
     modes = _modes(0)
     status = NOT_RUNNABLE
     try:
         outputs.guard()
+        if web is not None:
+            show_page(command, web)
         with feed, Hub(feed) as hub:
             outputs.begin(hub)
             if _called_off():
@@ -158,6 +164,10 @@ def _run(command: Sequence[str], feed: Feed, outputs: _Outputs, mask: Any, waite
             hub.stop()
             if hub.dropped:
                 feed.print(f"progresskit: {hub.dropped:,d} messages made no sense and were dropped.")
+        if web is not None:
+            from .._web.live import give_last_picture
+
+            give_last_picture()
     finally:
         outputs.close()
         if modes is not None and modes != _modes(0):
@@ -165,6 +175,24 @@ def _run(command: Sequence[str], feed: Feed, outputs: _Outputs, mask: Any, waite
 
             termios.tcsetattr(0, termios.TCSADRAIN, modes)  # a command that was killed may have left others
     return status
+
+
+def show_page(command: Sequence[str], web: str) -> None:
+    """Serve the live page where `web` says, and tell its address.
+
+    Raises:
+        ValueError: `web` is no address.
+        OSError: it cannot be had.
+    """
+    from .._web import live
+
+    try:
+        host, port = live.address(web)
+    except ValueError as error:
+        raise ValueError(f"--web is {web!r:.80}: {error}") from None
+    server = live.serve(host, port, list(command))
+    live.told()
+    print(live.words(server), file=sys.stderr)
 
 
 def _modes(fd: int) -> list[Any] | None:
@@ -420,8 +448,10 @@ def leave(status: int) -> int:
     """Return the exit status for `status`; where a signal ended the command, end by the same one, as the shell expects."""
     if status >= 0:
         return status
-    import resource
-
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, where no signal ends a program
+        return 128 - status
     resource.setrlimit(
         resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
     )  # the command has left one

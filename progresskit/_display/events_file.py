@@ -15,7 +15,7 @@ from .._model.frames import Frame
 from .._system.platform import CLOSE_ON_EXEC
 from .._system.run_identity import run_identity
 from .._system.warnings import warn_once
-from .observed import ObservedRenderer
+from .observed import WholeFrames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class EventsFile:
         os.close(self._descriptor)
 
 
-class Teed(ObservedRenderer):
+class Teed(WholeFrames):
     """A renderer that also writes an events file.
 
     A file that fails is left alone, with one warning: what is drawn goes on.

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .._system.environment import position, taskbar_wanted
+from .._system.environment import is_on, position, taskbar_wanted
 from .._system.threads import is_main_thread
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
 from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
+from .observed import WATCHERS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -67,6 +68,7 @@ class GuardedRenderer:
         self._fallbacks = (
             [name for name in ("plain", "none") if name != choice.name] if fallbacks is None else fallbacks
         )
+        self._is_watched = False
         self._unshown: list[str] = []  # lines that an in-place renderer was given, and has not drawn yet
 
     @property
@@ -81,6 +83,7 @@ class GuardedRenderer:
 
     def _use(self, renderer: Renderer | None) -> None:
         """Have `renderer` be the current one."""
+        self._is_watched = False
         self.current = renderer
         self.in_place = draws_in_place(renderer)
         self.calls_others = _is_foreign(self.choice) or bool(option(renderer, "calls_others"))
@@ -115,7 +118,12 @@ class GuardedRenderer:
 
         The renderer is started.
         """
+        if WATCHERS:
+            self._let_watch()
         if not self.in_place:
+            return None
+        if getattr(self.current, "sees_whole_frames", False):
+            self._fit(lines)
             return None
         room = getattr(self.current, "room", None)
         if room is None:
@@ -130,6 +138,30 @@ class GuardedRenderer:
         except BaseException as error:
             self._recover(name, error)
             return lines - 1 if self.in_place else None
+
+    def _fit(self, lines: int) -> None:
+        """Tell a renderer that is given whole frames how many lines the screen has."""
+        name = self.choice.name
+        fit = self.current.fit  # type: ignore[union-attr]  # it says that it sees whole frames
+        try:
+            if self.calls_others:
+                self._window.call("renderer", fit, lines)
+            else:
+                fit(lines)
+        except Retired:
+            raise
+        except BaseException as error:
+            self._recover(name, error)
+
+    def _let_watch(self) -> None:
+        """Have the watchers that there are see the renderer's frames, from this one on."""
+        if self.current is not None and not self._is_watched and not self.is_remote:
+            self._is_watched = True
+            renderer = self.current
+            for watch in WATCHERS:
+                renderer = watch(renderer)
+            self._use(renderer)
+            self._is_watched = True
 
     def after_hang(self, kind: str) -> tuple[RendererChoice, list[str], str]:
         """Return the renderer to use now that a call of this `kind` hangs, what is to follow it, and why it is used.
@@ -191,6 +223,9 @@ class GuardedRenderer:
             service = os.environ.get("NOTIFY_SOCKET", "")
             if service and self.choice.name != "none":
                 renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
+            page = os.environ.get("PROGRESSKIT_WEB", "")
+            if page and is_on(os.environ, "PROGRESSKIT_WEB") and not WATCHERS:
+                load("progresskit._web.live:serve_as_asked")(page)
             path = events_path(self.choice)
             if path is not None:
                 renderer = load("progresskit._display.events_file:Teed")(renderer, path)

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._model.slots import cut
 from ..renderers.base import draws_in_place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._model.frames import Frame
     from ..renderers.base import Renderer, Terminal
+
+WATCHERS: list[Callable[[Renderer], Renderer]] = []
+"""What wraps each renderer that draws in this process, from its next frame on: the live page, where it is served."""
 
 
 class ObservedRenderer:
@@ -23,6 +29,11 @@ class ObservedRenderer:
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
+
+    @property
+    def inner(self) -> Renderer:
+        """The inner renderer."""
+        return self._renderer
 
     @property
     def in_place(self) -> bool:
@@ -49,3 +60,22 @@ class ObservedRenderer:
     def stop(self) -> None:
         """End the display."""
         self._renderer.stop()
+
+
+class WholeFrames(ObservedRenderer):
+    """An observed renderer that is given all rows, and hands on those that fit the screen."""
+
+    sees_whole_frames = True
+    _rows: int | None = None  # that the inner renderer has room for; None: all, or it cuts frames itself
+
+    def fit(self, lines: int) -> None:
+        """Note that the screen has so many lines."""
+        inner = self._renderer
+        if isinstance(inner, WholeFrames):
+            inner.fit(lines)
+        elif draws_in_place(inner):
+            room = getattr(inner, "room", None)
+            self._rows = lines - 1 if room is None else int(room(lines))
+
+    def render(self, frame: Frame) -> None:
+        super().render(cut(frame, self._rows))

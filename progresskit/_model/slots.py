@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from .frames import Frame
+
 GRACE = 1.0
 """Seconds for which the row of an ended task stays blank, waiting for a successor, before the rows below move up."""
 
@@ -161,3 +163,25 @@ def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tu
     else:
         chosen = items
     return [(item, depth, row) for row, (item, depth) in enumerate(chosen)], len(items) - len(chosen)
+
+
+def cut(frame: Frame, limit: int | None) -> Frame:
+    """Return `frame` with the rows that `assign_rows` gives `limit` of; None: all of them.
+
+    Example:
+        >>> frame = Frame(0.0, tuple(sample_view(id=n, position=n) for n in range(5)))
+        >>> shorter = cut(frame, 3)
+        >>> [view.id for view in shorter.tasks], shorter.more
+        ([0, 1], 3)
+    """
+    tasks = frame.tasks
+    if limit is None or not tasks or (tasks[-1].position < limit and not frame.more):
+        return frame
+    if frame.more:  # there is a line already that says how many are missing
+        limit = max(limit - 1, 0)
+    tree: list[tuple[Any, int]] = [(None, 0)] * (tasks[-1].position + 1)
+    for view in tasks:
+        tree[view.position] = (view, view.depth)
+    placed, more = assign_rows(tree, limit)
+    views = tuple(view._replace(position=row) for view, _, row in placed)
+    return frame._replace(tasks=views, more=frame.more + more)

@@ -20,6 +20,8 @@ HAS_FORK = hasattr(os, "register_at_fork")
 """Whether a process can become two, and hooks can be told of it."""
 HAS_SPAWN = hasattr(os, "posix_spawnp")
 """Whether a program can be started with descriptors and signals of its own: what `progresskit run` needs."""
+HAS_PTY = hasattr(os, "openpty")
+"""Whether a program can be given a terminal that is none."""
 HAS_MEMORY_FILES = hasattr(os, "memfd_create")
 HAS_BLOCKING_FLAG = hasattr(os, "get_blocking")
 """Whether a descriptor may be non-blocking."""

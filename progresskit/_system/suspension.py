@@ -132,7 +132,7 @@ class SuspensionDetector:
         try:
             running, waiting, runs = map(int, os.pread(self._fd, 100, 0).split())
             return _scheduled(((running + waiting) / 1e9, runs))
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError):  # no such file, or a system without `pread`
             return None
 
     def close(self) -> None:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+PAGE = "progresskit._web.live"
+"""The live page, found by name: this storey must not import that one."""
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
@@ -82,6 +84,8 @@ class ProgressTracker:
         estimator: Makes what tells the rate and the time left of a task: called for each task with the units that were done
             before it began, it returns an object with `sample(seconds, completed)` and `outlook(seconds, completed, total)`, as
             `progresskit.renderers.Estimator` has them. None: the built-in estimates.
+        web: Whether a live page shows all that this process shows, in a browser, from its first task on. True: on a free port
+            of this machine alone; a number: on that port; `"HOST:PORT"`: there. `page_url` and a printed line say where it is.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -113,6 +117,7 @@ class ProgressTracker:
         columns: str | None = None,
         style: Style | str | None = None,
         estimator: Callable[[float], Estimator] | None = None,
+        web: bool | int | str = False,
     ) -> None:
         from ..renderers.registry import named
 
@@ -148,6 +153,7 @@ class ProgressTracker:
         )
         self._core.style = checked_style(style)
         self.estimator = estimator
+        self._page_url = None if web is False else _page_url(web)
         self._tokens: list[Token[ProgressTracker | None]] = []
 
     @property
@@ -159,6 +165,16 @@ class ProgressTracker:
     def clock(self) -> Callable[[], float]:
         """Gives the time in seconds."""
         return self._core.clock
+
+    @property
+    def page_url(self) -> str | None:
+        """The address of the live page, with its secret token; None where the tracker was not asked for one.
+
+        Example:
+            >>> tracker.page_url is None
+            True
+        """
+        return self._page_url
 
     # Tasks
 
@@ -587,6 +603,29 @@ class Hidden:
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
             self._tracker.follow_descriptors()
             self._tracker.wake()
+
+
+def _page_url(web: object) -> str | None:
+    """Serve the live page, where this process's tasks are not a hub's, and return its address.
+
+    Raises:
+        TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address cannot be had.
+    """
+    if not isinstance(web, (bool, int, str)):
+        raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
+    from ..renderers.registry import hub_address, load
+
+    if hub_address() is not None:  # the hub's page has its tasks
+        return None
+    address, serve = (load(f"{PAGE}:{name}") for name in ("address", "serve"))
+    try:
+        host, port = address("1" if web is True else str(web))
+        url: str = serve(host, port).url
+    except ValueError:
+        raise ValueError(f"web is {shown(web)}: give True, a port from 0 to 65535, or 'HOST:PORT'.") from None
+    except OSError as error:
+        raise ValueError(f"web is {shown(web)}, where no page can be served: {error.strerror or error}.") from error
+    return url
 
 
 def capture_mode(capture: object) -> str:

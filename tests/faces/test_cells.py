@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +140,18 @@ def test_saved() -> None:
         assert data["text/plain"].startswith("✓ Last") and "7/7" in data["text/plain"] and ">100%<" in data["text/html"]
         assert "as of" not in data["text/plain"]
         assert len(str(data).encode()) < 4_000
+
+
+@pytest.mark.slow
+def test_papermill(tmp_path: Path) -> None:
+    """A notebook that papermill runs is saved with its last cell at 100 %: it saves as soon as the kernel says that it is idle."""
+    papermill = pytest.importorskip("papermill", reason="papermill is not installed")
+    code = "from progresskit import track\nimport time\nfor x in track(range(7), 'Last'): time.sleep(0.01 * (x % 3))"
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    document.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    nbformat.write(document, tmp_path / "notebook.ipynb")
+    for number in range(int(os.environ.get("RUNS", "3"))):
+        path = tmp_path / f"{number}.ipynb"
+        papermill.execute_notebook(tmp_path / "notebook.ipynb", path, progress_bar=False, log_output=False)
+        (output,) = nbformat.read(path, as_version=4).cells[-1].outputs
+        assert output["data"]["text/plain"].startswith("✓ Last") and ">100%<" in output["data"]["text/html"]

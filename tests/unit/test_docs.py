@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from progresskit._system.environment import VARIABLES
+from progresskit._web import live
 from progresskit.testing import RendererContract
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,8 @@ def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
     names: dict[str, Any] = {"__name__": "snippet"}
     exec(compile(code, "snippet", "exec", dont_inherit=True), names)
+    if "web=" in code:
+        live.stop()  # the page is the process's, and this one has other tests
     for contract in [value for name, value in names.items() if name.startswith("Test") and isinstance(value, type)]:
         assert issubclass(contract, RendererContract)
         for claim in [name for name in dir(contract) if name.startswith("test_")]:

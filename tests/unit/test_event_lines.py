@@ -194,3 +194,26 @@ def test_tee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tracker.stop()
     (run,) = read((tmp_path / "events").read_text().splitlines()).runs
     assert run.tasks[task.id - 1].outcome == "finished" and run.prints[0][1] == "words"
+
+
+@pytest.mark.parametrize("name", ["ansi", "tqdm"])
+def test_tee_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The file has the tasks that the terminal has no room for, and the terminal shows what it shows without a file."""
+    if name == "tqdm":
+        pytest.importorskip("progresskit_tqdm", reason="the adapter is not installed")
+    screens = []
+    for path in (tmp_path / "events", None):
+        monkeypatch.delenv("PROGRESSKIT_EVENTS", raising=False)
+        if path is not None:
+            monkeypatch.setenv("PROGRESSKIT_EVENTS", str(path))
+        terminal = EmulatedTerminal(columns=60, lines=6)
+        ticker, clock = ManualTicker(), ManualClock()
+        tracker = ProgressTracker(name, terminal=terminal, clock=clock, ticker=ticker)
+        for number in range(20):
+            tracker.add_task(f"task {number}", total=2, start=number != 1)
+        ticker.tick()
+        screens.append(terminal.text)
+        tracker.stop()
+    assert screens[0] == screens[1] and "task 0" in " ".join(screens[0])
+    (run,) = read((tmp_path / "events").read_text().splitlines()).runs
+    assert len(run.tasks) == 20

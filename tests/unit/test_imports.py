@@ -20,6 +20,7 @@ FLOORS = (
     "_tracking",
     "_display",
     "processes",
+    "_web",
     "tqdm",
     "clients",
     "testing",

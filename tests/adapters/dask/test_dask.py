@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from progresskit_dask import watch
 from shown import Shown
 
 from progresskit import track
+from progresskit._web import live
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 
@@ -128,6 +130,18 @@ def test_garbage(client: Client) -> None:
         client.run(dask_jobs.garbage)
         assert client.submit(dask_jobs.square, 2, pure=False).result() == 4
     assert ("square 2", "finished") in shown.endings
+
+
+def test_live_page(client: Client) -> None:
+    """The cluster's tasks stand on the live page of the process that watches."""
+    server = live.serve()
+    try:
+        with There(client):
+            assert client.gather(client.map(dask_jobs.square, [31, 32], pure=False)) == [961, 1024]
+        picture = json.loads(server.state.picture() or b"{}")
+        assert {"square 31", "square 32"} <= {row["name"] for row in picture["ended"]}
+    finally:
+        live.stop()
 
 
 def test_two_clients(client: Client, cluster: LocalCluster, tmp_path: Path) -> None:

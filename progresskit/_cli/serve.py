@@ -1,0 +1,57 @@
+"""`progresskit serve`: the live page of an events file, or of a hub that processes join.
+
+Knows when to end. Does not know HTTP or how a page looks.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .._system.run_identity import run_identity
+from .._web import live
+from .._web.follow import Follower
+from .._web.server import PageServer
+from .._web.state import PageState
+from ..processes.feed import Feed
+from ..processes.hub import Hub
+
+LOOK_SECONDS = 0.25
+"""Seconds between two looks at a file."""
+
+
+def serve_file(path: str, host: str, port: int) -> None:
+    """Serve the page of the events file at `path`, which may grow, until Ctrl-C.
+
+    Raises:
+        OSError: the file cannot be read, or the address cannot be had.
+    """
+    state = PageState({**run_identity(), "argv": [path], "pid": None})
+    follower = Follower(path, state)
+    server = PageServer(state, host, port)
+    try:
+        follower.read()
+        server.start()
+        print(live.words(server), flush=True)
+        while True:
+            time.sleep(LOOK_SECONDS)
+            follower.read()
+    finally:
+        server.stop()
+        follower.close()
+
+
+def serve_hub(renderer: str | None, host: str, port: int) -> None:
+    """Serve the page of a hub, until Ctrl-C; say what a process needs in its environment to join it.
+
+    Raises:
+        ValueError: the renderer's name is unknown.
+        OSError: the address cannot be had.
+    """
+    with Feed(renderer) as feed, Hub(feed) as hub:
+        server = live.serve(host, port, ["progresskit", "serve", "--hub"])
+        live.told()
+        print(live.words(server))
+        for name, value in hub.environment.items():
+            print(f"export {name}={value}", flush=True)
+        while True:
+            time.sleep(3600)

@@ -1,0 +1,122 @@
+"""An events file in the live page: what stands in it, and what is added while somebody looks.
+
+Knows files and runs. Does not know HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from .._model.events import EventDecoder
+from .._system.platform import IS_WINDOWS
+from .._system.run_identity import run_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .state import PageState
+
+SILENT_SECONDS = 30.0
+"""Seconds without a line after which a run that has live tasks is lost, where its process cannot be asked for."""
+AT_ONCE = 1 << 20
+"""Bytes that are read at a time."""
+
+
+class Follower:
+    """Reads a file that grows.
+
+    Args:
+        path: The file.
+        state: What the page shows.
+        clock: Gives the time in seconds and never goes back.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+
+    def __init__(self, path: str, state: PageState, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._state = state
+        self._clock = clock
+        self._file = open(path, "rb")  # noqa: SIM115  # read for as long as the page is served
+        self._rest = b""
+        self._decoder = EventDecoder()
+        self._heads: dict[str, dict[str, Any]] = {}
+        self._heard: dict[str, float] = {}
+        self._live: dict[str, int] = {}
+        self.strange = 0
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self) -> int:
+        """Tell the page what has been added, and return how many bytes that was; tell which runs are lost."""
+        count = 0
+        while data := self._file.read(AT_ONCE):
+            count += len(data)
+            *lines, self._rest = (self._rest + data).split(b"\n")
+            for line in lines:
+                if line.strip():
+                    self._take(line.decode("utf-8", "replace"))
+        self._look_for_another()
+        self._look_for_lost()
+        return count
+
+    def _take(self, line: str) -> None:
+        try:
+            event = self._decoder.event(line)
+        except ValueError:
+            self.strange += 1
+            return
+        run = event.run
+        self._heard[run] = self._clock()
+        if event.header is not None:
+            self._heads[run] = dict(event.header)
+            words = [word.rpartition("/")[2] for word in event.header.get("argv", [])[:2]]
+            where = f"process {event.header.get('pid', '?')} on {event.header.get('host', '?')}"
+            self._state.add_source(run, f"{' '.join(words)} ({where})".strip())
+        elif event.frame is not None:
+            self._live[run] = len(event.frame.tasks)
+            self._state.note(event.frame, run)
+        elif event.print is not None:
+            self._state.note_lines(event.print)
+
+    def _look_for_another(self) -> None:
+        """Go on with the file that has taken this one's place, if one has: it had grown enough."""
+        try:
+            mine, there = os.fstat(self._file.fileno()), os.stat(self._path)
+            if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino) and there.st_size >= self._file.tell():
+                return
+            another = open(self._path, "rb")  # noqa: SIM115  # likewise
+        except OSError:
+            return
+        self._file.close()
+        self._file, self._rest = another, b""
+
+    def _look_for_lost(self) -> None:
+        here = run_identity().get("host")
+        for run, count in self._live.items():
+            if not count:
+                continue
+            head = self._heads.get(run, {})
+            if head.get("host") == here and isinstance(head.get("pid"), int) and head["pid"] > 0:
+                if not _is_there(head["pid"]):
+                    self._state.note_lost(run, "the process has gone.")
+            elif self._clock() - self._heard[run] > SILENT_SECONDS:
+                self._state.note_lost(run, f"nothing has come for {SILENT_SECONDS:.0f} seconds.")
+
+
+def _is_there(process: int) -> bool:
+    """Whether a process of that number runs on this machine."""
+    if IS_WINDOWS:  # where signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

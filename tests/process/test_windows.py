@@ -1,0 +1,111 @@
+"""A simulated Windows: names and modules that it lacks are taken away. What a console needs is not tried here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+JOB = """
+import importlib, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+import windows_like
+windows_like.pretend()
+import progresskit
+from progresskit import ProgressTracker, print, track
+
+for row in track(range(3), "Rows", keep=True):
+    print("row", row)
+with ProgressTracker() as tracker, tracker.add_task("Upload", total=2, keep=True) as task:
+    task.advance(2)
+skipped = ("clients", "_pyinstaller", "_site", "__main__", "tqdm", "testing")
+for module in pkgutil.iter_modules(progresskit.__path__):
+    if module.name in skipped:
+        continue
+    found = importlib.import_module(f"progresskit.{module.name}")
+    for part in pkgutil.iter_modules(getattr(found, "__path__", ())):
+        try:
+            importlib.import_module(f"{found.__name__}.{part.name}")
+        except ModuleNotFoundError:  # what `capture="descriptors"` and a pseudo-terminal need
+            assert part.name in ("relay", "relay_keeper", "pty_keeper", "foreground"), part.name
+from progresskit._cli.main import main
+assert main(["renderers"]) == 0 and main(["demo", "--seconds", "0.01"]) == 0
+try:
+    main(["run", "--", "true"])
+except SystemExit as error:
+    assert error.code == 2
+from progresskit.processes import Feed, Hub
+with Feed("plain") as feed, Hub(feed) as hub:
+    builtin = __import__("builtins").print
+    builtin(*hub.environment.values(), flush=True)
+    sys.stdin.readline()
+"""
+CLIENT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import windows_like
+windows_like.pretend()
+from progresskit import track
+for row in track(range(5), "Client", keep=True):
+    pass
+"""
+PIPE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import windows_like
+windows_like.pretend()
+from progresskit._cli.main import main
+sys.exit(main(["pipe"]))
+"""
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this is one")
+def test_windows() -> None:
+    """Every module can be imported, loops and prints are shown, `run` refuses in a sentence, and a hub is reached over TCP."""
+    job = subprocess.Popen(
+        [sys.executable, "-c", JOB, str(HERE)], stdin=-1, stdout=-1, stderr=-1, text=True, env=environment()
+    )
+    try:
+        assert job.stdout is not None
+        said = iter(job.stdout.readline, "")
+        address = next((line.strip() for line in said if "@127.0.0.1:" in line), None)
+        if address is not None:
+            client = subprocess.run(
+                [sys.executable, "-c", CLIENT, str(HERE)],
+                env={**environment(), "PROGRESSKIT_HUB": address},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert (client.returncode, client.stdout, client.stderr) == (0, "", "")
+        _, errors = job.communicate("\n", timeout=60)
+    finally:
+        job.kill()
+    assert job.returncode == 0 and "Traceback" not in errors, errors
+    assert "row 2\n" in errors and "Rows: finished, 3" in errors and "Upload: finished" in errors
+    assert "needs a Unix system" in errors and "Client: finished, 5" in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this is one")
+def test_pipe_ends() -> None:
+    """`pipe` ends with a status and no traceback where its reader goes away, as there is no signal to end by."""
+    pipe = subprocess.Popen([sys.executable, "-c", PIPE, str(HERE)], stdin=-1, stdout=-1, stderr=-1, env=environment())
+    assert pipe.stdin is not None and pipe.stdout is not None
+    pipe.stdin.write(b"a line\n")
+    pipe.stdin.flush()
+    assert pipe.stdout.readline() == b"a line\n"
+    pipe.stdout.close()
+    pipe.stdin.write(b"another\n")
+    pipe.stdin.close()
+    assert pipe.stderr is not None
+    errors = pipe.stderr.read()
+    pipe.stderr.close()
+    assert pipe.wait(60) == 141 and b"Traceback" not in errors, errors
