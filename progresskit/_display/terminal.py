@@ -417,22 +417,27 @@ class StreamTerminal:
         Args:
             patience: Seconds without a byte taken after which even that is left out.
         """
-        descriptor = self.fd
+        # First: the thread that draws finds that nothing is sent any more, and may close the terminal while the end waits to be sent.
+        descriptor = self._duplicate()
         self.dark = True
         self._keep(b"")
-        if descriptor is None or not self.is_tty:
+        if descriptor is None:
             return
         view = memoryview(CUT_OFF)
         try:
-            # The thread that draws finds that nothing is sent any more, and may close the terminal while the end waits to be sent.
-            descriptor = os.dup(descriptor)
-            try:
-                while view and _ready(descriptor, patience):
-                    view = view[os.write(descriptor, view) :]
-            finally:
-                os.close(descriptor)
+            while view and _ready(descriptor, patience):
+                view = view[os.write(descriptor, view) :]
         except OSError:  # there is nobody to see it, or it takes nothing
             pass
+        finally:
+            os.close(descriptor)
+
+    def _duplicate(self) -> int | None:
+        """Return another descriptor of the terminal; None where it is none, or none is left."""
+        try:
+            return os.dup(self.fd) if self.fd is not None and self.is_tty else None
+        except OSError:
+            return None
 
     def close(self) -> None:
         """Give the descriptor back. The stream itself stays open: it is the user's."""
