@@ -10,6 +10,8 @@ import os
 import termios
 from typing import TYPE_CHECKING, Any
 
+from .._system.threads import native
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,6 +42,7 @@ class Foreground:
         self._slave = slave
         self._programs: list[Callable[[], bool]] = []
         self._hidden: list[TrackerCore] = []
+        self._looking = native("_thread", "allocate_lock")()
         self._modes: list[Any] | None = None  # the terminal's, while keys are passed on
         self.asks = False
         self.keys: int | None = None
@@ -70,8 +73,14 @@ class Foreground:
         Returns:
             Whether a program has it.
         """
-        if not (self._programs or self._hidden):
-            return False
+        if not (self._programs or self._hidden) or not self._looking.acquire(blocking=False):
+            return self.is_given  # none has been started, or another thread looks
+        try:
+            return self._look(trackers)
+        finally:
+            self._looking.release()
+
+    def _look(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
         lives = self.program_lives
         reads_ours = lives and not _takes_lines(self._slave)
         reads_terminal = lives and self.keys is None and not _takes_lines(self._terminal)
@@ -96,17 +105,31 @@ class Foreground:
     def _pass_keys(self, wanted: bool) -> None:
         """Have the terminal hand out keys as the program wants them on the pseudo-terminal; only signals stay the terminal's."""
         if wanted and self.keys is None:
-            keys = os.open(os.ttyname(self._terminal), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-            self._modes, theirs = termios.tcgetattr(keys), termios.tcgetattr(self._slave)
-            theirs[3] = (theirs[3] & ~termios.ISIG) | (self._modes[3] & termios.ISIG)
-            termios.tcsetattr(keys, termios.TCSANOW, theirs)
-            self.keys = keys
-        elif not wanted and self.keys is not None and self._modes is not None:
-            keys, self.keys = self.keys, None
             try:
-                termios.tcsetattr(keys, termios.TCSANOW, self._modes)
+                keys = os.open(os.ttyname(self._terminal), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError:  # the terminal is gone
+                return
+            self.keys = keys
+            try:
+                self._modes, theirs = termios.tcgetattr(keys), termios.tcgetattr(self._slave)
+                theirs[3] = (theirs[3] & ~termios.ISIG) | (self._modes[3] & termios.ISIG)
+                termios.tcsetattr(keys, termios.TCSANOW, theirs)
+            except termios.error:
+                pass
+        elif not wanted and self.keys is not None:
+            keys, self.keys = self.keys, None
+            modes, self._modes = self._modes, None
+            try:
+                if modes is not None:
+                    termios.tcsetattr(keys, termios.TCSANOW, modes)
+            except termios.error:
+                pass
             finally:
                 os.close(keys)
+
+    def end(self) -> None:
+        """Give the terminal its modes back: nobody passes keys on any more."""
+        self._pass_keys(False)
 
     def move_keys(self) -> None:
         """Pass on the keys that were pressed."""
@@ -118,5 +141,8 @@ class Foreground:
 
 
 def _takes_lines(descriptor: int) -> bool:
-    """Return whether a terminal gives whole lines to who reads it."""
-    return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
+    """Return whether a terminal gives whole lines to who reads it; true of one that is gone."""
+    try:
+        return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
+    except termios.error:
+        return True

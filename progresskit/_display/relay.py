@@ -503,6 +503,7 @@ class Relay:
         self.captures.clear()
         self._redirecting.clear()
         self._put_back()
+        self._foreground.end()
         self.drain_all()
         self._closing = True
         os.close(self._held)
