@@ -7,6 +7,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import progresskit
@@ -32,11 +33,17 @@ CLOCKS = {"os", "threading", "_thread", "time", "asyncio", "socket", "subprocess
 REGISTRY = "renderers/registry.py"  # reads the environment and the process's number to choose a renderer
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Return what stands in a module, which each test goes through."""
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
 def imported(path: Path) -> set[str]:
     """Return the absolute names of the modules that `path` imports, at any depth and for types as well."""
     package = ("progresskit", *path.relative_to(ROOT).parts[:-1])
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -50,7 +57,7 @@ def statements(path: Path) -> set[str]:
     """Return all that `from ... import ...` may mean by its names, as freezers read them: modules, too."""
     package = ("progresskit", *path.relative_to(ROOT).parts[:-1])
     found = imported(path)
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join(filter(None, (*package[: len(package) - node.level + 1], node.module)))
             found |= {f"{base}.{alias.name}" for alias in node.names}
@@ -120,7 +127,7 @@ def test_freezers_see_what_is_loaded_by_name() -> None:
     named = {
         node.value.partition(":")[0]
         for path in files()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"progresskit(\.\w+)+(:\w+)?", node.value)
