@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from .._system.platform import HAS_PTY
 from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines, encodable
@@ -469,7 +470,8 @@ class Capture:
             if self._streams:
                 questions.install()
                 _registry.dup2.install()
-                _registry.programs.install()
+                if HAS_PTY:
+                    _registry.programs.install()
                 if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
                     self._join_relay(key)
         return self
@@ -553,12 +555,16 @@ class _Registry:
     def __init__(self) -> None:
         self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
+        self.refused: set[tuple[object, ...]] = set()  # keys of terminals for which no relay could be made
         self.lock = native("_thread", "RLock")()
         self.dup2 = HookedDup2(_before_redirect, _follow_descriptor)
         self.programs = HookedPrograms(lambda target: _relay_of(target))
 
-    def make_relay(self, key: tuple[object, ...]) -> Relay | None:
-        """Make a relay for the terminal of that `key`; None where that is not possible, with a warning."""
+    def make_relay(self, key: tuple[object, ...], *, asked_for: bool = True) -> Relay | None:
+        """Make a relay for the terminal of that `key`; None where that is not possible: with a warning, if it was asked for, and
+        otherwise not tried again."""
+        if not asked_for and key in self.refused:
+            return None
         try:
             from .relay import Relay
 
@@ -567,7 +573,9 @@ class _Registry:
                 return None
             relay = self.relays[key] = Relay(key, descriptors)
         except Exception as error:  # Windows, a frozen application, no processes, threads or descriptors to be had
-            warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
+            self.refused.add(key)
+            if asked_for:
+                warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
             return None
         return relay
 
@@ -607,7 +615,7 @@ def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> 
     tracker = capture.tracker
     key = None if tracker is None else _key_of(tracker)
     if capture.relay is None and key is not None and capture.is_automatic and capture.takes and wanted in (None, key):
-        relay = _registry.relays.get(key) or _registry.make_relay(key)
+        relay = _registry.relays.get(key) or _registry.make_relay(key, asked_for=wanted is None)
         if relay is not None:
             capture.relay = relay
             capture.holds_lines = True
