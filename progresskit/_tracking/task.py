@@ -305,7 +305,7 @@ class Task(TaskRecord):
             if total is not UNCHANGED:
                 self._total = total
             extras.initial, extras.paused, extras.paused_at = done, 0.0, None
-            self.estimate = None
+            self._forget_estimate()
             if self._began is not None:
                 self._began, self._state = now, RUNNING
         self.tracker._core.wake()

@@ -249,6 +249,9 @@ class TaskRecord(CountingCell):
             return 0.0
         return max((now if self._end is None else self._end[1]) - self._began, 0.0)
 
+    def _forget_estimate(self) -> None:
+        self.estimate = None
+
     def _estimate_at(
         self, active: float, done: int | float, total: int | float | None
     ) -> tuple[float | None, float | None]:
