@@ -39,6 +39,8 @@ LOCK_SECONDS = 0.05
 """Seconds that a write waits for another thread that moves words: order is worth that, and no more."""
 QUESTION_SECONDS = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
+MOST_HELD_BACK = 100
+"""How often words wait for the last frame of a tracker that is being freed, a hundredth of a second each time."""
 DRAINING_NAP = 0.002
 """Seconds between two looks while a terminal takes words slowly."""
 DRAINING_LIMIT = 30.0
@@ -75,6 +77,7 @@ class Relay:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._read = 0  # how far the file has been read
         self._handed = 0  # how far it has been handed on, in whole lines
+        self._held_back = 0  # how often in a row words were not handed on, since a tracker was being freed
         self._taken = 0  # how far it was when lines were last taken to be drawn
         self._ours: list[int] = []
         self._closing = False
@@ -304,6 +307,8 @@ class Relay:
     def _hand_on(self, told: list[Capture]) -> bool:
         """Hand on what is in the file, and return whether that was all. The caller holds the lock."""
         end = os.fstat(self._spool).st_size
+        if self._handed < end and self._awaits_last_frame():
+            return False
         while self._handed < end:
             capture = next((each for each in self.captures[::-1] if each.takes), None)
             if capture is None:
@@ -321,6 +326,13 @@ class Relay:
             if self._feed(data, capture) and capture not in told:
                 told.append(capture)
         return True
+
+    def _awaits_last_frame(self) -> bool:
+        """Return whether the garbage collector has just found a tracker: its rows still stand, and would be drawn over. What hands on
+        the tracker to its last frame is about to run; should it not, words are not held back for ever."""
+        is_freed = any(each.tracker is None for each in self.captures)
+        self._held_back = self._held_back + 1 if is_freed else 0
+        return 0 < self._held_back < MOST_HELD_BACK
 
     def _feed(self, data: bytes, capture: Capture) -> bool:
         """Hand the whole lines of `data` to `capture`, and return whether there was one."""
