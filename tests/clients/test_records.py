@@ -1,4 +1,4 @@
-"""Records of loguru and structlog through LogHandler: each once, in order, above the bars."""
+"""Records of loguru and structlog through LogHandler: each once, in order."""
 
 from __future__ import annotations
 
