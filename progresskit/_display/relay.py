@@ -210,7 +210,10 @@ class Relay:
     def _look(self) -> bool:
         """See whether a program has the terminal for itself now."""
         foreground = self._foreground
-        foreground.asks = foreground.asks and not self._has_words()
+        try:
+            foreground.asks = foreground.asks and not self._has_words()
+        except (OSError, ValueError):  # closed
+            foreground.asks = False
         return foreground.look(lambda: [tracker for each in self.captures if (tracker := each.tracker) is not None])
 
     def _has_words(self) -> bool:
