@@ -233,7 +233,9 @@ def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
         assert program.end() == -signal.SIGINT
         program.sent = program.sent.replace(b"^C", b"")
         program.check_restored()
-        assert sum("alpha" in row for row in program.rows) == 1
+        assert sum("■ alpha" in row for row in program.rows) == 1
+        # A row stays above where the terminal has forgotten what was to take it away.
+        assert sum("alpha" in row for row in program.rows) <= 2
 
 
 def test_a_question_asked_in_a_terminal_stands_by_itself_and_the_bars_come_back_below() -> None:
