@@ -112,7 +112,7 @@ def going(work: Callable[..., Any], *arguments: Any, **more: Any) -> Iterator[No
 def no_upload_goes_on() -> None:
     """Wait for the end of what was called off: it hears of it when the socket takes the next block."""
     for thread in [one for one in threading.enumerate() if one.name == "upload"]:
-        thread.join(120)  # a connection that nobody reads from ends by its own time-outs
+        thread.join(240)  # a connection that nobody reads from ends by its own time-outs, after five attempts
         assert not thread.is_alive()
 
 
