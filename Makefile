@@ -23,7 +23,7 @@ test-all:  ## all tests
 	$(NEEDS) test
 	$(PY) -m pytest -m ''
 LONG := --deselect tests/unit/test_tracker.py::test_none_of_ten_million_updates_from_eight_threads_is_lost
-TESTS ?= --ignore=tests/adapters $(LONG)
+TESTS ?= --ignore=tests/adapters/snowflake $(LONG)
 test-faces:  ## kernels, JupyterLab in a browser, marimo and Pyodide, as far as they are here
 	.ci/faces
 test-interpreters:  ## the core's quick tests on every interpreter that is found, and those in PYTHONS="PATH ..."
@@ -36,7 +36,7 @@ interleavings:  ## play a thousand interleavings of pools, executors, handles an
 	PYTHONPATH=tests $(PY) -W ignore tests/hub/counting.py 100 900 fork
 	PYTHONPATH=tests $(PY) -W ignore tests/hub/counting.py 0 120 forkserver
 	PYTHONPATH=tests $(PY) -W ignore tests/hub/counting.py 0 80 spawn
-coverage:  ## the quick tests but the adapters', and how much of the core they run
+coverage:  ## the quick tests but the loader's, and how much of the core they run
 	$(NEEDS) test coverage
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run -m pytest $(TESTS)
