@@ -450,19 +450,13 @@ def _replay(
     if not options.speed > 0:
         parser.error(f"--speed is {options.speed:g}: give a number above 0.")
     from .replay import replay
-    from .run import leave
 
-    try:
+    def show() -> None:
         handle_interrupts()
         with _opened(options.file) as file:
             replay(file, renderer=options.renderer, speed=options.speed)
-    except ValueError as error:
-        parser.error(str(error))
-    except OSError as error:
-        parser.error(f"the events file cannot be read: {error}.")
-    except KeyboardInterrupt:
-        return leave(-signal.SIGINT)
-    return 0
+
+    return _until_interrupted(show, parser, "the events file cannot be read")
 
 
 def _serve(
@@ -472,19 +466,31 @@ def _serve(
         parser.error("give either an events file or --hub.")
     if not 0 <= options.port < 65_536:
         parser.error(f"--port is {options.port}: give a number from 0 to 65535.")
-    from .run import leave
     from .serve import serve_file, serve_hub
 
-    try:
+    def serve() -> None:
         handle_interrupts()
         if options.hub:
             serve_hub(options.renderer, options.host, options.port)
         else:
             serve_file(options.file, options.host, options.port)
+
+    return _until_interrupted(serve, parser, "the page cannot be served")
+
+
+def _until_interrupted(work: Callable[[], None], parser: argparse.ArgumentParser, failure: str) -> int:
+    """Do `work`, and return the exit status: that of Ctrl-C, or 0.
+
+    A ValueError or an OSError ends the command with one sentence; an OSError's begins with `failure`.
+    """
+    from .run import leave
+
+    try:
+        work()
     except ValueError as error:
         parser.error(str(error))
     except OSError as error:
-        parser.error(f"the page cannot be served: {error}.")
+        parser.error(f"{failure}: {error}.")
     except KeyboardInterrupt:
         return leave(-signal.SIGINT)
     return 0

@@ -222,11 +222,19 @@ def test_ctrl_c_in_the_middle_of_a_write_leaves_a_whole_frame(times: int) -> Non
     program.check_restored()
 
 
+KEEPS = """
+import termios
+modes = termios.tcgetattr(0); modes[3] |= termios.NOFLSH; termios.tcsetattr(0, termios.TCSANOW, modes)
+"""
+"""Has Ctrl-C leave in the terminal what nobody has read yet."""
+
+
 @pytest.mark.parametrize("times", [4, pytest.param(16, marks=pytest.mark.slow)])
 def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
     chance = random.Random(times)
-    for _ in range(times):
-        program = Program(INTERRUPTED.replace("TIMES", "0"), covered=False)
+    for number in range(times):
+        keeps = number % 2 == 0
+        program = Program(KEEPS * keeps + INTERRUPTED.replace("TIMES", "0"), covered=False)
         program.until("alpha", chance.randrange(1, 5))
         time.sleep(chance.random() * 0.02)
         os.write(program.fd, b"\x03")  # typed: the terminal then also forgets what it has been sent and nobody has read
@@ -234,8 +242,8 @@ def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
         program.sent = program.sent.replace(b"^C", b"")
         program.check_restored()
         assert sum("■ alpha" in row for row in program.rows) == 1
-        # A row stays above where the terminal has forgotten what was to take it away.
-        assert sum("alpha" in row for row in program.rows) <= 2
+        # A row may stay above where the terminal has forgotten what was to take it away.
+        assert sum("alpha" in row for row in program.rows) <= (1 if keeps else 2)
 
 
 def test_a_question_asked_in_a_terminal_stands_by_itself_and_the_bars_come_back_below() -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .opening import BLOCK, BadData, Unpacked
+from .opening import BLOCK, BadData, FileReader, Unpacked
 from .records import LONGEST, Chunk, without
 
 LOOKED_AT = 1_000
@@ -32,7 +32,7 @@ class _Twice(ValueError):
     """An object has a member twice."""
 
 
-class JsonReader:
+class JsonReader(FileReader):
     """Reads one file of JSON objects from its beginning to its end, once.
 
     Args:
@@ -57,36 +57,13 @@ class JsonReader:
         nulls: Sequence[str] = (),
         documents: frozenset[str] = frozenset(),
     ) -> None:
-        self.path = path
-        self.said: list[str] = []
-        self.blank_lines = 0
+        super().__init__(path)
         self._nulls, self._documents = list(nulls), documents
-        self._file = Unpacked(path)
         try:
             self.names = list(names) if names is not None else self._members()
         except BaseException:
             self.close()
             raise
-
-    @property
-    def position(self) -> int:
-        """How many bytes of the file itself have been read."""
-        return self._file.position
-
-    @property
-    def digest(self) -> str:
-        """The digest of what has been read."""
-        return self._file.digest
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> JsonReader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def _members(self) -> list[str]:
         names: dict[str, None] = {}

@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Self
 
 BLOCK = 1 << 20
 """Bytes that are read at once."""
@@ -174,6 +174,48 @@ class Unpacked:
 def _packed_with(head: bytes) -> str:
     """Return what a file that begins so is packed with; nothing where it is not packed."""
     return next((name for name, pattern in _PACKINGS.items() if re.match(pattern, head)), "")
+
+
+class FileReader:
+    """What every reader of one file of text has: the file, and how far it is.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        path: The same.
+        said: What a summary should say of how it is read.
+        blank_lines: How many blank lines were left out so far.
+
+    Raises:
+        BadData: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.said: list[str] = []
+        self.blank_lines = 0
+        self._file = Unpacked(path)
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file itself have been read."""
+        return self._file.position
+
+    @property
+    def digest(self) -> str:
+        """The digest of what has been read."""
+        return self._file.digest
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
 
 def digest_of(path: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .dialects import CANONICAL, SAMPLE, Dialect, DialectError, decided, decoded_sample, suggestion
-from .opening import BLOCK, BadData, Unpacked
+from .opening import BLOCK, BadData, FileReader
 
 LONGEST = 256 << 20
 """Bytes of a record at most: a quote that is never closed would have all of a file read into memory."""
@@ -56,7 +56,7 @@ class Chunk:
         return self.lines_of()
 
 
-class CsvReader:
+class CsvReader(FileReader):
     """Reads one CSV file from its beginning to its end, once.
 
     Args:
@@ -78,13 +78,10 @@ class CsvReader:
     """
 
     def __init__(self, path: Path, dialect: Dialect, nulls: Sequence[str] = (), width: int | None = None) -> None:
-        self.path = path
-        self.said: list[str] = []
-        self.blank_lines = 0
+        super().__init__(path)
         self.proofs: list[tuple[int, bool]] = []
         self._proved = False
         self._nulls = [*nulls, *([""] if dialect.empty == "null" else [])]
-        self._file = Unpacked(path)
         self.names: list[str] = []
         self._line = 1
         self._rows = 0
@@ -98,26 +95,6 @@ class CsvReader:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def position(self) -> int:
-        """How many bytes of the file itself have been read."""
-        return self._file.position
-
-    @property
-    def digest(self) -> str:
-        """The digest of what has been read."""
-        return self._file.digest
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> CsvReader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     # The beginning
 
