@@ -13,7 +13,7 @@ import sys
 
 from hypothesis import settings
 
-KEPT = ("PROGRESSKIT_RANDOM", "PROGRESSKIT_FILES")
+KEPT = ("PROGRESSKIT_RANDOM", "PROGRESSKIT_FILES", "PROGRESSKIT_CLIENTS", "PROGRESSKIT_EMULATORS")
 """Settings of the tests themselves."""
 FACE = (
     "ACCESSIBLE",

@@ -116,6 +116,13 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums],
     owner = task._owner
     if keep is None:
         keep = not isinstance(owner, Task) or (state == CANCELLED and reason != STOPPED_EARLY)
+    extras, layout, age = task._extras, None, active
+    if extras is not None:
+        layout, age = extras.layout, task._age(now)
+        if extras.factor != 1:
+            completed *= extras.factor
+            total = None if total is None else total * extras.factor
+            rate = None if rate is None else rate * extras.factor
     return make_view(
         (
             task._id,
@@ -137,8 +144,8 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums],
             None if reason is None else clean(reason),
             idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
             columns,
-            None if task._extras is None or task._extras.layout is None else clean_layout(task._extras.layout),
-            active if task._extras is None else task._age(now),
+            None if layout is None else clean_layout(layout),
+            age,
         )
     )
 

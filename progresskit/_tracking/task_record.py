@@ -45,6 +45,7 @@ class _TaskExtras:
         "added",
         "children",
         "counters",
+        "factor",
         "failed",
         "fraction",
         "hidden_until",
@@ -65,6 +66,7 @@ class _TaskExtras:
         self.fraction: int | float = (
             0  # the floats among the units counted, apart from the ints: no sum of ints overflows
         )
+        self.factor: int | float = 1  # what frames show for each unit counted
         self.hidden_until: float | None = None  # the time from which its row is to be seen
         self.initial: int | float = 0  # units that were done before the start
         self.layout: str | None = None  # the row's own text, with a tab for the bar

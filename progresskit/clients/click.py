@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click  # type: ignore[import-not-found,unused-ignore]
 
-from .._model.states import STOPPED_EARLY
 from .._tracking.tracker import current_tracker
+from ._ending import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,15 +52,7 @@ class ProgressBar:
 
     def render_finish(self, error: BaseException | None = None) -> None:
         """End the row."""
-        task = self._task
-        if task is None:
-            return
-        if error is not None:
-            task.__exit__(type(error), error, None)
-        elif task.total is None or task.is_complete:
-            task.finish()
-        else:
-            task.cancel(STOPPED_EARLY)
+        end(self._task, error)
 
     def __iter__(self) -> Iterator[Any]:
         return self.generator()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fsspec.callbacks import Callback  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from .._tracking.tracker import current_tracker
+from ._ending import end
 
 if TYPE_CHECKING:
     from .._tracking.task import Task
@@ -61,11 +62,7 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # fsspec 
     def close(self) -> None:
         """End the task. Called by fsspec for each file, and by `with` for the transfer."""
         super().close()
-        if self._task is not None:
-            if self._task.is_complete or self._task.total is None:
-                self._task.finish()
-            else:
-                self._task.cancel()
+        end(self._task)
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if error is not None and self._task is not None:

@@ -5,14 +5,11 @@ Use `verbose=0` with it, so that there is one bar.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from .._tracking.tracker import current_tracker
-
-if TYPE_CHECKING:
-    from .._tracking.task import Task
+from ._epochs import EpochTasks
 
 
 class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
@@ -25,40 +22,25 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc,unused-ig
 
     def __init__(self, description: str = "Epochs", **options: Any) -> None:
         super().__init__()
-        self._description, self._options = description, options
-        self.task: Task | None = None
-        self._batches: Task | None = None
+        self._tasks = EpochTasks(description, options)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Add the task. Called by Keras, as are the other methods."""
-        total = self.params.get("epochs")
-        self.task = current_tracker().add_task(self._description, total=total, unit="epoch", **self._options)
+        self._tasks.begin(self.params.get("epochs"))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Add a task for the batches of an epoch."""
-        total = self.params.get("steps")
-        self._batches = current_tracker().add_task(
-            f"epoch {epoch + 1}", total=total, unit="batch", parent=self.task, keep=False
-        )
+        self._tasks.begin_epoch(epoch, self.params.get("steps"))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count a batch."""
-        if self._batches is not None:
-            self._batches.advance()
+        if self._tasks.batches is not None:
+            self._tasks.batches.advance()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Count an epoch, and show its figures."""
-        if self._batches is not None:
-            self._batches.finish()
-        if self.task is not None:
-            self.task.advance()
-            figures: dict[str, Any] = {name: f"{float(value):.4g}" for name, value in (logs or {}).items()}
-            self.task.update(fields=figures)
+        self._tasks.end_epoch(logs or {})
 
     def on_train_end(self, logs: Any = None) -> None:
         """End the training, which may have been stopped early."""
-        if self.task is not None:
-            if self.task.total is None or self.task.is_complete:
-                self.task.finish()
-            else:
-                self.task.cancel("stopped early")
+        self._tasks.end()

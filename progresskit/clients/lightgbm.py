@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._tracking.tracker import current_tracker
+from ._ending import end
 
 if TYPE_CHECKING:
     from .._tracking.task import Task
@@ -30,6 +31,7 @@ class ProgressCallback:
         total = env.end_iteration - env.begin_iteration
         done = env.iteration - env.begin_iteration + 1
         if self.task is None or done == 1:
+            end(self.task)
             self.task = current_tracker().add_task(self._description, total=total, unit="round", **self._options)
         self.task.report(done, total)
         scores: dict[str, Any] = {f"{each[0]}-{each[1]}": f"{each[2]:.4g}" for each in env.evaluation_result_list or ()}
@@ -37,3 +39,6 @@ class ProgressCallback:
             self.task.update(fields=scores)
         if done == total:
             self.task.finish()
+
+    def __del__(self) -> None:
+        end(self.task)  # LightGBM says nothing of an early stop, and lets go of its callbacks

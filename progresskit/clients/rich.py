@@ -12,6 +12,7 @@ from rich.text import Text  # type: ignore[import-not-found,unused-ignore]
 
 from .._tracking import tracker as trackers
 from .._tracking.tracker import current_tracker
+from ._ending import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -91,12 +92,7 @@ class Progress:
 
     def _end(self, error: BaseException | None) -> None:
         for row in self._rows.values():
-            if error is not None:
-                row._task.__exit__(type(error), error, None)
-            elif row.total is None or row.finished:
-                row._task.finish()
-            else:
-                row._task.cancel("stopped early")
+            end(row._task, error)
 
     def __enter__(self) -> Progress:
         return self
@@ -179,8 +175,7 @@ class Progress:
 
     def remove_task(self, task_id: int) -> None:
         """Take a task away."""
-        task = self._rows.pop(task_id)._task
-        task.finish() if task.is_complete else task.cancel("stopped early")
+        end(self._rows.pop(task_id)._task)
 
     @property
     def tasks(self) -> list[_Row]:

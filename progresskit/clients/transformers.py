@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from transformers.trainer_callback import TrainerCallback  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from .._tracking.tracker import current_tracker
+from ._ending import end
 
 if TYPE_CHECKING:
     from .._tracking.task import Task
@@ -32,9 +33,8 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]  # 
         """Add the task. Called by the trainer, as are the other methods."""
         if state.is_world_process_zero:
             self.task = current_tracker().add_task(
-                self._description, total=state.max_steps or None, unit="step", **self._options
+                self._description, total=state.max_steps or None, unit="step", completed=state.global_step, **self._options
             )
-            self.task.report(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Count a step."""
@@ -73,9 +73,5 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]  # 
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """End the training, which may have been stopped early."""
-        if self.task is not None:
-            if self.task.total is None or self.task.is_complete:
-                self.task.finish()
-            else:
-                self.task.cancel("stopped early")
-            self.task = None
+        end(self.task)
+        self.task = None

@@ -7,6 +7,7 @@ from typing import Any
 from xgboost.callback import TrainingCallback  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from .._tracking.tracker import current_tracker
+from ._ending import end
 
 
 class ProgressCallback(TrainingCallback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
@@ -42,5 +43,5 @@ class ProgressCallback(TrainingCallback):  # type: ignore[misc,unused-ignore]  #
 
     def after_training(self, model: Any) -> Any:
         """End. Called by XGBoost, after the last round or an early stop."""
-        self.task.finish() if self.task.total is None or self.task.is_complete else self.task.cancel("stopped early")
+        end(self.task)
         return model

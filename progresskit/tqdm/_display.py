@@ -19,7 +19,10 @@ from .._system.environment import is_disabled
 from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
 from .._tracking.arguments import plain_fields
+from .._tracking.counters import PolledCounter
+from .._tracking.loops import count_in
 from ..renderers.registry import hub_address
+from .utils import screen_shape, supports_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,6 +37,8 @@ COLORS = {
 """The display's colours, and what xterm makes of them: a `#rrggbb` becomes the nearest."""
 _BAR = re.compile(r"\{bar\}")
 """Where a format has a bar that is as wide as the others leave room for."""
+UNKNOWN_COLUMNS = 80
+"""Columns of a screen that does not tell: a pipe to a hub."""
 MOST_ROWS = 20
 """Rows that `position` reserves at the most: tqdm shows no bar further down either, where it does not know the screen."""
 _drawn: WeakSet[Any] = WeakSet()
@@ -62,7 +67,7 @@ class Attribute:
     def __set__(self, bar: Any, value: Any) -> None:
         bar.__dict__[self._name] = value
         task = bar.__dict__.get("_task")
-        if task is None:
+        if task is None or (self._name == "ncols" and bar.dynamic_ncols):  # which only notes the terminal's
             return
         if self._name == "n":
             task.report(value)  # which refuses what is no number: the bar is the job's, and the job goes on
@@ -72,6 +77,10 @@ class Attribute:
             task.update(description=bare(value))
         elif self._name == "postfix":
             set_fields(task, named_parts(value))
+        elif self._name in LOOKS:
+            if self._name == "ncols":
+                bar.__dict__["_asked_ncols"] = value
+            _take_look(bar, task)
         else:
             task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
 
@@ -79,7 +88,9 @@ class Attribute:
         bar.__dict__.pop(self._name, None)
 
 
-ATTRIBUTES = ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave")
+LOOKS = ("ascii", "bar_format", "ncols", "unit_scale")
+"""What a row's own text, or the scale of its numbers, comes from."""
+ATTRIBUTES = ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
 """What is an `Attribute` of a bar that is a task."""
 _drawn_classes: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
@@ -160,8 +171,11 @@ def task_of(bar: Any) -> Task:
     )  # tqdm leaves no line of a bar that ends before its delay is over
     task = trackers.current_tracker().add_task(
         bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep=keep, color=color_of(bar),
-        position=_slot(bar), counter=_Layout(bar) if bar.bar_format else None,
+        position=_slot(bar),
     )  # fmt: skip
+    is_asked = not bar.dynamic_ncols and bar.ncols != screen_shape(stream_of(bar))[0]
+    bar.__dict__["_asked_ncols"] = bar.ncols if is_asked else None
+    _take_look(bar, task)
     if bar.n:
         task.report(bar.n)
         task.extras.initial = task.completed
@@ -209,13 +223,46 @@ def color_of(bar: Any) -> str | None:
     return min(COLORS, key=lambda name: sum((a - b) ** 2 for a, b in zip(wanted, COLORS[name], strict=True)))
 
 
+def _take_look(bar: Any, task: Task) -> None:
+    """Have `task` show what `bar` asks for besides columns: numbers times a factor, a text of its own."""
+    scale = plain_number(bar.unit_scale)
+    factor = 1 if scale is None or isinstance(bar.unit_scale, bool) or scale <= 0 else scale
+    if factor != 1 or task._extras is not None:
+        task.extras.factor = factor
+    if "_layout" not in bar.__dict__ and (bar.bar_format or _line_cells(bar) is not None):
+        bar.__dict__["_layout"] = layout = _Layout(bar)
+        count_in(task, PolledCounter(layout))
+
+
+def _line_cells(bar: Any) -> int | None:
+    """Return the cells of a line of `bar`, where it has asked for a width or for a bar's characters; None: the row's."""
+    stream, asked = stream_of(bar), bar.__dict__["_asked_ncols"]
+    has_characters = bool(bar.ascii) and (isinstance(bar.ascii, str) or supports_unicode(stream))
+    if asked is None and not has_characters:
+        return None
+    room = (screen_shape(stream)[0] or UNKNOWN_COLUMNS) - 1  # the last cell of a row stays empty
+    return room if asked is None else min(asked, room)
+
+
+def _own_text(bar: Any) -> str | None:
+    """Return the text of the row of `bar`, a tab in the place of a bar that is as wide as the row leaves room for; None: columns."""
+    template, cells = bar.bar_format or "", _line_cells(bar)
+    if cells is None and not template:
+        return None
+    if cells is None:
+        found = _BAR.search(template)
+        if found is not None:
+            template = f"{template[: found.start()]}\t{template[found.end() :]}"
+    figures = {**bar.format_dict, "ncols": cells, "colour": None, "bar_format": template or None}
+    return bar.format_meter(**figures)  # type: ignore[no-any-return]  # text
+
+
 class _Layout:
-    """Fills in a bar's own format before each frame: a counter, which adds nothing."""
+    """Fills in a bar's own text before each frame: a counter, which adds nothing."""
 
     def __init__(self, bar: Any) -> None:
         self._bar = ref(bar)  # a bar that nobody holds ends
         self._held: Any = None
-        bar.__dict__["_layout"] = self
 
     def hold(self) -> None:
         """Keep the bar for as long as the task: its loop is all that is left of it."""
@@ -225,12 +272,7 @@ class _Layout:
         bar: Any = self._bar()
         task = None if bar is None else bar.__dict__.get("_task")
         if task is not None:
-            template = bar.bar_format or ""
-            found = _BAR.search(template)
-            if found is not None:
-                template = f"{template[: found.start()]}\t{template[found.end() :]}"
-            figures = {**bar.format_dict, "ncols": None, "colour": None, "bar_format": template}
-            task.extras.layout = bar.format_meter(**figures) if template else None
+            task.extras.layout = _own_text(bar)
         return 0
 
 

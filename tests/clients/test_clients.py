@@ -10,17 +10,15 @@ import os
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import need, need_installed, need_torch
 
 from progresskit import open_file, wrap_file
-
-
-def need(name: str) -> Any:
-    return pytest.importorskip(name, reason=f"{name} is not installed in this environment")
 
 
 def double(number: int) -> int:
@@ -113,31 +111,129 @@ def test_lightgbm(tracked: Any) -> None:
     options = {"objective": "binary", "verbose": -1, "num_threads": 1, "min_data_in_leaf": 1}
     lightgbm.train(options, data, 10, valid_sets=[data], callbacks=[ProgressCallback()])
     assert tracked.ended() == [("Rounds", 10, 10, "finished")]
+    stop = lightgbm.early_stopping(2, min_delta=10.0, verbose=False)
+    lightgbm.train(options, data, 500, valid_sets=[data], callbacks=[ProgressCallback(), stop])
+    assert (tracked.added[1].completed, tracked.added[1].reason) == (3, "stopped early")
     assert "training-binary_logloss" in tracked.added[0].fields
+
+
+def printed_by(program: str, **variables: str) -> str:
+    """Return what `program`, which trains within a tracker called `tracked`, prints in a Python of its own: trainers keep threads."""
+    code = f"from conftest import Tracked\nwith Tracked() as tracked:\n{textwrap.indent(program, '    ')}"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONWARNINGS": "ignore", **variables}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=250)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 KERAS = """
 import keras, numpy
-from conftest import Tracked
 from progresskit.clients.keras import ProgressCallback
-with Tracked() as tracked:
-    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    model.compile(loss="mse")
-    model.fit(numpy.zeros((12, 2)), numpy.zeros(12), batch_size=4, epochs=2, verbose=0, callbacks=[ProgressCallback()])
-    print(tracked.ended(), *tracked.added[0].fields)
+model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+model.compile(loss="mse")
+model.fit(numpy.zeros((12, 2)), numpy.zeros(12), batch_size=4, epochs=2, verbose=0, callbacks=[ProgressCallback()])
+print(tracked.ended(), *tracked.added[0].fields)
 """
 
 
 @pytest.mark.slow  # jax is compiled
 def test_keras() -> None:
-    """Keras, over jax, in a program of its own (jax does not like forks): epochs count, batches below them."""
-    need("jax")
-    need("keras")
-    environ = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", KERAS], capture_output=True, text=True, env=environ, timeout=250)
-    assert done.stdout == (
+    """Keras, over jax (which does not like forks): epochs count, batches below them."""
+    need_installed("jax", "keras")
+    assert printed_by(KERAS, KERAS_BACKEND="jax") == (
         "[('Epochs', 2, 2, 'finished'), ('epoch 1', 3, 3, 'finished'), ('epoch 2', 3, 3, 'finished')] loss\n"
-    ), done.stderr
+    )
+
+
+TRAINER = """
+import tempfile, torch
+from transformers import Trainer, TrainingArguments
+from progresskit.clients.transformers import ProgressCallback
+
+class Line(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def forward(self, x, labels=None):
+        return {"loss": torch.nn.functional.mse_loss(self.layer(x), labels), "logits": self.layer(x)}
+
+rows = [{"x": torch.ones(1), "labels": torch.ones(1)} for _ in range(8)]
+with tempfile.TemporaryDirectory() as folder:
+    options = TrainingArguments(
+        folder, num_train_epochs=2, per_device_train_batch_size=2, per_device_eval_batch_size=4, logging_steps=4, eval_strategy="epoch",
+        disable_tqdm=True, report_to=[], save_strategy="no", use_cpu=True,
+    )
+    Trainer(Line(), options, train_dataset=rows, eval_dataset=rows, callbacks=[ProgressCallback()]).train()
+print(tracked.ended(), file=__import__("sys").stderr)
+assert [task[:3] for task in tracked.ended()] == [("Training", 8, 8), ("Evaluation", 2, 2), ("Evaluation", 2, 2)]
+assert {task.state for task in tracked.added} == {"finished"} and "loss" in tracked.added[0].fields
+"""
+
+
+@pytest.mark.slow  # torch is imported
+def test_trainer() -> None:
+    """Transformers' own trainer, where there is torch: steps count, evaluations below them."""
+    need_installed("transformers")
+    need_torch("accelerate")
+    printed_by(TRAINER)
+
+
+LIGHTNING = """
+import lightning.pytorch, logging, sys, torch
+from progresskit.clients.lightning import ProgressCallback
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+class Line(lightning.pytorch.LightningModule):
+    fails = False
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def training_step(self, batch, number):
+        if self.fails:
+            raise ValueError("no such row")
+        loss = self.layer(batch).square().mean()
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch, number):
+        self.log("seen", 1.0, prog_bar=True)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+def fit(line):
+    rows = [torch.ones(2, 1)] * 3
+    trainer = lightning.pytorch.Trainer(
+        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, callbacks=[ProgressCallback()], default_root_dir=sys.argv[0],
+    )
+    trainer.fit(line, rows, rows[:2])
+
+fit(Line())
+validation = ("Validation", 2, 2, "finished")
+assert tracked.ended() == [
+    ("Epochs", 2, 2, "finished"), ("epoch 1", 3, 3, "finished"), validation, ("epoch 2", 3, 3, "finished"), validation,
+], tracked.ended()
+assert "loss" in tracked.added[0].fields
+line = Line()
+line.fails = True
+try:
+    fit(line)
+except ValueError:
+    assert [task.state for task in tracked.added[-2:]] == ["failed", "failed"]
+else:
+    raise AssertionError("the error is gone")
+"""
+
+
+@pytest.mark.slow  # torch is imported
+def test_lightning_trainer() -> None:
+    """Lightning's own trainer, where there is torch: epochs count, batches and validations below them; an error fails them."""
+    need_torch("lightning", "torchmetrics")
+    printed_by(LIGHTNING)
 
 
 def test_transformers(tracked: Any) -> None:
@@ -179,9 +275,9 @@ def _hooks(source: Path) -> dict[str, list[str]]:
 
 def test_lightning(tracked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning, which needs torch: the callback has the hooks of the version that is here (2.6.6 was read), and counts by them."""
+    need_installed("lightning")
     found = importlib.util.find_spec("lightning")
-    if found is None or found.origin is None:
-        pytest.skip("lightning is not installed in this environment")
+    assert found is not None and found.origin is not None
     published = _hooks(Path(found.origin).parent / "pytorch" / "callbacks" / "callback.py")
     for name in ("lightning", "lightning.pytorch", "lightning.pytorch.callbacks"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
@@ -345,54 +441,6 @@ def test_fsspec_fails(tracked: Any, tmp_path: Path) -> None:
         callback.set_size(3)
         fsspec.filesystem("memory").get_file("/no/such/file", str(tmp_path / "file"), callback=callback)
     assert tracked.added[0].state == "failed"
-
-
-@pytest.mark.slow  # a server of S3
-def test_s3(tracked: Any, tmp_path: Path) -> None:
-    """boto3 and s3fs on moto's server: every byte once, up and down."""
-    need("moto.server")
-    boto3 = need("boto3")
-    from moto.server import ThreadedMotoServer  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        options = {
-            "endpoint_url": f"http://{host}:{port}",
-            "aws_access_key_id": "a",
-            "aws_secret_access_key": "b",
-            "region_name": "us-east-1",
-        }
-        client = boto3.client("s3", **options)
-        client.create_bucket(Bucket="bucket")
-        path = tmp_path / "large"
-        path.write_bytes(bytes(9_000_000))
-        with tracked.add_task("up", total=9_000_000, unit="B") as task:
-            client.upload_file(str(path), "bucket", "large", Callback=task.advance)
-        with tracked.add_task("down", total=9_000_000, unit="B") as task:
-            client.download_file("bucket", "large", str(tmp_path / "again"), Callback=task.advance)
-        assert [each[1] for each in tracked.ended()] == [9_000_000] * 2
-        s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed in this environment")
-        from progresskit.clients.fsspec import ProgressCallback
-
-        files = s3fs.S3FileSystem(
-            key="a", secret="b", endpoint_url=options["endpoint_url"], client_kwargs={"region_name": "us-east-1"}
-        )
-        folder = tmp_path / "folder"
-        folder.mkdir()
-        for name in "ab":
-            (folder / name).write_bytes(bytes(300_000))
-        tracked.added.clear()
-        with ProgressCallback("Upload") as callback:
-            files.put(f"{folder}/", "bucket/folder/", recursive=True, callback=callback)
-        assert (tracked.added[0].completed, tracked.added[0].state) == (2, "finished")
-        assert sorted((task.description, task.completed) for task in tracked.added[1:]) == [
-            ("a", 300_000),
-            ("b", 300_000),
-        ]
-    finally:
-        server.stop()
 
 
 # Bars of others

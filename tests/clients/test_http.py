@@ -8,6 +8,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from needed import need
 from serving import BODY, PACKED
 
 from progresskit import wrap_file, wrap_response
@@ -27,7 +28,7 @@ def check(tracked: Any, path: str, data: bytes, *, decoded: bool = True, total: 
 @pytest.mark.parametrize("path", PATHS)
 def test_requests(tracked: Any, served: Any, path: str) -> None:
     """requests: by iteration and by `read`, and an upload."""
-    requests = pytest.importorskip("requests", reason="requests is not installed in this environment")
+    requests = need("requests")
     with requests.get(served.url + path, stream=True, timeout=60) as response:
         check(tracked, path, b"".join(wrap_response(response)))
     with requests.get(served.url + path, stream=True, timeout=60) as response:
@@ -40,7 +41,7 @@ def test_requests(tracked: Any, served: Any, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_urllib3(tracked: Any, served: Any, path: str) -> None:
     """urllib3: by iteration and by `read` in pieces."""
-    urllib3 = pytest.importorskip("urllib3", reason="urllib3 is not installed in this environment")
+    urllib3 = need("urllib3")
     response = urllib3.request("GET", served.url + path, preload_content=False)
     whole = b"".join(wrap_response(response, path[1:]))
     check(
@@ -55,7 +56,7 @@ def test_urllib3(tracked: Any, served: Any, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_httpx(tracked: Any, served: Any, path: str) -> None:
     """httpx: both of its clients, and an upload."""
-    httpx = pytest.importorskip("httpx", reason="httpx is not installed in this environment")
+    httpx = need("httpx")
     with httpx.stream("GET", served.url + path) as response:
         check(tracked, path, b"".join(wrap_response(response)))
 
@@ -73,7 +74,7 @@ def test_httpx(tracked: Any, served: Any, path: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_aiohttp(tracked: Any, served: Any, path: str) -> None:
     """aiohttp: a download; an upload by `wrap_file`."""
-    aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed in this environment")
+    aiohttp = need("aiohttp")
 
     async def transfer() -> bytes:
         async with aiohttp.ClientSession() as session:
@@ -115,7 +116,7 @@ def test_ended_early(tracked: Any, served: Any) -> None:
     for _ in wrap_response(urllib.request.urlopen(f"{served.url}/plain.bin")):
         break
     assert (tracked.added[-1].state, tracked.added[-1].reason) == ("cancelled", "stopped early")
-    requests = pytest.importorskip("requests", reason="requests is not installed in this environment")
+    requests = need("requests")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         list(wrap_response(requests.get(f"{served.url}/cut.bin", stream=True, timeout=60)))
     assert tracked.added[-1].state == "failed"

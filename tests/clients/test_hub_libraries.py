@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import need_installed
 
 import progresskit
 from progresskit._model.events import EventDecoder
@@ -123,11 +123,6 @@ def tasks_of(way: str, program: str, folder: Path, **variables: str) -> dict[str
     return found
 
 
-def need(name: str) -> None:
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed in this environment")
-
-
 DOWNLOAD = """
 from huggingface_hub import snapshot_download
 print(snapshot_download("org/model", max_workers=2))
@@ -138,7 +133,7 @@ print(snapshot_download("org/model", max_workers=2))
 @pytest.mark.parametrize("way", ["--tqdm", "patch"])
 def test_huggingface_hub(way: str, hub: str, tmp_path: Path) -> None:
     """A snapshot of several files, one of whose bodies is cut and asked for again: files and bytes are exact."""
-    need("huggingface_hub")
+    need_installed("huggingface_hub")
     variables = {
         "HF_ENDPOINT": hub,
         "HF_HOME": str(tmp_path / "cache"),
@@ -173,7 +168,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("way", ["--tqdm", "patch"])
 def test_datasets(way: str, tmp_path: Path) -> None:
     """`map` in two processes, `filter` and `to_csv`: each has its line, the quick ones too."""
-    need("datasets")
+    need_installed("datasets")
     tasks = tasks_of(way, MAP, tmp_path, HF_HOME=str(tmp_path / "cache"), HF_HUB_OFFLINE="1")
     (mapped,) = tasks["Map (num_proc=2)"]
     assert (mapped["completed"], mapped["total"], mapped["unit"], mapped["state"]) == (600, 600, "examples", "finished")

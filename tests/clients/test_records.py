@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import pytest
+from needed import need
 
 from progresskit import LogHandler, ProgressTracker
 from progresskit.testing import ManualTicker, RecordingRenderer
@@ -13,7 +13,7 @@ from progresskit.testing import ManualTicker, RecordingRenderer
 
 def test_loguru() -> None:
     """LogHandler is a sink of loguru's."""
-    loguru: Any = pytest.importorskip("loguru", reason="loguru is not installed in this environment")
+    loguru: Any = need("loguru")
     renderer, ticker = RecordingRenderer(), ManualTicker()
     with ProgressTracker(renderer, ticker=ticker) as tracker:
         sink = loguru.logger.add(LogHandler(tracker), format="{level} {message}")
@@ -28,7 +28,7 @@ def test_loguru() -> None:
 
 def test_structlog() -> None:
     """structlog over the standard library's logging ends in LogHandler."""
-    structlog: Any = pytest.importorskip("structlog", reason="structlog is not installed in this environment")
+    structlog: Any = need("structlog")
     renderer, ticker = RecordingRenderer(), ManualTicker()
     with ProgressTracker(renderer, ticker=ticker) as tracker:
         plain = logging.Logger("orders")
