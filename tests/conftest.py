@@ -63,3 +63,8 @@ def nothing_old_to_collect() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     yield
+
+
+def pytest_unconfigure() -> None:
+    """Have the interpreter's end find everything again: duckdb says what it takes for leaked."""
+    gc.unfreeze()
