@@ -114,8 +114,7 @@ class TaskTree:
             if position is not None:
                 task.extras.pinned = True
             if counter is not None:
-                task.extras.counters = (PolledCounter(counter),)
-                self._polled = (*(each for each in self._polled if each._end is None), task)
+                self.poll(task, counter)
             if completed:
                 task.extras.initial = completed
             if delay:
@@ -124,6 +123,12 @@ class TaskTree:
             task._slot = slots.take(task, position)
             self._live += 1
         return task
+
+    def poll(self, task: Task, counter: Callable[[], Any]) -> None:
+        """Ask `counter` before each frame for units of `task` beside those that it counts itself."""
+        with self.lock:
+            task.extras.counters += (PolledCounter(counter),)
+            self._polled = (*(each for each in self._polled if each._end is None), task)
 
     def is_inherited(self, task: Task) -> bool:
         """Return whether `task` belongs to the process that this one was forked from, which shows it."""

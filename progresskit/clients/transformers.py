@@ -33,7 +33,11 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc,unused-ignore]  # 
         """Add the task. Called by the trainer, as are the other methods."""
         if state.is_world_process_zero:
             self.task = current_tracker().add_task(
-                self._description, total=state.max_steps or None, unit="step", completed=state.global_step, **self._options
+                self._description,
+                total=state.max_steps or None,
+                unit="step",
+                completed=state.global_step,
+                **self._options,
             )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

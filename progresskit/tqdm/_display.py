@@ -11,7 +11,7 @@ import sys
 from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet, ref
+from weakref import WeakSet, ref
 
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
@@ -19,9 +19,8 @@ from .._system.environment import is_disabled
 from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
 from .._tracking.arguments import plain_fields
-from .._tracking.counters import PolledCounter
-from .._tracking.loops import count_in
 from ..renderers.registry import hub_address
+from ._bar_classes import class_of_tasks
 from .utils import screen_shape, supports_unicode
 
 if TYPE_CHECKING:
@@ -90,22 +89,11 @@ class Attribute:
 
 LOOKS = ("ascii", "bar_format", "ncols", "unit_scale")
 """What a row's own text, or the scale of its numbers, comes from."""
-ATTRIBUTES = ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
-"""What is an `Attribute` of a bar that is a task."""
-_drawn_classes: WeakKeyDictionary[type, type] = WeakKeyDictionary()
-
-
-def _drawn_class(cls: type) -> type:
-    """Return `cls` for bars that are tasks: the same, but for its attributes.
-
-    A bar on a stream of its own keeps plain ones: `update` would take four times as long with attributes in Python.
-    """
-    found = _drawn_classes.get(cls)
-    if found is None:
-        own = {name: Attribute(name) for name in ATTRIBUTES if not hasattr(getattr(cls, name, None), "__set__")}
-        names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
-        found = _drawn_classes[cls] = type(cls)(cls.__name__, (cls,), {**names, **own})
-    return found
+ATTRIBUTES = {
+    name: Attribute(name)
+    for name in ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
+}
+"""What a bar that is a task has in place of attributes."""
 
 
 def is_shown() -> bool:
@@ -113,15 +101,19 @@ def is_shown() -> bool:
     return _leads_to_display(sys.stderr)
 
 
-def takes(bar: Any, file: Any, display: Any) -> bool:
+def takes(bar: Any, file: Any, root: Any) -> bool:
     """Return whether `bar`, which would be written to `file`, is to be a task.
 
-    It is where a standard stream leads to the display's terminal or to a hub, or `PROGRESSKIT_RENDERER` names a renderer, and
-    the bar is drawn by `display`: classes that override it have a picture of their own.
+    It is where `file` is the display's terminal, or a standard stream that leads to a hub or a cell, or for which
+    `PROGRESSKIT_RENDERER` names a renderer, and the bar is drawn by the class `root` of all bars: classes that override `display`
+    have a picture of their own.
     """
-    if file is None or file not in (sys.stderr, sys.stdout) or getattr(type(bar), "display", None) is not display:
+    cls = type(bar)
+    if file is None or getattr(cls, "display", None) is not root.display or getattr(bar, "gui", False):
         return False
-    return not getattr(bar, "gui", False) and _leads_to_display(file)
+    if not (_leads_to_display(file) if file in (sys.stderr, sys.stdout) else _is_displays(file)):
+        return False
+    return class_of_tasks(cls, root.update, ATTRIBUTES) is not None
 
 
 def _leads_to_display(file: Any) -> bool:
@@ -131,9 +123,14 @@ def _leads_to_display(file: Any) -> bool:
         return True
     if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto") or is_cell_stream(file):
         return True
-    if not _is_terminal(file) or os.environ.get("TERM") in (None, "", "dumb"):
+    return _is_displays(file)
+
+
+def _is_displays(file: Any) -> bool:
+    """Return whether `file` is the terminal that the display draws on; it is not where that is another stream's: `2> log`."""
+    if is_disabled(os.environ) or not _is_terminal(file) or os.environ.get("TERM") in (None, "", "dumb"):
         return False
-    return trackers.current_tracker().draws_on(file)  # not where the display is another stream's: `2> log`
+    return trackers.current_tracker().draws_on(file)
 
 
 def stream_of(bar: Any) -> Any:
@@ -150,31 +147,21 @@ def _is_terminal(file: Any) -> bool:
         return False
 
 
-def join(bar: Any, update: Any) -> None:
-    """Give `bar` a task.
-
-    Where its class counts with `update` itself, the bar gets the task's own `advance` in its place: a method more on the way would
-    cost four times what counting does.
-    """
-    task = bar.__dict__["_task"] = task_of(bar)
+def join(bar: Any, root: Any) -> None:
+    """Give `bar`, of the class `root` of all bars or one below it, a task."""
+    bar.__dict__["_task"] = task_of(bar)
     with _drawn_lock:
         _drawn.add(bar)
-    if type(bar).update is update:
-        bar.__dict__["update"] = task.advance
-    bar.__class__ = _drawn_class(type(bar))
+    bar.__class__ = class_of_tasks(type(bar), root.update, ATTRIBUTES)
 
 
 def task_of(bar: Any) -> Task:
     """Return a task for `bar`."""
-    keep = (
-        None if keeps(bar) and bar.delay > 0 else keeps(bar)
-    )  # tqdm leaves no line of a bar that ends before its delay is over
+    delay = known(bar.delay) or 0.0
+    keep = None if delay and keeps(bar) else keeps(bar)  # a bar that ends before its delay is over leaves no line
     task = trackers.current_tracker().add_task(
-        bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep=keep, color=color_of(bar),
-        position=_slot(bar),
+        bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep=keep, color=color_of(bar), position=_slot(bar), delay=delay,
     )  # fmt: skip
-    is_asked = not bar.dynamic_ncols and bar.ncols != screen_shape(stream_of(bar))[0]
-    bar.__dict__["_asked_ncols"] = bar.ncols if is_asked else None
     _take_look(bar, task)
     if bar.n:
         task.report(bar.n)
@@ -231,7 +218,7 @@ def _take_look(bar: Any, task: Task) -> None:
         task.extras.factor = factor
     if "_layout" not in bar.__dict__ and (bar.bar_format or _line_cells(bar) is not None):
         bar.__dict__["_layout"] = layout = _Layout(bar)
-        count_in(task, PolledCounter(layout))
+        task.tracker._core.tree.poll(task, layout)
 
 
 def _line_cells(bar: Any) -> int | None:
@@ -310,11 +297,11 @@ def bare(desc: object) -> str:
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     """Return an iterator over `iterable` that counts in the task of `bar`, and ends it."""
+    loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
     bar._looping = True
     layout = bar.__dict__.get("_layout")
     if layout is not None:
         layout.hold()
-    loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
     return loop
 
 
@@ -335,7 +322,6 @@ def close(bar: Any) -> None:
         task.cancel(STOPPED_EARLY)
     bar.__dict__["n"] = task.completed
     bar.__dict__["_task"] = None
-    bar.__dict__.pop("update", None)
     bar.__class__ = type(bar).__bases__[0]
     with _drawn_lock:
         _drawn.discard(bar)

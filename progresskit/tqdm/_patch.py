@@ -6,6 +6,7 @@ overrides `display` has a picture of its own and is left alone. Everything else 
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from functools import wraps
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from .._tracking.multiprocessing_hook import allow_joining, disallow_joining
 from . import _display
+from ._bar_classes import count_until_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _originals: dict[str, Any] = {}
 _MISSING = object()
+BEFORE_NCOLS = 5
+"""Arguments of a bar before `ncols`, which many a program gives by their place."""
 
 
 def patch() -> None:
@@ -57,7 +61,19 @@ def unpatch() -> None:
 
 def _methods(tqdm: Any) -> dict[str, Any]:
     """Return the attributes that `tqdm` gets, by name."""
-    names = ("__init__", "__iter__", "__del__", "__exit__", "update", "display", "clear", "close", "reset", "unpause")
+    names = (
+        "__init__",
+        "__iter__",
+        "__reversed__",
+        "__del__",
+        "__exit__",
+        "update",
+        "display",
+        "clear",
+        "close",
+        "reset",
+        "unpause",
+    )
     own = {name: getattr(tqdm, name) for name in names}
 
     @wraps(own["__init__"])
@@ -68,21 +84,33 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             own["__init__"](bar, *args, **options)
         finally:
             bar.__dict__.pop("_starting", None)
-        if not bar.disable and _display.takes(bar, _display.stream_of(bar), display):
-            _display.join(bar, update)
+        if not bar.disable:
+            if _display.takes(bar, _display.stream_of(bar), tqdm):
+                is_asked = "ncols" in options or len(args) > BEFORE_NCOLS or "TQDM_NCOLS" in os.environ
+                bar.__dict__["_asked_ncols"] = bar.ncols if is_asked and not bar.dynamic_ncols else None
+                _display.join(bar, tqdm)
+            else:
+                count_until_due(bar, tqdm.update, own["update"])
 
     @wraps(own["display"])
     def display(bar: Any, *args: Any, **options: Any) -> Any:
         if _task(bar) is not None:
             _display.refresh(bar)
             return True
-        if "_starting" in bar.__dict__ and _display.takes(bar, _display.stream_of(bar), display):
+        if "_starting" in bar.__dict__ and _display.takes(bar, _display.stream_of(bar), tqdm):
             return True
         return own["display"](bar, *args, **options)
 
     @wraps(own["__iter__"])
     def iterate(bar: Any) -> Iterator[Any]:
         return own["__iter__"](bar) if _task(bar) is None else _display.iterate(bar, bar.iterable)  # type: ignore[no-any-return]
+
+    @wraps(own["__reversed__"])
+    def backwards(bar: Any) -> Any:
+        if _task(bar) is None:
+            return own["__reversed__"](bar)
+        reversed(bar.iterable)  # raises where it cannot be
+        return iterate(bar)  # forwards, as tqdm's, whose generator begins when the iterable is back in its place
 
     @wraps(own["update"])
     def update(bar: Any, n: Any = 1) -> Any:
@@ -141,7 +169,8 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             yield
 
     return {
-        "__init__": init, "__iter__": iterate, "__del__": delete, "__exit__": leave, "update": update, "display": display,
+        "__init__": init, "__iter__": iterate, "__reversed__": backwards,
+        "__del__": delete, "__exit__": leave, "update": update, "display": display,
         "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),
         "write": classmethod(write),
         "external_write_mode": classmethod(external_write_mode),

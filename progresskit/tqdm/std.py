@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from .._tracking.multiprocessing_hook import allow_joining
 from . import _display
+from ._bar_classes import count_until_due
 from ._locks import TqdmDefaultWriteLock
 from ._meter import Bar, colour_sequence, format_interval, format_meter, format_num, format_sizeof
 from ._monitor import TMonitor, TqdmSynchronisationWarning
@@ -255,6 +256,7 @@ class tqdm(Comparable):  # tqdm's name
             raise TqdmKeyError(f"Unknown argument(s): {kwargs}")
         self.fp = _BytesWriter(file) if write_bytes else DisableOnWriteError(file, tqdm_instance=self)
         self.dynamic_ncols: Callable[[Any], tuple[int | None, int | None]] | None = None
+        self._asked_ncols = None if dynamic_ncols else ncols
         columns, lines = self._shape(file, ncols, nrows, dynamic_ncols)
         self.ncols, self.nrows = columns, lines
         self.mininterval = mininterval or 0
@@ -284,14 +286,16 @@ class tqdm(Comparable):  # tqdm's name
             self.pos = self._get_free_pos(self) if position is None else -position
         if not gui:
             self.sp = self.status_printer(self.fp)
-            if _display.takes(self, file, tqdm.display):
-                _display.join(self, tqdm.update)
+            if _display.takes(self, _display.stream_of(self), tqdm):
+                _display.join(self, tqdm)
         self.last_print_t = self._time()
         self._ema_dn, self._ema_dt, self._ema_miniters = EMA(self.smoothing), EMA(self.smoothing), EMA(self.smoothing)
         if not gui and self._task is None and delay <= 0:
             self.refresh(lock_args=self.lock_args)
         self.last_print_t = self._time()  # drawing the first line is no part of the pace
         self.start_t = self.last_print_t
+        if not gui and self._task is None:
+            count_until_due(self, tqdm.update, tqdm.update)
 
     def _shape(self, file: Any, ncols: int | None, nrows: int | None, dynamic: bool) -> tuple[int | None, int | None]:
         """Return the columns and lines to draw in, and keep the way to ask again."""
@@ -325,15 +329,8 @@ class tqdm(Comparable):  # tqdm's name
         return self.total  # type: ignore[no-any-return]
 
     def __reversed__(self) -> Iterator[Any]:
-        original = self.iterable
-        if original is None:
-            raise TypeError("'tqdm' object is not reversible: it has no iterable")
-        self.iterable = reversed(original)  # type: ignore[call-overload]  # raises where it cannot be
-        try:
-            return self.__iter__()
-        finally:
-            if self._task is not None or self.disable:
-                self.iterable = original
+        reversed(self.iterable)  # type: ignore[call-overload]  # raises where it cannot be
+        return self.__iter__()  # forwards, as tqdm's does: a job must not end otherwise for the sake of its bars
 
     def __contains__(self, item: object) -> bool:
         contains = getattr(self.iterable, "__contains__", None)

@@ -145,11 +145,24 @@ def azure() -> Iterator[str]:
     if program is None:
         lack("azurite, which npm has,")
     port = _free_port()
-    command = [program, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--inMemoryPersistence", "--silent", "--loose"]
+    command = [
+        program,
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        str(port),
+        "--inMemoryPersistence",
+        "--silent",
+        "--loose",
+    ]
     environ = {**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{SECRET}"}
     nowhere = subprocess.DEVNULL
     process = subprocess.Popen(
-        [*command, "--skipApiVersionCheck", "--disableTelemetry"], env=environ, stdin=nowhere, stdout=nowhere, stderr=nowhere
+        [*command, "--skipApiVersionCheck", "--disableTelemetry"],
+        env=environ,
+        stdin=nowhere,
+        stdout=nowhere,
+        stderr=nowhere,
     )
     try:
         _wait_for(port, process)
@@ -177,7 +190,9 @@ def gcs() -> Iterator[Any]:
     server.start()
     try:
         client = storage.Client(
-            project="clients", credentials=AnonymousCredentials(), client_options={"api_endpoint": f"http://127.0.0.1:{port}"}
+            project="clients",
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": f"http://127.0.0.1:{port}"},
         )
         yield client.create_bucket("bucket")
     finally:

@@ -112,7 +112,8 @@ def test_lightgbm(tracked: Any) -> None:
     lightgbm.train(options, data, 10, valid_sets=[data], callbacks=[ProgressCallback()])
     assert tracked.ended() == [("Rounds", 10, 10, "finished")]
     stop = lightgbm.early_stopping(2, min_delta=10.0, verbose=False)
-    lightgbm.train(options, data, 500, valid_sets=[data], callbacks=[ProgressCallback(), stop])
+    other = lightgbm.Dataset(numpy.random.default_rng(2).random((60, 2)), label=[0, 1] * 30, reference=data)
+    lightgbm.train(options, data, 500, valid_sets=[other], callbacks=[ProgressCallback(), stop])
     assert (tracked.added[1].completed, tracked.added[1].reason) == (3, "stopped early")
     assert "training-binary_logloss" in tracked.added[0].fields
 
@@ -205,12 +206,12 @@ class Line(lightning.pytorch.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 def fit(line):
-    rows = [torch.ones(2, 1)] * 3
+    rows = torch.utils.data.DataLoader(torch.ones(6, 1), batch_size=2)
     trainer = lightning.pytorch.Trainer(
         max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, callbacks=[ProgressCallback()], default_root_dir=sys.argv[0],
     )
-    trainer.fit(line, rows, rows[:2])
+    trainer.fit(line, rows, torch.utils.data.DataLoader(torch.ones(4, 1), batch_size=2))
 
 fit(Line())
 validation = ("Validation", 2, 2, "finished")

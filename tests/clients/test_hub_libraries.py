@@ -108,6 +108,7 @@ def tasks_of(way: str, program: str, folder: Path, **variables: str) -> dict[str
         capture_output=True,
         text=True,
         env=environ,
+        cwd=folder,
         timeout=200,
     )
     assert done.returncode == 0, done.stderr[-3000:]

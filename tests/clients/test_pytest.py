@@ -36,7 +36,7 @@ def test_descriptors(capfd):
 
 
 def test_fails():
-    for _ in track(range(3), "Told"):
+    for _ in track(range(3), "Told", keep=True):
         pass
     raise AssertionError("as it should")
 '''
@@ -44,7 +44,13 @@ def test_fails():
 
 def screen_of(*arguments: str, folder: Path) -> tuple[list[str], list[str]]:
     """Return the rows that a terminal of 80 columns has had while pytest ran there, and those that it has in the end."""
-    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "LINES": "60", "PYTHONPATH": str(Path(__file__).parents[2])}
+    environ = {
+        **os.environ,
+        "TERM": "xterm",
+        "COLUMNS": "80",
+        "LINES": "60",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(folder)
@@ -69,7 +75,7 @@ def screen_of(*arguments: str, folder: Path) -> tuple[list[str], list[str]]:
 
 @pytest.mark.slow  # two programs of pytest
 def test_pytest(tmp_path: Path) -> None:
-    """Captured, bars are lines beside a failed test's words and nothing on the terminal; with `capsys.disabled()` they are rows there."""
+    """Captured, bars are lines beside a failed test's words; with `capsys.disabled()` they are rows on the terminal."""
     (tmp_path / "test_captured.py").write_text(CAPTURED)
     seen, last = screen_of(folder=tmp_path)
     print(*last, sep="\n")

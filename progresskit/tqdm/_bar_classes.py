@@ -1,0 +1,118 @@
+"""Classes that bars have while they count, in which `update` costs a fraction of what a method of tqdm's costs.
+
+A class is made of the bar's own: the same, but for `update` and what it depends on. A bar that is a task counts there; a bar that
+writes its own text counts until a line may be due, and asks the original method then. A class whose `update` is its own keeps it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from .._tracking import counters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_made: WeakKeyDictionary[type, dict[object, type | None]] = WeakKeyDictionary()
+"""A bar's own class -> what was asked for -> the class that was made of it; None: none can be made."""
+
+
+def _made_of(cls: type, key: object, names: Callable[[], Mapping[str, Any]]) -> type | None:
+    """Return a class that is `cls` with `names()` of its own, the same for the same `key`; None where `cls` takes no subclass."""
+    known = _made.setdefault(cls, {})
+    if key not in known:
+        own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, **names()}
+        try:
+            known[key] = type(cls)(cls.__name__, (cls,), own)
+        except Exception:  # the program's metaclass or `__init_subclass__`, which may want anything
+            known[key] = None
+    return known[key]
+
+
+def class_of_tasks(cls: type, update: Any, attributes: Mapping[str, Any]) -> type | None:
+    """Return the class of bars of `cls` that are tasks; None where `cls` takes no subclass.
+
+    Args:
+        cls: The bar's own class.
+        update: The method that is replaced: a class that has another keeps it.
+        attributes: What is an attribute of the task, by name; what is a property of `cls` stays one.
+    """
+    is_bare = counters.CountingCell is counters.Cell and counters.poll is None
+
+    def names() -> dict[str, Any]:
+        own = {name: each for name, each in attributes.items() if not hasattr(getattr(cls, name, None), "__set__")}
+        counts = {"update": _count_bare if is_bare else _count} if getattr(cls, "update", None) is update else {}
+        return {**own, **counts}
+
+    return _made_of(cls, is_bare, names)
+
+
+def _count_bare(bar: Any, n: Any = 1) -> None:
+    """Count `n` more units."""
+    task = bar._task
+    if n.__class__ is int:
+        task._n += n  # what `advance` does: calling it would take half as long again
+    else:
+        _count(bar, n)
+
+
+def _count(bar: Any, n: Any = 1) -> None:
+    """Count `n` more units."""
+    bar._task.advance(1 if n is None else n)
+
+
+class _Condition:
+    """An attribute of a bar on which it depends when a line is due: after it is set, the next `update` asks anew."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, bar: Any, owner: type) -> Any:
+        if bar is None:
+            return self
+        try:
+            return bar.__dict__[self._name]
+        except KeyError:
+            raise AttributeError(f"{type(bar).__name__!r} object has no attribute {self._name!r}") from None
+
+    def __set__(self, bar: Any, value: Any) -> None:
+        bar.__dict__[self._name] = value
+        bar.__dict__["_due"] = float("-inf")
+
+    def __delete__(self, bar: Any) -> None:
+        del bar.__dict__[self._name]
+
+
+_CONDITIONS = {name: _Condition(name) for name in ("disable", "last_print_n", "miniters")}
+
+
+def count_until_due(bar: Any, update: Any, original: Any) -> None:
+    """Have `bar`, which writes its own text and is updated by hand, count until a line may be due before `original` is called.
+
+    Args:
+        bar: The bar. One with an iterable is left alone: its loop looks at the conditions for each item.
+        update: The method that is replaced: a class that has another keeps it.
+        original: What it does where a line may be due.
+    """
+    cls = type(bar)
+    if bar.iterable is not None or cls.update is not update:
+        return
+    made = _made_of(cls, original, lambda: {**_CONDITIONS, "update": _until_due(original)})
+    if made is not None:
+        bar._due = float("-inf")
+        bar.__class__ = made
+
+
+def _until_due(original: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def update(bar: Any, n: Any = 1) -> Any:
+        """Count `n` more units, and show the bar where that is due."""
+        now = bar.n + n
+        if n >= 0 and now < bar._due:
+            bar.n = now
+            return None
+        result = original(bar, n)
+        bar._due = bar.last_print_n + bar.miniters
+        return result
+
+    return update
