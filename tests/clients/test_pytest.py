@@ -81,8 +81,8 @@ def test_pytest(tmp_path: Path) -> None:
     print(*last, sep="\n")
     assert last[-1].startswith("1 failed, 2 passed")
     told = last[next(index for index, row in enumerate(last) if "Captured stderr call" in row) :]
-    assert any("Told" in row and "3/3" in row for row in told)
-    assert not any("Captured " in row and "/3" in row for row in seen)
+    assert "Told: finished, 3 in" in " ".join(told)
+    assert not any("Captured" in row and "/3" in row for row in seen)
     (recipe,) = re.findall(r"```python\n# test_rows.py\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "test_captured.py").unlink()
     (tmp_path / "test_rows.py").write_text(recipe)
