@@ -113,6 +113,14 @@ class SuspensionDetector:
         self._starved = self._starved or (not stopped and was_starved(late, before, after, each))
         return stopped
 
+    def stopped_at_work(self) -> bool:
+        """Return whether the process was stopped since the last call of `stopped`, where the thread has not slept since.
+
+        Only if that was long ago are the scheduler's counts read, each of which is a system call: a frame takes a
+        millisecond, and no stop below `SHORT` is told from one.
+        """
+        return time.monotonic() - self._mark[0] > SHORT and self.stopped()
+
     @property
     def woken_in_vain(self) -> bool:
         """Whether the thread, with a short switch interval, was woken more often than it requests

@@ -11,7 +11,6 @@ from collections import deque
 from itertools import takewhile
 from operator import attrgetter
 
-from .._model.slots import GRACE
 from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.task_tree import NUMBERS, TaskTree
 from ..renderers.registry import default_stream
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
     from .._tracking.core import TrackerCore
 
+GRACE = 1.0
+"""Seconds for which the rows of a source that has no task stay blank, waiting for its next one, before the rows below move up."""
 DEEPEST = 16
 """Levels that a source's tasks are indented at the most."""
 BLANKS = 64

@@ -6,6 +6,7 @@ view and the time. Does not know widths, layouts or the other rows.
 
 from __future__ import annotations
 
+from .._model.frames import fraction_of
 from .._text.cells import cell_width, encodable
 from .._text.formatting import (
     BYTES,
@@ -46,6 +47,8 @@ class RowTexts:
     Attributes:
         view: The last view.
         name: The task's name, and `indent` what stands before it.
+        state, color: The task's.
+        is_moving: Whether it runs, and is not idle.
         is_text: Whether the task has nothing but its name to show.
         fraction: The share done, None where it is unknown.
         number, unit, short_unit: The amount's number, its unit, and what stays of the unit where there is no room for nouns.
@@ -58,16 +61,22 @@ class RowTexts:
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
         usual: The same as one format string, where bar, share and count move and nothing else; None where that is not so.
+        outline: The outline of every row that `usual` makes.
         grew: Whether a text may need more cells than before.
     """
 
     __slots__ = (
+        "_called",
         "_clock",
+        "_completed",
         "_encoding",
+        "_held",
         "_held_until",
+        "_measured",
         "_scale",
         "_slow",
         "_total_text",
+        "color",
         "cut",
         "elapsed",
         "eta",
@@ -82,6 +91,7 @@ class RowTexts:
         "name_cells",
         "number",
         "number_cells",
+        "outline",
         "own",
         "percent",
         "pieces",
@@ -90,6 +100,7 @@ class RowTexts:
         "rate_unit",
         "short_unit",
         "source",
+        "state",
         "status",
         "template",
         "unit",
@@ -108,6 +119,8 @@ class RowTexts:
         self.rate = self.rate_unit = self.percent = self.elapsed = ""
         self.eta = UNKNOWN
         self.status: str | None = None
+        self.state = ""
+        self.color: str | None = None
         self.fields: list[str] = []
         self.own: list[str] = []
         self.fraction: float | None = None
@@ -117,7 +130,13 @@ class RowTexts:
         self.version = 0
         self.pieces: list[Any] = []
         self.usual: str | None = None
+        self.outline = ""
         self.pieces_of: tuple[object, int] = (None, -1)
+        # What the texts so far were made of.
+        self._called: tuple[str, int] | None = None
+        self._measured: tuple[object, ...] | None = None
+        self._completed: int | float = 0
+        self._held: tuple[object, ...] | None = None
         self._clock = -1
         self._held_until = float("-inf")
         self._slow = False
@@ -127,38 +146,55 @@ class RowTexts:
     def update(self, view: TaskView, time: float) -> None:
         """Take what `view` says at `time`, in seconds."""
         last, self.view = self.view, view
-        if last is None or view.description != last.description or view.depth != last.depth:
+        (
+            _,
+            _,
+            depth,
+            row,
+            description,
+            completed,
+            total,
+            unit,
+            state,
+            elapsed,
+            _,
+            _,
+            _,
+            color,
+            _,
+            estimated,
+            _,
+            idle,
+            _,
+            _,
+            _,
+        ) = view
+        self.state, self.color = state, color
+        called = description, depth
+        if called != self._called:
+            self._called = called
             self._take_name(view)
-        completed, total, unit = view.completed, view.total, view.unit
-        new = last is None or total != last.total or unit != last.unit or view.estimated != last.estimated
-        moved = new or completed != last.completed  # type: ignore[union-attr]  # mypy does not follow `new`
-        if moved:
+        measured = total, unit, estimated
+        new = measured != self._measured
+        if new or completed != self._completed:
+            self._measured, self._completed = measured, completed
             self._take_amount(view, new)
-        was_unknown = self.fraction is None
-        fraction = self.fraction = view.fraction
-        state = view.state
+        fraction = self.fraction = fraction_of(completed, total, state)
         if fraction is None or state == "pending":
             self.percent = "    "
-        elif view.estimated:
+        elif estimated:
             self.percent = format_percent(fraction, estimated=True)
         else:
             self.percent = _PERCENTS[int(fraction * 100 + 1e-9)]
-        elapsed = view.elapsed
-        if elapsed >= self._clock + 1 or elapsed < self._clock:
+        if not self._clock <= elapsed < self._clock + 1:
             self._clock = int(elapsed)
             self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
             self.version += 1
-        idle = view.idle
         self.is_moving = state == "running" and idle is None
-        if (
-            time >= self._held_until
-            or last is None
-            or state != last.state
-            or (idle is None) != (last.idle is None)
-            or (fraction is None) != was_unknown
-        ):
+        stands = state, idle is None, fraction is None
+        if time >= self._held_until or stands != self._held:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
-            self._held_until = time + HOLD + (STAGGER * (view.position % 5) if last is None else 0.0)
+            self._held, self._held_until = stands, time + HOLD + (STAGGER * (row % 5) if last is None else 0.0)
             self.version += 1
             self._take_held(view)
         if self.template.computes:
@@ -215,6 +251,7 @@ class RowTexts:
     def _take_held(self, view: TaskView) -> None:
         """Take what stands for half a second."""
         state, idle, rate = view.state, view.idle, view.rate
+        self.eta = UNKNOWN
         if state != "running" or idle is not None or rate is None or self.is_text:
             self.rate = self.rate_unit = ""
         else:
@@ -230,10 +267,10 @@ class RowTexts:
         elif idle is not None:
             status = f"idle {format_duration(idle)}"
         elif self.fraction is not None:
-            status = f"eta {format_duration(view.eta)}"
+            self.eta = format_duration(view.eta)
+            status = f"eta {self.eta}"
         else:
             status = None
-        self.eta = UNKNOWN if view.eta is None or status is None else format_duration(view.eta)
         self.status = status if status is None else self._changed(self.status or "", status)
         if view.fields or self.fields:
             own = self.template.own_fields
