@@ -13,7 +13,7 @@ from .._text.cutting import cut_middle
 from .._text.styles import STYLES, Style
 from ._layout import PERCENT_CELLS, Columns, Plan
 from ._region import OutlinedRow, outline_of
-from ._row_texts import RowTexts
+from ._row_texts import HOLD, RowTexts
 from ._templates import LIVE, parse
 
 TYPE_CHECKING = False
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from ._templates import Template
 
 RESET = "\x1b[0m"
-_BAR, _PERCENT, _NUMBER, _SPINNER = range(4)
+_BAR, _PERCENT, _NUMBER, _SPINNER, _ELAPSED = range(5)
 """What moves in a row, in the place of its text."""
-_USUAL = [_BAR, _PERCENT, _NUMBER]
+_USUAL = [_BAR, _PERCENT, _NUMBER], [_BAR, _PERCENT, _NUMBER, _ELAPSED]
 """What moves in most rows, in this order."""
+MANY_ROWS, MANY_HOLD = 10, 1.0
+"""Rows from which on a rate, a time left and fields stand for so many seconds: nobody reads twenty of them twice a second, and
+writing them anew costs the frames more than all that moves."""
 
 
 class Painter:
@@ -75,6 +78,7 @@ class Painter:
         known, groups = self._rows, self._groups
         found: list[RowTexts] = []
         joined = False
+        hold = HOLD if len(views) < MANY_ROWS else MANY_HOLD
         for view in views:
             template = view.columns or self._template
             row = known.get(view.id)
@@ -84,7 +88,7 @@ class Painter:
             if row is None or row.source != template:
                 row = known[view.id] = RowTexts(self._parsed(template), self._encoding, template)
                 joined = True
-            row.update(view, time)
+            row.update(view, time, hold)
             if row.grew:
                 group.take(row)
                 joined = True
@@ -123,7 +127,11 @@ class Painter:
         if of[0] is not plan or of[1] != row.version:
             self._prepare(row, plan)
         if row.usual is not None:
-            text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number))
+            if row.usual_time is None:
+                text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number))
+            else:
+                elapsed = row.elapsed.rjust(row.usual_time)
+                text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number), elapsed)
             if plan.overflows:
                 return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False)
             painted = OutlinedRow(text)
@@ -141,6 +149,8 @@ class Painter:
                 parts.append(row.number.rjust(plan.number))
             elif piece == _SPINNER:
                 parts.append(self._spinner(row, plan, spin))
+            elif piece == _ELAPSED:
+                parts.append(row.elapsed.rjust(plan.elapsed))
             else:
                 parts.append(self._other(row, *piece))
         text = "".join(parts).rstrip(" ")
@@ -164,6 +174,9 @@ class Painter:
                     text += self._style.marks.get(row.state, " ") if row.state != "running" else " "
                     continue
                 before, piece = "", _SPINNER
+            elif name == "elapsed" and row.state == "pending":
+                text += before + " " * width
+                continue
             elif piece is None:
                 piece = name, width, at
             texts.append(text + before)
@@ -185,9 +198,6 @@ class Painter:
         cell = row.rate.rjust(plan.rate) + row.rate_unit
         width = plan.rate + plan.rate_unit
         return cell.ljust(width) if cell.isascii() else cell + " " * (width - cell_width(cell))
-
-    def _elapsed(self, row: RowTexts, plan: Plan, width: int) -> str:
-        return ("" if row.state == "pending" else row.elapsed).rjust(width)
 
     def _status(self, row: RowTexts, plan: Plan, width: int) -> str:
         status = row.status
@@ -287,11 +297,10 @@ def _unit(row: RowTexts, plan: Plan) -> str:
 
 _STANDING: dict[str, Callable[[Painter, RowTexts, Plan, int], str]] = {
     "rate": Painter._rate,
-    "elapsed": Painter._elapsed,
     "description": Painter._name,
     "status": Painter._status,
     "fields": Painter._fields,
     "": lambda painter, row, plan, width: "",
 }
 """Column -> what it shows from one change of its texts to the next."""
-_MOVING = {"bar": _BAR, "percent": _PERCENT, "amount": _NUMBER}
+_MOVING = {"bar": _BAR, "percent": _PERCENT, "amount": _NUMBER, "elapsed": _ELAPSED}

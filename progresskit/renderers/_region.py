@@ -127,13 +127,20 @@ class Region:
             parts.append(f"\x1b[?7h{clear}{lines}\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
-            if number < len(old) and row == old[number] and not whole:
+            before = old[number] if number < len(old) else None
+            if row == before and not whole:
                 continue
-            if reflow and number < len(old) and isinstance(row, OutlinedRow) and _has_outline(old[number], row.outline):
-                written = f"{CLEAR}{row}"  # the lines that it makes are there
+            if at != number:
+                parts.append(_move(at, number))
+            if (
+                reflow
+                and isinstance(row, OutlinedRow)
+                and isinstance(before, OutlinedRow)
+                and row.outline == before.outline
+            ):
+                parts += (CLEAR, row)  # the lines that it makes are there
             else:
-                written = self._written(row)
-            parts.append(_move(at, number) + written)
+                parts.append(self._written(row))
             at = number
             if number >= reach:
                 reach = number + 1
@@ -199,11 +206,6 @@ def outline_of(row: str) -> str:
             return _outline_of(plain_line(row))
         outline += " " * len(text) if text.isascii() else _outline_of(text)
     return outline
-
-
-def _has_outline(row: str, outline: str) -> bool:
-    """Return whether `row` is known to have that `outline`."""
-    return isinstance(row, OutlinedRow) and row.outline == outline
 
 
 @lru_cache(maxsize=512)

@@ -1,6 +1,6 @@
 """What the columns of one task's row say, kept from frame to frame.
 
-Only what has changed is written anew. Rate, time left and fields stand for half a second, so that they can be read. Knows a
+Only what has changed is written anew. Rate, time left and fields stand for half a second or more, so that they can be read. Knows a
 view and the time. Does not know widths, layouts or the other rows.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ._templates import Template
 
 HOLD = 0.5
-"""Seconds for which a rate, a time left and fields stand."""
+"""Seconds for which a rate, a time left and fields stand, at least."""
 STAGGER = 0.1
 """Seconds by which the first of these times differ between rows."""
 COUNT_CELLS, BYTE_CELLS = 7, 4
@@ -60,7 +60,9 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
-        usual: The same as one format string, where bar, share and count move and nothing else; None where that is not so.
+        usual: The same as one format string, where bar, share and count move, perhaps the time, and nothing else; None where
+            that is not so.
+        usual_time: The cells of the time in that; None where it has none.
         outline: The outline of every row that `usual` makes.
         grew: Whether a text may need more cells than before.
     """
@@ -106,6 +108,7 @@ class RowTexts:
         "unit",
         "unit_cells",
         "usual",
+        "usual_time",
         "version",
         "view",
     )
@@ -130,6 +133,7 @@ class RowTexts:
         self.version = 0
         self.pieces: list[Any] = []
         self.usual: str | None = None
+        self.usual_time: int | None = None
         self.outline = ""
         self.pieces_of: tuple[object, int] = (None, -1)
         # What the texts so far were made of.
@@ -143,8 +147,8 @@ class RowTexts:
         self._scale: Scale | None = None
         self._total_text = ""
 
-    def update(self, view: TaskView, time: float) -> None:
-        """Take what `view` says at `time`, in seconds."""
+    def update(self, view: TaskView, time: float, hold: float = HOLD) -> None:
+        """Take what `view` says at `time`, in seconds. What cannot be read if it changes with every frame stands for `hold` seconds."""
         last, self.view = self.view, view
         (
             _,
@@ -189,12 +193,13 @@ class RowTexts:
         if not self._clock <= elapsed < self._clock + 1:
             self._clock = int(elapsed)
             self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
-            self.version += 1
+            if self.status is None:  # whose column may show it
+                self.version += 1
         self.is_moving = state == "running" and idle is None
         stands = state, idle is None, fraction is None
         if time >= self._held_until or stands != self._held:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
-            self._held, self._held_until = stands, time + HOLD + (STAGGER * (row % 5) if last is None else 0.0)
+            self._held, self._held_until = stands, time + hold + (STAGGER * (row % 5) if last is None else 0.0)
             self.version += 1
             self._take_held(view)
         if self.template.computes:
@@ -249,7 +254,7 @@ class RowTexts:
             self.grew = True
 
     def _take_held(self, view: TaskView) -> None:
-        """Take what stands for half a second."""
+        """Take what stands for a while."""
         state, idle, rate = view.state, view.idle, view.rate
         self.eta = UNKNOWN
         if state != "running" or idle is not None or rate is None or self.is_text:
