@@ -44,7 +44,9 @@ class GuardedRenderer:
     Attributes:
         choice: The renderer that is used now.
         current: The renderer itself, while it is started; None otherwise.
-        in_place: Whether rows stand there, to be drawn over by the next frame.
+        in_place: Whether the next frame is drawn over the rows of the last one.
+        has_rows: Whether the last frame had rows to be drawn over.
+        is_drawing: Whether a frame is being drawn that may have rows. The display sets it.
         calls_others: Whether code runs that is not ours, and may hang.
     """
 
@@ -61,6 +63,8 @@ class GuardedRenderer:
         self._folder = folder
         self.current: Renderer | None = None
         self.in_place = False
+        self.has_rows = False
+        self.is_drawing = False
         self.calls_others = _is_foreign(choice)
         self._terminal = terminal
         self._handle = handle
@@ -99,6 +103,7 @@ class GuardedRenderer:
         """Draw `frame`."""
         self._call("render", frame)
         self._unshown = []
+        self.has_rows = self.in_place and bool(frame.tasks or frame.more)
 
     def write(self, lines: list[str]) -> None:
         """Write `lines` above the tasks. An in-place renderer draws them with the frame that follows."""
@@ -106,10 +111,34 @@ class GuardedRenderer:
         self._unshown = lines if self.in_place else []
 
     def stop(self) -> None:
-        """Stop the renderer if it runs. The next frame makes another one."""
+        """Stop the renderer if it runs, and leave its rows where they are: another program may have written there.
+
+        The next frame makes another renderer.
+        """
+        self.has_rows = False
         if self.current is not None:
             self._call("stop")
             self._use(None)
+
+    # What stands on the screen
+
+    @property
+    def standing(self) -> bool:
+        """Whether rows are on a terminal, so that the next frame would overwrite text that is written below them."""
+        return self.has_rows and self._terminal.is_tty
+
+    @property
+    def may_be_standing(self) -> bool:
+        """Whether rows are on the terminal, or may be at the end of the frame that is being drawn.
+
+        A job whose last task ends at this instant must not take the screen to be free.
+        """
+        return (self.has_rows or self.is_drawing) and self._terminal.is_tty
+
+    @property
+    def may_be_drawn_over(self) -> bool:
+        """Whether a shell could write over the rows while the process is stopped."""
+        return self.in_place and self._terminal.is_tty and self._terminal.fd is not None
 
     # What else a display asks
 

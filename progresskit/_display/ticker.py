@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .._system.threads import Bell
-from .._tracking.core import MOST_CAPTURED
+from .._tracking.lines import MOST_CAPTURED
 from ..renderers.registry import hub_address
 from .drawing_thread import DrawingThread
 from .hangs import CHECKS, HANG_SECONDS, HangDetector, Retired
@@ -145,7 +145,7 @@ class ThreadTicker:
         if self.thread.is_current:  # a renderer that prints
             return
         while tracker.lines.characters > MOST_CAPTURED and tracker.attached and not tracker.mute:
-            if tracker.behind and not terminal:
+            if tracker.lines.behind and not terminal:
                 return
             display = tracker.display
             if not (self.thread.is_running or self.inline.is_on) or (display is not None and not display.shows_lines):
@@ -156,7 +156,7 @@ class ThreadTicker:
 
     def shown(self) -> list[TrackerCore]:
         """Return the trackers whose rows stand on a terminal."""
-        return [tracker for display in self.displays if display.standing for tracker in display.group.trackers]
+        return [tracker for display in self.displays if display.renderer.standing for tracker in display.group.trackers]
 
     def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time, and let go of it.
@@ -218,7 +218,7 @@ class ThreadTicker:
         with self.scheduler.hold():
             try:
                 for display in self.displays:
-                    display.forget_rows()
+                    display.renderer.stop()
                     display.flush()
             except Retired:
                 pass
@@ -256,7 +256,7 @@ class ThreadTicker:
             trackers = [
                 each
                 for each in scheduler.arriving
-                if each.live or each.pending_output or each.capture.current is not None
+                if each.tree.live or each.pending_output or each.capture.current is not None
             ]
         trackers += scheduler.trackers
         self._deadline = time.monotonic() + self._patience
@@ -278,12 +278,14 @@ class ThreadTicker:
         """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
         trackers = [*self.scheduler.arriving, *self.scheduler.trackers]
         # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
-        shown = any(tracker.live for tracker in trackers) or any(display.standing for display in self.displays)
+        shown = any(tracker.tree.live for tracker in trackers) or any(
+            display.renderer.standing for display in self.displays
+        )
         self.silent = (self.silent or shown) and hub_address() is None
         self.is_closed = False
         for tracker in trackers:
             tracker.forget()
-            tracker.mute = self.silent
+            tracker.tree.is_told = not self.silent
         self.thread.forget()
         self.scheduler.start_over()
 

@@ -291,7 +291,7 @@ class Reporter:
         with TrackerCore.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
-                self._keep(tracker, tracker.take_frame())
+                self._keep(tracker, tracker.tree.take_frame())
                 self._rouse()
             tracker.let_go()
 
@@ -305,7 +305,7 @@ class Reporter:
         room = MOST_ENDED - len(self._ended)
         self._ended += frame.ended[:room]
         self._missing[0] += max(len(frame.ended) - room, 0)
-        for line in tracker.take_lines():
+        for line in tracker.drain_lines():
             if self._characters > MOST_CHARACTERS:
                 self._missing[1] += 1
             else:
@@ -340,7 +340,7 @@ class Reporter:
         views: list[TaskView] = []
         more, used = 0, 0
         for tracker in list(self._trackers):
-            frame = tracker.take_frame(max(MOST_ROWS - used, 0))
+            frame = tracker.tree.take_frame(max(MOST_ROWS - used, 0))
             self._keep(tracker, frame)
             views += [view._replace(position=view.position + used) for view in frame.tasks]
             more += frame.more

@@ -259,7 +259,7 @@ def _in_child() -> None:
         core.renderer = hub_client(None, "the parent has a hub")
         core.stream = core.terminal = core.given_ticker = None
         core.forget()
-        core.is_client = True
+        core.hub_link.is_client = True
 
 
 process_hooks.before_fork(_before_fork)

@@ -355,7 +355,7 @@ class Machine(RuleBasedStateMachine):
 
     def ended(self, node: Node) -> None:
         which = self.trackers.index(node.task.tracker)
-        assert self.trackers[which]._core.live >= 0  # a look, with which what has ended leaves its place
+        assert self.trackers[which]._core.tree.live >= 0  # a look, with which what has ended leaves its place
         state = node.task.state
         below = state == "cancelled" and not node.dropped
         if state == "failed" or node.always or ((node.keep or below) and node.seen):
@@ -457,7 +457,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.give_up()
         for display in self.ticker.displays:
-            display.forget_rows()
+            display.renderer.stop()
 
     def give_up(self) -> None:
         if self.ticker.displays and self.ticker.displays[0].renderer.current is not None:

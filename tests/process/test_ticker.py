@@ -195,7 +195,7 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
     with ticker.scheduler.drawing:
         (display,) = ticker.displays
         terminal.feed("a shell's words\r\n")
-        display.forget_rows()
+        display.renderer.stop()
         task.advance()
     until(lambda: "1/2" in terminal.text[-1])
     assert terminal.text[1] == "a shell's words"

@@ -75,7 +75,7 @@ def upload(
             if not ticks % 3:
                 uploads.look()
             if not ticks % 5:
-                left = tracker._core.take_frame().tasks[0].eta
+                left = tracker._core.tree.take_frame().tasks[0].eta
                 if task.waiting:
                     continue
                 seen.append((clock(), float("inf") if left is None else left))
@@ -199,7 +199,7 @@ def test_whole_files_are_estimated_as_anything_else() -> None:
             uploads.look()
             clock.advance(2.0)
             uploads.look()
-        tracker._core.take_frame()
+        tracker._core.tree.take_frame()
     assert task.eta == pytest.approx(4.0)
 
 
@@ -211,9 +211,9 @@ def test_what_a_connector_asks_for_before_a_file_moves_no_bar() -> None:
     with uploads.file("one.csv", SIZE):
         wire.arrived = 697  # a request's headers: had they begun the upload, the wait before it would not be known
         uploads.look()
-        tracker._core.take_frame()
+        tracker._core.tree.take_frame()
         assert (task.waiting, task.completed) == (True, 0)
         wire.arrived = 300_000
         uploads.look()
-        tracker._core.take_frame()
+        tracker._core.tree.take_frame()
         assert (task.waiting, task.completed) == (False, 300_000)
