@@ -90,7 +90,7 @@ class Capture:
         self._tracker = lambda: tracker
 
     @property
-    def takes(self) -> bool:
+    def captures_now(self) -> bool:
         """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
         if self._quiet:
             return True
@@ -108,14 +108,14 @@ class Capture:
         )
 
     @property
-    def takes_back(self) -> bool:
+    def captures_again(self) -> bool:
         """Whether what is written now is captured again, since the program that had the terminal has ended."""
         if self.relay is None or not self.relay.foreground.is_given:
             return False
         self.relay.drain()
-        return self.takes
+        return self.captures_now
 
-    def take(self, line: str | None) -> None:
+    def show(self, line: str | None) -> None:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
             return
@@ -251,7 +251,7 @@ class Capture:
 
     def _hand_over(self, relay: Relay, tracker: TrackerCore) -> None:
         """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
-        heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not tracker), None)
+        heir = next((each for each in relay.captures[::-1] if each.captures_now and each.tracker is not tracker), None)
         prints = tracker.lines.items
         while heir is not None and prints and isinstance(prints[0], str):
             heir.queue(prints.popleft())
@@ -332,7 +332,13 @@ def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> 
     """Have `capture` hear of what other programs write, where it takes words by itself: on any terminal, or on that of a key."""
     tracker = capture.tracker
     key = None if tracker is None else _key_of(tracker)
-    if capture.relay is None and key is not None and capture.is_automatic and capture.takes and wanted in (None, key):
+    if (
+        capture.relay is None
+        and key is not None
+        and capture.is_automatic
+        and capture.captures_now
+        and wanted in (None, key)
+    ):
         relay = _registry.relays.get(key) or _registry.make_relay(key, asked_for=wanted is None)
         if relay is not None:
             capture.relay = relay
@@ -350,7 +356,11 @@ def _relay_of(target: Any) -> Relay | None:
     for captured in captured_streams():
         for capture in captured.captures[::-1]:
             _begin_relay(capture, key)
-            if capture.relay is not None and capture.relay.key == key and (capture.takes or capture.takes_back):
+            if (
+                capture.relay is not None
+                and capture.relay.key == key
+                and (capture.captures_now or capture.captures_again)
+            ):
                 return capture.relay
     return None
 
@@ -371,7 +381,7 @@ def forget_captures() -> None:
     """Put everything back in a forked child: the lines that have not ended are the parent's."""
     while _registry.relays:
         relay = _registry.relays.popitem()[1]
-        relay.enter_child(relayed=any(capture.takes for capture in relay.captures))
+        relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
     streams = captured_streams()
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()

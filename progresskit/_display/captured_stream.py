@@ -112,7 +112,7 @@ class CapturedStream:
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not text.isascii():
             text.encode(self._encoding, self._errors)  # raises what the stream would
-        self._take(text, thread, capture)
+        self._capture(text, thread, capture)
         return len(text)
 
     def write_bytes(self, data: Any) -> int:
@@ -128,43 +128,43 @@ class CapturedStream:
         if capture.relay is not None:
             capture.relay.drain()
         with memoryview(data) as view:
-            self._take(self._decoder(thread).decode(view), thread, capture)
+            self._capture(self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
 
     def _capture_for(self, thread: int) -> Capture | None:
         """Return the capture that takes what `thread` writes now."""
         if thread not in UNCAPTURED and not self._is_redirected:
             for capture in self.captures[::-1]:
-                if capture.takes or capture.takes_back:
+                if capture.captures_now or capture.captures_again:
                     return capture
         return None
 
-    def _take(self, text: str, thread: int, capture: Capture) -> None:
+    def _capture(self, text: str, thread: int, capture: Capture) -> None:
         if (self._redrawn is not None or ("\x1b" in text and redraws(text))) and self._redraw(text, thread, capture):
             return
         line = self._lines.get(thread)
         if text == "\n":
-            capture.take("" if line is None else self._lines.pop(thread).end())
+            capture.show("" if line is None else self._lines.pop(thread).end())
             return
         if "\n" not in text:
             if line is None:
                 line = self._lines[thread] = Line()
             if line.add(text):
-                capture.take(self._lines.pop(thread).end())
+                capture.show(self._lines.pop(thread).end())
             return
         first, *others = text.split("\n")
         if line is None:
             if others == [""] and not has_controls(first):  # one whole line: no need to keep it
-                capture.take(first)
+                capture.show(first)
                 return
             line = self._lines[thread] = Line()
         too_long = line.add(first)
         for rest in others:
-            capture.take(line.end())
+            capture.show(line.end())
             line = self._lines[thread] = Line()
             too_long = line.add(rest)
         if too_long:
-            capture.take(line.end())
+            capture.show(line.end())
         if too_long or (others and not others[-1]):
             self._lines.pop(thread, None)
 
@@ -184,7 +184,7 @@ class CapturedStream:
         finally:
             self._redrawing.release()
         for line in lines:
-            capture.take(line)
+            capture.show(line)
         return True
 
     def settle(self, capture: Capture) -> bool:
@@ -235,7 +235,7 @@ class CapturedStream:
             self.write_now(rows.standing())
         elif rows is not None and capture is not None:
             for text in rows.end():
-                capture.take(text)
+                capture.show(text)
         for thread in list(self._lines):
             line = self._lines.pop(thread, None)
             if line is None or (line.is_redrawn and thread not in sys._current_frames()):
@@ -243,11 +243,11 @@ class CapturedStream:
             if capture is None:
                 self.write_now(line.text())
             else:
-                capture.take(line.end())
+                capture.show(line.end())
 
     def before_redirect(self) -> None:
         """Show what has not ended: the rest goes elsewhere."""
-        self.end_lines(next((each for each in self.captures[::-1] if each.takes), None))
+        self.end_lines(next((each for each in self.captures[::-1] if each.captures_now), None))
 
     def follow_descriptor(self) -> None:
         """Leave what is written alone while the descriptor leads to no terminal."""

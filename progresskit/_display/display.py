@@ -168,7 +168,7 @@ class Display:
 
     def tick(self, *, last: bool = False) -> float:
         """Draw a frame if anything is new, and return the seconds until the next one."""
-        if self.takes_frame(last=last):
+        if self.begin_frame(last=last):
             if self.may_hang:  # Ctrl-C must be able to break off what is not ours
                 self.compose(last=last)
                 with self.outbox.uninterrupted():
@@ -184,7 +184,7 @@ class Display:
         """Seconds until the next frame, or until the terminal is sent the rest of the last one."""
         return RETRY_SECONDS if self.outbox.is_draining else self.pace.delay
 
-    def takes_frame(self, *, last: bool = False) -> bool:
+    def begin_frame(self, *, last: bool = False) -> bool:
         """Return whether a frame can be drawn now. Where rows are to be hidden they are cleared, where the terminal is behind it
         is sent what it has not got. The `last` frame is drawn in any case."""
         self._in_background = not self.terminal.foreground
@@ -225,7 +225,7 @@ class Display:
     def recompose(self) -> None:
         """Compose the frame again, below text that other programs wrote while the process was stopped."""
         lines, frame = self.outbox.lines, self.outbox.frame
-        self.outbox.handle.take()  # it would be drawn over the words of a shell
+        self.outbox.handle.drain()  # it would be drawn over the words of a shell
         self.renderer.stop()
         if lines:
             self.renderer.write(lines)
@@ -258,7 +258,7 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        parts = self.group.take_prints(colors=self.terminal.colors)
+        parts = self.group.drain_lines(colors=self.terminal.colors)
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
         if lines:
             outbox.owe(lines)
@@ -266,7 +266,7 @@ class Display:
             self._start()
         size = outbox.handle.ask_size()
         room = renderer.room(size[1])
-        frame = self.group.take_frame(room)
+        frame = self.group.next_frame(room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:

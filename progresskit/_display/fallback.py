@@ -15,7 +15,7 @@ from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
 from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
-from .observed import WATCHERS
+from .observed import OBSERVERS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -72,7 +72,7 @@ class GuardedRenderer:
         self._fallbacks = (
             [name for name in ("plain", "none") if name != choice.name] if fallbacks is None else fallbacks
         )
-        self._is_watched = False
+        self._is_observed = False
         self._unshown: list[str] = []  # lines that an in-place renderer was given, and has not drawn yet
 
     @property
@@ -87,7 +87,7 @@ class GuardedRenderer:
 
     def _use(self, renderer: Renderer | None) -> None:
         """Have `renderer` be the current one."""
-        self._is_watched = False
+        self._is_observed = False
         self.current = renderer
         self.in_place = draws_in_place(renderer)
         self.calls_others = _is_foreign(self.choice) or bool(option(renderer, "calls_others"))
@@ -147,8 +147,8 @@ class GuardedRenderer:
 
         The renderer is started.
         """
-        if WATCHERS:
-            self._let_watch()
+        if OBSERVERS:
+            self._attach_observers()
         if not self.in_place:
             return None
         if getattr(self.current, "sees_whole_frames", False):
@@ -182,15 +182,15 @@ class GuardedRenderer:
         except BaseException as error:
             self._recover(name, error)
 
-    def _let_watch(self) -> None:
-        """Have the watchers that there are see the renderer's frames, from this one on."""
-        if self.current is not None and not self._is_watched and not self.is_remote:
-            self._is_watched = True
+    def _attach_observers(self) -> None:
+        """Have the observers that there are see the renderer's frames, from this one on."""
+        if self.current is not None and not self._is_observed and not self.is_remote:
+            self._is_observed = True
             renderer = self.current
-            for watch in WATCHERS:
-                renderer = watch(renderer)
+            for observe in OBSERVERS:
+                renderer = observe(renderer)
             self._use(renderer)
-            self._is_watched = True
+            self._is_observed = True
 
     def after_hang(self, kind: str) -> tuple[RendererChoice, list[str], str]:
         """Return the renderer to use now that a call of this `kind` hangs, what is to follow it, and why it is used.
@@ -253,7 +253,7 @@ class GuardedRenderer:
             if service and self.choice.name != "none":
                 renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
             page = os.environ.get("PROGRESSKIT_WEB", "")
-            if page and is_on(os.environ, "PROGRESSKIT_WEB") and not WATCHERS:
+            if page and is_on(os.environ, "PROGRESSKIT_WEB") and not OBSERVERS:
                 load("progresskit._web.live:serve_as_asked")(page)
             path = events_path(self.choice)
             if path is not None:

@@ -51,7 +51,7 @@ class Foreground:
     def note(self, is_alive: Callable[[], bool]) -> None:
         """Note that a program was started. Where the terminal does not take lines the job itself reads keys, and goes on so."""
         self._programs = [each for each in self._programs if each()]
-        if _takes_lines(self._terminal):
+        if _is_line_mode(self._terminal):
             self._programs.append(is_alive)
 
     @property
@@ -82,10 +82,10 @@ class Foreground:
 
     def _update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
         lives = self.program_lives
-        reads_ours = lives and not _takes_lines(self._slave)
-        reads_terminal = lives and self.keys is None and not _takes_lines(self._terminal)
-        is_taken = reads_ours or reads_terminal or (lives and self.asks)
-        if is_taken and not self._hidden:
+        reads_ours = lives and not _is_line_mode(self._slave)
+        reads_terminal = lives and self.keys is None and not _is_line_mode(self._terminal)
+        is_used = reads_ours or reads_terminal or (lives and self.asks)
+        if is_used and not self._hidden:
             self._hidden = trackers()
             self.clearing = True
             try:
@@ -95,12 +95,12 @@ class Foreground:
             finally:
                 self.clearing = False
         self._pass_keys(reads_ours)
-        while self._hidden and not is_taken:
+        while self._hidden and not is_used:
             tracker = self._hidden.pop()
             tracker.hiding = max(tracker.hiding - 1, 0)
             tracker.capture.follow_descriptors()
             tracker.wake()
-        return is_taken
+        return is_used
 
     def _pass_keys(self, wanted: bool) -> None:
         """Have the terminal hand out keys as the program wants them on the pseudo-terminal; only signals stay the terminal's."""
@@ -140,7 +140,7 @@ class Foreground:
                 pass
 
 
-def _takes_lines(descriptor: int) -> bool:
+def _is_line_mode(descriptor: int) -> bool:
     """Return whether a terminal gives whole lines to who reads it; true of one that is gone."""
     try:
         return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)

@@ -76,11 +76,11 @@ class Outbox:
         if terminal.fd is None:
             context = self._group.context
             context = copy_context() if context is None else context.copy()
-            self._window.call("stream", context.run, terminal.send, self.handle.take(), patience)
+            self._window.call("stream", context.run, terminal.send, self.handle.drain(), patience)
         else:
-            before = terminal.taken
-            terminal.send(self.handle.take(), patience)
-            if terminal.taken != before:
+            before = terminal.bytes_accepted
+            terminal.send(self.handle.drain(), patience)
+            if terminal.bytes_accepted != before:
                 self._accepted = self._wall()
             self._owes_words = self._owes_words and terminal.congested
             if not terminal.congested:
@@ -98,9 +98,9 @@ class Outbox:
 
     def retry(self) -> None:
         """Send what a congested terminal did not accept, as far as it accepts it now."""
-        before = self._terminal.taken
+        before = self._terminal.bytes_accepted
         self.send()
-        if self._terminal.taken != before or not self._terminal.congested:
+        if self._terminal.bytes_accepted != before or not self._terminal.congested:
             self._stuck = None
         elif self._stuck is None:
             self._stuck = self._wall()

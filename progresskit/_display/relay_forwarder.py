@@ -103,7 +103,7 @@ class Forwarder:
 
     def _receiver(self) -> Capture | None:
         """Return the capture that shows what programs write now; None where it goes to the terminal as it is."""
-        return next((each for each in self._captures[::-1] if each.takes), None)
+        return next((each for each in self._captures[::-1] if each.captures_now), None)
 
     def _awaits_last_frame(self) -> bool:
         """Return whether the garbage collector has just found a tracker: its rows still stand, and would be drawn over. What hands on

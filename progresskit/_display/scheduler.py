@@ -118,7 +118,7 @@ class FrameScheduler:
         if self.set.dropped:
             self.end_dropped()
         soonest = LONGEST_DELAY
-        urgent = self.gate.take() if self.gate.waiting else None
+        urgent = self.gate.drain() if self.gate.waiting else None
         refreshing, self.is_refreshing = self.is_refreshing, False
         for display in self.set.displays:
             if woken:

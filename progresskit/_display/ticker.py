@@ -29,7 +29,7 @@ EXIT_MODES_TIMEOUT = 0.5
 EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 WRITER_NAP = 0.005
-"""Seconds between two checks of a job that has printed more than the terminal has taken."""
+"""Seconds between two checks of a job that has printed more than the terminal has accepted."""
 
 
 class ThreadTicker:
@@ -37,7 +37,7 @@ class ThreadTicker:
 
     Args:
         patience: Seconds that `detach` waits for a last frame.
-        hung: Seconds after which one call of a renderer or a stream is taken to hang.
+        hung: Seconds after which one call of a renderer or a stream is accepted to hang.
         begin: Called before the thread starts.
 
     Attributes:
@@ -225,7 +225,7 @@ class ThreadTicker:
             meanwhile()
 
     def drain(self, tracker: TrackerCore, goes_on: Callable[[], bool]) -> None:
-        """Draw what `tracker` has, and wait until its terminal has taken it, for as long as `goes_on()` says so.
+        """Draw what `tracker` has, and wait until its terminal has accepted it, for as long as `goes_on()` says so.
 
         A terminal holds up whoever writes to it: a program that passes on the output of others must hold them up, not lose it.
         """
@@ -296,7 +296,7 @@ class ThreadTicker:
         detector = HangDetector(CHECKS - 3)  # the rest of the time is for the one that goes on
         began = time.monotonic()
         until = began + self._patience if self._deadline is None else self._deadline
-        taken = self._taken()
+        accepted = self._bytes_accepted()
         while True:
             left = until - time.monotonic()
             if done.wait(min(self._patience / CHECKS, left)) or left <= 0:
@@ -304,10 +304,10 @@ class ThreadTicker:
             hangs = detector.check(self.displays)
             if hangs is not None:
                 self.thread.leave_behind(*hangs)
-            before, taken = taken, self._taken()
+            before, accepted = accepted, self._bytes_accepted()
             # Slow, but alive: it would hold up a job that prints as well. Or another process is in the middle of a frame.
-            if taken != before or any(display.terminal.awaits_turn for display in self.displays):
+            if accepted != before or any(display.terminal.awaits_turn for display in self.displays):
                 until = max(until, min(time.monotonic() + self._patience / 2, began + EXIT_FLUSH_LIMIT))
 
-    def _taken(self) -> int:
-        return sum(display.terminal.taken for display in self.displays)
+    def _bytes_accepted(self) -> int:
+        return sum(display.terminal.bytes_accepted for display in self.displays)

@@ -83,7 +83,7 @@ class TrackerGroup:
         for tracker in self.trackers:
             tracker.capture.note_shown()
 
-    def take_prints(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
+    def drain_lines(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
         """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Args:
@@ -104,7 +104,7 @@ class TrackerGroup:
                 lines.append(item)
         return [(_cleaned(lines, colors=colors), ended) for lines, ended in parts]
 
-    def take_frame(self, rows: int | None) -> Frame:
+    def next_frame(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came.
 
         Args:
@@ -112,12 +112,12 @@ class TrackerGroup:
         """
         trackers = self.trackers
         if len(trackers) == 1:
-            return trackers[0].tree.take_frame(rows)
+            return trackers[0].tree.next_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
         for tracker in trackers:
-            part = tracker.tree.take_frame(None if rows is None else max(rows - used, 0))
+            part = tracker.tree.next_frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
             more += part.more

@@ -123,7 +123,7 @@ class TaskTree:
             if delay:
                 task.extras.hidden_until = now + delay
                 self._delays = (*self._delays, task)
-            task._slot = slots.take(task, position)
+            task._slot = slots.allocate(task, position)
             self._live += 1
         return task
 
@@ -263,7 +263,7 @@ class TaskTree:
         with self.lock:
             return self._make_frame(rows)
 
-    def take_frame(self, rows: int | None = None) -> Frame:
+    def next_frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it.
 
         The functions that tell a count are asked first, and estimates learn from what is shown.

@@ -278,11 +278,11 @@ class SourceTree(TaskTree):
         """How many tasks have not ended, those of the sources among them."""
         return super().live + self._sums_up + sum(len(known.views) + known.more for known in self._in_order)
 
-    def take_frame(self, rows: int | None = None) -> Frame:
+    def next_frame(self, rows: int | None = None) -> Frame:
         """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
         self._core.hand_in()
         with self.lock:
-            frame = super().take_frame(rows)
+            frame = super().next_frame(rows)
             lines = self._core.lines.items
             while lines and _is_view(lines[0]):
                 lines.popleft()

@@ -81,7 +81,7 @@ class Painter:
                 joined = True
             row.update(view, time)
             if row.grew:
-                group.take(row)
+                group.widen(row)
                 joined = True
             found.append(row)
         if len(known) > len(found):

@@ -109,8 +109,8 @@ class Columns:
         self._layout = 0
         self.current: Plan | None = None
 
-    def take(self, row: RowTexts) -> None:
-        """Take the widths of `row` into account."""
+    def widen(self, row: RowTexts) -> None:
+        """Widen the columns to what `row` needs."""
         row.grew = False
         before = self._widths()
         if row.is_text:

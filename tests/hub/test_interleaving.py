@@ -54,7 +54,7 @@ class Handing(Here):
     def send(self) -> list[str]:
         for line in self.tracker._core.drain_lines():
             self._feed.print(line)
-        self._feed.receive(self, decode(encode(self.tracker._core.tree.take_frame())), order=self.key)
+        self._feed.receive(self, decode(encode(self.tracker._core.tree.next_frame())), order=self.key)
         return self.order
 
     def kill(self) -> None:
@@ -82,7 +82,7 @@ class Connected(Here):
     def send(self) -> list[str]:
         for line in self.tracker._core.drain_lines():
             self._client.write(line)
-        self._client.render(self.tracker._core.tree.take_frame())
+        self._client.render(self.tracker._core.tree.next_frame())
         return self.order
 
     def kill(self) -> None:

@@ -153,7 +153,7 @@ def test_asking_for_a_frame(bench: Bench) -> None:
     """`frame` takes nothing away: what has ended is still shown."""
     bench.tracker.add_task("orders.csv").fail("disk full")
     assert [view.reason for view in bench.tracker.frame().ended] == ["disk full"]
-    assert [view.reason for view in bench.tracker._core.tree.take_frame().ended] == ["disk full"]
+    assert [view.reason for view in bench.tracker._core.tree.next_frame().ended] == ["disk full"]
     assert bench.tracker.frame().ended == ()
 
 
