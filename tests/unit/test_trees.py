@@ -91,7 +91,7 @@ def test_a_child_of_an_ended_parent(bench: Bench) -> None:
 steps = st.lists(st.tuples(st.sampled_from(["add", "end", "tick", "advance"]), st.integers(0, 30)), max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(steps)
 def test_every_live_task_has_one_row(moves: list[tuple[str, int]]) -> None:
     """Whoever is added to whom, ended or not, each live task is in each frame once, and the sums are right."""
