@@ -26,10 +26,10 @@ class Slots:
     Example:
         >>> slots = Slots()
         >>> a, b, c, d = map(Leaf, "abcd")
-        >>> slots.take(a), slots.take(b), slots.take(c)
+        >>> slots.allocate(a), slots.allocate(b), slots.allocate(c)
         (0, 1, 2)
         >>> slots.release(b)
-        >>> slots.take(d)
+        >>> slots.allocate(d)
         1
         >>> list(slots)
         ['a', 'd', 'c']
@@ -54,7 +54,7 @@ class Slots:
     def __iter__(self) -> Iterator[Any]:
         return (item for item in self._cells if item is not None)
 
-    def take(self, item: Any, preferred: int | None = None) -> int:
+    def allocate(self, item: Any, preferred: int | None = None) -> int:
         """Give `item` a slot and return its number: the `preferred` one if it is empty, else the
         lowest free one, else a new one.
 
@@ -122,7 +122,7 @@ def walk_tree(slots: Slots) -> list[tuple[Any, int]]:
 
     Example:
         >>> slots = Slots()
-        >>> at = slots.take(Leaf("a")), slots.take(Leaf("b"))
+        >>> at = slots.allocate(Leaf("a")), slots.allocate(Leaf("b"))
         >>> walk_tree(slots)
         [('a', 0), ('b', 0)]
     """

@@ -143,8 +143,8 @@ def unknown_argument(function: Callable[..., Any], words: Iterable[str]) -> Type
     """Return the error for keyword arguments that `function` does not have: `words`, of which the first is told.
 
     Example:
-        >>> str(unknown_argument(described, ["vale"]))
-        'described() has no argument 'vale': did you mean value?'
+        >>> print(unknown_argument(described, ["vale"]))
+        described() has no argument 'vale': did you mean value?
     """
     from .._text.spelling import nearest
 

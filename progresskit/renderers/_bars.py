@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RESET = "\x1b[0m"
 _BAR, _PERCENT, _NUMBER, _SPINNER, _ELAPSED = range(5)
 """What moves in a row, in the place of its text."""
-_USUAL = [_BAR, _PERCENT, _NUMBER], [_BAR, _PERCENT, _NUMBER, _ELAPSED]
+_USUAL = (_BAR, _PERCENT, _NUMBER), (_BAR, _PERCENT, _NUMBER, _ELAPSED)
 """What moves in most rows, in this order."""
 MANY_ROWS, MANY_HOLD = 10, 1.0
 """Rows from which on a rate, a time left and fields stand for so many seconds: nobody reads twenty of them twice a second, and
@@ -90,7 +90,7 @@ class Painter:
                 joined = True
             row.update(view, time, hold)
             if row.grew:
-                group.take(row)
+                group.widen(row)
                 joined = True
             found.append(row)
         if len(known) > len(found):
@@ -116,7 +116,9 @@ class Painter:
             return parse(LIVE)
 
     def _planned(self, group: Columns, rows: list[RowTexts], columns: int, joined: bool) -> Plan:
-        plan = group.plan(columns + 1, rows, anew=joined)
+        plan = group.current
+        if plan is None or joined or group.columns != columns + 1:  # in most frames no text has grown
+            plan = group.plan(columns + 1, rows, anew=joined)
         if joined or self._named.get(group) is not plan:
             group.cut_names(rows, plan.name)
             self._named[group] = plan
@@ -183,11 +185,12 @@ class Painter:
             moving.append(piece)
             text = _unit(row, plan) if piece == _NUMBER else ""
         row.usual = None
-        if moving == _USUAL and (
-            end := text.rstrip(" ")
-        ):  # where no text is at the end, what moves might end in blanks
+        end = text.rstrip(" ")
+        if end and tuple(moving) in _USUAL:  # without a text at the end, what moves might end in blanks
             row.usual = "%s".join([each.replace("%", "%%") for each in (*texts, end)])
-            row.outline = outline_of(row.usual % (" " * plan.bar, " " * PERCENT_CELLS, " " * plan.number))
+            row.usual_time = plan.elapsed if moving[-1] == _ELAPSED else None
+            cells = [plan.bar, PERCENT_CELLS, plan.number, plan.elapsed][: len(moving)]
+            row.outline = outline_of(row.usual % tuple([" " * each for each in cells]))
             return
         pieces = [each for pair in zip(texts, moving, strict=True) for each in pair]
         row.pieces = [piece for piece in (*pieces, text) if piece != ""]

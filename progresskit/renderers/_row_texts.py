@@ -151,38 +151,18 @@ class RowTexts:
         """Take what `view` says at `time`, in seconds. What cannot be read if it changes with every frame stands for `hold` seconds."""
         last, self.view = self.view, view
         (
-            _,
-            _,
-            depth,
-            row,
-            description,
-            completed,
-            total,
-            unit,
-            state,
-            elapsed,
-            _,
-            _,
-            _,
-            color,
-            _,
-            estimated,
-            _,
-            idle,
-            _,
-            _,
-            _,
-        ) = view
+            _, _, depth, row, description, completed, total, unit, state, elapsed, _, _, _, color, _, estimated, _, idle, _, _, _,
+        ) = view  # fmt: skip
         self.state, self.color = state, color
         called = description, depth
         if called != self._called:
             self._called = called
-            self._take_name(view)
+            self._update_name(view)
         measured = total, unit, estimated
         new = measured != self._measured
         if new or completed != self._completed:
             self._measured, self._completed = measured, completed
-            self._take_amount(view, new)
+            self._update_amount(view, new)
         fraction = self.fraction = fraction_of(completed, total, state)
         if fraction is None or state == "pending":
             self.percent = "    "
@@ -201,7 +181,7 @@ class RowTexts:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
             self._held, self._held_until = stands, time + hold + (STAGGER * (row % 5) if last is None else 0.0)
             self.version += 1
-            self._take_held(view)
+            self._update_held(view)
         if self.template.computes:
             own = [self._shown(own_text(part, view)) for part in self.template.parts]
             if own != self.own:
@@ -215,14 +195,14 @@ class RowTexts:
     def _shown(self, text: str) -> str:
         return encodable(text, self._encoding)
 
-    def _take_name(self, view: TaskView) -> None:
+    def _update_name(self, view: TaskView) -> None:
         self.name, self.indent = self._shown(view.description), "  " * view.depth
         self.name_cells = cell_width(self.name) + len(self.indent)
         self.cut = (None, "")
         self.grew = True
         self.version += 1
 
-    def _take_amount(self, view: TaskView, new: bool) -> None:
+    def _update_amount(self, view: TaskView, new: bool) -> None:
         completed, total, unit = view.completed, view.total, view.unit
         mark = "~" if view.estimated else ""
         was_text = self.is_text
@@ -253,8 +233,8 @@ class RowTexts:
         if was_text != self.is_text:
             self.grew = True
 
-    def _take_held(self, view: TaskView) -> None:
-        """Take what stands for a while."""
+    def _update_held(self, view: TaskView) -> None:
+        """Update what stands for a while."""
         state, idle, rate = view.state, view.idle, view.rate
         self.eta = UNKNOWN
         if state != "running" or idle is not None or rate is None or self.is_text:

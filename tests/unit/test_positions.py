@@ -31,7 +31,7 @@ class Places:
 
     def take(self, name: str, preferred: int | None = None) -> int:
         item = self.items[name] = Item(name)
-        slot = self.slots.take(item, preferred)
+        slot = self.slots.allocate(item, preferred)
         assert item._slot == slot
         return slot
 
@@ -164,10 +164,10 @@ def tree(*items: Item | None) -> list[tuple[Item | None, int]]:
 def test_walk() -> None:
     """A tree is walked parents first, with the blank rows that are reserved."""
     inner, deepest, outer = Slots(), Slots(), Slots()
-    deepest.take(Item("z"))
-    inner.take(Item("y", children=deepest), 1)
-    outer.take(Item("a", children=inner))
-    outer.take(Item("b"))
+    deepest.allocate(Item("z"))
+    inner.allocate(Item("y", children=deepest), 1)
+    outer.allocate(Item("a", children=inner))
+    outer.allocate(Item("b"))
     walked = [(item and item.name, depth) for item, depth in walk_tree(outer)]
     assert walked == [("a", 0), (None, 1), ("y", 1), ("z", 2), ("b", 0)]
 
@@ -208,7 +208,7 @@ def test_end_during_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     fourth = tracker.add_task("fourth")
 
     def rows() -> list[tuple[str, int, str]]:
-        return [(view.description, view.position, view.state) for view in tree.take_frame().tasks]
+        return [(view.description, view.position, view.state) for view in tree.next_frame().tasks]
 
     assert [row[:2] for row in rows()] == [("first", 0), ("second", 1), ("third", 2), ("fourth", 3)]
     settle = tree.settle
