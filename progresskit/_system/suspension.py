@@ -31,6 +31,8 @@ usual switch interval."""
 
 ON_TIME = 0.001
 """Seconds of lateness below which a thread neither was stopped nor had to wait for a lock."""
+USUAL_WORK = 0.005
+"""Seconds in which a frame is drawn, unless the thread is kept from it."""
 READ_SECONDS = 0.5
 """Seconds for which a thread that wakes on time does without the scheduler's counts, each reading of which takes it as long as
 drawing a row."""
@@ -127,12 +129,16 @@ class SuspensionDetector:
         return stopped
 
     def stopped_at_work(self) -> bool:
-        """Return whether the process was stopped since the last call of `stopped`, where the thread has not slept since.
+        """Return whether the process was stopped since the last call, where the thread has not slept since.
 
-        Only if that was long ago are the scheduler's counts read, each of which is a system call: a frame takes a
-        millisecond, and no stop below `SHORT` is told from one.
+        Only after more than a usual frame are the scheduler's counts read, each reading of which takes system calls.
         """
-        return time.monotonic() - self._mark[0] > SHORT and self.stopped()
+        began, cpu, before = self._mark
+        now = time.monotonic()
+        if now - began > USUAL_WORK:
+            return self.stopped()
+        self._mark = now, cpu, before
+        return False
 
     @property
     def woken_in_vain(self) -> bool:

@@ -6,14 +6,12 @@ drawing needs. It reads the task's own fields. `sample` writes, once for each fr
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from .._model.estimates import Estimate
 from .._model.frames import Field, TaskView, clean_layout, make_view
 from .._model.numbers import LARGEST, plain_number, settled
 from .._model.states import CANCELLED, RUNNING, STOPPED_EARLY
 from .._system.warnings import describe, warn_once
-from .._text.cells import clean
+from .._text.cells import LONGEST, clean
 from .task import Task
 
 TYPE_CHECKING = False
@@ -68,8 +66,20 @@ def _from_zero(value: Any) -> float | None:
 
 MOST = int(LARGEST)
 """`LARGEST` as an int, with which an int is compared in half the time."""
-_clean_again = lru_cache(maxsize=1024)(clean)
-"""Cleans what each frame shows again. Descriptions and units are few, and long ones are the user's own strings."""
+_cleaned: dict[str, str] = {}
+"""Cleaned texts by what they were: descriptions and units that are not plain as they are, which each frame shows again."""
+
+
+def _clean_again(text: str) -> str:
+    """Return `text` cleaned. (An `lru_cache` touches more memory than all else of a view, which is cold ten times a second.)"""
+    if len(text) <= LONGEST and text.isascii() and text.isprintable():
+        return text
+    cleaned = _cleaned.get(text)
+    if cleaned is None:
+        if len(_cleaned) > 1000:  # long ones are the user's own strings: start over rather than grow
+            _cleaned.clear()
+        cleaned = _cleaned[text] = clean(text)
+    return cleaned
 
 
 def _count(task: Task, sums: dict[int, Sums]) -> Sums:

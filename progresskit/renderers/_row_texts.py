@@ -68,15 +68,13 @@ class RowTexts:
     """
 
     __slots__ = (
-        "_called",
         "_clock",
         "_completed",
         "_encoding",
-        "_held",
         "_held_until",
-        "_measured",
         "_scale",
         "_slow",
+        "_stands",
         "_total_text",
         "color",
         "cut",
@@ -137,10 +135,8 @@ class RowTexts:
         self.outline = ""
         self.pieces_of: tuple[object, int] = (None, -1)
         # What the texts so far were made of.
-        self._called: tuple[str, int] | None = None
-        self._measured: tuple[object, ...] | None = None
+        self._stands: tuple[object, ...] | None = None
         self._completed: int | float = 0
-        self._held: tuple[object, ...] | None = None
         self._clock = -1
         self._held_until = float("-inf")
         self._slow = False
@@ -153,17 +149,14 @@ class RowTexts:
         (
             _, _, depth, row, description, completed, total, unit, state, elapsed, _, _, _, color, _, estimated, _, idle, _, _, _,
         ) = view  # fmt: skip
-        self.state, self.color = state, color
-        called = description, depth
-        if called != self._called:
-            self._called = called
-            self._update_name(view)
-        measured = total, unit, estimated
-        new = measured != self._measured
-        if new or completed != self._completed:
-            self._measured, self._completed = measured, completed
-            self._update_amount(view, new)
         fraction = self.fraction = fraction_of(completed, total, state)
+        stands = description, depth, total, unit, estimated, state, color, idle is None, fraction is None
+        changed = stands != self._stands
+        if changed:
+            self._changes(view, stands)
+        elif completed != self._completed:
+            self._completed = completed
+            self._update_amount(view, False)
         if fraction is None or state == "pending":
             self.percent = "    "
         elif estimated:
@@ -175,17 +168,25 @@ class RowTexts:
             self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
             if self.status is None:  # whose column may show it
                 self.version += 1
-        self.is_moving = state == "running" and idle is None
-        stands = state, idle is None, fraction is None
-        if time >= self._held_until or stands != self._held:
+        if changed or time >= self._held_until:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
-            self._held, self._held_until = stands, time + hold + (STAGGER * (row % 5) if last is None else 0.0)
+            self._held_until = time + hold + (STAGGER * (row % 5) if last is None else 0.0)
             self.version += 1
             self._update_held(view)
         if self.template.computes:
             own = [self._shown(own_text(part, view)) for part in self.template.parts]
             if own != self.own:
                 self.own, self.grew = own, True
+
+    def _changes(self, view: TaskView, stands: tuple[object, ...]) -> None:
+        """Update what follows from what rarely changes, which `stands` has now."""
+        before, self._stands = self._stands, stands
+        self.state, self.color = view.state, view.color
+        self.is_moving = view.state == "running" and view.idle is None
+        if before is None or before[:2] != stands[:2]:
+            self._update_name(view)
+        self._completed = view.completed
+        self._update_amount(view, before is None or before[2:5] != stands[2:5])
 
     def _changed(self, old: str, new: str) -> str:
         if len(new) > len(old):
