@@ -189,9 +189,10 @@ def encode(frame: Frame) -> str:
     """
     time, tasks, ended, more, counts = frame
     try:
+        seconds = repr(time) if time.__class__ is float and -LARGEST < time < LARGEST else _encoded(time)
         line = (
-            f'{{"time":{_encoded(time)},"tasks":[{",".join(map(_text_of, tasks))}],'
-            f'"ended":[{",".join(map(_text_of, ended))}],"more":{_encoded(more)}'
+            f'{{"time":{seconds},"tasks":[{",".join(map(_text_of, tasks))}],'
+            f'"ended":[{",".join(map(_text_of, ended))}],"more":{more:d}'
         )
         return f'{line},"counts":{_encoded(counts)}}}' if counts else line + "}"
     except ValueError:  # a view that somebody has made by hand: what has made a frame of tasks has made plain numbers
