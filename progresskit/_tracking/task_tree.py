@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
+MOST_WAIT_SECONDS = 0.05
+"""Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
@@ -181,6 +183,19 @@ class TaskTree:
         """Whether the end of a task that was shown or has failed waits to be shown. The caller holds the lock."""
         self.settle()
         return bool(self._ended)
+
+    def move_ends(self, queue: deque[Any]) -> None:
+        """Move the views of the tasks that have ended to `queue`: what comes behind them is shown behind them.
+
+        Where the lock cannot be had soon, since an estimator of the user's own hangs, they stay.
+        """
+        if self.lock.acquire(timeout=MOST_WAIT_SECONDS):
+            try:
+                self.settle()
+                queue.extend(self._ended)
+                self._ended.clear()
+            finally:
+                self.lock.release()
 
     def settle(self) -> None:
         """Remove the tasks that have ended since the last time."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
 from heapq import heappop, heappush
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ class SlotAccount:
         self.cells: list[Node | None] = []
         self.free: list[int] = []
 
-    def add(self, node: Node) -> None:
+    def allocate(self, node: Node) -> None:
         while self.free:
             slot = heappop(self.free)
             if self.cells[slot] is None:
@@ -194,7 +195,7 @@ class Machine(RuleBasedStateMachine):
         self.number = 0
         self.nodes: list[Node] = []
         self.history: list[Any] = []  # what must stand above the rows: texts, and lines of tasks
-        self.printed: dict[int, list[str]] = {0: [], 1: []}
+        self.printed: dict[int, list[Any]] = {0: [], 1: []}  # lines, and what ended before one of them
         self.endings: dict[int, list[Kept]] = {0: [], 1: []}
         self.pushed = False  # whether rows have been pushed out of the screen: nobody can reach them there
         self.cut = False  # whether the terminal has cut lines
@@ -243,7 +244,7 @@ class Machine(RuleBasedStateMachine):
     def resized(self, columns: int, lines: int) -> None:
         """Give what stands behind the screen its new size."""
 
-    def draw_frame(self) -> None:
+    def read_screen(self) -> None:
         """Bring the terminal up to what was drawn."""
 
     # What a program does
@@ -373,7 +374,13 @@ class Machine(RuleBasedStateMachine):
         for _ in range(count):
             self.number += 1
             self.trackers[which].print(f"({self.number}){text}")
+            self.before_words(which)
             self.printed[which] += [f"({self.number}){lines[0]}", *lines[1:]]
+
+    def before_words(self, which: int) -> None:
+        """Note that what has ended so far comes before the next printed line."""
+        self.printed[which] += self.endings[which]
+        self.endings[which] = []
 
     # What a user does
 
@@ -464,7 +471,7 @@ class Machine(RuleBasedStateMachine):
         if self.ticker.displays and self.ticker.displays[0].renderer.current is not None:
             self.history += [Row(row) for row in self.region_rows()]
             if self.typed is not None:  # on a line that is nobody's from here on
-                self.draw_frame()
+                self.read_screen()
                 self.under = not self.terminal.cursor[1]
                 self.typed = (0, len(self.history))
 
@@ -513,14 +520,14 @@ class Machine(RuleBasedStateMachine):
             if not (self.typed and self.under):
                 self.history.append(free)
             self.open, self.typed = "", None
+        entries = [entry for which in self.order for entry in self.printed[which]]
+        entries += [kept for which in self.order for kept in self.endings[which]]
+        for is_kept, group in groupby(entries, lambda entry: isinstance(entry, Kept)):
+            found = list(group)
+            self.history += in_order(found) if is_kept else found
         for which in self.order:
-            self.history += self.printed[which]
-            self.printed[which] = []
-        endings = [kept for which in self.order for kept in self.endings[which]]
-        for which in self.order:
-            self.endings[which] = []
+            self.printed[which], self.endings[which] = [], []
             self.slots[which].close()
-        self.history += in_order(endings)
         for entry in self.history:
             if isinstance(entry, Kept):
                 entry.columns = entry.columns or self.terminal.size()[0]
@@ -548,7 +555,7 @@ class Machine(RuleBasedStateMachine):
         return chosen, len(nodes) - len(chosen), sum(map(bool, parts)) < 2
 
     def check(self) -> None:
-        self.draw_frame()
+        self.read_screen()
         columns, lines = self.terminal.size()
         told = f"\n{self.terminal.scrollback}\n{self.terminal.screen}\n{self.terminal.cursor}"
         row, column, shown = self.terminal.cursor
