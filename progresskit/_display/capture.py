@@ -56,12 +56,12 @@ class CapturedStream:
         self.stream = stream
         self.captures: list[Capture] = []
         self._lines: dict[int, Line] = {}  # thread -> what it has written of a line: two threads' lines do not mix
-        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
+        self._decoders: dict[
+            tuple[int, str], codecs.IncrementalDecoder
+        ] = {}  # a job may give its stream another encoding
         self._write_text: Callable[[str], int] = stream.write
         self._buffer = getattr(stream, "buffer", None)
         self._write_bytes: Callable[[Any], int] = getattr(self._buffer, "write", _refuse)
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._errors = getattr(stream, "errors", None) or "strict"
         descriptor = text_descriptor(stream)
         self.descriptor = descriptor if descriptor is not None and os.isatty(descriptor) else None
         self._is_redirected = False  # whether the descriptor leads to a file or a pipe now
@@ -121,13 +121,17 @@ class CapturedStream:
             if text and text[-1] != "\n":
                 _flush(self.stream)
             return count
-        if capture.relay is not None:
-            capture.relay.drain()  # what programs have written before comes before
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not text.isascii():
-            text.encode(self._encoding, self._errors)  # raises what the stream would
-        self._take(text, thread, capture)
+            text.encode(
+                self._encoding, getattr(self.stream, "errors", None) or "strict"
+            )  # raises what the stream would
+        if capture.relay is None:
+            self._take(text, thread, capture)
+        else:  # what programs have written before comes before
+            capture.relay.drain()
+            self._take(capture.relay.take_begun() + text, thread, capture)
         return len(text)
 
     def write_bytes(self, data: Any) -> int:
@@ -140,10 +144,12 @@ class CapturedStream:
             count = self._write_bytes(data)
             _flush(self._buffer)
             return count
+        begun = ""
         if capture.relay is not None:
             capture.relay.drain()
+            begun = capture.relay.take_begun()
         with memoryview(data) as view:
-            self._take(self._decoder(thread).decode(view), thread, capture)
+            self._take(begun + self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
 
     def _capture_for(self, thread: int) -> Capture | None:
@@ -217,10 +223,16 @@ class CapturedStream:
                 capture.queue(line)
         return True
 
+    @property
+    def _encoding(self) -> str:
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
     def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
-        decoder = self._decoders.get(thread)
+        encoding = self._encoding
+        decoder = self._decoders.get((thread, encoding))
         if decoder is None:
-            decoder = self._decoders[thread] = codecs.getincrementaldecoder(self._encoding)("backslashreplace")
+            decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+            self._decoders[thread, encoding] = decoder
         return decoder
 
     # Lines that have not ended
@@ -259,6 +271,11 @@ class CapturedStream:
                 self.write_now(line.text())
             else:
                 capture.take(line.end())
+
+    def take_begun(self, thread: int) -> str:
+        """Return what `thread`, which is the one that asks, has said of a line, and forget it: a program goes on with that line."""
+        line = self._lines.pop(thread, None)
+        return "" if line is None else line.text()
 
     def before_redirect(self) -> None:
         """Show what has not ended: the rest goes elsewhere."""
@@ -633,6 +650,7 @@ def _relay_of(target: Any) -> Relay | None:
         for capture in captured.captures[::-1]:
             _begin_relay(capture, key)
             if capture.relay is not None and capture.relay.key == key and (capture.takes or capture.takes_back):
+                capture.relay.begin_line("".join(each.take_begun(get_ident()) for each in captured_streams()))
                 return capture.relay
     return None
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from .._tracking.core import TrackerCore
 
+DISTURBED_SECONDS = 1.0
+"""Seconds until the next frame where others write to the terminal: each frame then leaves rows above."""
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
@@ -116,6 +118,7 @@ class Display:
         self._shown: list[tuple[object, ...]] = []  # what the last frame said of each task
         self._inherited = False  # whether the outbox has what the display before this one did not show
         self._standing = False  # whether the last frame had rows
+        self._stood = False  # the same of the frame before it: rows that the next one writes over
         self._drawing = False  # whether one is being drawn that may have
         self._in_background = False
         self.drawn = self.due = 0.0
@@ -238,6 +241,7 @@ class Display:
         """
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
+        self._stood = self._standing
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self._drawing = rows
@@ -249,7 +253,8 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame again, below text that other programs wrote while the process was stopped."""
+        """Compose the frame again, below text that others have written meanwhile: a shell while the process was stopped, or a process
+        that nobody captures. The rows that stand stay above."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.take()  # it would be drawn over the words of a shell
         self.forget_rows()
@@ -257,21 +262,35 @@ class Display:
             self.renderer.write(lines)
         if frame is not None:
             self.renderer.render(frame)
+            self._standing = self.renderer.in_place and bool(frame.tasks or frame.more)
+
+    def _heeds_others(self) -> bool:
+        """Compose the frame again where others have written to the terminal since the last one, and return whether they have."""
+        if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
+            self.recompose()
+            return True
+        return False
 
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
+        is_disturbed = self._heeds_others()
         try:
             self.outbox.send(context=self._context())
         finally:
             self._drawing = False
+        if self._standing:
+            self.terminal.hear_others()
         if self._drew_lines:
             self._note_shown()
         if self._budget_varies:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
-        return self.pace.after_frame(
+        delay = self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
+        if is_disturbed:  # each of these frames leaves rows above
+            delay = self.pace.delay = max(delay, DISTURBED_SECONDS)
+        return delay
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
@@ -344,6 +363,7 @@ class Display:
         if self._standing or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
+                self._heeds_others()
                 self.outbox.send(context=self._context())
                 self._drawing = False
         if self.over_rows:

@@ -203,6 +203,7 @@ class Relay:
         try:
             yield
         finally:
+            self.drain()
             if capture is not None:
                 self._redirecting.discard(capture)
             self.follow()
@@ -267,6 +268,40 @@ class Relay:
             elif clock() - since > EXIT_FLUSH_TIMEOUT:
                 return
             native("time", "sleep")(DRAINING_NAP)
+
+    def begin_line(self, text: str) -> None:
+        """Have what programs write next go on with `text`, a line that this process has begun."""
+        if text and self._lock.acquire(timeout=LOCK_SECONDS):
+            try:
+                self._line.add(text)
+            finally:
+                self._lock.release()
+
+    def take_begun(self) -> str:
+        """Return the line that a program has begun, and not ended, and forget it: this process goes on with it."""
+        if (self._read == self._handed and not self._line.text()) or not self._lock.acquire(timeout=LOCK_SECONDS):
+            return ""
+        try:
+            text = self._line.text()
+            if not self._busy and ((text and self._redrawn is None) or self._is_bare()):
+                self._forget_begun()
+                return text
+            return ""
+        finally:
+            self._lock.release()
+
+    def _is_bare(self) -> bool:
+        """Whether the line that programs have begun has sequences alone, and they have ended: a screen that they have cleared while
+        rows stood is not cleared later, with what has come since. Those of one that lives may begin a screen of its own."""
+        return self._redrawn is None and not self._line.text() and not self._foreground.program_lives
+
+    def _forget_begun(self) -> None:
+        is_all_shown = self._taken == self._handed and not self._line.text()
+        self._line = Line()
+        self._handed = self._read
+        if is_all_shown:  # else the keeper would write the sequences at the end
+            self._taken = self._read
+            self._note_shown()
 
     def _move(self) -> None:
         """Move what has been written to the file. The caller holds the lock."""
@@ -389,6 +424,9 @@ class Relay:
 
     def _pass_on(self) -> bool:
         """Write to the terminal itself what has not been handed on, and return whether it took it."""
+        if self._read > self._handed and self._is_bare():
+            self._forget_begun()
+            return True
         data = os.pread(self._spool, PIECE, self._handed)
         self._end_redrawing()
         try:
