@@ -125,7 +125,7 @@ class Node:
         self.decimals = False  # whether floats were counted
         self.ended = self.seen = False
         self.depth: int = 0 if parent is None else parent.depth + 1
-        slots.add(self)
+        slots.allocate(self)
 
     def end(self) -> None:
         self.ended = True
