@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
 
+DISTURBED_SECONDS = 1.0
+"""Seconds until the next frame where others write to the terminal: each frame then leaves rows above."""
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
@@ -121,6 +123,7 @@ class Display:
         self._shown: tuple[TaskView, ...] = ()  # the tasks of the last frame
         self._inherited = False  # whether the outbox has what the display before this one did not show
         self._in_background = False
+        self._stood = False  # whether rows stand that the frame writes over
         self.drawn = self.due = 0.0
 
     def add(self, tracker: TrackerCore) -> None:
@@ -219,6 +222,7 @@ class Display:
         """
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
+        self._stood = self.renderer.has_rows
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self.renderer.is_drawing = rows
@@ -230,7 +234,8 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame again, below text that other programs wrote while the process was stopped."""
+        """Compose the frame again, below text that others have written meanwhile: a shell while the process was stopped, or a process
+        that nobody captures. The rows that stand stay above."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.drain()  # it would be drawn over the words of a shell
         self.renderer.stop()
@@ -239,20 +244,33 @@ class Display:
         if frame is not None:
             self.renderer.render(frame)
 
+    def _avoid_others_words(self) -> bool:
+        """Compose the frame again where others have written to the terminal since the last one; return whether they have."""
+        if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
+            self.recompose()
+            return True
+        return False
+
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
+        is_disturbed = self._avoid_others_words()
         try:
             self.outbox.send()
         finally:
             self.renderer.is_drawing = False
+        if self.renderer.has_rows:
+            self.terminal.hear_others()
         if self._drew_lines:
             self._note_shown()
         if self._budget_varies:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
-        return self.pace.after_frame(
+        delay = self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
+        if is_disturbed:
+            delay = self.pace.delay = max(delay, DISTURBED_SECONDS)
+        return delay
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
@@ -313,6 +331,7 @@ class Display:
         if self.renderer.has_rows or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
+                self._avoid_others_words()
                 self.outbox.send()
                 self.renderer.is_drawing = False
         if self.renderer.in_place:

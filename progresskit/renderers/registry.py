@@ -505,6 +505,12 @@ def names() -> tuple[str, ...]:
     return (*BUILTIN, *sorted({*EXTRAS, *entry_points()}))
 
 
+def unwrapped(stream: Any) -> Any:
+    """Return the stream behind `stream`, where this is what rich puts in its place while it shows a display: it says that it is a
+    terminal, and writes out escape sequences as words."""
+    return stream.rich_proxied_file if type(stream).__module__ == "rich.file_proxy" else stream
+
+
 def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
@@ -518,9 +524,9 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
     environ = os.environ if environ is None else environ
     name = environ.get("PROGRESSKIT_STREAM", "").strip()
     if name == "stdout" or (not name and is_cell_stream(sys.stderr) and is_cell_stream(sys.stdout)):
-        return sys.stdout
+        return unwrapped(sys.stdout)
     if name in ("", "stderr"):
-        return sys.stderr
+        return unwrapped(sys.stderr)
     if not opened:
         return None
     try:
