@@ -52,7 +52,7 @@ class Handing(Here):
         self._feed = feed
 
     def send(self) -> list[str]:
-        for line in self.tracker._core.drain_lines():
+        for line in self.tracker._core.lines.drain():
             self._feed.print(line)
         self._feed.receive(self, decode(encode(self.tracker._core.tree.next_frame())), order=self.key)
         return self.order
@@ -80,7 +80,7 @@ class Connected(Here):
             self._client.start(EmulatedTerminal())
 
     def send(self) -> list[str]:
-        for line in self.tracker._core.drain_lines():
+        for line in self.tracker._core.lines.drain():
             self._client.write(line)
         self._client.render(self.tracker._core.tree.next_frame())
         return self.order
