@@ -52,6 +52,7 @@ def test_a_frame_takes_few_calls() -> None:
         until(drawn)
         tracker.stop()
     os.close(ours)
-    walk = min(frames[1:], key=len)[:-1]  # without the next sleep; the first one pays for imports; a collection of garbage may come in any
+    # The first one pays for imports, a collection of garbage may come in any; the last call is the next sleep.
+    walk = min(frames[1:], key=len)[:-1]
     assert len(walk) <= MOST_CALLS, walk
     assert len({module for module, _ in walk if module.startswith("progresskit")}) <= MOST_MODULES, walk
