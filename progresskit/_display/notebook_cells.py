@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from .._system.notebook import is_cell_stream, kernel_shell, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
-from ..renderers.notebook import Area
+from ..renderers.notebook import ROWS, Area
 from ..renderers.registry import BUILTIN, default_stream, prefer_hub
 
 if TYPE_CHECKING:
@@ -41,12 +41,14 @@ class CellArea(Area):
     Attributes:
         lock: Guards all else. It is held while the first picture is published: no later one may come before it.
         shown_at: When a picture was last made, by the wall clock.
+        tasks: Tasks at the top that the cell has added.
     """
 
     def __init__(self, publish: Callable[[dict[str, str], bool], object]) -> None:
         super().__init__(publish)
         self.lock = Lock()
         self.shown_at = 0.0
+        self.tasks = 0
 
     def show_at(self, now: float) -> None:
         """Publish the picture of `now`, in seconds by the wall clock, unless it is the one that stands there."""
@@ -130,13 +132,16 @@ def place(tracker: TrackerCore, task: Task) -> None:
     area, is_new = CELL_AREAS.current(shell)
     CELL_AREAS.by_task[task.id] = area
     CELL_AREAS.forget_ended()
+    area.tasks += task.parent is None
     if is_new:
         try:
             area.update([view for view in tracker.tree.frame(None).tasks if view.id == task.id], ())
             area.show_at(time.time())
-            tracker.tree.note_seen(task)  # so that its end is shown too, however soon it comes
         finally:
             area.lock.release()
+    if area.tasks <= ROWS:
+        # Its end is shown too, however soon it comes: what a cell shows must not depend on how quick the machine is.
+        tracker.tree.note_seen(task)
 
 
 def _draws_in_cells(tracker: TrackerCore) -> bool:

@@ -112,7 +112,7 @@ class Notebook:
     @staticmethod
     def _count(cell: Cell, bundle: dict[str, str]) -> None:
         cell.messages += 1
-        cell.sizes.append(sum(len(text.encode()) for text in bundle.values()))
+        cell.sizes.append(sum(len(str(text).encode()) for text in bundle.values()))
 
 
 @contextmanager
