@@ -310,7 +310,9 @@ def _size_through(iterator: Any) -> int | None:
     return min(sizes, default=None if inner else 0)
 
 
-_ASKING = frozenset(("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT"))  # POP_ITER: a `for` that has come to its end, from 3.14 on
+_ASKING = frozenset(
+    ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
+)  # POP_ITER: a `for` that has come to its end, from 3.14 on
 _DROPPING = frozenset(("POP_TOP", "RETURN_VALUE", "RETURN_CONST"))
 """Where a `for` statement stands that is left by `break` or `return`."""
 _QUIET = (

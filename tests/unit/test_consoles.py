@@ -95,7 +95,7 @@ def test_text(play: Windows, stream: TextIO) -> None:
     assert (where.encoding, where.unicode) == ("utf-8", True)
     where.write("━" * 8_191 + "😀 Größe 東京\ud800")
     assert "".join(console.shown) == "━" * 8_191 + "😀 Größe 東京\\ud800"
-    assert where.taken and not where.dark
+    assert where.bytes_accepted and not where.dark
     console.shown.clear()
     os.write(stream.fileno(), "━".encode())  # what every other way does
     assert console.shown == ["Γöü"]
