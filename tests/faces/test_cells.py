@@ -103,6 +103,28 @@ def test_budget(nb: Notebook) -> None:
     assert paused.messages <= 3
 
 
+def test_one_after_another(nb: Notebook) -> None:
+    """Each loop of a cell has its row, however short it is."""
+    cell = nb.run("for name in 'abc':\n  for x in track(range(2), name): pass")
+    assert [row.split()[:2] for row in cell.rows] == [["✓", "a"], ["✓", "b"], ["✓", "c"]]
+
+
+@pytest.mark.parametrize("wait", ["True", "False"])
+def test_cleared(nb: Notebook, wait: str) -> None:
+    """A cell that clears its output, as plots that are drawn anew do, has its rows again at once, and to its end."""
+    before = len(nb.lost)
+    cell = nb.run(
+        "from IPython.display import clear_output\n"
+        f"for x in track(range(5), 'Cleared'):\n  clear_output(wait={wait}); print('step', x); drawn()"
+    )
+    assert cell.text == "step 4\n" and len(cell.pictures) == 1 and "5/5" in cell.rows[0]
+    assert len(nb.lost) == before
+    thread = nb.run(
+        "t = threading.Thread(target=lambda: [drawn() for x in track(range(3), 'Thread')])\nt.start(); t.join()"
+    )
+    assert "3/3" in thread.rows[0]
+
+
 def test_hostile(nb: Notebook) -> None:
     """A description is text, whatever it holds."""
     name = "</div><script>alert(1)</script><img src=x onerror=alert(2)> \"quoted' \\x1b[31m"
