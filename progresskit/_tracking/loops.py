@@ -494,7 +494,7 @@ class AsyncLoop:
 
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
-        if self._task is not None:
+        if self._task is not None and caller is not None:  # as for other loops
             self._loop.broken(self._task, self._counter, caller())
 
 
@@ -592,7 +592,10 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            self.broken(task, counter, caller(), source)
+            if (
+                caller is not None
+            ):  # at the very end of a free-threaded interpreter modules are emptied before generators
+                self.broken(task, counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())

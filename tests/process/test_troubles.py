@@ -175,7 +175,7 @@ from progresskit import ProgressTracker
 tracker = ProgressTracker("plain", interval=0.01)
 task = tracker.add_task("alpha")
 class Late:
-    def __del__(self): tracker.print("late"); tracker.add_task("beta").advance(); task.advance(); tracker.stop()
+    def __del__(self, tracker=tracker, task=task): tracker.print("late"); tracker.add_task("beta").advance(); task.advance(); tracker.stop()
 late = Late()
 raise SystemExit(5)
 """)
