@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from operator import ne
 from typing import TYPE_CHECKING
 
 from .._model.frames import what_moves
@@ -29,8 +30,11 @@ from .tracker_group import TrackerGroup
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
 
+DISTURBED_SECONDS = 1.0
+"""Seconds until the next frame where others write to the terminal: each frame then leaves rows above."""
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
@@ -58,6 +62,11 @@ def display_of(
     folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
+
+
+def _differs(tasks: tuple[TaskView, ...], before: tuple[TaskView, ...]) -> bool:
+    """Return whether `tasks` show anything new: mostly the first one does."""
+    return len(tasks) != len(before) or any(map(ne, map(what_moves, tasks), map(what_moves, before)))
 
 
 class Display:
@@ -111,9 +120,10 @@ class Display:
         self._began = (0.0, 0.0)  # the two clocks' readings when the frame was begun
         self._moved = False  # whether the frame shows anything new
         self._drew_lines = False  # whether it has lines above its rows
-        self._shown: list[tuple[object, ...]] = []  # what the last frame said of each task
+        self._shown: tuple[TaskView, ...] = ()  # the tasks of the last frame
         self._inherited = False  # whether the outbox has what the display before this one did not show
         self._in_background = False
+        self._stood = False  # whether rows stand that the frame writes over
         self.drawn = self.due = 0.0
 
     def add(self, tracker: TrackerCore) -> None:
@@ -212,6 +222,7 @@ class Display:
         """
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
+        self._stood = self.renderer.has_rows
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self.renderer.is_drawing = rows
@@ -223,7 +234,8 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame again, below text that other programs wrote while the process was stopped."""
+        """Compose the frame again, below text that others have written meanwhile: a shell while the process was stopped, or a process
+        that nobody captures. The rows that stand stay above."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.drain()  # it would be drawn over the words of a shell
         self.renderer.stop()
@@ -232,20 +244,33 @@ class Display:
         if frame is not None:
             self.renderer.render(frame)
 
+    def _avoid_others_words(self) -> bool:
+        """Compose the frame again where others have written to the terminal since the last one; return whether they have."""
+        if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
+            self.recompose()
+            return True
+        return False
+
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
+        is_disturbed = self._avoid_others_words()
         try:
             self.outbox.send()
         finally:
             self.renderer.is_drawing = False
+        if self.renderer.has_rows:
+            self.terminal.hear_others()
         if self._drew_lines:
             self._note_shown()
         if self._budget_varies:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
-        return self.pace.after_frame(
+        delay = self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
+        if is_disturbed:
+            delay = self.pace.delay = max(delay, DISTURBED_SECONDS)
+        return delay
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
@@ -275,9 +300,8 @@ class Display:
         if not rows and in_place:
             frame = frame._replace(tasks=(), more=0)
         outbox.frame = frame
-        shown = list(map(what_moves, frame.tasks))
-        self._moved = bool(lines or frame.ended or shown != self._shown)
-        self._shown = shown
+        self._moved = bool(lines or frame.ended) or _differs(frame.tasks, self._shown)
+        self._shown = frame.tasks
         self._drew_lines = bool(lines)
         if self._moved or frame.tasks or frame.more or last or not rows:
             for part, group in parts:
@@ -307,11 +331,12 @@ class Display:
         if self.renderer.has_rows or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
+                self._avoid_others_words()
                 self.outbox.send()
                 self.renderer.is_drawing = False
         if self.renderer.in_place:
             self.renderer.stop()
-            self._shown = []
+            self._shown = ()
         self.flush(EXIT_FLUSH_TIMEOUT)
 
     def flush(self, patience: float = 0.0) -> None:

@@ -22,6 +22,7 @@ from weakref import ref
 
 from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
+from .._system.other_writers import OtherWriters
 from .._system.platform import HAS_BLOCKING_FLAG, IS_WINDOWS, file_locks, has_poll
 from .._text.cells import encodable
 from .._text.colors import depth_of
@@ -255,6 +256,8 @@ class StreamTerminal:
         self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
         self.bytes_accepted: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
+        self._others: OtherWriters | None = None
+        self._may_hear_others = True  # whether that has not been tried
         self.dark: bool = stream is None
         try:
             self._own = open_anew(stream.fileno())
@@ -333,6 +336,22 @@ class StreamTerminal:
         except (OSError, AttributeError):  # not our controlling terminal, or no such notion here
             return True
 
+    def hear_others(self) -> None:
+        """Begin to hear of what others write to the terminal, where that can be. After the first frame, which would wait for it."""
+        if self._may_hear_others:
+            self._may_hear_others = False
+            if self.fd is not None and self.is_tty and not self._shared:
+                try:
+                    self._others = others = OtherWriters(self.fd)
+                except OSError:
+                    return
+                for descriptor in (others.own, others.notes):
+                    _closers[descriptor] = _Closer(self, descriptor)
+
+    def others_wrote(self) -> bool:
+        """Return whether others have written to the terminal since the last time, as far as is heard."""
+        return self._others is not None and self._others.have_written()
+
     @property
     def file(self) -> TextIO:
         """The terminal as a text file; its `flush` does nothing."""
@@ -374,6 +393,7 @@ class StreamTerminal:
         if self.congested:
             self._keep(b"")
         view = memoryview(data)
+        pen = descriptor if self._others is None else self._others.own
         if self._shared and not self._acquire_turn(descriptor, patience):
             self._keep(data)
             return
@@ -383,7 +403,7 @@ class StreamTerminal:
             if self.dark:  # given up by another thread, which has sent the end
                 break
             try:
-                count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
+                count = os.write(pen, view if nonblocking or not self._polled else view[:PIECE])
                 self.bytes_accepted += count
                 view = view[count:]
             except BlockingIOError:
@@ -473,7 +493,12 @@ class StreamTerminal:
         if self.congested:
             self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
+        others, self._others = self._others, None
         self.dark = True
+        if others is not None:
+            _closers.pop(others.own, None)
+            _closers.pop(others.notes, None)
+            others.close()
         if descriptor is not None:
             _closers.pop(descriptor, None)
             try:

@@ -130,7 +130,7 @@ class RendererChoice:
     @property
     def is_own(self) -> bool:
         """Whether the renderer is one of ours."""
-        return isinstance(self.make, BuiltIn)
+        return isinstance(getattr(self.make, "func", self.make), BuiltIn)  # a client of a hub has its address with it
 
     @property
     def in_place(self) -> bool:
@@ -342,7 +342,9 @@ def prefer_hub(
 
 def hub_client(address: str | None, why: str) -> RendererChoice:
     """Return the choice of a client of the hub at `address`; None: of the one that `PROGRESSKIT_HUB` names then."""
-    return RendererChoice("hub", lambda: BUILTIN["hub"](address), why, is_remote=True)
+    from functools import partial
+
+    return RendererChoice("hub", partial(BUILTIN["hub"], address), why, is_remote=True)
 
 
 def shared_folder(
@@ -521,6 +523,12 @@ def names() -> tuple[str, ...]:
     return (*BUILTIN, *sorted({*EXTRAS, *entry_points()}))
 
 
+def unwrapped(stream: Any) -> Any:
+    """Return the stream behind `stream`, where this is what rich puts in its place while it shows a display: it says that it is a
+    terminal, and writes out escape sequences as words."""
+    return stream.rich_proxied_file if type(stream).__module__ == "rich.file_proxy" else stream
+
+
 def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
@@ -534,9 +542,9 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
     environ = os.environ if environ is None else environ
     name = environ.get("PROGRESSKIT_STREAM", "").strip()
     if name == "stdout" or (not name and is_cell_stream(sys.stderr) and is_cell_stream(sys.stdout)):
-        return sys.stdout
+        return unwrapped(sys.stdout)
     if name in ("", "stderr"):
-        return sys.stderr
+        return unwrapped(sys.stderr)
     if not opened:
         return None
     try:

@@ -181,6 +181,22 @@ def test_bytes_for_the_buffer_go_above_too_and_a_split_character_waits(
     assert stream.buffer.getvalue() == b"after"  # type: ignore[attr-defined]
 
 
+def test_a_stream_may_be_given_another_encoding(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stream takes is asked at each write: a job may `reconfigure` it while bars stand."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with tracker.capture(stdout=True, stderr=False):
+        with pytest.raises(UnicodeEncodeError):
+            print("café")
+        stream.buffer.write(b"caf\xe9\n")
+        stream.reconfigure(encoding="latin-1")
+        print("café")
+        stream.buffer.write(b"caf\xe9\n")
+        stream.reconfigure(encoding="ascii", errors="replace")
+        print("café")
+    assert list(tracker._core.lines.items) == ["caf\\xe9", "café", "café", "café"]
+
+
 class Asked(io.StringIO):
     """An input that says that it is a terminal."""
 
