@@ -252,7 +252,7 @@ class Display:
             self._rows_from = self._began[1] + DISTURBED_SECONDS
             if self.outbox.frame is not None:
                 self.outbox.frame = self.outbox.frame._replace(tasks=(), more=0)
-            self._shown = []
+            self._shown = ()
             self.recompose()
 
     def send(self) -> float:
