@@ -25,8 +25,8 @@ HAS_PTY = hasattr(os, "openpty")
 HAS_MEMORY_FILES = hasattr(os, "memfd_create")
 TELLS_OF_WRITES = sys.platform == "linux"
 """Whether the system tells of writes to a terminal, with inotify(7)."""
-HAS_BLOCKING_FLAG = hasattr(os, "get_blocking")
-"""Whether a descriptor may be non-blocking."""
+HAS_BLOCKING_FLAG = hasattr(os, "get_blocking") and not IS_WINDOWS
+"""Whether any descriptor may be non-blocking. On Windows a pipe may, and `os.get_blocking` raises for everything else."""
 NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 """Flag of `os.open`: fail where the path is a link. 0 where the platform has no such flag; likewise below."""
 NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
