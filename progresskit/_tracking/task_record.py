@@ -14,6 +14,7 @@ from _thread import RLock
 from .._model.numbers import LARGEST, is_all, settled, shown, without_odd
 from .._model.states import PENDING, RUNNING
 from .._system.warnings import describe, warn_once
+from .counters import LOCK as COUNT_LOCK
 from .counters import CountingCell, PolledCounter
 
 TYPE_CHECKING = False
@@ -160,7 +161,7 @@ class TaskRecord(CountingCell):
         """Return the units that were counted in this task itself, not in its children."""
         done: int | float = self._n
         if not -LARGEST < done < LARGEST:
-            self._take_out_odd()
+            self._remove_odd()
             done = self._n
             if not -LARGEST < done < LARGEST:  # another thread has added one since
                 before = int(self._sampled)
@@ -182,6 +183,9 @@ class TaskRecord(CountingCell):
             self._n = self._sampled = 0
             self.extras.fraction = units
 
+    def _prepare_fraction(self) -> None:
+        _ = self.extras
+
     def _add_fraction(self, number: int | float) -> None:
         extras = self.extras
         if -LARGEST < extras.fraction + number < LARGEST:
@@ -189,7 +193,7 @@ class TaskRecord(CountingCell):
         else:
             self._refuse(number)
 
-    def _take_out_odd(self) -> None:
+    def _remove_odd(self) -> None:
         """Take ints of a hundred digits or more out of the count: `advance` adds any int, without a look at it."""
         with TREE_LOCK:
             count = int(self._n)
@@ -197,7 +201,8 @@ class TaskRecord(CountingCell):
                 return
             before = int(self._sampled)
             odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
-            self._n -= odd  # and no store of the rest: other threads count meanwhile
+            with COUNT_LOCK:  # without the GIL
+                self._n -= odd  # and no store of the rest: other threads count meanwhile
         self._refuse(odd)
 
     def _plain_sum(self, done: int | float) -> int | float:

@@ -23,8 +23,10 @@ from .arguments import (
     given_fields,
     shared_kind,
     text,
+    unknown_argument,
 )
-from .core import CAPTURE, TrackerCore, current_loop
+from .core import TrackerCore, current_loop
+from .lines import CAPTURE
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, ClassVar, Literal, Self, TextIO, TypeVar, overload
+    from typing import Any, ClassVar, Literal, Never, Self, TextIO, TypeVar, overload
 
     from .._model.estimates import Estimator
     from .._model.frames import Frame
@@ -86,6 +88,7 @@ class ProgressTracker:
             `progresskit.renderers.Estimator` has them. None: the built-in estimates.
         web: Whether a live page shows all that this process shows, in a browser, from its first task on. True: on a free port
             of this machine alone; a number: on that port; `"HOST:PORT"`: there. `page_url` and a printed line say where it is.
+        misspelt: Nothing: any other word is refused, with the argument that was meant.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -118,9 +121,12 @@ class ProgressTracker:
         style: Style | str | None = None,
         estimator: Callable[[float], Estimator] | None = None,
         web: bool | int | str = False,
+        **misspelt: Never,
     ) -> None:
         from ..renderers.registry import named
 
+        if misspelt:
+            raise unknown_argument(ProgressTracker.__init__, misspelt)
         _check_terminal(terminal)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
@@ -260,7 +266,7 @@ class ProgressTracker:
                 self.columns if columns is None else checked_columns(columns),
             )
         )
-        core.context = copy_context()
+        core.lines.context = copy_context()
         if core.tree.all_ended:
             core.follow_stream()
         task = core.tree.add(
@@ -335,6 +341,7 @@ class ProgressTracker:
         columns: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
+        **misspelt: Never,
     ) -> Any:
         """Return an iterator over `iterable` that shows how far it is.
 
@@ -355,12 +362,13 @@ class ProgressTracker:
             columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
             fields: Columns of the loop's own; `task.update` changes them.
+            misspelt: Nothing: any other word is refused, with the argument that was meant.
 
         Returns:
             An iterator, whose `task` is the loop's.
 
         Raises:
-            TypeError: `iterable` is not iterable, or another argument is not what it must be.
+            TypeError: `iterable` is not iterable, or another argument is misspelt or not what it must be.
             ValueError: a number is out of range.
 
         Example:
@@ -370,6 +378,8 @@ class ProgressTracker:
             >>> for loss in loop:
             ...     loop.task.update(loss=loss)
         """
+        if misspelt:
+            raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
             from .silent import silent_tracker
 
@@ -433,7 +443,7 @@ class ProgressTracker:
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
-        self._core.print_line((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
+        self._core.lines.print((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -506,7 +516,10 @@ class ProgressTracker:
             >>> task = tracker.add_task("Solving")
             >>> tracker.refresh()
         """
-        self._core.refresh(seconds)
+        core = self._core
+        refresh = getattr(core.ticker, "refresh", None)  # not every ticker can
+        if refresh is not None and core.attached:
+            refresh(seconds)
 
     def draws_on(self, stream: object) -> bool:
         """Return whether the tracker draws, or would draw, on the terminal or file that `stream` is.
@@ -559,7 +572,7 @@ class ProgressTracker:
     def _close(self, error: type[BaseException] | None) -> None:
         if self in _entered:
             multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
-        self._core.end_tasks(error)
+        self._core.tree.end_all(error)
         if self in _entered:
             _entered.remove(self)
             self._core.entered -= 1
@@ -601,7 +614,7 @@ class Hidden:
         if self._depth:
             self._depth -= 1
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
-            self._tracker.follow_descriptors()
+            self._tracker.capture.follow_descriptors()
             self._tracker.wake()
 
 

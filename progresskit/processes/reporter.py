@@ -174,10 +174,10 @@ class Reporter:
         >>> reporter = Reporter(lambda: woken.append(True))
         >>> with reporter.work() as work:
         ...     task = work.tracker.add_task("orders.csv", total=2)
-        ...     report = reporter.take()
+        ...     report = reporter.collect()
         >>> [view.description for view in report.frame.tasks], woken
         (['orders.csv'], [True])
-        >>> [(view.description, view.state) for view in reporter.take().frame.ended]
+        >>> [(view.description, view.state) for view in reporter.collect().frame.ended]
         [('orders.csv', 'cancelled')]
     """
 
@@ -291,7 +291,7 @@ class Reporter:
         with TrackerCore.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
-                self._keep(tracker, tracker.take_frame())
+                self._keep(tracker, tracker.tree.next_frame())
                 self._rouse()
             tracker.let_go()
 
@@ -305,7 +305,7 @@ class Reporter:
         room = MOST_ENDED - len(self._ended)
         self._ended += frame.ended[:room]
         self._missing[0] += max(len(frame.ended) - room, 0)
-        for line in tracker.take_lines():
+        for line in tracker.lines.drain():
             if self._characters > MOST_CHARACTERS:
                 self._missing[1] += 1
             else:
@@ -315,7 +315,7 @@ class Reporter:
 
     # What a transport calls
 
-    def take(self) -> Report | None:
+    def collect(self) -> Report | None:
         """Return what there is to report, and set `delay`; None where nothing has changed."""
         with TrackerCore.lock:
             report = self._collect(self._clock())
@@ -330,7 +330,7 @@ class Reporter:
     def carry(self, send: Callable[[Report], object]) -> None:
         """Call `send` with what there is to report, if anything; `delay` then keeps both within the budget."""
         began = self._cpu()
-        report = self.take()
+        report = self.collect()
         if report is not None:
             send(report)
         if self.delay is not None:
@@ -340,7 +340,7 @@ class Reporter:
         views: list[TaskView] = []
         more, used = 0, 0
         for tracker in list(self._trackers):
-            frame = tracker.take_frame(max(MOST_ROWS - used, 0))
+            frame = tracker.tree.next_frame(max(MOST_ROWS - used, 0))
             self._keep(tracker, frame)
             views += [view._replace(position=view.position + used) for view in frame.tasks]
             more += frame.more

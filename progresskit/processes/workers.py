@@ -123,7 +123,7 @@ class _Host:
             for number, count in counts.items():
                 shares = self._shares.get(number)
                 if shares is not None:
-                    shares.take(source, count)
+                    shares.set_count(source, count)
                     self._by_source.setdefault(source, set()).add(shares)
 
 
@@ -143,7 +143,7 @@ class _Shares:
         self._host.read_counts()
         return self._sum
 
-    def take(self, source: Hashable, count: Count) -> None:
+    def set_count(self, source: Hashable, count: Count) -> None:
         self._by[source] = count
         self._sum = self._gone + sum(self._by.values())
 
@@ -259,7 +259,7 @@ def _in_child() -> None:
         core.renderer = hub_client(None, "the parent has a hub")
         core.stream = core.terminal = core.given_ticker = None
         core.forget()
-        core.is_client = True
+        core.hub_link.is_client = True
 
 
 process_hooks.before_fork(_before_fork)

@@ -101,7 +101,7 @@ def is_shown() -> bool:
     return _leads_to_display(sys.stderr)
 
 
-def takes(bar: Any, file: Any, root: Any) -> bool:
+def becomes_task(bar: Any, file: Any, root: Any) -> bool:
     """Return whether `bar`, which would be written to `file`, is to be a task.
 
     It is where `file` is the display's terminal, or a standard stream that leads to a hub or a cell, or for which

@@ -85,7 +85,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         finally:
             bar.__dict__.pop("_starting", None)
         if not bar.disable:
-            if _display.takes(bar, _display.stream_of(bar), tqdm):
+            if _display.becomes_task(bar, _display.stream_of(bar), tqdm):
                 is_asked = "ncols" in options or len(args) > BEFORE_NCOLS or "TQDM_NCOLS" in os.environ
                 bar.__dict__["_asked_ncols"] = bar.ncols if is_asked and not bar.dynamic_ncols else None
                 _display.join(bar, tqdm)
@@ -97,7 +97,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         if _task(bar) is not None:
             _display.refresh(bar)
             return True
-        if "_starting" in bar.__dict__ and _display.takes(bar, _display.stream_of(bar), tqdm):
+        if "_starting" in bar.__dict__ and _display.becomes_task(bar, _display.stream_of(bar), tqdm):
             return True
         return own["display"](bar, *args, **options)
 

@@ -25,7 +25,12 @@ from hypothesis.stateful import precondition, rule
 from machine import Machine, Node
 
 from progresskit import ProgressTracker
+from progresskit._display.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal
+
+
+def _ignore(terminal: StreamTerminal) -> None:
+    """Hear of nobody: the marks that the machine writes are no words."""
 
 
 class PtyMachine(Machine):
@@ -41,6 +46,7 @@ class PtyMachine(Machine):
         termios.tcsetattr(slave, termios.TCSANOW, modes)
         self.stream = os.fdopen(slave, "w", encoding="utf-8")
         self.marks = 0
+        self.hear_others, StreamTerminal.hear_others = StreamTerminal.hear_others, _ignore  # type: ignore[method-assign]
         return EmulatedTerminal(columns, lines, reflow=reflow)
 
     def make_tracker(self) -> ProgressTracker:
@@ -60,7 +66,7 @@ class PtyMachine(Machine):
             data += os.read(self.master, 65536)
         return data.decode()
 
-    def look(self) -> None:
+    def read_screen(self) -> None:
         self.marks += 1
         mark = f"\x1b]2;{self.marks}\a".encode()
         os.write(self.stream.fileno(), mark)
@@ -68,6 +74,7 @@ class PtyMachine(Machine):
 
     def teardown(self) -> None:
         if hasattr(self, "master"):
+            StreamTerminal.hear_others = self.hear_others  # type: ignore[method-assign]
             for display in self.ticker.displays:
                 display.terminal.close()
             self.stream.close()
@@ -147,7 +154,7 @@ class WordsMachine(PtyMachine):
 
     # What the account knows of words
 
-    def takes(self) -> bool:
+    def captures_now(self) -> bool:
         """Whether what is written now goes above rows."""
         return not self.hidden and bool(self.order) and bool(self.live() or self.printed[0] or self.standing)
 
@@ -158,8 +165,10 @@ class WordsMachine(PtyMachine):
 
     def wrote(self, stream: str, text: str) -> None:
         """Note that `text` was written to standard output (`out`) or standard error (`err`)."""
-        if self.takes():
+        if self.captures_now():
             *lines, self.pending[stream] = (self.pending[stream] + text).split("\n")
+            if lines:
+                self.before_words(0)
             self.printed[0] += lines
             return
         if stream == "out":
@@ -202,7 +211,7 @@ class WordsMachine(PtyMachine):
         return ([], 0, True) if self.hidden else super().expected()
 
     def drain(self) -> None:
-        self.look()
+        self.read_screen()
 
     # What the job does
 
@@ -260,7 +269,7 @@ class WordsMachine(PtyMachine):
             with contextlib.redirect_stdout(wrapped):
                 print(text, end="", flush=True)
             wrapped.detach()
-        captured = self.takes()
+        captured = self.captures_now()
         self.wrote(stream, becomes)
         if captured:
             self.drain()
@@ -317,6 +326,7 @@ class WordsMachine(PtyMachine):
         self.check()
         if self.order:  # otherwise nobody knows of the question
             self.trackers[0].print("(waits)" + self.question)  # as a thread may
+            self.before_words(0)
             self.printed[0].append("(waits)" + self.question)
         for node in self.live():
             node.task.advance(2)

@@ -181,6 +181,22 @@ def test_bytes_for_the_buffer_go_above_too_and_a_split_character_waits(
     assert stream.buffer.getvalue() == b"after"  # type: ignore[attr-defined]
 
 
+def test_a_stream_may_be_given_another_encoding(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stream takes is asked at each write: a job may `reconfigure` it while bars stand."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with tracker.capture(stdout=True, stderr=False):
+        with pytest.raises(UnicodeEncodeError):
+            print("café")
+        stream.buffer.write(b"caf\xe9\n")
+        stream.reconfigure(encoding="latin-1")
+        print("café")
+        stream.buffer.write(b"caf\xe9\n")
+        stream.reconfigure(encoding="ascii", errors="replace")
+        print("café")
+    assert list(tracker._core.lines.items) == ["caf\\xe9", "café", "café", "café"]
+
+
 class Asked(io.StringIO):
     """An input that says that it is a terminal."""
 
@@ -236,19 +252,19 @@ def test_stand_ins_for_input_are_put_back_in_any_order(
 def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_ones_counted(
     tracker: ProgressTracker,
 ) -> None:
-    tracker._core.behind = True
+    tracker._core.lines.behind = True
     long = "x" * (1 << 20)
     for _ in range(20):
         tracker.print(long)
     kept = len(tracker._core.lines.items)
     assert kept == 16
-    tracker._core.behind = False
+    tracker._core.lines.behind = False
     tracker.print("a terminal that is merely slow loses nothing")
-    lines = tracker._core.take_lines()
+    lines = tracker._core.lines.drain()
     assert len(lines) == kept + 2
     assert lines[-1] == "progresskit: 4 lines are missing here: the terminal did not take them in time."
     tracker.print("again")
-    assert tracker._core.take_lines() == ["again"]
+    assert tracker._core.lines.drain() == ["again"]
 
 
 def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
@@ -257,7 +273,7 @@ def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
         tracker.add_task("alpha")
         terminal._backlog, terminal.congested = b"what nobody reads", True
         ticker.tick()
-        assert tracker._core.behind
+        assert tracker._core.lines.behind
         terminal._backlog, terminal.congested = b"", False
         ticker.tick()
-        assert not tracker._core.behind
+        assert not tracker._core.lines.behind

@@ -18,8 +18,8 @@ def puts(words): libc.puts(words.encode()); libc.fflush(None)
 def run(code): subprocess.run([sys.executable, "-S", "-c", code])
 def rows_stand():
     until = time.monotonic() + 30
-    while not (tracker._core.display and tracker._core.display.standing) and time.monotonic() < until: time.sleep(0.005)
-    assert tracker._core.display.standing
+    while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
+    assert tracker._core.display.renderer.standing
 """
 
 ORDER = (
@@ -62,8 +62,8 @@ def test_order() -> None:
     rows = [row for row in program.everything if "Files" not in row and "lpha" not in row and "Beta" not in row]
     expected = []
     for n in range(2):
-        expected += [f"python {n}", "shell", "error", "terminal", "after", "libc", "half whole (80, 24)"]
-        expected += ["begun, ended", "tracker", "bytes"]
+        expected += [f"python {n}", "shell", "error", "terminal", "after", "libc"]
+        expected += ["begun, half whole (80, 24)", "ended", "tracker", "bytes"]
     assert rows == [*expected, "between", "over", "both", "one"]
     program.check_restored()
 

@@ -17,7 +17,7 @@ def until(true):
 def begun(name, capture):
     tracker = ProgressTracker(capture=capture)
     tracker.add_task(name, total=3).advance()
-    until(lambda: tracker._core.display and tracker._core.display.standing)
+    until(lambda: tracker._core.display and tracker._core.display.renderer.standing)
     assert "write" in vars(sys.stdout)
     print(f"{name} stands")
     print("begun, ", end="")
@@ -50,8 +50,8 @@ def test_dropped_gives_the_terminal_back() -> None:
     assert words == [
         "begun, and after",
         "free",
-        "by the shell",
-        "begun, and after",
+        "begun, by the shell",
+        "and after",
         "free",
         "begun,",
     ], rows

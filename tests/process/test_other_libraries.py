@@ -15,8 +15,8 @@ tracker = ProgressTracker()
 task = tracker.add_task("Ours", total=5)
 def rows_stand():
     until = time.monotonic() + 30
-    while not (tracker._core.display and tracker._core.display.standing) and time.monotonic() < until: time.sleep(0.005)
-    assert tracker._core.display.standing
+    while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
+    assert tracker._core.display.renderer.standing
 rows_stand()
 """
 
@@ -51,6 +51,27 @@ print("over"); print("and out")
 task.finish(); tracker.stop()
 """
 )
+
+
+LATE = """
+import sys, time
+from progresskit import track
+from rich.console import Console
+console = Console()
+for n in track(range(3), "Ours"):
+    with console.status("Thinking..."): time.sleep(0.35)
+    print("line", n)
+print("the end")
+"""
+
+
+def test_a_display_of_others_that_stands_first() -> None:
+    """A loop whose bar comes while rich shows a display draws on the terminal itself: what rich puts there writes out sequences."""
+    pytest.importorskip("rich", reason="rich is not installed")
+    program = Program(LATE)
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Ours" not in row]
+    assert [row for row in rows if row] == ["line 0", "line 1", "line 2", "the end"]
 
 
 def test_displays_of_others() -> None:
@@ -137,7 +158,7 @@ from progresskit import ProgressTracker
 tracker = ProgressTracker()
 task = tracker.add_task("Ours", total=5)
 until = time.monotonic() + 30
-while not (tracker._core.display and tracker._core.display.standing) and time.monotonic() < until: time.sleep(0.005)
+while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
 print("before")
 '''
 os.execv(sys.executable, [sys.executable, "-i", "-c", job])
