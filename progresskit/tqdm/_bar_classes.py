@@ -1,7 +1,6 @@
-"""Classes that bars have while they count, in which `update` costs a fraction of what a method of tqdm's costs.
+"""Classes that bars have while they are tasks, in which `update` costs a fraction of what a method of tqdm's costs.
 
-A class is made of the bar's own: the same, but for `update` and what it depends on. A bar that is a task counts there; a bar that
-writes its own text counts until a line may be due, and asks the original method then. A class whose `update` is its own keeps it.
+A class is made of the bar's own: the same, but for `update` and the task's attributes. A bar on a stream of its own keeps its class.
 """
 
 from __future__ import annotations
@@ -60,59 +59,3 @@ def _count_bare(bar: Any, n: Any = 1) -> None:
 def _count(bar: Any, n: Any = 1) -> None:
     """Count `n` more units."""
     bar._task.advance(1 if n is None else n)
-
-
-class _Condition:
-    """An attribute of a bar on which it depends when a line is due: after it is set, the next `update` asks anew."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, bar: Any, owner: type) -> Any:
-        if bar is None:
-            return self
-        try:
-            return bar.__dict__[self._name]
-        except KeyError:
-            raise AttributeError(f"{type(bar).__name__!r} object has no attribute {self._name!r}") from None
-
-    def __set__(self, bar: Any, value: Any) -> None:
-        bar.__dict__[self._name] = value
-        bar.__dict__["_due"] = float("-inf")
-
-    def __delete__(self, bar: Any) -> None:
-        del bar.__dict__[self._name]
-
-
-_CONDITIONS = {name: _Condition(name) for name in ("disable", "last_print_n", "miniters")}
-
-
-def count_until_due(bar: Any, update: Any, original: Any) -> None:
-    """Have `bar`, which writes its own text and is updated by hand, count until a line may be due before `original` is called.
-
-    Args:
-        bar: The bar. One with an iterable is left alone: its loop looks at the conditions for each item.
-        update: The method that is replaced: a class that has another keeps it.
-        original: What it does where a line may be due.
-    """
-    cls = type(bar)
-    if bar.iterable is not None or cls.update is not update:
-        return
-    made = _made_of(cls, original, lambda: {**_CONDITIONS, "update": _until_due(original)})
-    if made is not None:
-        bar._due = float("-inf")
-        bar.__class__ = made
-
-
-def _until_due(original: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    def update(bar: Any, n: Any = 1) -> Any:
-        """Count `n` more units, and show the bar where that is due."""
-        now = bar.n + n
-        if n >= 0 and now < bar._due:
-            bar.n = now
-            return None
-        result = original(bar, n)
-        bar._due = bar.last_print_n + bar.miniters
-        return result
-
-    return update

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._tracking.multiprocessing_hook import allow_joining, disallow_joining
 from . import _display
-from ._bar_classes import count_until_due
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,13 +83,10 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             own["__init__"](bar, *args, **options)
         finally:
             bar.__dict__.pop("_starting", None)
-        if not bar.disable:
-            if _display.becomes_task(bar, _display.stream_of(bar), tqdm):
-                is_asked = "ncols" in options or len(args) > BEFORE_NCOLS or "TQDM_NCOLS" in os.environ
-                bar.__dict__["_asked_ncols"] = bar.ncols if is_asked and not bar.dynamic_ncols else None
-                _display.join(bar, tqdm)
-            else:
-                count_until_due(bar, tqdm.update, own["update"])
+        if not bar.disable and _display.becomes_task(bar, _display.stream_of(bar), tqdm):
+            is_asked = "ncols" in options or len(args) > BEFORE_NCOLS or "TQDM_NCOLS" in os.environ
+            bar.__dict__["_asked_ncols"] = bar.ncols if is_asked and not bar.dynamic_ncols else None
+            _display.join(bar, tqdm)
 
     @wraps(own["display"])
     def display(bar: Any, *args: Any, **options: Any) -> Any:

@@ -16,7 +16,6 @@ from weakref import WeakSet
 
 from .._tracking.multiprocessing_hook import allow_joining
 from . import _display
-from ._bar_classes import count_until_due
 from ._locks import TqdmDefaultWriteLock
 from ._meter import Bar, colour_sequence, format_interval, format_meter, format_num, format_sizeof
 from ._monitor import TMonitor, TqdmSynchronisationWarning
@@ -294,8 +293,6 @@ class tqdm(Comparable):  # tqdm's name
             self.refresh(lock_args=self.lock_args)
         self.last_print_t = self._time()  # drawing the first line is no part of the pace
         self.start_t = self.last_print_t
-        if not gui and self._task is None:
-            count_until_due(self, tqdm.update, tqdm.update)
 
     def _shape(self, file: Any, ncols: int | None, nrows: int | None, dynamic: bool) -> tuple[int | None, int | None]:
         """Return the columns and lines to draw in, and keep the way to ask again."""
