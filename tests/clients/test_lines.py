@@ -58,7 +58,7 @@ def recipes() -> list[Any]:
     assert len(found) == PAGE.count("```python")
     return [
         pytest.param(name, code, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
-        for name, code in found if name != "test_rows.py"
+        for name, code in found
     ]  # fmt: skip
 
 
