@@ -651,6 +651,10 @@ def close_relays() -> None:
 
 def forget_captures() -> None:
     """Put everything back in a forked child: the lines that have not ended are the parent's."""
+    if not (_registry.streams or _registry.relays):
+        _registry.lock = native("_thread", "RLock")()
+        UNCAPTURED.clear()
+        return
     while _registry.relays:
         relay = _registry.relays.popitem()[1]
         relay.enter_child(relayed=any(capture.takes for capture in relay.captures))

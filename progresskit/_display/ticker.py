@@ -276,16 +276,23 @@ class ThreadTicker:
 
     def forget(self) -> None:
         """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
-        trackers = [*self.scheduler.arriving, *self.scheduler.trackers]
-        # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
-        shown = any(tracker.live for tracker in trackers) or any(display.standing for display in self.displays)
-        self.silent = (self.silent or shown) and hub_address() is None
+        scheduler = self.scheduler
         self.is_closed = False
+        if scheduler.arriving or scheduler.set.displays or self.silent:
+            self._forget_trackers([*scheduler.arriving, *scheduler.trackers])
+        self.thread.forget()
+        scheduler.start_over()
+
+    def _forget_trackers(self, trackers: list[TrackerCore]) -> None:
+        # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
+        self.silent = hub_address() is None and (
+            self.silent
+            or any(tracker.live for tracker in trackers)
+            or any(display.standing for display in self.displays)
+        )
         for tracker in trackers:
             tracker.forget()
             tracker.mute = self.silent
-        self.thread.forget()
-        self.scheduler.start_over()
 
     # Who waits for the thread
 

@@ -92,7 +92,9 @@ class LineQueue:
     def clear(self) -> None:
         """Forget all lines, the dropped ones too."""
         self.items.clear()
-        self.characters, self._told = 0, self._dropped.count()
+        self.characters = 0
+        if self._lines_missing:
+            self._lines_missing, self._told = False, self._dropped.count()
 
 
 class AutomaticCapture:
@@ -440,11 +442,11 @@ class TrackerCore:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
         self.tree.forget()
         self.lines.clear()
-        self.behind = False
         self.hiding = self.asking = 0
-        self.attached = self.mute = False
-        self.display = self.capture.current = None
-        self.is_client, self._unsettled = None, False
+        self.behind = self.attached = self._unsettled = False
+        self.display = self.is_client = None
+        if self.capture.current is not None:
+            self.capture.current = None
 
     # Endings
 
@@ -467,6 +469,8 @@ class TrackerCore:
 
     def end_tasks(self, error: type[BaseException] | None = None) -> None:
         """End what is still live: tasks whose count is complete finish; others are cancelled, or fail where `error` says so."""
+        if self.tree.all_ended:
+            return
         self._closing = True
         try:
             for task in reversed(self.tree.tasks):

@@ -154,10 +154,12 @@ class TaskTree:
     def forget(self) -> None:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
         self._inherited = _last_number
-        self._slots = Slots()
-        self._live = 0
-        self._endings.clear()
-        self._ended.clear()
+        self.is_told = True
+        if self._live or self._ended:
+            self._slots = Slots()
+            self._live = 0
+            self._endings.clear()
+            self._ended.clear()
 
     def note_seen(self, task: Task) -> None:
         """Note that a frame has shown `task`, so that its end is shown too."""
