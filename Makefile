@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
-TWO := -n 2 --dist worksteal  # processes of pytest: two cores, and a file's tests mostly together
+WORKERS := -n 3 --dist worksteal  # processes of pytest: one more than two cores, since tests wait for programs; a file's tests mostly together
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 help:  ## show this
@@ -18,7 +18,7 @@ load:  ## load the sample into a local server, with a live bar for each phase th
 	$(VENV)/bin/progresskit-snowflake load $(FLIGHTS) --table flights --embedded --null NA --pace 1MB
 test:  ## the quick tests
 	$(NEEDS) test
-	$(PY) -m pytest $(TWO)
+	$(PY) -m pytest $(WORKERS)
 test-all:  ## all tests
 	$(NEEDS) test
 	$(PY) -m pytest -m ''

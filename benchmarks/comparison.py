@@ -353,7 +353,7 @@ def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
     """
     ours = name.startswith("progresskit")
 
-    def watch(advance: Callable[[], None], clocks: list[Callable[[], float]], duration: float) -> list[float]:
+    def run_for(advance: Callable[[], None], clocks: list[Callable[[], float]], duration: float) -> list[float]:
         began, used = time.monotonic(), [clock() for clock in clocks]
         while (passed := time.monotonic() - began) < duration:
             advance()
@@ -362,10 +362,10 @@ def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
 
     def measure() -> dict[str, Any]:
         still = undrawn_bars(count)[0] if ours else lambda: None
-        control = interval([watch(still, [time.process_time], 0.5)[0] for _ in range(3)]).middle
+        control = interval([run_for(still, [time.process_time], 0.5)[0] for _ in range(3)]).middle
         # A budget holds over the time it is given: setting up a thousand bars, and the costly first frame of all, come before.
         advance, _ = DRAWERS[name](count)
-        watch(advance, [], 2.0)
+        run_for(advance, [], 2.0)
         clocks: list[Callable[[], float]] = [time.process_time]
         for thread in threading.enumerate():
             if thread.name == "progresskit" and thread.ident is not None:
@@ -373,7 +373,7 @@ def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
         if ours and len(clocks) == 1:
             raise RuntimeError("no thread of ours draws")
         began = time.monotonic()
-        shares = [watch(advance, clocks, seconds) for _ in range(windows)]
+        shares = [run_for(advance, clocks, seconds) for _ in range(windows)]
         whole = interval([share[0] - control for share in shares])
         ticker = interval([share[1] for share in shares]) if len(clocks) > 1 else None
         return {"began": began, "ended": time.monotonic(), "whole": whole, "ticker": ticker}

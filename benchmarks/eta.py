@@ -235,7 +235,7 @@ def errors(trace: Trace, formulas: dict[str, Callable[[], Formula]], interval: f
     made = {name: formula() for name, formula in formulas.items()}
     found: dict[str, list[float]] = {name: [] for name in made}
     duration = trace[-1][0]
-    for time, done in looks(trace, interval):
+    for time, done in sample_times(trace, interval):
         for name, formula in made.items():
             formula.sample(time, done)
             if not 0.02 <= time / duration <= 0.98:
@@ -245,7 +245,7 @@ def errors(trace: Trace, formulas: dict[str, Callable[[], Formula]], interval: f
     return found
 
 
-def looks(trace: Trace, interval: float) -> Iterator[tuple[float, float]]:
+def sample_times(trace: Trace, interval: float) -> Iterator[tuple[float, float]]:
     """Yield what a ticker sees: the time and what is done, every `interval` seconds."""
     at, count = 0, 0
     while (time := count * interval) < trace[-1][0]:

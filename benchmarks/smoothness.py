@@ -59,7 +59,7 @@ def pool_bars(renderer: str) -> tuple[Callable[[], None], Callable[[], object]]:
     return advance, tracker.stop
 
 
-def watch(make: Callable[[], tuple[Callable[[], None], Callable[[], object]]], seconds: float) -> Smooth:
+def run_for(make: Callable[[], tuple[Callable[[], None], Callable[[], object]]], seconds: float) -> Smooth:
     """Return how smooth bars are that are moved for so many seconds."""
 
     def measure() -> dict[str, float]:
@@ -114,9 +114,9 @@ def main() -> int:
                 continue
             try:
                 if rows:
-                    found = watch(lambda name=name, rows=rows: DRAWERS[name](rows), seconds)
+                    found = run_for(lambda name=name, rows=rows: DRAWERS[name](rows), seconds)
                 else:
-                    found = watch(lambda name=name: pool_bars(name.split()[1]), seconds)
+                    found = run_for(lambda name=name: pool_bars(name.split()[1]), seconds)
             except RuntimeError as error:
                 print(f"| {rows or 'pool'} | {name} | {str(error).strip().splitlines()[-1][:60]} |", flush=True)
                 continue

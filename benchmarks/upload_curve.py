@@ -106,11 +106,11 @@ def measure(path: Path, pace: float, way: Way, cloud: Storage | None = None) -> 
         task = tracker.add_task("Upload", total=size, unit="B")
         over = threading.Event()
 
-        def look() -> None:
+        def observe() -> None:
             while not over.wait(EVERY):
                 said.append((time.monotonic(), int(task.completed)))
 
-        watcher = threading.Thread(target=look)
+        watcher = threading.Thread(target=observe)
         watcher.start()
         try:
             put(cursor, path, "curve", compress=False, parallel=PARALLEL, uploads=Uploads(task, source))

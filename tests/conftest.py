@@ -10,7 +10,9 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 KEPT = ("PROGRESSKIT_RANDOM", "PROGRESSKIT_FILES")
@@ -53,3 +55,16 @@ def pytest_collection_finish() -> None:
     """Leave the modules and the tests out of the garbage collector's sight: some hundred tests have it look at everything."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_to_collect() -> Iterator[None]:
+    """What a module's tests have imported and kept goes out of the collector's sight, too."""
+    gc.collect()
+    gc.freeze()
+    yield
+
+
+def pytest_unconfigure() -> None:
+    """Have the interpreter's end find everything again: duckdb says what it takes for leaked."""
+    gc.unfreeze()

@@ -71,13 +71,13 @@ def replay(
                 sleep(pause / speed)
             rows = handle.ask_size()[1] - 1 if draws_in_place(drawing) else None
             drawing.render(_merged(runs, event.run, rows))
-            where.send(handle.take(), 1.0)
+            where.send(handle.drain(), 1.0)
             has_words = False
         if has_words:  # an in-place renderer draws them with a frame
             drawing.render(_merged(runs, "", handle.ask_size()[1] - 1 if draws_in_place(drawing) else None))
     finally:
         drawing.stop()
-        where.send(handle.take(), 1.0)
+        where.send(handle.drain(), 1.0)
         if terminal is None:
             where.close()
 

@@ -251,7 +251,7 @@ class _Outputs:
         self._lines: dict[int, Lines] = {}
         self._theirs: list[int] = []
         self._ends: dict[int, int] = {}
-        self._guardian: PtyKeeper | None = None
+        self._keeper: PtyKeeper | None = None
         self._master: int | None = None
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
@@ -296,7 +296,7 @@ class _Outputs:
         """Have somebody go on with the command's output should we be killed. There must be no thread yet."""
         if self._ends:
             try:
-                self._guardian = PtyKeeper(self._ends, quiet=self._quiet)
+                self._keeper = PtyKeeper(self._ends, quiet=self._quiet)
             except OSError:  # no more processes to be had: the command's own start will say so, if it matters
                 pass
 
@@ -352,11 +352,11 @@ class _Outputs:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        if self._guardian is not None:
+        if self._keeper is not None:
             if self._outlived:
-                self._guardian.hand_over()
+                self._keeper.hand_over()
             else:
-                self._guardian.dismiss()
+                self._keeper.dismiss()
         for fd in (*self._theirs, *self._lines):
             os.close(fd)
         self._theirs.clear()
@@ -375,7 +375,7 @@ class _Outputs:
             ended = self._ended.is_set()
             for key, _ in ready:
                 heard = now
-                count = self._take(key.fd)
+                count = self._read_output(key.fd)
                 drained += (count or 0) if ended else 0
                 if count == 0:
                     selector.unregister(key.fd)
@@ -394,7 +394,7 @@ class _Outputs:
                     break
         selector.close()
 
-    def _take(self, fd: int) -> int | None:
+    def _read_output(self, fd: int) -> int | None:
         """Show what `fd` has, and return how many bytes that was: 0 at its end, None where it has nothing now."""
         data = bytearray()
         while len(data) < AT_ONCE:  # a pty gives four kilobytes at a time

@@ -1,17 +1,12 @@
 """Capture: what the job writes to a terminal on which rows stand goes above them.
 
-A stream is captured as the object that it is: its `write` and its buffer's are shadowed on the instance, so that whoever keeps
-the stream (a log handler, a library) is captured as well, and its identity, `fileno` and `isatty` stay. Knows when a write is
-captured, and how text becomes whole lines. Must not know how lines are shown: it hands them to a tracker. A write takes no lock,
-so that a signal handler, a finaliser or a renderer may write too.
+Knows which streams are on a tracker's terminal, and when what is written to them is captured. How text becomes lines is the
+captured stream's business, and how lines are shown the tracker's.
 """
 
 from __future__ import annotations
 
-import codecs
-import os
 import sys
-from _thread import get_ident
 from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -20,10 +15,9 @@ from .._system.platform import HAS_PTY
 from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines, encodable
-from .._text.line_splitter import Line, has_controls
-from .._text.redrawn_rows import RedrawnRows, redraws
-from .._tracking.core import MOST_CAPTURED
+from .._tracking.lines import MOST_CAPTURED
 from . import questions
+from .captured_stream import CapturedStream
 from .programs import HookedPrograms
 from .redirects import HookedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
@@ -38,261 +32,6 @@ if TYPE_CHECKING:
 
 KEPT = 10_000
 """Lines that a quiet capture keeps, the latest ones."""
-REDRAWING_SECONDS = 0.05
-"""Seconds that a write waits for another thread that redraws rows."""
-SETTLED_SECONDS = 1.0
-"""Seconds after which what stands above the cursor of a program that redraws rows is taken to be words."""
-
-
-class CapturedStream:
-    """A text stream whose writes are captured, and who captures them, the latest one last.
-
-    A write is the stream's own where nobody takes it: while no rows stand, and where the thread asks a question.
-    """
-
-    is_capture = True
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.captures: list[Capture] = []
-        self._lines: dict[int, Line] = {}  # thread -> what it has written of a line: two threads' lines do not mix
-        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
-        self._write_text: Callable[[str], int] = stream.write
-        self._buffer = getattr(stream, "buffer", None)
-        self._write_bytes: Callable[[Any], int] = getattr(self._buffer, "write", _refuse)
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._errors = getattr(stream, "errors", None) or "strict"
-        descriptor = text_descriptor(stream)
-        self.descriptor = descriptor if descriptor is not None and os.isatty(descriptor) else None
-        self._is_redirected = False  # whether the descriptor leads to a file or a pipe now
-        self._shadows: list[tuple[Any, Any]] = []
-        self._redrawn: RedrawnRows | None = None  # rows that a program writes over, whichever threads it does so from
-        self._redrawn_at = 0.0  # when something last came for them, on the tracker's clock
-        self._redrawing = native("_thread", "allocate_lock")()
-
-    # The shadows
-
-    def install(self, *, forced: bool = False) -> None:
-        """Shadow the stream's `write`, and its buffer's.
-
-        Args:
-            forced: Whether a `write` that somebody has put on this very stream is shadowed as well. Otherwise it goes on being
-                called, and what it hands on to the buffer is captured.
-
-        Raises:
-            TypeError: the stream takes no attributes.
-        """
-        try:
-            if forced or "write" not in vars(self.stream):
-                self._shadow(self.stream, self.write)
-        except (AttributeError, TypeError):
-            raise TypeError(
-                f"{self.stream!r:.80} cannot be captured, since its `write` cannot be replaced: give a stream that takes attributes."
-            ) from None
-        if "write" not in getattr(self._buffer, "__dict__", ("write",)):
-            self._shadow(self._buffer, self.write_bytes)
-            _flush(self.stream)  # what was written without a newline so far comes this way, and waits for its end
-
-    def _shadow(self, file: Any, write: Any) -> None:
-        file.write = write
-        self._shadows.append((file, write))
-
-    def remove(self) -> None:
-        """Restore the original methods, unless other code has replaced them since."""
-        for file, write in self._shadows:
-            if vars(file).get("write") is write:
-                del file.write
-        self._shadows.clear()
-
-    # What the job calls
-
-    def write(self, text: str) -> int:
-        """Capture `text`, or write it as the stream would."""
-        thread = get_ident()
-        line = self._lines.get(thread)
-        # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
-        if line is not None and type(text) is str and thread not in UNCAPTURED and line.add_plain(text):
-            return len(text)
-        capture = self._capture_for(thread)
-        if capture is None:
-            if self._lines or self._redrawn is not None:
-                self.write_partial(thread)
-            count = self._write_text(text)
-            if text and text[-1] != "\n":
-                _flush(self.stream)
-            return count
-        if capture.relay is not None:
-            capture.relay.drain()  # what programs have written before comes before
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        if not text.isascii():
-            text.encode(self._encoding, self._errors)  # raises what the stream would
-        self._take(text, thread, capture)
-        return len(text)
-
-    def write_bytes(self, data: Any) -> int:
-        """Capture `data`, or write it as the buffer would."""
-        thread = get_ident()
-        capture = self._capture_for(thread)
-        if capture is None:
-            if self._lines or self._redrawn is not None:
-                self.write_partial(thread)
-            count = self._write_bytes(data)
-            _flush(self._buffer)
-            return count
-        if capture.relay is not None:
-            capture.relay.drain()
-        with memoryview(data) as view:
-            self._take(self._decoder(thread).decode(view), thread, capture)
-            return view.nbytes
-
-    def _capture_for(self, thread: int) -> Capture | None:
-        """Return the capture that takes what `thread` writes now."""
-        if thread not in UNCAPTURED and not self._is_redirected:
-            for capture in self.captures[::-1]:
-                if capture.takes or capture.takes_back:
-                    return capture
-        return None
-
-    def _take(self, text: str, thread: int, capture: Capture) -> None:
-        if (self._redrawn is not None or ("\x1b" in text and redraws(text))) and self._redraw(text, thread, capture):
-            return
-        line = self._lines.get(thread)
-        if text == "\n":
-            capture.take("" if line is None else self._lines.pop(thread).end())
-            return
-        if "\n" not in text:
-            if line is None:
-                line = self._lines[thread] = Line()
-            if line.add(text):
-                capture.take(self._lines.pop(thread).end())
-            return
-        first, *others = text.split("\n")
-        if line is None:
-            if others == [""] and not has_controls(first):  # one whole line: no need to keep it
-                capture.take(first)
-                return
-            line = self._lines[thread] = Line()
-        too_long = line.add(first)
-        for rest in others:
-            capture.take(line.end())
-            line = self._lines[thread] = Line()
-            too_long = line.add(rest)
-        if too_long:
-            capture.take(line.end())
-        if too_long or (others and not others[-1]):
-            self._lines.pop(thread, None)
-
-    def _redraw(self, text: str, thread: int, capture: Capture) -> bool:
-        """Have `text` go over the rows that a program redraws, and return whether it has: a signal handler may have
-        interrupted just this, and another thread may be at it."""
-        if not self._redrawing.acquire(timeout=0.0 if thread in self._lines else REDRAWING_SECONDS):
-            return False
-        try:
-            rows = self._redrawn = self._redrawn or RedrawnRows()
-            capture.holds_lines = True
-            self._redrawn_at = capture.clock()
-            begun = self._lines.pop(thread, None)
-            lines = rows.feed(text if begun is None else begun.text() + text)
-            if rows.is_over:
-                self._redrawn = None
-        finally:
-            self._redrawing.release()
-        for line in lines:
-            capture.take(line)
-        return True
-
-    def settle(self, capture: Capture) -> bool:
-        """Give `capture` what has stood above the cursor of a program that redraws rows for a while; return whether one does."""
-        if self._redrawn is None:
-            return False
-        if capture.clock() - self._redrawn_at < SETTLED_SECONDS:
-            return True
-        if self._redrawing.acquire(blocking=False):
-            try:
-                lines = self._redrawn.settle()
-            finally:
-                self._redrawing.release()
-            for line in lines:
-                capture.queue(line)
-        return True
-
-    def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
-        decoder = self._decoders.get(thread)
-        if decoder is None:
-            decoder = self._decoders[thread] = codecs.getincrementaldecoder(self._encoding)("backslashreplace")
-        return decoder
-
-    # Lines that have not ended
-
-    def write_partial(self, thread: int) -> None:
-        """Write what `thread` has begun to say to the stream itself."""
-        rows, self._redrawn = self._redrawn, None
-        if rows is not None:
-            self.write_now(rows.standing())
-        line = self._lines.pop(thread, None)
-        if line is not None:
-            self.write_now(line.text())
-
-    def write_now(self, text: str) -> None:
-        """Write `text` to the stream itself, whoever captures it."""
-        with Uncaptured():
-            try:
-                self._write_text(text)
-                self.stream.flush()
-            except Exception:  # the terminal is gone
-                pass
-
-    def end_lines(self, capture: Capture | None) -> None:
-        """Give what has not ended to `capture` as lines; write it to the stream, if None."""
-        rows, self._redrawn = self._redrawn, None
-        if rows is not None and capture is None:
-            self.write_now(rows.standing())
-        elif rows is not None and capture is not None:
-            for text in rows.end():
-                capture.take(text)
-        for thread in list(self._lines):
-            line = self._lines.pop(thread, None)
-            if line is None or (line.is_redrawn and thread not in sys._current_frames()):
-                continue  # the spinner of a thread that has ended
-            if capture is None:
-                self.write_now(line.text())
-            else:
-                capture.take(line.end())
-
-    def before_redirect(self) -> None:
-        """Show what has not ended: the rest goes elsewhere."""
-        self.end_lines(next((each for each in self.captures[::-1] if each.takes), None))
-
-    def follow_descriptor(self) -> None:
-        """Leave what is written alone while the descriptor leads to no terminal."""
-        self._is_redirected = self.descriptor is not None and not os.isatty(self.descriptor)
-
-    def has_partial(self, thread: int) -> bool:
-        """Whether `thread` has begun a line, and not ended it."""
-        return thread in self._lines
-
-    def forget_lines(self) -> None:
-        """Forget what has not ended."""
-        self._lines.clear()
-        self._redrawn = None
-
-
-def _comes_late(capture: Capture) -> bool:
-    """Whether `capture` was asked for: it stands behind those that trackers began by themselves, and the last one takes."""
-    return not capture.is_automatic
-
-
-def _flush(file: Any) -> None:
-    """Flush the buffer of `file`, because rows or later text may stand in its place soon."""
-    try:
-        file.flush()
-    except Exception:  # closed, or whatever a stream of the user's own may raise
-        pass
-
-
-def _refuse(data: Any) -> int:
-    raise TypeError(f"this stream takes no bytes: {data!r:.80}")
 
 
 class Capture:
@@ -341,12 +80,6 @@ class Capture:
         return self._tracker()
 
     @property
-    def is_hidden(self) -> bool:
-        """Whether somebody else has the terminal to itself."""
-        tracker = self.tracker
-        return tracker is not None and tracker.hiding > 0
-
-    @property
     def is_full(self) -> bool:
         """Whether as many lines wait to be drawn as are kept."""
         tracker = self.tracker
@@ -357,7 +90,7 @@ class Capture:
         self._tracker = lambda: tracker
 
     @property
-    def takes(self) -> bool:
+    def captures_now(self) -> bool:
         """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
         if self._quiet:
             return True
@@ -371,18 +104,18 @@ class Capture:
             self._always
             or not tracker.tree.all_ended
             or bool(tracker.lines.items)
-            or (display is not None and display.may_be_standing)
+            or (display is not None and display.renderer.may_be_standing)
         )
 
     @property
-    def takes_back(self) -> bool:
+    def captures_again(self) -> bool:
         """Whether what is written now is captured again, since the program that had the terminal has ended."""
-        if self.relay is None or not self.relay.is_given:
+        if self.relay is None or not self.relay.foreground.is_given:
             return False
         self.relay.drain()
-        return self.takes
+        return self.captures_now
 
-    def take(self, line: str | None) -> None:
+    def show(self, line: str | None) -> None:
         """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
         if line is None:
             return
@@ -390,7 +123,7 @@ class Capture:
         if self._quiet:
             self.lines.append(line)
         elif tracker is not None:
-            tracker.print_captured(line)
+            tracker.lines.print_captured(line)
         else:
             self._write_now([line])
 
@@ -400,29 +133,14 @@ class Capture:
             captured.write_now("".join(f"{line}\n" for line in lines))
 
     def queue(self, line: str | None) -> bool:
-        """Take `line` from a relay, and return whether the tracker is to be told, which may wait: `lines_came` does so."""
+        """Take `line` from a relay, and return whether the tracker is to be told, which may wait: `announce` does so."""
         return line is not None and self.queue_all([line])
-
-    def before_line(self) -> None:
-        """Queue what programs have written before a line of Python's."""
-        if self.relay is not None:
-            self.relay.drain()
-
-    def follow(self) -> None:
-        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
-        if self.relay is not None:
-            self.relay.follow()
-
-    def note_shown(self) -> None:
-        """Note that the lines of the last frame are on the terminal."""
-        if self.relay is not None:
-            self.relay.shown()
 
     def before_frame(self) -> None:
         """Queue what is to be drawn by the frame that begins."""
         if self.relay is not None:
             self.relay.drain(notify=False)
-            self.relay.taken()
+            self.relay.forwarder.begin_frame()
         held = [captured.settle(self) for captured in list(self._streams)]
         self.holds_lines = self.relay is not None or any(held)
 
@@ -437,11 +155,11 @@ class Capture:
             tracker.lines.extend(lines)
         return tracker is not None and not self._quiet
 
-    def lines_came(self) -> None:
+    def announce(self) -> None:
         """Have the lines that a relay has queued drawn with the next frame."""
         tracker = self.tracker
         if tracker is not None:
-            tracker.lines_came()
+            tracker.lines.announce()
 
     def flush(self) -> None:
         """Have the lines that a relay has queued drawn now, where that is cheap."""
@@ -507,7 +225,7 @@ class Capture:
         """
         tracker = self.tracker
         display = None if tracker is None else tracker.display
-        over_rows = display is not None and display.standing
+        over_rows = display is not None and display.renderer.standing
         relay, self.relay = self.relay, None
         if relay is not None:
             relay.leave(self)
@@ -529,16 +247,16 @@ class Capture:
                 captured.end_lines(self if forced or over_rows or self._quiet else None)
         if failed and self._quiet and tracker is not None:
             for line in self.lines:
-                tracker.print_line(line)
+                tracker.lines.print(line)
 
     def _hand_over(self, relay: Relay, tracker: TrackerCore) -> None:
         """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
-        heir = next((each for each in relay.captures[::-1] if each.takes and each.tracker is not tracker), None)
+        heir = next((each for each in relay.captures[::-1] if each.captures_now and each.tracker is not tracker), None)
         prints = tracker.lines.items
         while heir is not None and prints and isinstance(prints[0], str):
             heir.queue(prints.popleft())
             if not prints:
-                heir.lines_came()
+                heir.announce()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -607,14 +325,20 @@ def relay_forks() -> None:
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
         _begin_relay(capture)
     for relay in _registry.relays.values():
-        relay.before_fork()
+        relay.forwarder.hold()
 
 
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:
     """Have `capture` hear of what other programs write, where it takes words by itself: on any terminal, or on that of a key."""
     tracker = capture.tracker
     key = None if tracker is None else _key_of(tracker)
-    if capture.relay is None and key is not None and capture.is_automatic and capture.takes and wanted in (None, key):
+    if (
+        capture.relay is None
+        and key is not None
+        and capture.is_automatic
+        and capture.captures_now
+        and wanted in (None, key)
+    ):
         relay = _registry.relays.get(key) or _registry.make_relay(key, asked_for=wanted is None)
         if relay is not None:
             capture.relay = relay
@@ -632,7 +356,11 @@ def _relay_of(target: Any) -> Relay | None:
     for captured in captured_streams():
         for capture in captured.captures[::-1]:
             _begin_relay(capture, key)
-            if capture.relay is not None and capture.relay.key == key and (capture.takes or capture.takes_back):
+            if (
+                capture.relay is not None
+                and capture.relay.key == key
+                and (capture.captures_now or capture.captures_again)
+            ):
                 return capture.relay
     return None
 
@@ -640,7 +368,7 @@ def _relay_of(target: Any) -> Relay | None:
 def forked() -> None:
     """Called after a fork, in the parent."""
     for relay in _registry.relays.values():
-        relay.after_fork()
+        relay.forwarder.release()
 
 
 def close_relays() -> None:
@@ -657,7 +385,7 @@ def forget_captures() -> None:
         return
     while _registry.relays:
         relay = _registry.relays.popitem()[1]
-        relay.enter_child(relayed=any(capture.takes for capture in relay.captures))
+        relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
     streams = captured_streams()
     _registry.streams.clear()
     _registry.lock = native("_thread", "RLock")()
@@ -734,3 +462,8 @@ def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:
         return descriptor is not None and stream.isatty() and file_key(descriptor) == key
     except Exception:
         return False
+
+
+def _comes_late(capture: Capture) -> bool:
+    """Whether `capture` was asked for: it stands behind those that trackers began by themselves, and the last one takes."""
+    return not capture.is_automatic

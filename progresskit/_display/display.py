@@ -28,8 +28,6 @@ from .tracker_group import TrackerGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
-    from contextvars import Context
 
     from .._tracking.core import TrackerCore
 
@@ -101,7 +99,7 @@ class Display:
         self.owns_terminal = False
         self.group = TrackerGroup()
         self.window = Window()
-        self.outbox = Outbox(terminal, self.window, wall)
+        self.outbox = Outbox(terminal, self.window, self.group, wall)
         self.renderer = GuardedRenderer(
             choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks, folder
         )
@@ -115,8 +113,6 @@ class Display:
         self._drew_lines = False  # whether it has lines above its rows
         self._shown: list[tuple[object, ...]] = []  # what the last frame said of each task
         self._inherited = False  # whether the outbox has what the display before this one did not show
-        self._standing = False  # whether the last frame had rows
-        self._drawing = False  # whether one is being drawn that may have
         self._in_background = False
         self.drawn = self.due = 0.0
 
@@ -140,30 +136,9 @@ class Display:
             return True
         if choice.in_place:
             return True
-        return choice.shows_tasks and self.over_rows and terminal.is_tty  # two cannot draw around each other's rows
-
-    @property
-    def has_news(self) -> bool:
-        """Whether a line or an ended task waits to be sent to another process."""
-        return self.renderer.is_remote and self.group.has_news
-
-    @property
-    def over_rows(self) -> bool:
-        """Whether the next frame draws over the rows of the last one."""
-        return self.renderer.in_place
-
-    @property
-    def standing(self) -> bool:
-        """Whether rows are on a terminal, so that the next frame would overwrite text that is written below them."""
-        return self._standing and self.terminal.is_tty
-
-    @property
-    def may_be_standing(self) -> bool:
-        """Whether rows are on the terminal, or may be at the end of the frame that is being drawn.
-
-        A job whose last task ends at this instant must not take the screen to be free.
-        """
-        return (self._standing or self._drawing) and self.terminal.is_tty
+        return (
+            choice.shows_tasks and self.renderer.in_place and terminal.is_tty
+        )  # two cannot draw around each other's rows
 
     @property
     def shows_lines(self) -> bool:
@@ -171,19 +146,18 @@ class Display:
         return not (self.terminal.dark or self._in_background)
 
     @property
-    def in_the_way(self) -> bool:
-        """Whether the rows must be cleared at once: every task has ended, or a caller has asked for the terminal."""
-        return self.may_be_standing and (self.group.all_ended or self.group.is_hidden)
+    def is_urgent(self) -> bool:
+        """Whether a frame must come before the caller goes on.
 
-    @property
-    def owes_last_lines(self) -> bool:
-        """Whether every task has ended and last lines are unsent: the job's next output must come after them."""
-        return not self.terminal.dark and self.group.all_ended and self.group.has_news
-
-    @property
-    def may_be_drawn_over(self) -> bool:
-        """Whether a shell could write over the rows while the process is stopped."""
-        return self.renderer.in_place and self.terminal.is_tty and self.terminal.fd is not None
+        Another process waits for news; or rows must be cleared, because every task has ended or a caller has asked for the
+        terminal; or last lines are unsent, which the job's next output must come after.
+        """
+        group, renderer = self.group, self.renderer
+        if renderer.is_remote and group.has_news:
+            return True
+        if renderer.may_be_standing and (group.all_ended or group.is_hidden):
+            return True
+        return not self.terminal.dark and group.all_ended and group.has_news
 
     @property
     def may_hang(self) -> bool:
@@ -194,10 +168,10 @@ class Display:
 
     def tick(self, *, last: bool = False) -> float:
         """Draw a frame if anything is new, and return the seconds until the next one."""
-        if self.takes_frame(last=last):
+        if self.begin_frame(last=last):
             if self.may_hang:  # Ctrl-C must be able to break off what is not ours
                 self.compose(last=last)
-                with self._sending():
+                with self.outbox.uninterrupted():
                     self.send()
             else:
                 with signals_blocked():
@@ -210,19 +184,19 @@ class Display:
         """Seconds until the next frame, or until the terminal is sent the rest of the last one."""
         return RETRY_SECONDS if self.outbox.is_draining else self.pace.delay
 
-    def takes_frame(self, *, last: bool = False) -> bool:
+    def begin_frame(self, *, last: bool = False) -> bool:
         """Return whether a frame can be drawn now. Where rows are to be hidden they are cleared, where the terminal is behind it
         is sent what it has not got. The `last` frame is drawn in any case."""
         self._in_background = not self.terminal.foreground
         if not last:
             if self.group.is_hidden:
                 questions.check_answers()
-                if self._standing:
+                if self.renderer.has_rows:
                     self.clear_rows()
                 return False
             if self._in_background or self.terminal.congested:
                 self.group.note_behind()
-                self.outbox.retry(self._context())
+                self.outbox.retry()
                 self._note_shown()
                 return False
         else:
@@ -240,19 +214,19 @@ class Display:
         self._moved = self._drew_lines = False
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
-        self._drawing = rows
+        self.renderer.is_drawing = rows
         try:
             self._compose(last, rows)
         except BaseException:
-            self._drawing = False
+            self.renderer.is_drawing = False
             self.outbox.lines = []
             raise
 
     def recompose(self) -> None:
         """Compose the frame again, below text that other programs wrote while the process was stopped."""
         lines, frame = self.outbox.lines, self.outbox.frame
-        self.outbox.handle.take()  # it would be drawn over the words of a shell
-        self.forget_rows()
+        self.outbox.handle.drain()  # it would be drawn over the words of a shell
+        self.renderer.stop()
         if lines:
             self.renderer.write(lines)
         if frame is not None:
@@ -261,9 +235,9 @@ class Display:
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
         try:
-            self.outbox.send(context=self._context())
+            self.outbox.send()
         finally:
-            self._drawing = False
+            self.renderer.is_drawing = False
         if self._drew_lines:
             self._note_shown()
         if self._budget_varies:
@@ -284,7 +258,7 @@ class Display:
             if outbox.frame is not None:
                 renderer.render(outbox.frame)
             self._inherited = False
-        parts = self.group.take_prints(colors=self.terminal.colors)
+        parts = self.group.drain_lines(colors=self.terminal.colors)
         lines = parts[0][0] if len(parts) == 1 else [line for part, _ in parts for line in part]
         if lines:
             outbox.owe(lines)
@@ -292,7 +266,7 @@ class Display:
             self._start()
         size = outbox.handle.ask_size()
         room = renderer.room(size[1])
-        frame = self.group.take_frame(room)
+        frame = self.group.next_frame(room)
         in_place = renderer.in_place
         ended = parts[-1][1]
         if ended or len(parts) > 1:
@@ -310,7 +284,6 @@ class Display:
                 if part:
                     renderer.write(part)
                 renderer.render(frame if len(parts) == 1 else frame._replace(ended=tuple(group)))
-        self._standing = in_place and bool(frame.tasks or frame.more)
 
     def _start(self) -> None:
         """Start the renderer, and take its default budget where the tracker has none."""
@@ -323,47 +296,29 @@ class Display:
 
     # What stands on the screen
 
-    def stop(self) -> None:
-        """Show everything for the last time, and end."""
-        self.tick(last=True)
-        self.end()
-
     def end(self) -> None:
         """Stop the renderer after its last frame, and send what is left."""
         self.renderer.stop()
-        self.outbox.send_last(self._context())
+        self.outbox.send_last()
         self._note_shown()
-
-    def forget_rows(self) -> None:
-        """Leave the rows where they are and never draw over them again: another program may have written there."""
-        self._standing = False
-        self.renderer.stop()
 
     def clear_rows(self) -> None:
         """Show the waiting lines and clear the rows, because a caller wants the screen for a while."""
-        if self._standing or self.group.has_output:
+        if self.renderer.has_rows or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
-                self.outbox.send(context=self._context())
-                self._drawing = False
-        if self.over_rows:
-            self.forget_rows()
+                self.outbox.send()
+                self.renderer.is_drawing = False
+        if self.renderer.in_place:
+            self.renderer.stop()
             self._shown = []
         self.flush(EXIT_FLUSH_TIMEOUT)
 
     def flush(self, patience: float = 0.0) -> None:
-        """Send what was written; `patience` as the terminal's."""
-        with self._sending():
-            self.outbox.send(patience, self._context())
+        """Send what was written; wait `patience` seconds for a slow terminal."""
+        with self.outbox.uninterrupted():
+            self.outbox.send(patience)
         self._note_shown()
-
-    def _context(self) -> Context | None:
-        """Return the context in which a stream without a descriptor is written to: a notebook finds the line's cell by it."""
-        return self.group.context if self.terminal.fd is None else None
-
-    def _sending(self) -> AbstractContextManager[None]:
-        """Return a context manager that blocks signals while text is sent, except where the stream's own `write` sends it."""
-        return nullcontext() if self.terminal.fd is None else signals_blocked()
 
     # When something hangs
 

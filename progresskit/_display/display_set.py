@@ -107,7 +107,7 @@ class DisplaySet:
         while self.dropped:
             tracker = self.dropped[0]
             try:
-                tracker.end_tasks()
+                tracker.tree.end_all(None)
                 if tracker.pending_output:
                     self.add(tracker)
                 self.remove(tracker, draw_last)

@@ -242,10 +242,10 @@ class DrawingThread:
         may_hang = display.may_hang
         if may_hang and not self.has_watchdog:
             self._start_watchdog()
-        if display.takes_frame(last=last):
+        if display.begin_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
-            if not may_hang and display.may_be_drawn_over and boost.suspension.stopped():
+            if not may_hang and display.renderer.may_be_drawn_over and boost.suspension.stopped():
                 display.recompose()
             display.send()
         return display.delay

@@ -15,7 +15,7 @@ from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
 from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
 from .hangs import Retired
-from .observed import WATCHERS
+from .observed import OBSERVERS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -44,7 +44,9 @@ class GuardedRenderer:
     Attributes:
         choice: The renderer that is used now.
         current: The renderer itself, while it is started; None otherwise.
-        in_place: Whether rows stand there, to be drawn over by the next frame.
+        in_place: Whether the next frame is drawn over the rows of the last one.
+        has_rows: Whether the last frame had rows to be drawn over.
+        is_drawing: Whether a frame is being drawn that may have rows. The display sets it.
         calls_others: Whether code runs that is not ours, and may hang.
     """
 
@@ -61,6 +63,8 @@ class GuardedRenderer:
         self._folder = folder
         self.current: Renderer | None = None
         self.in_place = False
+        self.has_rows = False
+        self.is_drawing = False
         self.calls_others = _is_foreign(choice)
         self._terminal = terminal
         self._handle = handle
@@ -68,7 +72,7 @@ class GuardedRenderer:
         self._fallbacks = (
             [name for name in ("plain", "none") if name != choice.name] if fallbacks is None else fallbacks
         )
-        self._is_watched = False
+        self._is_observed = False
         self._unshown: list[str] = []  # lines that an in-place renderer was given, and has not drawn yet
 
     @property
@@ -83,7 +87,7 @@ class GuardedRenderer:
 
     def _use(self, renderer: Renderer | None) -> None:
         """Have `renderer` be the current one."""
-        self._is_watched = False
+        self._is_observed = False
         self.current = renderer
         self.in_place = draws_in_place(renderer)
         self.calls_others = _is_foreign(self.choice) or bool(option(renderer, "calls_others"))
@@ -99,6 +103,7 @@ class GuardedRenderer:
         """Draw `frame`."""
         self._call("render", frame)
         self._unshown = []
+        self.has_rows = self.in_place and bool(frame.tasks or frame.more)
 
     def write(self, lines: list[str]) -> None:
         """Write `lines` above the tasks. An in-place renderer draws them with the frame that follows."""
@@ -106,10 +111,34 @@ class GuardedRenderer:
         self._unshown = lines if self.in_place else []
 
     def stop(self) -> None:
-        """Stop the renderer if it runs. The next frame makes another one."""
+        """Stop the renderer if it runs, and leave its rows where they are: another program may have written there.
+
+        The next frame makes another renderer.
+        """
+        self.has_rows = False
         if self.current is not None:
             self._call("stop")
             self._use(None)
+
+    # What stands on the screen
+
+    @property
+    def standing(self) -> bool:
+        """Whether rows are on a terminal, so that the next frame would overwrite text that is written below them."""
+        return self.has_rows and self._terminal.is_tty
+
+    @property
+    def may_be_standing(self) -> bool:
+        """Whether rows are on the terminal, or may be at the end of the frame that is being drawn.
+
+        A job whose last task ends at this instant must not take the screen to be free.
+        """
+        return (self.has_rows or self.is_drawing) and self._terminal.is_tty
+
+    @property
+    def may_be_drawn_over(self) -> bool:
+        """Whether a shell could write over the rows while the process is stopped."""
+        return self.in_place and self._terminal.is_tty and self._terminal.fd is not None
 
     # What else a display asks
 
@@ -118,8 +147,8 @@ class GuardedRenderer:
 
         The renderer is started.
         """
-        if WATCHERS:
-            self._let_watch()
+        if OBSERVERS:
+            self._attach_observers()
         if not self.in_place:
             return None
         if getattr(self.current, "sees_whole_frames", False):
@@ -153,15 +182,15 @@ class GuardedRenderer:
         except BaseException as error:
             self._recover(name, error)
 
-    def _let_watch(self) -> None:
-        """Have the watchers that there are see the renderer's frames, from this one on."""
-        if self.current is not None and not self._is_watched and not self.is_remote:
-            self._is_watched = True
+    def _attach_observers(self) -> None:
+        """Have the observers that there are see the renderer's frames, from this one on."""
+        if self.current is not None and not self._is_observed and not self.is_remote:
+            self._is_observed = True
             renderer = self.current
-            for watch in WATCHERS:
-                renderer = watch(renderer)
+            for observe in OBSERVERS:
+                renderer = observe(renderer)
             self._use(renderer)
-            self._is_watched = True
+            self._is_observed = True
 
     def after_hang(self, kind: str) -> tuple[RendererChoice, list[str], str]:
         """Return the renderer to use now that a call of this `kind` hangs, what is to follow it, and why it is used.
@@ -224,7 +253,7 @@ class GuardedRenderer:
             if service and self.choice.name != "none":
                 renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
             page = os.environ.get("PROGRESSKIT_WEB", "")
-            if page and is_on(os.environ, "PROGRESSKIT_WEB") and not WATCHERS:
+            if page and is_on(os.environ, "PROGRESSKIT_WEB") and not OBSERVERS:
                 load("progresskit._web.live:serve_as_asked")(page)
             path = events_path(self.choice)
             if path is not None:

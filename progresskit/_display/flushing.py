@@ -92,7 +92,7 @@ class FlushGate:
         self.line_time.spend(seconds)
         self.lines_due = now if left >= 1.0 else now + (1.0 - left) / LINE_FLUSHES_PER_SECOND
 
-    def take(self) -> list[Bell]:
+    def drain(self) -> list[Bell]:
         """Return the bells of all waiting threads, and forget them."""
         return [self.waiting.popleft() for _ in range(len(self.waiting))]
 

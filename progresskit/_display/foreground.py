@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
 
 PIECE = 1 << 12
-LOOK_SECONDS = 0.1
-"""Seconds between two looks whether a program still has the terminal."""
+POLL_SECONDS = 0.1
+"""Seconds between two checks whether a program still has the terminal."""
 
 
 class Foreground:
@@ -42,7 +42,7 @@ class Foreground:
         self._slave = slave
         self._programs: list[Callable[[], bool]] = []
         self._hidden: list[TrackerCore] = []
-        self._looking = native("_thread", "allocate_lock")()
+        self._updating = native("_thread", "allocate_lock")()
         self._modes: list[Any] | None = None  # the terminal's, while keys are passed on
         self.asks = False
         self.keys: int | None = None
@@ -51,7 +51,7 @@ class Foreground:
     def note(self, is_alive: Callable[[], bool]) -> None:
         """Note that a program was started. Where the terminal does not take lines the job itself reads keys, and goes on so."""
         self._programs = [each for each in self._programs if each()]
-        if _takes_lines(self._terminal):
+        if _is_line_mode(self._terminal):
             self._programs.append(is_alive)
 
     @property
@@ -61,10 +61,10 @@ class Foreground:
 
     @property
     def is_given(self) -> bool:
-        """Whether a program had the terminal when `look` was called last."""
+        """Whether a program had the terminal when `update` was called last."""
         return bool(self._hidden)
 
-    def look(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
+    def update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
         """Give the terminal to a program that reads keys or has asked a question; take it back when that is over.
 
         Args:
@@ -73,19 +73,19 @@ class Foreground:
         Returns:
             Whether a program has it.
         """
-        if not (self._programs or self._hidden) or not self._looking.acquire(blocking=False):
-            return self.is_given  # none has been started, or another thread looks
+        if not (self._programs or self._hidden) or not self._updating.acquire(blocking=False):
+            return self.is_given  # none has been started, or another thread is at it
         try:
-            return self._look(trackers)
+            return self._update(trackers)
         finally:
-            self._looking.release()
+            self._updating.release()
 
-    def _look(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
+    def _update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
         lives = self.program_lives
-        reads_ours = lives and not _takes_lines(self._slave)
-        reads_terminal = lives and self.keys is None and not _takes_lines(self._terminal)
-        is_taken = reads_ours or reads_terminal or (lives and self.asks)
-        if is_taken and not self._hidden:
+        reads_ours = lives and not _is_line_mode(self._slave)
+        reads_terminal = lives and self.keys is None and not _is_line_mode(self._terminal)
+        is_used = reads_ours or reads_terminal or (lives and self.asks)
+        if is_used and not self._hidden:
             self._hidden = trackers()
             self.clearing = True
             try:
@@ -95,12 +95,12 @@ class Foreground:
             finally:
                 self.clearing = False
         self._pass_keys(reads_ours)
-        while self._hidden and not is_taken:
+        while self._hidden and not is_used:
             tracker = self._hidden.pop()
             tracker.hiding = max(tracker.hiding - 1, 0)
-            tracker.follow_descriptors()
+            tracker.capture.follow_descriptors()
             tracker.wake()
-        return is_taken
+        return is_used
 
     def _pass_keys(self, wanted: bool) -> None:
         """Have the terminal hand out keys as the program wants them on the pseudo-terminal; only signals stay the terminal's."""
@@ -140,7 +140,7 @@ class Foreground:
                 pass
 
 
-def _takes_lines(descriptor: int) -> bool:
+def _is_line_mode(descriptor: int) -> bool:
     """Return whether a terminal gives whole lines to who reads it; true of one that is gone."""
     try:
         return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)

@@ -96,7 +96,7 @@ class _Cells:
             drain = getattr(tracker.ticker, "drain", None)
             if drain is not None:
                 drain(tracker, lambda: False)
-            if not tracker.live:
+            if not tracker.tree.live:
                 self.trackers.discard(tracker)
         for area in list(self.by_cell.values()):
             with area.lock:

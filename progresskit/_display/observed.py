@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._model.frames import Frame
     from ..renderers.base import Renderer, Terminal
 
-WATCHERS: list[Callable[[Renderer], Renderer]] = []
+OBSERVERS: list[Callable[[Renderer], Renderer]] = []
 """What wraps each renderer that draws in this process, from its next frame on: the live page, where it is served."""
 
 

@@ -5,18 +5,21 @@ Knows how long a slow terminal is waited for. Does not know renderers or tasks.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from .._system.threads import signals_blocked
 from .terminal import Handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import Context
+    from contextlib import AbstractContextManager
 
     from .._model.frames import Frame
     from .hangs import Window
     from .terminal import StreamTerminal
+    from .tracker_group import TrackerGroup
 
 EXIT_FLUSH_TIMEOUT = 1.0
 """At shutdown, stop waiting for a slow terminal after this many seconds without a byte accepted. Applies if it accepted a byte
@@ -34,6 +37,7 @@ class Outbox:
     Args:
         terminal: Where the text goes.
         window: The display's call of foreign code: a stream without a descriptor may hang.
+        group: The trackers, in whose context a stream without a descriptor is written to: a notebook finds the line's cell by it.
         wall: Gives the seconds on the wall.
 
     Attributes:
@@ -42,12 +46,15 @@ class Outbox:
         frame: That frame.
     """
 
-    def __init__(self, terminal: StreamTerminal, window: Window, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, terminal: StreamTerminal, window: Window, group: TrackerGroup, wall: Callable[[], float]
+    ) -> None:
         self.handle = Handle(terminal)
         self.lines: list[str] = []
         self.frame: Frame | None = None
         self._terminal = terminal
         self._window = window
+        self._group = group
         self._wall = wall
         self._stuck: float | None = None  # since when a congested terminal has not accepted a byte
         self._accepted: float | None = None  # when the terminal last accepted one
@@ -59,37 +66,41 @@ class Outbox:
         self.lines = [*self.lines, *lines]
         self._owes_words = True
 
-    def send(self, patience: float = 0.0, context: Context | None = None) -> None:
+    def send(self, patience: float = 0.0) -> None:
         """Send what was written. Nothing is owed any more: the terminal has it, or keeps it to send it first the next time.
 
         Args:
             patience: Seconds without a byte accepted after which a slow terminal is left alone.
-            context: The context to call a stream without a descriptor in; None: this one.
         """
         terminal = self._terminal
         if terminal.fd is None:
+            context = self._group.context
             context = copy_context() if context is None else context.copy()
-            self._window.call("stream", context.run, terminal.send, self.handle.take(), patience)
+            self._window.call("stream", context.run, terminal.send, self.handle.drain(), patience)
         else:
-            before = terminal.taken
-            terminal.send(self.handle.take(), patience)
-            if terminal.taken != before:
+            before = terminal.bytes_accepted
+            terminal.send(self.handle.drain(), patience)
+            if terminal.bytes_accepted != before:
                 self._accepted = self._wall()
             self._owes_words = self._owes_words and terminal.congested
             if not terminal.congested:
                 self._stuck = None
         self.lines, self.frame = [], None
 
+    def uninterrupted(self) -> AbstractContextManager[None]:
+        """Return a context manager that blocks signals while text is sent, except where the stream's own `write` sends it."""
+        return nullcontext() if self._terminal.fd is None else signals_blocked()
+
     @property
     def is_draining(self) -> bool:
         """Whether printed lines wait for a terminal that accepts them piece by piece: it is worth asking again soon."""
         return self._owes_words and self._stuck is None and self._terminal.congested
 
-    def retry(self, context: Context | None = None) -> None:
+    def retry(self) -> None:
         """Send what a congested terminal did not accept, as far as it accepts it now."""
-        before = self._terminal.taken
-        self.send(context=context)
-        if self._terminal.taken != before or not self._terminal.congested:
+        before = self._terminal.bytes_accepted
+        self.send()
+        if self._terminal.bytes_accepted != before or not self._terminal.congested:
             self._stuck = None
         elif self._stuck is None:
             self._stuck = self._wall()
@@ -99,7 +110,7 @@ class Outbox:
         frame though nobody reads from it."""
         self._accepted_before = self._accepted
 
-    def send_last(self, context: Context | None = None) -> None:
+    def send_last(self) -> None:
         """Send what is left at the end, and wait for a slow terminal only if somebody seems to read from it."""
         now, accepted = self._wall(), self._accepted_before
         is_read = accepted is not None and now - accepted <= EXIT_FLUSH_TIMEOUT
@@ -108,6 +119,6 @@ class Outbox:
         for _ in range(MOST_TURN_WAITS):
             if not self._terminal.awaits_turn:
                 break
-            self.send(GONE, context)
+            self.send(GONE)
         is_waited_for = is_read or (self._owes_words and not is_stuck) or has_waited
-        self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE, context)
+        self.send(EXIT_FLUSH_TIMEOUT if is_waited_for else GONE)

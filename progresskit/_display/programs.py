@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    class Programs(Protocol):
+        """Knows the programs that the job has started."""
+
+        def note(self, is_alive: Callable[[], bool]) -> None:
+            """Note that a program was started: it may use the terminal for itself."""
+
     class Words(Protocol):
         """Where the words of programs go."""
 
@@ -22,8 +28,9 @@ if TYPE_CHECKING:
         def slave(self) -> int:
             """The descriptor that a program writes to."""
 
-        def note_program(self, is_alive: Callable[[], bool]) -> None:
-            """Note that a program was started: it may take the terminal for itself."""
+        @property
+        def foreground(self) -> Programs:
+            """What is told of each program that is started."""
 
         def redirected(self) -> AbstractContextManager[None]:
             """Have what this process hands down write there meanwhile."""
@@ -81,7 +88,7 @@ class HookedPrograms:
                     else:
                         named[name] = words.slave
             if used is not None:
-                used.note_program(_life_of(popen))  # first: the program may have asked before this thread goes on
+                used.foreground.note(_life_of(popen))  # first: the program may have asked before this thread goes on
             original(popen, *given, **named)
 
         return started
@@ -92,7 +99,7 @@ class HookedPrograms:
             if words is None:
                 return original(command)
             running = [True]
-            words.note_program(lambda: bool(running))
+            words.foreground.note(lambda: bool(running))
             try:
                 with words.redirected():
                     return original(command)

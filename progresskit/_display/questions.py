@@ -78,7 +78,7 @@ class Question:
             tracker = self._trackers.pop()
             tracker.hiding = max(tracker.hiding - 1, 0)
             tracker.asking = max(tracker.asking - 1, 0)
-            tracker.follow_descriptors()
+            tracker.capture.follow_descriptors()
             tracker.wake()
 
 

@@ -90,9 +90,9 @@ class FrameScheduler:
         A task that ends before a frame has shown it is no such news: a frame for it would put off the next one, which can
         show something.
         """
-        return any(
-            display.in_the_way or display.has_news or display.owes_last_lines for display in self.set.displays
-        ) or any(tracker.has_news for tracker in self.arriving)
+        return any(display.is_urgent for display in self.set.displays) or any(
+            tracker.has_news for tracker in self.arriving
+        )
 
     def survey(self) -> tuple[float, bool, bool]:
         """Return the seconds after which a frame may come at the soonest, whether rows stand that a shell may draw over, and
@@ -100,9 +100,9 @@ class FrameScheduler:
         usual, polls, is_busy = LONGEST_DELAY, False, False
         for display in self.set.displays:
             usual = min(usual, max(display.pace.interval, display.pace.least))
-            polls = polls or display.may_be_drawn_over
+            polls = polls or display.renderer.may_be_drawn_over
             for tracker in display.group.trackers:
-                is_busy = is_busy or tracker.live > 0
+                is_busy = is_busy or tracker.tree.live > 0
         return usual if self.set.displays else 0.1, polls, is_busy
 
     def draw_due(self, now: float, *, woken: bool = False, contained: type[BaseException] = BaseException) -> float:
@@ -118,19 +118,13 @@ class FrameScheduler:
         if self.set.dropped:
             self.end_dropped()
         soonest = LONGEST_DELAY
-        urgent = self.gate.take() if self.gate.waiting else None
+        urgent = self.gate.drain() if self.gate.waiting else None
         refreshing, self.is_refreshing = self.is_refreshing, False
         for display in self.set.displays:
             if woken:
                 display.due = min(display.due, display.drawn + display.pace.least)
             if refreshing or (
-                urgent
-                and (
-                    display.has_news
-                    or display.in_the_way
-                    or display.owes_last_lines
-                    or any(each.lines.items for each in display.group.trackers)
-                )
+                urgent and (display.is_urgent or any(each.lines.items for each in display.group.trackers))
             ):
                 display.due = now
             if display.due <= now + 0.001:
@@ -200,8 +194,8 @@ class FrameScheduler:
             slow_ones: Whether to leave those of the user's own renderers too, which may just have been slow.
         """
         for display in self.set.displays:
-            if display.over_rows and (slow_ones or not display.renderer.choice.given):
-                display.forget_rows()
+            if display.renderer.in_place and (slow_ones or not display.renderer.choice.given):
+                display.renderer.stop()
 
     def release_idle(self) -> bool:
         """Let go of all trackers if none has anything to show, end the displays of those that nobody holds open, and return
@@ -214,9 +208,10 @@ class FrameScheduler:
                 return False
         for display in list(self.set.displays):  # without the lock: a renderer may hang
             if any(tracker.entered for tracker in display.group.trackers):
-                display.forget_rows()  # so that nothing of a renderer's is left to be called when the process ends
+                display.renderer.stop()  # so that nothing of a renderer's is left to be called when the process ends
             else:
-                display.stop()
+                display.tick(last=True)
+                display.end()
                 self.set.drop(display)
         return True
 

@@ -143,7 +143,7 @@ class Handle:
         >>> terminal = EmulatedTerminal(columns=20, lines=3)
         >>> handle = Handle(terminal)
         >>> handle.write("hello")
-        >>> handle.take(), handle.take()
+        >>> handle.drain(), handle.drain()
         ('hello', '')
     """
 
@@ -211,7 +211,7 @@ class Handle:
         """Add `text` to what the display takes."""
         self._parts.append(text)
 
-    def take(self) -> str:
+    def drain(self) -> str:
         """Return what was written since the last time."""
         text = "".join(self._parts)
         self._parts.clear()
@@ -232,7 +232,7 @@ class StreamTerminal:
         environ: The environment that the stream is looked at with.
         style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
         color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
-        taken: Bytes that the descriptor has taken so far.
+        bytes_accepted: Bytes that the descriptor has accepted so far.
         in_notebook: Whether the stream leads to a notebook's cell.
         in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
@@ -246,7 +246,7 @@ class StreamTerminal:
         self.congested: bool = False
         self._shared = bool(self._environ.get("PROGRESSKIT_POSITION", "").strip())
         self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
-        self.taken: int = 0
+        self.bytes_accepted: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
         self.dark: bool = stream is None
         try:
@@ -349,7 +349,7 @@ class StreamTerminal:
         if self.congested:
             self._keep(b"")
         view = memoryview(data)
-        if self._shared and not self._take_turn(descriptor, patience):
+        if self._shared and not self._acquire_turn(descriptor, patience):
             self._keep(data)
             return
         while view:
@@ -359,7 +359,7 @@ class StreamTerminal:
                 break
             try:
                 count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
-                self.taken += count
+                self.bytes_accepted += count
                 view = view[count:]
             except BlockingIOError:
                 if not _ready(descriptor, patience):
@@ -369,7 +369,7 @@ class StreamTerminal:
         elif self._has_turn:
             self._end_turn(descriptor)
 
-    def _take_turn(self, descriptor: int, patience: float) -> bool:
+    def _acquire_turn(self, descriptor: int, patience: float) -> bool:
         """Return whether this process may write to a terminal that it shares with others.
 
         A terminal whose buffer is nearly full takes a part of a frame. Until the rest has been sent, a frame of another process
@@ -415,7 +415,7 @@ class StreamTerminal:
         """Send nothing any more but the end of what has been begun: no mode is left, whatever the terminal has got so far.
 
         Args:
-            patience: Seconds without a byte taken after which even that is left out.
+            patience: Seconds without a byte accepted after which even that is left out.
         """
         # First: the thread that draws finds that nothing is sent any more, and may close the terminal while the end waits to be sent.
         descriptor = self._duplicate()

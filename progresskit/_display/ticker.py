@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .._system.threads import Bell
-from .._tracking.core import MOST_CAPTURED
+from .._tracking.lines import MOST_CAPTURED
 from ..renderers.registry import hub_address
 from .drawing_thread import DrawingThread
 from .hangs import CHECKS, HANG_SECONDS, HangDetector, Retired
@@ -29,7 +29,7 @@ EXIT_MODES_TIMEOUT = 0.5
 EXIT_FLUSH_LIMIT = 30.0
 """Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
 WRITER_NAP = 0.005
-"""Seconds between two checks of a job that has printed more than the terminal has taken."""
+"""Seconds between two checks of a job that has printed more than the terminal has accepted."""
 
 
 class ThreadTicker:
@@ -37,7 +37,7 @@ class ThreadTicker:
 
     Args:
         patience: Seconds that `detach` waits for a last frame.
-        hung: Seconds after which one call of a renderer or a stream is taken to hang.
+        hung: Seconds after which one call of a renderer or a stream is accepted to hang.
         begin: Called before the thread starts.
 
     Attributes:
@@ -145,7 +145,7 @@ class ThreadTicker:
         if self.thread.is_current:  # a renderer that prints
             return
         while tracker.lines.characters > MOST_CAPTURED and tracker.attached and not tracker.mute:
-            if tracker.behind and not terminal:
+            if tracker.lines.behind and not terminal:
                 return
             display = tracker.display
             if not (self.thread.is_running or self.inline.is_on) or (display is not None and not display.shows_lines):
@@ -156,7 +156,7 @@ class ThreadTicker:
 
     def shown(self) -> list[TrackerCore]:
         """Return the trackers whose rows stand on a terminal."""
-        return [tracker for display in self.displays if display.standing for tracker in display.group.trackers]
+        return [tracker for display in self.displays if display.renderer.standing for tracker in display.group.trackers]
 
     def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time, and let go of it.
@@ -218,14 +218,14 @@ class ThreadTicker:
         with self.scheduler.hold():
             try:
                 for display in self.displays:
-                    display.forget_rows()
+                    display.renderer.stop()
                     display.flush()
             except Retired:
                 pass
             meanwhile()
 
     def drain(self, tracker: TrackerCore, goes_on: Callable[[], bool]) -> None:
-        """Draw what `tracker` has, and wait until its terminal has taken it, for as long as `goes_on()` says so.
+        """Draw what `tracker` has, and wait until its terminal has accepted it, for as long as `goes_on()` says so.
 
         A terminal holds up whoever writes to it: a program that passes on the output of others must hold them up, not lose it.
         """
@@ -256,7 +256,7 @@ class ThreadTicker:
             trackers = [
                 each
                 for each in scheduler.arriving
-                if each.live or each.pending_output or each.capture.current is not None
+                if each.tree.live or each.pending_output or each.capture.current is not None
             ]
         trackers += scheduler.trackers
         self._deadline = time.monotonic() + self._patience
@@ -287,12 +287,12 @@ class ThreadTicker:
         # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
         self.silent = hub_address() is None and (
             self.silent
-            or any(tracker.live for tracker in trackers)
-            or any(display.standing for display in self.displays)
+            or any(tracker.tree.live for tracker in trackers)
+            or any(display.renderer.standing for display in self.displays)
         )
         for tracker in trackers:
             tracker.forget()
-            tracker.mute = self.silent
+            tracker.tree.is_told = not self.silent
 
     # Who waits for the thread
 
@@ -301,7 +301,7 @@ class ThreadTicker:
         detector = HangDetector(CHECKS - 3)  # the rest of the time is for the one that goes on
         began = time.monotonic()
         until = began + self._patience if self._deadline is None else self._deadline
-        taken = self._taken()
+        accepted = self._bytes_accepted()
         while True:
             left = until - time.monotonic()
             if done.wait(min(self._patience / CHECKS, left)) or left <= 0:
@@ -309,10 +309,10 @@ class ThreadTicker:
             hangs = detector.check(self.displays)
             if hangs is not None:
                 self.thread.leave_behind(*hangs)
-            before, taken = taken, self._taken()
+            before, accepted = accepted, self._bytes_accepted()
             # Slow, but alive: it would hold up a job that prints as well. Or another process is in the middle of a frame.
-            if taken != before or any(display.terminal.awaits_turn for display in self.displays):
+            if accepted != before or any(display.terminal.awaits_turn for display in self.displays):
                 until = max(until, min(time.monotonic() + self._patience / 2, began + EXIT_FLUSH_LIMIT))
 
-    def _taken(self) -> int:
-        return sum(display.terminal.taken for display in self.displays)
+    def _bytes_accepted(self) -> int:
+        return sum(display.terminal.bytes_accepted for display in self.displays)

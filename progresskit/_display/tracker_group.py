@@ -40,7 +40,7 @@ class TrackerGroup:
     @property
     def is_idle(self) -> bool:
         """Whether no task is live and nothing waits to be shown."""
-        return not any(tracker.live or tracker.pending_output for tracker in self.trackers)
+        return not any(tracker.tree.live or tracker.pending_output for tracker in self.trackers)
 
     @property
     def is_sleeping(self) -> bool:
@@ -71,19 +71,19 @@ class TrackerGroup:
     def context(self) -> Context | None:
         """The context of the last tracker, by which a notebook tells the cell that a line belongs to; None where there is none."""
         trackers = self.trackers
-        return trackers[-1].context if trackers else None
+        return trackers[-1].lines.context if trackers else None
 
     def note_behind(self) -> None:
         """Note that the terminal is behind with what the trackers have to show."""
         for tracker in self.trackers:
-            tracker.behind = True
+            tracker.lines.behind = True
 
     def note_shown(self) -> None:
         """Note that the lines that were taken are on the terminal."""
         for tracker in self.trackers:
-            tracker.note_shown()
+            tracker.capture.note_shown()
 
-    def take_prints(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
+    def drain_lines(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
         """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
 
         Args:
@@ -93,7 +93,7 @@ class TrackerGroup:
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
-            for item in tracker.take_lines():
+            for item in tracker.drain_lines():
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
                     ended.append(item)
@@ -104,7 +104,7 @@ class TrackerGroup:
                 lines.append(item)
         return [(_cleaned(lines, colors=colors), ended) for lines, ended in parts]
 
-    def take_frame(self, rows: int | None) -> Frame:
+    def next_frame(self, rows: int | None) -> Frame:
         """Return one frame of all trackers, in the order in which they came.
 
         Args:
@@ -112,12 +112,12 @@ class TrackerGroup:
         """
         trackers = self.trackers
         if len(trackers) == 1:
-            return trackers[0].take_frame(rows)
+            return trackers[0].tree.next_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
         more, used = 0, 0
         for tracker in trackers:
-            part = tracker.take_frame(None if rows is None else max(rows - used, 0))
+            part = tracker.tree.next_frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
             more += part.more

@@ -42,7 +42,7 @@ GROWTH = 3.0
 """Factor of the expected rise of the cost, over its rise so far and the work left."""
 MOST_RISE = 0.3
 """The largest expected rise, as a share of the cost."""
-NEW_LOOKS = 2
+NEW_SAMPLES = 2
 """Samples in a row that make a new pace."""
 NEW_COST = 0.65
 """The cost of such a sample is below this share of the recent cost."""
@@ -109,7 +109,7 @@ class Estimate:
         "_initial",
         "_longest",
         "_moves",
-        "_new_looks",
+        "_new_samples",
         "_new_residual",
         "_new_seconds",
         "_new_units",
@@ -133,7 +133,7 @@ class Estimate:
         self._evident = 0.0  # the evidence as of the last sample
         self._scatter = self._scatter_seconds = 0.0  # squared residuals, and the seconds that they are of
         self._fastest = 0.0  # look so far, in units a second
-        self._new_looks = 0  # in a row at what may be a new pace
+        self._new_samples = 0  # in a row at what may be a new pace
         self._new_seconds = self._new_units = 0.0  # of these
         self._new_residual = 0.0  # of the first of them, squared: part of the scatter if it was no new pace
         self._longest = 0.0  # stop between two movements
@@ -163,7 +163,7 @@ class Estimate:
         self._recent_units = self._recent_units * fade + units
         self._seconds += seconds
         self._units += units
-        if self._new_looks == NEW_LOOKS:
+        if self._new_samples == NEW_SAMPLES:
             self._begin_anew()
         self._evident = self._evidence()
         if self._evident > CERTAIN:
@@ -176,21 +176,21 @@ class Estimate:
         expected = units * self._recent_seconds / self._recent_units
         residual = seconds - expected
         if (
-            self._gaps > NEW_LOOKS + 4
+            self._gaps > NEW_SAMPLES + 4
             and units > NEW_RECORD * self._fastest * seconds
             and seconds < NEW_COST * expected
             and residual * residual * self._scatter_seconds > NEW_EVIDENCE * self._scatter * seconds
         ):
-            self._new_looks += 1
+            self._new_samples += 1
             self._new_seconds += seconds
             self._new_units += units
             self._new_residual = seconds * seconds
             return
         pace = units / seconds
-        if self._new_looks:
+        if self._new_samples:
             self._scatter += self._new_residual
             pace = max(pace, self._new_units / self._new_seconds)
-            self._new_looks, self._new_seconds, self._new_units = 0, 0.0, 0.0
+            self._new_samples, self._new_seconds, self._new_units = 0, 0.0, 0.0
         if pace > self._fastest:
             self._fastest = pace
         half_life = SCATTER * time
@@ -204,9 +204,9 @@ class Estimate:
         """Forget all work but that of the new pace."""
         self._seconds, self._units = self._new_seconds, self._new_units
         self._recent_seconds, self._recent_units = self._new_seconds, self._new_units
-        self._moves = float(NEW_LOOKS)
+        self._moves = float(NEW_SAMPLES)
         self._fastest = self._new_units / self._new_seconds
-        self._new_looks, self._new_seconds, self._new_units = 0, 0.0, 0.0
+        self._new_samples, self._new_seconds, self._new_units = 0, 0.0, 0.0
 
     def _without_stall(self, seconds: float) -> float:
         """Return what of a stop of `seconds` belongs to the pace."""

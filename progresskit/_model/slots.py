@@ -25,10 +25,10 @@ class Slots:
 
     Example:
         >>> slots = Slots()
-        >>> slots.take("a"), slots.take("b"), slots.take("c")
+        >>> slots.allocate("a"), slots.allocate("b"), slots.allocate("c")
         (0, 1, 2)
         >>> slots.release(1, now=10.0)
-        >>> slots.take("d")
+        >>> slots.allocate("d")
         1
         >>> list(slots)
         ['a', 'd', 'c']
@@ -49,7 +49,7 @@ class Slots:
     def __iter__(self) -> Iterator[Any]:
         return (item for item in self._cells if item is not None)
 
-    def take(self, item: Any, preferred: int | None = None) -> int:
+    def allocate(self, item: Any, preferred: int | None = None) -> int:
         """Give `item` a slot and return its number: the `preferred` one if it is empty, else the
         lowest free one, else a new one.
 
@@ -118,7 +118,7 @@ def walk_tree(slots: Slots, now: float) -> list[tuple[Any, int]]:
 
     Example:
         >>> slots = Slots()
-        >>> at = slots.take(Leaf("a")), slots.take(Leaf("b"))
+        >>> at = slots.allocate(Leaf("a")), slots.allocate(Leaf("b"))
         >>> walk_tree(slots, now=0.0)
         [('a', 0), ('b', 0)]
     """

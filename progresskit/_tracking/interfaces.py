@@ -37,12 +37,8 @@ class Ticker(Protocol):
         """Draw `tracker` for the last time and let go of it."""
 
 
-class Display(Protocol):
-    """Shows trackers on a terminal."""
-
-    @property
-    def shows_lines(self) -> bool:
-        """Whether a line that is printed now will be shown."""
+class Rows(Protocol):
+    """Says what stands on a terminal."""
 
     @property
     def standing(self) -> bool:
@@ -51,6 +47,18 @@ class Display(Protocol):
     @property
     def may_be_standing(self) -> bool:
         """Whether rows stand there, or may by the end of the frame that is being drawn."""
+
+
+class Display(Protocol):
+    """Shows trackers on a terminal."""
+
+    @property
+    def renderer(self) -> Rows:
+        """What draws the rows."""
+
+    @property
+    def shows_lines(self) -> bool:
+        """Whether a line that is printed now will be shown."""
 
 
 class Capture(Protocol):
@@ -82,6 +90,27 @@ class Capture(Protocol):
     ) -> None: ...
 
 
+class Forwarder(Protocol):
+    """Hands on what C code and other programs write."""
+
+    def note_shown(self) -> None:
+        """Note that the lines of the last frame are on the terminal."""
+
+
+class Relay(Protocol):
+    """Stands in the place of descriptors 1 and 2."""
+
+    @property
+    def forwarder(self) -> Forwarder:
+        """What hands on the words."""
+
+    def drain(self) -> bool:
+        """Queue what has been written by now, and return whether that is all of it."""
+
+    def follow(self) -> None:
+        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
+
+
 class OwnCapture(Capture, Protocol):
     """A tracker's own capture, which also knows what C code and other programs write.
 
@@ -91,14 +120,9 @@ class OwnCapture(Capture, Protocol):
 
     holds_lines: bool
 
-    def before_line(self) -> None:
-        """Queue what has been written before a line that the tracker is given."""
+    @property
+    def relay(self) -> Relay | None:
+        """What C code and other programs write comes through it; None where nothing does."""
 
     def before_frame(self) -> None:
         """Queue what is to be drawn by the frame that begins."""
-
-    def note_shown(self) -> None:
-        """Note that the lines of the last frame are on the terminal."""
-
-    def follow(self) -> None:
-        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""

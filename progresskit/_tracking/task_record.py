@@ -158,7 +158,7 @@ class TaskRecord(CountingCell):
         """Return the units that were counted in this task itself, not in its children."""
         done: int | float = self._n
         if not -LARGEST < done < LARGEST:
-            self._take_out_odd()
+            self._remove_odd()
             done = self._n
             if not -LARGEST < done < LARGEST:  # another thread has added one since
                 before = int(self._sampled)
@@ -187,7 +187,7 @@ class TaskRecord(CountingCell):
         else:
             self._refuse(number)
 
-    def _take_out_odd(self) -> None:
+    def _remove_odd(self) -> None:
         """Take ints of a hundred digits or more out of the count: `advance` adds any int, without a look at it."""
         with TREE_LOCK:
             count = int(self._n)

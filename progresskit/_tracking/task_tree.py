@@ -9,7 +9,7 @@ from collections import deque
 from itertools import count
 
 from .._model.slots import Slots, assign_rows, walk_tree
-from .._model.states import ENDED
+from .._model.states import ENDED, is_failure
 from .counters import PolledCounter
 from .task import Task
 from .task_record import TREE_LOCK
@@ -59,7 +59,8 @@ class TaskTree:
     Attributes:
         lock: Guards the tree. One for all trackers: it is held for microseconds, and a fork has one lock to take.
         last_shown: The highest number of a task that a frame could have shown.
-        is_told: Whether anybody takes the views of tasks that have ended.
+        is_told: Whether anybody shows the views of tasks that have ended.
+        is_closing: Whether all tasks are being ended: the last frame is drawn soon in any case.
     """
 
     lock = TREE_LOCK
@@ -75,6 +76,7 @@ class TaskTree:
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
         self.last_shown: int = 0
         self.is_told = True
+        self.is_closing = False
         self._inherited = 0  # the highest number of a task that is a parent process's
 
     # Tasks
@@ -121,7 +123,7 @@ class TaskTree:
             if delay:
                 task.extras.hidden_until = now + delay
                 self._delays = (*self._delays, task)
-            task._slot = slots.take(task, position)
+            task._slot = slots.allocate(task, position)
             self._live += 1
         return task
 
@@ -183,13 +185,32 @@ class TaskTree:
         return bool(self._ended)
 
     def settle(self) -> None:
-        """Remove the tasks that have ended since the last time. The caller holds the lock."""
-        while True:
-            try:
-                task = self._endings.popleft()
-            except IndexError:
-                return
-            self._remove(task)
+        """Remove the tasks that have ended since the last time."""
+        with self.lock:
+            while True:
+                try:
+                    task = self._endings.popleft()
+                except IndexError:
+                    return
+                self._remove(task)
+
+    def end_all(self, error: type[BaseException] | None) -> None:
+        """End what is still live: tasks whose count is complete finish; others are cancelled, or fail where `error` says so."""
+        if self.all_ended:
+            return
+        self.is_closing = True
+        try:
+            for task in reversed(self.tasks):
+                if error is not None and is_failure(error):
+                    task.fail(error.__name__)
+                elif error is None and task.is_complete:
+                    task.finish()
+                elif error is not None or not task._end_by_children():
+                    task.cancel()
+                if task.parent is not None:  # so that a sum above it need not go through all of its tree again
+                    self.settle()
+        finally:
+            self.is_closing = False
 
     def _remove(self, task: Task) -> None:
         if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
@@ -246,7 +267,7 @@ class TaskTree:
         with self.lock:
             return self._make_frame(rows)
 
-    def take_frame(self, rows: int | None = None) -> Frame:
+    def next_frame(self, rows: int | None = None) -> Frame:
         """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it.
 
         The functions that tell a count are asked first, and estimates learn from what is shown.

@@ -24,7 +24,8 @@ from .arguments import (
     shared_kind,
     text,
 )
-from .core import CAPTURE, TrackerCore, current_loop
+from .core import TrackerCore, current_loop
+from .lines import CAPTURE
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -260,7 +261,7 @@ class ProgressTracker:
                 self.columns if columns is None else checked_columns(columns),
             )
         )
-        core.context = copy_context()
+        core.lines.context = copy_context()
         if core.tree.all_ended:
             core.follow_stream()
         task = core.tree.add(
@@ -433,7 +434,7 @@ class ProgressTracker:
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
         """
-        self._core.print_line((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
+        self._core.lines.print((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
 
     def hidden(self) -> Hidden:
         """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
@@ -506,7 +507,10 @@ class ProgressTracker:
             >>> task = tracker.add_task("Solving")
             >>> tracker.refresh()
         """
-        self._core.refresh(seconds)
+        core = self._core
+        refresh = getattr(core.ticker, "refresh", None)  # not every ticker can
+        if refresh is not None and core.attached:
+            refresh(seconds)
 
     def draws_on(self, stream: object) -> bool:
         """Return whether the tracker draws, or would draw, on the terminal or file that `stream` is.
@@ -559,7 +563,7 @@ class ProgressTracker:
     def _close(self, error: type[BaseException] | None) -> None:
         if self in _entered:
             multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
-        self._core.end_tasks(error)
+        self._core.tree.end_all(error)
         if self in _entered:
             _entered.remove(self)
             self._core.entered -= 1
@@ -601,7 +605,7 @@ class Hidden:
         if self._depth:
             self._depth -= 1
             self._tracker.hiding = max(self._tracker.hiding - 1, 0)
-            self._tracker.follow_descriptors()
+            self._tracker.capture.follow_descriptors()
             self._tracker.wake()
 
 

@@ -60,12 +60,12 @@ class Follower:
             *lines, self._rest = (self._rest + data).split(b"\n")
             for line in lines:
                 if line.strip():
-                    self._take(line.decode("utf-8", "replace"))
-        self._look_for_another()
-        self._look_for_lost()
+                    self._read_event(line.decode("utf-8", "replace"))
+        self._reopen_if_replaced()
+        self._note_lost_processes()
         return count
 
-    def _take(self, line: str) -> None:
+    def _read_event(self, line: str) -> None:
         try:
             event = self._decoder.event(line)
         except ValueError:
@@ -84,7 +84,7 @@ class Follower:
         elif event.print is not None:
             self._state.note_lines(event.print)
 
-    def _look_for_another(self) -> None:
+    def _reopen_if_replaced(self) -> None:
         """Go on with the file that has taken this one's place, if one has: it had grown enough."""
         try:
             mine, there = os.fstat(self._file.fileno()), os.stat(self._path)
@@ -96,7 +96,7 @@ class Follower:
         self._file.close()
         self._file, self._rest = another, b""
 
-    def _look_for_lost(self) -> None:
+    def _note_lost_processes(self) -> None:
         here = run_identity().get("host")
         for run, count in self._live.items():
             if not count:

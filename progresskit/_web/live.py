@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .._display.observed import WATCHERS, ObservedRenderer, WholeFrames
+from .._display.observed import OBSERVERS, ObservedRenderer, WholeFrames
 from .._display.process_hooks import at_end, in_child
 from .._system.run_identity import run_identity, without_secrets
 from .._system.warnings import warn_once
@@ -24,7 +24,7 @@ _served: PageServer | None = None
 _told = False  # whether somebody has been told the address
 
 
-class Watched(WholeFrames):
+class LivePageRenderer(WholeFrames):
     """A renderer whose frames and lines the page shows too.
 
     Args:
@@ -72,7 +72,7 @@ def serve(host: str = LOOPBACK, port: int = 0, command: list[str] | None = None)
             server.stop()
             raise OSError(f"no thread can be started: {error}") from error
         _served = server
-        WATCHERS.append(_watch)
+        OBSERVERS.append(_observe)
         at_end(give_last_picture)
         if _forget not in _hooked:
             _hooked.append(_forget)
@@ -97,7 +97,7 @@ def words(server: PageServer) -> str:
 _hooked: list[object] = []
 
 
-def _watch(renderer: Renderer) -> Renderer:
+def _observe(renderer: Renderer) -> Renderer:
     """Return `renderer` with the page told of its frames; the first one says where the page is."""
     assert _served is not None
     if not _told:
@@ -106,7 +106,7 @@ def _watch(renderer: Renderer) -> Renderer:
         while isinstance(drawing, ObservedRenderer):  # the token is nothing for an events file
             drawing = drawing.inner
         drawing.write(words(_served))
-    return Watched(renderer, _served.state)
+    return LivePageRenderer(renderer, _served.state)
 
 
 def serve_as_asked(text: str) -> None:
@@ -154,7 +154,7 @@ def _forget() -> None:
     if _served is not None:
         _served.forget()
         _served = None
-        WATCHERS.clear()
+        OBSERVERS.clear()
         os.environ.pop("PROGRESSKIT_WEB", None)
 
 
@@ -164,7 +164,7 @@ def stop() -> None:
     if _served is not None:
         _served.stop()
         _served, _told = None, False
-        WATCHERS.clear()
+        OBSERVERS.clear()
 
 
 def here() -> PageServer | None:

@@ -24,7 +24,7 @@ from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
 from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
-from .._tracking.core import settle_ended
+from .._tracking.hub_link import settle_ended
 from ..renderers.registry import hub_address, prefer_hub
 from ._connection import Connection
 from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
@@ -236,12 +236,12 @@ def note_unseen(tracker: TrackerCore, task: Task) -> bool:
     address = hub_address()
     if address is None:
         return False
-    if tracker.is_client is None:
+    if tracker.hub_link.is_client is None:
         terminal = terminal_of(tracker)
-        tracker.is_client = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal)).is_remote
+        tracker.hub_link.is_client = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal)).is_remote
         if tracker.terminal is None:
             terminal.close()
-    if not tracker.is_client:
+    if not tracker.hub_link.is_client:
         return False
     if task.elapsed >= SHORT_TASK_SECONDS:
         return True

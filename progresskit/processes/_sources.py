@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from functools import partial
 from itertools import takewhile
 from operator import attrgetter
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .._model.frames import Frame, TaskView
     from .._tracking.core import TrackerCore
+    from .feed import FeedCore
 
 DEEPEST = 16
 """Levels that a source's tasks are indented at the most."""
@@ -119,8 +121,8 @@ class SourceTree(TaskTree):
         total: What the line of totals counts; None where there is no such line.
     """
 
-    def __init__(self, core: TrackerCore) -> None:
-        super().__init__(core.clock, core.tells_unseen)
+    def __init__(self, core: FeedCore) -> None:
+        super().__init__(core.clock, partial(core.hub_link.note_unseen, core))
         self._core = core
         self._sources: dict[Hashable, _Source] = {}
         self._in_order: list[_Source] = []
@@ -276,10 +278,11 @@ class SourceTree(TaskTree):
         """How many tasks have not ended, those of the sources among them."""
         return super().live + self._sums_up + sum(len(known.views) + known.more for known in self._in_order)
 
-    def take_frame(self, rows: int | None = None) -> Frame:
-        """Return what all tasks look like now, and forget those that have ended."""
+    def next_frame(self, rows: int | None = None) -> Frame:
+        """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
+        self._core.hand_in()
         with self.lock:
-            frame = super().take_frame(rows)
+            frame = super().next_frame(rows)
             lines = self._core.lines.items
             while lines and _is_view(lines[0]):
                 lines.popleft()

@@ -43,15 +43,10 @@ class FeedCore(TrackerCore):
             if self.before_frame is not None:
                 self.before_frame()
 
-    def take_frame(self, rows: int | None = None) -> Frame:
-        """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
-        self.hand_in()
-        return super().take_frame(rows)
-
-    def take_lines(self) -> list[Any]:
+    def drain_lines(self) -> list[Any]:
         """Return the lines and the ended tasks of sources that wait to be shown, in the order in which they came."""
         self.hand_in()
-        return super().take_lines()
+        return super().drain_lines()
 
     @property
     def pending_output(self) -> bool:
@@ -237,7 +232,7 @@ class Feed(ProgressTracker):
     @property
     def live(self) -> int:
         """How many tasks have not ended, those of the sources among them."""
-        return self._core.live
+        return self._core.tree.live
 
     @property
     def waiting(self) -> int:

@@ -193,10 +193,10 @@ class Reporter:
         >>> reporter = Reporter(lambda: woken.append(True))
         >>> with reporter.work() as work:
         ...     task = work.tracker.add_task("orders.csv", total=2)
-        ...     report = reporter.take()
+        ...     report = reporter.collect()
         >>> [view.description for view in report.frame.tasks], woken
         (['orders.csv'], [True])
-        >>> [(view.description, view.state) for view in reporter.take().frame.ended]
+        >>> [(view.description, view.state) for view in reporter.collect().frame.ended]
         [('orders.csv', 'cancelled')]
     """
 
@@ -245,7 +245,7 @@ class Reporter:
     def keep_tracker(self, tracker: ProgressTracker) -> None:
         """Keep `tracker`, which nobody else holds, for the next piece of work: most are short, and making one takes as long."""
         if len(self._unused) < MOST_UNUSED:
-            tracker._core.context = _NO_CONTEXT  # what the work has set is not held
+            tracker._core.lines.context = _NO_CONTEXT  # what the work has set is not held
             self._unused.append(tracker)
 
     # Which work a thread is at
@@ -322,7 +322,7 @@ class Reporter:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
                 if not tracker.let_go():  # something of it is to be shown
-                    self._keep(tracker, tracker.take_frame())
+                    self._keep(tracker, tracker.tree.next_frame())
                 self._rouse()
             tracker.let_go()
 
@@ -336,7 +336,7 @@ class Reporter:
         room = MOST_ENDED - len(self._ended)
         self._ended += frame.ended[:room]
         self._missing[0] += max(len(frame.ended) - room, 0)
-        for line in tracker.take_lines():
+        for line in tracker.drain_lines():
             if self._characters > MOST_CHARACTERS:
                 self._missing[1] += 1
             else:
@@ -346,7 +346,7 @@ class Reporter:
 
     # What a transport calls
 
-    def take(self) -> Report | None:
+    def collect(self) -> Report | None:
         """Return what there is to report, and set `delay`; None where nothing has changed."""
         with TrackerCore.lock:
             report = self._collect(self._clock())
@@ -361,7 +361,7 @@ class Reporter:
     def carry(self, send: Callable[[Report], object]) -> None:
         """Call `send` with what there is to report, if anything; `delay` then keeps both within the budget."""
         began = self._cpu()
-        report = self.take()
+        report = self.collect()
         if report is not None:
             send(report)
         if self.delay is not None:
@@ -371,7 +371,7 @@ class Reporter:
         views: list[TaskView] = []
         more, used = 0, 0
         for tracker in list(self._trackers):
-            frame = tracker.take_frame(max(MOST_ROWS - used, 0))
+            frame = tracker.tree.next_frame(max(MOST_ROWS - used, 0))
             self._keep(tracker, frame)
             views += [view._replace(position=view.position + used) for view in frame.tasks]
             more += frame.more

@@ -126,7 +126,7 @@ class _Host:
             for number, count in counts.items():
                 shares = self._shares.get(number)
                 if shares is not None:
-                    shares.take(source, count)
+                    shares.set_count(source, count)
                     self._by_source.setdefault(source, set()).add(shares)
 
 
@@ -146,7 +146,7 @@ class _Shares:
         self._host.read_counts()
         return self._sum
 
-    def take(self, source: Hashable, count: Count) -> None:
+    def set_count(self, source: Hashable, count: Count) -> None:
         self._by[source] = count
         self._sum = self._gone + sum(self._by.values())
 
@@ -278,7 +278,7 @@ def _make_client(core: TrackerCore) -> None:
         core.terminal = None
     core.given_ticker = process_hooks.TICKER
     core.forget()
-    core.is_client = True
+    core.hub_link.is_client = True
 
 
 _CLIENT = hub_client(None, "the parent has a hub")

@@ -81,7 +81,7 @@ class Painter:
                 joined = True
             row.update(view, time)
             if row.grew:
-                group.take(row)
+                group.widen(row)
                 joined = True
             found.append(row)
         if len(known) > len(found):
@@ -107,7 +107,9 @@ class Painter:
             return parse(LIVE)
 
     def _planned(self, group: Columns, rows: list[RowTexts], columns: int, joined: bool) -> Plan:
-        plan = group.plan(columns + 1, rows, anew=joined)
+        plan = group.current
+        if plan is None or joined or group.columns != columns + 1:  # in most frames no text has grown
+            plan = group.plan(columns + 1, rows, anew=joined)
         if joined or any(row.cut[0] != plan.name for row in rows):
             group.cut_names(rows, plan.name)
         return plan

@@ -87,6 +87,10 @@ class Columns:
     Args:
         template: The rows' template.
         ellipsis: What stands where a text was cut.
+
+    Attributes:
+        current: The layout in use; None: it has to be chosen anew.
+        columns: The terminal's cells that it was chosen for.
     """
 
     def __init__(self, template: Template, ellipsis: str = "…") -> None:
@@ -101,12 +105,12 @@ class Columns:
         self._elapsed, self._status, self._fields, self._text = ELAPSED_CELLS, 0, 0, 0
         self._has_total = False
         self._own = [0] * len(self._template.parts)
-        self._columns = -1
+        self.columns = -1
         self._layout = 0
-        self._plan: Plan | None = None
+        self.current: Plan | None = None
 
-    def take(self, row: RowTexts) -> None:
-        """Take the widths of `row` into account."""
+    def widen(self, row: RowTexts) -> None:
+        """Widen the columns to what `row` needs."""
         row.grew = False
         before = self._widths()
         if row.is_text:
@@ -132,7 +136,7 @@ class Columns:
         for at, text in enumerate(row.own):
             self._own[at] = max(self._own[at], cell_width(text))
         if self._widths() != before:
-            self._plan = None
+            self.current = None
 
     def _widths(self) -> tuple[object, ...]:
         return (
@@ -148,11 +152,11 @@ class Columns:
             rows: The rows of this template.
             anew: Whether rows or their fields have changed, so that the plan of the last frame may no longer hold.
         """
-        if columns != self._columns:
-            self._columns, self._layout, self._plan = columns, 0, None
-        if self._plan is None or (anew and self._plan.fields is not None):
-            self._plan = self._choose(max(columns - 1, 0), rows)
-        return self._plan
+        if columns != self.columns:
+            self.columns, self._layout, self.current = columns, 0, None
+        if self.current is None or (anew and self.current.fields is not None):
+            self.current = self._choose(max(columns - 1, 0), rows)
+        return self.current
 
     def _choose(self, room: int, rows: list[RowTexts]) -> Plan:
         for number in range(self._layout, LAST_LAYOUT + 1):
@@ -266,7 +270,7 @@ class Columns:
         return "status" in given_up if name == "eta" else "fields" in given_up  # a column of a field, or a user's own
 
     def _name_limit(self, given_up: frozenset[str]) -> int:
-        limit = max(12, min(32, self._columns // 3))
+        limit = max(12, min(32, self.columns // 3))
         return 12 if "names" in given_up else min(limit, 16) if "long names" in given_up else limit
 
     def _elapsed_in_status(self, rows: list[RowTexts]) -> int:

@@ -128,12 +128,12 @@ class RowTexts:
         """Take what `view` says at `time`, in seconds."""
         last, self.view = self.view, view
         if last is None or view.description != last.description or view.depth != last.depth:
-            self._take_name(view)
+            self._update_name(view)
         completed, total, unit = view.completed, view.total, view.unit
         new = last is None or total != last.total or unit != last.unit or view.estimated != last.estimated
         moved = new or completed != last.completed  # type: ignore[union-attr]  # mypy does not follow `new`
         if moved:
-            self._take_amount(view, new)
+            self._update_amount(view, new)
         was_unknown = self.fraction is None
         fraction = self.fraction = view.fraction
         state = view.state
@@ -160,7 +160,7 @@ class RowTexts:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
             self._held_until = time + HOLD + (STAGGER * (view.position % 5) if last is None else 0.0)
             self.version += 1
-            self._take_held(view)
+            self._update_held(view)
         if self.template.computes:
             own = [self._shown(own_text(part, view)) for part in self.template.parts]
             if own != self.own:
@@ -174,14 +174,14 @@ class RowTexts:
     def _shown(self, text: str) -> str:
         return encodable(text, self._encoding)
 
-    def _take_name(self, view: TaskView) -> None:
+    def _update_name(self, view: TaskView) -> None:
         self.name, self.indent = self._shown(view.description), "  " * view.depth
         self.name_cells = cell_width(self.name) + len(self.indent)
         self.cut = (None, "")
         self.grew = True
         self.version += 1
 
-    def _take_amount(self, view: TaskView, new: bool) -> None:
+    def _update_amount(self, view: TaskView, new: bool) -> None:
         completed, total, unit = view.completed, view.total, view.unit
         mark = "~" if view.estimated else ""
         was_text = self.is_text
@@ -212,8 +212,8 @@ class RowTexts:
         if was_text != self.is_text:
             self.grew = True
 
-    def _take_held(self, view: TaskView) -> None:
-        """Take what stands for half a second."""
+    def _update_held(self, view: TaskView) -> None:
+        """Update what stands for half a second."""
         state, idle, rate = view.state, view.idle, view.rate
         if state != "running" or idle is not None or rate is None or self.is_text:
             self.rate = self.rate_unit = ""

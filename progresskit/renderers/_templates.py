@@ -234,7 +234,7 @@ def _part(before: str, inside: str, template: str) -> Part:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{{{inside}}} in the template {template!r:.200} names no column: there are {_known()}.")
     if name in COLUMNS:
-        if not _takes(name, spec):
+        if not _accepts(name, spec):
             raise ValueError(
                 f"{{{inside}}} in the template {template!r:.200}: {name} does not take {spec!r:.40}; it is {COLUMNS[name]}."
             )
@@ -249,7 +249,7 @@ def _part(before: str, inside: str, template: str) -> Part:
     return Part(before, name, spec, kept)
 
 
-def _takes(name: str, spec: str) -> bool:
+def _accepts(name: str, spec: str) -> bool:
     """Return whether the column `name` can do something with `spec`."""
     if not spec:
         return True

@@ -76,9 +76,9 @@ class PlainRenderer:
             if self._said.pop(view.id, None) is not None or view.keep:
                 self._tell("end", view, log_lines.closing(names[view.id], view, in_words=self._in_words))
         for view in frame.tasks:
-            self._look(view, frame.time, names[view.id])
+            self._report(view, frame.time, names[view.id])
 
-    def _look(self, view: TaskView, now: float, name: str) -> None:
+    def _report(self, view: TaskView, now: float, name: str) -> None:
         fraction = view.fraction or 0.0
         said = self._said.get(view.id)
         if said is None:

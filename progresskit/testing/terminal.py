@@ -71,7 +71,7 @@ class EmulatedTerminal(StreamTerminal):
 
     def flush(self) -> None:
         """Show what was written."""
-        self.send(self._pending.take())
+        self.send(self._pending.drain())
 
     def feed(self, text: str) -> None:
         """Show `text`, as a program's output would be."""

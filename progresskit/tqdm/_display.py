@@ -102,7 +102,7 @@ def is_shown() -> bool:
     return _leads_to_display(sys.stderr)
 
 
-def takes(bar: Any, file: Any, display: Any) -> bool:
+def becomes_task(bar: Any, file: Any, display: Any) -> bool:
     """Return whether `bar`, which would be written to `file`, is to be a task.
 
     It is where a standard stream leads to the display's terminal or to a hub, or `PROGRESSKIT_RENDERER` names a renderer, and

@@ -68,7 +68,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             own["__init__"](bar, *args, **options)
         finally:
             bar.__dict__.pop("_starting", None)
-        if not bar.disable and _display.takes(bar, _display.stream_of(bar), display):
+        if not bar.disable and _display.becomes_task(bar, _display.stream_of(bar), display):
             _display.join(bar, update)
 
     @wraps(own["display"])
@@ -76,7 +76,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         if _task(bar) is not None:
             _display.refresh(bar)
             return True
-        if "_starting" in bar.__dict__ and _display.takes(bar, _display.stream_of(bar), display):
+        if "_starting" in bar.__dict__ and _display.becomes_task(bar, _display.stream_of(bar), display):
             return True
         return own["display"](bar, *args, **options)
 

@@ -284,7 +284,7 @@ class tqdm(Comparable):  # tqdm's name
             self.pos = self._get_free_pos(self) if position is None else -position
         if not gui:
             self.sp = self.status_printer(self.fp)
-            if _display.takes(self, file, tqdm.display):
+            if _display.becomes_task(self, file, tqdm.display):
                 _display.join(self, tqdm.update)
         self.last_print_t = self._time()
         self._ema_dn, self._ema_dt, self._ema_miniters = EMA(self.smoothing), EMA(self.smoothing), EMA(self.smoothing)

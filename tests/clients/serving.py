@@ -38,7 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         data = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.taken.append(data)  # type: ignore[attr-defined]  # a list of the test's
+        self.server.bodies.append(data)  # type: ignore[attr-defined]  # a list of the test's
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -54,7 +54,7 @@ def server() -> Iterator[Any]:
     """Serve while the block runs; `url` is the address, `taken` the bodies that were sent to it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as served:
         served.daemon_threads = True
-        served.taken = []  # type: ignore[attr-defined]
+        served.bodies = []  # type: ignore[attr-defined]
         served.url = f"http://127.0.0.1:{served.server_port}"  # type: ignore[attr-defined]
         thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

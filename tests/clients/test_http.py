@@ -34,7 +34,7 @@ def test_requests(tracked: Any, served: Any, path: str) -> None:
         check(tracked, path, wrap_response(response).read())
     with tracked.add_task("up", total=len(BODY), unit="B") as task:
         requests.put(served.url, data=wrap_file(io.BytesIO(BODY), task), timeout=60)
-    assert (served.taken.pop(), task.completed) == (BODY, len(BODY))
+    assert (served.bodies.pop(), task.completed) == (BODY, len(BODY))
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -67,7 +67,7 @@ def test_httpx(tracked: Any, served: Any, path: str) -> None:
     with tracked.add_task("up", total=len(BODY), unit="B") as task:
         headers = {"Content-Length": str(len(BODY))}
         httpx.put(served.url, content=wrap_file(io.BytesIO(BODY), task), headers=headers)
-    assert (served.taken.pop(), task.completed) == (BODY, len(BODY))
+    assert (served.bodies.pop(), task.completed) == (BODY, len(BODY))
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -88,7 +88,7 @@ def test_aiohttp(tracked: Any, served: Any, path: str) -> None:
             return data
 
     data = asyncio.run(transfer())
-    assert served.taken.pop() == BODY
+    assert served.bodies.pop() == BODY
     check(tracked, path, data, total=tracked.added[-1].total)
     assert tracked.added[-1].total in (PATHS[path], None)
 

@@ -23,7 +23,7 @@ RUN = "from progresskit._cli.main import main; raise SystemExit(main())"
 COLUMNS, LINES = 100, 24
 
 
-def screens_of(*command: str, look: Callable[[list[str]], object] = len) -> list[list[str]]:
+def screens_of(*command: str, check: Callable[[list[str]], object] = len) -> list[list[str]]:
     """Return the screens of `progresskit run --tqdm -- python COMMAND`, after each piece that it has sent; `look` is given each."""
     environ = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path(progresskit.__file__).parents[1])}
     for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
@@ -45,7 +45,7 @@ def screens_of(*command: str, look: Callable[[list[str]], object] = len) -> list
             break
         stream.feed(data)
         screens.append([row.rstrip() for row in screen.display if row.strip()])
-        look(screens[-1])
+        check(screens[-1])
     os.close(fd)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, screens[-1:]
     return screens
@@ -93,13 +93,13 @@ def test_download(files: tuple[str, threading.Event], tmp_path: Path) -> None:
     url, seen = files
     names = ["one.bin", "two.bin", "three.bin"]
 
-    def look(rows: list[str]) -> None:
+    def check(rows: list[str]) -> None:
         if all(any(name in row for row in rows) for name in names):
             seen.set()
 
     try:
         urls = [f"{url}/{name}" for name in names]
-        screens = screens_of(str(EXAMPLES / "download.py"), "--folder", str(tmp_path), *urls, look=look)
+        screens = screens_of(str(EXAMPLES / "download.py"), "--folder", str(tmp_path), *urls, check=check)
     finally:
         seen.set()
     check_clean(screens, *names)

@@ -32,7 +32,7 @@ TEMPLATES = (
     rate=st.none() | st.floats(1e-6, 1e9), bar_format=st.sampled_from(TEMPLATES), postfix=st.sampled_from([None, "", "a=1"]),
     unit_divisor=st.sampled_from([1000, 1024]), initial=st.integers(0, 100),
 )  # fmt: skip
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_meter(**arguments: Any) -> None:
     """A line is tqdm's to the character, whatever the figures, the template and the width."""
     with warnings.catch_warnings():

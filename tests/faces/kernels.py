@@ -72,7 +72,7 @@ class Notebook:
 
     def listen(self, cell: Cell) -> None:
         """Take messages until the kernel has done `cell`."""
-        while not self._take(self.client.get_iopub_msg(timeout=SECONDS), cell):
+        while not self._receive(self.client.get_iopub_msg(timeout=SECONDS), cell):
             pass
 
     def listen_until(self, cell: Cell, words: str) -> None:
@@ -80,9 +80,9 @@ class Notebook:
         until = time.monotonic() + SECONDS
         while words not in cell.text + "\n".join(cell.rows):
             assert time.monotonic() < until, (words, cell.outputs)
-            self._take(self.client.get_iopub_msg(timeout=SECONDS), cell)
+            self._receive(self.client.get_iopub_msg(timeout=SECONDS), cell)
 
-    def _take(self, message: dict[str, Any], awaited: Cell) -> bool:
+    def _receive(self, message: dict[str, Any], awaited: Cell) -> bool:
         kind, content = message["msg_type"], message["content"]
         cell = self.cells.get(message["parent_header"].get("msg_id", ""))
         if kind == "status":

@@ -33,7 +33,7 @@ KINDS = {
     "kill": 2,
     "tear": 1,
     "leave": 1,
-    "look": 8,
+    "draw": 8,
 }
 """What may happen, and how often beside the others. A process starts with its first step, and one that is gone anew."""
 PAST = {"finish": "finished", "fail": "failed", "cancel": "cancelled"}
@@ -150,7 +150,7 @@ class Screen:
         self.feed = Feed(self.witness, terminal=self.terminal, clock=self.clock, ticker=self.ticker)
         self.accounts: list[tuple[Actor, Account]] = []
 
-    def look(self, seconds: float) -> None:
+    def draw(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.ticker.tick()
         self.check()
@@ -204,9 +204,9 @@ def play(stage: Stage, screen: Screen, seed: int, length: int) -> None:
     kinds = dice.choices(list(KINDS), list(KINDS.values()), k=length * size)
     for serial, kind in enumerate(kinds):
         which = dice.randrange(size)
-        if kind == "look":
+        if kind == "draw":
             stage.settle()
-            screen.look(0.1 + which)
+            screen.draw(0.1 + which)
             continue
         at = cast[which]
         if at is None:
@@ -222,7 +222,7 @@ def play(stage: Stage, screen: Screen, seed: int, length: int) -> None:
         if at is not None:
             step(*at, dice.choice(("leave", "kill")), "", dice)
     stage.settle()
-    screen.look(0.1)
+    screen.draw(0.1)
 
 
 def step(actor: Actor, account: Account, kind: str, name: str, dice: random.Random) -> None:

@@ -75,6 +75,6 @@ def count_and_die(task: Task, folder: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def look(_: Any) -> dict[str, Any]:
+def describe(_: Any) -> dict[str, Any]:
     """What a program could notice of us."""
     return {"hub": "PROGRESSKIT_HUB" in os.environ, "silent": True}

@@ -255,7 +255,7 @@ hostile_frames = some.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(frames=some.lists(hostile_frames, min_size=1, max_size=4), rows=some.none() | some.integers(0, 8))
 def test_whatever_a_frame_says_the_display_stays_in_bounds_and_every_renderer_draws_it(
     frames: list[Frame], rows: int | None

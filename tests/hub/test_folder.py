@@ -66,7 +66,7 @@ class Shared:
     def scan(self, seconds: float = 0.0) -> Frame:
         self.clock.advance(seconds)
         self.reader.scan()
-        return self.feed._core.take_frame()
+        return self.feed._core.tree.next_frame()
 
 
 @pytest.fixture

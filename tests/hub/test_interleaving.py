@@ -52,9 +52,9 @@ class Handing(Here):
         self._feed = feed
 
     def send(self) -> list[str]:
-        for line in self.tracker._core.take_lines():
+        for line in self.tracker._core.drain_lines():
             self._feed.print(line)
-        self._feed.receive(self, decode(encode(self.tracker._core.take_frame())), order=self.key)
+        self._feed.receive(self, decode(encode(self.tracker._core.tree.next_frame())), order=self.key)
         return self.order
 
     def kill(self) -> None:
@@ -80,9 +80,9 @@ class Connected(Here):
             self._client.start(EmulatedTerminal())
 
     def send(self) -> list[str]:
-        for line in self.tracker._core.take_lines():
+        for line in self.tracker._core.drain_lines():
             self._client.write(line)
-        self._client.render(self.tracker._core.take_frame())
+        self._client.render(self.tracker._core.tree.next_frame())
         return self.order
 
     def kill(self) -> None:

@@ -48,7 +48,7 @@ class Block:
 steps = some.tuples(some.integers(0, 2), some.integers(0, 3), some.integers(0, 2))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(before=some.integers(0, 30), moves=some.lists(steps, max_size=25))
 def test_any_interleaving_shows_each_row_once_in_its_place_and_each_line_once_above(
     before: int, moves: list[tuple[int, int, int]]
@@ -117,8 +117,10 @@ with ProgressTracker() as tracker:
 """
 
 
-@pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich"])
-@pytest.mark.parametrize("scrolled", [0, 30])
+@pytest.mark.parametrize(
+    ("renderer", "scrolled"),
+    [("ansi", 0), ("ansi", 30), ("tqdm", 30), pytest.param("rich", 0, marks=pytest.mark.slow)],
+)
 def test_three_processes_on_a_real_terminal(tmp_path: Path, renderer: str, scrolled: int) -> None:
     if renderer != "ansi":
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")

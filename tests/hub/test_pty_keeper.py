@@ -72,11 +72,11 @@ def test_a_terminal_that_is_behind_gets_all_of_it_in_the_end(pipes: list[tuple[i
     os.set_blocking(terminal, False)
     words, shown = b"words " * 100_000, bytearray()
 
-    def look() -> None:
+    def observe() -> None:
         while more := os.read(screen, 1 << 16):
             shown.extend(more)
 
-    reader = threading.Thread(target=look)
+    reader = threading.Thread(target=observe)
     reader.start()
     assert _write(terminal, words)
     os.close(terminal)

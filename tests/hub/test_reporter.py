@@ -27,11 +27,11 @@ def test_woken_once() -> None:
         for name in ("a", "b", "c"):
             work.tracker.add_task(name, total=1)
         assert woken == [True]
-        report = reporter.take()
+        report = reporter.collect()
         assert report is not None
         assert [view.description for view in report.frame.tasks] == ["a", "b", "c"]
         assert reporter.delay == 0.5
-    report = reporter.take()
+    report = reporter.collect()
     assert report is not None
     assert [view.state for view in report.frame.ended] == ["cancelled"] * 3
     assert (reporter.delay, woken) == (None, [True])
@@ -49,7 +49,7 @@ def test_unseen_tasks_are_counted() -> None:
             if number == 50:
                 with work.tracker.add_task("longer", total=1):
                     clock.advance(0.5)
-    first, second = reporter.take(), reporter.take()
+    first, second = reporter.collect(), reporter.collect()
     assert first is not None
     assert [view.description for view in first.frame.ended] == ["longer", "dropped"]
     assert first.unseen == EndedCounts(finished=100, cancelled=99, amounts={"row": 300})
@@ -80,11 +80,11 @@ def test_nothing_new() -> None:
     reporter = reporter_of(clock, [])
     with reporter.work() as work:
         work.tracker.add_task("a", total=1)
-        assert reporter.take() is not None
+        assert reporter.collect() is not None
         clock.advance(0.5)
-        assert reporter.take() is None
+        assert reporter.collect() is None
         clock.advance(0.5)
-        assert reporter.take() is not None
+        assert reporter.collect() is not None
 
 
 def test_lines_and_rows_in_bounds() -> None:
@@ -95,7 +95,7 @@ def test_lines_and_rows_in_bounds() -> None:
             work.tracker.add_task(f"task {number}", total=1)
         work.tracker.print("one")
         work.tracker.print("two")
-        report = reporter.take()
+        report = reporter.collect()
     assert report is not None
     assert report.lines == ("one", "two")
     assert len(report.frame.tasks) + report.frame.more == MOST_ROWS * 3
@@ -120,7 +120,7 @@ def test_threads_belong_to_their_work() -> None:
         own = current_tracker()
         assert own is not work.tracker
         assert list(track([1], "own")) == [1]
-        report = reporter.take()
+        report = reporter.collect()
         assert report is None or report.frame.tasks == ()
     finally:
         reporter.close()
@@ -135,7 +135,7 @@ def test_tracker_used_again() -> None:
     with reporter.work() as first:
         first.tracker.add_task("dropped", total=5)
         first_id = id(first.tracker)
-    reporter.take()
+    reporter.collect()
     with reporter.work() as second:
         assert (id(second.tracker), second.tracker.tasks) == (first_id, ())
         late = first.tracker  # a thread of the first goes on
@@ -144,7 +144,7 @@ def test_tracker_used_again() -> None:
     with reporter.work() as third:
         assert third.tracker is not held.tracker
         task = third.tracker.add_task("now")
-        report = reporter.take()
+        report = reporter.collect()
         assert report is not None
         assert [view.description for view in report.frame.tasks] == [task.description]
 

@@ -77,7 +77,7 @@ class SlotAccount:
         self.free: list[int] = []
         self.left: dict[int, float] = {}
 
-    def take(self, node: Node) -> None:
+    def add(self, node: Node) -> None:
         while self.free:
             slot = heappop(self.free)
             if self.cells[slot] is None:
@@ -123,7 +123,7 @@ class Node:
         self.decimals = False  # whether floats were counted
         self.ended = self.seen = False
         self.depth: int = 0 if parent is None else parent.depth + 1
-        slots.take(self)
+        slots.allocate(self)
 
     def end(self, now: float) -> None:
         self.ended = True
@@ -242,7 +242,7 @@ class Machine(RuleBasedStateMachine):
     def resized(self, columns: int, lines: int) -> None:
         """Give what stands behind the screen its new size."""
 
-    def look(self) -> None:
+    def draw_frame(self) -> None:
         """Bring the terminal up to what was drawn."""
 
     # What a program does
@@ -355,7 +355,7 @@ class Machine(RuleBasedStateMachine):
 
     def ended(self, node: Node) -> None:
         which = self.trackers.index(node.task.tracker)
-        assert self.trackers[which]._core.live >= 0  # a look, with which what has ended leaves its place
+        assert self.trackers[which]._core.tree.live >= 0  # a look, with which what has ended leaves its place
         state = node.task.state
         below = state == "cancelled" and not node.dropped
         if state == "failed" or node.always or ((node.keep or below) and node.seen):
@@ -457,13 +457,13 @@ class Machine(RuleBasedStateMachine):
             return
         self.give_up()
         for display in self.ticker.displays:
-            display.forget_rows()
+            display.renderer.stop()
 
     def give_up(self) -> None:
         if self.ticker.displays and self.ticker.displays[0].renderer.current is not None:
             self.history += [Row(row) for row in self.region_rows()]
             if self.typed is not None:  # on a line that is nobody's from here on
-                self.look()
+                self.draw_frame()
                 self.under = not self.terminal.cursor[1]
                 self.typed = (0, len(self.history))
 
@@ -551,7 +551,7 @@ class Machine(RuleBasedStateMachine):
         return chosen, len(nodes) - len(chosen), sum(map(bool, parts)) < 2
 
     def check(self) -> None:
-        self.look()
+        self.draw_frame()
         columns, lines = self.terminal.size()
         told = f"\n{self.terminal.scrollback}\n{self.terminal.screen}\n{self.terminal.cursor}"
         row, column, shown = self.terminal.cursor

@@ -60,7 +60,7 @@ class PtyMachine(Machine):
             data += os.read(self.master, 65536)
         return data.decode()
 
-    def look(self) -> None:
+    def check_screen(self) -> None:
         self.marks += 1
         mark = f"\x1b]2;{self.marks}\a".encode()
         os.write(self.stream.fileno(), mark)
@@ -147,7 +147,7 @@ class WordsMachine(PtyMachine):
 
     # What the account knows of words
 
-    def takes(self) -> bool:
+    def captures_now(self) -> bool:
         """Whether what is written now goes above rows."""
         return not self.hidden and bool(self.order) and bool(self.live() or self.printed[0] or self.standing)
 
@@ -158,7 +158,7 @@ class WordsMachine(PtyMachine):
 
     def wrote(self, stream: str, text: str) -> None:
         """Note that `text` was written to standard output (`out`) or standard error (`err`)."""
-        if self.takes():
+        if self.captures_now():
             *lines, self.pending[stream] = (self.pending[stream] + text).split("\n")
             self.printed[0] += lines
             return
@@ -202,7 +202,7 @@ class WordsMachine(PtyMachine):
         return ([], 0, True) if self.hidden else super().expected()
 
     def drain(self) -> None:
-        self.look()
+        self.check_screen()
 
     # What the job does
 
@@ -260,7 +260,7 @@ class WordsMachine(PtyMachine):
             with contextlib.redirect_stdout(wrapped):
                 print(text, end="", flush=True)
             wrapped.detach()
-        captured = self.takes()
+        captured = self.captures_now()
         self.wrote(stream, becomes)
         if captured:
             self.drain()

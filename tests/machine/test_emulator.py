@@ -111,7 +111,7 @@ def test_the_emulated_terminal_and_tmux_agree_on_any_stream(tmp_path: Path) -> N
                     said.append(repr(text))
                     pane.feed(text.encode())
                     terminal.feed(text)
-                rows, cursor = pane.look()
+                rows, cursor = pane.read()
                 mine = terminal.scrollback + terminal.screen
                 assert mine == rows, f"seed {seed}: " + " ".join(said)
                 assert terminal.cursor == cursor, f"seed {seed}: " + " ".join(said)

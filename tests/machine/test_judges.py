@@ -54,9 +54,9 @@ class JudgedMachine(Machine):
     def resized(self, columns: int, lines: int) -> None:
         self.terminal.pane.resize(columns, lines)
 
-    def look(self) -> None:
+    def read(self) -> None:
         self.terminal.show()
-        rows, cursor = self.terminal.pane.look()
+        rows, cursor = self.terminal.pane.read()
         assert rows == self.terminal.scrollback + self.terminal.screen
         assert cursor == self.terminal.cursor
 

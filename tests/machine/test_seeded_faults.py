@@ -75,21 +75,22 @@ FAULTS = {
     "colours of printed lines are not reset": ("progresskit._text.cells", 'whole + "\\x1b[0m" if', "whole if"),
     "nothing but a count is no frame": ("progresskit._display.display", "or frame.more or last", "or last"),
 }
-CAPTURE, QUESTIONS, TREE = (
+CAPTURE, STREAM, QUESTIONS, TREE = (
     "progresskit._display.capture",
+    "progresskit._display.captured_stream",
     "progresskit._display.questions",
     "progresskit._tracking.task_tree",
 )
 FAULTS_OF_WORDS = {
-    "a partial line is shown as a whole one": (CAPTURE, "if line.add(text):", "if line.add(text) or True:"),
-    "bytes are not captured": (CAPTURE, "self._shadow(self._buffer, self.write_bytes)", "pass"),
+    "a partial line is shown as a whole one": (STREAM, "if line.add(text):", "if line.add(text) or True:"),
+    "bytes are not captured": (STREAM, "self._shadow(self._buffer, self.write_bytes)", "pass"),
     "what was begun stays behind": (
-        CAPTURE,
+        STREAM,
         "if line is not None:\n            self.write_now(line.text())",
         "pass",
     ),
-    "a stream keeps the beginning of a line": (CAPTURE, 'if text and text[-1] != "\\n":', "if False:"),
-    "a buffer keeps its bytes": (CAPTURE, "_flush(self._buffer)\n            return", "return"),
+    "a stream keeps the beginning of a line": (STREAM, 'if text and text[-1] != "\\n":', "if False:"),
+    "a buffer keeps its bytes": (STREAM, "_flush(self._buffer)\n            return", "return"),
     "a line that has not ended is dropped": (
         CAPTURE,
         "captured.end_lines(self if forced or over_rows or self._quiet else None)",
@@ -98,7 +99,7 @@ FAULTS_OF_WORDS = {
     "words are captured while rows are hidden": (CAPTURE, " or tracker.hiding > tracker.asking:", ":"),
     "words are not captured while the last rows stand": (
         CAPTURE,
-        "or (display is not None and display.may_be_standing)",
+        "or (display is not None and display.renderer.may_be_standing)",
         "",
     ),
     "words are not captured": (CAPTURE, "or not tracker.tree.all_ended", ""),

@@ -43,10 +43,10 @@ class Pane:
             data = data[os.write(self._out, data) :]
 
     def resize(self, columns: int, lines: int) -> None:
-        self.look()  # what was fed belongs to the old size
+        self.read()  # what was fed belongs to the old size
         self._ask("resize-window", "-x", str(columns), "-y", str(lines))
 
-    def look(self) -> tuple[list[str], tuple[int, int, bool]]:
+    def read(self) -> tuple[list[str], tuple[int, int, bool]]:
         """Return history and screen, and the cursor's row and column and whether it is shown, after all that was fed."""
         facts = "#{cursor_y} #{cursor_x} #{cursor_flag} #{pane_title}"
         while True:  # the suite's time-out is the watchdog

@@ -236,19 +236,19 @@ def test_stand_ins_for_input_are_put_back_in_any_order(
 def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_ones_counted(
     tracker: ProgressTracker,
 ) -> None:
-    tracker._core.behind = True
+    tracker._core.lines.behind = True
     long = "x" * (1 << 20)
     for _ in range(20):
         tracker.print(long)
     kept = len(tracker._core.lines.items)
     assert kept == 16
-    tracker._core.behind = False
+    tracker._core.lines.behind = False
     tracker.print("a terminal that is merely slow loses nothing")
-    lines = tracker._core.take_lines()
+    lines = tracker._core.drain_lines()
     assert len(lines) == kept + 2
     assert lines[-1] == "progresskit: 4 lines are missing here: the terminal did not take them in time."
     tracker.print("again")
-    assert tracker._core.take_lines() == ["again"]
+    assert tracker._core.drain_lines() == ["again"]
 
 
 def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
@@ -257,7 +257,7 @@ def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
         tracker.add_task("alpha")
         terminal._backlog, terminal.congested = b"what nobody reads", True
         ticker.tick()
-        assert tracker._core.behind
+        assert tracker._core.lines.behind
         terminal._backlog, terminal.congested = b"", False
         ticker.tick()
-        assert not tracker._core.behind
+        assert not tracker._core.lines.behind

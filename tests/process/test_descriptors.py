@@ -18,8 +18,8 @@ def puts(words): libc.puts(words.encode()); libc.fflush(None)
 def run(code): subprocess.run([sys.executable, "-S", "-c", code])
 def rows_stand():
     until = time.monotonic() + 30
-    while not (tracker._core.display and tracker._core.display.standing) and time.monotonic() < until: time.sleep(0.005)
-    assert tracker._core.display.standing
+    while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
+    assert tracker._core.display.renderer.standing
 """
 
 ORDER = (

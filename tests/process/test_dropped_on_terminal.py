@@ -17,7 +17,7 @@ def until(true):
 def begun(name, capture):
     tracker = ProgressTracker(capture=capture)
     tracker.add_task(name, total=3).advance()
-    until(lambda: tracker._core.display and tracker._core.display.standing)
+    until(lambda: tracker._core.display and tracker._core.display.renderer.standing)
     assert "write" in vars(sys.stdout)
     print(f"{name} stands")
     print("begun, ", end="")

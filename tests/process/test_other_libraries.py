@@ -15,8 +15,8 @@ tracker = ProgressTracker()
 task = tracker.add_task("Ours", total=5)
 def rows_stand():
     until = time.monotonic() + 30
-    while not (tracker._core.display and tracker._core.display.standing) and time.monotonic() < until: time.sleep(0.005)
-    assert tracker._core.display.standing
+    while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
+    assert tracker._core.display.renderer.standing
 rows_stand()
 """
 
@@ -137,7 +137,7 @@ from progresskit import ProgressTracker
 tracker = ProgressTracker()
 task = tracker.add_task("Ours", total=5)
 until = time.monotonic() + 30
-while not (tracker._core.display and tracker._core.display.standing) and time.monotonic() < until: time.sleep(0.005)
+while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
 print("before")
 '''
 os.execv(sys.executable, [sys.executable, "-i", "-c", job])

@@ -13,7 +13,7 @@ os.environ["PROGRESSKIT_INTERVAL"] = "0.01"
 from progresskit import ProgressTracker, track
 def drawn():
     from progresskit._display.process_hooks import TICKER
-    while not any(display.standing for display in TICKER.displays): pass
+    while not any(display.renderer.standing for display in TICKER.displays): pass
 """
 LOOP = """
 def work():

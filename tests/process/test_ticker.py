@@ -89,7 +89,7 @@ def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
     def change() -> None:
         task.resume() if what == "resume" else tracker.add_task("beta")
 
-    def look(now: float, *, woken: bool = False) -> float:
+    def draw_and_note(now: float, *, woken: bool = False) -> float:
         draw_due(now, woken=woken)
         monkeypatch.undo()
         if when == "about to sleep":
@@ -97,7 +97,7 @@ def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
         looked.set()
         return 3600.0
 
-    monkeypatch.setattr(ticker.scheduler, "draw_due", look)
+    monkeypatch.setattr(ticker.scheduler, "draw_due", draw_and_note)
     assert looked.wait(30.0)
     if when == "asleep":
         until(lambda: ticker.thread.sleeps_long)
@@ -195,7 +195,7 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
     with ticker.scheduler.drawing:
         (display,) = ticker.displays
         terminal.feed("a shell's words\r\n")
-        display.forget_rows()
+        display.renderer.stop()
         task.advance()
     until(lambda: "1/2" in terminal.text[-1])
     assert terminal.text[1] == "a shell's words"
@@ -409,7 +409,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def looks(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
+def intervals(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
     """Give a ticker with a live task, and the switch interval at each of its frames."""
     seen: list[float] = []
 
@@ -424,17 +424,17 @@ def looks(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
     tracker.stop()
 
 
-def test_while_the_job_has_one_thread_the_switch_interval_is_short(looks: tuple[ThreadTicker, list[float]]) -> None:
-    _, seen = looks
+def test_while_the_job_has_one_thread_the_switch_interval_is_short(intervals: tuple[ThreadTicker, list[float]]) -> None:
+    _, seen = intervals
     until(lambda: len(seen) > 3)
     assert max(seen) == SHORT_INTERVAL  # shorter yet where a busy machine kept the lock from the ticker
 
 
 def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
-    threads: list[int], looks: tuple[ThreadTicker, list[float]]
+    threads: list[int], intervals: tuple[ThreadTicker, list[float]]
 ) -> None:
     threads[0] = 9
-    _, seen = looks
+    _, seen = intervals
     until(lambda: interval() == USUAL)
     assert seen[0] == SHORT_INTERVAL
     threads[0] = 1
@@ -442,10 +442,10 @@ def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
 
 
 def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
-    threads: list[int], looks: tuple[ThreadTicker, list[float]]
+    threads: list[int], intervals: tuple[ThreadTicker, list[float]]
 ) -> None:
     threads[0] = 9
-    ticker, _ = looks
+    ticker, _ = intervals
     until(lambda: interval() == USUAL)
     assert ticker.thread.boost is not None
     ticker.thread.boost.suspension._starved = True

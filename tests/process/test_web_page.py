@@ -208,7 +208,7 @@ def test_the_last_picture() -> None:
     pictures: list[Any] = []
     begun = threading.Event()
 
-    def look() -> None:
+    def observe() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
         try:
             while True:
@@ -221,7 +221,7 @@ def test_the_last_picture() -> None:
         except (OSError, http.client.HTTPException):
             connection.close()
 
-    tab = threading.Thread(target=look)
+    tab = threading.Thread(target=observe)
     tab.start()
     assert begun.wait(30)
     job.stdin.close()

@@ -31,7 +31,7 @@ for module in pkgutil.iter_modules(progresskit.__path__):
         try:
             importlib.import_module(f"{found.__name__}.{part.name}")
         except ModuleNotFoundError:  # what `capture="descriptors"` and a pseudo-terminal need
-            assert part.name in ("relay", "relay_keeper", "pty_keeper", "foreground"), part.name
+            assert part.name in ("relay", "relay_descriptors", "relay_keeper", "relay_spool", "pty_keeper", "foreground"), part.name
 from progresskit._cli.main import main
 assert main(["renderers"]) == 0 and main(["demo", "--seconds", "0.01"]) == 0
 try:

@@ -111,7 +111,7 @@ def test_all_done_leaves_no_time_and_an_unknown_total_is_never_reached() -> None
 steps = st.tuples(st.floats(0, 1e6), st.floats(-1e12, 1e15) | st.integers(-5, 10**6))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(steps, max_size=60), st.floats(0, 1e6), st.floats(0, 1e18) | st.none())
 def test_whatever_comes_rate_and_eta_are_finite_and_not_negative(
     moves: list[tuple[float, float]], later: float, total: float | None
@@ -156,7 +156,7 @@ def test_a_slow_start_is_over_at_once() -> None:
     assert estimate.rate(102.0) == pytest.approx(3.0, rel=0.05)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 60.0), st.integers(0, 50)), min_size=3, max_size=60))
 def test_the_time_left_is_never_at_odds_with_the_rate(moves: list[tuple[float, int]]) -> None:
     """In every frame the time left is what is left by the rate: three tenths more at most, or a gap that is under way less."""

@@ -99,13 +99,13 @@ def test_writes_and_hooks() -> None:
     """Only the terminal writes to descriptors, and only one module registers hooks of the process."""
     writers = {
         "_display/terminal.py",
-        "_display/relay.py",
+        "_display/relay_forwarder.py",
         "_display/relay_keeper.py",
         "_display/foreground.py",
         "_cli/pipe.py",
         "_system/gil.py",
         "_display/events_file.py",
-    }  # pipe, relay and foreground hand on bytes of the user or of programs; an events file takes whole lines; gil tells a figure
+    }  # pipe, forwarder and foreground hand on bytes of the user or of programs; an events file takes whole lines; gil tells a figure
     for path in files():
         here, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
         assert here in writers or "os.write(" not in text.replace("`os.write`", "")

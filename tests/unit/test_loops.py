@@ -37,7 +37,7 @@ LAST: list[Task] = []
 
 
 @pytest.fixture(autouse=True)
-def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     add = ProgressTracker.add_task
 
     def adding(*arguments: Any, **named: Any) -> Task:
@@ -200,14 +200,14 @@ def test_a_sum_moves_while_it_runs(bench: Bench) -> None:
     seen: list[int | float] = []
     done = threading.Event()
 
-    def look() -> None:
+    def observe() -> None:
         while not done.wait(0.01):
             seen.extend(task.completed for task in bench.tracker.tasks)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=observe)
     thread.start()
     try:
-        assert sum(bench.tracker.track(range(20_000_000))) == sum(range(20_000_000))
+        assert sum(bench.tracker.track(range(8_000_000))) == sum(range(8_000_000))
     finally:
         done.set()
         thread.join()

@@ -161,7 +161,7 @@ def test_an_odd_value_is_told_once_by_task_and_value(bench: Bench) -> None:
     assert {each.filename for each in told} == {__file__}, "the line of the job that gave it"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(
         st.sampled_from([pair for pair in COUNTS if pair[1] >= 0])
@@ -255,7 +255,7 @@ def test_what_people_mean(bench: Bench) -> None:
     task.update(completed=None)  # type: ignore[arg-type]
     assert task.completed == 0.5
     bench.tracker.print("a", "b", sep=None, end=None)
-    assert bench.tracker._core.take_lines() == ["a b"]
+    assert bench.tracker._core.drain_lines() == ["a b"]
 
 
 def test_fields_may_hold_anything(bench: Bench) -> None:

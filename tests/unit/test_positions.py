@@ -19,7 +19,7 @@ class Item:
 def filled(*names: str) -> Slots:
     slots = Slots()
     for name in names:
-        slots.take(name)
+        slots.allocate(name)
     return slots
 
 
@@ -28,47 +28,47 @@ def test_the_lowest_slot_that_was_left_goes_to_the_next() -> None:
     for slot in (3, 1, 2):
         slots.release(slot)
     assert (len(slots), list(slots)) == (2, ["a", "e"])
-    assert [slots.take(name) for name in "xyzw"] == [1, 2, 3, 5]
+    assert [slots.allocate(name) for name in "xyzw"] == [1, 2, 3, 5]
     assert (len(slots), "".join(slots)) == (6, "axyzew")
 
 
 def test_a_preferred_slot_is_given_if_it_is_empty_and_those_below_it_stay_blank() -> None:
     slots = Slots()
-    assert slots.take("c", 2) == 2
+    assert slots.allocate("c", 2) == 2
     assert list(slots.rows(0.0)) == [None, None, "c"]
-    assert slots.take("x") == 3
-    assert slots.take("a", 0) == 0
-    assert slots.take("y", 0) == 4  # taken: the next free one
+    assert slots.allocate("x") == 3
+    assert slots.allocate("a", 0) == 0
+    assert slots.allocate("y", 0) == 4  # taken: the next free one
     assert list(slots.rows(0.0)) == ["a", None, "c", "x", "y"]
-    assert slots.take("b", 1) == 1
+    assert slots.allocate("b", 1) == 1
     slots.release(3)
     assert list(slots.rows(0.0)) == ["a", "b", "c", "y"]
-    assert slots.take("z", 4) == 3
+    assert slots.allocate("z", 4) == 3
 
 
 def test_a_slot_just_behind_the_last_may_be_preferred() -> None:
     slots = filled("a")
-    assert slots.take("b", 1) == 1
-    assert slots.take("d", 3) == 3
+    assert slots.allocate("b", 1) == 1
+    assert slots.allocate("d", 3) == 3
     assert list(slots.rows(0.0)) == ["a", "b", None, "d"]
 
 
 def test_a_slot_left_and_taken_by_preference_is_not_given_away_twice() -> None:
     slots = filled("a", "b", "c")
     slots.release(1, now=0.0)
-    assert slots.take("p", 1) == 1
-    assert slots.take("q") == 3
+    assert slots.allocate("p", 1) == 1
+    assert slots.allocate("q") == 3
     assert list(slots.rows(0.5)) == ["a", "p", "c", "q"]
 
 
 def test_a_reserved_slot_waits_for_who_asks_for_it() -> None:
     slots = Slots()
-    slots.take("a", 0)
-    slots.take("b", 1)
+    slots.allocate("a", 0)
+    slots.allocate("b", 1)
     slots.release(0, pinned=True)
-    assert slots.take("x") == 2
+    assert slots.allocate("x") == 2
     assert list(slots.rows(0.0)) == [None, "b", "x"]
-    assert slots.take("a again", 0) == 0
+    assert slots.allocate("a again", 0) == 0
 
 
 def test_a_row_that_was_left_stays_blank_for_a_second() -> None:
@@ -84,30 +84,30 @@ def test_a_row_that_was_left_stays_blank_for_a_second() -> None:
 def test_a_successor_ends_the_wait() -> None:
     slots = filled("a", "b")
     slots.release(0, now=10.0)
-    assert slots.take("x") == 0
+    assert slots.allocate("x") == 0
     slots.release(0)
     assert list(slots.rows(10.1)) == ["b"]
     slots = filled("a", "b")
     slots.release(0, now=10.0)
-    assert slots.take("x", 0) == 0
+    assert slots.allocate("x", 0) == 0
     slots.release(0)
     assert list(slots.rows(10.1)) == [None, "b"]  # it was asked for: its row is there, whoever lives
-    assert slots.take("y") == 0
+    assert slots.allocate("y") == 0
 
 
 def test_when_the_last_leaves_everything_begins_anew() -> None:
     slots = filled("a", "b")
-    slots.take("h", 5)
+    slots.allocate("h", 5)
     slots.release(0, now=1.0)
     slots.release(5, now=1.0)
     slots.release(1, now=1.0)
     assert (len(slots), list(slots.rows(1.0))) == (0, [])
-    assert [slots.take(name) for name in "xy"] == [0, 1]
+    assert [slots.allocate(name) for name in "xy"] == [0, 1]
     assert list(slots.rows(1.0)) == ["x", "y"]
     slots.release(0)
     assert list(slots.rows(1.0)) == ["y"]
     slots.release(1)
-    assert slots.take("p", 1) == 1
+    assert slots.allocate("p", 1) == 1
     assert list(slots.rows(1.0)) == [None, "p"]
 
 
@@ -118,15 +118,15 @@ def tree(*items: Item | None) -> list[tuple[Item | None, int]]:
 def test_a_tree_is_walked_parents_first_with_its_blank_rows() -> None:
     inner = Slots()
     for name in ("x", "y"):
-        inner.take(Item(name))
+        inner.allocate(Item(name))
     inner.release(0, now=0.5)
     deepest = Slots()
-    deepest.take(Item("z"))
+    deepest.allocate(Item("z"))
     for item in inner:
         item.children = deepest
     outer = Slots()
-    outer.take(Item("a", children=inner))
-    outer.take(Item("b"))
+    outer.allocate(Item("a", children=inner))
+    outer.allocate(Item("b"))
 
     def walked(now: float) -> list[tuple[str | None, int]]:
         return [(item and item.name, depth) for item, depth in walk_tree(outer, now)]
@@ -169,7 +169,7 @@ def test_a_task_that_ends_while_a_frame_is_made_leaves_its_row_blank(monkeypatch
     first, second, third = (tracker.add_task(name) for name in ("first", "second", "third"))
     hidden = tracker.add_task("hidden", delay=60.0)
     fourth = tracker.add_task("fourth")
-    assert [(view.description, view.position) for view in tree.take_frame().tasks] == [
+    assert [(view.description, view.position) for view in tree.next_frame().tasks] == [
         ("first", 0),
         ("second", 1),
         ("third", 2),
@@ -185,9 +185,9 @@ def test_a_task_that_ends_while_a_frame_is_made_leaves_its_row_blank(monkeypatch
 
     monkeypatch.setattr(tree, "settle", settle_and_end)
     first.finish()
-    assert [(view.description, view.position) for view in tree.take_frame().tasks] == [("third", 2), ("fourth", 3)]
+    assert [(view.description, view.position) for view in tree.next_frame().tasks] == [("third", 2), ("fourth", 3)]
     monkeypatch.setattr(tree, "settle", settle)
-    assert [(view.description, view.position) for view in tree.take_frame().tasks] == [("third", 2), ("fourth", 3)]
+    assert [(view.description, view.position) for view in tree.next_frame().tasks] == [("third", 2), ("fourth", 3)]
     third.finish()
     fourth.finish()
     tracker.stop()

@@ -135,10 +135,10 @@ def test_an_encoding_that_does_not_exist_is_taken_for_ascii() -> None:
 def test_a_position_that_was_asked_for_twice_is_given_once() -> None:
     slots = Slots()
     first, second = type("Leaf", (), {"children": None})(), type("Leaf", (), {"children": None})()
-    assert slots.take(first, 3) == 3
-    assert slots.take(second, 3) != 3
+    assert slots.allocate(first, 3) == 3
+    assert slots.allocate(second, 3) != 3
     slots.release(3, None, pinned=True)
-    assert slots.take(first, 3) == 3
+    assert slots.allocate(first, 3) == 3
 
 
 def test_rows_out_of_reach_of_a_lower_screen_are_left_in_its_history() -> None:

@@ -182,7 +182,7 @@ def test_where_sizes_are_late_rows_are_followed_up_and_not_counted() -> None:
 
 
 LATE = settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 STEPS = st.lists(
     st.tuples(st.just("grid"), st.sampled_from([80, 60, 45, 40, 27, 100]), st.sampled_from([12, 12, 8, 5, 24]))

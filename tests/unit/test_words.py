@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progresskit import ProgressTracker
-from progresskit._display.capture import CapturedStream
+from progresskit._display.captured_stream import CapturedStream
 from progresskit._display.terminal import StreamTerminal
 from progresskit._text import line_splitter
 from progresskit._text.line_splitter import LONGEST, Line, last_state
-from progresskit._tracking.core import MOST_WAITING
+from progresskit._tracking.lines import MOST_WAITING
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 
@@ -153,7 +153,7 @@ def test_asking_for_a_frame(bench: Bench) -> None:
     """`frame` takes nothing away: what has ended is still shown."""
     bench.tracker.add_task("orders.csv").fail("disk full")
     assert [view.reason for view in bench.tracker.frame().ended] == ["disk full"]
-    assert [view.reason for view in bench.tracker._core.take_frame().ended] == ["disk full"]
+    assert [view.reason for view in bench.tracker._core.tree.next_frame().ended] == ["disk full"]
     assert bench.tracker.frame().ended == ()
 
 
@@ -224,7 +224,7 @@ def test_lines_that_wait_are_bounded() -> None:
     ticker.tick()
     assert [line.split()[0] for line in renderer.lines] == [str(number) for number in range(40)]
     for number in range(40):
-        tracker._core.behind = True  # as the display says at each look
+        tracker._core.lines.behind = True  # as the display says at each look
         tracker.print(f"{number} " + "x" * (1 << 20))
         assert sum(map(len, tracker._core.lines.items)) <= MOST_WAITING + (1 << 21)
     assert ticker.waited == 2

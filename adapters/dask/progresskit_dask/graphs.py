@@ -70,7 +70,7 @@ class Graphs:
         >>> graphs.add(["a", "b"])
         >>> graphs.step("a", "memory")
         True
-        >>> [(told["done"], told["total"]) for told in graphs.take(0.0)]
+        >>> [(told["done"], told["total"]) for told in graphs.changes(0.0)]
         [(1, 2)]
     """
 
@@ -150,7 +150,7 @@ class Graphs:
     def _prefix_of(self, key: Hashable) -> str | None:
         return None if self._prefix is None else self._prefix(key)
 
-    def take(self, now: float) -> list[dict[str, Any]]:
+    def changes(self, now: float) -> list[dict[str, Any]]:
         """Return what is new at `now`, in seconds on any clock that never goes back."""
         wave = self._wave
         if wave is None:

@@ -48,7 +48,7 @@ class Watch:
         self.told = 0.0  # when the last message was sent
         self.timer: asyncio.TimerHandle | None = None
 
-    def take(self, worker: str, rows: bytes, news: bytes) -> None:
+    def add_report(self, worker: str, rows: bytes, news: bytes) -> None:
         """Keep what `worker` reports until the next message."""
         had = self.reports.get(worker, (b"", []))[1]
         self.reports[worker] = rows, [*had, news] if news else had
@@ -129,7 +129,7 @@ class SchedulerSide(SchedulerPlugin):
                 arrived.set()
             return
         for watch in self.watches.values():
-            watch.take(worker, rows, news)
+            watch.add_report(worker, rows, news)
             self._arm(watch)
 
     def _arm(self, watch: Watch) -> None:
@@ -146,7 +146,7 @@ class SchedulerSide(SchedulerPlugin):
 
     def _tell(self, watch: Watch, *, bye: bool = False) -> None:
         now = time.monotonic()
-        graphs = [] if watch.graphs is None else watch.graphs.take(now)
+        graphs = [] if watch.graphs is None else watch.graphs.changes(now)
         if not (watch.reports or watch.lost or graphs or bye):
             return
         message = {

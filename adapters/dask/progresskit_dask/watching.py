@@ -159,7 +159,7 @@ class Watching:
         for worker in message["lost"]:
             self._reader.lose(worker)
         for wave in message["graphs"]:
-            self._computing.take(**wave)
+            self._computing.show(**wave)
         if message["bye"]:
             self._client._event_handlers.pop(self._topic, None)
             self._over.set()
@@ -196,7 +196,7 @@ class Computing:
         self._row: Task | None = None
         self._parts: dict[str, Task] = {}
 
-    def take(
+    def show(
         self,
         wave: int,
         done: int,

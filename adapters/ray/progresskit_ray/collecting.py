@@ -33,7 +33,7 @@ class Collector:
         self._here: set[str] = set()  # workers that have something to report, or may have
         self._news = asyncio.Event()
         self._leaving = asyncio.Event()
-        self._taken = 0.0  # when the driver was told last
+        self._asked = 0.0  # when the driver was told last
 
     # What workers call
 
@@ -71,14 +71,14 @@ class Collector:
 
     # What the driver calls
 
-    async def take(self) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:
+    async def next_reports(self) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:
         """Return the reports and the lost workers since the last call, as soon as there are some."""
         await self._news.wait()
         if not self._leaving.is_set():
             rest = asyncio.ensure_future(self._leaving.wait())
-            await asyncio.wait([rest], timeout=max(self._taken + self._every - time.monotonic(), 0.0))
+            await asyncio.wait([rest], timeout=max(self._asked + self._every - time.monotonic(), 0.0))
             rest.cancel()
-        self._taken = time.monotonic()
+        self._asked = time.monotonic()
         return self._hand_over()
 
     async def leave(self, patience: float) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:

@@ -114,7 +114,7 @@ class Watching:
                 left = ray.get(actor.leave.remote(FAREWELL), timeout=FAREWELL + 1)
                 if self._thread is not None:
                     self._thread.join(FAREWELL)
-                self._take(*left)
+                self._receive(*left)
         finally:
             self._leaving = True
             ray.kill(actor)
@@ -125,9 +125,9 @@ class Watching:
         actor = self._actor
         with contextlib.suppress(Exception):  # the actor has gone, or all of Ray
             while not self._leaving:
-                self._take(*ray.get(actor.take.remote()))
+                self._receive(*ray.get(actor.next_reports.remote()))
 
-    def _take(self, reports: list[tuple[str, bytes, list[bytes]]], lost: list[str]) -> None:
+    def _receive(self, reports: list[tuple[str, bytes, list[bytes]]], lost: list[str]) -> None:
         for worker, rows, news in reports:
             self._reader.read(worker, rows, *news)
         for worker in lost:

@@ -108,7 +108,7 @@ class WorkerSide:
                 actor = ray.get_actor(name_of(ray.get_runtime_context().get_job_id()))
             except Exception:  # there is none, or Ray is about to end
                 return False
-            self.reporter.take()  # of what has ended since the last watch, nothing
+            self.reporter.collect()  # of what has ended since the last watch, nothing
             watch = self._watch = Watch(actor, self.reporter, self._roused)
             return watch.begin()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from looks import AdapterContract
+from adapter_contract import AdapterContract
 
 pytest.importorskip("progresskit_alive", reason="the adapter is not installed in this environment")
 

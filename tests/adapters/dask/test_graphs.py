@@ -12,7 +12,7 @@ from progresskit_dask.graphs import LULL, MOST_PREFIXES, Graphs
 
 
 def told(graphs: Graphs, now: float = 0.0) -> tuple[int, int, int] | None:
-    waves = graphs.take(now)
+    waves = graphs.changes(now)
     return (waves[-1]["done"], waves[-1]["failed"], waves[-1]["total"]) if waves else None
 
 
@@ -53,15 +53,15 @@ def test_waves() -> None:
     graphs = Graphs()
     graphs.add(["a"])
     graphs.step("a", "memory")
-    first = graphs.take(0.0)[-1]
+    first = graphs.changes(0.0)[-1]
     assert (first["wave"], first["idle"], first["over"]) == (1, True, False)
     graphs.add(["b"])
     graphs.step("b", "memory")
     assert told(graphs, LULL / 2) == (2, 0, 2)
-    over = graphs.take(LULL * 2)[-1]
+    over = graphs.changes(LULL * 2)[-1]
     assert (over["wave"], over["over"]) == (1, True)
     graphs.add(["c"])
-    assert graphs.take(LULL * 2)[-1]["wave"] == 2
+    assert graphs.changes(LULL * 2)[-1]["wave"] == 2
     assert graphs.is_open
 
 
@@ -72,7 +72,7 @@ def test_prefixes() -> None:
     graphs.add(keys)
     for key in keys[::2]:
         graphs.step(key, "memory")
-    wave = graphs.take(0.0)[-1]
+    wave = graphs.changes(0.0)[-1]
     assert len(wave["prefixes"]) == MOST_PREFIXES + 1
     assert sum(done for _, done, _ in wave["prefixes"]) == wave["done"] == len(keys) // 2
     assert sum(total for *_, total in wave["prefixes"]) == wave["total"] == len(keys)

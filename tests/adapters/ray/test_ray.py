@@ -111,14 +111,17 @@ def test_many_short_tasks(jobs: Any) -> None:
     """However many short tasks there are, no worker reports more often than each `every` seconds, each task is accounted for, and
     nothing is left."""
     with There(every=0.1) as shown:
-        taken: list[str] = []
-        take = shown.watch._take
-        shown.watch._take = lambda reports, lost: (taken.extend(report[0] for report in reports), take(reports, lost))
+        received: list[str] = []
+        receive = shown.watch._receive
+        shown.watch._receive = lambda reports, lost: (
+            received.extend(report[0] for report in reports),
+            receive(reports, lost),
+        )
         began = time.monotonic()
         ray.get([jobs.quick.remote(number) for number in range(200)])
     most = (time.monotonic() - began) / 0.1 + 3
-    assert taken
-    assert all(taken.count(worker) <= most for worker in set(taken))
+    assert received
+    assert all(received.count(worker) <= most for worker in set(received))
     assert shown.tracker.sources == ()
     counted = sum(int(found[1]) for line in shown.renderer.lines if (found := re.search(r"(\d+) tasks?\b", line)))
     own = sum(name == "quick" for name, _ in shown.endings)

@@ -8,7 +8,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_snowflake.counting.byte_count import ByteCount, Look
+from progresskit_snowflake.counting.byte_count import ByteCount, SocketSample
 
 EVENTS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 400_000), st.sampled_from(["send", "answer", "reset", "cut"])),
@@ -31,15 +31,15 @@ def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple
             number = serial
         carried += count
         ends = event != "send"
-        look = Look(carried, int(event == "answer"), event == "cut", event == "reset", ends)
+        look = SocketSample(carried, int(event == "answer"), event == "cut", event == "reset", ends)
         if ends:
             live.pop(slot, None)
             kept += carried if event == "answer" else 0
             breaks += event != "answer" and carried > 1
         else:
             live[slot] = (number, carried)
-        others = {own: Look(sent) for other, (own, sent) in live.items() if other != slot}
-        said = byte_count.look({**others, number: look})
+        others = {own: SocketSample(sent) for other, (own, sent) in live.items() if other != slot}
+        said = byte_count.add({**others, number: look})
         assert said == kept + sum(sent for _, sent in live.values())
     assert byte_count.attempts == 1 + breaks
 
@@ -52,7 +52,7 @@ def test_the_count_never_exceeds_the_sizes(steps: list[int], sizes: list[int]) -
     carried = 0
     for step in steps:
         carried += step
-        assert 0 <= byte_count.look({1: Look(carried)}) <= sum(sizes)
+        assert 0 <= byte_count.add({1: SocketSample(carried)}) <= sum(sizes)
 
 
 @given(st.lists(st.tuples(st.integers(1, 1_000_000), st.booleans()), min_size=1, max_size=12))
@@ -61,7 +61,7 @@ def test_after_the_last_upload_the_count_begins_at_nothing(files: list[tuple[int
     carried = 0
     for size, well in files:
         byte_count.begin(size)
-        assert byte_count.look({1: Look(carried)}) == 0
+        assert byte_count.add({1: SocketSample(carried)}) == 0
         carried += size
-        assert byte_count.look({1: Look(carried)}) == size
+        assert byte_count.add({1: SocketSample(carried)}) == size
         byte_count.end(size, well=well)

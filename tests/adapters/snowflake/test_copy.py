@@ -288,7 +288,7 @@ def test_threads_of_a_group_end_together() -> None:
 
     group = ThreadGroup()
     channel = Channel(group, givers=2, limit=1)
-    taken: list[int] = []
+    received: list[int] = []
     lock = threading.Lock()
 
     def give(start: int) -> None:
@@ -296,17 +296,17 @@ def test_threads_of_a_group_end_together() -> None:
             channel.put(number)
         channel.close()
 
-    def take() -> None:
+    def receive() -> None:
         for number in channel:
             with lock:
-                taken.append(number)
+                received.append(number)
 
     group.start("a", lambda: give(0))
     group.start("b", lambda: give(50))
     for _ in range(3):
-        group.start("c", take)
+        group.start("c", receive)
     group.join()
-    assert sorted(taken) == list(range(100))
+    assert sorted(received) == list(range(100))
 
     group = ThreadGroup()
     waiting = Channel(group)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 
 from progresskit_snowflake.bars.uploading import Uploads
-from progresskit_snowflake.counting.byte_count import ByteCount, Look
+from progresskit_snowflake.counting.byte_count import ByteCount, SocketSample
 from progresskit_snowflake.counting.corelog import NAME, CoreLog
 from progresskit_snowflake.counting.sources import WholeFiles
 
@@ -84,10 +84,10 @@ def test_a_listener_that_fails_is_no_matter_to_the_core() -> None:
 def test_an_object_that_is_refused_is_taken_back_when_its_next_attempt_begins() -> None:
     byte_count = ByteCount()
     byte_count.begin(1_000_000)
-    assert byte_count.look({7: Look(1_000_300)}) == 1_000_000
+    assert byte_count.add({7: SocketSample(1_000_300)}) == 1_000_000
     byte_count.refuse(1_000_000)
-    assert (byte_count.look({7: Look(1_000_300)}), byte_count.attempts) == (300, 2)
-    assert (byte_count.look({7: Look(2_000_600)}), byte_count.attempts) == (1_000_000, 2)
+    assert (byte_count.add({7: SocketSample(1_000_300)}), byte_count.attempts) == (300, 2)
+    assert (byte_count.add({7: SocketSample(2_000_600)}), byte_count.attempts) == (1_000_000, 2)
 
 
 def test_the_bar_says_how_it_was_refused_and_counts_each_attempt_once() -> None:
@@ -109,11 +109,11 @@ def test_the_bar_says_how_it_was_refused_and_counts_each_attempt_once() -> None:
     with uploads.file("a.csv.gz", 1_000):
         uploads.attempted("a.csv.gz", 1)
         uploads.answered(503)
-        uploads.look()
+        uploads.refresh()
         assert (task.completed, task.fields["phase"]) == (500, "refused (503), retrying")
         uploads.attempted("other.csv", 9)  # of another upload of the process
         uploads.attempted("a.csv.gz", 2)
-        uploads.look()
+        uploads.refresh()
         assert (task.completed, dict(task.fields)) == (0, {"retry": "1"})
         source.attempts = 3  # a connection that broke: the source has told by itself
         uploads.attempted("a.csv.gz", 3)

@@ -22,7 +22,7 @@ TICK = 0.01
 
 
 @pytest.fixture(autouse=True)
-def looks_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def samples_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that looks by itself takes its time."""
     monkeypatch.setattr(uploading, "EVERY", 3_600.0)
 
@@ -73,9 +73,9 @@ def upload(
             if arrives:
                 wire.arrived = min(at_once + int(step * TICK * arrives) // packet * packet, SIZE)
             if not ticks % 3:
-                uploads.look()
+                uploads.refresh()
             if not ticks % 5:
-                left = tracker._core.take_frame().tasks[0].eta
+                left = tracker._core.tree.next_frame().tasks[0].eta
                 if task.waiting:
                     continue
                 seen.append((clock(), float("inf") if left is None else left))
@@ -196,10 +196,10 @@ def test_whole_files_are_estimated_as_anything_else() -> None:
     uploads = Uploads(task, wire, files=4)
     for number in range(2):
         with uploads.file(f"{number}.csv", 100):
-            uploads.look()
+            uploads.refresh()
             clock.advance(2.0)
-            uploads.look()
-        tracker._core.take_frame()
+            uploads.refresh()
+        tracker._core.tree.next_frame()
     assert task.eta == pytest.approx(4.0)
 
 
@@ -210,10 +210,10 @@ def test_what_a_connector_asks_for_before_a_file_moves_no_bar() -> None:
     uploads = Uploads(task, wire, files=1)
     with uploads.file("one.csv", SIZE):
         wire.arrived = 697  # a request's headers: had they begun the upload, the wait before it would not be known
-        uploads.look()
-        tracker._core.take_frame()
+        uploads.refresh()
+        tracker._core.tree.next_frame()
         assert (task.waiting, task.completed) == (True, 0)
         wire.arrived = 300_000
-        uploads.look()
-        tracker._core.take_frame()
+        uploads.refresh()
+        tracker._core.tree.next_frame()
         assert (task.waiting, task.completed) == (False, 300_000)

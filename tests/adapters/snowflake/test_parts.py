@@ -1,4 +1,4 @@
-"""Large files that go in parts to the embedded server's own routes, which take them as S3 does, under TLS."""
+"""Large files that go in parts to the embedded server's own routes, which accept them as S3 does, under TLS."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def kept(tmp_path: Path) -> Any:
     bucket = Bucket(tmp_path / "bucket", tmp_path / "partial", NoStages())
     objects = FolderInParts(S3(), bucket)
 
-    def take(upload: str, part: int, content: bytes) -> None:
+    def accept(upload: str, part: int, content: bytes) -> None:
         body = bucket.beginning()
         body.write_bytes(content)
-        objects.take(upload, part, body)
+        objects.accept(upload, part, body)
 
-    return objects, take
+    return objects, accept
 
 
 class NoStages:
@@ -100,10 +100,10 @@ class NoStages:
 
 def test_parts_in_any_order(kept: Any, tmp_path: Path) -> None:
     """Parts come in any order, and one that comes a second time replaces the first."""
-    objects, take = kept
+    objects, accept = kept
     upload = objects.begin()
     for number, content in [(2, b"lo"), (1, b"x"), (1, b"hel")]:
-        take(upload, number, content)
+        accept(upload, number, content)
     objects.complete(upload, tmp_path / "of" / "a" / "stage")
     assert (tmp_path / "of" / "a" / "stage").read_bytes() == b"hello"
     assert list((tmp_path / "partial").iterdir()) == []
@@ -111,8 +111,8 @@ def test_parts_in_any_order(kept: Any, tmp_path: Path) -> None:
 
 def test_upload_given_up(kept: Any, tmp_path: Path) -> None:
     """An upload that is given up leaves nothing."""
-    objects, take = kept
+    objects, accept = kept
     upload = objects.begin()
-    take(upload, 1, b"x")
+    accept(upload, 1, b"x")
     objects.give_up(upload)
     assert list((tmp_path / "partial").iterdir()) == []

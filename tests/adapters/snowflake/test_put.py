@@ -42,7 +42,7 @@ def connection(server: EmbeddedServer) -> Iterator[Any]:
         yield opened
 
 
-class Watched:
+class ObservedUploads:
     """A tracker that nothing draws, and all that it would have shown of its tasks, to their ends."""
 
     def __init__(self, tracker: ProgressTracker) -> None:
@@ -51,14 +51,14 @@ class Watched:
         self._views: list[Any] = []
         self._over = threading.Event()
         self._add, tracker.add_task = tracker.add_task, self._added  # type: ignore[method-assign]
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._sample)
         self._thread.start()
 
     def _added(self, *arguments: Any, **more: Any) -> Task:
         self._tasks.append(self._add(*arguments, **more))
         return self._tasks[-1]
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._over.wait(0.002):
             self._views += self.tracker.frame().tasks
 
@@ -77,11 +77,11 @@ class Watched:
 
 
 @pytest.fixture
-def watched(request: pytest.FixtureRequest) -> Iterator[Watched]:
+def observed(request: pytest.FixtureRequest) -> Iterator[ObservedUploads]:
     kind = getattr(request, "param", ProgressTracker)
-    watched = Watched(kind(renderer=RecordingRenderer(), ticker=ManualTicker()))
-    yield watched
-    watched.close()
+    observed = ObservedUploads(kind(renderer=RecordingRenderer(), ticker=ManualTicker()))
+    yield observed
+    observed.close()
 
 
 def listed(connection: Any, stage: str) -> list[str]:
@@ -117,16 +117,16 @@ def no_upload_goes_on() -> None:
 
 
 def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
-    server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
+    server: EmbeddedServer, connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
     path = tmp_path / "orders.csv"
     path.write_bytes(os.urandom(MB).hex().encode())  # which compression halves
 
     def last() -> Any:
-        return (watched.views("Upload", "orders.csv") or [None])[-1]
+        return (observed.views("Upload", "orders.csv") or [None])[-1]
 
     server.stall()
-    with going(put, connection.cursor(), path, stage, tracker=watched.tracker):
+    with going(put, connection.cursor(), path, stage, tracker=observed.tracker):
         until(lambda: last() and last().total and last().completed)  # some of it is in the buffers on the way
         size = last().total
         assert MB < size < 1.3 * MB
@@ -137,20 +137,20 @@ def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
         assert (last().completed, last().state) == (size, "running")
         server.release()
     assert listed(connection, stage) == ["orders.csv.gz"]
-    assert (watched.task("Upload").completed, watched.task("Upload").state) == (size, "finished")
-    compression = watched.task("Compression")
+    assert (observed.task("Upload").completed, observed.task("Upload").state) == (size, "finished")
+    compression = observed.task("Compression")
     assert (compression.total, compression.completed, compression.state) == (2 * MB, 2 * MB, "finished")
 
 
 def test_several_files_are_one_bar_and_files_counts_them(
-    connection: Any, stage: str, watched: Watched, tmp_path: Path
+    connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
     for number in range(5):
         noise(tmp_path / f"{number}.bin", 30_000 + number)
-    rows = put(connection.cursor(), f"{tmp_path}/*.bin", stage, compress=False, tracker=watched.tracker)
+    rows = put(connection.cursor(), f"{tmp_path}/*.bin", stage, compress=False, tracker=observed.tracker)
     assert len(rows) == 5
     assert listed(connection, stage) == [f"{number}.bin" for number in range(5)]
-    files, upload = watched.task("Files"), watched.task("Upload")
+    files, upload = observed.task("Files"), observed.task("Upload")
     assert (files.completed, files.total) == (5, 5)
     assert (upload.completed, upload.total) == (150_010, 150_010)
 
@@ -182,27 +182,27 @@ def test_several_cursors_share_one_bar_that_is_right_in_sum(
 
 
 def test_files_that_are_there_are_skipped_and_told_as_such(
-    connection: Any, stage: str, watched: Watched, tmp_path: Path
+    connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
     path = noise(tmp_path / "a.bin", 1_000)
     put(connection.cursor(), path, stage, tracker=ProgressTracker("none"))
-    rows = put(connection.cursor(), path, stage, tracker=watched.tracker)
+    rows = put(connection.cursor(), path, stage, tracker=observed.tracker)
     skipped = sum("SKIPPED" in row for row in rows)
-    assert watched.task("Upload").fields.get("skipped", 0) == skipped
+    assert observed.task("Upload").fields.get("skipped", 0) == skipped
     assert len(listed(connection, stage)) == 1
 
 
-@pytest.mark.parametrize("watched", [SnowflakeProgress], indirect=True)
+@pytest.mark.parametrize("observed", [SnowflakeProgress], indirect=True)
 def test_a_loads_tracker_has_the_bars_where_its_phases_are(
-    server: EmbeddedServer, connection: Any, stage: str, watched: Watched, tmp_path: Path
+    server: EmbeddedServer, connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_bytes(os.urandom(200_000).hex().encode())
     server.stall()
-    with going(put, connection.cursor(), tmp_path / "a.csv", stage, tracker=watched.tracker):
-        until(lambda: watched.views("Upload", "a.csv"))
+    with going(put, connection.cursor(), tmp_path / "a.csv", stage, tracker=observed.tracker):
+        until(lambda: observed.views("Upload", "a.csv"))
         server.release()
-    assert {view.position for view in watched.views("Compression")} <= {2}  # which may be too quick for a look
-    assert {view.position for view in watched.views("Upload", "a.csv")} == {3}
+    assert {view.position for view in observed.views("Compression")} <= {2}  # which may be too quick for a look
+    assert {view.position for view in observed.views("Upload", "a.csv")} == {3}
 
 
 @pytest.mark.parametrize("name", ["two words.csv", ".hidden.csv", "100%.csv", 'quo"te.csv', "ünï.csv"])
@@ -231,17 +231,17 @@ def test_what_cannot_be_is_refused_before_anything_is_done(tmp_path: Path, argum
 
 @pytest.mark.parametrize("kind", [best_source, BodyBytes, lambda connection: WholeFiles()])
 def test_each_source_brings_the_bar_to_its_end(
-    connection: Any, stage: str, watched: Watched, tmp_path: Path, kind: Any
+    connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path, kind: Any
 ) -> None:
     if kind is BodyBytes and not BodyBytes.available():
         pytest.skip("this connector hands over no bodies")
     path = noise(tmp_path / "a.bin", MB)
-    put(connection.cursor(), path, stage, compress=False, tracker=watched.tracker, source=kind(connection))
-    assert (watched.task("Upload").completed, watched.task("Upload").total) == (MB, MB)
+    put(connection.cursor(), path, stage, compress=False, tracker=observed.tracker, source=kind(connection))
+    assert (observed.task("Upload").completed, observed.task("Upload").total) == (MB, MB)
 
 
 def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
-    server: EmbeddedServer, stage: str, watched: Watched, tmp_path: Path
+    server: EmbeddedServer, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
     path = noise(tmp_path / "a.bin", 2 * MB)
     server.stall()
@@ -250,15 +250,15 @@ def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
         snowflake.connector.connect(**server.arguments, **proxy.arguments) as connection,
     ):
         source = ProxyBytes(proxy)
-        with going(put, connection.cursor(), path, stage, compress=False, tracker=watched.tracker, source=source):
-            until(lambda: any(view.completed for view in watched.views("Upload")))
+        with going(put, connection.cursor(), path, stage, compress=False, tracker=observed.tracker, source=source):
+            until(lambda: any(view.completed for view in observed.views("Upload")))
             server.release()
         assert proxy._count > 2
         assert listed(connection, stage) == ["a.bin"]
-    counts = [view.completed for view in watched.views("Upload")]
+    counts = [view.completed for view in observed.views("Upload")]
     assert counts == sorted(counts)
     assert any(0 < count < 2 * MB for count in counts)
-    assert watched.task("Upload").completed == 2 * MB
+    assert observed.task("Upload").completed == 2 * MB
 
 
 @pytest.mark.slow

@@ -17,14 +17,14 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 
 from loopback import MB, Sink, contexts, send
 from progresskit_snowflake.bars.uploading import Uploads, counted
-from progresskit_snowflake.counting.byte_count import OVERHEAD, Look
+from progresskit_snowflake.counting.byte_count import OVERHEAD, SocketSample
 from progresskit_snowflake.counting.request_bodies import BodyBytes
 from progresskit_snowflake.counting.sources import (
     KernelBytes,
     WholeFiles,
     best_source,
-    look_at,
-    look_from,
+    parse_sample,
+    sample_socket,
     storage_peers,
     tells_acknowledged,
 )
@@ -210,14 +210,14 @@ def test_one_bar_over_several_files_is_right_in_sum(sink: Sink) -> None:
         send(one, 2)
         with uploads.file("two", 3 * MB):
             send(two, 3)
-            uploads.look()
+            uploads.refresh()
             assert (task.completed, task.total) == (about(5 * MB), 7 * MB)
         assert task.completed == about(5 * MB)
         with pytest.raises(OSError, match="gone"), uploads.file("three", MB):
             raise OSError("gone")
         assert (task.completed, task.total) == (about(5 * MB), 7 * MB)
         send(one, 2)
-        uploads.look()
+        uploads.refresh()
         assert tracker.frame().tasks[0].fraction == 0.999
     assert (task.completed, task.total, dict(task.fields)) == (7 * MB, 7 * MB, {})
 
@@ -337,7 +337,7 @@ def test_a_system_that_does_not_tell_what_was_acknowledged_has_no_such_source(mo
 def test_the_kernels_struct_has_what_is_read_where_it_is_read(sink: Sink) -> None:
     with sink.connect() as client:
         send(client, 1)
-        look = look_at(client)
+        look = sample_socket(client)
     assert (look.acked, look.received, look.pending, look.dead) == (about(MB), 1, False, False)
 
 
@@ -369,7 +369,7 @@ def test_the_end_of_a_connection_is_no_byte_that_waits(
     if kernel == "before":
         info = info[:200]
         pending = pending and state != "end on its way with the last bytes"  # such a kernel does not tell
-    assert look_from(bytes(info)) == Look(acked, 99, pending)
+    assert parse_sample(bytes(info)) == SocketSample(acked, 99, pending)
 
 
 def test_a_connection_that_both_sides_have_ended_in_order_is_no_break(sink: Sink) -> None:
@@ -381,7 +381,10 @@ def test_a_connection_that_both_sides_have_ended_in_order_is_no_break(sink: Sink
                 source.sent()
                 client.shutdown(socket.SHUT_WR)  # as hyper does before it closes
                 assert client.recv(1) == b""
-                while look_at(client).pending or client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\x07":
+                while (
+                    sample_socket(client).pending
+                    or client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\x07"
+                ):
                     os.sched_yield()
-                assert not look_at(client).dead
+                assert not sample_socket(client).dead
         assert (source.sent(), source.attempts, source.broken) == (about(4 * MB), 1, False)

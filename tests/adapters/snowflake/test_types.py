@@ -12,7 +12,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 from progresskit_snowflake.copying import canonical_format
-from test_values import takes
+from test_values import fits
 
 # fmt: off
 FLAGS = [
@@ -81,7 +81,7 @@ def test_check_takes_what_copy_takes(kind: str, cursor: Any, stage: str, new_tab
     upload("texts.csv", "".join(f'{number},"{text}"\n' for number, text in enumerate(quoted)).encode())
     cursor.execute(f"COPY INTO {new_table} FROM @{stage} FILE_FORMAT = ({canonical_format([])}) ON_ERROR = CONTINUE")
     copied = dict(cursor.execute(f"SELECT n, v FROM {new_table}").fetchall())
-    checked = {text for text in texts if takes(kind, text)}
+    checked = {text for text in texts if fits(kind, text)}
     taken = {text: copied[number] for number, text in enumerate(texts) if number in copied}
     assert checked - taken.keys() == set(), "the check takes what COPY refuses"
     assert {text for text in taken.keys() - checked if not loses(kind, text, taken[text])} == set()

@@ -38,12 +38,12 @@ def test_a_part_that_is_sent_again_counts_anew() -> None:
     source = BodyBytes(None)
     source.begin(6)
     first, second, again = Body(b"abc"), Body(b"def"), Body(b"def")
-    source.take(1, 0, first)
-    source.take(1, 1, second)
+    source.accept(1, 0, first)
+    source.accept(1, 1, second)
     first.read()
     second.read()
     assert (source.sent(), source.attempts) == (6, 1)
-    source.take(1, 1, again)
+    source.accept(1, 1, again)
     again.read(1)
     assert (source.sent(), source.attempts) == (4, 2)
     source.end(6, well=True)
@@ -56,7 +56,7 @@ def test_nobody_holds_the_bytes_of_a_part_that_is_sent(cursor: Any) -> None:
     def send() -> weakref.ref[Body]:
         body = Body(b"abc", stopping.stopped)
         for watcher in (source, stopping):
-            watcher.take(1, 0, body)
+            watcher.accept(1, 0, body)
         body.read()
         return weakref.ref(body)
 
@@ -74,9 +74,9 @@ def test_the_connector_is_as_it_was_after_an_upload_that_counted(cursor: Any, st
     seen = []
 
     class Seen(BodyBytes):
-        def take(self, transfer: int, part: int, body: Body) -> None:
+        def accept(self, transfer: int, part: int, body: Body) -> None:
             seen.append(len(body))
-            super().take(transfer, part, body)
+            super().accept(transfer, part, body)
 
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=200_000, unit="B")

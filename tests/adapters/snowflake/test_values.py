@@ -25,7 +25,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def takes(kind: str, text: str) -> bool:
+def fits(kind: str, text: str) -> bool:
     rule = rule_for(kind)
     assert rule is not None
     if rule.most is not None:
@@ -52,8 +52,8 @@ def takes(kind: str, text: str) -> bool:
     ],
 )  # fmt: skip
 def test_a_type_takes_these_and_not_those(kind: str, good: list[str], bad: list[str]) -> None:
-    assert [text for text in good if not takes(kind, text)] == []
-    assert [text for text in bad if takes(kind, text)] == []
+    assert [text for text in good if not fits(kind, text)] == []
+    assert [text for text in bad if fits(kind, text)] == []
 
 
 def test_a_type_that_nothing_is_known_of_has_no_rule() -> None:
@@ -63,10 +63,10 @@ def test_a_type_that_nothing_is_known_of_has_no_rule() -> None:
 @given(st.integers(0, 3_650_000))
 def test_every_day_that_there_is_is_a_date_and_the_day_before_the_first_of_a_month_is_the_last(days: int) -> None:
     day = date(1, 1, 1) + timedelta(days % 3_650_000)
-    assert takes("DATE", day.isoformat())
+    assert fits("DATE", day.isoformat())
     if (day + timedelta(1)).month != day.month:
         beyond = [f"{day.isoformat()[:8]}{number}" for number in range(day.day + 1, 33)]
-        assert not any(takes("DATE", text) for text in beyond)
+        assert not any(fits("DATE", text) for text in beyond)
 
 
 def checked(tmp_path: Path, text: str, **columns: Any) -> tuple[list[str | None], Report]:

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from looks import BACKGROUND, AdapterContract, Done, run
+from adapter_contract import BACKGROUND, AdapterContract, Done, run
 
 pytest.importorskip("progresskit_tqdm", reason="the adapter is not installed in this environment")
 

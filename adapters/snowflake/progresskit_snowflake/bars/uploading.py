@@ -132,9 +132,9 @@ class Uploads:
                     self._task.update(completed=self._done, phase=None)
                     self._goes(0)
             if self._sizes:
-                self.look()
+                self.refresh()
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Move the bar to what is up by now."""
         with self._lock:
             if not self._sizes:
@@ -235,7 +235,7 @@ class _Sampler:
                 uploads = list(self._uploads)
             for one in uploads:
                 with contextlib.suppress(OSError):  # a look that fails is followed by the next
-                    one.look()
+                    one.refresh()
 
 
 _sampler = _Sampler()
@@ -322,7 +322,7 @@ def _executed(cursor: Any, statement: str, bars: _Bars, uploads: Uploads, name: 
     from snowflake.connector.errors import Error
 
     try:
-        rows = execute(cursor, statement, bars.look)
+        rows = execute(cursor, statement, bars.refresh)
     except Error as error:
         raise UploadError(name, stage, uploads.attempts(), str(error.msg), error.errno) from error
     for row in rows:
@@ -377,10 +377,10 @@ class _Bars:
             self._uploads = Uploads(self._upload, self._source, files=self._count)
         elif self._upload is not None:
             self._upload.update(fields={"": name})
-        self.look()
+        self.refresh()
         return self._uploads
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Take in what has been compressed by now: all of it gives the total."""
         total = self._packing.total()
         if total is None:

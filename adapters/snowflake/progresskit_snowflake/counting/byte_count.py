@@ -12,7 +12,7 @@ OVERHEAD = 1 << 16
 """Bytes beyond the files' own that an attempt may take: headers, and the frames of TLS (some 22 in 16,384)."""
 
 
-class Look(NamedTuple):
+class SocketSample(NamedTuple):
     """What one socket says of itself.
 
     Attributes:
@@ -20,7 +20,7 @@ class Look(NamedTuple):
         received: Bytes that came back.
         pending: Whether bytes wait to be sent or acknowledged.
         dead: Whether the connection was reset.
-        closed: Whether its owner has closed it: this is its last look.
+        closed: Whether its owner has closed it: this is its last sample.
     """
 
     acked: int
@@ -44,9 +44,9 @@ class ByteCount:
     Example:
         >>> byte_count = ByteCount()
         >>> byte_count.begin(1_000_000)
-        >>> byte_count.look({7: Look(acked=300_000)})
+        >>> byte_count.add({7: SocketSample(acked=300_000)})
         300000
-        >>> byte_count.look({7: Look(acked=400_000, dead=True, closed=True)}), byte_count.attempts
+        >>> byte_count.add({7: SocketSample(acked=400_000, dead=True, closed=True)}), byte_count.attempts
         (0, 2)
     """
 
@@ -55,7 +55,9 @@ class ByteCount:
         self.broken = False
         self._whole_before = 0
         self._sizes: list[int] = []  # of the uploads under way
-        self._open: dict[int, tuple[Look, Look]] = {}  # socket -> where its counting began, and its last look
+        self._open: dict[
+            int, tuple[SocketSample, SocketSample]
+        ] = {}  # socket -> where its counting began, and its last sample
         self._kept = 0  # bytes of connections that ended well
         self._settled = 0  # bytes of uploads that are over, and of attempts that were refused
 
@@ -78,22 +80,22 @@ class ByteCount:
         self._settled += min(size, self._whole())
         self.attempts += 1
 
-    def ignore(self, looks: Mapping[int, Look]) -> None:
-        """Take `looks` for where the counting begins."""
-        for number, look in looks.items():
-            self._open[number] = (look, look)
+    def ignore(self, samples: Mapping[int, SocketSample]) -> None:
+        """Take `samples` for where the counting begins."""
+        for number, sample in samples.items():
+            self._open[number] = (sample, sample)
 
-    def look(self, looks: Mapping[int, Look]) -> int:
+    def add(self, samples: Mapping[int, SocketSample]) -> int:
         """Take in one look at all sockets, and return the bytes that are up of the uploads under way."""
         breaks = 0
-        for number, look in looks.items():
-            first, _ = self._open.get(number, (Look(0), look))
-            carried = look.acked - first.acked
-            if not look.closed:
-                self._open[number] = (first, look)
+        for number, sample in samples.items():
+            first, _ = self._open.get(number, (SocketSample(0), sample))
+            carried = sample.acked - first.acked
+            if not sample.closed:
+                self._open[number] = (first, sample)
                 continue
             self._open.pop(number, None)
-            if look.dead or look.pending or look.received <= first.received:
+            if sample.dead or sample.pending or sample.received <= first.received:
                 breaks += carried > 1  # the opening of a connection is acknowledged like a byte
             else:
                 self._kept += carried

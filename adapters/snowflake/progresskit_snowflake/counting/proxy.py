@@ -20,8 +20,8 @@ import threading
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from .byte_count import Look
-from .sources import look_at, tells_acknowledged
+from .byte_count import SocketSample
+from .sources import sample_socket, tells_acknowledged
 
 BLOCK = 1 << 16
 HEAD = 1 << 16
@@ -73,22 +73,22 @@ class _Way:
         self.written = self.received = 0
         self.cut = False  # whether the other side did not take all
         self._dead = False
-        self._last: Look | None = None
+        self._last: SocketSample | None = None
 
     def end(self, *, dead: bool) -> None:
         """Keep how things stood when the other side ended: by a break where it is `dead`. What we send later is our farewell."""
         self._dead = dead
         if tells_acknowledged():
-            self._last = self.look()
+            self._last = self.sample()
 
-    def look(self) -> Look:
+    def sample(self) -> SocketSample:
         """Return what has been acknowledged; where the system does not tell, what has been handed to it."""
         if self._last is not None:
             return self._last
         if tells_acknowledged():
             with contextlib.suppress(OSError):
-                return look_at(self.upstream)._replace(dead=self._dead)  # who reads from it hears of a break
-        return Look(self.written, self.received, pending=self.cut, dead=self._dead)
+                return sample_socket(self.upstream)._replace(dead=self._dead)  # who reads from it hears of a break
+        return SocketSample(self.written, self.received, pending=self.cut, dead=self._dead)
 
 
 class CountingProxy:
@@ -118,9 +118,9 @@ class CountingProxy:
         self._upstream = None if upstream is None else _proxy_address(upstream)
         self._lock = threading.Lock()
         self._ways: dict[int, _Way] = {}
-        self._ended: dict[int, Look] = {}
+        self._ended: dict[int, SocketSample] = {}
         self._count = 0
-        self._watched = False
+        self._keeps_samples = False
         self._closing = False
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._accept, name="counting proxy", daemon=True)
@@ -166,19 +166,19 @@ class CountingProxy:
             self.admit(host, port)
         return [host for host, _ in found]
 
-    def watch(self, watched: bool) -> None:
-        """Keep the last look at connections that end, or keep none."""
+    def keep_samples(self, wanted: bool) -> None:
+        """Keep the last sample of connections that end, or keep none."""
         with self._lock:
-            self._watched = watched
+            self._keeps_samples = wanted
             self._ended.clear()
 
-    def looks(self) -> dict[int, Look]:
+    def samples(self) -> dict[int, SocketSample]:
         """Return what each connection to the storage has carried; those that ended are told once."""
         with self._lock:
             found, self._ended = dict(self._ended), {}
             for number, way in self._ways.items():
                 if self._counts(way.host):
-                    found[number] = way.look()
+                    found[number] = way.sample()
         return found
 
     def _counts(self, host: str) -> bool:
@@ -290,10 +290,10 @@ class CountingProxy:
         back.join()
         with self._lock:
             del self._ways[number]
-            if self._watched and self._counts(host):
-                look = way.look()
+            if self._keeps_samples and self._counts(host):
+                sample = way.sample()
                 # A break is told once, to whichever direction asks first: the other one sees an end in order.
-                self._ended[number] = look._replace(closed=True, dead=look.dead or way.cut)
+                self._ended[number] = sample._replace(closed=True, dead=sample.dead or way.cut)
         upstream.close()
 
 

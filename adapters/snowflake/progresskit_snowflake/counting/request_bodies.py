@@ -26,13 +26,13 @@ class UploadStopped(Exception):
     """The upload was called off."""
 
 
-class Taken:
-    """How many bytes have been taken of a body: what is left of it once it has been sent."""
+class BytesRead:
+    """How many bytes have been read of a body: what is left of it once it has been sent."""
 
-    __slots__ = ("bytes",)
+    __slots__ = ("count",)
 
     def __init__(self) -> None:
-        self.bytes = 0
+        self.count = 0
 
 
 class Body:
@@ -40,7 +40,7 @@ class Body:
 
     def __init__(self, data: bytes | bytearray, *stops: threading.Event, client: Any = None) -> None:
         self._data, self._stops, self._client = memoryview(data), stops, client
-        self.taken = Taken()
+        self.bytes_read = BytesRead()
         self._socket: Any = None
 
     def __len__(self) -> int:
@@ -54,15 +54,15 @@ class Body:
         """Return the next `size` bytes; all that are left where it is negative."""
         if any(stop.is_set() for stop in self._stops):
             raise UploadStopped("the upload was called off.")
-        if not self.taken.bytes:
+        if not self.bytes_read.count:
             self._socket = _socket_of(sys._getframe(1))
-        until = len(self._data) if size is None or size < 0 else self.taken.bytes + size
-        block = self._data[self.taken.bytes : until]
-        self.taken.bytes += len(block)
+        until = len(self._data) if size is None or size < 0 else self.bytes_read.count + size
+        block = self._data[self.bytes_read.count : until]
+        self.bytes_read.count += len(block)
         return block
 
     def break_off(self) -> None:
-        """Have the block that is being sent fail, where its socket is known: else it ends when the network has taken it."""
+        """Have the block that is being sent fail, where its socket is known: else it ends when the network has accepted it."""
         if self._socket is not None:
             self._client.SLEEP_UNIT = (
                 0.0  # the attempt that would follow finds itself stopped; it is not to be waited for
@@ -72,12 +72,12 @@ class Body:
 
     def tell(self) -> int:
         """Return how many bytes have been read."""
-        return self.taken.bytes
+        return self.bytes_read.count
 
     def seek(self, to: int, whence: int = 0) -> int:
         """Go back or on, as a file does."""
-        self.taken.bytes = max(to + (0, self.taken.bytes, len(self._data))[whence], 0)
-        return self.taken.bytes
+        self.bytes_read.count = max(to + (0, self.bytes_read.count, len(self._data))[whence], 0)
+        return self.bytes_read.count
 
 
 class Watcher(Protocol):
@@ -90,14 +90,14 @@ class Watcher(Protocol):
     def serves(self, cursor: Any) -> bool:
         """Return whether it is to be told of this cursor's bodies."""
 
-    def take(self, transfer: int, part: int, body: Body) -> None:
+    def accept(self, transfer: int, part: int, body: Body) -> None:
         """Take note of the body of one more attempt at a part."""
 
 
 class BodyBytes:
-    """Counts what the connector's HTTP client has taken of its bodies. Connector 4.x only, on any platform.
+    """Counts the bytes that the connector's HTTP client has read of its bodies. Connector 4.x only, on any platform.
 
-    What is taken may still be in the socket's buffer: the count is ahead by that much.
+    What has been read may still be in the socket's buffer: the count is ahead by that much.
 
     Args:
         connection: The connector's connection whose uploads count.
@@ -114,7 +114,7 @@ class BodyBytes:
     def __init__(self, connection: object) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._taken: dict[tuple[int, int], Taken] = {}  # the transfer and its part -> its present attempt
+        self._read: dict[tuple[int, int], BytesRead] = {}  # the transfer and its part -> its present attempt
         self._sizes: list[int] = []
         self._settled = 0
         self.attempts = 1
@@ -137,14 +137,14 @@ class BodyBytes:
         if not self._sizes:
             _patch.remove(self)
             with self._lock:
-                self._taken.clear()
+                self._read.clear()
             self._settled, self.attempts = 0, 1
 
     def sent(self) -> int:
-        """Return the bytes that have been taken of the uploads under way."""
+        """Return the bytes that have been read of the uploads under way."""
         with self._lock:
-            taken = sum(taken.bytes for taken in self._taken.values())
-        return min(max(taken - self._settled, 0), sum(self._sizes))
+            read = sum(each.count for each in self._read.values())
+        return min(max(read - self._settled, 0), sum(self._sizes))
 
     def refused(self, size: int) -> None:
         """Each attempt has a body of its own, which tells."""
@@ -153,11 +153,11 @@ class BodyBytes:
         """Return whether uploads of `cursor` count here."""
         return cursor.connection is self._connection
 
-    def take(self, transfer: int, part: int, body: Body) -> None:
+    def accept(self, transfer: int, part: int, body: Body) -> None:
         """Count the body of one more attempt at a part."""
         with self._lock:
-            self.attempts += (transfer, part) in self._taken
-            self._taken[transfer, part] = body.taken
+            self.attempts += (transfer, part) in self._read
+            self._read[transfer, part] = body.bytes_read
 
 
 class StoppableBodies:
@@ -195,7 +195,7 @@ class StoppableBodies:
         """Return whether it is this one's cursor."""
         return cursor is self._cursor
 
-    def take(self, transfer: int, part: int, body: Body) -> None:
+    def accept(self, transfer: int, part: int, body: Body) -> None:
         """Take note of who is to be stopped; each asks by itself, too."""
         self._bodies[transfer, part] = body
 
@@ -262,7 +262,7 @@ class BodyLog:
         """Return True: listeners know their files by name."""
         return True
 
-    def take(self, transfer: int, part: int, body: Body) -> None:
+    def accept(self, transfer: int, part: int, body: Body) -> None:
         """There is nothing in a body that a name would not tell."""
 
     def attempted(self, name: str, attempt: int) -> None:
@@ -315,7 +315,7 @@ class _Patch:
                 stops = [watcher.stopped for watcher in watchers if watcher.stopped]
                 body = rest["data"] = Body(data, *stops, client=client)
                 for watcher in watchers:
-                    watcher.take(id(client), retry_id, body)
+                    watcher.accept(id(client), retry_id, body)
                 self._tell(client, retry_id, rest)
         return url, rest
 

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
-from .byte_count import ByteCount, Look
+from .byte_count import ByteCount, SocketSample
 from .request_bodies import BodyBytes
 
 Peer = tuple[str, int]
@@ -102,34 +102,34 @@ class _Sockets(abc.ABC):
     def begin(self, size: int) -> None:
         """Expect one more upload: what was acknowledged before the first does not count."""
         if not self._uploads:
-            self._watch(True)
-            self._byte_count.ignore(self._looks())
+            self._keep_samples(True)
+            self._byte_count.ignore(self._samples())
         self._uploads += 1
         self._byte_count.begin(size)
 
     def end(self, size: int, *, well: bool) -> None:
         """Count an upload of `size` bytes no more; after the last one no socket is held."""
-        self._byte_count.look(self._looks())
+        self._byte_count.add(self._samples())
         self._byte_count.end(size, well=well)
         self._uploads -= 1
         if not self._uploads:
-            self._watch(False)
+            self._keep_samples(False)
             self._byte_count = ByteCount()
 
     def sent(self) -> int | None:
         """Return the bytes that have arrived; an attempt that broke off counts no more."""
-        return self._byte_count.look(self._looks())
+        return self._byte_count.add(self._samples())
 
     def refused(self, size: int) -> None:
         """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
         self._byte_count.refuse(size)
 
     @abc.abstractmethod
-    def _watch(self, watched: bool) -> None:
+    def _keep_samples(self, wanted: bool) -> None:
         """Begin to watch sockets, or let go of all."""
 
     @abc.abstractmethod
-    def _looks(self) -> dict[int, Look]:
+    def _samples(self) -> dict[int, SocketSample]:
         """Return what each socket to the storage host says of itself, by a number of its own."""
 
 
@@ -139,7 +139,7 @@ class KernelBytes(_Sockets):
     Nothing of the connector is touched, so that it serves each of its versions, in Python or not, under TLS or not. It knows
     hosts, not uploads: several at once through one source are right in sum, and two sources of one host each count both.
 
-    Each socket is held by a duplicate until the first look after its owner has closed it, so that its last bytes and the
+    Each socket is held by a duplicate until the first sample after its owner has closed it, so that its last bytes and the
     way of its end are known: the other side hears of the end that much later.
 
     Args:
@@ -165,13 +165,13 @@ class KernelBytes(_Sockets):
         """Return whether this system tells what has been acknowledged, and which sockets this process has."""
         return tells_acknowledged() and os.path.isdir("/proc/self/fd")
 
-    def _watch(self, watched: bool) -> None:
-        if not watched:
+    def _keep_samples(self, wanted: bool) -> None:
+        if not wanted:
             for held in self._held.values():
                 held.close()
             self._held = {}
 
-    def _looks(self) -> dict[int, Look]:
+    def _samples(self) -> dict[int, SocketSample]:
         ours = {held.fileno() for held in self._held.values()}
         owned = set()
         for name in os.listdir("/proc/self/fd"):
@@ -190,7 +190,7 @@ class KernelBytes(_Sockets):
         found = {}
         for number, held in list(self._held.items()):
             closed = number not in owned
-            found[number] = look_at(held)._replace(closed=closed)
+            found[number] = sample_socket(held)._replace(closed=closed)
             if closed:
                 self._held.pop(number).close()
         return found
@@ -213,10 +213,10 @@ class KernelBytes(_Sockets):
 class Ways(Protocol):
     """A proxy that tells of its connections."""
 
-    def watch(self, watched: bool) -> None:
-        """Keep the last look at connections that end, or keep none."""
+    def keep_samples(self, wanted: bool) -> None:
+        """Keep the last sample of connections that end, or keep none."""
 
-    def looks(self) -> dict[int, Look]:
+    def samples(self) -> dict[int, SocketSample]:
         """Return what each connection to the storage has carried; those that ended are told once."""
 
 
@@ -235,11 +235,11 @@ class ProxyBytes(_Sockets):
         super().__init__()
         self._proxy = proxy
 
-    def _watch(self, watched: bool) -> None:
-        self._proxy.watch(watched)
+    def _keep_samples(self, wanted: bool) -> None:
+        self._proxy.keep_samples(wanted)
 
-    def _looks(self) -> dict[int, Look]:
-        return self._proxy.looks()
+    def _samples(self) -> dict[int, SocketSample]:
+        return self._proxy.samples()
 
 
 @functools.cache
@@ -254,12 +254,12 @@ def tells_acknowledged() -> bool:
             return False
 
 
-def look_at(connection: socket.socket) -> Look:
+def sample_socket(connection: socket.socket) -> SocketSample:
     """Return what the kernel says of `connection`."""
-    return look_from(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
+    return parse_sample(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
 
 
-def look_from(info: bytes) -> Look:
+def parse_sample(info: bytes) -> SocketSample:
     """Return what a `struct tcp_info` says. The end of a connection waits to be acknowledged like a byte, and is none."""
     acked, received = struct.unpack_from("=QQ", info, BYTES_ACKED)
     (unacked,), (unsent,) = struct.unpack_from("=I", info, UNACKED), struct.unpack_from("=I", info, UNSENT)
@@ -270,7 +270,7 @@ def look_from(info: bytes) -> Look:
         sent, resent = struct.unpack_from("=QQ", info, BYTES_SENT)
         dead = dead and acked - (sent - resent) < ENDED
         pending = pending or (ending and acked - (sent - resent) < OPENED)  # the end may go with bytes
-    return Look(acked, received, pending, dead)
+    return SocketSample(acked, received, pending, dead)
 
 
 def storage_peers(connection: object) -> Callable[[Peer], bool] | None:

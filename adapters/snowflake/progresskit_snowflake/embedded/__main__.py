@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from . import BUFFER, connector_stub
 
-WATCH = 1.0
+PARENT_POLL_SECONDS = 1.0
 """Seconds between looks whether the process that started this one is still there."""
 
 
@@ -70,7 +70,7 @@ def main() -> int:
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    threading.Thread(target=watch, args=(parent, folder), daemon=True).start()
+    threading.Thread(target=exit_with, args=(parent, folder), daemon=True).start()
     for line in pipe:
         try:
             say(answers, controls.tell(*json.loads(line)))
@@ -145,10 +145,10 @@ def drop_all(server: Any) -> None:
         connection.loop.call_soon_threadsafe(reset, connection.transport)
 
 
-def watch(parent: int, folder: Path) -> None:
+def exit_with(parent: int, folder: Path) -> None:
     """End the process once its parent has; a child that it forked may still hold the pipe open."""
     while os.getppid() == parent:
-        time.sleep(WATCH)
+        time.sleep(PARENT_POLL_SECONDS)
     leave(folder)
 
 

@@ -258,7 +258,7 @@ class Application:
         if (response := await self._objects.early(request)) is not None:
             return response
         try:
-            async with self._receiver.taken(request) as body:
+            async with self._receiver.received(request) as body:
                 if self._stale(request):
                     return cloud.expired(request)
                 response = await self._objects.answer(request, body)

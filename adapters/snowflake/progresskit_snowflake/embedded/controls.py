@@ -87,17 +87,17 @@ class Controls:
         """Return the HTTP status to refuse an upload with, or None; each counts once."""
         return self._refusals.pop(0) if self._refusals else None
 
-    def reset_due(self, taken: int) -> bool:
-        """Return whether the connection of an upload of which `taken` bytes have arrived is to be reset; each counts once."""
-        if not self._resets or taken < self._resets[0][0]:
+    def reset_due(self, received: int) -> bool:
+        """Return whether the connection of an upload of which `received` bytes have arrived is to be reset; each counts once."""
+        if not self._resets or received < self._resets[0][0]:
             return False
         if absence := self._resets.pop(0)[1]:
             self._leave(absence)
         return True
 
-    def expire_due(self, taken: int) -> None:
-        """Have all credentials expire once `taken` bytes of an upload are those that were given for that; each counts once."""
-        if self._expiries and taken >= self._expiries[0]:
+    def expire_due(self, received: int) -> None:
+        """Have all credentials expire once `received` bytes of an upload are those that were given for that; each counts once."""
+        if self._expiries and received >= self._expiries[0]:
             del self._expiries[0]
             self.generation += 1
 
@@ -110,9 +110,9 @@ class Controls:
         """Return whether statements are to stay in `state`."""
         return self._held == state
 
-    def stalls(self, taken: int) -> bool:
-        """Return whether an upload of which `taken` bytes have arrived is to wait."""
-        return self._stalled is not None and taken >= self._stalled
+    def stalls(self, received: int) -> bool:
+        """Return whether an upload of which `received` bytes have arrived is to wait."""
+        return self._stalled is not None and received >= self._stalled
 
     def tell(self, name: str, *arguments: Any) -> Any:
         """Carry out the command `name` and return what it says.

@@ -277,10 +277,10 @@ def _load(
             batch = batch._replace(first=batch.first._replace(column=places[batch.first.column]))
         if batch.first is not None and options.on_error == "ABORT_STATEMENT":
             raise _aborted(file, batch.first)
-        taken = _taken(batch, options)
-        if taken:
+        is_loaded = _is_loaded(batch, options)
+        if is_loaded:
             batches.append(batch)
-        results.append(_told(file, batch, options, taken))
+        results.append(_told(file, batch, options, is_loaded))
     listed = ", ".join(map(_quoted, places))
     where = ".".join(_quoted(str(name)) for name in names)
     for batch in batches:
@@ -289,7 +289,7 @@ def _load(
     return results
 
 
-def _taken(batch: Batch, options: Options) -> bool:
+def _is_loaded(batch: Batch, options: Options) -> bool:
     """Return whether the good rows of a file are loaded."""
     if not batch.bad or options.on_error == "CONTINUE":
         return True
@@ -298,8 +298,8 @@ def _taken(batch: Batch, options: Options) -> bool:
     return batch.bad < (options.limit * (batch.good + batch.bad) / 100 if options.percent else options.limit)
 
 
-def _told(file: str, batch: Batch, options: Options, taken: bool) -> tuple[Any, ...]:
-    parsed, loaded = batch.good + batch.bad, batch.good if taken else 0
+def _told(file: str, batch: Batch, options: Options, is_loaded: bool) -> tuple[Any, ...]:
+    parsed, loaded = batch.good + batch.bad, batch.good if is_loaded else 0
     status = "LOADED" if not batch.bad else "PARTIALLY_LOADED" if loaded else "LOAD_FAILED"
     limit = parsed if options.on_error == "CONTINUE" else options.limit or 1
     first = batch.first or Reject(None, None, None, None, 0, "")  # type: ignore[arg-type]  # there is none

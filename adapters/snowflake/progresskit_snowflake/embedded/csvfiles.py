@@ -254,7 +254,7 @@ class _Scanner:
         parts: list[str] = []
         while not self._over():
             if found := self._plain.match(self.text, self.at):
-                self._take(found.end(), parts)
+                self._add_text(found.end(), parts)
                 continue
             if escape and self._is(escape):
                 self.at += len(escape)
@@ -272,7 +272,7 @@ class _Scanner:
         while self._is(" ") or (self._is("\t") and self.how.delimiter != "\t"):
             self.at += 1
 
-    def _take(self, end: int, parts: list[str]) -> None:
+    def _add_text(self, end: int, parts: list[str]) -> None:
         parts.append(self.text[self.at : end])
         self.at = end
 
@@ -293,7 +293,7 @@ class _Scanner:
                 parts.append(how.enclosure)
             else:
                 ends = [self.text.find(mark, self.at) for mark in (how.enclosure, how.escape) if mark]
-                self._take(min((end for end in ends if end >= 0), default=len(self.text)), parts)
+                self._add_text(min((end for end in ends if end >= 0), default=len(self.text)), parts)
                 continue
             self.at += 1
         if how.trim:

@@ -109,7 +109,7 @@ class FolderInParts(Folder):
         if upload and upload not in self._under_way:
             return Response(status_code=404)
         if upload and body is not None:
-            self.take(upload, int(query.get("partNumber", 0)), body)
+            self.accept(upload, int(query.get("partNumber", 0)), body)
         elif request.method == "POST":
             target = self._bucket.target(key)
             if target is None:
@@ -131,7 +131,7 @@ class FolderInParts(Folder):
         self._under_way[number] = {}
         return number
 
-    def take(self, upload: str, part: int, body: Path) -> None:
+    def accept(self, upload: str, part: int, body: Path) -> None:
         """Keep a part; a second time it replaces the first."""
         place = self._bucket.partial / f"part-{upload}-{part}"
         body.replace(place)

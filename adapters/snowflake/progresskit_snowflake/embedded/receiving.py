@@ -49,7 +49,7 @@ class Receiver:
         self._controls, self._bucket, self._keep = controls, bucket, keep
 
     @contextlib.asynccontextmanager
-    async def taken(self, request: Request) -> AsyncIterator[Path]:
+    async def received(self, request: Request) -> AsyncIterator[Path]:
         """Receive the body of `request`, and yield the file that holds it; what the block does not move away is removed.
 
         Raises:
@@ -69,7 +69,7 @@ class Receiver:
             partial.unlink(missing_ok=True)
 
     async def _write(self, request: Request, partial: Path) -> None:
-        taken = 0
+        received = 0
         try:
             with partial.open("wb") as file:
                 async for chunk in request.stream():
@@ -77,12 +77,12 @@ class Receiver:
                         continue
                     if wait := self._controls.delay(len(chunk)):
                         await asyncio.sleep(wait)
-                    taken += len(chunk)
+                    received += len(chunk)
                     self._controls.arrived(len(chunk))
-                    while self._controls.stalls(taken):
+                    while self._controls.stalls(received):
                         await asyncio.sleep(HOLDING)
-                    self._controls.expire_due(taken)
-                    if self._controls.reset_due(taken):
+                    self._controls.expire_due(received)
+                    if self._controls.reset_due(received):
                         reset(request.scope["progresskit.transport"])
                         raise Gone
                     if self._keep:

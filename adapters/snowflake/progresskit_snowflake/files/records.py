@@ -113,11 +113,11 @@ class CsvReader(FileReader):
             self.said.append(said)
         self._decoder = None if dialect.encoding == "utf-8" else codecs.getincrementaldecoder(dialect.encoding)()
         self._data = b""
-        self._take(data[dialect.mark :], over=whole)
+        self._add(data[dialect.mark :], over=whole)
         for _ in range(self.dialect.skip_lines):
             self._skip_line()
 
-    def _take(self, data: bytes, *, over: bool) -> None:
+    def _add(self, data: bytes, *, over: bool) -> None:
         """Append bytes of the file to what is to be read, in UTF-8; at the file's end, its last record's end too."""
         if self._decoder is not None:
             try:
@@ -146,7 +146,7 @@ class CsvReader(FileReader):
             )
         size = max(BLOCK, len(self._data))
         data = self._file.read(size)
-        self._take(data, over=len(data) < size)
+        self._add(data, over=len(data) < size)
         return True
 
     def _skip_line(self) -> None:

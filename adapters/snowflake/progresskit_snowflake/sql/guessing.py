@@ -98,7 +98,7 @@ class Guess:
 
         if values.null_count == len(values) or self.kind == TEXT:
             return None
-        if self.kind in (None, *_NUMBERS) and not stringy and self._take_whole(values):
+        if self.kind in (None, *_NUMBERS) and not stringy and self._add_whole(values):
             return None
         kinds = _CALENDAR if stringy else tuple(PATTERNS)
         if self.kind is None:
@@ -122,7 +122,7 @@ class Guess:
                 return self._to_text(at)
         return None
 
-    def _take_whole(self, values: Any) -> bool:
+    def _add_whole(self, values: Any) -> bool:
         """Take in values that are all plain whole numbers, and return whether they are; some three times as fast as the patterns."""
         span = whole_span(values)
         if span is None:

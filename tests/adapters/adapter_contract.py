@@ -286,13 +286,13 @@ class AdapterContract(RendererContract):
         )
         os.close(theirs)
         try:
-            self.watch(process, ours)
+            self.read_screens(process, ours)
         finally:
             process.kill()  # it has ended, unless something above has failed
             process.wait()
             os.close(ours)
 
-    def watch(self, process: subprocess.Popen[bytes], fd: int) -> None:
+    def read_screens(self, process: subprocess.Popen[bytes], fd: int) -> None:
         """Read the screen round by round; the suite's time-out is the watchdog."""
         screen = pyte.HistoryScreen(100, 24, history=1000)
         stream = pyte.ByteStream(screen)

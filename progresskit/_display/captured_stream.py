@@ -1,0 +1,275 @@
+"""A stream as the object that it is, whose writes are captured.
+
+Its `write` and its buffer's are shadowed on the instance, so that whoever keeps the stream (a log handler, a library) is captured as
+well, and its identity, `fileno` and `isatty` stay. Knows how text becomes whole lines. Does not know when a capture wants them. A
+write takes no lock, so that a signal handler, a finaliser or a renderer may write too.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from _thread import get_ident
+from typing import TYPE_CHECKING, Any
+
+from .._system.threads import native
+from .._text.line_splitter import Line, has_controls
+from .._text.redrawn_rows import RedrawnRows, redraws
+from .terminal import UNCAPTURED, Uncaptured, text_descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .capture import Capture
+
+REDRAWING_SECONDS = 0.05
+"""Seconds that a write waits for another thread that redraws rows."""
+SETTLED_SECONDS = 1.0
+"""Seconds after which what stands above the cursor of a program that redraws rows is taken to be words."""
+
+
+class CapturedStream:
+    """A text stream whose writes are captured, and who captures them, the latest one last.
+
+    A write is the stream's own where nobody takes it: while no rows stand, and where the thread asks a question.
+    """
+
+    is_capture = True
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.captures: list[Capture] = []
+        self._lines: dict[int, Line] = {}  # thread -> what it has written of a line: two threads' lines do not mix
+        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
+        self._write_text: Callable[[str], int] = stream.write
+        self._buffer = getattr(stream, "buffer", None)
+        self._write_bytes: Callable[[Any], int] = getattr(self._buffer, "write", _refuse)
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._errors = getattr(stream, "errors", None) or "strict"
+        descriptor = text_descriptor(stream)
+        self.descriptor = descriptor if descriptor is not None and os.isatty(descriptor) else None
+        self._is_redirected = False  # whether the descriptor leads to a file or a pipe now
+        self._shadows: list[tuple[Any, Any]] = []
+        self._redrawn: RedrawnRows | None = None  # rows that a program writes over, whichever threads it does so from
+        self._redrawn_at = 0.0  # when something last came for them, on the tracker's clock
+        self._redrawing = native("_thread", "allocate_lock")()
+
+    # The shadows
+
+    def install(self, *, forced: bool = False) -> None:
+        """Shadow the stream's `write`, and its buffer's.
+
+        Args:
+            forced: Whether a `write` that somebody has put on this very stream is shadowed as well. Otherwise it goes on being
+                called, and what it hands on to the buffer is captured.
+
+        Raises:
+            TypeError: the stream takes no attributes.
+        """
+        try:
+            if forced or "write" not in vars(self.stream):
+                self._shadow(self.stream, self.write)
+        except (AttributeError, TypeError):
+            raise TypeError(
+                f"{self.stream!r:.80} cannot be captured, since its `write` cannot be replaced: give a stream that takes attributes."
+            ) from None
+        if "write" not in getattr(self._buffer, "__dict__", ("write",)):
+            self._shadow(self._buffer, self.write_bytes)
+            _flush(self.stream)  # what was written without a newline so far comes this way, and waits for its end
+
+    def _shadow(self, file: Any, write: Any) -> None:
+        file.write = write
+        self._shadows.append((file, write))
+
+    def remove(self) -> None:
+        """Restore the original methods, unless other code has replaced them since."""
+        for file, write in self._shadows:
+            if vars(file).get("write") is write:
+                del file.write
+        self._shadows.clear()
+
+    # What the job calls
+
+    def write(self, text: str) -> int:
+        """Capture `text`, or write it as the stream would."""
+        thread = get_ident()
+        line = self._lines.get(thread)
+        # `print` writes each of its arguments by itself. What goes on with a line that is captured needs no other question.
+        if line is not None and type(text) is str and thread not in UNCAPTURED and line.add_plain(text):
+            return len(text)
+        capture = self._capture_for(thread)
+        if capture is None:
+            if self._lines or self._redrawn is not None:
+                self.write_partial(thread)
+            count = self._write_text(text)
+            if text and text[-1] != "\n":
+                _flush(self.stream)
+            return count
+        if capture.relay is not None:
+            capture.relay.drain()  # what programs have written before comes before
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if not text.isascii():
+            text.encode(self._encoding, self._errors)  # raises what the stream would
+        self._capture(text, thread, capture)
+        return len(text)
+
+    def write_bytes(self, data: Any) -> int:
+        """Capture `data`, or write it as the buffer would."""
+        thread = get_ident()
+        capture = self._capture_for(thread)
+        if capture is None:
+            if self._lines or self._redrawn is not None:
+                self.write_partial(thread)
+            count = self._write_bytes(data)
+            _flush(self._buffer)
+            return count
+        if capture.relay is not None:
+            capture.relay.drain()
+        with memoryview(data) as view:
+            self._capture(self._decoder(thread).decode(view), thread, capture)
+            return view.nbytes
+
+    def _capture_for(self, thread: int) -> Capture | None:
+        """Return the capture that takes what `thread` writes now."""
+        if thread not in UNCAPTURED and not self._is_redirected:
+            for capture in self.captures[::-1]:
+                if capture.captures_now or capture.captures_again:
+                    return capture
+        return None
+
+    def _capture(self, text: str, thread: int, capture: Capture) -> None:
+        if (self._redrawn is not None or ("\x1b" in text and redraws(text))) and self._redraw(text, thread, capture):
+            return
+        line = self._lines.get(thread)
+        if text == "\n":
+            capture.show("" if line is None else self._lines.pop(thread).end())
+            return
+        if "\n" not in text:
+            if line is None:
+                line = self._lines[thread] = Line()
+            if line.add(text):
+                capture.show(self._lines.pop(thread).end())
+            return
+        first, *others = text.split("\n")
+        if line is None:
+            if others == [""] and not has_controls(first):  # one whole line: no need to keep it
+                capture.show(first)
+                return
+            line = self._lines[thread] = Line()
+        too_long = line.add(first)
+        for rest in others:
+            capture.show(line.end())
+            line = self._lines[thread] = Line()
+            too_long = line.add(rest)
+        if too_long:
+            capture.show(line.end())
+        if too_long or (others and not others[-1]):
+            self._lines.pop(thread, None)
+
+    def _redraw(self, text: str, thread: int, capture: Capture) -> bool:
+        """Have `text` go over the rows that a program redraws, and return whether it has: a signal handler may have
+        interrupted just this, and another thread may be at it."""
+        if not self._redrawing.acquire(timeout=0.0 if thread in self._lines else REDRAWING_SECONDS):
+            return False
+        try:
+            rows = self._redrawn = self._redrawn or RedrawnRows()
+            capture.holds_lines = True
+            self._redrawn_at = capture.clock()
+            begun = self._lines.pop(thread, None)
+            lines = rows.feed(text if begun is None else begun.text() + text)
+            if rows.is_over:
+                self._redrawn = None
+        finally:
+            self._redrawing.release()
+        for line in lines:
+            capture.show(line)
+        return True
+
+    def settle(self, capture: Capture) -> bool:
+        """Give `capture` what has stood above the cursor of a program that redraws rows for a while; return whether one does."""
+        if self._redrawn is None:
+            return False
+        if capture.clock() - self._redrawn_at < SETTLED_SECONDS:
+            return True
+        if self._redrawing.acquire(blocking=False):
+            try:
+                lines = self._redrawn.settle()
+            finally:
+                self._redrawing.release()
+            for line in lines:
+                capture.queue(line)
+        return True
+
+    def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
+        decoder = self._decoders.get(thread)
+        if decoder is None:
+            decoder = self._decoders[thread] = codecs.getincrementaldecoder(self._encoding)("backslashreplace")
+        return decoder
+
+    # Lines that have not ended
+
+    def write_partial(self, thread: int) -> None:
+        """Write what `thread` has begun to say to the stream itself."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None:
+            self.write_now(rows.standing())
+        line = self._lines.pop(thread, None)
+        if line is not None:
+            self.write_now(line.text())
+
+    def write_now(self, text: str) -> None:
+        """Write `text` to the stream itself, whoever captures it."""
+        with Uncaptured():
+            try:
+                self._write_text(text)
+                self.stream.flush()
+            except Exception:  # the terminal is gone
+                pass
+
+    def end_lines(self, capture: Capture | None) -> None:
+        """Give what has not ended to `capture` as lines; write it to the stream, if None."""
+        rows, self._redrawn = self._redrawn, None
+        if rows is not None and capture is None:
+            self.write_now(rows.standing())
+        elif rows is not None and capture is not None:
+            for text in rows.end():
+                capture.show(text)
+        for thread in list(self._lines):
+            line = self._lines.pop(thread, None)
+            if line is None or (line.is_redrawn and thread not in sys._current_frames()):
+                continue  # the spinner of a thread that has ended
+            if capture is None:
+                self.write_now(line.text())
+            else:
+                capture.show(line.end())
+
+    def before_redirect(self) -> None:
+        """Show what has not ended: the rest goes elsewhere."""
+        self.end_lines(next((each for each in self.captures[::-1] if each.captures_now), None))
+
+    def follow_descriptor(self) -> None:
+        """Leave what is written alone while the descriptor leads to no terminal."""
+        self._is_redirected = self.descriptor is not None and not os.isatty(self.descriptor)
+
+    def has_partial(self, thread: int) -> bool:
+        """Whether `thread` has begun a line, and not ended it."""
+        return thread in self._lines
+
+    def forget_lines(self) -> None:
+        """Forget what has not ended."""
+        self._lines.clear()
+        self._redrawn = None
+
+
+def _flush(file: Any) -> None:
+    """Flush the buffer of `file`, because rows or later text may stand in its place soon."""
+    try:
+        file.flush()
+    except Exception:  # closed, or whatever a stream of the user's own may raise
+        pass
+
+
+def _refuse(data: Any) -> int:
+    raise TypeError(f"this stream takes no bytes: {data!r:.80}")

@@ -1,0 +1,95 @@
+"""How the bytes that programs have written become lines of a capture.
+
+Knows when a line has ended, and which bytes belong to one that has not. Does not know where the bytes come from.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+from .._text.line_splitter import Line, ends_in_question
+from .._text.redrawn_rows import RedrawnRows, redraws
+
+if TYPE_CHECKING:
+    from .capture import Capture
+
+
+class RelayLines:
+    """The line that has begun, and the rows that a program redraws.
+
+    Attributes:
+        unfinished: Bytes of the line that has not ended.
+    """
+
+    def __init__(self) -> None:
+        self.unfinished = 0
+        self._line = Line()
+        self._redrawn: RedrawnRows | None = None  # rows that a program writes over
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+
+    def feed(self, data: bytes, capture: Capture) -> bool:
+        """Queue the whole lines of `data` for `capture`, and return whether there was one."""
+        if self._redrawn is not None or (b"\x1b" in data and redraws(data.decode("latin-1"))):
+            return self._feed_redrawn(data, capture)
+        if not self._line.is_redrawn and _is_plain(data):  # a flood must not be slowed down by each of its lines
+            return self._feed_plain(data, capture)
+        *whole, rest = data.split(b"\n")
+        came = False
+        for piece in whole:
+            self._line.add(self._decoder.decode(piece))
+            came |= capture.queue(self._end_line())
+        self.unfinished += len(rest)
+        if self._line.add(self._decoder.decode(rest)):
+            came |= capture.queue(self._end_line())
+        return came
+
+    def _end_line(self) -> str | None:
+        line, self._line = self._line.end(), Line()
+        self.unfinished = 0
+        return line
+
+    def _feed_plain(self, data: bytes, capture: Capture) -> bool:
+        whole, _, rest = data.rpartition(b"\n")
+        text = self._line.text() + self._decoder.decode(whole + b"\n").replace("\r", "")
+        self._line = Line()
+        self._line.add(self._decoder.decode(rest))
+        self.unfinished = len(rest)
+        return capture.queue_all(text[:-1].split("\n"))
+
+    def _feed_redrawn(self, data: bytes, capture: Capture) -> bool:
+        rows = self._redrawn = self._redrawn or RedrawnRows()
+        text = self._line.text() + self._decoder.decode(data)
+        self._line, self.unfinished = Line(), 0
+        came = False
+        for line in rows.feed(text):
+            came |= capture.queue(line)
+        if rows.is_over:
+            self._redrawn = None
+        return came
+
+    @property
+    def is_question(self) -> bool:
+        """Whether the line that has not ended looks like a question."""
+        return ends_in_question(self._line.text())
+
+    def end_line(self, capture: Capture) -> bool:
+        """Queue the line that has not ended for `capture`; return whether the tracker is to be told."""
+        return capture.queue(self._end_line())
+
+    def end_rows(self) -> str:
+        """Return the rows that a program redraws, as they stand, and forget them."""
+        rows, self._redrawn = self._redrawn, None
+        return "" if rows is None else rows.standing()
+
+    def forget(self) -> None:
+        """Forget the line that has not ended: its bytes went elsewhere."""
+        self._line, self.unfinished = Line(), 0
+        self._decoder.reset()
+
+
+def _is_plain(data: bytes) -> bool:
+    """Return whether `data` has whole lines, and nothing that changes what stands on a line."""
+    if b"\n" not in data or data.count(b"\r") != data.count(b"\r\n"):
+        return False
+    return not (b"\x1b" in data or b"\b" in data or b"\x07" in data)

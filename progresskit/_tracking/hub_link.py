@@ -1,0 +1,81 @@
+"""What a tracker tells another process apart from frames: how tasks ended that no frame has shown.
+
+Knows whether a hub or a folder is there. Does not know how it is told: that is `progresskit.processes`, found by name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .core import TrackerCore
+    from .task import Task
+
+NUMBERS = "progresskit.processes._numbers"
+FOLDER = "progresskit.processes._folder"
+
+
+class HubLink:
+    """The hub, the engine or the folder that shows the tasks of one tracker besides its display.
+
+    Attributes:
+        is_client: Whether a hub shows the tracker's tasks; None before somebody asked.
+    """
+
+    def __init__(self) -> None:
+        self.is_client: bool | None = None
+        self._is_unsettled = False  # whether the tracker is among those whose endings wait to be told to a hub
+
+    def forget(self) -> None:
+        """Start over in a forked child."""
+        self.is_client, self._is_unsettled = None, False
+
+    def note_end(self, core: TrackerCore) -> None:
+        """Note that a task of `core`, in a worker, has ended: `settle_ended` tells the hub. Takes no lock."""
+        if not self._is_unsettled:
+            self._is_unsettled = True
+            _unsettled.append(core)
+
+    def note_unseen(self, core: TrackerCore, task: Task) -> bool:
+        """Tell whoever shows the tasks of `core` that the top-level `task` has ended before a frame could show it; return
+        whether the task is to have a line of its own there."""
+        note_unseen = getattr(core.given_ticker, "note_unseen", None)  # a reporter has one
+        if note_unseen is not None:
+            return bool(note_unseen(task))
+        has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
+        if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
+            return False
+        from ..renderers.registry import load
+
+        try:
+            if has_hub and load(f"{NUMBERS}:note_unseen")(core, task):
+                return True
+            if not self.is_client:
+                load(f"{FOLDER}:note_unseen")(core, task)
+        except Exception:  # a display's trouble is not the job's
+            self.is_client = False
+        return False
+
+    def flush(self) -> None:
+        """Send the hub what it has not been told."""
+        if self.is_client:
+            from ..renderers.registry import load
+
+            load(f"{NUMBERS}:flush")()
+
+    def settle(self, core: TrackerCore) -> None:
+        """Have the hub told of the tasks of `core` that have ended."""
+        self._is_unsettled = False  # first: what ends from here on is noted anew
+        core.tree.settle()
+
+
+_unsettled: deque[TrackerCore] = deque()
+
+
+def settle_ended() -> None:
+    """Settle the ended tasks of this worker's trackers."""
+    while _unsettled:
+        core = _unsettled.popleft()
+        core.hub_link.settle(core)
