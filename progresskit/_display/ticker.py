@@ -104,6 +104,17 @@ class ThreadTicker:
             self.scheduler.gate.wait(most, self.thread.ring)
             credit.spend(time.monotonic() - began)
 
+    def flush_all(self, seconds: float) -> None:
+        """Flush pending frames, and wait for one that is being drawn as well: the process may be killed as soon as it goes on.
+
+        Args:
+            seconds: Seconds to wait at the most, twice.
+        """
+        self.flush_soon(seconds)
+        lock = self.scheduler.drawing
+        if self.thread.is_running and not self.thread.is_current and lock.acquire(timeout=seconds):
+            lock.release()
+
     def refresh(self, seconds: float) -> None:
         """Draw a frame of every display now, whatever its budget allows, and wait for it.
 

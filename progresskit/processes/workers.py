@@ -22,7 +22,7 @@ from .._tracking.core import TrackerCore
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker
-from ..renderers.registry import hub_address, hub_client
+from ..renderers.registry import draws_rows, hub_address, hub_client, load
 from ._numbers import numbers_for
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the address for a worker that is being forked
+_terminal: tuple[object, ...] | None = None  # and the terminal on which the parent's rows stand
 
 
 def address() -> str | None:
@@ -167,6 +168,17 @@ def address() -> str | None:
     if _host is None and not trackers._entered and not is_wanted():
         return None
     return _own_address()
+
+
+def rows_terminal() -> tuple[object, ...] | None:
+    """Return the key of the terminal on which the rows of workers that start now stand; None where they do on none."""
+    if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
+        return multiprocessing_hook.terminal_key
+    core = (_host.tracker if _host is not None else trackers.current_tracker())._core
+    if not core.capture.mode or not draws_rows(core.renderer, core.current_stream()):
+        return None
+    key: tuple[object, ...] | None = load("progresskit._display.capture:terminal_key_of")(core)
+    return key
 
 
 def _own_address() -> str | None:
@@ -195,7 +207,7 @@ def initializer() -> JoinHub:
         [1, 2]
     """
     outer = hub_address()
-    return JoinHub(_own_address() if outer is None else outer)
+    return JoinHub(_own_address() if outer is None else outer, rows_terminal())
 
 
 def move(tracker: ProgressTracker) -> None:
@@ -214,14 +226,15 @@ def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
 
 
 def _before_fork() -> None:
-    global _given
-    _given = None
+    global _given, _terminal
+    _given = _terminal = None
     frame = sys._getframe(2)  # who forks; between us and it is the hook
     if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host or is_wanted()):
         return
     try:
         _preload()
         _given = address()
+        _terminal = rows_terminal() if _given is not None else None
         if _host is not None:
             shared = [trackers._shared] if trackers._shared is not None and is_wanted() else []
             for tracker in (*trackers._entered, *shared):
@@ -267,6 +280,8 @@ def _in_child() -> None:
         _make_client(tracker._core)
     if trackers._shared is not None:
         _make_client(trackers._shared._core)
+    if _terminal is not None:
+        multiprocessing_hook.capture_words(_terminal)
 
 
 def _make_client(core: TrackerCore) -> None:
