@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from operator import ne
 from typing import TYPE_CHECKING
 
 from .._model.frames import what_moves
@@ -29,6 +30,7 @@ from .tracker_group import TrackerGroup
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
 
 RETRY_SECONDS = 0.02
@@ -58,6 +60,11 @@ def display_of(
     folder = shared_folder(choice, redirected=redirected)
     budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
     return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
+
+
+def _differs(tasks: tuple[TaskView, ...], before: tuple[TaskView, ...]) -> bool:
+    """Return whether `tasks` show anything new: mostly the first one does."""
+    return len(tasks) != len(before) or any(map(ne, map(what_moves, tasks), map(what_moves, before)))
 
 
 class Display:
@@ -111,7 +118,7 @@ class Display:
         self._began = (0.0, 0.0)  # the two clocks' readings when the frame was begun
         self._moved = False  # whether the frame shows anything new
         self._drew_lines = False  # whether it has lines above its rows
-        self._shown: list[tuple[object, ...]] = []  # what the last frame said of each task
+        self._shown: tuple[TaskView, ...] = ()  # the tasks of the last frame
         self._inherited = False  # whether the outbox has what the display before this one did not show
         self._in_background = False
         self.drawn = self.due = 0.0
@@ -275,9 +282,8 @@ class Display:
         if not rows and in_place:
             frame = frame._replace(tasks=(), more=0)
         outbox.frame = frame
-        shown = list(map(what_moves, frame.tasks))
-        self._moved = bool(lines or frame.ended or shown != self._shown)
-        self._shown = shown
+        self._moved = bool(lines or frame.ended) or _differs(frame.tasks, self._shown)
+        self._shown = frame.tasks
         self._drew_lines = bool(lines)
         if self._moved or frame.tasks or frame.more or last or not rows:
             for part, group in parts:
@@ -311,7 +317,7 @@ class Display:
                 self.renderer.is_drawing = False
         if self.renderer.in_place:
             self.renderer.stop()
-            self._shown = []
+            self._shown = ()
         self.flush(EXIT_FLUSH_TIMEOUT)
 
     def flush(self, patience: float = 0.0) -> None:

@@ -218,7 +218,7 @@ class DrawingThread:
                 delay = scheduler.draw_due(now, woken=woken)
                 if scheduler.leaving:
                     scheduler.draw_last_frames()
-                was_away = suspension.stopped()
+                was_away = suspension.stopped_at_work()
                 usual, polls, is_busy = scheduler.survey()
                 boost.choose(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
                 if is_busy:
@@ -245,7 +245,7 @@ class DrawingThread:
         if display.begin_frame(last=last):
             display.compose(last=last)
             # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
-            if not may_hang and display.renderer.may_be_drawn_over and boost.suspension.stopped():
+            if not may_hang and display.renderer.may_be_drawn_over and boost.suspension.stopped_at_work():
                 display.recompose()
             display.send()
         return display.delay

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 IDLE_INTERVAL = 1.0
 """Seconds between two frames while nothing moves: elapsed times still do."""
-FRAME_BUDGET_SHARE = 0.9
+FRAME_BUDGET_SHARE = 0.95
 """The share of the budget that a frame may use: the rest is for the thread's own steps around it, which its clock does not see."""
+MOST_CREDIT_SECONDS = 1.0
+"""Seconds of the budget that cheap frames can leave to costlier ones."""
 WAKEUP_COST_FACTOR, REMOTE_WAKEUP_COST_FACTOR = 1.25, 3.0
 """How many times its own cost a frame may cost with the thread's way to it; more is somebody else's. Sending a frame to another
 process costs no more than waking up for it."""
@@ -18,7 +20,8 @@ class Pace:
     """The seconds from one frame to the next.
 
     A frame's cost is measured on the drawing thread's processor clock and on the wall. The next frame comes when the processor
-    time is within the budget again, and when the frame has taken at most half of the time on the wall. A frame with printed lines
+    time is within the budget again, and when the frame has taken at most half of the time on the wall. What cheap frames have left
+    of the budget, up to a second's worth, pays for those that cost more: every other frame may be one. A frame with printed lines
     puts the next one off by neither.
 
     Args:
@@ -34,11 +37,11 @@ class Pace:
         >>> pace = Pace(0.1, 0.01)
         >>> pace.after_frame(0.0, 0.5, 0.5, moved=True)  # the first frame pays for imports: that is no cost of drawing
         1.0
-        >>> round(pace.after_frame(0.5, 0.509, 0.009, moved=True), 3)  # 9 ms within nine tenths of 1 % of a core
-        1.0
+        >>> round(pace.after_frame(0.5, 0.519, 0.019, moved=True), 3)  # 19 ms within 0.95 of 1 % of a core
+        2.0
     """
 
-    __slots__ = ("_frames", "_spent", "budget", "cost", "delay", "interval", "least", "wakeup_factor")
+    __slots__ = ("_credit", "_frames", "_spent", "budget", "cost", "delay", "interval", "least", "wakeup_factor")
 
     def __init__(self, interval: float, budget: float) -> None:
         self.interval = interval
@@ -47,6 +50,7 @@ class Pace:
         self.delay = interval
         self.least = 0.0
         self.cost = 0.0
+        self._credit = 0.0  # seconds of the budget that earlier frames have left
         self._spent = 0.0  # the processor clock's reading after the last frame
         self._frames = 0
 
@@ -65,14 +69,17 @@ class Pace:
         if began > self._spent > 0.0:  # waking up for a frame, and checking between two, is drawing as well
             cost = min(ended - self._spent, self.wakeup_factor * cost)
         self._spent = ended
+        pays = 0.0
         if self._frames > 1:
-            # One slow frame raises the figure at once, a quick one lowers it slowly: the budget holds on the way too. A frame with
-            # lines raises nothing, but if even that one is quicker, what the first frames have cost holds no more.
+            # One slow frame raises the figure at once, a quick one lowers it slowly. A frame with lines raises nothing, but if even
+            # that one is quicker, what the first frames have cost holds no more.
             if cost < self.cost:
                 self.cost = 0.8 * self.cost + 0.2 * cost
             elif not lines:
                 self.cost = cost
-        self.least = max(self.interval, self.cost / (FRAME_BUDGET_SHARE * self.budget))
+            pays = min(cost, self.cost) / (FRAME_BUDGET_SHARE * self.budget) - self._credit
+        self.least = max(self.interval, pays)
+        self._credit = min(self.least - pays, MOST_CREDIT_SECONDS) if self._frames > 1 else 0.0
         if (
             not lines
         ):  # otherwise more of them would come meanwhile, and put the frame after the next one off for longer still

@@ -102,6 +102,8 @@ class TrackerGroup:
                     lines = []
                     parts.append((lines, []))
                 lines.append(item)
+        if len(parts) == 1 and not parts[0][0]:  # as of nearly all frames
+            return parts
         return [(_cleaned(lines, colors=colors), ended) for lines, ended in parts]
 
     def next_frame(self, rows: int | None) -> Frame:

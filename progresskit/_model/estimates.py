@@ -152,7 +152,8 @@ class Estimate:
             self._evident = self._evidence()
             return
         self._time = time
-        seconds = self._without_stall(seconds)
+        if seconds > self._longest or self._stalled:
+            seconds = self._without_stall(seconds)
         self._moves += 1
         self._gaps += 1
         if self._recent_units:

@@ -1,8 +1,8 @@
 """Slots among siblings, and the rows of a whole tree.
 
-A slot is a place among siblings. A task keeps its slot while it lives, and the next task reuses it,
-so that a worker's next file appears where its last one stood. Rows follow slots in tree order. Does
-not know tasks: any object with `children` will do.
+A slot is a place among siblings. A task keeps its slot while it lives. The slot of one that has ended goes to the next task
+that comes before a frame is drawn, so that a worker's next file appears where its last one stood; otherwise the rows below
+move up. Rows follow slots in tree order. Does not know tasks: any object with `children` and `_slot` will do.
 """
 
 from __future__ import annotations
@@ -16,32 +16,37 @@ if TYPE_CHECKING:
 
     from .frames import Frame
 
-GRACE = 1.0
-"""Seconds for which the row of an ended task stays blank, waiting for a successor, before the rows below move up."""
-
 
 class Slots:
-    """The places of siblings, in order.
+    """The places of siblings, in order. Each item knows its own, in `_slot`.
+
+    Attributes:
+        has_gaps: Whether an item has left since `close`, and others stand there still.
 
     Example:
         >>> slots = Slots()
-        >>> slots.allocate("a"), slots.allocate("b"), slots.allocate("c")
+        >>> a, b, c, d = map(Leaf, "abcd")
+        >>> slots.allocate(a), slots.allocate(b), slots.allocate(c)
         (0, 1, 2)
-        >>> slots.release(1, now=10.0)
-        >>> slots.allocate("d")
+        >>> slots.release(b)
+        >>> slots.allocate(d)
         1
         >>> list(slots)
         ['a', 'd', 'c']
+        >>> slots.release(a)
+        >>> slots.close()
+        >>> list(slots), c._slot
+        (['d', 'c'], 1)
     """
 
-    __slots__ = ("_cells", "_fixed", "_free", "_freed", "_live")
+    __slots__ = ("_cells", "_fixed", "_free", "_live", "has_gaps")
 
     def __init__(self) -> None:
         self._cells: list[Any] = []  # None stands for an empty slot
         self._free: list[int] = []  # a heap; may hold slots beyond the end of _cells, which are skipped
-        self._freed: dict[int, float] = {}  # slot that keeps a blank row -> when its item was released, in seconds
         self._fixed = 0  # slots up to the highest requested one: their rows exist, used or not
         self._live = 0
+        self.has_gaps: bool = False
 
     def __len__(self) -> int:
         return self._live
@@ -55,8 +60,12 @@ class Slots:
 
         Empty slots below a preferred one stay free for requests by number.
         """
-        cells = self._cells
+        slot = item._slot = self._place(item, preferred)
         self._live += 1
+        return slot
+
+    def _place(self, item: Any, preferred: int | None) -> int:
+        cells = self._cells
         if preferred is not None:
             self._fixed = max(self._fixed, preferred + 1)
             if preferred >= len(cells):
@@ -65,71 +74,66 @@ class Slots:
                 return preferred
             if cells[preferred] is None:
                 cells[preferred] = item
-                self._freed.pop(preferred, None)
                 return preferred
         while self._free:
             slot = heappop(self._free)
             if slot < len(cells) and cells[slot] is None:
                 cells[slot] = item
-                self._freed.pop(slot, None)
                 return slot
         cells.append(item)
-        self._freed.pop(len(cells) - 1, None)
         return len(cells) - 1
 
-    def release(self, slot: int, now: float | None = None, *, pinned: bool = False) -> None:
-        """Empty `slot`. With `now`, in seconds, its row stays blank for `GRACE` seconds.
-
-        A `pinned` slot is kept for requests by number.
-        """
+    def release(self, item: Any, *, pinned: bool = False) -> None:
+        """Empty the slot of `item`. A `pinned` slot is kept for requests by number."""
         cells = self._cells
-        cells[slot] = None
+        cells[item._slot] = None
         self._live -= 1
         if not self._live:
             cells.clear()
             self._free.clear()
-            self._freed.clear()
             self._fixed = 0
+            self.has_gaps = False
             return
-        if now is not None:
-            self._freed[slot] = now
+        self.has_gaps = True
         if not pinned:
-            heappush(self._free, slot)
+            heappush(self._free, item._slot)
 
-    def rows(self, now: float) -> list[Any]:
-        """Return the items in order, and None for a blank row.
+    def close(self) -> None:
+        """Let the items move up where others have left, but for slots up to the highest requested one."""
+        if not self.has_gaps:
+            return
+        cells, fixed = self._cells, self._fixed
+        cells[fixed:] = [item for item in cells[fixed:] if item is not None]
+        for slot in range(fixed, len(cells)):
+            cells[slot]._slot = slot
+        self._free = sorted(slot for slot in self._free if slot < fixed)
+        self.has_gaps = False
 
-        Blank rows are the slots up to the highest requested one, and those released less than
-        `GRACE` seconds before `now`.
-        """
-        freed = self._freed
-        if not freed and not self._fixed:
-            return [item for item in self._cells if item is not None]
-        for slot, when in list(freed.items()):
-            if now - when >= GRACE:
-                del freed[slot]
-        return [
-            item for slot, item in enumerate(self._cells) if item is not None or slot < self._fixed or slot in freed
-        ]
+    def rows(self) -> list[Any]:
+        """Return the items in order, and None for a blank row: an empty slot below the highest requested one."""
+        fixed = self._fixed
+        if not (fixed or self.has_gaps):
+            return self._cells[:]
+        return [item for slot, item in enumerate(self._cells) if item is not None or slot < fixed]
 
 
-def walk_tree(slots: Slots, now: float) -> list[tuple[Any, int]]:
+def walk_tree(slots: Slots) -> list[tuple[Any, int]]:
     """Return `(item, depth)` of the whole tree, parents before children, and `(None, depth)` for a blank row.
 
     Example:
         >>> slots = Slots()
         >>> at = slots.allocate(Leaf("a")), slots.allocate(Leaf("b"))
-        >>> walk_tree(slots, now=0.0)
+        >>> walk_tree(slots)
         [('a', 0), ('b', 0)]
     """
     found: list[tuple[Any, int]] = []
-    levels = [iter(slots.rows(now))]  # a stack, not recursion: a tree may be deeper than Python's
+    levels = [iter(slots.rows())]  # a stack, not recursion: a tree may be deeper than Python's
     while levels:
         depth = len(levels) - 1
         for item in levels[-1]:
             found.append((item, depth))
             if item is not None and (children := item.children) is not None:
-                levels.append(iter(children.rows(now)))
+                levels.append(iter(children.rows()))
                 break
         else:
             levels.pop()

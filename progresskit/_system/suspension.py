@@ -29,6 +29,15 @@ ASKING = 0.0061
 usual switch interval."""
 
 
+ON_TIME = 0.001
+"""Seconds of lateness below which a thread neither was stopped nor had to wait for a lock."""
+USUAL_WORK = 0.005
+"""Seconds in which a frame is drawn, unless the thread is kept from it."""
+READ_SECONDS = 0.5
+"""Seconds for which a thread that wakes on time does without the scheduler's counts, each reading of which takes it as long as
+drawing a row."""
+
+
 class Waits(NamedTuple):
     """How a thread has waited for the lock since the last report.
 
@@ -80,6 +89,7 @@ class SuspensionDetector:
         so_far = self.read()
         now = time.monotonic()
         self._mark = (now, time.process_time(), so_far)
+        self._read_again = 0.0  # when the counts are to be read, however punctual the thread is
         self._interval = sys.getswitchinterval()
         self._asking = between_runs()
         # Since the last call of `waits`: whether the thread was starved of the interpreter's lock,
@@ -92,6 +102,11 @@ class SuspensionDetector:
         """Return whether the process was stopped since the last call, in which the thread meant to
         sleep for `meant` seconds."""
         began, cpu, before = self._mark
+        now = time.monotonic()
+        if now < self._read_again and before is not None and now - began - meant < ON_TIME:
+            self._mark = now, cpu, _scheduled((before.ready, before.runs + 1))  # as far as is known
+            return False
+        self._read_again = now + READ_SECONDS
         after = self.read()  # before the clock: reading releases the interpreter's lock, and a busy job returns it late
         now = time.monotonic()
         late = now - began - meant
@@ -112,6 +127,18 @@ class SuspensionDetector:
         stopped = was_stopped(late, cpu_now - cpu, before, after, each)
         self._starved = self._starved or (not stopped and was_starved(late, before, after, each))
         return stopped
+
+    def stopped_at_work(self) -> bool:
+        """Return whether the process was stopped since the last call, where the thread has not slept since.
+
+        Only after more than a usual frame are the scheduler's counts read, each reading of which takes system calls.
+        """
+        began, cpu, before = self._mark
+        now = time.monotonic()
+        if now - began > USUAL_WORK:
+            return self.stopped()
+        self._mark = now, cpu, before
+        return False
 
     @property
     def woken_in_vain(self) -> bool:

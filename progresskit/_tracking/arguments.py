@@ -12,7 +12,7 @@ from .._text.colors import COLORS, is_color
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Literal
 
     from .._model.frames import Field
@@ -39,6 +39,21 @@ ARGUMENTS = (
 """The arguments of `add_task` and `update`."""
 ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
 """What other libraries call them, and their names here."""
+PEERS = {
+    **ELSEWHERE,
+    "bar_format": "columns",
+    "console": "stream",
+    "file": "stream",
+    "mininterval": "interval",
+    "refresh_per_second": "interval",
+    "theme": "style",
+    "title": "description",
+    "transient": "keep",
+}
+"""The same for functions that take no fields, whose names could be any of these."""
+OF_THE_DISPLAY = ("renderer", "stream", "terminal", "interval", "budget", "capture", "style", "estimator", "web")
+"""The arguments of `ProgressTracker` that are not those of a task."""
+OF_TASKS, OF_DISPLAYS = "track() and add_task()", "ProgressTracker() and configure()"
 MOST_FIELD_NAMES = 1_000
 _FIELD_NAMES: set[str] = set()
 """Names of fields that resemble no argument."""
@@ -122,6 +137,33 @@ def _check_field_name(function: str, name: str) -> None:
     if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # names made up by the thousand: start over rather than grow
         _FIELD_NAMES.clear()
     _FIELD_NAMES.add(name)
+
+
+def unknown_argument(function: Callable[..., Any], words: Iterable[str]) -> TypeError:
+    """Return the error for keyword arguments that `function` does not have: `words`, of which the first is told.
+
+    Example:
+        >>> print(unknown_argument(described, ["vale"]))
+        described() has no argument 'vale': did you mean value?
+    """
+    from .._text.spelling import nearest
+
+    word = next(iter(words))
+    code = function.__code__
+    known = [name for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if name != "self"]
+    meant = PEERS.get(word)
+    meant = meant if meant in known else nearest(word, known)
+    takes_tasks = "fields" in known
+    if meant is not None:
+        hint = f"did you mean {meant}?"
+    elif word in (OF_THE_DISPLAY if takes_tasks else ARGUMENTS):
+        hint = f"it is an argument of {OF_DISPLAYS if takes_tasks else OF_TASKS}."
+    elif takes_tasks:
+        hint = f"give a column of your own in fields={{{word!r:.80}: ...}}."
+    else:
+        hint = f"it takes {', '.join(known)}."
+    name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+    return TypeError(f"{name}() has no argument {word!r:.80}: {hint}")
 
 
 def checked_color(color: Any) -> str | None:

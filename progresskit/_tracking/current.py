@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from . import tracker as trackers
-from .arguments import UNCHANGED
+from .arguments import UNCHANGED, unknown_argument
 from .task import Task
 from .task_tree import UNAVAILABLE
 from .tracker import ProgressTracker, bare, current_tracker
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from types import TracebackType
-    from typing import Any, Literal, TextIO, TypeVar, overload
+    from typing import Any, Literal, Never, TextIO, TypeVar, overload
 
     from .._model.estimates import Estimator
     from .._text.styles import Style
@@ -78,6 +78,7 @@ def track(
     delay: float = 0.0,
     fields: Mapping[str, Any] | None = None,
     columns: str | None = None,
+    **misspelt: Never,
 ) -> Any:
     """Return an iterator over `iterable`, sync or async, that shows how far it is.
 
@@ -98,12 +99,13 @@ def track(
         delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
         fields: Columns of the loop's own; `task.update` changes them.
         columns: The template of its row; None: the tracker's.
+        misspelt: Nothing: any other word is refused, with the argument that was meant.
 
     Returns:
         An iterator, whose `task` is the loop's: it counts, and takes fields and a new description.
 
     Raises:
-        TypeError: `iterable` is not iterable, or another argument is not what it must be.
+        TypeError: `iterable` is not iterable, or another argument is misspelt or not what it must be.
         ValueError: a number is out of range.
 
     Example:
@@ -113,6 +115,8 @@ def track(
         >>> for loss in loop:
         ...     loop.task.update(loss=loss)
     """
+    if misspelt:
+        raise unknown_argument(track, misspelt)
     try:
         tracker, parent = _home_of(parent)
     except UNAVAILABLE:
@@ -208,6 +212,7 @@ def configure(
     estimator: Callable[[float], Estimator] | None = UNCHANGED,
     columns: str | None = UNCHANGED,
     style: Style | str | None = UNCHANGED,
+    **misspelt: Never,
 ) -> None:
     """Say how an application shows progress: its own bars, and those of the libraries that it uses.
 
@@ -224,15 +229,18 @@ def configure(
         estimator: As of `ProgressTracker`; None takes the built-in estimates.
         columns: The template of rows; None takes `PROGRESSKIT_COLUMNS`, else the usual one.
         style: A style or its name; None takes `PROGRESSKIT_STYLE`, else what suits the terminal.
+        misspelt: Nothing: any other word is refused, with the argument that was meant.
 
     Raises:
-        TypeError, ValueError: an argument is not what it must be, as of `ProgressTracker`; then nothing is changed.
+        TypeError, ValueError: an argument is misspelt or not what it must be, as of `ProgressTracker`; then nothing is changed.
 
     Example:
         >>> import progresskit
         >>> progresskit.configure(renderer="plain", interval=1.0)
         >>> progresskit.configure(renderer=None, interval=None)
     """
+    if misspelt:
+        raise unknown_argument(configure, misspelt)
     words: dict[str, Any] = {
         "renderer": renderer, "stream": stream, "interval": interval, "budget": budget, "capture": capture, "estimator": estimator,
         "columns": columns, "style": style,

@@ -39,7 +39,7 @@ class LineQueue:
         core: The tracker that draws them.
 
     Attributes:
-        items: The lines; a feed's also holds ended tasks, in the order in which they came.
+        items: The lines, and the tasks that ended before one of them, in the order in which they came.
         characters: Roughly the characters of the lines that have come since the queue was last emptied.
         behind: Whether the terminal does not accept what it is sent; set by whoever draws.
         context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
@@ -99,12 +99,18 @@ class LineQueue:
             core.ticker.detach(core)  # nobody ends it any more
 
     def append(self, line: str) -> None:
-        """Add `line`."""
+        """Add `line`, behind the last lines of tasks that have ended."""
+        core = self._core
+        if core.tree.has_ends and core.display is not None:
+            core.tree.move_ends(self.items)
         self.items.append(line)
         self.characters += len(line) + LINE
 
     def extend(self, lines: list[str]) -> None:
-        """Add `lines`."""
+        """Add `lines`, behind the last lines of tasks that have ended."""
+        core = self._core
+        if core.tree.has_ends and core.display is not None:
+            core.tree.move_ends(self.items)
         self.items.extend(lines)
         self.characters += sum(map(len, lines)) + LINE * len(lines)
 
@@ -134,6 +140,7 @@ class LineQueue:
 
     def write_out(self, lines: list[str]) -> None:
         """Write `lines` to the tracker's stream itself, since nothing draws them."""
+        lines = [line for line in lines if isinstance(line, str)]  # a task that has ended among them has no line there
         if not lines:
             return
         try:

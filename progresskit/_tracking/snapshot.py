@@ -6,14 +6,12 @@ drawing needs. It reads the task's own fields. `sample` writes, once for each fr
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from .._model.estimates import Estimate
 from .._model.frames import Field, TaskView, clean_layout, make_view
 from .._model.numbers import LARGEST, plain_number, settled
 from .._model.states import CANCELLED, RUNNING, STOPPED_EARLY
 from .._system.warnings import describe, warn_once
-from .._text.cells import clean
+from .._text.cells import LONGEST, clean
 from .task import Task
 
 TYPE_CHECKING = False
@@ -66,14 +64,31 @@ def _from_zero(value: Any) -> float | None:
     return None if number is None or number < 0 else number
 
 
-_clean_again = lru_cache(maxsize=1024)(clean)
-"""Cleans what each frame shows again. Descriptions and units are few, and long ones are the user's own strings."""
+MOST = int(LARGEST)
+"""`LARGEST` as an int, with which an int is compared in half the time."""
+_cleaned: dict[str, str] = {}
+"""Cleaned texts by what they were: descriptions and units that are not plain as they are, which each frame shows again."""
+
+
+def _clean_again(text: str) -> str:
+    """Return `text` cleaned. (An `lru_cache` touches more memory than all else of a view, which is cold ten times a second.)"""
+    if len(text) <= LONGEST and text.isascii() and text.isprintable():
+        return text
+    cleaned = _cleaned.get(text)
+    if cleaned is None:
+        if len(_cleaned) > 1000:  # long ones are the user's own strings: start over rather than grow
+            _cleaned.clear()
+        cleaned = _cleaned[text] = clean(text)
+    return cleaned
 
 
 def _count(task: Task, sums: dict[int, Sums]) -> Sums:
     """Return completed and total at this instant. `sums` has those of tasks with children, and is filled with what it lacks."""
-    completed, total = task._sums(sums) if task._kind[3] is not None else (task._counted(), task._total)
-    if completed.__class__ is not int or not -LARGEST < completed < LARGEST:
+    if task._kind[3] is not None:
+        completed, total = task._sums(sums)
+    else:
+        completed, total = task._n if task._extras is None else task._counted(), task._total
+    if completed.__class__ is not int or not -MOST < completed < MOST:
         completed = settled(task._plain_sum(completed), total)
     return completed, total
 
@@ -87,7 +102,8 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
         return None
     count = completed, _ = _count(task, sums)
     task._sampled = task._n
-    if task._began is None:
+    began = task._began
+    if began is None:
         if not completed:
             return count
         task.start()
@@ -95,7 +111,10 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
     if estimate is None:
         make = task.tracker.estimator
         estimate = task.estimate = Estimate(0.0, task.initial) if make is None else GuardedEstimate(make, task.initial)
-    estimate.sample(task._active(now), completed)
+    if task._extras is not None or began is None or now < began:
+        estimate.sample(task._active(now), completed)
+    else:
+        estimate.sample(now - began, completed)
     return count
 
 
@@ -109,11 +128,22 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums],
     if total is not None and total <= 0:
         total = None  # none at all: neither a share nor a time left follows from it
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
-    active = task._active(now)
-    rate, eta = task._estimate_at(active, completed, left_of)
+    extras, end, owner, estimate = task._extras, task._end, task._owner, task.estimate
     unit, color, keep, _, estimated, columns = task._kind
-    state, _, reason = task._end or (task._state, 0.0, None)
-    owner = task._owner
+    state, _, reason = end or (task._state, 0.0, None)
+    layout: str | None = None
+    if extras is None:
+        began = task._began
+        age = active = now - began if end is None and began is not None and now > began else task._active(now)
+    else:
+        active, age = task._active(now), task._age(now)
+        layout = extras.layout
+    if end is not None:
+        rate, eta = task._estimate_at(active, completed, left_of)
+    else:
+        rate, eta = (
+            (None, None) if estimate is None or state != RUNNING else estimate.outlook(active, completed, left_of)
+        )
     if keep is None:
         keep = not isinstance(owner, Task) or (state == CANCELLED and reason != STOPPED_EARLY)
     return make_view(
@@ -137,8 +167,8 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums],
             None if reason is None else clean(reason),
             idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
             columns,
-            None if task._extras is None or task._extras.layout is None else clean_layout(task._extras.layout),
-            active if task._extras is None else task._age(now),
+            None if layout is None else clean_layout(layout),
+            age,
         )
     )
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
+MOST_WAIT_SECONDS = 0.05
+"""Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
 """What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
 its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
@@ -69,6 +71,7 @@ class TaskTree:
         self._clock = clock
         self._tells_unseen = tells_unseen
         self._slots = Slots()
+        self._gaps: set[Slots] = set()  # those in which a task has left others since the last frame
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
@@ -123,7 +126,7 @@ class TaskTree:
             if delay:
                 task.extras.hidden_until = now + delay
                 self._delays = (*self._delays, task)
-            task._slot = slots.allocate(task, position)
+            slots.allocate(task, position)
             self._live += 1
         return task
 
@@ -136,9 +139,7 @@ class TaskTree:
         """The live tasks, in display order."""
         with self.lock:
             self.settle()
-            return tuple(
-                task for task, _ in walk_tree(self._slots, self._clock()) if task is not None and task._end is None
-            )
+            return tuple(task for task, _ in walk_tree(self._slots) if task is not None and task._end is None)
 
     @property
     def live(self) -> int:
@@ -157,6 +158,7 @@ class TaskTree:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
         self._inherited = _last_number
         self.is_told = True
+        self._gaps.clear()
         if self._live or self._ended:
             self._slots = Slots()
             self._live = 0
@@ -183,6 +185,19 @@ class TaskTree:
         """Whether the end of a task that was shown or has failed waits to be shown. The caller holds the lock."""
         self.settle()
         return bool(self._ended)
+
+    def move_ends(self, queue: deque[Any]) -> None:
+        """Move the views of the tasks that have ended to `queue`: what comes behind them is shown behind them.
+
+        Where the lock cannot be had soon, since an estimator of the user's own hangs, they stay.
+        """
+        if self.lock.acquire(timeout=MOST_WAIT_SECONDS):
+            try:
+                self.settle()
+                queue.extend(self._ended)
+                self._ended.clear()
+            finally:
+                self.lock.release()
 
     def settle(self) -> None:
         """Remove the tasks that have ended since the last time."""
@@ -219,9 +234,8 @@ class TaskTree:
             return
         task._state = task._end[0]
         self._live -= 1
-        seen = self._was_seen(task)
         told = (
-            seen
+            self._was_seen(task)
             or task.state == "failed"
             or task._kind[2] is True  # said in so many words: its line stays, however short it was
             or (task.parent is None and self._tells_unseen(task))
@@ -236,14 +250,14 @@ class TaskTree:
                 pass
             else:
                 self._ended.append(snapshot.view_of(task, task._end[1], depth, 0, {}))
-        self._vacate(task, seen)
+        self._vacate(task)
 
     def _was_seen(self, task: Task) -> bool:
         """Whether `task`, which has ended, had a row."""
         assert task._end is not None
         return task._id <= self.last_shown and task._shown_by(task._end[1])
 
-    def _vacate(self, task: Task, seen: bool) -> None:
+    def _vacate(self, task: Task) -> None:
         while not task.children:  # its place is needed until the last of its children has ended
             parent = task.parent
             slots = self._slots if parent is None else parent.children
@@ -254,7 +268,11 @@ class TaskTree:
                 extras.rolled_total += total
             if slots is not None:
                 pinned = task._extras is not None and task._extras.pinned
-                slots.release(task._slot, self._clock() if seen else None, pinned=pinned)
+                slots.release(task, pinned=pinned)
+                if slots.has_gaps:
+                    self._gaps.add(slots)
+                else:
+                    self._gaps.discard(slots)
             if parent is None or parent._state not in ENDED:
                 return
             task = parent  # it has been removed, and only waited for its children
@@ -294,19 +312,24 @@ class TaskTree:
         now = self._clock()
         if self._endings:
             self.settle()
+        if sampled and self._gaps:
+            for slots in self._gaps:
+                slots.close()
+            self._gaps.clear()
         sums: dict[int, Sums] = {}
         placed, more = assign_rows(self._entries(now), rows)
-        counts: dict[int, Sums | None] = {}
+        counts: list[Sums | None] = [None] * len(placed)
         if sampled:  # all of them first: whether a parent is idle depends on its children
-            for item, _, row in placed:
-                if isinstance(item, Task):
-                    counts[row] = snapshot.sample(item, now, sums)
-        views = [
-            snapshot.view_of(item, now, depth, row, sums, counts.get(row))
-            if isinstance(item, Task)
-            else item._replace(position=row)
-            for item, depth, row in placed
-        ]
+            counts = [snapshot.sample(item, now, sums) if isinstance(item, Task) else None for item, _, _ in placed]
+        views = []
+        for (item, depth, row), known in zip(placed, counts, strict=True):
+            if not isinstance(item, Task):
+                views.append(item._replace(position=row))
+                continue
+            view = snapshot.view_of(item, now, depth, row, sums, known)
+            if item._end is not None:  # since `settle`: it is shown as it was, for this frame
+                view = view._replace(state=item._state, reason=None)
+            views.append(view)
         return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:
@@ -315,11 +338,10 @@ class TaskTree:
         The caller holds the lock.
         """
         entries: list[tuple[Any, int]] = []
-        for item, depth in walk_tree(self._slots, now):
-            if item is None or item._end is None:
+        for item, depth in walk_tree(self._slots):
+            # One that has ended since `settle` keeps its row for this frame: nothing moves, and no row is blank.
+            if item is None or item._end is None or (item._state not in ENDED and self._was_seen(item)):
                 entries.append((item, depth))
-            elif item._state not in ENDED and self._was_seen(item):  # since `settle`: nothing moves up for this frame
-                entries.append((None, depth))
         return self._without_hidden(entries, now) if self._delays else entries
 
     def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:

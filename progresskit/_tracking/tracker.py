@@ -23,6 +23,7 @@ from .arguments import (
     given_fields,
     shared_kind,
     text,
+    unknown_argument,
 )
 from .core import TrackerCore, current_loop
 from .lines import CAPTURE
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from contextvars import Token
     from types import TracebackType
-    from typing import Any, ClassVar, Literal, Self, TextIO, TypeVar, overload
+    from typing import Any, ClassVar, Literal, Never, Self, TextIO, TypeVar, overload
 
     from .._model.estimates import Estimator
     from .._model.frames import Frame
@@ -87,6 +88,7 @@ class ProgressTracker:
             `progresskit.renderers.Estimator` has them. None: the built-in estimates.
         web: Whether a live page shows all that this process shows, in a browser, from its first task on. True: on a free port
             of this machine alone; a number: on that port; `"HOST:PORT"`: there. `page_url` and a printed line say where it is.
+        misspelt: Nothing: any other word is refused, with the argument that was meant.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
@@ -119,9 +121,12 @@ class ProgressTracker:
         style: Style | str | None = None,
         estimator: Callable[[float], Estimator] | None = None,
         web: bool | int | str = False,
+        **misspelt: Never,
     ) -> None:
         from ..renderers.registry import named
 
+        if misspelt:
+            raise unknown_argument(ProgressTracker.__init__, misspelt)
         _check_terminal(terminal)
         around = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
@@ -336,6 +341,7 @@ class ProgressTracker:
         columns: str | None = None,
         delay: float = 0.0,
         fields: Mapping[str, Any] | None = None,
+        **misspelt: Never,
     ) -> Any:
         """Return an iterator over `iterable` that shows how far it is.
 
@@ -356,12 +362,13 @@ class ProgressTracker:
             columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
             fields: Columns of the loop's own; `task.update` changes them.
+            misspelt: Nothing: any other word is refused, with the argument that was meant.
 
         Returns:
             An iterator, whose `task` is the loop's.
 
         Raises:
-            TypeError: `iterable` is not iterable, or another argument is not what it must be.
+            TypeError: `iterable` is not iterable, or another argument is misspelt or not what it must be.
             ValueError: a number is out of range.
 
         Example:
@@ -371,6 +378,8 @@ class ProgressTracker:
             >>> for loss in loop:
             ...     loop.task.update(loss=loss)
         """
+        if misspelt:
+            raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
             from .silent import silent_tracker
 

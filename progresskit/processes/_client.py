@@ -27,6 +27,8 @@ MOST_ENDED = 2_000
 """Ended tasks in one message."""
 MOST_LINES = 1 << 22
 """Characters of printed lines that wait for a hub that does not read; what comes later is counted."""
+READ_SECONDS = 1.0
+"""Seconds between two looks at what the hub has said."""
 FAREWELL = 1.0
 """Seconds that `stop` waits for a hub that is behind, so that the last states reach it."""
 LEAST_BUDGET, MOST_BUDGET = 0.0018, 0.01
@@ -63,6 +65,8 @@ class HubRenderer:
         self._lines: list[str] = []
         self._size = 0  # characters in _lines
         self._missing = 0  # lines that there was no room for
+        self._is_told = False  # whether the hub has said how many clients there are
+        self._reads_at = float("-inf")  # when what it says is read next, on the frames' clock
         self._connection = Connection(os.environ.get("PROGRESSKIT_HUB", "") if self._address is None else self._address)
         self._connection.flush()
 
@@ -71,6 +75,8 @@ class HubRenderer:
         if frame.ended:
             self._ended += frame.ended
         self._send()
+        if frame.time >= self._reads_at and self._connection is not None:
+            self._read_budget(self._connection, frame.time)
 
     def write(self, text: str) -> None:
         if self._size > MOST_LINES:
@@ -125,13 +131,19 @@ class HubRenderer:
             if self._ended:
                 self._frame = frame
         connection.flush()
-        self._read_budget(connection)
 
-    def _read_budget(self, connection: Connection) -> None:
-        """Take the share that the hub has left for this client, if it has said how many there are."""
+    def _read_budget(self, connection: Connection, time: float) -> None:
+        """Take the share that the hub has left for this client, if it has said how many there are.
+
+        It is asked until it has said so, and once a second from then on: where nothing has come, asking is a system call and an
+        exception.
+        """
         for kind, body in connection.read() or ():
             if kind == CROWD and body.isdigit() and len(body) < 10:
+                self._is_told = True
                 self.default_budget = max(LEAST_BUDGET, min(MOST_BUDGET, CROWD_BUDGET / max(int(body), 1)))
+        if self._is_told:
+            self._reads_at = time + READ_SECONDS
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -143,7 +155,7 @@ def _packed(frame: Frame, ended: list[TaskView]) -> tuple[bytes, int]:
     """Return `frame` with as many of the `ended` tasks as a message holds, in bytes, and how many these are."""
     most = min(len(ended), MOST_ENDED)
     while True:
-        body = encode(frame._replace(ended=tuple(ended[:most]))).encode()
+        body = encode(frame._replace(ended=tuple(ended[:most])) if ended or frame.ended else frame).encode()
         if len(body) < LARGEST:
             return body, most
         if most > 1 or len(frame.tasks) > 1:

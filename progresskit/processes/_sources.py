@@ -12,7 +12,6 @@ from functools import partial
 from itertools import takewhile
 from operator import attrgetter
 
-from .._model.slots import GRACE
 from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.task_tree import NUMBERS, TaskTree
 from ..renderers.registry import default_stream
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
     from .feed import FeedCore
 
+GRACE = 1.0
+"""Seconds for which the rows of a source that has no task stay blank, waiting for its next one, before the rows below move up."""
 DEEPEST = 16
 """Levels that a source's tasks are indented at the most."""
 BLANKS = 64

@@ -11,22 +11,27 @@ from .._text.cells import cell_width, fit
 from .._text.colors import NO_COLORS, sgr
 from .._text.cutting import cut_middle
 from .._text.styles import STYLES, Style
-from ._layout import Columns, Plan
-from ._row_texts import RowTexts
+from ._layout import PERCENT_CELLS, Columns, Plan
+from ._region import OutlinedRow, outline_of
+from ._row_texts import HOLD, RowTexts
 from ._templates import LIVE, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .._model.frames import TaskView
     from ._templates import Template
 
 RESET = "\x1b[0m"
-_BAR, _PERCENT, _NUMBER, _SPINNER = range(4)
+_BAR, _PERCENT, _NUMBER, _SPINNER, _ELAPSED = range(5)
 """What moves in a row, in the place of its text."""
-_USUAL = [_BAR, _PERCENT, _NUMBER]
+_USUAL = (_BAR, _PERCENT, _NUMBER), (_BAR, _PERCENT, _NUMBER, _ELAPSED)
 """What moves in most rows, in this order."""
+MANY_ROWS, MANY_HOLD = 10, 1.0
+"""Rows from which on a rate, a time left and fields stand for so many seconds: nobody reads twenty of them twice a second, and
+writing them anew costs the frames more than all that moves."""
 
 
 class Painter:
@@ -52,7 +57,9 @@ class Painter:
         self._template = columns or LIVE
         self._rows: dict[int, RowTexts] = {}
         self._groups: dict[str, Columns] = {}
-        self._bars: dict[tuple[int, float, str | None], str] = {}
+        self._named: dict[Columns, Plan] = {}  # the plans for which names were cut
+        self._bars: dict[tuple[int, int, str | bool | None], str] = {}
+        self._steps = len(style.parts) + 1  # of a cell of a bar
         self._accent = style.color("bar")
 
     def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
@@ -66,10 +73,12 @@ class Painter:
         if not views:
             self._rows.clear()
             self._groups.clear()
+            self._named.clear()
             return []
         known, groups = self._rows, self._groups
         found: list[RowTexts] = []
         joined = False
+        hold = HOLD if len(views) < MANY_ROWS else MANY_HOLD
         for view in views:
             template = view.columns or self._template
             row = known.get(view.id)
@@ -79,7 +88,7 @@ class Painter:
             if row is None or row.source != template:
                 row = known[view.id] = RowTexts(self._parsed(template), self._encoding, template)
                 joined = True
-            row.update(view, time)
+            row.update(view, time, hold)
             if row.grew:
                 group.widen(row)
                 joined = True
@@ -110,8 +119,9 @@ class Painter:
         plan = group.current
         if plan is None or joined or group.columns != columns + 1:  # in most frames no text has grown
             plan = group.plan(columns + 1, rows, anew=joined)
-        if joined or any(row.cut[0] != plan.name for row in rows):
+        if joined or self._named.get(group) is not plan:
             group.cut_names(rows, plan.name)
+            self._named[group] = plan
         return plan
 
     def _painted(self, row: RowTexts, plan: Plan, spin: str, columns: int) -> str:
@@ -119,8 +129,16 @@ class Painter:
         if of[0] is not plan or of[1] != row.version:
             self._prepare(row, plan)
         if row.usual is not None:
-            text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number))
-            return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False) if plan.overflows else text
+            if row.usual_time is None:
+                text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number))
+            else:
+                elapsed = row.elapsed.rjust(row.usual_time)
+                text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number), elapsed)
+            if plan.overflows:
+                return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False)
+            painted = OutlinedRow(text)
+            painted.outline = row.outline
+            return painted
         parts: list[str] = []
         for piece in row.pieces:
             if piece.__class__ is str:
@@ -133,6 +151,8 @@ class Painter:
                 parts.append(row.number.rjust(plan.number))
             elif piece == _SPINNER:
                 parts.append(self._spinner(row, plan, spin))
+            elif piece == _ELAPSED:
+                parts.append(row.elapsed.rjust(plan.elapsed))
             else:
                 parts.append(self._other(row, *piece))
         text = "".join(parts).rstrip(" ")
@@ -141,55 +161,74 @@ class Painter:
     def _prepare(self, row: RowTexts, plan: Plan) -> None:
         """Write the pieces of `row` that stay as they are from frame to frame, and mark the places of the others."""
         row.pieces_of = plan, row.version
-        pieces: list[Any] = []
+        texts: list[str] = []  # what stands before each piece that moves
+        moving: list[Any] = []
         text = ""
         for before, name, width, at in plan.text_parts if row.is_text else plan.parts:
-            text += before
-            piece, after = self._piece(row, plan, name, width, at)
-            if piece.__class__ is str:
-                text += piece
+            write = _STANDING.get(name)
+            if write is not None:
+                text += before + write(self, row, plan, width)
                 continue
-            pieces += [text, piece]
-            text = after
+            piece: Any = _MOVING.get(name)
+            if name == "mark":
+                text += before
+                if row.state != "running" or row.fraction is not None or not row.is_moving:
+                    text += self._style.marks.get(row.state, " ") if row.state != "running" else " "
+                    continue
+                before, piece = "", _SPINNER
+            elif name == "elapsed" and row.state == "pending":
+                text += before + " " * width
+                continue
+            elif piece is None:
+                piece = name, width, at
+            texts.append(text + before)
+            moving.append(piece)
+            text = _unit(row, plan) if piece == _NUMBER else ""
         row.usual = None
-        if pieces[1::2] == _USUAL:
-            texts = [piece.replace("%", "%%") for piece in (*pieces[::2], text.rstrip(" "))]
-            row.usual = "%s".join(texts)
+        end = text.rstrip(" ")
+        if end and tuple(moving) in _USUAL:  # without a text at the end, what moves might end in blanks
+            row.usual = "%s".join([each.replace("%", "%%") for each in (*texts, end)])
+            row.usual_time = plan.elapsed if moving[-1] == _ELAPSED else None
+            cells = [plan.bar, PERCENT_CELLS, plan.number, plan.elapsed][: len(moving)]
+            row.outline = outline_of(row.usual % tuple([" " * each for each in cells]))
+            return
+        pieces = [each for pair in zip(texts, moving, strict=True) for each in pair]
         row.pieces = [piece for piece in (*pieces, text) if piece != ""]
 
-    def _piece(self, row: RowTexts, plan: Plan, name: str, width: int, at: int) -> tuple[Any, str]:
-        """Return what a column shows, or the mark of what moves, and what stands behind that."""
-        view = row.view
-        assert view is not None
-        if name == "bar":
-            return _BAR, ""
-        if name == "percent":
-            return _PERCENT, ""
-        if name == "amount":
-            if not plan.unit:
-                return _NUMBER, ""
-            unit = row.short_unit if plan.short_units else row.unit
-            return _NUMBER, f" {unit}{' ' * (plan.unit - (len(unit) if plan.short_units else row.unit_cells))}"
-        if name == "rate":
-            cell = f"{row.rate:>{plan.rate}}{row.rate_unit}"
-            return cell + " " * (plan.rate + plan.rate_unit - cell_width(cell)), ""
-        if name == "elapsed":
-            return f"{'' if view.state == 'pending' else row.elapsed:>{width}}", ""
-        if name == "description":
-            return self._name(row, width), ""
-        if name == "mark":
-            if view.state != "running":
-                return self._style.marks.get(view.state, " "), ""
-            return (" " if row.fraction is not None or view.idle is not None else _SPINNER), ""
-        if name == "status":
-            status = row.status
-            if status is None:
-                status = row.elapsed if plan.elapsed_in_status else ""
-            return status.ljust(width), ""
-        if name == "fields":
-            shown = "  ".join(row.fields) if plan.fields is None else row.fields_within(plan.fields, self._style.cut)
-            return shown + " " * (width - cell_width(shown)), ""
-        return ((name, width, at) if name else ""), ""
+    # What stands
+
+    def _rate(self, row: RowTexts, plan: Plan, width: int) -> str:
+        cell = row.rate.rjust(plan.rate) + row.rate_unit
+        width = plan.rate + plan.rate_unit
+        return cell.ljust(width) if cell.isascii() else cell + " " * (width - cell_width(cell))
+
+    def _status(self, row: RowTexts, plan: Plan, width: int) -> str:
+        status = row.status
+        if status is None:
+            status = row.elapsed if plan.elapsed_in_status else ""
+        return status.ljust(width)
+
+    def _fields(self, row: RowTexts, plan: Plan, width: int) -> str:
+        if not row.fields:
+            return " " * width
+        shown = "  ".join(row.fields) if plan.fields is None else row.fields_within(plan.fields, self._style.cut)
+        return shown + " " * (width - cell_width(shown))
+
+    def _name(self, row: RowTexts, plan: Plan, width: int) -> str:
+        if row.cut[0] != width:
+            cells = row.name_cells
+            text = row.indent + row.name
+            if cells > width:
+                text = (
+                    fit(text, width, ellipsis=self._style.cut)
+                    if row.is_text
+                    else cut_middle(text, width, self._style.cut)
+                )
+                cells = cell_width(text)
+            row.cut = (width, text + " " * (width - cells))
+        return row.cut[1]
+
+    # What moves
 
     def _other(self, row: RowTexts, name: str, width: int, at: int) -> str:
         part = row.template.parts[at]
@@ -203,20 +242,6 @@ class Painter:
             return shown
         numeric = name in ("completed", "total") or part.spec.endswith(tuple("dfeg%,"))
         return shown.rstrip().rjust(width) if part.spec[:1] == ">" or (numeric and shown.isascii()) else shown
-
-    def _name(self, row: RowTexts, width: int) -> str:
-        if row.cut[0] != width:
-            cells = row.name_cells
-            text = row.indent + row.name
-            if cells > width:
-                text = (
-                    fit(text, width, ellipsis=self._style.cut)
-                    if row.is_text
-                    else cut_middle(text, width, self._style.cut)
-                )
-                cells = cell_width(text)
-            row.cut = (width, text + " " * (width - cells))
-        return row.cut[1]
 
     def _spinner(self, row: RowTexts, plan: Plan, spin: str) -> str:
         if plan.overflows or self._depth == NO_COLORS or row.view is None:
@@ -237,18 +262,21 @@ class Painter:
             if cell_width(text) > width:
                 text = f"{row.number} {row.short_unit}".rstrip()
             return fit(text, width, ellipsis=self._style.cut)
-        view = row.view
-        assert view is not None
-        color = None
-        if self._depth != NO_COLORS and not plan.overflows:
-            color = self._color(view) if row.is_moving else ""
-        steps = width * (len(self._style.parts) + 1)
-        key = (width, int(fraction * steps + 1e-9), color)
-        drawn = self._bars.get(key)
+        color = row.color if row.is_moving else False
+        key = (width, int(fraction * width * self._steps + 1e-9), color)
+        drawn = None if plan.overflows else self._bars.get(key)
         if drawn is None:
+            view = row.view
+            assert view is not None
+            sequence = None
+            if self._depth != NO_COLORS and not plan.overflows:
+                sequence = self._color(view) if row.is_moving else ""
+            drawn = self._drawn(fraction, width, sequence)
+            if plan.overflows:  # without colours, since the row will be cut
+                return drawn
             if len(self._bars) > 1000:  # colours made up by the thousand: start over rather than grow
                 self._bars.clear()
-            drawn = self._bars[key] = self._drawn(fraction, width, color)
+            self._bars[key] = drawn
         return drawn
 
     def _drawn(self, fraction: float, width: int, color: str | None) -> str:
@@ -259,3 +287,23 @@ class Painter:
         if not rest:
             return f"{head}{RESET}" if done and color else head
         return f"{head}\x1b[{'0;' if done and color else ''}2m{rest}{RESET}"
+
+
+def _unit(row: RowTexts, plan: Plan) -> str:
+    """Return what stands behind the number of `row`, with the blank before it."""
+    if not plan.unit:
+        return ""
+    if plan.short_units:
+        return f" {row.short_unit.ljust(plan.unit)}"
+    return f" {row.unit}{' ' * (plan.unit - row.unit_cells)}"
+
+
+_STANDING: dict[str, Callable[[Painter, RowTexts, Plan, int], str]] = {
+    "rate": Painter._rate,
+    "description": Painter._name,
+    "status": Painter._status,
+    "fields": Painter._fields,
+    "": lambda painter, row, plan, width: "",
+}
+"""Column -> what it shows from one change of its texts to the next."""
+_MOVING = {"bar": _BAR, "percent": _PERCENT, "amount": _NUMBER, "elapsed": _ELAPSED}

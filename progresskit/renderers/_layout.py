@@ -59,6 +59,7 @@ class Plan(NamedTuple):
         bar: Cells of bars.
         number, unit: Cells of the two halves of amounts.
         rate, rate_unit: Cells of the two halves of rates.
+        elapsed: Cells of times.
         fields: Cells for fields; None: they have all that they need.
         short_units: Whether nouns are left out.
         amount_in_bar: Whether a row without a total has its amount in the bar's place.
@@ -74,6 +75,7 @@ class Plan(NamedTuple):
     unit: int
     rate: int
     rate_unit: int
+    elapsed: int
     fields: int | None
     short_units: bool
     amount_in_bar: bool
@@ -237,6 +239,7 @@ class Columns:
             unit,
             max(self._rate, width["rate"] - self._rate_unit),
             self._rate_unit,
+            width["elapsed"],
             fields,
             short_units,
             "amount" in given_up and "amount" not in names and bar_part is not None,

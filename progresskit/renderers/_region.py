@@ -49,6 +49,17 @@ BLANK = "\r \x1b[K"
 """Make the cursor's line blank, and keep it attached to the wrapped line above."""
 
 
+class OutlinedRow(str):
+    """A row without blanks at its end, which has its outline with it.
+
+    Attributes:
+        outline: Blanks that a terminal wraps in the same places as the row, as `outline_of` gives them.
+    """
+
+    __slots__ = ("outline",)
+    outline: str
+
+
 class Region:
     """The rows drawn so far.
 
@@ -88,7 +99,8 @@ class Region:
         scroll away as any output does. With `whole`, rows that have not changed are written too,
         because the terminal may have lost a part of them.
         """
-        rows = [row.rstrip(" ") for row in rows]  # blanks at the end count when some terminals wrap rows anew
+        # Blanks at the end count when some terminals wrap rows anew.
+        rows = [row if row.__class__ is OutlinedRow else row.rstrip(" ") for row in rows]
         resized = size != self._size
         if not above and self.rows == rows and not ((resized and (rows or self._gone)) or (whole and rows)):
             self._size = size
@@ -97,6 +109,7 @@ class Region:
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
         self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
         parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
+        reflow = self._reflow and not self._late
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
             # Line by line, upwards from the cursor: erasing to the end of the screen makes tmux
@@ -114,9 +127,20 @@ class Region:
             parts.append(f"\x1b[?7h{clear}{lines}\r\n\x1b[?7l")
             reach = 0
         for number, row in enumerate(rows):
-            if number < len(old) and row == old[number] and not whole:
+            before = old[number] if number < len(old) else None
+            if row == before and not whole:
                 continue
-            parts.append(_move(at, number) + self._written(row))
+            if at != number:
+                parts.append(_move(at, number))
+            if (
+                reflow
+                and isinstance(row, OutlinedRow)
+                and isinstance(before, OutlinedRow)
+                and row.outline == before.outline
+            ):
+                parts += (CLEAR, row)  # the lines that it makes are there
+            else:
+                parts.append(self._written(row))
             at = number
             if number >= reach:
                 reach = number + 1
@@ -138,7 +162,7 @@ class Region:
             return f"{CLEAR}{row}"
         if row.isascii():  # every terminal agrees on its width
             return f"{CLEAR}\x1b[?7h{row}\x1b[?7l"
-        return f"{CLEAR}\x1b[?7h{_outline(row)}\x1b[?7l\r{row}"
+        return f"{CLEAR}\x1b[?7h{outline_of(row)}\x1b[?7l\r{row}"
 
     def _standing(self, size: tuple[int, int]) -> tuple[int, list[str]]:
         """Return the number of the region's lines above the cursor in a window of a new `size`, and
@@ -170,8 +194,10 @@ def _up_and_blank(rows: list[str], columns: int) -> str:
     return "".join([*parts, "\r"]) if parts else ""
 
 
-def _outline(row: str) -> str:
+def outline_of(row: str) -> str:
     """Return blanks that a terminal wraps in the same places as `row`, which may have colours."""
+    if isinstance(row, OutlinedRow):
+        return row.outline
     head, *rest = row.split("\x1b[")
     outline = _outline_of(head)
     for piece in rest:  # a piece of a bar has been seen before, so that no pattern need look at the row

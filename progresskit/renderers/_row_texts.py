@@ -1,11 +1,12 @@
 """What the columns of one task's row say, kept from frame to frame.
 
-Only what has changed is written anew. Rate, time left and fields stand for half a second, so that they can be read. Knows a
+Only what has changed is written anew. Rate, time left and fields stand for half a second or more, so that they can be read. Knows a
 view and the time. Does not know widths, layouts or the other rows.
 """
 
 from __future__ import annotations
 
+from .._model.frames import fraction_of
 from .._text.cells import cell_width, encodable
 from .._text.formatting import (
     BYTES,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ._templates import Template
 
 HOLD = 0.5
-"""Seconds for which a rate, a time left and fields stand."""
+"""Seconds for which a rate, a time left and fields stand, at least."""
 STAGGER = 0.1
 """Seconds by which the first of these times differ between rows."""
 COUNT_CELLS, BYTE_CELLS = 7, 4
@@ -46,6 +47,8 @@ class RowTexts:
     Attributes:
         view: The last view.
         name: The task's name, and `indent` what stands before it.
+        state, color: The task's.
+        is_moving: Whether it runs, and is not idle.
         is_text: Whether the task has nothing but its name to show.
         fraction: The share done, None where it is unknown.
         number, unit, short_unit: The amount's number, its unit, and what stays of the unit where there is no room for nouns.
@@ -57,17 +60,23 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
-        usual: The same as one format string, where bar, share and count move and nothing else; None where that is not so.
+        usual: The same as one format string, where bar, share and count move, perhaps the time, and nothing else; None where
+            that is not so.
+        usual_time: The cells of the time in that; None where it has none.
+        outline: The outline of every row that `usual` makes.
         grew: Whether a text may need more cells than before.
     """
 
     __slots__ = (
         "_clock",
+        "_completed",
         "_encoding",
         "_held_until",
         "_scale",
         "_slow",
+        "_stands",
         "_total_text",
+        "color",
         "cut",
         "elapsed",
         "eta",
@@ -82,6 +91,7 @@ class RowTexts:
         "name_cells",
         "number",
         "number_cells",
+        "outline",
         "own",
         "percent",
         "pieces",
@@ -90,11 +100,13 @@ class RowTexts:
         "rate_unit",
         "short_unit",
         "source",
+        "state",
         "status",
         "template",
         "unit",
         "unit_cells",
         "usual",
+        "usual_time",
         "version",
         "view",
     )
@@ -108,6 +120,8 @@ class RowTexts:
         self.rate = self.rate_unit = self.percent = self.elapsed = ""
         self.eta = UNKNOWN
         self.status: str | None = None
+        self.state = ""
+        self.color: str | None = None
         self.fields: list[str] = []
         self.own: list[str] = []
         self.fraction: float | None = None
@@ -117,54 +131,62 @@ class RowTexts:
         self.version = 0
         self.pieces: list[Any] = []
         self.usual: str | None = None
+        self.usual_time: int | None = None
+        self.outline = ""
         self.pieces_of: tuple[object, int] = (None, -1)
+        # What the texts so far were made of.
+        self._stands: tuple[object, ...] | None = None
+        self._completed: int | float = 0
         self._clock = -1
         self._held_until = float("-inf")
         self._slow = False
         self._scale: Scale | None = None
         self._total_text = ""
 
-    def update(self, view: TaskView, time: float) -> None:
-        """Take what `view` says at `time`, in seconds."""
+    def update(self, view: TaskView, time: float, hold: float = HOLD) -> None:
+        """Take what `view` says at `time`, in seconds. What cannot be read if it changes with every frame stands for `hold` seconds."""
         last, self.view = self.view, view
-        if last is None or view.description != last.description or view.depth != last.depth:
-            self._update_name(view)
-        completed, total, unit = view.completed, view.total, view.unit
-        new = last is None or total != last.total or unit != last.unit or view.estimated != last.estimated
-        moved = new or completed != last.completed  # type: ignore[union-attr]  # mypy does not follow `new`
-        if moved:
-            self._update_amount(view, new)
-        was_unknown = self.fraction is None
-        fraction = self.fraction = view.fraction
-        state = view.state
+        (
+            _, _, depth, row, description, completed, total, unit, state, elapsed, _, _, _, color, _, estimated, _, idle, _, _, _,
+        ) = view  # fmt: skip
+        fraction = self.fraction = fraction_of(completed, total, state)
+        stands = description, depth, total, unit, estimated, state, color, idle is None, fraction is None
+        changed = stands != self._stands
+        if changed:
+            self._changes(view, stands)
+        elif completed != self._completed:
+            self._completed = completed
+            self._update_amount(view, False)
         if fraction is None or state == "pending":
             self.percent = "    "
-        elif view.estimated:
+        elif estimated:
             self.percent = format_percent(fraction, estimated=True)
         else:
             self.percent = _PERCENTS[int(fraction * 100 + 1e-9)]
-        elapsed = view.elapsed
-        if elapsed >= self._clock + 1 or elapsed < self._clock:
+        if not self._clock <= elapsed < self._clock + 1:
             self._clock = int(elapsed)
             self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
-            self.version += 1
-        idle = view.idle
-        self.is_moving = state == "running" and idle is None
-        if (
-            time >= self._held_until
-            or last is None
-            or state != last.state
-            or (idle is None) != (last.idle is None)
-            or (fraction is None) != was_unknown
-        ):
+            if self.status is None:  # whose column may show it
+                self.version += 1
+        if changed or time >= self._held_until:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
-            self._held_until = time + HOLD + (STAGGER * (view.position % 5) if last is None else 0.0)
+            self._held_until = time + hold + (STAGGER * (row % 5) if last is None else 0.0)
             self.version += 1
             self._update_held(view)
         if self.template.computes:
             own = [self._shown(own_text(part, view)) for part in self.template.parts]
             if own != self.own:
                 self.own, self.grew = own, True
+
+    def _changes(self, view: TaskView, stands: tuple[object, ...]) -> None:
+        """Update what follows from what rarely changes, which `stands` has now."""
+        before, self._stands = self._stands, stands
+        self.state, self.color = view.state, view.color
+        self.is_moving = view.state == "running" and view.idle is None
+        if before is None or before[:2] != stands[:2]:
+            self._update_name(view)
+        self._completed = view.completed
+        self._update_amount(view, before is None or before[2:5] != stands[2:5])
 
     def _changed(self, old: str, new: str) -> str:
         if len(new) > len(old):
@@ -213,8 +235,9 @@ class RowTexts:
             self.grew = True
 
     def _update_held(self, view: TaskView) -> None:
-        """Update what stands for half a second."""
+        """Update what stands for a while."""
         state, idle, rate = view.state, view.idle, view.rate
+        self.eta = UNKNOWN
         if state != "running" or idle is not None or rate is None or self.is_text:
             self.rate = self.rate_unit = ""
         else:
@@ -230,10 +253,10 @@ class RowTexts:
         elif idle is not None:
             status = f"idle {format_duration(idle)}"
         elif self.fraction is not None:
-            status = f"eta {format_duration(view.eta)}"
+            self.eta = format_duration(view.eta)
+            status = f"eta {self.eta}"
         else:
             status = None
-        self.eta = UNKNOWN if view.eta is None or status is None else format_duration(view.eta)
         self.status = status if status is None else self._changed(self.status or "", status)
         if view.fields or self.fields:
             own = self.template.own_fields

@@ -129,7 +129,7 @@ class RendererChoice:
     @property
     def is_own(self) -> bool:
         """Whether the renderer is one of ours."""
-        return isinstance(self.make, BuiltIn)
+        return isinstance(getattr(self.make, "func", self.make), BuiltIn)  # a client of a hub has its address with it
 
     @property
     def in_place(self) -> bool:
@@ -339,7 +339,9 @@ def prefer_hub(
 
 def hub_client(address: str | None, why: str) -> RendererChoice:
     """Return the choice of a client of the hub at `address`; None: of the one that `PROGRESSKIT_HUB` names then."""
-    return RendererChoice("hub", lambda: BUILTIN["hub"](address), why, is_remote=True)
+    from functools import partial
+
+    return RendererChoice("hub", partial(BUILTIN["hub"], address), why, is_remote=True)
 
 
 def shared_folder(

@@ -125,10 +125,15 @@ class RowRenderer:
         """Show `frame` in one piece of text, and nothing where nothing has changed."""
         size = self.terminal.size()
         columns = max(size[0] - 1, 0)  # a full last column would leave the cursor hanging between two rows
-        rows: list[str] = []
-        for view, row in zip(frame.tasks, self._laid_out(frame.tasks, columns, frame.time), strict=True):
-            rows += [""] * (view.position - len(rows))
-            rows.append(row)
+        tasks = frame.tasks
+        rows = self._laid_out(tasks, columns, frame.time)
+        if len(rows) != len(tasks):
+            raise ValueError(f"{len(tasks)} tasks have {len(rows)} rows.")
+        if tasks and tasks[-1].position >= len(tasks):  # some rows are nobody's
+            own, rows = rows, []
+            for view, row in zip(tasks, own, strict=True):
+                rows += [""] * (view.position - len(rows))
+                rows.append(row)
         if frame.more:
             rows.append(fit(f"  ... {frame.more:,d} more", columns, ellipsis="", pad=False))
         del rows[max(size[1] - 1, 0) :]  # the window may have become lower since the frame was made

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -125,10 +126,12 @@ def test_clients_share_what_their_frames_may_cost(unix: Bench) -> None:
     """A few clients may spend 1 % of a core each, many 0.18 %, and those that are left more again."""
 
     def spends(budget: float) -> bool:
+        second = float(next(seconds))  # on the frames' clock: a client looks once a second
         for client in clients:
-            client.render(Frame(0.0, tasks("one")))
+            client.render(Frame(second, tasks("one")))
         return all(client.default_budget == pytest.approx(budget, rel=0.5) for client in clients)
 
+    seconds = count()
     clients = [unix.client()]
     assert clients[0].default_budget == LEAST_BUDGET  # until the hub has spoken
     unix.until(lambda: spends(MOST_BUDGET))

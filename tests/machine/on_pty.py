@@ -60,7 +60,7 @@ class PtyMachine(Machine):
             data += os.read(self.master, 65536)
         return data.decode()
 
-    def check_screen(self) -> None:
+    def read_screen(self) -> None:
         self.marks += 1
         mark = f"\x1b]2;{self.marks}\a".encode()
         os.write(self.stream.fileno(), mark)
@@ -160,6 +160,8 @@ class WordsMachine(PtyMachine):
         """Note that `text` was written to standard output (`out`) or standard error (`err`)."""
         if self.captures_now():
             *lines, self.pending[stream] = (self.pending[stream] + text).split("\n")
+            if lines:
+                self.before_words(0)
             self.printed[0] += lines
             return
         if stream == "out":
@@ -202,7 +204,7 @@ class WordsMachine(PtyMachine):
         return ([], 0, True) if self.hidden else super().expected()
 
     def drain(self) -> None:
-        self.check_screen()
+        self.read_screen()
 
     # What the job does
 
@@ -317,6 +319,7 @@ class WordsMachine(PtyMachine):
         self.check()
         if self.order:  # otherwise nobody knows of the question
             self.trackers[0].print("(waits)" + self.question)  # as a thread may
+            self.before_words(0)
             self.printed[0].append("(waits)" + self.question)
         for node in self.live():
             node.task.advance(2)

@@ -54,7 +54,7 @@ class JudgedMachine(Machine):
     def resized(self, columns: int, lines: int) -> None:
         self.terminal.pane.resize(columns, lines)
 
-    def read(self) -> None:
+    def read_screen(self) -> None:
         self.terminal.show()
         rows, cursor = self.terminal.pane.read()
         assert rows == self.terminal.scrollback + self.terminal.screen

@@ -15,6 +15,6 @@ def refused(task: Task) -> None:
     task.advance("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     task.report("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     task.total = 3  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
-    configure(rendrer="ansi")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    configure(rendrer="ansi")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ProgressTracker(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ProgressTracker(capture="words")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

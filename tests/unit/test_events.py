@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from progresskit import ProgressTracker
 from progresskit._cli.event_log import read
 from progresskit._cli.event_report import tell
 from progresskit._cli.main import main
-from progresskit._model.frames import Frame, encode, sample_view
+from progresskit._model.frames import Frame, TaskView, encode, sample_view
 from progresskit._text.cells import cell_width
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
@@ -87,3 +92,44 @@ def test_a_file_that_is_not_there_is_one_sentence_and_status_2(capsys: pytest.Ca
         main(["report", "/no/such/events"])
     assert ended.value.code == 2
     assert "the events file cannot be read" in capsys.readouterr().err
+
+
+NUMBERS = st.one_of(st.integers(-(10**30), 10**30), st.floats(-1e99, 1e99), st.just(True), st.just(float("nan")))
+TEXTS = st.text(max_size=5)
+VIEWS = st.builds(
+    TaskView,
+    id=st.integers(0, 99), parent=st.none() | st.integers(0, 9), depth=st.just(1), position=st.just(2), description=TEXTS,
+    completed=NUMBERS, total=st.none() | NUMBERS, unit=TEXTS, state=st.sampled_from(["running", "failed"]), elapsed=NUMBERS,
+    rate=st.none() | NUMBERS, eta=st.none() | NUMBERS, fields=st.dictionaries(TEXTS, st.none() | NUMBERS | TEXTS, max_size=2),
+    color=st.none() | st.just("red"), keep=st.booleans(), estimated=st.booleans(), reason=st.none() | TEXTS,
+    idle=st.none() | NUMBERS, columns=st.none() | TEXTS, layout=st.none() | TEXTS, age=NUMBERS,
+)  # fmt: skip
+
+
+@given(
+    st.lists(VIEWS, max_size=2),
+    st.lists(VIEWS, max_size=1),
+    st.dictionaries(st.integers(0, 9), st.integers(), max_size=1),
+)
+def test_encoded(tasks: list[TaskView], ended: list[TaskView], counts: dict[int, int]) -> None:
+    """A frame's line says what JSON says of its parts, with null for a number that JSON lacks."""
+    line = encode(Frame(1.5, tuple(tasks), tuple(ended), 3, counts))
+    assert line.isascii() and "\n" not in line
+
+    def plain(value: Any) -> Any:
+        """Return what JSON gives back of `value`."""
+        if isinstance(value, dict):
+            return {name: plain(each) for name, each in value.items()}
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    document = json.loads(line)
+    for name, views in (("tasks", tasks), ("ended", ended)):
+        for view, told in zip(views, document.pop(name), strict=True):
+            rare = ("idle", "columns", "layout")
+            expected = {n: plain(v) for n, v in view._asdict().items() if v is not None or n not in rare}
+            assert told == expected
+    assert document == {
+        "time": 1.5,
+        "more": 3,
+        **({"counts": {str(n): c for n, c in counts.items()}} if counts else {}),
+    }

@@ -184,6 +184,18 @@ def test_rate_time_left_and_fields_stand_for_half_a_second() -> None:
     assert "paused" in row(view._replace(state="paused"), 119, 0.61, painter)
 
 
+def test_many_rows_stand_longer() -> None:
+    """Of ten rows and more the figures that stand do so for a second; bar, share, count and time move as ever."""
+    painter = Painter()
+    view = sample_view(description="a", total=1000, completed=10, rate=10.0, eta=99.0, unit="row")
+    for at in range(14):
+        moved = view._replace(completed=10 + at, rate=10.0 + at, elapsed=at / 2)
+        rows = painter.rows(tuple(moved._replace(id=number, position=number) for number in range(10)), 119, at / 10)
+        assert all(f"{10 + at}/1,000 rows" in text and f"0:0{at // 2}" in text for text in rows)
+        standing = ["10.0/s" in text for text in rows]
+        assert standing == [at < 10 + number % 5 for number in range(10)]
+
+
 def test_the_form_of_a_rate_has_hysteresis() -> None:
     """Below 0.8 a second it is seconds per unit, and again units a second from 1.25 on."""
     painter = Painter()

@@ -3,136 +3,173 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from progresskit import ProgressTracker
-from progresskit._model.slots import GRACE, Slots, assign_rows, walk_tree
+from progresskit._model.slots import Slots, assign_rows, walk_tree
 from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 
 class Item:
     """What the seating asks of a task."""
 
+    _slot = -1
+
     def __init__(self, name: str, *, waiting: bool = False, children: Slots | None = None) -> None:
         self.name, self.waiting, self.children = name, waiting, children
 
 
-def filled(*names: str) -> Slots:
-    slots = Slots()
-    for name in names:
-        slots.allocate(name)
-    return slots
+class Places:
+    """Slots, and the items in them by name."""
+
+    def __init__(self, names: str = "") -> None:
+        self.slots = Slots()
+        self.items: dict[str, Item] = {}
+        for name in names:
+            self.take(name)
+
+    def take(self, name: str, preferred: int | None = None) -> int:
+        item = self.items[name] = Item(name)
+        slot = self.slots.allocate(item, preferred)
+        assert item._slot == slot
+        return slot
+
+    def release(self, name: str, *, pinned: bool = False) -> None:
+        self.slots.release(self.items.pop(name), pinned=pinned)
+
+    @property
+    def rows(self) -> str:
+        """The rows by name, `-` for a blank one."""
+        assert {item.name for item in self.slots} == self.items.keys()
+        assert len(self.slots) == len(self.items)
+        return "".join("-" if item is None else item.name for item in self.slots.rows())
 
 
-def test_the_lowest_slot_that_was_left_goes_to_the_next() -> None:
-    slots = filled(*"abcde")
-    for slot in (3, 1, 2):
-        slots.release(slot)
-    assert (len(slots), list(slots)) == (2, ["a", "e"])
-    assert [slots.allocate(name) for name in "xyzw"] == [1, 2, 3, 5]
-    assert (len(slots), "".join(slots)) == (6, "axyzew")
+def test_lowest_free() -> None:
+    """The lowest slot that was left goes to the next one."""
+    places = Places("abcde")
+    for name in "dbc":
+        places.release(name)
+    assert places.rows == "ae"
+    assert [places.take(name) for name in "xyzw"] == [1, 2, 3, 5]
+    assert places.rows == "axyzew"
 
 
-def test_a_preferred_slot_is_given_if_it_is_empty_and_those_below_it_stay_blank() -> None:
-    slots = Slots()
-    assert slots.allocate("c", 2) == 2
-    assert list(slots.rows(0.0)) == [None, None, "c"]
-    assert slots.allocate("x") == 3
-    assert slots.allocate("a", 0) == 0
-    assert slots.allocate("y", 0) == 4  # taken: the next free one
-    assert list(slots.rows(0.0)) == ["a", None, "c", "x", "y"]
-    assert slots.allocate("b", 1) == 1
-    slots.release(3)
-    assert list(slots.rows(0.0)) == ["a", "b", "c", "y"]
-    assert slots.allocate("z", 4) == 3
+def test_preferred() -> None:
+    """A preferred slot is given if it is empty, and those below it stay blank."""
+    places = Places()
+    assert places.take("c", 2) == 2
+    assert places.rows == "--c"
+    assert places.take("x") == 3
+    assert places.take("a", 0) == 0
+    assert places.take("y", 0) == 4  # taken: the next free one
+    assert places.rows == "a-cxy"
+    assert places.take("b", 1) == 1
+    places.release("x")
+    assert places.rows == "abcy"
+    places.slots.close()
+    assert places.take("z", 4) == 4
+    assert places.rows == "abcyz"
 
 
-def test_a_slot_just_behind_the_last_may_be_preferred() -> None:
-    slots = filled("a")
-    assert slots.allocate("b", 1) == 1
-    assert slots.allocate("d", 3) == 3
-    assert list(slots.rows(0.0)) == ["a", "b", None, "d"]
+def test_preferred_behind_the_last() -> None:
+    """A slot behind the last may be preferred."""
+    places = Places("a")
+    assert places.take("b", 1) == 1
+    assert places.take("d", 3) == 3
+    assert places.rows == "ab-d"
 
 
-def test_a_slot_left_and_taken_by_preference_is_not_given_away_twice() -> None:
-    slots = filled("a", "b", "c")
-    slots.release(1, now=0.0)
-    assert slots.allocate("p", 1) == 1
-    assert slots.allocate("q") == 3
-    assert list(slots.rows(0.5)) == ["a", "p", "c", "q"]
+def test_not_given_twice() -> None:
+    """A slot that was left and taken by preference is not given away twice."""
+    places = Places("abc")
+    places.release("b")
+    assert places.take("p", 1) == 1
+    assert places.take("q") == 3
+    assert places.rows == "apcq"
 
 
-def test_a_reserved_slot_waits_for_who_asks_for_it() -> None:
-    slots = Slots()
-    slots.allocate("a", 0)
-    slots.allocate("b", 1)
-    slots.release(0, pinned=True)
-    assert slots.allocate("x") == 2
-    assert list(slots.rows(0.0)) == [None, "b", "x"]
-    assert slots.allocate("a again", 0) == 0
+def test_reserved() -> None:
+    """A reserved slot waits for who asks for it, however many frames are drawn."""
+    places = Places()
+    places.take("a", 0)
+    places.take("b", 1)
+    places.release("a", pinned=True)
+    places.slots.close()
+    assert places.take("x") == 2
+    assert places.rows == "-bx"
+    assert places.take("a", 0) == 0
 
 
-def test_a_row_that_was_left_stays_blank_for_a_second() -> None:
-    slots = filled("a", "b", "c")
-    slots.release(0, now=10.0)
-    slots.release(1)  # nobody has seen it
-    assert list(slots.rows(10.0)) == [None, "c"]
-    assert list(slots.rows(10.0 + GRACE - 0.01)) == [None, "c"]
-    assert list(slots.rows(10.0 + GRACE)) == ["c"]
-    assert list(slots.rows(10.0)) == ["c"]  # once closed, it stays so
+def test_close() -> None:
+    """Once a frame has been drawn without a successor, the rows below have moved up and the next one comes last."""
+    places = Places("abcd")
+    places.release("b")
+    places.slots.close()
+    assert (places.rows, [places.items[name]._slot for name in "acd"]) == ("acd", [0, 1, 2])
+    assert places.take("x") == 3
+    places.release("c")
+    assert places.take("y") == 1
+    assert places.rows == "aydx"
 
 
-def test_a_successor_ends_the_wait() -> None:
-    slots = filled("a", "b")
-    slots.release(0, now=10.0)
-    assert slots.allocate("x") == 0
-    slots.release(0)
-    assert list(slots.rows(10.1)) == ["b"]
-    slots = filled("a", "b")
-    slots.release(0, now=10.0)
-    assert slots.allocate("x", 0) == 0
-    slots.release(0)
-    assert list(slots.rows(10.1)) == [None, "b"]  # it was asked for: its row is there, whoever lives
-    assert slots.allocate("y") == 0
+def test_all_leave() -> None:
+    """When the last one leaves, everything begins anew."""
+    places = Places("ab")
+    places.take("h", 5)
+    for name in "ahb":
+        places.release(name)
+    assert (places.rows, places.slots.has_gaps) == ("", False)
+    assert [places.take(name) for name in "xy"] == [0, 1]
+    places.release("x")
+    assert places.rows == "y"
+    places.release("y")
+    assert places.take("p", 1) == 1
+    assert places.rows == "-p"
 
 
-def test_when_the_last_leaves_everything_begins_anew() -> None:
-    slots = filled("a", "b")
-    slots.allocate("h", 5)
-    slots.release(0, now=1.0)
-    slots.release(5, now=1.0)
-    slots.release(1, now=1.0)
-    assert (len(slots), list(slots.rows(1.0))) == (0, [])
-    assert [slots.allocate(name) for name in "xy"] == [0, 1]
-    assert list(slots.rows(1.0)) == ["x", "y"]
-    slots.release(0)
-    assert list(slots.rows(1.0)) == ["y"]
-    slots.release(1)
-    assert slots.allocate("p", 1) == 1
-    assert list(slots.rows(1.0)) == [None, "p"]
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["take", "take", "ask", "leave", "leave pinned", "frame"]), st.integers(0, 5)),
+        max_size=40,
+    )
+)
+def test_no_blank_row(steps: list[tuple[str, int]]) -> None:
+    """Rows are a list: one joins where another has left since the last frame, else last, and nobody else moves but up."""
+    places, number, asked = Places(), 0, -1
+    for step, at in steps:
+        before = places.rows
+        live = sorted(places.items)
+        if step in ("take", "ask"):
+            number += 1
+            name = chr(ord("A") + number)
+            places.take(name, at if step == "ask" else None)
+            asked = max(asked, at) if step == "ask" else asked
+            assert places.rows.replace(name, "", 1).replace("-", "") == before.replace("-", "")
+        elif step.startswith("leave") and live:
+            places.release(live[at % len(live)], pinned=step == "leave pinned")
+            asked = asked if places.items else -1
+        elif step == "frame":
+            places.slots.close()
+            assert places.rows == before
+            assert [item._slot for item in places.slots] == [at for at, name in enumerate(before) if name != "-"]
+        assert "-" not in places.rows[asked + 1 :]
 
 
 def tree(*items: Item | None) -> list[tuple[Item | None, int]]:
     return [(item, 0) for item in items]
 
 
-def test_a_tree_is_walked_parents_first_with_its_blank_rows() -> None:
-    inner = Slots()
-    for name in ("x", "y"):
-        inner.allocate(Item(name))
-    inner.release(0, now=0.5)
-    deepest = Slots()
+def test_walk() -> None:
+    """A tree is walked parents first, with the blank rows that are reserved."""
+    inner, deepest, outer = Slots(), Slots(), Slots()
     deepest.allocate(Item("z"))
-    for item in inner:
-        item.children = deepest
-    outer = Slots()
+    inner.allocate(Item("y", children=deepest), 1)
     outer.allocate(Item("a", children=inner))
     outer.allocate(Item("b"))
-
-    def walked(now: float) -> list[tuple[str | None, int]]:
-        return [(item and item.name, depth) for item, depth in walk_tree(outer, now)]
-
-    assert walked(1.0) == [("a", 0), (None, 1), ("y", 1), ("z", 2), ("b", 0)]
-    assert walked(2.0) == [("a", 0), ("y", 1), ("z", 2), ("b", 0)]
+    walked = [(item and item.name, depth) for item, depth in walk_tree(outer)]
+    assert walked == [("a", 0), (None, 1), ("y", 1), ("z", 2), ("b", 0)]
 
 
 @pytest.mark.parametrize(
@@ -162,19 +199,18 @@ def test_where_there_are_fewer_rows_than_tasks(shown: str, limit: int | None, ro
     assert all(depth == 0 for _, depth, _ in seated)
 
 
-def test_a_task_that_ends_while_a_frame_is_made_leaves_its_row_blank(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job's thread ends a task right after those that had ended were removed: the rows below stay where they are."""
+def test_end_during_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job's thread ends a task right after those that had ended were removed: it is shown as it was, and no row moves."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), clock=ManualClock())
     tree = tracker._core.tree
-    first, second, third = (tracker.add_task(name) for name in ("first", "second", "third"))
+    first, second, third = (tracker.add_task(name, total=1) for name in ("first", "second", "third"))
     hidden = tracker.add_task("hidden", delay=60.0)
     fourth = tracker.add_task("fourth")
-    assert [(view.description, view.position) for view in tree.next_frame().tasks] == [
-        ("first", 0),
-        ("second", 1),
-        ("third", 2),
-        ("fourth", 3),
-    ]
+
+    def rows() -> list[tuple[str, int, str]]:
+        return [(view.description, view.position, view.state) for view in tree.next_frame().tasks]
+
+    assert [row[:2] for row in rows()] == [("first", 0), ("second", 1), ("third", 2), ("fourth", 3)]
     settle = tree.settle
 
     def settle_and_end() -> None:
@@ -185,9 +221,9 @@ def test_a_task_that_ends_while_a_frame_is_made_leaves_its_row_blank(monkeypatch
 
     monkeypatch.setattr(tree, "settle", settle_and_end)
     first.finish()
-    assert [(view.description, view.position) for view in tree.next_frame().tasks] == [("third", 2), ("fourth", 3)]
+    assert rows() == [("second", 0, "running"), ("third", 1, "running"), ("fourth", 2, "running")]
     monkeypatch.setattr(tree, "settle", settle)
-    assert [(view.description, view.position) for view in tree.next_frame().tasks] == [("third", 2), ("fourth", 3)]
+    assert rows() == [("third", 0, "running"), ("fourth", 1, "running")]
     third.finish()
     fourth.finish()
     tracker.stop()

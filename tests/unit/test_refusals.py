@@ -137,7 +137,7 @@ def test_a_position_that_was_asked_for_twice_is_given_once() -> None:
     first, second = type("Leaf", (), {"children": None})(), type("Leaf", (), {"children": None})()
     assert slots.allocate(first, 3) == 3
     assert slots.allocate(second, 3) != 3
-    slots.release(3, None, pinned=True)
+    slots.release(first, pinned=True)
     assert slots.allocate(first, 3) == 3
 
 

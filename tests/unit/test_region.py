@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from progresskit._model.frames import Frame, TaskView, sample_view
-from progresskit.renderers._region import BEGIN, END, Region
+from progresskit.renderers._region import BEGIN, END, OutlinedRow, Region, outline_of
 from progresskit.renderers.rows import RowRenderer
 from progresskit.testing import EmulatedTerminal
 
@@ -193,14 +194,21 @@ STEPS = st.lists(
 )
 
 
-def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool) -> None:
+def outlined(text: str) -> OutlinedRow:
+    """Return a row that has its outline with it, as the painter makes them."""
+    row = OutlinedRow(text)
+    row.outline = outline_of(text)
+    return row
+
+
+def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool, make: Callable[[str], str] = str) -> None:
     """Do `steps` to a terminal that changes its grid and what it tells at different instants, and assert that no word is
     lost. With `in_time` a grid may be narrower or lower than was told, for one frame, and never wider or higher."""
     terminal = EmulatedTerminal(80, 12, reflow=reflow)
     told = (80, 12)
     words = [f"word {number}." for number in range(14)]
     terminal.feed("".join(word + "\n" for word in words))
-    number = 100
+    number, turn = 100, 0
     for step, *values in steps:
         if step == "grid":
             terminal.resize(values[0], values[1])
@@ -213,7 +221,8 @@ def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool) -> No
             above = [f"word {number + at}." + "=" * 17 * at for at in range(prints)]
             number += prints
             words += above
-            rows = [("━" * width)[: told[0] - 1] for width in widths[: told[1] - 1]]
+            turn += 1
+            rows = [make(("━─"[turn % 2] * width)[: told[0] - 1]) for width in widths[: told[1] - 1]]
             terminal.feed(region.draw(rows, above, told))
             told = terminal.size() if in_time else told
         text = "".join(row.ljust(1) for row in terminal.text)
@@ -230,9 +239,20 @@ def test_no_word_is_lost_where_sizes_are_told_late(steps: list[Any], reflow: boo
 
 
 @LATE
-@given(STEPS)
-def test_no_word_is_lost_where_a_window_became_narrower_while_a_frame_was_on_its_way(steps: list[Any]) -> None:
-    play(steps, Region(), reflow=True, in_time=True)
+@given(STEPS, st.sampled_from([str, outlined]))
+def test_no_word_is_lost_where_a_window_became_narrower_while_a_frame_was_on_its_way(
+    steps: list[Any], make: Callable[[str], str]
+) -> None:
+    play(steps, Region(), reflow=True, in_time=True, make=make)
+
+
+def test_outline() -> None:
+    """A row that replaces one of the same outline is written by itself: the lines that it makes are there."""
+    region = Region()
+    region.draw([outlined("━─"), outlined("東")])
+    assert sent(region.draw([outlined("─━"), outlined("東")])) == f"<2A{CLEAR}─━\n\n\r"
+    assert sent(region.draw([outlined("─━"), outlined("京━")])) == f"<1A{CLEAR}<?7h\u3000 <?7l\r京━\n\r"
+    assert sent(region.draw([outlined("─━"), "東━"])) == f"<1A{CLEAR}<?7h\u3000 <?7l\r東━\n\r"
 
 
 def test_a_screen_of_one_line_has_no_rows_in_reach() -> None:
@@ -303,7 +323,7 @@ def test_a_row_that_was_cut_between_two_frames_is_whole_within_a_second_where_te
 def test_a_renderer_that_leaves_a_row_out_is_told_so() -> None:
     for frame in (Frame(0.0, views("alpha", "beta")), Frame(0.0, (), views("alpha", state="finished", keep=True))):
         renderer, _terminal = begun(missing=1)
-        with pytest.raises(ValueError, match="shorter"):
+        with pytest.raises(ValueError, match=r"shorter|2 tasks have 1 rows"):
             renderer.render(frame)
     with pytest.raises(NotImplementedError, match=r"^a row renderer says what a row looks like$"):
         RowRenderer().rows(views("alpha"), 40, 0.0)

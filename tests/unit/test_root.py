@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from itertools import count, cycle, repeat
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,38 @@ def test_misspelt(bench: Bench) -> None:
         with pytest.raises(TypeError, match="fields is"):
             task.update(fields=wrong)  # type: ignore[arg-type]
     assert nearest("x" * 100_000, ["description"]) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "word", "advice"),
+    [
+        ("track", "totl", "did you mean total?"),
+        ("track", "desc", "did you mean description?"),
+        ("track", "leave", "did you mean keep?"),
+        ("track", "style", "it is an argument of ProgressTracker() and configure()."),
+        ("track", "loss", "give a column of your own in fields={'loss': ...}."),
+        ("tracker.track", "colour", "did you mean color?"),
+        ("ProgressTracker", "rendrer", "did you mean renderer?"),
+        ("ProgressTracker", "total", "it is an argument of track() and add_task()."),
+        ("configure", "styel", "did you mean style?"),
+        ("configure", "colums", "did you mean columns?"),
+        ("configure", "file", "did you mean stream?"),
+        ("configure", "x", "it takes renderer, stream, interval, budget, capture, estimator, columns, style."),
+    ],
+    ids=lambda value: value if value.isidentifier() else "",
+)
+def test_unknown_word(bench: Bench, call: str, word: str, advice: str) -> None:
+    """Where no words are fields, one that is no argument is refused in a sentence that says what to do, and nothing is changed."""
+    calls: dict[str, Any] = {
+        "track": partial(track, [1]),
+        "tracker.track": partial(bench.tracker.track, [1]),
+        "ProgressTracker": ProgressTracker,
+        "configure": configure,
+    }
+    with pytest.raises(TypeError) as refused:
+        calls[call](**{word: 1})
+    assert str(refused.value) == f"{call.removeprefix('tracker.')}() has no argument {word!r}: {advice}"
+    assert trackers.DEFAULTS == {}
 
 
 def test_any_description(bench: Bench) -> None:

@@ -186,6 +186,22 @@ def test_lines_that_nobody_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue() == "waits\ncomes later\n"
 
 
+def test_order_of_ends_and_lines() -> None:
+    """A line that is printed after a task has ended stands below the task's last line, though one frame brings both."""
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+    with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
+        tracker.add_task("whole", total=9)
+        ticker.tick()
+        for name in ("first", "second"):
+            tracker.print("before", name)
+            with tracker.add_task(name, total=1, keep=True) as task:
+                task.advance()
+        tracker.print("after both")
+        ticker.tick()
+        words = [line.replace("✓ ", "").strip().split("  ")[0] for line in terminal.text]
+        assert words == ["before first", "first", "before second", "second", "after both", "whole"]
+
+
 def test_lines_slow_no_frames_down(bench: Bench) -> None:
     """Lines are the job's own words: their cost does not put the next frame off."""
     terminal, ticker = EmulatedTerminal(), ManualTicker()
