@@ -7,6 +7,7 @@ captured stream's business, and how lines are shown the tracker's.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -368,6 +369,8 @@ def _relay_of(target: Any) -> Relay | None:
                 and capture.relay.key == key
                 and (capture.captures_now or capture.captures_again)
             ):
+                thread = get_ident()
+                capture.relay.forwarder.begin_line("".join(each.pop_line(thread) for each in captured_streams()))
                 return capture.relay
     return None
 

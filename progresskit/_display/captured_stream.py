@@ -41,12 +41,11 @@ class CapturedStream:
         self.stream = stream
         self.captures: list[Capture] = []
         self._lines: dict[int, Line] = {}  # thread -> what it has written of a line: two threads' lines do not mix
-        self._decoders: dict[int, codecs.IncrementalDecoder] = {}
+        # By thread, and by encoding: a job may give its stream another one.
+        self._decoders: dict[tuple[int, str], codecs.IncrementalDecoder] = {}
         self._write_text: Callable[[str], int] = stream.write
         self._buffer = getattr(stream, "buffer", None)
         self._write_bytes: Callable[[Any], int] = getattr(self._buffer, "write", _refuse)
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self._errors = getattr(stream, "errors", None) or "strict"
         descriptor = text_descriptor(stream)
         self.descriptor = descriptor if descriptor is not None and os.isatty(descriptor) else None
         self._is_redirected = False  # whether the descriptor leads to a file or a pipe now
@@ -106,13 +105,16 @@ class CapturedStream:
             if text and text[-1] != "\n":
                 _flush(self.stream)
             return count
-        if capture.relay is not None:
-            capture.relay.drain()  # what programs have written before comes before
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if not text.isascii():
-            text.encode(self._encoding, self._errors)  # raises what the stream would
-        self._capture(text, thread, capture)
+            text.encode(
+                self._encoding, getattr(self.stream, "errors", None) or "strict"
+            )  # raises what the stream would
+        if capture.relay is None:
+            self._capture(text, thread, capture)
+        else:  # what programs have written before comes before
+            self._capture(capture.relay.drain_before() + text, thread, capture)
         return len(text)
 
     def write_bytes(self, data: Any) -> int:
@@ -125,10 +127,9 @@ class CapturedStream:
             count = self._write_bytes(data)
             _flush(self._buffer)
             return count
-        if capture.relay is not None:
-            capture.relay.drain()
+        before = "" if capture.relay is None else capture.relay.drain_before()
         with memoryview(data) as view:
-            self._capture(self._decoder(thread).decode(view), thread, capture)
+            self._capture(before + self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
 
     def _capture_for(self, thread: int) -> Capture | None:
@@ -202,10 +203,16 @@ class CapturedStream:
                 capture.queue(line)
         return True
 
+    @property
+    def _encoding(self) -> str:
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
     def _decoder(self, thread: int) -> codecs.IncrementalDecoder:
-        decoder = self._decoders.get(thread)
+        encoding = self._encoding
+        decoder = self._decoders.get((thread, encoding))
         if decoder is None:
-            decoder = self._decoders[thread] = codecs.getincrementaldecoder(self._encoding)("backslashreplace")
+            decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")
+            self._decoders[thread, encoding] = decoder
         return decoder
 
     # Lines that have not ended
@@ -218,6 +225,11 @@ class CapturedStream:
         line = self._lines.pop(thread, None)
         if line is not None:
             self.write_now(line.text())
+
+    def pop_line(self, thread: int) -> str:
+        """Forget what `thread`, which is the one that asks, has begun to say, and return it: a program goes on with that line."""
+        line = self._lines.pop(thread, None)
+        return "" if line is None else line.text()
 
     def write_now(self, text: str) -> None:
         """Write `text` to the stream itself, whoever captures it."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
 
+DISTURBED_SECONDS = 1.0
+"""Seconds without rows where others write to the terminal: each time that rows are drawn they may stay above their words."""
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
@@ -121,6 +123,8 @@ class Display:
         self._shown: tuple[TaskView, ...] = ()  # the tasks of the last frame
         self._inherited = False  # whether the outbox has what the display before this one did not show
         self._in_background = False
+        self._stood = False  # whether rows stand that the frame writes over
+        self._rows_from = float("-inf")  # when rows may be drawn again, on the wall's clock
         self.drawn = self.due = 0.0
 
     def add(self, tracker: TrackerCore) -> None:
@@ -219,6 +223,8 @@ class Display:
         """
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
+        self._stood = self.renderer.has_rows
+        rows = rows and self._began[1] >= self._rows_from
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self.renderer.is_drawing = rows
@@ -230,7 +236,8 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame again, below text that other programs wrote while the process was stopped."""
+        """Compose the frame again, below text that others have written meanwhile: a shell while the process was stopped, or a process
+        that nobody captures. The rows that stand stay above."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.drain()  # it would be drawn over the words of a shell
         self.renderer.stop()
@@ -239,12 +246,24 @@ class Display:
         if frame is not None:
             self.renderer.render(frame)
 
+    def _avoid_others_words(self) -> None:
+        """Compose the frame again, without rows, where others have written to the terminal since the last one."""
+        if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
+            self._rows_from = self._began[1] + DISTURBED_SECONDS
+            if self.outbox.frame is not None:
+                self.outbox.frame = self.outbox.frame._replace(tasks=(), more=0)
+            self._shown = ()
+            self.recompose()
+
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
+        self._avoid_others_words()
         try:
             self.outbox.send()
         finally:
             self.renderer.is_drawing = False
+        if self.renderer.has_rows:
+            self.terminal.hear_others()
         if self._drew_lines:
             self._note_shown()
         if self._budget_varies:
@@ -313,6 +332,7 @@ class Display:
         if self.renderer.has_rows or self.group.has_output:
             with signals_blocked() if not self.may_hang else nullcontext():
                 self.compose(rows=False)
+                self._avoid_others_words()
                 self.outbox.send()
                 self.renderer.is_drawing = False
         if self.renderer.in_place:

@@ -234,10 +234,12 @@ class GuardedRenderer:
             make = self.choice.make
             assert make is not None  # a settled choice says how
             made = self._window.call("renderer", make)
-            if self.choice.given or self._terminal.is_tty or not draws_in_place(made):
+            fits = self._terminal.is_tty and self._terminal.has_sequences
+            if self.choice.given or fits or not draws_in_place(made):
                 break
             self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
-            self.choice = RendererChoice("plain", BUILTIN["plain"], "the stream is no terminal")
+            why = "the console does not obey escape sequences" if self._terminal.is_tty else "the stream is no terminal"
+            self.choice = RendererChoice("plain", BUILTIN["plain"], why)
         made = self._recorded(made)
         self._use(made)
         self._place(made)

@@ -7,8 +7,9 @@ runs a notebook saves it as soon as the kernel says that the cell is done.
 
 from __future__ import annotations
 
+import sys
 import time
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakSet
@@ -16,7 +17,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from .._system.notebook import is_cell_stream, kernel_shell, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
-from ..renderers.notebook import Area
+from ..renderers.notebook import ROWS, Area
 from ..renderers.registry import BUILTIN, default_stream, prefer_hub
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class CellArea(Area):
     Attributes:
         lock: Guards all else. It is held while the first picture is published: no later one may come before it.
         shown_at: When a picture was last made, by the wall clock.
+        tasks: Tasks at the top that the cell has added.
     """
 
     def __init__(self, publish: Callable[[dict[str, str], bool], object]) -> None:
         super().__init__(publish)
         self.lock = Lock()
         self.shown_at = 0.0
+        self.tasks = 0
 
     def show_at(self, now: float) -> None:
         """Publish the picture of `now`, in seconds by the wall clock, unless it is the one that stands there."""
@@ -64,6 +67,9 @@ class _Cells:
         self.trackers: WeakSet[TrackerCore] = WeakSet()
         self._most = TASKS
         self._asked: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+        self._hooked = (
+            local()
+        )  # the publisher to which this thread has given the hook: each thread has hooks of its own
 
     def current(self, shell: Any) -> tuple[CellArea, bool]:
         """Return the area of the cell that runs, and whether it is new: its lock is held then, until it has a picture."""
@@ -79,7 +85,32 @@ class _Cells:
             if shell not in self._asked:
                 self._asked[shell] = True
                 shell.events.register("post_run_cell", self._end_cell)
+        self._hear_of_clears(shell.display_pub)
         return area, True
+
+    def _hear_of_clears(self, publisher: Any) -> None:
+        """Have `publisher` say when the job clears the output of a cell from this thread, as far as it can say so."""
+        register = getattr(publisher, "register_hook", None)
+        if register is None or getattr(self._hooked, "publisher", None) is publisher:
+            return
+        self._hooked.publisher = publisher
+
+        def hear(message: dict[str, Any]) -> dict[str, Any] | None:
+            try:
+                if message["header"]["msg_type"] != "clear_output" or _fills_widget():
+                    return message
+                area = self.by_cell.get(message["parent_header"]["msg_id"])
+                if area is None:
+                    return message
+                publisher.session.send(publisher.pub_socket, message, ident=publisher.topic)
+            except Exception:  # a kernel of another kind
+                return message
+            with area.lock:
+                area.show_anew()
+                area.show_at(time.time())
+            return None  # the message has been sent
+
+        register(hear)
 
     def forget_ended(self) -> None:
         """Forget the tasks that have ended before a frame could show them, now and then."""
@@ -106,6 +137,15 @@ class _Cells:
 CELL_AREAS = _Cells()
 
 
+def _fills_widget() -> bool:
+    """Return whether what is shown now goes into an output widget, which is cleared alone."""
+    outputs = sys.modules.get("ipywidgets.widgets.widget_output")
+    widgets = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
+    return outputs is not None and any(
+        isinstance(widget, outputs.Output) and widget.msg_id for widget in list(widgets.values())
+    )
+
+
 def _publisher(display: Any, display_id: str) -> Callable[[dict[str, str], bool], object]:
     def publish(bundle: dict[str, str], update: bool) -> None:
         display.publish(data=bundle, metadata={}, transient={"display_id": display_id}, update=update)
@@ -130,13 +170,16 @@ def place(tracker: TrackerCore, task: Task) -> None:
     area, is_new = CELL_AREAS.current(shell)
     CELL_AREAS.by_task[task.id] = area
     CELL_AREAS.forget_ended()
+    area.tasks += task.parent is None
     if is_new:
         try:
             area.update([view for view in tracker.tree.frame(None).tasks if view.id == task.id], ())
             area.show_at(time.time())
-            tracker.tree.note_seen(task)  # so that its end is shown too, however soon it comes
         finally:
             area.lock.release()
+    if area.tasks <= ROWS:
+        # Its end is shown too, however soon it comes: what a cell shows must not depend on how quick the machine is.
+        tracker.tree.note_seen(task)
 
 
 def _draws_in_cells(tracker: TrackerCore) -> bool:

@@ -74,6 +74,9 @@ def _end(*, wait: bool = True) -> None:
         capture.close_relays()
     while _at_end:
         _at_end.pop()()
+    windows = sys.modules.get("progresskit._system.windows")
+    if windows is not None:
+        windows.put_mode_back()
 
 
 def at_end(call: Callable[[], None]) -> None:

@@ -74,8 +74,8 @@ class Relay:
             self._redirected = RedirectedDescriptors(key, originals, slave)
             self._spool = Spool(self._own, master)
             news, self._held = start_keeper(self._own, master, self._spool.file, terminal)
-            self.forwarder = Forwarder(self.captures, self._spool, terminal)
             self.foreground = Foreground(terminal, master, slave)
+            self.forwarder = Forwarder(self.captures, self._spool, terminal, lambda: self.foreground.program_lives)
             RELAYED[file_key(slave, relayed=False)] = originals[descriptors[0]]
             self._thread = RelayThread(self, news, master)
         except BaseException:
@@ -123,6 +123,7 @@ class Relay:
         try:
             yield
         finally:
+            self.drain()
             if capture is not None:
                 self._redirecting.discard(capture)
             self.follow()
@@ -156,6 +157,11 @@ class Relay:
             for capture in told:
                 capture.announce()
         return whole
+
+    def drain_before(self) -> str:
+        """Hand on what programs have written before this process writes; return the line they have begun, which it goes on with."""
+        self.drain()
+        return self.forwarder.pop_line() if self.forwarder.has_unfinished_line else ""
 
     def drain_all(self) -> None:
         """Hand on all that has been written by now, and wait for a terminal that is slow, but accepts something each second: what

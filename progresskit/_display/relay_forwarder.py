@@ -13,6 +13,8 @@ from .._system.threads import native
 from .relay_lines import RelayLines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .capture import Capture
     from .relay_spool import Spool
 
@@ -29,16 +31,18 @@ class Forwarder:
         captures: Who shows the words, the latest one last.
         spool: The file with the words.
         terminal: A descriptor of the terminal itself, non-blocking.
+        program_lives: Returns whether a program lives that may have the terminal for itself.
 
     Attributes:
         handed: Bytes of the file that were handed on so far, in whole lines.
     """
 
-    def __init__(self, captures: list[Capture], spool: Spool, terminal: int) -> None:
+    def __init__(self, captures: list[Capture], spool: Spool, terminal: int, program_lives: Callable[[], bool]) -> None:
         self.handed = 0
         self._captures = captures
         self._spool = spool
         self._terminal = terminal
+        self._program_lives = program_lives
         self._lines = RelayLines()
         self._lock = native("_thread", "RLock")()
         self._busy = False
@@ -47,7 +51,7 @@ class Forwarder:
     @property
     def has_unfinished_line(self) -> bool:
         """Whether a line has begun, and not ended."""
-        return self.handed < self._spool.position
+        return self.handed < self._spool.position or not self._lines.is_bare
 
     @property
     def has_question(self) -> bool:
@@ -114,6 +118,9 @@ class Forwarder:
 
     def _pass_on(self) -> bool:
         """Write to the terminal itself what has not been handed on, and return whether it accepted it."""
+        if self.has_unfinished_line and not self._program_lives() and self._lines.is_bare:
+            self._pop_line()
+            return True
         data = self._spool.read(self.handed)
         self.end_rows()
         try:
@@ -166,6 +173,36 @@ class Forwarder:
             return capture if came else None
         finally:
             self._lock.release()
+
+    def begin_line(self, text: str) -> None:
+        """Have what programs write next go on with `text`, a line that this process has begun."""
+        if text and self._lock.acquire(timeout=LOCK_SECONDS):
+            try:
+                self._lines.begin_line(text)
+            finally:
+                self._lock.release()
+
+    def pop_line(self) -> str:
+        """Forget the line that has not ended, and return it: this process goes on with it.
+
+        Sequences without words may be the beginning of a program's own screen, which is given the terminal then. Where no program lives
+        one has cleared the screen while rows stood: it is not cleared later, with what has come since.
+        """
+        if not self._lock.acquire(timeout=LOCK_SECONDS):
+            return ""
+        try:
+            return "" if self._busy else self._pop_line()
+        finally:
+            self._lock.release()
+
+    def _pop_line(self) -> str:
+        line = self._lines.pop_line(may_be_screen=self._program_lives())
+        if line is None:
+            return ""
+        before, self.handed = self.handed, self._spool.position
+        if not line and self._spool.is_shown(before):  # else the keeper would write the sequences at the end
+            self._note_shown(self.handed)
+        return line
 
     def end_rows(self) -> None:
         """Write the rows that a program redraws to the terminal, where the program finds them."""

@@ -69,6 +69,11 @@ class RelayLines:
         return came
 
     @property
+    def is_bare(self) -> bool:
+        """Whether the line that has not ended is sequences without words."""
+        return self._redrawn is None and not self._line.text()
+
+    @property
     def is_question(self) -> bool:
         """Whether the line that has not ended looks like a question."""
         return ends_in_question(self._line.text())
@@ -76,6 +81,22 @@ class RelayLines:
     def end_line(self, capture: Capture) -> bool:
         """Queue the line that has not ended for `capture`; return whether the tracker is to be told."""
         return capture.queue(self._end_line())
+
+    def begin_line(self, text: str) -> None:
+        """Have what programs write next go on with `text`."""
+        self._line.add(text)
+
+    def pop_line(self, *, may_be_screen: bool) -> str | None:
+        """Forget the line that has not ended, and return it; None: it is still to come.
+
+        Args:
+            may_be_screen: Whether sequences without words may be the beginning of a screen of a program's own.
+        """
+        text = self._line.text()
+        if self._redrawn is not None or (may_be_screen and not text):
+            return None
+        self._line, self.unfinished = Line(), 0
+        return text
 
     def end_rows(self) -> str:
         """Return the rows that a program redraws, as they stand, and forget them."""

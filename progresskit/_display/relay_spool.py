@@ -123,6 +123,10 @@ class Spool:
             self.position = self._drawn = position
         os.lseek(self.file, self._drawn, os.SEEK_SET)
 
+    def is_shown(self, position: int) -> bool:
+        """Whether a frame has drawn all that stands before `position`."""
+        return self._drawn == position
+
     def shrink(self, position: int) -> bool:
         """Empty the file if it is large and all of it, up to `position`, has been shown; return whether it is empty now."""
         if not KEPT_BYTES < self._drawn == self.position == position:

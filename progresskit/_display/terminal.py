@@ -7,6 +7,7 @@ once is left alone for good.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -21,7 +22,8 @@ from weakref import ref
 
 from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
-from .._system.platform import HAS_BLOCKING_FLAG, file_locks, has_poll
+from .._system.other_writers import OtherWriters
+from .._system.platform import HAS_BLOCKING_FLAG, IS_WINDOWS, file_locks, has_poll
 from .._text.cells import encodable
 from .._text.colors import depth_of
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from .._system.windows import Console
     from .._text.styles import Style
     from ..renderers.base import Terminal
 
@@ -100,9 +103,13 @@ def file_key(descriptor: int, *, relayed: bool = True) -> tuple[object, ...]:
         relayed: Whether a pseudo-terminal of ours counts as the terminal that it stands for.
 
     Raises:
-        OSError: the descriptor is closed.
+        OSError: the descriptor is closed, or Windows does not say which pipe or device it leads to.
     """
     status = os.fstat(descriptor)
+    if IS_WINDOWS and not stat.S_ISREG(status.st_mode):  # all numbers of any other file are 0 there
+        if console_of(descriptor) is None:
+            raise OSError(errno.ENOTSUP, "it is not known which file this is")
+        return ("console",)  # a process has one at the most
     key = (status.st_dev, status.st_ino, status.st_rdev)
     if relayed and key in RELAYED:
         return file_key(RELAYED[key])
@@ -233,6 +240,7 @@ class StreamTerminal:
         style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
         color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
         bytes_accepted: Bytes that the descriptor has accepted so far.
+        has_sequences: Whether it obeys escape sequences, as far as that is known: some consoles of Windows do not.
         in_notebook: Whether the stream leads to a notebook's cell.
         in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
     """
@@ -248,6 +256,8 @@ class StreamTerminal:
         self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
         self.bytes_accepted: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
+        self._others: OtherWriters | None = None
+        self._may_hear_others = True  # whether that has not been tried
         self.dark: bool = stream is None
         try:
             self._own = open_anew(stream.fileno())
@@ -256,10 +266,13 @@ class StreamTerminal:
             pass
         self.fd: int | None = self._own if plain_descriptor(stream) is not None else None
         self._polled = self.fd is not None and not stat.S_ISREG(os.fstat(self.fd).st_mode)
+        self._console: Console | None = None if self._own is None else console_of(self._own)
+        self.has_sequences: bool = self._console is None or self._console.has_sequences
         self.is_tty: bool = self._ask_tty()
-        self.encoding: str = _codec(_asked(stream, "encoding", None))
+        # A console takes any character, whatever its code page or the stream's encoding.
+        self.encoding: str = "utf-8" if self._writes_to_console else _codec(_asked(stream, "encoding", None))
         self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
-        self.colors: bool = _colors(self.is_tty, self._environ)
+        self.colors: bool = _colors(self.is_tty and self.has_sequences, self._environ)
         self.color_depth: int = depth_of(self._environ)
         self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
@@ -267,8 +280,15 @@ class StreamTerminal:
         self.reflows: bool = _reflows(self._environ)
         self.late_sizes: bool = _late_sizes(self._environ)
 
+    @property
+    def _writes_to_console(self) -> bool:
+        """Whether text goes to a console of Windows by its own function, not to a descriptor."""
+        return self._console is not None and self.fd is not None
+
     def _ask_tty(self) -> bool:
         try:
+            if IS_WINDOWS and self.fd is not None:
+                return self._console is not None  # `NUL` says that it is a terminal as well
             return os.isatty(self.fd) if self.fd is not None else bool(self._stream.isatty())
         except Exception:  # anything may stand in for a stream, and its isatty may do anything
             return False
@@ -278,7 +298,10 @@ class StreamTerminal:
         """What two terminals have in common when they draw on the same thing."""
         if self._own is None or (self.fd is None and not (self.is_tty and os.isatty(self._own))):
             return (id(self._stream),)
-        return file_key(self._own)
+        try:
+            return file_key(self._own)
+        except OSError:
+            return (id(self._stream),)
 
     @property
     def stream(self) -> Any:
@@ -295,8 +318,10 @@ class StreamTerminal:
         columns, lines = self._columns, self._lines
         if not (columns and lines) and self._own is not None and self.is_tty:
             try:
-                real = os.get_terminal_size(self._own)
-                columns, lines = columns or real.columns, lines or real.lines
+                # `os.get_terminal_size` of Windows knows the three standard descriptors alone.
+                real = os.get_terminal_size(self._own) if self._console is None else self._console.size()
+                if real is not None:
+                    columns, lines = columns or real[0], lines or real[1]
             except OSError:
                 pass
         return columns or FALLBACK_SIZE[0], lines or FALLBACK_SIZE[1]
@@ -310,6 +335,22 @@ class StreamTerminal:
             return os.tcgetpgrp(self._own) == os.getpgrp()
         except (OSError, AttributeError):  # not our controlling terminal, or no such notion here
             return True
+
+    def hear_others(self) -> None:
+        """Begin to hear of what others write to the terminal, where that can be. After the first frame, which would wait for it."""
+        if self._may_hear_others:
+            self._may_hear_others = False
+            if self.fd is not None and self.is_tty and not self._shared:
+                try:
+                    self._others = others = OtherWriters(self.fd)
+                except OSError:
+                    return
+                for descriptor in (others.own, others.notes):
+                    _closers[descriptor] = _Closer(self, descriptor)
+
+    def others_wrote(self) -> bool:
+        """Return whether others have written to the terminal since the last time, as far as is heard."""
+        return self._others is not None and self._others.have_written()
 
     @property
     def file(self) -> TextIO:
@@ -332,6 +373,9 @@ class StreamTerminal:
         try:
             if self.fd is None:
                 self._write_through(encodable(text, self.encoding))
+            elif self._console is not None:
+                self._console.write(text)
+                self.bytes_accepted += len(text)
             else:
                 self._send(self._backlog + text.encode(self.encoding, "backslashreplace"), self.fd, patience)
         except Exception:  # a stream of the user's own may raise anything; it is not asked again
@@ -349,6 +393,7 @@ class StreamTerminal:
         if self.congested:
             self._keep(b"")
         view = memoryview(data)
+        pen = descriptor if self._others is None else self._others.own
         if self._shared and not self._acquire_turn(descriptor, patience):
             self._keep(data)
             return
@@ -358,7 +403,7 @@ class StreamTerminal:
             if self.dark:  # given up by another thread, which has sent the end
                 break
             try:
-                count = os.write(descriptor, view if nonblocking or not self._polled else view[:PIECE])
+                count = os.write(pen, view if nonblocking or not self._polled else view[:PIECE])
                 self.bytes_accepted += count
                 view = view[count:]
             except BlockingIOError:
@@ -417,6 +462,9 @@ class StreamTerminal:
         Args:
             patience: Seconds without a byte accepted after which even that is left out.
         """
+        if self._console is not None:  # which takes a whole frame or, while the user selects text in its window, waits
+            self.dark = True
+            return
         # First: the thread that draws finds that nothing is sent any more, and may close the terminal while the end waits to be sent.
         descriptor = self._duplicate()
         self.dark = True
@@ -445,7 +493,12 @@ class StreamTerminal:
         if self.congested:
             self.give_up(0.0)
         descriptor, self._own, self.fd = self._own, None, None
+        others, self._others = self._others, None
         self.dark = True
+        if others is not None:
+            _closers.pop(others.own, None)
+            _closers.pop(others.notes, None)
+            others.close()
         if descriptor is not None:
             _closers.pop(descriptor, None)
             try:
@@ -541,6 +594,15 @@ def open_anew(descriptor: int) -> int:
     except (OSError, AttributeError):
         pass
     return own
+
+
+def console_of(descriptor: int) -> Console | None:
+    """Return the console of Windows that `descriptor` leads to; None where it is something else, and on other systems."""
+    if not IS_WINDOWS:
+        return None
+    from .._system.windows import open_console
+
+    return open_console(descriptor)
 
 
 def _ready(descriptor: int, patience: float) -> bool:

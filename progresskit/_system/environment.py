@@ -36,6 +36,8 @@ VARIABLES: dict[str, str] = {
     "`replay`.",
     "PROGRESSKIT_TASKBAR": "Whether the terminal's tab and task bar show the progress: 1, 0; unless set, where they are known to.",
     "PROGRESSKIT_TQDM": "On, below `progresskit run --tqdm`: programs that import tqdm have progresskit's.",
+    "PROGRESSKIT_GROUPS": "On, in GitHub Actions, GitLab, Azure Pipelines and Buildkite: what plain and the job write while a task at "
+    "the top is at work is a group, which the page folds.",
     "NO_COLOR": "Set and not empty: no colours.",
     "FORCE_COLOR": "On: colours even where there is no terminal.",
     "CLICOLOR": "0: no colours, unless FORCE_COLOR or CLICOLOR_FORCE is on.",
@@ -43,13 +45,13 @@ VARIABLES: dict[str, str] = {
     "COLORTERM": "truecolor or 24bit: the terminal has all colours; else TERM tells whether it has 256 or 8.",
     "ACCESSIBLE": "Set and not empty: auto chooses plain, whose lines then have words instead of signs.",
     "TERM": "dumb, empty or not set: the terminal cannot draw over rows, so auto chooses plain.",
-    "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TEAMCITY_VERSION, BUILDKITE, and INSIDE_EMACS of a shell there.",
+    "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION, BUILDKITE, and INSIDE_EMACS of a shell there.",
     "COLUMNS": "The width in cells, instead of what the terminal says.",
     "LINES": "The height in rows, instead of what the terminal says.",
 }
 """Name -> what the variable does."""
 
-CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TEAMCITY_VERSION", "BUILDKITE")
+CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE")
 """What CI systems set: their pages show lines."""
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))

@@ -23,8 +23,10 @@ HAS_SPAWN = hasattr(os, "posix_spawnp")
 HAS_PTY = hasattr(os, "openpty")
 """Whether a program can be given a terminal that is none."""
 HAS_MEMORY_FILES = hasattr(os, "memfd_create")
-HAS_BLOCKING_FLAG = hasattr(os, "get_blocking")
-"""Whether a descriptor may be non-blocking."""
+TELLS_OF_WRITES = sys.platform == "linux"
+"""Whether the system tells of writes to a terminal, with inotify(7)."""
+HAS_BLOCKING_FLAG = hasattr(os, "get_blocking") and not IS_WINDOWS
+"""Whether any descriptor may be non-blocking. On Windows a pipe may, and `os.get_blocking` raises for everything else."""
 NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
 """Flag of `os.open`: fail where the path is a link. 0 where the platform has no such flag; likewise below."""
 NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)

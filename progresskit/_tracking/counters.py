@@ -130,6 +130,9 @@ class Cell:
         """Add a float."""
         self._n += number
 
+    def _prepare_fraction(self) -> None:
+        """Make what `_add_fraction` needs. Called without `LOCK`: who holds the tree's lock may wait for that one."""
+
     def _refuse(self, n: Any) -> None:
         """Tell that `n` is no number of units."""
 
@@ -141,10 +144,12 @@ class LockedCell(Cell):
 
     def advance(self, n: int | float = 1) -> None:
         """Add `n` units to what is completed. Safe from any thread; no clock, no drawing."""
-        with LOCK:
-            if n.__class__ is int:
+        if n.__class__ is int:
+            with LOCK:
                 self._n += n
-            else:
+        else:
+            self._prepare_fraction()
+            with LOCK:
                 self._advance_by(n)
 
 

@@ -25,7 +25,17 @@ from operator import length_hint
 from .._model.states import STOPPED_EARLY, is_failure
 from .._system.warnings import describe
 from . import counters as counting
-from .unwinding import UnknownError, caller, can_tell, holders, instruction, passing
+from .unwinding import (
+    DROPPING,
+    HAS_GENERATIONS,
+    UnknownError,
+    caller,
+    can_tell,
+    holders,
+    instruction,
+    left_by_statement,
+    passing,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -310,12 +320,12 @@ def _size_through(iterator: Any) -> int | None:
     return min(sizes, default=None if inner else 0)
 
 
-_ASKING = frozenset(("FOR_ITER", "SEND", "GET_ANEXT"))
-_DROPPING = frozenset(("POP_TOP", "POP_ITER", "RETURN_VALUE", "RETURN_CONST"))
-"""Where a `for` statement stands that is left by `break` or `return`."""
+_ASKING = frozenset(
+    ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
+)  # POP_ITER: a `for` that has come to its end, from 3.14 on
 _QUIET = (
     _ASKING
-    | _DROPPING
+    | DROPPING
     | frozenset(
         (
             *("", "CALL", "PRECALL", "YIELD_VALUE", "RESUME", "RETURN_GENERATOR"),
@@ -484,7 +494,7 @@ class AsyncLoop:
 
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
-        if self._task is not None:
+        if self._task is not None and caller is not None:  # as for other loops
             self._loop.broken(self._task, self._counter, caller())
 
 
@@ -582,7 +592,10 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            self.broken(task, counter, caller(), source)
+            if (
+                caller is not None
+            ):  # at the very end of a free-threaded interpreter modules are emptied before generators
+                self.broken(task, counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())
@@ -631,7 +644,7 @@ class Loop:
                 task.cancel()
             return
         counter.close(handed)
-        worked_on = by_statement and left_at in _DROPPING  # the item at which the loop was left is not done
+        worked_on = by_statement and left_at in DROPPING  # the item at which the loop was left is not done
         if task.is_complete and not worked_on:
             if self._finish:
                 task.finish()
@@ -649,6 +662,8 @@ class Loop:
             over: The code of the source, if that is a generator that is over and did not say that it has come to its end.
             left_at: The instruction at which the consumer stands.
         """
+        if not HAS_GENERATIONS and over is None and frame and left_by_statement(frame.f_code, frame.f_lasti):
+            return None  # where it takes long to look for an exception
         error = passing(frame, counter, self._held, over) if frame is not None or over is not None else None
         if (
             error is None and over is not None and not left_at

@@ -207,8 +207,8 @@ def wrap_response(response: Any, description: str | None = None, *, task: Task |
 
     Example:
         >>> import urllib.request
-        >>> response = urllib.request.urlopen("data:text/plain,hello")
-        >>> b"".join(wrap_response(response, "greeting"))
+        >>> with urllib.request.urlopen("data:text/plain,hello") as response:
+        ...     b"".join(wrap_response(response, "greeting"))
         b'hello'
     """
     total = _length(response)

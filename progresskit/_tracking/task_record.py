@@ -14,6 +14,7 @@ from _thread import RLock
 from .._model.numbers import LARGEST, is_all, settled, shown, without_odd
 from .._model.states import PENDING, RUNNING
 from .._system.warnings import describe, warn_once
+from .counters import LOCK as COUNT_LOCK
 from .counters import CountingCell, PolledCounter
 
 TYPE_CHECKING = False
@@ -180,6 +181,9 @@ class TaskRecord(CountingCell):
             self._n = self._sampled = 0
             self.extras.fraction = units
 
+    def _prepare_fraction(self) -> None:
+        _ = self.extras
+
     def _add_fraction(self, number: int | float) -> None:
         extras = self.extras
         if -LARGEST < extras.fraction + number < LARGEST:
@@ -195,7 +199,8 @@ class TaskRecord(CountingCell):
                 return
             before = int(self._sampled)
             odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
-            self._n -= odd  # and no store of the rest: other threads count meanwhile
+            with COUNT_LOCK:  # without the GIL
+                self._n -= odd  # and no store of the rest: other threads count meanwhile
         self._refuse(odd)
 
     def _plain_sum(self, done: int | float) -> int | float:

@@ -4,7 +4,9 @@ Nothing tells a finaliser why its object was dropped: CPython puts an exception 
 `sys.exc_info()` is empty. But the exception's traceback is an object like any other, made a moment ago, and so one of the
 youngest that the garbage collector tracks: it names the frame, and the instruction at which that frame stands. From 3.12 on
 the exception itself is found by it. On 3.11 an exception may have no object yet; of those that call a program off the class
-is then held once more than before. Does not know loops or tasks.
+is then held once more than before. An interpreter without the GIL has no young objects: there the collector is asked who holds
+the frame, which takes it through all objects, and so only where a loop was not left by `break` or `return`. Does not know loops
+or tasks.
 """
 
 from __future__ import annotations
@@ -12,13 +14,11 @@ from __future__ import annotations
 import gc
 import sys
 from opcode import opmap, opname
-from types import TracebackType
-
-from .counters import gil_enabled
+from types import FrameType, TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType
     from typing import Any
 
 FEWEST_OBJECTS, MOST_OBJECTS = 16, 50_000
@@ -34,6 +34,12 @@ _REMOVED = frozenset(
 _BARE_RAISE = bytes((opmap["RAISE_VARARGS"], 0))
 """`raise` without an exception: it passes on the one that is being handled, and leaves no traceback entry of its own."""
 _HAS_OBJECT = sys.version_info >= (3, 12)
+HAS_GENERATIONS = "free-threading" not in sys.version
+"""Whether the collector knows the youngest objects. What decides is how the interpreter was built, not whether the GIL is on."""
+
+
+DROPPING = frozenset(("POP_TOP", "RETURN_VALUE", "RETURN_CONST"))
+"""Where a `for` statement stands that is left by `break` or `return`."""
 
 
 class UnknownError(Exception):
@@ -68,7 +74,7 @@ def holders() -> tuple[int, ...]:
 
 def can_tell() -> bool:
     """Whether `passing` finds what there is: the objects are few, and in the order of their making."""
-    return gil_enabled() and FEWEST_OBJECTS <= gc.get_count()[0] <= MOST_OBJECTS
+    return not HAS_GENERATIONS or FEWEST_OBJECTS <= gc.get_count()[0] <= MOST_OBJECTS
 
 
 def passing(
@@ -82,6 +88,8 @@ def passing(
         since: An object that was made before the exception was raised.
         held: What `holders` said when `since` was made.
     """
+    if not HAS_GENERATIONS:
+        return _passing_held(frame, code)
     young = gc.get_objects(generation=0)
     for index in range(len(young) - 1, -1, -1):
         each = young[index]
@@ -94,6 +102,40 @@ def passing(
         ):
             return _exception(young, each, index, held)
     return None
+
+
+def _passing_held(frame: FrameType | None, code: CodeType | None) -> BaseException | None:
+    """Return the exception that passes through `frame`, or has passed through a frame of `code`, as `passing` does, by what holds
+    these frames: an exception on its way is held by the interpreter alone, one that the job keeps by an object of the job's too."""
+    entries = [] if frame is None else [each for each in gc.get_referrers(frame) if _is_entry(each, frame.f_code)]
+    if code is not None:  # a generator's frame that is gone is told by no holder
+        entries += [each for each in gc.get_objects() if _is_entry(each, code)]
+    is_unknown = False
+    for entry in entries:
+        if _stands_at(entry):
+            errors = [
+                each for each in gc.get_objects() if isinstance(each, BaseException) and _has(each.__traceback__, entry)
+            ]
+            is_unknown = is_unknown or not errors
+            for error in errors:
+                if entry.tb_frame is not frame or not _is_kept(error, errors):
+                    return error
+    return UnknownError() if is_unknown else None
+
+
+def _is_entry(each: object, code: CodeType) -> bool:
+    return type(each) is TracebackType and each.tb_frame.f_code is code
+
+
+def _is_kept(error: BaseException, errors: list[BaseException]) -> bool:
+    """Return whether an object of the job's holds `error`; frames that it has left may, and so does the list of `errors`."""
+    return any(each is not errors and type(each) is not FrameType for each in gc.get_referrers(error))
+
+
+def left_by_statement(code: CodeType, at: int) -> bool:
+    """Return whether a frame of `code` that stands at the offset `at` drops its loop by `break` or `return`: what follows a call
+    there is where the frame stands as well when the call raises."""
+    return instruction(code, at) in DROPPING and not instruction(code, at - 2).startswith("CALL")
 
 
 def _stands_at(entry: TracebackType) -> bool:

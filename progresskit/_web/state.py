@@ -39,8 +39,9 @@ OPEN_SECONDS = 2.0
 """Seconds after its last question for which a page is taken to be open."""
 ANSWER_SECONDS = 0.001
 """Seconds of processor time that one answer takes, roughly."""
-SHARE = 0.01
-"""The share of a core that pictures may take: where one takes long, or many pages are open, the next one comes later."""
+SHARE = 0.005
+"""The share of a core that pictures may take, half of what a page may cost: where one takes long, or many pages are open, the next one
+comes later."""
 
 
 class Curve:

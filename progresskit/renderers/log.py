@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._text.cells import encodable
-from .plain import PlainRenderer
+from .plain import PlainRenderer, no_command
 
 if TYPE_CHECKING:
     from .._model.frames import TaskView
@@ -64,7 +64,7 @@ class LogRenderer(PlainRenderer):
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
         if not self.logger.hasHandlers():
-            self._terminal.write(encodable(text, self._terminal.encoding) + "\n")
+            self._terminal.write(encodable(no_command(text), self._terminal.encoding) + "\n")
             return
         level = LEVELS.get(view.state, self.level) if event == "end" else self.level
         self.logger.log(level, "%s", text, extra=_fields(event, view))

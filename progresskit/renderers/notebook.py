@@ -133,6 +133,10 @@ class Area:
             text = f"{text}\n(as of {clock})"
         self._publish({"text/html": html, "text/plain": text}, not is_first)
 
+    def show_anew(self) -> None:
+        """Have the next picture published as the first one, because the output that it stood in was cleared."""
+        self._picture = None
+
     def _shown(self) -> tuple[list[TaskView], int]:
         """Return the rows that there is room for, and how many more there are: those that live come first, then failures."""
         if len(self._views) <= ROWS and not self._dropped:

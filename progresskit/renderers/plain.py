@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import encodable
 from . import _log_lines as log_lines
+from ._ci_groups import groups_here
 from ._kept import in_order
 
 if TYPE_CHECKING:
@@ -25,19 +26,22 @@ ACCESSIBLE_SECONDS = 10.0
 """Seconds between two lines of a task at the least where a person listens to them."""
 _LEVELS = {"failed": 3, "cancelled": 4}
 """Levels of the journal for how tasks end: error and warning; 6, information, for all else."""
-_COMMAND = re.compile(r"##(?=\w*\[)|(?<=^)(\s*):(?=:)")
+_COMMAND = re.compile(r"##(?=\w*\[)|^(\s*):(?=:)|^(?=(?:---|\+\+\+|~~~|\^\^\^)(?: |$))")
 
 
 def no_command(line: str) -> str:
     """Return `line` so that no CI system takes it for a command: a task's name may be a stranger's text.
 
-    GitHub, Azure and TeamCity obey `::error::`, `##[error]`, `##vso[...]` and `##teamcity[...]` in what a job writes.
+    GitHub, Azure, TeamCity and Buildkite obey `::error::`, `##[error]`, `##vso[...]`, `##teamcity[...]` and `--- ` in what a job
+    writes.
 
     Example:
         >>> no_command("::error::x"), no_command("a ##vso[task.x]y"), no_command("std::sort: started")
         (': :error::x', 'a # #vso[task.x]y', 'std::sort: started')
+        >>> no_command("--- x")
+        ' --- x'
     """
-    return _COMMAND.sub(lambda found: "# #" if found[0] == "##" else f"{found[1]}: ", line)
+    return _COMMAND.sub(lambda found: "# #" if found[0] == "##" else " " if found[1] is None else f"{found[1]}: ", line)
 
 
 class PlainRenderer:
@@ -66,11 +70,15 @@ class PlainRenderer:
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._said: dict[int, tuple[float, float]] = {}  # task -> the time of its last line, and its fraction then
-        self._in_words = bool(getattr(terminal, "environ", {}).get("ACCESSIBLE"))
+        environ = getattr(terminal, "environ", {})
+        self._in_words = bool(environ.get("ACCESSIBLE"))
+        self._groups = groups_here(environ)
+        self._grouped: int | None = None  # the task whose group is open
         if self._in_words:
             self.every = max(self.every, ACCESSIBLE_SECONDS)
 
     def render(self, frame: Frame) -> None:
+        self._frame_time = frame.time
         names = log_lines.names((*frame.tasks, *frame.ended))
         for view in in_order(frame.ended):
             if self._said.pop(view.id, None) is not None or view.keep:
@@ -95,7 +103,15 @@ class PlainRenderer:
         """Write the line `text` about an `event` of a task: `start`, `update` or `end`."""
         level = _LEVELS.get(view.state, 6) if event == "end" else 6
         prefix = f"<{level}>" if getattr(self._terminal, "in_journal", False) else ""
-        self._terminal.write(f"{prefix}{encodable(self._timed(no_command(text)), self._terminal.encoding)}\n")
+        line = f"{prefix}{encodable(self._timed(no_command(text)), self._terminal.encoding)}"
+        if self._groups is not None:
+            if event == "start" and self._grouped is None and view.parent is None:
+                self._grouped = view.id
+                line = self._groups.opening(view.id, line, self._frame_time)
+            elif event == "end" and view.id == self._grouped:
+                self._grouped = None
+                line = self._groups.closing(view.id, line, self._frame_time)
+        self._terminal.write(f"{line}\n")
 
     def _timed(self, text: str) -> str:
         if self._now is None:
@@ -108,4 +124,7 @@ class PlainRenderer:
         self._terminal.write(text + "\n")
 
     def stop(self) -> None:
-        """Each line is complete in itself."""
+        """End the group that is open. Each line is complete in itself."""
+        if self._groups is not None and self._grouped is not None:
+            self._terminal.write(f"{self._groups.closing(self._grouped, '', self._frame_time)}\n")
+            self._grouped = None

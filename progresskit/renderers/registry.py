@@ -12,6 +12,7 @@ from importlib import import_module
 
 from .._system.environment import is_disabled, why_lines
 from .._system.notebook import is_cell_stream
+from .._system.platform import IS_WINDOWS
 from .._system.threads import QuickThread
 from .._system.warnings import warn_once
 
@@ -163,6 +164,8 @@ class _Target:
         self.environ = environ
         self.in_notebook = bool(getattr(terminal, "in_notebook", False))
         self.is_redrawable, self.reason = redrawable(terminal.is_tty, environ)
+        if self.is_redrawable and not getattr(terminal, "has_sequences", True):
+            self.is_redrawable, self.reason = False, "the console does not obey escape sequences"
         if self.in_notebook:
             self.reason = "the stream is a notebook's cell"
 
@@ -389,7 +392,22 @@ def draws_rows(
         return False
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
         return worker  # the output of a command below `progresskit run` is captured there
-    return redrawable(True, environ)[0] if choice.make is None else choice.in_place
+    if choice.make is not None:
+        return choice.in_place
+    return redrawable(True, environ)[0] and _obeys_sequences(stream)
+
+
+def _obeys_sequences(stream: Any) -> bool:
+    """Return whether the terminal that `stream` is obeys escape sequences, as all do but some consoles of Windows."""
+    if not IS_WINDOWS:
+        return True
+    from .._system.windows import open_console
+
+    try:
+        console = open_console(stream.fileno())
+    except Exception:  # no descriptor, or whatever a stream of the user's own may raise
+        return True
+    return console is None or console.has_sequences
 
 
 def _by_name(name: str, why: str) -> RendererChoice:
@@ -505,6 +523,12 @@ def names() -> tuple[str, ...]:
     return (*BUILTIN, *sorted({*EXTRAS, *entry_points()}))
 
 
+def unwrapped(stream: Any) -> Any:
+    """Return the stream behind `stream`, where this is what rich puts in its place while it shows a display: it says that it is a
+    terminal, and writes out escape sequences as words."""
+    return stream.rich_proxied_file if type(stream).__module__ == "rich.file_proxy" else stream
+
+
 def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
@@ -518,9 +542,9 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
     environ = os.environ if environ is None else environ
     name = environ.get("PROGRESSKIT_STREAM", "").strip()
     if name == "stdout" or (not name and is_cell_stream(sys.stderr) and is_cell_stream(sys.stdout)):
-        return sys.stdout
+        return unwrapped(sys.stdout)
     if name in ("", "stderr"):
-        return sys.stderr
+        return unwrapped(sys.stderr)
     if not opened:
         return None
     try:

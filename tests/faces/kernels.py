@@ -28,6 +28,7 @@ class Cell:
         self.outputs: list[tuple[str, Any]] = []
         self.messages = 0
         self.sizes: list[int] = []
+        self.clears = False  # whether the next output takes the place of all before
 
     @property
     def pictures(self) -> list[dict[str, str]]:
@@ -87,6 +88,9 @@ class Notebook:
         cell = self.cells.get(message["parent_header"].get("msg_id", ""))
         if kind == "status":
             return bool(content["execution_state"] == "idle" and cell is awaited)
+        if cell is not None and cell.clears and kind in ("display_data", "stream", "error", "execute_result"):
+            cell.clears = False
+            self._clear(cell)
         if kind == "update_display_data":
             identity = content["transient"]["display_id"]
             if identity not in self._displays:
@@ -97,6 +101,10 @@ class Notebook:
             self._count(owner, content["data"])
         elif cell is None:
             return False
+        elif kind == "clear_output":
+            cell.clears = bool(content["wait"])
+            if not cell.clears:
+                self._clear(cell)
         elif kind == "display_data":
             identity = content.get("transient", {}).get("display_id")
             if identity:
@@ -109,10 +117,15 @@ class Notebook:
             cell.outputs.append(("error", content["ename"]))
         return False
 
+    def _clear(self, cell: Cell) -> None:
+        """Forget what stands below `cell`: updates of its displays are lost from now on."""
+        cell.outputs.clear()
+        self._displays = {identity: place for identity, place in self._displays.items() if place[0] is not cell}
+
     @staticmethod
     def _count(cell: Cell, bundle: dict[str, str]) -> None:
         cell.messages += 1
-        cell.sizes.append(sum(len(text.encode()) for text in bundle.values()))
+        cell.sizes.append(sum(len(str(text).encode()) for text in bundle.values()))
 
 
 @contextmanager

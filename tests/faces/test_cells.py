@@ -103,6 +103,28 @@ def test_budget(nb: Notebook) -> None:
     assert paused.messages <= 3
 
 
+def test_one_after_another(nb: Notebook) -> None:
+    """Each loop of a cell has its row, however short it is."""
+    cell = nb.run("for name in 'abc':\n  for x in track(range(2), name): pass")
+    assert [row.split()[:2] for row in cell.rows] == [["✓", "a"], ["✓", "b"], ["✓", "c"]]
+
+
+@pytest.mark.parametrize("wait", ["True", "False"])
+def test_cleared(nb: Notebook, wait: str) -> None:
+    """A cell that clears its output, as plots that are drawn anew do, has its rows again at once, and to its end."""
+    before = len(nb.lost)
+    cell = nb.run(
+        "from IPython.display import clear_output\n"
+        f"for x in track(range(5), 'Cleared'):\n  clear_output(wait={wait}); print('step', x); drawn()"
+    )
+    assert cell.text == "step 4\n" and len(cell.pictures) == 1 and "5/5" in cell.rows[0]
+    assert len(nb.lost) == before
+    thread = nb.run(
+        "t = threading.Thread(target=lambda: [drawn() for x in track(range(3), 'Thread')])\nt.start(); t.join()"
+    )
+    assert "3/3" in thread.rows[0]
+
+
 def test_hostile(nb: Notebook) -> None:
     """A description is text, whatever it holds."""
     name = "</div><script>alert(1)</script><img src=x onerror=alert(2)> \"quoted' \\x1b[31m"
@@ -142,16 +164,42 @@ def test_saved() -> None:
         assert len(str(data).encode()) < 4_000
 
 
-@pytest.mark.slow
-def test_papermill(tmp_path: Path) -> None:
-    """A notebook that papermill runs is saved with its last cell at 100 %: it saves as soon as the kernel says that it is idle."""
-    papermill = pytest.importorskip("papermill", reason="papermill is not installed")
+RUNS = int(os.environ.get("RUNS", "3"))
+"""How often a notebook is run and saved: it is saved as soon as the kernel says that it is idle."""
+
+
+def last_cell() -> nbformat.NotebookNode:
+    """Return a notebook whose last cell ends with its loop."""
     code = "from progresskit import track\nimport time\nfor x in track(range(7), 'Last'): time.sleep(0.01 * (x % 3))"
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     document.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
-    nbformat.write(document, tmp_path / "notebook.ipynb")
-    for number in range(int(os.environ.get("RUNS", "3"))):
+    return document
+
+
+def check_saved(document: nbformat.NotebookNode) -> None:
+    (output,) = document.cells[-1].outputs
+    assert output["data"]["text/plain"].startswith("✓ Last") and ">100%<" in output["data"]["text/html"]
+
+
+@pytest.mark.slow
+def test_nbconvert() -> None:
+    """A notebook that nbconvert runs has its last cell at 100 %, in the page and in the text that it makes of it as well."""
+    nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
+    for _ in range(RUNS):
+        document, _resources = nbconvert.preprocessors.ExecutePreprocessor(timeout=60).preprocess(last_cell(), {})
+        check_saved(document)
+    page, _resources = nbconvert.HTMLExporter().from_notebook_node(document)
+    assert 'aria-valuenow="100"' in page and ">100%<" in page
+    text, _resources = nbconvert.MarkdownExporter().from_notebook_node(document)
+    assert ">100%<" in text
+
+
+@pytest.mark.slow
+def test_papermill(tmp_path: Path) -> None:
+    """A notebook that papermill runs is saved with its last cell at 100 %."""
+    papermill = pytest.importorskip("papermill", reason="papermill is not installed")
+    nbformat.write(last_cell(), tmp_path / "notebook.ipynb")
+    for number in range(RUNS):
         path = tmp_path / f"{number}.ipynb"
         papermill.execute_notebook(tmp_path / "notebook.ipynb", path, progress_bar=False, log_output=False)
-        (output,) = nbformat.read(path, as_version=4).cells[-1].outputs
-        assert output["data"]["text/plain"].startswith("✓ Last") and ">100%<" in output["data"]["text/html"]
+        check_saved(nbformat.read(path, as_version=4))

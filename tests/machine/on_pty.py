@@ -25,7 +25,12 @@ from hypothesis.stateful import precondition, rule
 from machine import Machine, Node
 
 from progresskit import ProgressTracker
+from progresskit._display.terminal import StreamTerminal
 from progresskit.testing import EmulatedTerminal
+
+
+def _ignore(terminal: StreamTerminal) -> None:
+    """Hear of nobody: the marks that the machine writes are no words."""
 
 
 class PtyMachine(Machine):
@@ -41,6 +46,7 @@ class PtyMachine(Machine):
         termios.tcsetattr(slave, termios.TCSANOW, modes)
         self.stream = os.fdopen(slave, "w", encoding="utf-8")
         self.marks = 0
+        self.hear_others, StreamTerminal.hear_others = StreamTerminal.hear_others, _ignore  # type: ignore[method-assign]
         return EmulatedTerminal(columns, lines, reflow=reflow)
 
     def make_tracker(self) -> ProgressTracker:
@@ -68,6 +74,7 @@ class PtyMachine(Machine):
 
     def teardown(self) -> None:
         if hasattr(self, "master"):
+            StreamTerminal.hear_others = self.hear_others  # type: ignore[method-assign]
             for display in self.ticker.displays:
                 display.terminal.close()
             self.stream.close()

@@ -181,6 +181,22 @@ def test_bytes_for_the_buffer_go_above_too_and_a_split_character_waits(
     assert stream.buffer.getvalue() == b"after"  # type: ignore[attr-defined]
 
 
+def test_a_stream_may_be_given_another_encoding(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stream takes is asked at each write: a job may `reconfigure` it while bars stand."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with tracker.capture(stdout=True, stderr=False):
+        with pytest.raises(UnicodeEncodeError):
+            print("café")
+        stream.buffer.write(b"caf\xe9\n")
+        stream.reconfigure(encoding="latin-1")
+        print("café")
+        stream.buffer.write(b"caf\xe9\n")
+        stream.reconfigure(encoding="ascii", errors="replace")
+        print("café")
+    assert list(tracker._core.lines.items) == ["caf\\xe9", "café", "café", "café"]
+
+
 class Asked(io.StringIO):
     """An input that says that it is a terminal."""
 
@@ -244,11 +260,11 @@ def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_one
     assert kept == 16
     tracker._core.lines.behind = False
     tracker.print("a terminal that is merely slow loses nothing")
-    lines = tracker._core.drain_lines()
+    lines = tracker._core.lines.drain()
     assert len(lines) == kept + 2
     assert lines[-1] == "progresskit: 4 lines are missing here: the terminal did not take them in time."
     tracker.print("again")
-    assert tracker._core.drain_lines() == ["again"]
+    assert tracker._core.lines.drain() == ["again"]
 
 
 def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:

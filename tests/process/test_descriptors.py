@@ -62,8 +62,8 @@ def test_order() -> None:
     rows = [row for row in program.everything if "Files" not in row and "lpha" not in row and "Beta" not in row]
     expected = []
     for n in range(2):
-        expected += [f"python {n}", "shell", "error", "terminal", "after", "libc", "half whole (80, 24)"]
-        expected += ["begun, ended", "tracker", "bytes"]
+        expected += [f"python {n}", "shell", "error", "terminal", "after", "libc"]
+        expected += ["begun, half whole (80, 24)", "ended", "tracker", "bytes"]
     assert rows == [*expected, "between", "over", "both", "one"]
     program.check_restored()
 

@@ -31,6 +31,7 @@ PICKS: dict[str, tuple[dict[str, str], bool, str]] = {
     "pipe": (X, False, "plain"),
     "ci": ({**X, "CI": "true"}, True, "plain"),
     "github": ({**X, "GITHUB_ACTIONS": "true"}, True, "plain"),
+    "azure": ({**X, "TF_BUILD": "True"}, True, "plain"),
     "teamcity": ({**X, "TEAMCITY_VERSION": "2026.1"}, True, "plain"),
     "buildkite": ({**X, "BUILDKITE": "true"}, True, "plain"),
     "dumb": ({"TERM": "dumb"}, True, "plain"),
@@ -205,8 +206,12 @@ def test_taskbar_states() -> None:
         ("##teamcity[buildStop]", "# #teamcity[buildStop]"),
         ("std::vector ## 12", "std::vector ## 12"),
         ("####[x]", "### #[x]"),
+        ("--- a group of Buildkite", " --- a group of Buildkite"),
+        ("+++ open", " +++ open"),
+        ("^^^ +++", " ^^^ +++"),
+        ("---x", "---x"),
     ],
-    ids=range(8),
+    ids=range(12),
 )
 def test_commands(line: str, safe: str) -> None:
     """A task's name is never a command of a CI system; other names stay as they are."""

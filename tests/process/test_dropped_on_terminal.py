@@ -50,8 +50,8 @@ def test_dropped_gives_the_terminal_back() -> None:
     assert words == [
         "begun, and after",
         "free",
-        "by the shell",
-        "begun, and after",
+        "begun, by the shell",
+        "and after",
         "free",
         "begun,",
     ], rows

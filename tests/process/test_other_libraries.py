@@ -53,6 +53,27 @@ task.finish(); tracker.stop()
 )
 
 
+LATE = """
+import sys, time
+from progresskit import track
+from rich.console import Console
+console = Console()
+for n in track(range(3), "Ours"):
+    with console.status("Thinking..."): time.sleep(0.35)
+    print("line", n)
+print("the end")
+"""
+
+
+def test_a_display_of_others_that_stands_first() -> None:
+    """A loop whose bar comes while rich shows a display draws on the terminal itself: what rich puts there writes out sequences."""
+    pytest.importorskip("rich", reason="rich is not installed")
+    program = Program(LATE)
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Ours" not in row]
+    assert [row for row in rows if row] == ["line 0", "line 1", "line 2", "the end"]
+
+
 def test_displays_of_others() -> None:
     """rich's live displays, nested bars of tqdm and alive-progress: their last state and every word, and no escape sequences."""
     for library in ("rich", "tqdm", "alive_progress"):

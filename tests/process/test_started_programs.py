@@ -37,6 +37,28 @@ def test_lines() -> None:
     program.check_restored()
 
 
+BEGUN = """
+import os, subprocess, sys, time
+from progresskit import track
+for n in track(range(2), "Files"):
+    time.sleep(0.15)
+    os.system("printf 'begun by a program '"); print("ended here", n)
+    print("begun here ", end="", flush=True); subprocess.run(["echo", "ended by a program"])
+    os.system("printf '\\033[H\\033[2J\\033[3J'"); print("after clear")
+    if n == 1: os.system("printf '\\033[2J'")
+print("the end")
+"""
+
+
+def test_begun_lines() -> None:
+    """A program goes on with the line that the job has begun, and the job with a program's; a screen is not cleared afterwards."""
+    program = Program(BEGUN)
+    assert program.end() == 0
+    rows = [row for row in program.everything if "Files" not in row]
+    turn = ["begun by a program ended here {}", "begun here ended by a program", "after clear"]
+    assert rows == [line.format(n) for n in range(2) for line in turn] + ["the end"]
+
+
 KEYS = """
 import os, subprocess, sys, time
 from progresskit import track

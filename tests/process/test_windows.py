@@ -1,4 +1,4 @@
-"""A simulated Windows: names and modules that it lacks are taken away. What a console needs is not tried here."""
+"""A simulated Windows: names and modules that it lacks are taken away, and its terminal is a console that takes UTF-16."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from inpty import Program
 
 HERE = Path(__file__).parent
+PATHS = os.pathsep.join((str(HERE), str(HERE.parent)))
 JOB = """
 import importlib, pkgutil, sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(':')
 import windows_like
 windows_like.pretend()
 import progresskit
@@ -46,16 +48,33 @@ with Feed("plain") as feed, Hub(feed) as hub:
 """
 CLIENT = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(':')
 import windows_like
 windows_like.pretend()
 from progresskit import track
 for row in track(range(5), "Client", keep=True):
     pass
 """
+CONSOLE = f"""
+import os, sys
+sys.path[:0] = {str(HERE)!r}, {str(HERE.parent)!r}
+import windows_like
+from console_like import ConsoleLike
+shows = lambda descriptor, text: windows_like.real_write(descriptor, text.encode())
+console = ConsoleLike(obeys=OBEYS, shows=shows)
+windows_like.pretend(console)
+import time
+from progresskit import track
+for row in track(range(3), "Größe", keep=True):
+    print("row 東京", row)
+    time.sleep(0.15)
+from progresskit._display import process_hooks
+process_hooks._end()
+print("mode", console.mode, "set", len(console.modes))
+"""
 PIPE = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(':')
 import windows_like
 windows_like.pretend()
 from progresskit._cli.main import main
@@ -71,7 +90,7 @@ def environment() -> dict[str, str]:
 def test_windows() -> None:
     """Every module can be imported, loops and prints are shown, `run` refuses in a sentence, and a hub is reached over TCP."""
     job = subprocess.Popen(
-        [sys.executable, "-c", JOB, str(HERE)], stdin=-1, stdout=-1, stderr=-1, text=True, env=environment()
+        [sys.executable, "-c", JOB, PATHS], stdin=-1, stdout=-1, stderr=-1, text=True, env=environment()
     )
     try:
         assert job.stdout is not None
@@ -79,7 +98,7 @@ def test_windows() -> None:
         address = next((line.strip() for line in said if "@127.0.0.1:" in line), None)
         if address is not None:
             client = subprocess.run(
-                [sys.executable, "-c", CLIENT, str(HERE)],
+                [sys.executable, "-c", CLIENT, PATHS],
                 env={**environment(), "PROGRESSKIT_HUB": address},
                 capture_output=True,
                 text=True,
@@ -97,7 +116,7 @@ def test_windows() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="this is one")
 def test_pipe_ends() -> None:
     """`pipe` ends with a status and no traceback where its reader goes away, as there is no signal to end by."""
-    pipe = subprocess.Popen([sys.executable, "-c", PIPE, str(HERE)], stdin=-1, stdout=-1, stderr=-1, env=environment())
+    pipe = subprocess.Popen([sys.executable, "-c", PIPE, PATHS], stdin=-1, stdout=-1, stderr=-1, env=environment())
     assert pipe.stdin is not None and pipe.stdout is not None
     pipe.stdin.write(b"a line\n")
     pipe.stdin.flush()
@@ -109,3 +128,22 @@ def test_pipe_ends() -> None:
     errors = pipe.stderr.read()
     pipe.stderr.close()
     assert pipe.wait(60) == 141 and b"Traceback" not in errors, errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this is one")
+@pytest.mark.parametrize("obeys", [True, False], ids=["obeys", "refuses"])
+def test_console(obeys: bool) -> None:
+    """On a console rows, lines and wide text arrive whole, whatever its code page; one that knows no escape sequences gets lines.
+
+    It is left in the mode in which it was found.
+    """
+    program = Program(CONSOLE.replace("OBEYS", str(obeys)), TERM="")
+    status = program.end()
+    assert status == 0, program.everything
+    words = [" ".join(row.split()) for row in program.everything]
+    assert [row for row in words if row.startswith("row")] == ["row 東京 0", "row 東京 1", "row 東京 2"]
+    assert words[-1] == f"mode 3 set {2 * obeys}"
+    assert any("Größe" in row and "3" in row for row in words)
+    assert ("Größe: started" in program.sent.decode()) is not obeys
+    assert (b"\x1b[?2026h" in program.sent) is obeys and "←" not in program.sent.decode()
+    assert ("━" in program.sent.decode()) is obeys

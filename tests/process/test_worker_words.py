@@ -48,7 +48,7 @@ def test_words_beside_rows(methods: list[str]) -> None:
         assert [row.removeprefix("WARNING:root:") for row in said] == [f"{name} {way}" for way in WAYS], rows
         at = rows.index(f"ValueError: {name} fails")
         begin = max(index for index, row in enumerate(rows[:at]) if row.startswith("Traceback"))
-        assert "in _bootstrap" in rows[begin + 1]
+        assert "in _bootstrap" in rows[begin + 1], rows
     assert rows[-1] == str([1] * len(methods) * 2)
     program.check_restored()
 

@@ -1,6 +1,7 @@
-"""Windows, as far as another system can play it: after `pretend()`, what is missing there cannot be had here.
+"""Windows, as far as another system can play it: after `pretend()`, what is missing there cannot be had here, and a terminal is
+a console, as `console_like` plays it.
 
-No console, code pages or file locks: for those a real Windows is needed.
+Not played: file locks, signals of a console (Ctrl-C there comes to all processes), and what differs in the interpreter itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import subprocess  # noqa: F401
 import sys
 from typing import Any
 
+from console_like import ConsoleLike
+
+real_write = os.write
 MODULES = frozenset(("fcntl", "termios", "pwd", "grp", "resource", "pty", "tty", "syslog"))
 OS = [
     "fork", "forkpty", "register_at_fork", "tcgetpgrp", "tcsetpgrp", "getpgrp", "getpgid", "setpgid", "setsid",
@@ -42,8 +46,14 @@ class _Missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-def pretend() -> None:
-    """Take away what Windows lacks."""
+def pretend(console: ConsoleLike | None = None) -> None:
+    """Take away what Windows lacks, and have the package find itself there.
+
+    Args:
+        console: The process's; None plays one that obeys escape sequences.
+    """
+    if console is None:
+        console = ConsoleLike(shows=lambda descriptor, text: real_write(descriptor, text.encode()))
     sys.meta_path.insert(0, _Missing())  # type: ignore[arg-type]  # it finds nothing
     for name in MODULES:
         sys.modules.pop(name, None)
@@ -60,6 +70,12 @@ def pretend() -> None:
     socket.socketpair = _socketpair
     builtins.open = _without_proc(builtins.open)
     os.open = _without_proc(os.open)
+    console.install()
+    system, sys.platform = sys.platform, "win32"
+    try:
+        import progresskit._system.platform  # noqa: F401  # all other modules ask it
+    finally:
+        sys.platform = system
 
 
 def _socketpair(*_: object) -> tuple[socket.socket, socket.socket]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pytest
 from look_samples import GROUP, KEPT, LOOP
 
-from progresskit._model.frames import Frame
+from progresskit._model.frames import Frame, sample_view
 from progresskit.renderers._log_lines import closing, midway, names
 from progresskit.renderers.plain import PlainRenderer
 from progresskit.testing import EmulatedTerminal
@@ -67,3 +68,56 @@ def test_lines_of_one_frame_stand_in_the_order_of_creation() -> None:
     ended = (KEPT[0]._replace(id=1), KEPT[4]._replace(id=3, parent=1), KEPT[2]._replace(id=2))
     lines = told(PlainRenderer(), Frame(0.0, (), ended))
     assert [line.partition(":")[0] for line in lines] == ["customers.csv / Backup", "customers.csv", "Epochs"]
+
+
+GROUPED = {
+    "GITHUB_ACTIONS": ["::group::Load 9%25: started, 4 files", "Load 9% / a.csv: started, 3 rows"],
+    "TF_BUILD": ["##[group]Load 9%: started, 4 files", "Load 9% / a.csv: started, 3 rows"],
+    "BUILDKITE": ["--- Load 9%: started, 4 files", "Load 9% / a.csv: started, 3 rows"],
+    "GITLAB_CI": [
+        "\x1b[0Ksection_start:12:progresskit_1\r\x1b[0KLoad 9%: started, 4 files",
+        "Load 9% / a.csv: started, 3 rows",
+    ],
+}
+ENDS = {
+    "GITHUB_ACTIONS": "::endgroup::\n",
+    "TF_BUILD": "##[endgroup]\n",
+    "BUILDKITE": "+++ ",
+    "GITLAB_CI": "\x1b[0Ksection_end:15:progresskit_1\r\x1b[0K\n",
+}
+
+
+@pytest.mark.parametrize("system", GROUPED)
+def test_groups(system: str) -> None:
+    """A task at the top is a group of lines where that is asked for; how it ended stands outside, and a group never in another."""
+    load = sample_view(id=1, description="Load 9%", total=4, unit="file")
+    part, other = (
+        sample_view(id=2, description="a.csv", total=3, unit="row", parent=1),
+        sample_view(id=3, description="::error::x", total=2),
+    )
+    terminal, renderer = EmulatedTerminal(200, 24, is_tty=False), PlainRenderer()
+    terminal.environ = {system: "True", "PROGRESSKIT_GROUPS": "1"}
+    renderer.start(terminal)
+    failed = load._replace(state="failed", reason="no space")
+    for frame in (Frame(12.9, (load, part)), Frame(14.0, (load, other)), Frame(15.2, (other,), (failed,))):
+        renderer.render(frame)
+    renderer.write("the job's words")
+    renderer.render(Frame(16.0, (sample_view(id=4, description="Next", total=1), other)))
+    renderer.stop()
+    terminal.flush()
+    said = "".join(terminal.output)
+    begun, _, rest = said.partition(": :error::x: started")
+    assert begun.splitlines() == GROUPED[system] or begun.split("\n")[:2] == GROUPED[system]
+    assert f"{ENDS[system]}Load 9%: failed" in rest and rest.index("failed") < rest.index("the job's words")
+    after = rest.partition("the job's words\n")[2]
+    assert "Next: started" in after
+    closed = {"BUILDKITE": "+++\n", "GITLAB_CI": "\x1b[0Ksection_end:16:progresskit_4\r\x1b[0K\n"}
+    assert after.endswith(closed.get(system, ENDS[system]))
+
+
+@pytest.mark.parametrize(
+    "environ", [{"GITHUB_ACTIONS": "true"}, {"PROGRESSKIT_GROUPS": "1"}], ids=["unasked", "elsewhere"]
+)
+def test_no_groups(environ: dict[str, str]) -> None:
+    """Lines are grouped only where that is asked for and the page folds groups."""
+    assert told(PlainRenderer(), Frame(0.0, LOOP), **environ) == ["Checking rows: started, 10,000 rows"]

@@ -138,8 +138,9 @@ def raising(make: Callable[[], BaseException]) -> Callable[[Track], None]:
     return loop
 
 
-def made_before(error: BaseException) -> Callable[[Track], None]:
+def made_before(make: Callable[[], BaseException]) -> Callable[[Track], None]:
     def loop(track: Track) -> None:
+        error = make()  # not before: what is imported here is out of the collector's sight
         gc.collect()  # which takes the error out of the young objects
         with contextlib.suppress(BaseException):
             for number in track(range(4), "a"):
@@ -218,10 +219,10 @@ LOOPS: dict[str, tuple[Callable[[Track], Any], list[tuple[str, str, int, str | N
     "a source that raises SystemExit": (raising(lambda: SystemExit(3)), [("a", "cancelled", 2, None)]),
     "a source that raises StopIteration": (raising(StopIteration), [("a", "finished", 2, None)]),
     "an error that was made long before": (
-        made_before(OSError("gone")),
+        made_before(lambda: OSError("gone")),
         [("a", "failed", 2, "OSError: gone")],
     ),
-    "an interrupt that was made long before": (made_before(KeyboardInterrupt()), [("a", "cancelled", 2, None)]),
+    "an interrupt that was made long before": (made_before(KeyboardInterrupt), [("a", "cancelled", 2, None)]),
     "chain": (chained, [("a", "finished", 2, None), ("b", "finished", 1, None)]),
     "starred": (starred, [("a", "finished", 4, None)]),
     "by hand": (by_hand, [("a", "finished", 2, None)]),

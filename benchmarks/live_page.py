@@ -1,0 +1,155 @@
+"""What the live page costs a job while it is open: processor time of the job's process, beside the same job without the page.
+
+One job, twenty tasks on a pseudo-terminal that is read, is run in turn without a tracker, without the page, with the page served and
+not looked at, and with one and twelve tabs, which ask as the page's script does, from a process of their own. The figure is the
+share of one core that the page adds, second by second of the same round; the bar is what the display may cost, 1 %. Processor time
+is counted, so a busy machine does no harm as long as the job gets its turn.
+
+    python benchmarks/live_page.py [--rounds 5] [--seconds 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pty
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from measuring import Line, interval, machine, text_of
+
+MOST = 0.01
+"""The share of one core that an open page may add."""
+VARIANTS = {"bare": None, "no page": None, "served": 0, "1 tab": 1, "12 tabs": 12}
+TABS = """
+import http.client, json, sys, threading, time
+host, port, token, tabs = sys.argv[1:]
+over = threading.Event()
+
+def tab():
+    server = http.client.HTTPConnection(host, int(port), timeout=15)
+    shown = 0
+    while not over.is_set():
+        try:
+            server.request("GET", f"/state?since={shown}", headers={"Authorization": f"Bearer {token}"})
+            answer = server.getresponse()
+            body = answer.read()
+        except OSError:
+            return
+        if answer.status == 200:
+            shown = json.loads(body)["sequence"]
+        time.sleep(POLL)
+
+threads = [threading.Thread(target=tab) for _ in range(int(tabs))]
+for each in threads: each.start()
+print("open", flush=True)
+sys.stdin.readline()
+over.set()
+for each in threads: each.join()
+"""
+JOB = """
+import json, subprocess, sys, time
+from progresskit import ProgressTracker
+from progresskit._web import live
+
+path, rounds, seconds, variants, tabs_program = sys.argv[1:]
+variants, seconds = json.loads(variants), float(seconds)
+
+def work(tasks):
+    began, spent = time.monotonic(), time.process_time()
+    while time.monotonic() - began < seconds:
+        for task in tasks: task.advance(3)
+        time.sleep(0.002)
+    return (time.process_time() - spent) / (time.monotonic() - began)
+
+class Bare:
+    def advance(self, count): pass
+
+def run(name):
+    if name == "bare":
+        return work([Bare()] * 20)
+    tabs = variants[name]
+    server = None if tabs is None else live.serve()
+    looking = None
+    if tabs:
+        looking = subprocess.Popen([sys.executable, "-c", tabs_program, "127.0.0.1", str(server.port), server.token, str(tabs)],
+            stdin=-1, stdout=-1, text=True)
+        looking.stdout.readline()
+    with ProgressTracker(capture=False) as tracker:
+        tasks = [tracker.add_task(f"part {n}", total=1e6, unit="row") for n in range(20)]
+        time.sleep(0.5)
+        share = work(tasks)
+        for task in tasks: task.finish()
+    if looking is not None:
+        looking.communicate("\\n")
+    live.stop()
+    return share
+
+found = {name: [] for name in variants}
+for turn in range(int(rounds) + 1):
+    for name in list(variants) if turn % 2 else list(variants)[::-1]:
+        share = run(name)
+        if turn: found[name].append(share)
+with open(path, "w") as file: json.dump(found, file)
+"""
+
+
+def measure(rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Return the shares of one core that the job took in each variant, round by round."""
+    poll = next(line for line in SCRIPT.splitlines() if line.startswith("const POLL"))
+    tabs = TABS.replace(
+        "POLL", str(float("".join(sign for sign in poll.split("=")[1].split(";")[0] if sign.isdigit())) / 1000)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shares.json"
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ["TERM"] = "xterm-256color"
+            os.environ.pop("CI", None)
+            job = [sys.executable, "-c", JOB, str(path), str(rounds), str(seconds), json.dumps(VARIANTS), tabs]
+            os.execv(sys.executable, job)
+        said = b""
+        try:
+            while data := os.read(terminal, 1 << 16):
+                said = (said + data)[-4_000:]
+        except OSError:  # the other side has closed it
+            pass
+        os.close(terminal)
+        if os.waitpid(pid, 0)[1]:
+            sys.exit(said.decode(errors="replace"))
+        shares: dict[str, list[float]] = json.loads(path.read_text())
+        return shares
+
+
+SCRIPT = (Path(__file__).parents[1] / "progresskit" / "_web" / "page.js").read_text("utf-8")
+
+
+def main() -> None:
+    """Print what each variant adds, and fail where an open page adds more than it may."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    options = parser.parse_args()
+    print(machine())
+    shares = measure(options.rounds, options.seconds)
+
+    def added(name: str, control: str) -> Any:
+        return interval([100 * (more - less) for more, less in zip(shares[name], shares[control], strict=True)])
+
+    lines = [
+        Line("the job without a tracker", interval([100 * share for share in shares["bare"]]), None, "% of a core")
+    ]
+    lines.append(Line("20 tasks on a terminal, over that", added("no page", "bare"), None, "% of a core"))
+    for name in ("served", "1 tab", "12 tabs"):
+        what = "the page served, nobody looks" if name == "served" else f"the page open in {name}"
+        lines.append(Line(f"{what}, over the terminal alone", added(name, "no page"), 100 * MOST, "% of a core"))
+    print(text_of(lines))
+    if any(line.verdict == "FAIL" for line in lines):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

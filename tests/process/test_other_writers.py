@@ -1,0 +1,55 @@
+"""Words that nobody captures, of C code and of processes that were there before: a row may stay above them, and none is lost."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from inpty import Program
+
+OTHERS = """
+import ctypes, multiprocessing, os, time
+from progresskit import ProgressTracker
+from progresskit._display import display
+display.DISTURBED_SECONDS = 0.0  # rows stand again before the next word
+libc = ctypes.CDLL(None)
+asked, answers = multiprocessing.Pipe()
+def work():
+    while (n := asked.recv()) is not None:
+        print("worker", n, flush=True)
+        asked.send(n)
+child = multiprocessing.get_context("fork").Process(target=work); child.start()  # before any row stands
+tracker = ProgressTracker("ansi", interval=0.02); tracker.start()
+tasks = [tracker.add_task("Files", total=9, unit="file"), tracker.add_task("Rows", total=9)]
+def until_drawn():
+    tracker.refresh()
+    time.sleep(0.05)
+until_drawn()
+new = open(1, "w", closefd=False)
+for n in range(4):
+    for task in tasks: task.advance()
+    answers.send(n); answers.recv()
+    until_drawn()
+    libc.puts(b"from C %d" % n); libc.fflush(None)
+    until_drawn()
+    os.waitpid(os.posix_spawn("/bin/echo", ["echo", "spawned", str(n)], os.environ), 0)
+    until_drawn()
+    print("anew", n, file=new, flush=True)
+    print("known", n)
+    until_drawn()
+answers.send(None); child.join()
+for task in tasks: task.finish()
+tracker.stop()
+print("the end")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of writes to a terminal")
+def test_others() -> None:
+    """Each word of a child from before, of C code, of a program and of another file of the terminal is on the screen, in order."""
+    program = Program(OTHERS)
+    assert program.end() == 0, program.everything
+    rows = [row for row in program.everything if "Files " not in row and "Rows " not in row]
+    kinds = ("worker", "from C", "spawned", "anew", "known")
+    assert rows == [f"{kind} {n}" for n in range(4) for kind in kinds] + ["the end"]
+    program.check_restored()
