@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
 
 DISTURBED_SECONDS = 1.0
-"""Seconds until the next frame where others write to the terminal: each frame then leaves rows above."""
+"""Seconds without rows where others write to the terminal: each time that rows are drawn they may stay above their words."""
 RETRY_SECONDS = 0.02
 """Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
 
@@ -124,6 +124,7 @@ class Display:
         self._inherited = False  # whether the outbox has what the display before this one did not show
         self._in_background = False
         self._stood = False  # whether rows stand that the frame writes over
+        self._rows_from = float("-inf")  # when rows may be drawn again, on the wall's clock
         self.drawn = self.due = 0.0
 
     def add(self, tracker: TrackerCore) -> None:
@@ -223,6 +224,7 @@ class Display:
         self._began = self._cpu(), self._wall()
         self._moved = self._drew_lines = False
         self._stood = self.renderer.has_rows
+        rows = rows and self._began[1] >= self._rows_from
         if self.renderer.current is None and self.group.is_idle and not self._inherited:
             return
         self.renderer.is_drawing = rows
@@ -244,16 +246,18 @@ class Display:
         if frame is not None:
             self.renderer.render(frame)
 
-    def _avoid_others_words(self) -> bool:
-        """Compose the frame again where others have written to the terminal since the last one; return whether they have."""
+    def _avoid_others_words(self) -> None:
+        """Compose the frame again, without rows, where others have written to the terminal since the last one."""
         if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
+            self._rows_from = self._began[1] + DISTURBED_SECONDS
+            if self.outbox.frame is not None:
+                self.outbox.frame = self.outbox.frame._replace(tasks=(), more=0)
+            self._shown = ()
             self.recompose()
-            return True
-        return False
 
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
-        is_disturbed = self._avoid_others_words()
+        self._avoid_others_words()
         try:
             self.outbox.send()
         finally:
@@ -265,12 +269,9 @@ class Display:
         if self._budget_varies:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
-        delay = self.pace.after_frame(
+        return self.pace.after_frame(
             began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
         )
-        if is_disturbed:
-            delay = self.pace.delay = max(delay, DISTURBED_SECONDS)
-        return delay
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:

@@ -93,7 +93,7 @@ class TrackerGroup:
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
-            for item in tracker.drain_lines():
+            for item in tracker.lines.drain():
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
                     ended.append(item)

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, TextIO
+    from typing import Any, ClassVar, TextIO
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
@@ -64,6 +64,7 @@ class TrackerCore:
     """
 
     lock: AbstractContextManager[object] = TaskTree.lock
+    line_queue: ClassVar[type[LineQueue]] = LineQueue
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class TrackerCore:
         self.given_ticker: Any = ticker  # one that is loaded by name has no type
         self.hub_link = HubLink()
         self.tree: TaskTree = self.new_tree()
-        self.lines: LineQueue = LineQueue(self)
+        self.lines: LineQueue = self.line_queue(self)
         self.capture: AutomaticCapture = AutomaticCapture(capture)
         self.style: Style | str | None = None
         self.hiding: int = 0
@@ -129,19 +130,11 @@ class TrackerCore:
         """Whether nothing can be shown of it: lines go to the stream itself, and ends are not told."""
         return not self.tree.is_told
 
-    # Lines
-
-    def drain_lines(self) -> list[Any]:
-        """Return the waiting lines, those that programs have written among them, and forget them. The display calls this."""
-        self.lines.behind = False
-        self.capture.before_frame()
-        return self.lines.drain()
-
     def give_up(self) -> None:
         """Write waiting lines, and all later ones, to the stream, because the display cannot show them."""
         self.tree.is_told = False
         self.display = None
-        self.lines.write_out(self.drain_lines())
+        self.lines.write_out(self.lines.drain())
 
     def clear_rows(self) -> None:
         """Clear the rows and show every printed line. `hiding` keeps the rows off the screen."""

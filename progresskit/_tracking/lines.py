@@ -88,7 +88,7 @@ class LineQueue:
         if not core.attached:
             core.show()
         if core.mute:
-            self.write_out(core.drain_lines())
+            self.write_out(self.drain())
             return
         core.wake()
         if multiprocessing_hook.is_worker and core.attached:
@@ -119,7 +119,12 @@ class LineQueue:
         self._lines_missing = True  # second: whoever finds it set finds the count
 
     def drain(self) -> list[Any]:
-        """Return the waiting lines, with one that tells how many were dropped, and forget them."""
+        """Return the waiting lines, those that programs have written among them, and forget them.
+
+        A last line says how many were dropped. The display calls this when it begins a frame.
+        """
+        self.behind = False
+        self._core.capture.before_frame()
         self.characters = 0
         lines = [self.items.popleft() for _ in range(len(self.items))] if self.items else []
         if self._lines_missing:

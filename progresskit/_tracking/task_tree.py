@@ -66,12 +66,17 @@ class TaskTree:
     """
 
     lock = TREE_LOCK
+    _rows_stay = True
+    """Whether the rows are the same ones until a task comes or goes."""
 
     def __init__(self, clock: Callable[[], float], tells_unseen: Callable[[Task], bool]) -> None:
         self._clock = clock
         self._tells_unseen = tells_unseen
         self._slots = Slots()
         self._gaps: set[Slots] = set()  # those in which a task has left others since the last frame
+        self._placed: tuple[int | None, list[Any]] | None = (
+            None  # who has which row of so many, until a task comes or goes
+        )
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
@@ -127,6 +132,7 @@ class TaskTree:
                 task.extras.hidden_until = now + delay
                 self._delays = (*self._delays, task)
             slots.allocate(task, position)
+            self._placed = None
             self._live += 1
         return task
 
@@ -159,6 +165,7 @@ class TaskTree:
         self._inherited = _last_number
         self._slots = Slots()
         self._gaps.clear()
+        self._placed = None
         self._live = 0
         self._endings.clear()
         self._ended.clear()
@@ -230,6 +237,7 @@ class TaskTree:
             return
         task._state = task._end[0]
         self._live -= 1
+        self._placed = None
         told = (
             self._was_seen(task)
             or task.state == "failed"
@@ -313,7 +321,12 @@ class TaskTree:
                 slots.close()
             self._gaps.clear()
         sums: dict[int, Sums] = {}
-        placed, more = assign_rows(self._entries(now), rows)
+        stay, more = self._placed, 0
+        if stay is not None and stay[0] == rows:
+            placed = stay[1]
+        else:
+            placed, more = assign_rows(self._entries(now), rows)
+            self._placed = (rows, placed) if self._rows_stay and not (more or self._delays) else None
         counts: list[Sums | None] = [None] * len(placed)
         if sampled:  # all of them first: whether a parent is idle depends on its children
             counts = [snapshot.sample(item, now, sums) if isinstance(item, Task) else None for item, _, _ in placed]

@@ -60,7 +60,7 @@ class LineTicker:
         stream = sys.stderr if self._tracker.stream is None else self._tracker.stream
         if stream is None:  # pythonw has no streams
             return
-        lines = [*self._tracker.drain_lines(), *map(_ending, self._tracker.tree.next_frame().ended)]
+        lines = [*self._tracker.lines.drain(), *map(_ending, self._tracker.tree.next_frame().ended)]
         text = "".join(f"{line}\n" for line in lines)
         try:
             stream.write(encodable(text, getattr(stream, "encoding", None) or "utf-8"))

@@ -122,6 +122,8 @@ class SourceTree(TaskTree):
         total: What the line of totals counts; None where there is no such line.
     """
 
+    _rows_stay = False  # a source may change them with each of its frames
+
     def __init__(self, core: FeedCore) -> None:
         super().__init__(core.clock, partial(core.hub_link.note_unseen, core))
         self._core = core

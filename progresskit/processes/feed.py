@@ -6,6 +6,7 @@ Knows what a transport calls. Does not know where frames come from: a socket, a 
 from __future__ import annotations
 
 from .._tracking.core import TrackerCore
+from .._tracking.lines import LineQueue
 from .._tracking.task_tree import NUMBERS
 from .._tracking.tracker import ProgressTracker
 from ._ended_counts import EndedCounts
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
     from ._sources import Order
 
 
+class FeedLines(LineQueue):
+    """The lines of a feed, with the ended tasks of its sources among them, in the order in which they came."""
+
+    _core: FeedCore
+
+    def drain(self) -> list[Any]:
+        """Have what was announced handed in, return what waits to be shown, and forget it."""
+        self._core.hand_in()
+        return super().drain()
+
+
 class FeedCore(TrackerCore):
     """A feed as its display knows it: transports hand in what is new before it is drawn.
 
@@ -29,6 +41,7 @@ class FeedCore(TrackerCore):
     """
 
     tree: SourceTree
+    line_queue = FeedLines
     before_frame: Callable[[], object] | None = None
     announced: bool = False
 
@@ -42,11 +55,6 @@ class FeedCore(TrackerCore):
             self.announced = False
             if self.before_frame is not None:
                 self.before_frame()
-
-    def drain_lines(self) -> list[Any]:
-        """Return the lines and the ended tasks of sources that wait to be shown, in the order in which they came."""
-        self.hand_in()
-        return super().drain_lines()
 
     @property
     def pending_output(self) -> bool:

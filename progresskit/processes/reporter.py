@@ -305,7 +305,7 @@ class Reporter:
         room = MOST_ENDED - len(self._ended)
         self._ended += frame.ended[:room]
         self._missing[0] += max(len(frame.ended) - room, 0)
-        for line in tracker.drain_lines():
+        for line in tracker.lines.drain():
             if self._characters > MOST_CHARACTERS:
                 self._missing[1] += 1
             else:

@@ -129,11 +129,10 @@ class Painter:
         if of[0] is not plan or of[1] != row.version:
             self._prepare(row, plan)
         if row.usual is not None:
-            if row.usual_time is None:
-                text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number))
-            else:
-                elapsed = row.elapsed.rjust(row.usual_time)
-                text = row.usual % (self._bar(row, plan), row.percent, row.number.rjust(plan.number), elapsed)
+            before, after_bar, after_percent, after_number, end = row.usual
+            text = f"{before}{self._bar(row, plan)}{after_bar}{row.percent}{after_percent}{row.number.rjust(plan.number)}{after_number}"
+            if end is not None:
+                text += row.elapsed.rjust(plan.elapsed) + end
             if plan.overflows:
                 return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False)
             painted = OutlinedRow(text)
@@ -187,10 +186,10 @@ class Painter:
         row.usual = None
         end = text.rstrip(" ")
         if end and tuple(moving) in _USUAL:  # without a text at the end, what moves might end in blanks
-            row.usual = "%s".join([each.replace("%", "%%") for each in (*texts, end)])
-            row.usual_time = plan.elapsed if moving[-1] == _ELAPSED else None
-            cells = [plan.bar, PERCENT_CELLS, plan.number, plan.elapsed][: len(moving)]
-            row.outline = outline_of(row.usual % tuple([" " * each for each in cells]))
+            cells = [plan.bar, PERCENT_CELLS, plan.number, plan.elapsed]
+            row.outline = outline_of("".join([each + " " * cells[at] for at, each in enumerate(texts)]) + end)
+            first, second, third, *more = *texts, end
+            row.usual = (first, second, third, more[0], more[1] if len(more) > 1 else None)
             return
         pieces = [each for pair in zip(texts, moving, strict=True) for each in pair]
         row.pieces = [piece for piece in (*pieces, text) if piece != ""]

@@ -60,9 +60,8 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
-        usual: The same as one format string, where bar, share and count move, perhaps the time, and nothing else; None where
-            that is not so.
-        usual_time: The cells of the time in that; None where it has none.
+        usual: The same where bar, share and count move, perhaps the time, and nothing else: what stands before each and behind the
+            last, the fifth None where there is no time; None where that is not so.
         outline: The outline of every row that `usual` makes.
         grew: Whether a text may need more cells than before.
     """
@@ -106,7 +105,6 @@ class RowTexts:
         "unit",
         "unit_cells",
         "usual",
-        "usual_time",
         "version",
         "view",
     )
@@ -130,8 +128,7 @@ class RowTexts:
         self.cut: tuple[object, str] = (None, "")  # the name as a layout shows it
         self.version = 0
         self.pieces: list[Any] = []
-        self.usual: str | None = None
-        self.usual_time: int | None = None
+        self.usual: tuple[str, str, str, str, str | None] | None = None
         self.outline = ""
         self.pieces_of: tuple[object, int] = (None, -1)
         # What the texts so far were made of.

@@ -16,7 +16,8 @@ from actors import Actor, Tracking
 from interleaving import Screen, play
 
 from progresskit import ProgressTracker
-from progresskit._model.frames import decode, encode
+from progresskit._display.tracker_group import TrackerGroup
+from progresskit._model.frames import Frame, decode, encode
 from progresskit.processes._client import HubRenderer
 from progresskit.processes._protocol import FRAME, message
 from progresskit.processes.feed import Feed
@@ -43,6 +44,14 @@ class Here(Tracking):
     def order(self) -> list[str]:
         return [task.description for task in self.tracker.tasks]
 
+    def drained(self) -> list[tuple[list[str], Frame]]:
+        """Return what a display would send: lines, and the frame behind them with the tasks that ended before the next line."""
+        group = TrackerGroup()
+        group.add(self.tracker._core)
+        parts, frame = group.drain_lines(colors=True), group.next_frame(None)
+        parts[-1][1].extend(frame.ended)
+        return [(lines, frame._replace(ended=tuple(ended))) for lines, ended in parts]
+
 
 class Handing(Here):
     """Hands its frames to the feed, in the bytes that they are sent in."""
@@ -52,9 +61,10 @@ class Handing(Here):
         self._feed = feed
 
     def send(self) -> list[str]:
-        for line in self.tracker._core.drain_lines():
-            self._feed.print(line)
-        self._feed.receive(self, decode(encode(self.tracker._core.tree.next_frame())), order=self.key)
+        for lines, frame in self.drained():
+            for line in lines:
+                self._feed.print(line)
+            self._feed.receive(self, decode(encode(frame)), order=self.key)
         return self.order
 
     def kill(self) -> None:
@@ -80,9 +90,10 @@ class Connected(Here):
             self._client.start(EmulatedTerminal())
 
     def send(self) -> list[str]:
-        for line in self.tracker._core.drain_lines():
-            self._client.write(line)
-        self._client.render(self.tracker._core.tree.next_frame())
+        for lines, frame in self.drained():
+            for line in lines:
+                self._client.write(line)
+            self._client.render(frame)
         return self.order
 
     def kill(self) -> None:

@@ -260,11 +260,11 @@ def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_one
     assert kept == 16
     tracker._core.lines.behind = False
     tracker.print("a terminal that is merely slow loses nothing")
-    lines = tracker._core.drain_lines()
+    lines = tracker._core.lines.drain()
     assert len(lines) == kept + 2
     assert lines[-1] == "progresskit: 4 lines are missing here: the terminal did not take them in time."
     tracker.print("again")
-    assert tracker._core.drain_lines() == ["again"]
+    assert tracker._core.lines.drain() == ["again"]
 
 
 def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:

@@ -10,6 +10,8 @@ from inpty import Program
 OTHERS = """
 import ctypes, multiprocessing, os, time
 from progresskit import ProgressTracker
+from progresskit._display import display
+display.DISTURBED_SECONDS = 0.0  # rows stand again before the next word
 libc = ctypes.CDLL(None)
 asked, answers = multiprocessing.Pipe()
 def work():

@@ -15,7 +15,7 @@ from progresskit._display.ticker import ThreadTicker
 
 MOST_CALLS = 120
 """Python calls of a frame of one task, of ours and of the standard library's."""
-MOST_MODULES = 24
+MOST_MODULES = 22
 """Modules of ours that they are in."""
 
 
@@ -52,6 +52,7 @@ def test_a_frame_takes_few_calls() -> None:
         until(drawn)
         tracker.stop()
     os.close(ours)
-    walk = min(frames[1:], key=len)  # the first one pays for imports; a collection of garbage may come in any
+    # The first one pays for imports, a collection of garbage may come in any; the last call is the next sleep.
+    walk = min(frames[1:], key=len)[:-1]
     assert len(walk) <= MOST_CALLS, walk
     assert len({module for module, _ in walk if module.startswith("progresskit")}) <= MOST_MODULES, walk

@@ -255,7 +255,7 @@ def test_what_people_mean(bench: Bench) -> None:
     task.update(completed=None)  # type: ignore[arg-type]
     assert task.completed == 0.5
     bench.tracker.print("a", "b", sep=None, end=None)
-    assert bench.tracker._core.drain_lines() == ["a b"]
+    assert bench.tracker._core.lines.drain() == ["a b"]
 
 
 def test_fields_may_hold_anything(bench: Bench) -> None:

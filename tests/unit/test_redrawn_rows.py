@@ -101,9 +101,9 @@ def test_held_rows_settle() -> None:
             assert redraws("\x1b[2A")
             sys.stdout.write("\x1b[2Aone\ntwo\nbar\x1b[1A")
             sys.stdout.write("\rwords\n")
-            assert not tracker._core.drain_lines()
+            assert not tracker._core.lines.drain()
             clock.advance(2.0)
-            assert tracker._core.drain_lines() == ["one", "words"]
+            assert tracker._core.lines.drain() == ["one", "words"]
             tracker._core.capture.current = None
         assert list(tracker._core.lines.items) == ["bar"]
     finally:
