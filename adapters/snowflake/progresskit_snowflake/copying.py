@@ -277,11 +277,14 @@ class Speed:
         self._size += size
         self._seconds += seconds
 
+    def seconds(self, size: int) -> float | None:
+        """Return the seconds that a statement of `size` bytes should take; None before the first is known."""
+        return size * self._seconds / self._size if self._size and self._seconds > 0 and size else None
+
     def share(self, size: int, seconds: float) -> float | None:
         """Return how much of a statement of `size` bytes should be done after `seconds`; None before the first is known."""
-        if not self._size or self._seconds <= 0 or not size:
-            return None
-        return min(seconds * self._size / self._seconds / size, self.MOST)
+        whole = self.seconds(size)
+        return None if whole is None else min(seconds / whole, self.MOST)
 
 
 def estimated_rows(batch: Sequence[Staged], share: float, rows: int, size: int) -> int | None:

@@ -120,8 +120,11 @@ def cursor(server: Any, _lasting: list[Any]) -> Any:
 
     if _lasting:
         with contextlib.suppress(snowflake.connector.errors.Error):  # a test has had the server lose its sessions
-            _lasting[0].cursor().execute("ROLLBACK")
-            return _lasting[0].cursor().execute("USE SCHEMA embedded.public")
+            cursor = _lasting[0].cursor()
+            cursor.execute("ROLLBACK")
+            if (_lasting[0].database, _lasting[0].schema) != ("EMBEDDED", "PUBLIC"):
+                cursor.execute("USE SCHEMA embedded.public")
+            return cursor
         _lasting.clear()
     _lasting.append(snowflake.connector.connect(**server.arguments))
     return _lasting[0].cursor()
@@ -186,7 +189,7 @@ Command = Callable[..., Done]
 
 
 @pytest.fixture
-def command(server: Any, named_connection: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Command:
+def connecting_command(server: Any, named_connection: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run `progresskit-snowflake load` with some arguments, against the shared server, in this process."""
     from progresskit_snowflake import cli
 
@@ -203,6 +206,53 @@ def command(server: Any, named_connection: dict[str, str], monkeypatch: pytest.M
             except SystemExit as error:  # argparse's
                 status = int(error.code or 0)
         return Done(status, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def _idle(one_server: Any) -> Iterator[list[Any]]:
+    """The sessions that commands have left in order, for the next ones."""
+    connections: list[Any] = []
+    lose = one_server.lose_sessions
+
+    def lose_sessions() -> None:
+        connections.clear()
+        lose()
+
+    one_server.lose_sessions = lose_sessions
+    yield connections
+    for connection in connections:
+        connection.close()
+
+
+@pytest.fixture
+def command(connecting_command: Command, server: Any, _idle: list[Any], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The same, with sessions that commands have one after the other: to open two for each takes a quarter of its time."""
+    import snowflake.connector
+    from progresskit_snowflake.loading import session
+
+    taken: list[Any] = []
+
+    def opened() -> Any:
+        taken.append(_idle.pop() if _idle else snowflake.connector.connect(**server.arguments))
+        return taken[-1]
+
+    @contextlib.contextmanager
+    def connect(*_: object) -> Iterator[Callable[[], Any]]:
+        yield opened
+
+    monkeypatch.setattr(session, "connect", connect)
+
+    def run(*arguments: object) -> Done:
+        taken.clear()
+        done = connecting_command(*arguments)
+        if done.status == 0:
+            _idle.extend(taken)
+        else:  # what has failed may have left anything
+            for connection in taken:
+                connection.close()
+        return done
 
     return run
 

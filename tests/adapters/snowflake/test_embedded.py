@@ -21,7 +21,7 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
-from progresskit_snowflake.embedded import embedded_server
+from progresskit_snowflake.embedded import NO_DETECTION, embedded_server
 from progresskit_snowflake.embedded.controls import Controls
 
 from progresskit.testing import ManualClock
@@ -99,11 +99,16 @@ def test_a_dropped_stage_is_gone_with_its_files_and_no_other(cursor: Any, stage:
     assert names(cursor, stage) == []
 
 
-def test_two_servers_share_neither_tables_nor_stages(cursor: Any, table: str, stage: str) -> None:
+def test_two_servers_share_neither_tables_nor_stages(
+    cursor: Any, table: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NO_DETECTION, "0")
     with embedded_server() as other, snowflake.connector.connect(**other.arguments) as connection:
+        assert os.environ[NO_DETECTION] == "true"  # the connector is to look for no cloud while a server runs
         for statement in (f"SELECT * FROM {table}", f"LIST @{stage}"):
             with pytest.raises(snowflake.connector.errors.ProgrammingError, match="does not exist"):
                 connection.cursor().execute(statement)
+    assert os.environ[NO_DETECTION] == "0"  # the user's own word
 
 
 def test_the_server_listens_on_loopback_only(server: Any) -> None:

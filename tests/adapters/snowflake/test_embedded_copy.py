@@ -48,7 +48,7 @@ def copy(cursor: Any, table: str, stage: str, options: str) -> list[tuple[Any, .
     return found
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize(("kind", "options"), [("csv", CSV), ("json", JSON), ("parquet", PARQUET)])
 def test_each_format_is_loaded_by_the_names_of_its_files(
     cursor: Any, table: str, stage: str, upload: Any, kind: str, options: str, packed: bool
@@ -77,7 +77,15 @@ def test_continue_loads_the_good_rows_and_tells_of_the_first_error(
     assert rows(cursor, table) == [(1, "two\nlines"), (1, "x"), (2, "y")]
 
 
-@pytest.mark.parametrize(("limit", "taken"), [("", 0), ("_4", 0), ("_5", 1), ("_80%", 0), ("_81%", 1)])
+@pytest.mark.parametrize(
+    ("limit", "taken"),
+    [
+        ("", 0),
+        ("_5", 1),
+        ("_80%", 0),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("_4", 0), ("_81%", 1))),
+    ],
+)
 def test_skip_file_leaves_out_files_with_as_many_errors(
     cursor: Any, table: str, stage: str, upload: Any, limit: str, taken: int
 ) -> None:

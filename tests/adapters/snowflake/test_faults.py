@@ -219,7 +219,8 @@ def test_what_stays_behind_is_said(warehouse: Warehouse) -> None:
 COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", "load"]
 
 
-@pytest.mark.parametrize("new", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("new", [True, False])
 def test_sessions_that_are_lost_during_copy_end_the_command_with_nothing_loaded(
     warehouse: Warehouse, tmp_path: Path, new: bool
 ) -> None:

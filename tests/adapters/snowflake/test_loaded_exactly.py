@@ -26,6 +26,7 @@ import pyarrow
 import pyarrow.parquet
 from hypothesis import given
 from hypothesis import strategies as st
+from progresskit_snowflake.files.jsonlines import JsonReader
 from progresskit_snowflake.files.opening import BadData
 from progresskit_snowflake.files.packing import CanonicalForm
 from progresskit_snowflake.files.quality import Reading, check
@@ -128,7 +129,18 @@ OPTIONS: dict[str, tuple[str | bytes, list[str], Rows]] = {
 }
 
 
-RARER = {"tab", "utf-16", "empty-text", "blank-first", "blank-skip", "one-column-null"}
+RARER = {
+    "tab",
+    "utf-16",
+    "empty-text",
+    "blank-first",
+    "blank-skip",
+    "one-column-null",
+    "quote",
+    "no-quote",
+    "delimiter",
+}
+RARER |= {"skip-lines", "empty-null"}
 
 
 @pytest.mark.parametrize(
@@ -419,6 +431,23 @@ def test_json(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None
     assert len(rows_of(cursor, new_table)) == 4
 
 
+def test_members_that_differ_in_case(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """Members whose names differ in case alone are one column where they are to SQL, in one file and in several, or are refused."""
+    lines = '{"id": 1, "A b": 2}\n' + '{"ID": 2}\n' * 1_000 + '{"Id": 3, "a b": 4}\n'
+    done = command(write(tmp_path / "a.json", lines), "--table", new_table)
+    assert (done.status, "a.json:1002: it has a b, which is no column" in done.err) == (1, True), done.err
+    first = write(tmp_path / "a.json", lines.replace("a b", "A b"))
+    done = command(first, write(tmp_path / "b.json", '[{"iD": 4}]'), "--table", new_table)
+    assert done.status == 0, done.err
+    assert described(cursor, new_table) == {"ID": "NUMBER(38,0)", "A b": "NUMBER(38,0)"}
+    assert [row for row in rows_of(cursor, new_table) if row[0] != 2] == [(1, 2), (3, 4), (4, None)]
+    done = command(write(tmp_path / "c.json", '{"id": 1}\n{"id": 1, "Id": 2}\n'), "--table", new_table)
+    assert (done.status, "c.json:2: it has two members for the column id" in done.err) == (1, True), done.err
+    with JsonReader(write(tmp_path / "d.json", '{"A": 1}\n{"a": 2}\n'), ["a"], exact=frozenset(["a"])) as reader:
+        (chunk,) = reader.chunks()  # the table has A too, which no local server can have
+    assert ([text.to_pylist() for text in chunk.texts], chunk.bad) == ([["2"]], {1: "it has A, which is no column"})
+
+
 def parquet(path: Path, arrays: list[Any], names: list[str]) -> Path:
     pyarrow.parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array(one) for one in arrays], names=names), path)
     return path
@@ -589,6 +618,7 @@ def test_no_permission(command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyP
 COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; raise SystemExit(main())", "load"]
 
 
+@pytest.mark.slow
 def test_full_output_after_the_commit(
     named_connection: dict[str, str], cursor: Any, new_table: str, tmp_path: Path
 ) -> None:

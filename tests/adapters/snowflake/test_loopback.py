@@ -14,19 +14,11 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
-from progresskit_snowflake.embedded import NO_DETECTION, embedded_server
+from progresskit_snowflake.embedded import NO_DETECTION
 
 COMMAND = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
 ADDRESS = re.compile(r'sin_addr=inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
 """An address, as strace prints it."""
-
-
-def test_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connector is told to look for no cloud while the server runs, and the user's own word comes back after it."""
-    monkeypatch.setenv(NO_DETECTION, "0")
-    with embedded_server():
-        assert os.environ[NO_DETECTION] == "true"
-    assert os.environ[NO_DETECTION] == "0"
 
 
 @pytest.mark.slow

@@ -102,6 +102,7 @@ def test_put_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
     assert listed(cursor, stage) == sorted(f"{name}.gz" for name in NAMES)
 
 
+@pytest.mark.slow
 def test_statement_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
     """A PUT of one's own, quoted as SQL and as a pattern, does so too; connector 4.x cannot ask for the URL of some."""
     names = [name for name in NAMES if "'" not in name]
@@ -112,7 +113,7 @@ def test_statement_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
     assert listed(cursor, stage) == sorted(names)
 
 
-@pytest.mark.parametrize("name", [*FOLDERS[:3], *(pytest.param(one, marks=pytest.mark.slow) for one in FOLDERS[3:])])
+@pytest.mark.parametrize("name", [FOLDERS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in FOLDERS[1:])])
 def test_temporary_folder(
     server: Any, cursor: Any, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

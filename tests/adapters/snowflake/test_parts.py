@@ -54,7 +54,7 @@ def test_a_small_file_goes_whole(s3: Any, storage: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not KernelBytes.available(), reason="the kernel does not tell what is acknowledged")
-@pytest.mark.parametrize("resets", [0, 1])
+@pytest.mark.parametrize("resets", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_large_file_goes_in_parts_and_is_counted_to_its_end(
     s3: Any, storage: Any, tmp_path: Path, resets: int
 ) -> None:

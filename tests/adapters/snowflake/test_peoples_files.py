@@ -107,6 +107,8 @@ COLUMNS: dict[str, tuple[tuple[str, str], str | None]] = {
     "zone": (("2024-01-01 10:00:00 CET", "2024-01-01 10:00:00 PST"), None),
     "half zone": (("2024-01-01 10:00:00", "2024-01-01 10:00:00+02:00"), None),
     "salesforce": (("2024-01-01T10:00:00.000Z", "2024-01-02T10:00:00.000Z"), "TIMESTAMP_TZ(9)"),
+    "zero": (("0001-01-01T00:00:00Z", "9999-12-31T23:59:59+01:00"), "TIMESTAMP_TZ(9)"),
+    "before the first year": (("0001-01-01 00:00:00+14:00", "2024-01-01 10:00:00+01:00"), None),
     "clock": (("10:00 AM", "11:00 PM"), None),
     "midnight": (("2024-01-01 24:00:00", "2024-01-02 00:00:00"), None),
     "accounting": (("-1", "(5)"), None),
@@ -149,7 +151,9 @@ DATABASES: dict[str, tuple[bytes, list[str], list[tuple[Any, ...]]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", DATABASES)
+@pytest.mark.parametrize(
+    "case", ["postgresql", *(pytest.param(one, marks=pytest.mark.slow) for one in ("mysql", "hive"))]
+)
 def test_exports_of_databases(case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """What PostgreSQL's COPY, MySQL's OUTFILE and Hive write is read by the options that say how."""
     content, options, rows = DATABASES[case]
@@ -298,12 +302,11 @@ def test_members_are_kept(command: Any, cursor: Any, new_table: str, tmp_path: P
 NO_OBJECTS = {
     "pair": (b'{"a":"\\ud83d"}\n', r"f\.json:1: .*half of a pair of surrogates"),
     "twice": (b'{"a":1,"a":2}\n', r"f\.json:1: it has the member 'a' twice"),
-    "cases": (b'{"a":1,"A":2}\n', r"has 'A' more than once"),
     "nameless": (b'{"":1}\n', r"'' is no name"),
     "scalars": (b"1\n2\n", r"f\.json:1: it is no JSON object"),
     "arrays": (b"[[1,2],[3,4]]", r"f\.json:1: it is no JSON object"),
     "comma": (b'[{"a":1},]', r"f\.json:1: the element that begins here is no JSON object"),
-    "pretty": (b'{\n "a":1\n}\n', r"f\.json:1: it is no JSON"),
+    "pretty": (b'{\n "a":1\n}\n', r"f\.json:1: it is no JSON: .*: write each object on one line, or all in an array"),
     "utf-16": ('{"a":1}\n'.encode("utf-16"), r"is UTF-16: JSON is UTF-8"),
     "latin-1": (b'{"a":"\xe9"}\n', r"f\.json:1: byte 0xe9 is no UTF-8"),
     "deep": (b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}\n", r"f\.json:1: it is no JSON: .*recursion"),
@@ -395,10 +398,10 @@ def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table:
     for name, (_, array, words) in CHANGED.items():
         held = {other: one.slice(0, 1).take([0, 0]) for other, one in arrays.items()}
         pyarrow.parquet.write_table(pyarrow.table({**held, name: array}), path)
-        done = command(path, "--table", new_table)
+        done = command(path, "--table", new_table, "--validate-only")
         assert (done.status, len(done.err.splitlines())) == (1, 1), name
         assert re.search(rf"f\.parquet: row 2: {name} is .*{words}", done.err, re.IGNORECASE), done.err
-    done = command(path, "--table", new_table, "--validate-only")
+    done = command(path, "--table", new_table)
     assert (done.status, "row 2" in done.err) == (1, True), done.err
     pyarrow.parquet.write_table(pyarrow.table({name: one.slice(0, 1) for name, one in arrays.items()}), path)
     done = command(path, "--table", new_table)

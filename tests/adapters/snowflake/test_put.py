@@ -205,14 +205,6 @@ def test_a_loads_tracker_has_the_bars_where_its_phases_are(
     assert {view.position for view in observed.views("Upload", "a.csv")} == {3}
 
 
-@pytest.mark.parametrize("name", ["two words.csv", ".hidden.csv", "100%.csv", 'quo"te.csv', "ünï.csv"])
-def test_a_name_that_needs_quotes_is_the_name_on_the_stage(
-    connection: Any, stage: str, tmp_path: Path, name: str
-) -> None:
-    put(connection.cursor(), noise(tmp_path / name, 100), stage, tracker=ProgressTracker("none"))
-    assert listed(connection, stage) == [f"{name}.gz"]
-
-
 def test_what_fails_for_good_is_told_by_file_stage_and_the_connectors_words(connection: Any, tmp_path: Path) -> None:
     path = noise(tmp_path / "a.bin", 1_000)
     with pytest.raises(

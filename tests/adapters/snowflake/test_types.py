@@ -72,7 +72,11 @@ def loses(kind: str, text: str, value: Any) -> bool:
     return kind == "TIMESTAMP_NTZ" and re.search(r"(Z|[+-]\d\d(:?\d\d)?)$", text[11:]) is not None
 
 
-@pytest.mark.parametrize("kind", CASES)
+ALIKE = {"NUMBER(2,2)", "NUMBER(38,10)", "TIMESTAMP_LTZ"}
+"""What others are much like."""
+
+
+@pytest.mark.parametrize("kind", [pytest.param(one, marks=pytest.mark.slow) if one in ALIKE else one for one in CASES])
 def test_check_takes_what_copy_takes(kind: str, cursor: Any, stage: str, new_table: str, upload: Any) -> None:
     """The check takes a text just where COPY takes it, unless COPY would round it, or drop its offset."""
     texts = list(dict.fromkeys(CASES[kind]))

@@ -35,8 +35,8 @@ from ..sql.columns import literal, stage_name, table_name
 from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
-LOOK, SELDOM = 0.05, 0.5
-"""Seconds between two questions for a statement's state, at its beginning and later."""
+SOON, LOOK, SELDOM = 0.03, 0.05, 0.5
+"""Seconds between two questions for a statement's state: when it should be done, at its beginning, and later."""
 STATES = {
     "RUNNING": "running",
     "QUEUED": "queued",
@@ -48,7 +48,11 @@ STATES = {
 
 
 def execute_watched(
-    cursor: Any, sql: str, told: Callable[[str], None], goes_on: Callable[[], None] = lambda: None
+    cursor: Any,
+    sql: str,
+    told: Callable[[str], None],
+    goes_on: Callable[[], None] = lambda: None,
+    left: Callable[[], float | None] = lambda: None,
 ) -> tuple[list[str], list[Any]]:
     """Execute `sql` asynchronously, and return the names of its columns and its rows.
 
@@ -57,6 +61,8 @@ def execute_watched(
         sql: SQL, with names and texts quoted.
         told: Called with the state, of `STATES` or `""`, each time that it was asked for.
         goes_on: Called as often; what it raises has the server abort the statement.
+        left: Returns the seconds that it should still take, negative when it is overdue, None where nobody knows: it is asked for
+            its state when it should be done, and so waits for no question.
 
     Raises:
         snowflake.connector.errors.Error: what the connector raises.
@@ -68,7 +74,8 @@ def execute_watched(
         while connection.is_still_running(status := _state(cursor, query)):
             told(STATES.get(getattr(status, "name", ""), ""))
             goes_on()
-            time.sleep(pause)
+            expected = left()
+            time.sleep(pause if expected is None else min(max(expected * 0.7, SOON, -expected / 4), SELDOM))
             pause = min(pause * 1.25, SELDOM)
     except BaseException:
         with contextlib.suppress(Exception):  # what is raised already is the news
@@ -136,6 +143,11 @@ class CopyWatch:
             if rows:
                 self.estimates = True
                 bar.update(completed=self.copied.rows + rows, estimated=True)
+
+    def left(self, batch: Sequence[Staged]) -> float | None:
+        """Return the seconds that the present statement should still take by this table's own speed; None before that is known."""
+        seconds = self._speed.seconds(sum(file.size for file in batch))
+        return None if seconds is None or self._since is None else seconds - self._ran
 
     def done(self, bar: Task, batch: Sequence[Staged], files: list[FileResult], seconds: float) -> None:
         """Show what the server has said of the statement."""
@@ -268,7 +280,7 @@ def copy_batch(
 
     files = [
         file if file.line is None else file._replace(line=lines(file.file.rpartition("/")[2], file.line))
-        for file in results(*execute_watched(cursor, sql, told, goes_on))
+        for file in results(*execute_watched(cursor, sql, told, goes_on, lambda: watch.left(batch)))
     ]
     watch.done(bar, batch, files, time.monotonic() - began)
     return files

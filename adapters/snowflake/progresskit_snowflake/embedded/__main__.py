@@ -8,6 +8,7 @@ too, and takes its folder with it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -63,6 +64,9 @@ def main() -> int:
     context = server_context(folder, DOMAIN)
     controls.on_away(lambda: drop_all(server))
     controls.on_lose(app.lose_sessions)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
     def serve() -> None:
         say(answers, ports)  # it listens: who connects now waits for the first turn of the loop

@@ -9,6 +9,7 @@ moments that are none of ISO 8601's. How a CSV file is read stands in `csvfiles`
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import re
@@ -25,7 +26,7 @@ from fakesnow.transforms.file_format import lookup_file_format
 from fakesnow.transforms.options import parse_options
 from sqlglot import exp
 
-from .csvfiles import CsvFormat, FormatError, agreed, csv_format, duckdb_source
+from .csvfiles import CsvFormat, FormatError, agreed, csv_format, duckdb_source, plain_texts
 from .csvfiles import read as read_texts
 
 COLUMNS = (
@@ -81,7 +82,7 @@ class Reject(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One file, read: the table that its good rows lie in, and what was wrong with the others."""
+    """One file, read: the table or view, of the connection's own, of its good rows, and what was wrong with the others."""
 
     path: str
     table: str
@@ -136,10 +137,11 @@ def copy(
         connection.begin()
     made: list[str] = []
     try:
-        read = functools.partial(_read, connection, told, csv, columns, made)
-        results = _load(connection, names, columns, paths, options, read)
-        for name in made:
-            connection.execute(f"DROP TABLE temp.{name}")
+        with contextlib.ExitStack() as views:
+            read = functools.partial(_read, connection, told, csv, columns, made, views)
+            results = _load(connection, names, columns, paths, options, read)
+            for name in made:
+                connection.execute(f"DROP TABLE temp.{name}")
         if own:
             connection.commit()
     except BaseException:
@@ -307,10 +309,21 @@ def _told(file: str, batch: Batch, options: Options, is_loaded: bool) -> tuple[A
 
 
 def _read(
-    connection: Any, told: Any, csv: CsvFormat | None, columns: list[Column], made: list[str], path: str
+    connection: Any,
+    told: Any,
+    csv: CsvFormat | None,
+    columns: list[Column],
+    made: list[str],
+    views: contextlib.ExitStack,
+    path: str,
 ) -> Batch:
-    """Read one file into a table of its own."""
+    """Read one file into a table of its own, whose name goes to `made`, or into a view, which goes with `views`."""
     table = f"progresskit_{secrets.token_hex(8)}"
+    values = None if csv is None else _values(connection, csv, columns, path)
+    if values is not None:  # nearly always all is well
+        connection.register(table, values)
+        views.callback(connection.unregister, table)
+        return Batch(path, table, values.num_rows, 0, None)
     made.append(table)
     if csv is not None:
         bad, first = _read_csv(connection, csv, columns, table, path)
@@ -324,6 +337,57 @@ def _read(
             first = first or Reject("NULL result in a non-nullable column", None, None, column.name, 100072, "22000")
     (good,) = connection.execute(f"SELECT count(*) FROM temp.{table}").fetchall()[0]
     return Batch(path, table, good, bad, first)
+
+
+def _values(connection: Any, how: CsvFormat, columns: list[Column], path: str) -> Any:
+    """Return the values of a CSV file as a pyarrow table; None where any of them does not fit, or pyarrow is not to read it.
+
+    What a type holds in any case stays as it is until it is inserted; of the rest DuckDB makes the values.
+    """
+    texts = plain_texts(path, how, len(columns))
+    if texts is None:
+        return None
+    import pyarrow
+
+    casts: dict[str, str] = {}
+    for number, column in enumerate(columns):
+        kind = column.type.partition("(")[0]
+        if kind in ("JSON", "BLOB") or (texts[number].null_count and not column.nullable):
+            return None
+        whole = _whole(texts[number]) if kind in _NUMERIC else None
+        if whole is not None:
+            texts[number] = whole
+        if column.type not in _HOLDS_WHOLE if whole is not None else (kind, column.length) != ("VARCHAR", None):
+            name = f"c{number}"
+            casts[name] = _cast(name, column) if whole is None else f"TRY_CAST({name} AS {column.type})"
+    if casts:
+        raw = f"progresskit_{secrets.token_hex(8)}"
+        connection.register(raw, pyarrow.table({name: texts[int(name[1:])] for name in casts}))
+        listed = ", ".join(f"{cast} AS {name}" for name, cast in casts.items())
+        made = connection.sql(f"SELECT {listed} FROM {raw}").to_arrow_table()
+        connection.unregister(raw)
+        for name in casts:
+            values = made.column(name)
+            if values.null_count != texts[int(name[1:])].null_count:
+                return None
+            texts[int(name[1:])] = values
+    return pyarrow.table(texts, names=[column.name for column in columns])
+
+
+_NUMERIC = ("DECIMAL", "DOUBLE", "BIGINT")
+_HOLDS_WHOLE = ("DECIMAL(38,0)", "DOUBLE", "BIGINT")
+"""The types that take every whole number of 64 bits."""
+
+
+def _whole(texts: Any) -> Any:
+    """Return texts that are all whole numbers of 64 bits, written the shortest way, as numbers; None where any is not."""
+    import pyarrow
+
+    try:
+        numbers = texts.cast(pyarrow.int64())
+    except pyarrow.ArrowInvalid:
+        return None
+    return numbers if numbers.cast(pyarrow.string()).equals(texts) else None
 
 
 def _read_csv(

@@ -12,10 +12,18 @@ from .copying import copy
 
 _FIXED = re.compile(
     r"(?P<executed>SELECT '(?:[^']|'')*' AS '?status'?)"
-    r'|(?P<described>SELECT column_name AS "name", CASE WHEN data_type = .* AS "privacy domain" FROM _fs_information_schema\..*)',
+    r'|(?P<described>SELECT\s+column_name AS "name",\s+CASE WHEN data_type = .* AS "privacy domain",?\s+'
+    r"FROM _fs_information_schema\..*)",
     re.IGNORECASE | re.DOTALL,
 )
 """The results whose columns are always the same: that a statement was executed, and a table's description."""
+
+
+class _Written(exp.Command):
+    """SQL that is written already."""
+
+    def sql(self, *_: Any, **__: Any) -> str:
+        return str(self.args["this"])
 
 
 def apply_patches() -> None:
@@ -25,17 +33,32 @@ def apply_patches() -> None:
     describe = cursor.FakeSnowflakeCursor._describe_last_sql
     known: dict[str, list[Any]] = {}
 
-    def describe_last_sql(ran: Any) -> list[Any]:
-        """Return the columns of a result; fakesnow runs a second statement for that, which these results need once."""
-        kind = _FIXED.fullmatch(ran._last_sql)
-        if kind is None:
+    def described(ran: Any) -> list[Any]:
+        """Return the columns of a result by a second statement, as fakesnow does, which takes that apart and writes it anew first."""
+        if ran._last_sql.lstrip()[:6].upper() != "SELECT":
             return describe(ran)  # type: ignore[no-any-return]  # fakesnow's
+        found: list[Any] = ran._duck_conn.execute(f"DESCRIBE {ran._last_sql}", ran._last_params).fetchall()
+        return found
+
+    def describe_last_sql(ran: Any) -> list[Any]:
+        """Return the columns of a result; those that are always the same are asked for once."""
+        kind = _FIXED.fullmatch(ran._last_sql.strip())
+        if kind is None:
+            return described(ran)
         name = str(kind.lastgroup)
         if name not in known:
-            known[name] = describe(ran)
+            known[name] = described(ran)
         return known[name]
 
     cursor.FakeSnowflakeCursor._describe_last_sql = describe_last_sql
+    transform = cursor.FakeSnowflakeCursor._transform
+
+    def transformed(ran: Any, expression: exp.Expr, params: Any) -> Any:
+        """Return a statement as DuckDB takes it: these few are the same in both, and fakesnow has seventy changes to try."""
+        plain = isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback)
+        return expression if plain else transform(ran, expression, params)
+
+    cursor.FakeSnowflakeCursor._transform = transformed
     tables: Any = importlib.import_module("fakesnow.info_schema")
     remember = tables.insert_text_lengths_sql
 
@@ -46,6 +69,18 @@ def apply_patches() -> None:
 
     tables.insert_text_lengths_sql = insert_text_lengths_sql
     transforms: Any = importlib.import_module("fakesnow.transforms")
+    describe_table = transforms.describe_table
+    told: Any = importlib.import_module("fakesnow.transforms.transforms").SQL_DESCRIBE_TABLE
+
+    def described_table(expression: exp.Expr, database: str | None = None, schema: str | None = None) -> exp.Expr:
+        """Return what describes a table; fakesnow takes its own SQL apart for that, and writes it anew."""
+        table = expression.find(exp.Table) if isinstance(expression, exp.Describe) else None
+        if table is None or table.name.startswith("_") or (table.db or schema) == "_FS_INFORMATION_SCHEMA":
+            return describe_table(expression, database, schema)  # type: ignore[no-any-return]  # fakesnow's
+        names = {"catalog": table.catalog or database, "schema": table.db or schema, "table": table.name}
+        return _Written(this=told.substitute({name: str(text).replace("'", "''") for name, text in names.items()}))
+
+    transforms.describe_table = described_table
     narrow = transforms.integer_precision
 
     def integer_precision(expression: exp.Expr) -> exp.Expr:

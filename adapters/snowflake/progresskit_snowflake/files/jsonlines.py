@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..sql.columns import folded
 from .opening import BLOCK, BadData, FileReader, Unpacked
 from .records import LONGEST, Chunk, without
 
@@ -40,6 +41,7 @@ class JsonReader(FileReader):
         names: The members that are columns; None: those of the first objects.
         nulls: Texts, or numbers as they are written, that stand for NULL.
         documents: The names whose values stay JSON, with quotes around texts: for columns of semi-structured types.
+        exact: The names that no member means which differs from them in case; to SQL most names are the same then.
 
     Attributes:
         names: The columns.
@@ -56,21 +58,25 @@ class JsonReader(FileReader):
         names: Sequence[str] | None = None,
         nulls: Sequence[str] = (),
         documents: frozenset[str] = frozenset(),
+        exact: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(path)
         self._nulls, self._documents = list(nulls), documents
         try:
             self.names = list(names) if names is not None else self._members()
+            self._known = frozenset(self.names)
+            self._folded = {folded(name): name for name in self.names if name not in exact}
         except BaseException:
             self.close()
             raise
 
     def _members(self) -> list[str]:
-        names: dict[str, None] = {}
+        names: dict[str, str] = {}
         troubles: list[str] = []
         for line, found in islice(_objects(self._file), LOOKED_AT):
             if isinstance(found, dict):
-                names |= dict.fromkeys(found)
+                for name in found:
+                    names.setdefault(folded(name), name)
             else:
                 troubles.append(f"{self.path}:{line}: {found}.")
         if not names and troubles:
@@ -81,13 +87,12 @@ class JsonReader(FileReader):
             )
         self._file.close()
         self._file = Unpacked(self.path)  # from the beginning again
-        return list(names)
+        return list(names.values())
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the objects, some thousands at a time, in the file's order."""
         import pyarrow as pa
 
-        known = set(self.names)
         objects = _objects(self._file)
         first = 0
         while True:
@@ -98,11 +103,10 @@ class JsonReader(FileReader):
             taken = 0
             for line, found in islice(objects, ROWS):
                 taken += 1
+                if isinstance(found, dict) and not self._known.issuperset(found):
+                    found = self._renamed(found)
                 if isinstance(found, str):
                     bad[line] = found
-                elif not known.issuperset(found):
-                    more = ", ".join(name for name in found if name not in known)
-                    bad[line] = f"it has {more:.100}, which is no column"
                 else:
                     lines.append(line)
                     for number, (name, column) in enumerate(zip(self.names, columns, strict=True)):
@@ -124,6 +128,19 @@ class JsonReader(FileReader):
                 first += len(lines)
             if taken < ROWS:
                 return
+
+    def _renamed(self, found: dict[str, Any]) -> dict[str, Any] | str:
+        """Return an object with the columns' names for its own, which may differ in case; or what is wrong with it."""
+        renamed: dict[str, Any] = {}
+        for name, value in found.items():
+            column = name if name in self._known else self._folded.get(folded(name))
+            if column is None:
+                more = ", ".join(one for one in found if one not in self._known and folded(one) not in self._folded)
+                return f"it has {more:.100}, which is no column"
+            if column in renamed:
+                return f"it has two members for the column {column:.60}, which differ in case alone"
+            renamed[column] = value
+        return renamed
 
 
 def _given(lines: list[int]) -> Any:
@@ -163,7 +180,9 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
     except _Twice as error:
         return str(error)
     except (ValueError, RecursionError) as error:
-        return f"it is no JSON: {error}"
+        line = line.strip()
+        several = line.startswith(b"{") and not line.endswith(b"}")
+        return f"it is no JSON: {error}" + several * ": write each object on one line, or all in an array"
     return found if isinstance(found, dict) else "it is no JSON object"
 
 

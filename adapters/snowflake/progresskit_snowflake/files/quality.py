@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..sql.columns import Column, check_header, matched, order_of
+from ..sql.columns import Column, check_header, folded, matched, order_of
 from ..sql.guessing import TEXT, Guess
 from ..sql.values import Rule, rule_for
 from .dialects import Dialect
@@ -51,7 +51,8 @@ class Reading:
         """
         if self.file_format == "json":
             documents = frozenset(c.name for c in columns if (c.type or "").partition("(")[0] in DOCUMENTS)
-            return JsonReader(path, [column.name for column in columns] or None, self.nulls, documents)
+            exact = frozenset(column.name for column in columns if column.exact)
+            return JsonReader(path, [column.name for column in columns] or None, self.nulls, documents, exact)
         return CsvReader(path, self.dialect, self.nulls, len(columns) or None)
 
 
@@ -195,11 +196,16 @@ def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # i
     """
     if reading.file_format == "parquet":
         names = [name for name, _ in schema_of(paths[0])[0]]
-    else:
-        names = []
-        for path in paths if reading.file_format == "json" else paths[:1]:
+    elif reading.file_format == "json":
+        members: dict[str, str] = {}
+        for path in paths:
             with reading.open(path) as reader:
-                names += [name for name in reader.names if name not in names or reading.file_format == "csv"]
+                for name in reader.names:
+                    members.setdefault(folded(name), name)
+        names = list(members.values())
+    else:
+        with reading.open(paths[0]) as reader:
+            names = reader.names
     try:
         check_header(names)
     except ValueError as error:

@@ -175,7 +175,7 @@ class Load:
         else:
             self.columns, self.summary.left_out = columns_of(self.paths, self.table, existing, self.reading)
         self.packing = CanonicalForm(self.reading, self.columns)
-        made_with = [column.type for column in self.columns]  # before the check begins, which may widen them
+        made_with = self._types()  # before the check begins, which may widen them
         staging = self.stagings[0]
         emptied = existing is not None and self.if_exists == "replace"
         with (
@@ -373,20 +373,24 @@ class Load:
         ledger: Ledger | None,
         digests: list[str],
     ) -> None:
-        copied: list[Staged] = []
+        staged: list[Staged] = []
         watch = CopyWatch(names=self.summary.names)
-        count = 0
+        count = counted = 0
         for waiting in self._staged.together():
-            for batch in batches(waiting):
+            staged += waiting
+            # What a row found later has widened, COPY would refuse or round: all wait then for what the check says at its end.
+            if self._types() == made_with:
+                for batch in batches(waiting):
+                    self._copy(table, batch, watch, existing)
+                    done(len(batch))
+                    count, counted = count + 1, counted + len(batch)
+        if staged and self._types() != made_with:
+            self.loading.begin_anew(self.columns)
+            watch, count = CopyWatch(names=self.summary.names), 0
+            for batch in batches(staged):
                 self._copy(table, batch, watch, existing)
-                done(len(batch))
                 count += 1
-            copied += waiting
-        if copied and [column.type for column in self.columns] != made_with:
-            self.loading.begin_anew(self.columns)  # a row found later needs a wider type; the files are all there
-            watch = CopyWatch(names=self.summary.names)
-            for batch in batches(copied):
-                self._copy(table, batch, watch, existing)
+            done(len(staged) - counted)
         self._group.goes_on()
         with self._copying:
             if ledger is not None:
@@ -403,6 +407,10 @@ class Load:
             self.published = True
         watch.copied.strategy = strategy(count, watch.estimates)
         self.summary.copied = watch.copied
+
+    def _types(self) -> list[str | None]:
+        """Return the columns' types: as wide as all rows need that have been checked by now."""
+        return [column.type for column in self.columns]
 
     def _copy(self, table: str, batch: list[Staged], watch: CopyWatch, existing: Sequence[Column] | None) -> None:
         self._group.goes_on()

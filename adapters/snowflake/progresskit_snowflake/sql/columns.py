@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -33,6 +34,7 @@ class Column:
         default: Whether the table has a value for it where the file has none.
         target: The name in an existing table, as SQL takes it.
         given: Whether the type was given by hand: its values are held to it.
+        exact: Whether the table has another one that differs from it in case alone, so that only its very name means it.
         guess: What the values have been so far.
         note: Why it became text, for people; empty where it did not.
     """
@@ -43,6 +45,7 @@ class Column:
     default: bool = field(default=False, compare=False)
     target: str = field(default="", compare=False)
     given: bool = field(default=False, compare=False)
+    exact: bool = field(default=False, compare=False)
     guess: Guess = field(default_factory=Guess, compare=False)
     note: str = field(default="", compare=False)
 
@@ -59,9 +62,17 @@ def identifier(name: str) -> str:
     """
     if not name or "\0" in name:
         raise ValueError(f"{name!r:.80} is no name for a table or column: give one character or more, and no NUL.")
-    if _PLAIN.fullmatch(name) and name.upper() not in _RESERVED:
-        return name
-    return quoted(name)
+    return name if _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quoted(name)
+
+
+def folded(name: str) -> str:
+    """Return what names of one column have in common: upper case where that does not matter to SQL, else the name.
+
+    Example:
+        >>> folded("Id"), folded("two Words")
+        ('ID', 'two Words')
+    """
+    return name.upper() if _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else name
 
 
 def quoted(name: str) -> str:
@@ -153,8 +164,7 @@ def check_header(names: list[str]) -> None:
                 f"{name!r:.80} has {len(name):,d} characters, and a name has at most {LONGEST_NAME}: give it a shorter one; "
                 "or the file has no header: --no-header."
             )
-    folded = [name if identifier(name).startswith('"') else name.upper() for name in names]
-    twice = sorted({name for name in folded if folded.count(name) > 1})
+    twice = sorted(name for name, count in Counter(map(folded, names)).items() if count > 1)
     if twice:
         raise ValueError(
             f"the header has {', '.join(map(repr, twice))} more than once: give each column a name of its own."
@@ -209,12 +219,13 @@ def matched(header: list[str], table: str, existing: list[Column]) -> tuple[list
     found = []
     for name in header:
         same = [column for column in existing if column.name == name]
-        alike = same or [column for column in existing if column.name.upper() == name.upper()]
+        near = [column for column in existing if column.name.upper() == name.upper()]
+        alike = same or near
         if len(alike) != 1:
             names = ", ".join(column.name for column in alike or existing)
             few = f"has no column {name}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
             raise ValueError(f"{table} {few}. Give the header the names of the table's columns.")
-        found.append(replace(alike[0], name=name, target=quoted(alike[0].name)))
+        found.append(replace(alike[0], name=name, target=quoted(alike[0].name), exact=len(near) > 1))
     targets = [column.target for column in found]
     for column in found:
         if targets.count(column.target) > 1:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from .values import DATE, TIME_OF_DAY, ZONE
+from .values import DATE, TIME_OF_DAY, zoned
 
 TEXT, WHOLE, DECIMAL, FLOAT, BOOLEAN = "VARCHAR", "NUMBER(38,0)", "NUMBER", "FLOAT", "BOOLEAN"
 DAY, MOMENT, ZONED, TIME = "DATE", "TIMESTAMP_NTZ", "TIMESTAMP_TZ", "TIME"
@@ -29,7 +29,7 @@ PATTERNS = {
     BOOLEAN: r"^(?i:true|false)$",
     DAY: rf"^{DATE}$",
     MOMENT: rf"^{DATE}([T ]{TIME_OF_DAY})?$",
-    ZONED: rf"^{DATE}[T ]{TIME_OF_DAY}{ZONE}$",
+    ZONED: rf"^({zoned(TIME_OF_DAY)})$",
     TIME: r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?$",
 }
 """Kind -> what its values look like (RE2's syntax, and Python's); a wider kind's takes in the narrower ones."""

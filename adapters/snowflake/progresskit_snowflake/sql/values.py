@@ -34,15 +34,50 @@ class Rule(NamedTuple):
 
 _LEAP = r"([0-9]{2}(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)"
 _YEAR = r"([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_INNER_YEAR = r"([1-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8]|0[1-9][0-9]{2}|00[1-9][0-9]|000[2-9])"
 _DAY = r"(0[1-9]|1[0-9]|2[0-8])"
-DATE = rf"({_YEAR}-((0[13578]|1[02])-({_DAY}|29|30|31)|(0[469]|11)-({_DAY}|29|30)|02-{_DAY})|{_LEAP}-02-29)"
+_OF_YEAR = rf"((0[13578]|1[02])-({_DAY}|29|30|31)|(0[469]|11)-({_DAY}|29|30)|02-{_DAY})"
+DATE = rf"({_YEAR}-{_OF_YEAR}|{_LEAP}-02-29)"
 """Every day that there is, as ISO 8601 writes it."""
 TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-_HOURS, _MINUTES = r"[+-](0[0-9]|1[0-4])", r"[0-5][0-9]"
-ZONE = rf"(Z|{_HOURS}:{_MINUTES})"
-"""The offset from UTC, as it may stand behind any time of day."""
-_ZONE_AFTER_SECONDS = rf"({_HOURS}| (Z|{_HOURS}:?{_MINUTES}))"
-"""The offset as it may stand behind the seconds too, where a blank is between day and time."""
+_HOURS, _MINUTES = "(0[0-9]|1[0-4])", "[0-5][0-9]"
+
+
+def zoned(clock: str, seconds: str = "") -> str:
+    """Return the pattern of moments with an offset from UTC, with times of day like `clock`.
+
+    A moment whose year is 0 or 10,000 in UTC can be read by no client. So in the first and the last year only the offsets match
+    that lead out of it at no time of day; `is_in_calendar` settles the others.
+
+    Args:
+        clock: The pattern of a time of day.
+        seconds: That of one with seconds, behind which offsets may be written in more ways; empty: in none.
+    """
+    years = {rf"({_INNER_YEAR}-{_OF_YEAR}|{_LEAP}-02-29)": "[+-]", f"0001-{_OF_YEAR}": "-", f"9999-{_OF_YEAR}": r"\+"}
+    return "|".join(f"{date}({_with_offset(clock, seconds, sign)})" for date, sign in years.items())
+
+
+def _with_offset(clock: str, seconds: str, sign: str) -> str:
+    more = rf"| {seconds}({sign}{_HOURS}| (Z|{sign}{_HOURS}:?{_MINUTES}))" if seconds else ""
+    return rf"[T ]{clock}(Z|[+-]00:00|{sign}{_HOURS}:{_MINUTES}){more}"
+
+
+_OFFSET = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})?")
+
+
+def is_in_calendar(text: str) -> bool:
+    """Return whether a moment with an offset, or with UTC's Z, is of the years 1 to 9999 in UTC.
+
+    Example:
+        >>> is_in_calendar("0001-01-01T00:30+01:00"), is_in_calendar("0001-01-01T01:30+01:00")
+        (False, True)
+    """
+    day, hour, minute = text[:10], int(text[11:13]), int(text[14:16])
+    found = _OFFSET.search(text, 16)
+    sign, hours, minutes = found.groups("0") if found else ("+", "0", "0")
+    at = hour * 60 + minute - (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
+    return (day != "0001-01-01" or at >= 0) and (day != "9999-12-31" or at < 24 * 60)
+
 
 _NUMERAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
@@ -109,9 +144,12 @@ def _timestamp(precision: int = 9) -> Rule:
 
 
 def _zoned(precision: int = 9) -> Rule:
-    clock = _clock(precision)
-    with_zone = rf"[T ]{clock}{ZONE}| {_HOUR}:[0-5][0-9]:[0-5][0-9]{_fraction(precision)}{_ZONE_AFTER_SECONDS}"
-    return Rule(rf"^{DATE}([T ]({_HOUR}|{clock})|{with_zone})?$")
+    clock, seconds = _clock(precision), rf"{_HOUR}:[0-5][0-9]:[0-5][0-9]{_fraction(precision)}"
+    whatever = re.compile(rf"{DATE}({_with_offset(clock, seconds, '[+-]')})", re.ASCII)
+    return Rule(
+        rf"^({DATE}([T ]({_HOUR}|{clock}))?|{zoned(clock, seconds)})$",
+        lambda text: bool(whatever.fullmatch(text)) and is_in_calendar(text),
+    )
 
 
 def _time(precision: int = 9) -> Rule:
