@@ -116,20 +116,20 @@ class TaskTree:
             if parent is None:
                 slots = self._slots
             else:
-                extras = parent.extras
+                extras = parent._made_extras
                 if extras.children is None:
                     extras.children = Slots()
                 extras.added += 1
                 slots = extras.children
             if position is not None:
-                task.extras.pinned = True
+                task._made_extras.pinned = True
             if counter is not None:
-                task.extras.counters = (PolledCounter(counter),)
+                task._made_extras.counters = (PolledCounter(counter),)
                 self._polled = (*(each for each in self._polled if each._end is None), task)
             if completed:
-                task.extras.initial = completed
+                task._made_extras.initial = completed
             if delay:
-                task.extras.hidden_until = now + delay
+                task._made_extras.hidden_until = now + delay
                 self._delays = (*self._delays, task)
             slots.allocate(task, position)
             self._placed = None
@@ -271,7 +271,7 @@ class TaskTree:
             slots = self._slots if parent is None else parent.children
             if parent is not None and parent.rollup is not None:
                 completed, total = parent._share_of(task)
-                extras = parent.extras
+                extras = parent._made_extras
                 extras.rolled_completed += completed
                 extras.rolled_total += total
             if slots is not None:

@@ -349,11 +349,11 @@ class Hub:
             try:
                 if timeout == 0:
                     events = self._selector.select(0)
-                return self._take(events)
+                return self._handle(events)
             finally:
                 self._reader = None
 
-    def _take(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
+    def _handle(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
         ready = [key.fileobj for key, _ in events if key.fileobj is not self._woken]
         if len(ready) < len(events) and not self._stopping.is_set():
             try:

@@ -109,7 +109,7 @@ class _Host:
                     self._shares.pop(number, None)
                 self._most_handles = max(MOST_HANDLES, 2 * len(self.handles))
             shares = self._shares[task.id] = _Shares(self)
-            task.extras.counters += (shares,)
+            task._made_extras.counters += (shares,)
             self.handles[task.id] = task
 
     def read_counts(self) -> None:
