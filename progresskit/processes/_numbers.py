@@ -276,8 +276,8 @@ def _prepare() -> None:
     process_hooks.at_end(_close_all)
     process = sys.modules.get("multiprocessing.process")
     parent = getattr(process, "parent_process", None)
-    if parent is not None and parent() is not None:
-        send_before_results()
+    if parent is not None and parent() is not None and "multiprocessing.connection" in sys.modules:
+        send_before_results()  # without that module nothing can be sent
 
 
 def send_before_results() -> None:
