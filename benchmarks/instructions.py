@@ -34,7 +34,7 @@ ITERATION = {
 """Instructions an item over the bare loop at most, on CPython 3.11: by a `for` statement and by a consumer in C."""
 UPDATES = {"tick": ("call", 1.1), "advance": ("call with one", 2.2)}
 """What an update costs at most, in multiples of a call of an empty method: without an argument, and with one."""
-ROW = 190_000.0
+ROW = 100_000.0
 """Instructions of a row that has moved, looked at and drawn by the `ansi` renderer, at most."""
 
 PROGRAM = """

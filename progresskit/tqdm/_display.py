@@ -164,7 +164,7 @@ def task_of(bar: Any) -> Task:
     )  # fmt: skip
     if bar.n:
         task.report(bar.n)
-        task.extras.initial = task.completed
+        task._made_extras.initial = task.completed
     if bar.postfix:
         set_fields(task, named_parts(bar.postfix))
     return task
@@ -230,7 +230,7 @@ class _Layout:
             if found is not None:
                 template = f"{template[: found.start()]}\t{template[found.end() :]}"
             figures = {**bar.format_dict, "ncols": None, "colour": None, "bar_format": template}
-            task.extras.layout = bar.format_meter(**figures) if template else None
+            task._made_extras.layout = bar.format_meter(**figures) if template else None
         return 0
 
 
