@@ -163,12 +163,14 @@ class TaskTree:
     def forget(self) -> None:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
         self._inherited = _last_number
-        self._slots = Slots()
+        self.is_told = True
         self._gaps.clear()
         self._placed = None
-        self._live = 0
-        self._endings.clear()
-        self._ended.clear()
+        if self._live or self._ended:
+            self._slots = Slots()
+            self._live = 0
+            self._endings.clear()
+            self._ended.clear()
 
     def note_seen(self, task: Task) -> None:
         """Note that a frame has shown `task`, so that its end is shown too."""
@@ -216,6 +218,8 @@ class TaskTree:
 
     def end_all(self, error: type[BaseException] | None) -> None:
         """End what is still live: tasks whose count is complete finish; others are cancelled, or fail where `error` says so."""
+        if self.all_ended:
+            return
         self.is_closing = True
         try:
             for task in reversed(self.tasks):

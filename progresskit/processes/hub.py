@@ -283,8 +283,11 @@ class Hub:
     def _close(self) -> None:
         self._closed = True
         self._selector.close()  # nothing is unregistered: after a fork that would reach into the parent's
-        for each in (self._listener, self._waker, self._woken, *(client.socket for client in self._clients)):
-            each.close()
+        close = socket.SocketType.close  # the socket's own, in C: a forked child copies each page that it uses
+        for each in (self._listener, self._waker, self._woken):
+            close(each)
+        for client in self._clients:
+            close(client.socket)
         self._clients.clear()
 
     def _listen(self) -> socket.socket:
