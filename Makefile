@@ -71,6 +71,7 @@ bench:  ## what it costs, beside the other libraries, and how good its estimates
 	$(PY) benchmarks/blocked.py
 	$(PY) benchmarks/captured_print.py
 	$(PY) benchmarks/printed_lines.py
+	$(PY) benchmarks/live_page.py
 	$(PY) benchmarks/smoothness.py
 	$(PY) benchmarks/report.py --write
 bench-quick:  ## the same with fewer rounds, and nothing written

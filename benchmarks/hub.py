@@ -263,8 +263,9 @@ class Life(NamedTuple):
     pages: float
 
 
-def short_lives(rounds: int) -> tuple[Life, Life]:
-    """Return what a short life costs beside a tracker that it does not use, and with a `track` in it: medians of pairs."""
+def short_lives(rounds: int) -> tuple[Life, Life, Life]:
+    """Return what a short life costs beside a tracker that it does not use, and with a `track` in it, each to a program without us;
+    and the second to the first. Medians of pairs."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", FORKER]
@@ -280,10 +281,11 @@ def short_lives(rounds: int) -> tuple[Life, Life]:
     for process in forkers:
         process.communicate(timeout=60)
     del found[0]  # what is imported once
-    entered, tracked = (
-        Life(*(median(each[kind][what] / each[0][what] for each in found) for what in range(3))) for kind in (1, 2)
+    entered, tracked, loop_alone = (
+        Life(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
+        for kind, control in ((1, 0), (2, 0), (2, 1))
     )
-    return entered, tracked
+    return entered, tracked, loop_alone
 
 
 def work(item: tuple[Task | None, int]) -> None:
@@ -321,7 +323,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=1_000)
     parser.add_argument("--forks", type=int, default=15)
     options = parser.parse_args()
-    entered, tracked = short_lives(options.forks)
+    entered, tracked, loop_alone = short_lives(options.forks)
     pool, counted, expected = handed(options.rounds)
     rounds = costs(options.processes, options.rounds, options.seconds)
     hub, client, frames = (median(column) for column in zip(*rounds, strict=True))
@@ -350,7 +352,8 @@ def main() -> int:
     spread = ", ".join(f"{100 * each.hub:.2f}/{100 * each.client:.3f}" for each in rounds)
     print(
         f"forked for one short track: {tracked.pages:.2f} x the pages; beside a tracker that it does not use: wall "
-        f"{entered.wall:.2f}, processor time {entered.cpu:.2f}, pages {entered.pages:.2f}"
+        f"{entered.wall:.2f}, processor time {entered.cpu:.2f}, pages {entered.pages:.2f}; with a track to without one in the "
+        f"same program: wall {loop_alone.wall:.2f}, processor time {loop_alone.cpu:.2f}, pages {loop_alone.pages:.2f}"
     )
     print(f"hub/client by round: {spread}; what a client shows changes {frames:.1f} times a second")
     print(f"SIGKILL to lost, median: {median(lost):.3f} s; final states: {took:.1f} s")

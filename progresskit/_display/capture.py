@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -17,6 +18,7 @@ from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines, encodable
 from .._tracking.lines import MOST_CAPTURED
+from .._tracking.tracker import current_tracker
 from . import questions
 from .captured_stream import CapturedStream
 from .programs import HookedPrograms
@@ -156,6 +158,11 @@ class Capture:
             tracker.lines.extend(lines)
         return tracker is not None and not self._quiet
 
+    def end_lines(self) -> None:
+        """Show what has not ended as lines."""
+        for captured in list(self._streams):
+            captured.end_lines(self)
+
     def announce(self) -> None:
         """Have the lines that a relay has queued drawn with the next frame."""
         tracker = self.tracker
@@ -172,7 +179,7 @@ class Capture:
         """Capture the streams that are on the tracker's terminal. Nothing happens where it has begun already."""
         tracker = self.tracker
         if not self._streams and tracker is not None:
-            key = _key_of(tracker)
+            key = terminal_key_of(tracker)
             for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
                 stream = getattr(sys, name, None)
                 wanted = self._wanted[name.strip("_")]
@@ -332,7 +339,7 @@ def relay_forks() -> None:
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:
     """Have `capture` hear of what other programs write, where it takes words by itself: on any terminal, or on that of a key."""
     tracker = capture.tracker
-    key = None if tracker is None else _key_of(tracker)
+    key = None if tracker is None else terminal_key_of(tracker)
     if (
         capture.relay is None
         and key is not None
@@ -368,6 +375,33 @@ def _relay_of(target: Any) -> Relay | None:
     return None
 
 
+def capture_worker(key: tuple[object, ...]) -> bool:
+    """Have what this worker writes to the terminal of that `key` shown by its hub, to the end of the process.
+
+    Return whether it is: nothing happens where its streams lead elsewhere, to a relay of the parent's among others.
+    """
+    stdout, stderr = (_leads_to(getattr(sys, name, None), key) for name in ("stdout", "stderr"))
+    core = current_tracker()._core
+    if not (stdout or stderr) or not core.capture.mode:
+        return False
+    capture = Capture(core, stdout, stderr, automatic=True).start()
+    core.capture.last(capture)
+    for captured in list(capture._streams):
+        captured.stream.flush = partial(_flush_at_end, captured, capture, captured.stream.flush)
+    return True
+
+
+def _flush_at_end(captured: CapturedStream, capture: Capture, flush: Callable[[], object]) -> None:
+    """Flush a worker's stream. Once its exit functions have been called, that is the last that multiprocessing does: what has
+    been written is sent, and a line that has not ended has come to its end."""
+    tracker = capture.tracker
+    if tracker is not None and getattr(tracker.ticker, "is_closed", False):
+        captured.end_lines(capture)
+        if tracker.attached:
+            tracker.ticker.detach(tracker)
+    flush()
+
+
 def forked() -> None:
     """Called after a fork, in the parent."""
     for relay in _registry.relays.values():
@@ -382,6 +416,10 @@ def close_relays() -> None:
 
 def forget_captures() -> None:
     """Put everything back in a forked child: the lines that have not ended are the parent's."""
+    if not (_registry.streams or _registry.relays):
+        _registry.lock = native("_thread", "RLock")()
+        UNCAPTURED.clear()
+        return
     while _registry.relays:
         relay = _registry.relays.popitem()[1]
         relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
@@ -424,14 +462,14 @@ def draws_on(tracker: TrackerCore, stream: Any) -> bool:
     own: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
     if own is stream:
         return own is not None
-    key = _key_of(tracker)
+    key = terminal_key_of(tracker)
     try:
         return key is not None and file_key(stream.fileno()) == key
     except Exception:  # none, closed, or whatever a stream of the user's own may raise
         return False
 
 
-def _key_of(tracker: TrackerCore) -> tuple[object, ...] | None:
+def terminal_key_of(tracker: TrackerCore) -> tuple[object, ...] | None:
     """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
     if not tracker.renderer.shows_tasks:
         return None

@@ -137,7 +137,7 @@ class Display:
         self.group.remove(tracker)
         tracker.display = None
 
-    def suits(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
+    def can_draw(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
         """Whether `tracker`, which is on the same terminal, can share this display.
 
         It cannot where code has named a renderer for it that appends lines or draws nothing, and this display has another one.

@@ -47,7 +47,7 @@ class DisplaySet:
             return
         terminal = terminal_of(tracker)
         for display in self.displays:
-            if display.terminal.key == terminal.key and display.suits(tracker, terminal):
+            if display.terminal.key == terminal.key and display.can_draw(tracker, terminal):
                 if tracker.terminal is None:
                     terminal.close()
                 else:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from threading import Thread
 
     from .._tracking.core import TrackerCore
-    from .capture import Capture
+    from .relay_lines import Receiver
 
 QUESTION_SECONDS = 0.3
 """Seconds after which a line that looks like a question is shown before it has ended."""
@@ -59,8 +59,8 @@ class Relay:
 
     def __init__(self, key: tuple[object, ...], descriptors: tuple[int, ...]) -> None:
         self.key = key
-        self.captures: list[Capture] = []
-        self._redirecting: set[Capture] = set()  # who asked for descriptors
+        self.captures: list[Receiver] = []
+        self._redirecting: set[Receiver] = set()  # who asked for descriptors
         self._own = OwnDescriptors()
         keep = self._own.keep
         try:
@@ -84,7 +84,7 @@ class Relay:
 
     # Who captures
 
-    def join(self, capture: Capture, *, redirect: bool) -> None:
+    def join(self, capture: Receiver, *, redirect: bool) -> None:
         """Hand lines to `capture` from now on. With `redirect`, descriptors are replaced for as long as it lasts."""
         if capture not in self.captures:
             self.captures.append(capture)
@@ -93,7 +93,7 @@ class Relay:
             self._redirecting.add(capture)
         self.follow()
 
-    def leave(self, capture: Capture) -> None:
+    def leave(self, capture: Receiver) -> None:
         """Hand lines to `capture` no more."""
         self._redirecting.discard(capture)
         self.follow()
@@ -305,5 +305,5 @@ class RelayThread:
         return whole
 
 
-def _comes_late(capture: Capture) -> bool:
+def _comes_late(capture: Receiver) -> bool:
     return not capture.is_automatic

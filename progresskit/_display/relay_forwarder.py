@@ -15,7 +15,7 @@ from .relay_lines import RelayLines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .capture import Capture
+    from .relay_lines import Receiver
     from .relay_spool import Spool
 
 LOCK_SECONDS = 0.05
@@ -37,7 +37,9 @@ class Forwarder:
         handed: Bytes of the file that were handed on so far, in whole lines.
     """
 
-    def __init__(self, captures: list[Capture], spool: Spool, terminal: int, program_lives: Callable[[], bool]) -> None:
+    def __init__(
+        self, captures: list[Receiver], spool: Spool, terminal: int, program_lives: Callable[[], bool]
+    ) -> None:
         self.handed = 0
         self._captures = captures
         self._spool = spool
@@ -58,12 +60,12 @@ class Forwarder:
         """Whether the line that has not ended looks like a question."""
         return self._lines.is_question
 
-    def forward(self) -> tuple[bool, list[Capture]]:
+    def forward(self) -> tuple[bool, list[Receiver]]:
         """Hand on what has been written by now; return whether that is all of it, and the captures that lines have come for.
 
         Holds a lock for as long as it takes to move the words; where another thread does so for long, they come later.
         """
-        told: list[Capture] = []
+        told: list[Receiver] = []
         if not self._lock.acquire(timeout=LOCK_SECONDS):
             return False, told
         try:
@@ -80,7 +82,7 @@ class Forwarder:
         finally:
             self._lock.release()
 
-    def _hand_on(self, told: list[Capture]) -> bool:
+    def _hand_on(self, told: list[Receiver]) -> bool:
         """Hand on what is in the file, and return whether that was all. The caller holds the lock."""
         spool = self._spool
         end = spool.size
@@ -105,7 +107,7 @@ class Forwarder:
                 told.append(capture)
         return True
 
-    def _receiver(self) -> Capture | None:
+    def _receiver(self) -> Receiver | None:
         """Return the capture that shows what programs write now; None where it goes to the terminal as it is."""
         return next((each for each in self._captures[::-1] if each.captures_now), None)
 
@@ -160,7 +162,7 @@ class Forwarder:
         if self._spool.shrink(self.handed):
             self.handed = 0
 
-    def end_question(self) -> Capture | None:
+    def end_question(self) -> Receiver | None:
         """Hand on the line that has not ended, if it looks like a question; return the capture that it has come for."""
         if not self._lock.acquire(timeout=LOCK_SECONDS):
             return None

@@ -6,13 +6,49 @@ Knows when a line has ended, and which bytes belong to one that has not. Does no
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._text.line_splitter import Line, ends_in_question
 from .._text.redrawn_rows import RedrawnRows, redraws
 
 if TYPE_CHECKING:
-    from .capture import Capture
+    from .._tracking.core import TrackerCore
+
+
+class Receiver(Protocol):
+    """What shows the lines of a relay: a capture.
+
+    Attributes:
+        relay: The relay that it is joined to; None where it is to none.
+        is_automatic: Whether nobody has asked for it: one that was asked for goes before it.
+    """
+
+    relay: Any
+    is_automatic: bool
+
+    @property
+    def tracker(self) -> TrackerCore | None:
+        """The tracker that shows the lines; None while the garbage collector frees it."""
+
+    @property
+    def captures_now(self) -> bool:
+        """Whether what is written now is shown as lines."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many lines wait to be drawn as are kept."""
+
+    def queue(self, line: str | None) -> bool:
+        """Add `line`, and return whether the tracker is to be told with `announce`."""
+
+    def queue_all(self, lines: list[str]) -> bool:
+        """Add whole `lines`; as `queue`."""
+
+    def announce(self) -> None:
+        """Have the lines that were queued drawn with the next frame."""
+
+    def flush(self) -> None:
+        """Have the lines that were queued drawn now, where that is cheap."""
 
 
 class RelayLines:
@@ -28,7 +64,7 @@ class RelayLines:
         self._redrawn: RedrawnRows | None = None  # rows that a program writes over
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
 
-    def feed(self, data: bytes, capture: Capture) -> bool:
+    def feed(self, data: bytes, capture: Receiver) -> bool:
         """Queue the whole lines of `data` for `capture`, and return whether there was one."""
         if self._redrawn is not None or (b"\x1b" in data and redraws(data.decode("latin-1"))):
             return self._feed_redrawn(data, capture)
@@ -49,7 +85,7 @@ class RelayLines:
         self.unfinished = 0
         return line
 
-    def _feed_plain(self, data: bytes, capture: Capture) -> bool:
+    def _feed_plain(self, data: bytes, capture: Receiver) -> bool:
         whole, _, rest = data.rpartition(b"\n")
         text = self._line.text() + self._decoder.decode(whole + b"\n").replace("\r", "")
         self._line = Line()
@@ -57,7 +93,7 @@ class RelayLines:
         self.unfinished = len(rest)
         return capture.queue_all(text[:-1].split("\n"))
 
-    def _feed_redrawn(self, data: bytes, capture: Capture) -> bool:
+    def _feed_redrawn(self, data: bytes, capture: Receiver) -> bool:
         rows = self._redrawn = self._redrawn or RedrawnRows()
         text = self._line.text() + self._decoder.decode(data)
         self._line, self.unfinished = Line(), 0
@@ -78,7 +114,7 @@ class RelayLines:
         """Whether the line that has not ended looks like a question."""
         return ends_in_question(self._line.text())
 
-    def end_line(self, capture: Capture) -> bool:
+    def end_line(self, capture: Receiver) -> bool:
         """Queue the line that has not ended for `capture`; return whether the tracker is to be told."""
         return capture.queue(self._end_line())
 

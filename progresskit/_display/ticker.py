@@ -104,6 +104,17 @@ class ThreadTicker:
             self.scheduler.gate.wait(most, self.thread.ring)
             credit.spend(time.monotonic() - began)
 
+    def flush_all(self, seconds: float) -> None:
+        """Flush pending frames, and wait for one that is being drawn as well: the process may be killed as soon as it goes on.
+
+        Args:
+            seconds: Seconds to wait at the most, twice.
+        """
+        self.flush_soon(seconds)
+        lock = self.scheduler.drawing
+        if self.thread.is_running and not self.thread.is_current and lock.acquire(timeout=seconds):
+            lock.release()
+
     def refresh(self, seconds: float) -> None:
         """Draw a frame of every display now, whatever its budget allows, and wait for it.
 
@@ -276,18 +287,23 @@ class ThreadTicker:
 
     def forget(self) -> None:
         """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
-        trackers = [*self.scheduler.arriving, *self.scheduler.trackers]
-        # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
-        shown = any(tracker.tree.live for tracker in trackers) or any(
-            display.renderer.standing for display in self.displays
-        )
-        self.silent = (self.silent or shown) and hub_address() is None
+        scheduler = self.scheduler
         self.is_closed = False
+        if scheduler.arriving or scheduler.set.displays or self.silent:
+            self._forget_trackers([*scheduler.arriving, *scheduler.trackers])
+        self.thread.forget()
+        scheduler.start_over()
+
+    def _forget_trackers(self, trackers: list[TrackerCore]) -> None:
+        # The parent's rows are the parent's to draw; where it has none, or there is a hub, the child has displays of its own.
+        self.silent = hub_address() is None and (
+            self.silent
+            or any(tracker.tree.live for tracker in trackers)
+            or any(display.renderer.standing for display in self.displays)
+        )
         for tracker in trackers:
             tracker.forget()
             tracker.tree.is_told = not self.silent
-        self.thread.forget()
-        self.scheduler.start_over()
 
     # Who waits for the thread
 

@@ -211,8 +211,9 @@ class TrackerCore:
         self.lines.clear()
         self.hiding = self.asking = 0
         self.attached = False
-        self.tree.is_told = True
-        self.display = self.capture.current = None
+        self.display = None
+        if self.capture.current is not None:
+            self.capture.current = None
         self.hub_link.forget()
 
     # Endings

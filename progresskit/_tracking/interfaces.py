@@ -124,5 +124,8 @@ class OwnCapture(Capture, Protocol):
     def relay(self) -> Relay | None:
         """What C code and other programs write comes through it; None where nothing does."""
 
+    def end_lines(self) -> None:
+        """Show what has not ended as lines."""
+
     def before_frame(self) -> None:
         """Queue what is to be drawn by the frame that begins."""

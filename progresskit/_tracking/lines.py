@@ -93,6 +93,8 @@ class LineQueue:
         core.wake()
         if multiprocessing_hook.is_worker and core.attached:
             core.ticker.flush_soon()
+        if core.capture.lasts:  # a worker's last flush ends it, so that its last words come in their order
+            return
         if core.attached and core.tree.all_ended and getattr(core.ticker, "is_closed", False):
             core.ticker.detach(core)  # nobody ends it any more
 
@@ -137,8 +139,9 @@ class LineQueue:
     def clear(self) -> None:
         """Forget all lines, the dropped ones too."""
         self.items.clear()
-        self.characters, self._told = 0, self._dropped.count()
-        self.behind = False
+        self.characters, self.behind = 0, False
+        if self._lines_missing:
+            self._lines_missing, self._told = False, self._dropped.count()
 
     def write_out(self, lines: list[str]) -> None:
         """Write `lines` to the tracker's stream itself, since nothing draws them."""
@@ -166,11 +169,13 @@ class AutomaticCapture:
 
     Attributes:
         current: What captures at this moment; None where nothing does.
+        lasts: Whether it goes on until the process has ended: in a worker.
     """
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
         self.current: OwnCapture | None = None
+        self.lasts = False
         self._held = False  # whether it goes on until the tracker is stopped
 
     def begin(self, tracker: TrackerCore, *, always: bool = False) -> None:
@@ -202,6 +207,11 @@ class AutomaticCapture:
         except Exception:  # a stream of the user's own may raise anything: what is written to it is not captured then
             pass
 
+    def last(self, capture: OwnCapture) -> None:
+        """Have `capture`, which has begun, go on until the process has ended."""
+        self.end()
+        self.current, self.lasts = capture, True
+
     def before_line(self) -> None:
         """Queue what programs have written before a line that the tracker is given."""
         if self.current is not None and self.current.relay is not None:
@@ -224,6 +234,9 @@ class AutomaticCapture:
 
     def end(self) -> None:
         """Restore the streams."""
+        if self.lasts and self.current is not None:
+            self.current.end_lines()
+            return
         capture, self.current = self.current, None
         if capture is not None:
             capture.stop()

@@ -259,7 +259,7 @@ class Total:
 
 def count_in(task: Task, counter: Any) -> None:
     """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
-    extras = task.extras
+    extras = task._made_extras
     before = extras.counters
     if len(before) > MOST_COUNTERS:
         over = [one for one in before if getattr(one, "_final", None) is not None]

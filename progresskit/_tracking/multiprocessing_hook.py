@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
     from .tracker import ProgressTracker
 
+    TerminalKey = tuple[object, ...]
+
 KEY = "progresskit"
 VARIABLE = "PROGRESSKIT_HUB"
 WORKERS = "progresskit.processes.workers"
+CAPTURE = "progresskit._display.capture"
 _wanted: list[Callable[[], bool]] = []
 """Each says whether processes that start now may join the shared tracker, though none is entered."""
+terminal_key: TerminalKey | None = None
+"""In a worker, the key of the terminal on which its hub's rows stand."""
 is_worker = False
 """Whether this process works for another, which may end it as soon as it has a result."""
 
@@ -32,29 +37,37 @@ class JoinHub:
 
     Args:
         address: The hub's address; None: that of the process's own hub when the object is pickled.
+        terminal: The key of the terminal on which the hub's rows stand; None: on none.
     """
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, terminal: TerminalKey | None = None) -> None:
         self._address = address
+        self._terminal = terminal
 
     def __reduce__(self) -> tuple[Any, ...]:
-        address = self._address
+        address, terminal = self._address, self._terminal
         if address is None:
             try:
                 from ..renderers.registry import load
 
                 address = load(f"{WORKERS}:address")()
+                terminal = load(f"{WORKERS}:rows_terminal")()
             except Exception:  # no sockets, no descriptors: the worker starts all the same
                 address = None
-        return join, (address,)
+        return join, (address, terminal)
 
     def __call__(self) -> None:
         """Join. What an executor's `initializer` wants."""
-        join(self._address)
+        join(self._address, self._terminal)
 
 
-def join(address: str | None) -> JoinHub:
-    """Make this process, and those below it, clients of the hub at `address`, unless they are clients already."""
+def join(address: str | None, terminal: TerminalKey | None = None) -> JoinHub:
+    """Make this process, and those below it, clients of the hub at `address`, unless they are clients already.
+
+    Args:
+        address: The hub's address; None: there is none.
+        terminal: The key of the terminal on which the hub's rows stand: what this process writes there goes above them.
+    """
     global is_worker
     if address:
         from ..renderers.registry import OWN_HUBS
@@ -63,7 +76,25 @@ def join(address: str | None) -> JoinHub:
             is_worker = True
             if not os.environ.get(VARIABLE):
                 os.environ[VARIABLE] = address
+            if terminal is not None:
+                capture_words(terminal)
     return JoinHub()
+
+
+def capture_words(terminal: TerminalKey) -> None:
+    """Have what this worker writes to the terminal of that key shown by the hub, above the rows that stand there.
+
+    It goes on to the very end: multiprocessing tells of a worker's error after all exit functions have been called.
+    """
+    global terminal_key
+    terminal_key = terminal  # workers of this one are told of it
+    try:
+        from ..renderers.registry import load
+
+        if load(f"{CAPTURE}:capture_worker")(terminal):
+            load("progresskit.processes._numbers:send_before_results")()
+    except Exception:  # a display's trouble is not the worker's
+        pass
 
 
 class _ImportFinder:

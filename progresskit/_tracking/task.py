@@ -40,7 +40,7 @@ class _FirstTick:
         with TREE_LOCK:
             if type(task) is Task:
                 ticks = CountingTicks()
-                task.extras.counters += (ticks,)
+                task._made_extras.counters += (ticks,)
                 task._tick = ticks.tick
                 task.__class__ = _TickingTask
         return task._tick
@@ -298,7 +298,7 @@ class Task(TaskRecord):
             total = amount("total", total)
         if self._end is not None:
             return
-        extras, now = self.extras, self.tracker.clock()
+        extras, now = self._made_extras, self.tracker.clock()
         with TREE_LOCK:
             extras.rolled_completed = extras.rolled_total = 0
             self._set_count(done - sum(each.count() for each in extras.counters if not isinstance(each, PolledCounter)))
@@ -367,11 +367,11 @@ class Task(TaskRecord):
             # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
             self._end = (state, now, (reason or None) if state != "finished" else None)
             if state == FAILED and isinstance(self._owner, Task):
-                self._owner.extras.failed += 1
+                self._owner._made_extras.failed += 1
             tracker._core.note_end(self)
             return
         if state == PAUSED:
-            self.extras.paused_at = now
+            self._made_extras.paused_at = now
         elif self._extras is not None and self._extras.paused_at is not None:
             self._extras.paused += now - self._extras.paused_at
             self._extras.paused_at = None

@@ -98,6 +98,7 @@ class TaskRecord(CountingCell):
         "estimate",
     )
     estimate: Estimator | None
+    """What tells the rate and the seconds left; None until a frame has shown the task."""
     _owner: Any  # a tracker or a task
     _sampled: int | float
     _tick: Callable[[], None]
@@ -128,7 +129,7 @@ class TaskRecord(CountingCell):
         self.estimate = None  # made by the first frame that shows the task
 
     @property
-    def extras(self) -> _TaskExtras:
+    def _made_extras(self) -> _TaskExtras:
         """The attributes that most tasks never need, made at the first call."""
         if self._extras is None:
             with TREE_LOCK:
@@ -181,13 +182,13 @@ class TaskRecord(CountingCell):
                 self._extras.fraction = 0
         else:
             self._n = self._sampled = 0
-            self.extras.fraction = units
+            self._made_extras.fraction = units
 
     def _prepare_fraction(self) -> None:
-        _ = self.extras
+        _ = self._made_extras
 
     def _add_fraction(self, number: int | float) -> None:
-        extras = self.extras
+        extras = self._made_extras
         if -LARGEST < extras.fraction + number < LARGEST:
             extras.fraction += number
         else:

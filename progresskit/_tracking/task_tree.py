@@ -116,19 +116,19 @@ class TaskTree:
             if parent is None:
                 slots = self._slots
             else:
-                extras = parent.extras
+                extras = parent._made_extras
                 if extras.children is None:
                     extras.children = Slots()
                 extras.added += 1
                 slots = extras.children
             if position is not None:
-                task.extras.pinned = True
+                task._made_extras.pinned = True
             if counter is not None:
                 self.poll(task, counter)
             if completed:
-                task.extras.initial = completed
+                task._made_extras.initial = completed
             if delay:
-                task.extras.hidden_until = now + delay
+                task._made_extras.hidden_until = now + delay
                 self._delays = (*self._delays, task)
             slots.allocate(task, position)
             self._placed = None
@@ -138,7 +138,7 @@ class TaskTree:
     def poll(self, task: Task, counter: Callable[[], Any]) -> None:
         """Ask `counter` before each frame for units of `task` beside those that it counts itself."""
         with self.lock:
-            task.extras.counters += (PolledCounter(counter),)
+            task._made_extras.counters += (PolledCounter(counter),)
             self._polled = (*(each for each in self._polled if each._end is None), task)
 
     def is_inherited(self, task: Task) -> bool:
@@ -168,12 +168,14 @@ class TaskTree:
     def forget(self) -> None:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
         self._inherited = _last_number
-        self._slots = Slots()
+        self.is_told = True
         self._gaps.clear()
         self._placed = None
-        self._live = 0
-        self._endings.clear()
-        self._ended.clear()
+        if self._live or self._ended:
+            self._slots = Slots()
+            self._live = 0
+            self._endings.clear()
+            self._ended.clear()
 
     def note_seen(self, task: Task) -> None:
         """Note that a frame has shown `task`, so that its end is shown too."""
@@ -221,6 +223,8 @@ class TaskTree:
 
     def end_all(self, error: type[BaseException] | None) -> None:
         """End what is still live: tasks whose count is complete finish; others are cancelled, or fail where `error` says so."""
+        if self.all_ended:
+            return
         self.is_closing = True
         try:
             for task in reversed(self.tasks):
@@ -272,7 +276,7 @@ class TaskTree:
             slots = self._slots if parent is None else parent.children
             if parent is not None and parent.rollup is not None:
                 completed, total = parent._share_of(task)
-                extras = parent.extras
+                extras = parent._made_extras
                 extras.rolled_completed += completed
                 extras.rolled_total += total
             if slots is not None:

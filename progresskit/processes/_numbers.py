@@ -42,6 +42,8 @@ MOST_UNSENT = 1 << 16
 """Bytes that wait for a hub that does not read; what is counted meanwhile goes later, all at once."""
 MOST_IN_ONE = 10_000
 """Counts in one message."""
+LAST_WORDS = 1.0
+"""Seconds that a result waits at the most for lines that were written before it."""
 FAREWELL = 1.0
 """Seconds that the end of the process waits for a hub that does not read."""
 
@@ -274,18 +276,22 @@ def _prepare() -> None:
     process_hooks.at_end(_close_all)
     process = sys.modules.get("multiprocessing.process")
     parent = getattr(process, "parent_process", None)
-    if parent is not None and parent() is not None:
-        _send_before_results()
+    if parent is not None and parent() is not None and "multiprocessing.connection" in sys.modules:
+        send_before_results()  # without that module nothing can be sent
 
 
-def _send_before_results() -> None:
-    """Have this worker's numbers sent before whatever it sends through multiprocessing.
+def send_before_results() -> None:
+    """Have this worker's numbers, and the words of which it has been told, sent before whatever it sends through multiprocessing.
 
     Why not simply wait for the thread: leaving `with Pool()` kills the workers as soon as the last result is there, so what is
     to be exact must be in the socket before the result is in the pipe. All of them (pools, executors, joblib, queues, pipes)
     send by this one method. It is no public name: where it is missing, numbers come with the next look of the thread.
     """
-    connection = getattr(sys.modules.get("multiprocessing.connection"), "Connection", None)
+    try:
+        from multiprocessing import connection as connections  # one that is being spawned has not got it yet
+    except ImportError:
+        return
+    connection = getattr(connections, "Connection", None)
     send = getattr(connection, "_send_bytes", None)
     if send is None or getattr(send, "progresskit", False):
         return
@@ -293,6 +299,7 @@ def _send_before_results() -> None:
     def _send_bytes(self: Any, buffer: Any) -> Any:
         try:
             flush()
+            process_hooks.TICKER.flush_all(LAST_WORDS)
         except Exception:  # a display's trouble is not the job's
             pass
         return send(self, buffer)

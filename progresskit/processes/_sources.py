@@ -20,12 +20,11 @@ from ._summary import Crowd, Total
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
     from typing import Any
 
     from .._model.frames import Frame, TaskView
     from .._tracking.core import TrackerCore
-    from .feed import FeedCore
 
 GRACE = 1.0
 """Seconds for which the rows of a source that has no task stay blank, waiting for its next one, before the rows below move up."""
@@ -116,6 +115,7 @@ class SourceTree(TaskTree):
 
     Args:
         core: The feed's core. Ended tasks of sources stand among its lines, in the order in which they came.
+        hand_in: Called before each frame, so that transports hand in what they have announced.
 
     Attributes:
         crowd: The short tasks that one row stands for.
@@ -124,9 +124,10 @@ class SourceTree(TaskTree):
 
     _rows_stay = False  # a source may change them with each of its frames
 
-    def __init__(self, core: FeedCore) -> None:
+    def __init__(self, core: TrackerCore, hand_in: Callable[[], object]) -> None:
         super().__init__(core.clock, partial(core.hub_link.note_unseen, core))
         self._core = core
+        self._hand_in = hand_in
         self._sources: dict[Hashable, _Source] = {}
         self._in_order: list[_Source] = []
         self._arrivals = 0
@@ -283,7 +284,7 @@ class SourceTree(TaskTree):
 
     def next_frame(self, rows: int | None = None) -> Frame:
         """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
-        self._core.hand_in()
+        self._hand_in()
         with self.lock:
             frame = super().next_frame(rows)
             lines = self._core.lines.items

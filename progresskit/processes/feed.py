@@ -47,7 +47,7 @@ class FeedCore(TrackerCore):
 
     def new_tree(self) -> SourceTree:
         """Return an empty tree of tasks, without sources."""
-        return SourceTree(self)
+        return SourceTree(self, self.hand_in)
 
     def hand_in(self) -> None:
         """Have what was announced handed in."""

@@ -283,8 +283,11 @@ class Hub:
     def _close(self) -> None:
         self._closed = True
         self._selector.close()  # nothing is unregistered: after a fork that would reach into the parent's
-        for each in (self._listener, self._waker, self._woken, *(client.socket for client in self._clients)):
-            each.close()
+        close = socket.SocketType.close  # the socket's own, in C: a forked child copies each page that it uses
+        for each in (self._listener, self._waker, self._woken):
+            close(each)
+        for client in self._clients:
+            close(client.socket)
         self._clients.clear()
 
     def _listen(self) -> socket.socket:
@@ -346,11 +349,11 @@ class Hub:
             try:
                 if timeout == 0:
                     events = self._selector.select(0)
-                return self._take(events)
+                return self._handle(events)
             finally:
                 self._reader = None
 
-    def _take(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
+    def _handle(self, events: list[tuple[selectors.SelectorKey, int]]) -> int:
         ready = [key.fileobj for key, _ in events if key.fileobj is not self._woken]
         if len(ready) < len(events) and not self._stopping.is_set():
             try:

@@ -13,7 +13,7 @@ import threading
 import time
 import zlib
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._model.frames import Frame, decode, encode
@@ -44,6 +44,20 @@ LARGEST = 1 << 24
 """Bytes that a part of a report may have once it is unpacked."""
 PACKED_FROM = 512
 """Bytes from which on a part of a report is compressed: rows are alike, and become a tenth of their size."""
+
+
+MOST_UNUSED = 64
+"""Trackers that are kept for later pieces of work: as many as are at work at once, as a rule."""
+_NO_CONTEXT = Context()
+
+
+def _references_of_one_variable() -> int:
+    """Return what `sys.getrefcount` says of an object that a local variable alone holds; it differs between versions."""
+    held = object()
+    return sys.getrefcount(held)
+
+
+ONE_VARIABLE = _references_of_one_variable()
 
 
 class Report(NamedTuple):
@@ -134,16 +148,21 @@ class Work:
     @property
     def tracker(self) -> ProgressTracker:
         """The tracker of this piece, made when it is first asked for: most pieces have no progress to tell of."""
-        if self._tracker is None:
+        tracker = self._tracker
+        if tracker is None:
             with TrackerCore.lock:
-                if self._tracker is None:
-                    self._tracker = self._reporter.new_tracker()
-        return self._tracker
+                tracker = self._tracker
+                if tracker is None:
+                    tracker = self._tracker = self._reporter.new_tracker()
+        return tracker
 
     def end(self) -> None:
         """End what is still live: tasks whose count is complete finish, others are cancelled."""
-        if self._tracker is not None:
-            self._tracker.stop()
+        tracker, self._tracker = self._tracker, None  # a thread that goes on is given another one
+        if tracker is not None:
+            tracker.stop()
+            if sys.getrefcount(tracker) == ONE_VARIABLE:
+                self._reporter.keep_tracker(tracker)
 
 
 _work: ContextVar[Work | None] = ContextVar("progresskit_work", default=None)
@@ -203,6 +222,7 @@ class Reporter:
         self._cpu = cpu
         self._watched = watched
         self._trackers: list[TrackerCore] = []
+        self._unused: list[ProgressTracker] = []
         self._own = self.new_tracker() if own else None
         self._ended: list[TaskView] = []
         self._lines: list[str] = []
@@ -215,8 +235,18 @@ class Reporter:
         self._reported = -UNCHANGED_INTERVAL  # when that was
 
     def new_tracker(self) -> ProgressTracker:
-        """Return a new tracker whose tasks are reported."""
+        """Return a tracker without tasks, whose tasks are reported."""
+        try:
+            return self._unused.pop()
+        except IndexError:
+            pass
         return ProgressTracker("none", stream=sys.stderr, ticker=self, clock=self._clock, capture=False)
+
+    def keep_tracker(self, tracker: ProgressTracker) -> None:
+        """Keep `tracker`, which nobody else holds, for the next piece of work: most are short, and making one takes as long."""
+        if len(self._unused) < MOST_UNUSED:
+            tracker._core.lines.context = _NO_CONTEXT  # what the work has set is not held
+            self._unused.append(tracker)
 
     # Which work a thread is at
 
@@ -291,7 +321,8 @@ class Reporter:
         with TrackerCore.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
-                self._keep(tracker, tracker.tree.next_frame())
+                if not tracker.let_go():  # something of it is to be shown
+                    self._keep(tracker, tracker.tree.next_frame())
                 self._rouse()
             tracker.let_go()
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
 from .._system.environment import is_disabled
+from .._tracking import multiprocessing_hook
 from .._tracking import tracker as trackers
 from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
-from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted, join
+from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker
-from ..renderers.registry import hub_address, hub_client
+from ..renderers.registry import draws_rows, hub_address, hub_client, load
 from ._numbers import numbers_for
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class _Host:
         self._by_source: dict[Hashable, set[_Shares]] = {}
         self._lock = threading.Lock()  # guards the shares; held for no more than an addition
         self.hub.start()
+        self.address = str(self.hub.address)
         try:
             from multiprocessing.util import Finalize
 
@@ -106,7 +109,7 @@ class _Host:
                     self._shares.pop(number, None)
                 self._most_handles = max(MOST_HANDLES, 2 * len(self.handles))
             shares = self._shares[task.id] = _Shares(self)
-            task.extras.counters += (shares,)
+            task._made_extras.counters += (shares,)
             self.handles[task.id] = task
 
     def read_counts(self) -> None:
@@ -152,8 +155,9 @@ class _Shares:
 
 
 _host: _Host | None = None
-_lock = threading.RLock()
+_lock = RLock()
 _given: str | None = None  # the address for a worker that is being forked
+_terminal: tuple[object, ...] | None = None  # and the terminal on which the parent's rows stand
 
 
 def address() -> str | None:
@@ -166,10 +170,21 @@ def address() -> str | None:
     return _own_address()
 
 
+def rows_terminal() -> tuple[object, ...] | None:
+    """Return the key of the terminal on which the rows of workers that start now stand; None where they do on none."""
+    if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
+        return multiprocessing_hook.terminal_key
+    core = (_host.tracker if _host is not None else trackers.current_tracker())._core
+    if not core.capture.mode or not draws_rows(core.renderer, core.current_stream()):
+        return None
+    key: tuple[object, ...] | None = load("progresskit._display.capture:terminal_key_of")(core)
+    return key
+
+
 def _own_address() -> str | None:
     if is_disabled(os.environ):
         return None
-    return str(_hosting().hub.address)
+    return _hosting().address
 
 
 def _hosting() -> _Host:
@@ -192,7 +207,7 @@ def initializer() -> JoinHub:
         [1, 2]
     """
     outer = hub_address()
-    return JoinHub(_own_address() if outer is None else outer)
+    return JoinHub(_own_address() if outer is None else outer, rows_terminal())
 
 
 def move(tracker: ProgressTracker) -> None:
@@ -211,14 +226,15 @@ def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
 
 
 def _before_fork() -> None:
-    global _given
-    _given = None
+    global _given, _terminal
+    _given = _terminal = None
     frame = sys._getframe(2)  # who forks; between us and it is the hook
     if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host or is_wanted()):
         return
     try:
         _preload()
         _given = address()
+        _terminal = rows_terminal() if _given is not None else None
         if _host is not None:
             shared = [trackers._shared] if trackers._shared is not None and is_wanted() else []
             for tracker in (*trackers._entered, *shared):
@@ -236,32 +252,52 @@ def _preload() -> None:
 
 
 def _in_child() -> None:
-    global _host, _lock, _given
-    host, _host = _host, None
-    _lock = threading.RLock()
+    """Join the parent's hub, in a worker that was forked.
+
+    The child copies each page that it writes to, at some microseconds each, and may live for a millisecond: so what is the
+    parent's is not freed, and nothing is set that is so already.
+    """
+    global _host, _parents_host, _lock, _given
+    _parents_host, _host = _host, None
+    _lock = RLock()
     given, _given = _given, None
-    handed = [(each.address, *known) for each in _handles.values() for known in each.known.items()]
-    for table in (_handles, _origins, _numbers):
-        table.clear()
+    handed = [(each.address, *known) for each in _handles.values() for known in each.known.items()] if _handles else ()
+    if _numbers:
+        for table in (_handles, _origins, _numbers):
+            table.clear()
     for known in handed:  # of a process further up: the counts so far are sent by the parent
         _share(*known)
     if given is None:
         return
-    join(given)
-    inherited = [*trackers._entered, *([trackers._shared] if trackers._shared else [])]
-    if host is not None:
-        own = str(host.hub.address)
-        for number, task in host.handles.items():
+    multiprocessing_hook.is_worker = True
+    os.environ[VARIABLE] = given
+    if _parents_host is not None:
+        own = _parents_host.address
+        for number, task in _parents_host.handles.items():
             if task._end is None:
                 _share(own, number, task)
-    for tracker in inherited:
-        core = tracker._core
-        core.renderer = hub_client(None, "the parent has a hub")
-        core.stream = core.terminal = core.given_ticker = None
-        core.forget()
-        core.hub_link.is_client = True
+    for tracker in trackers._entered:
+        _make_client(tracker._core)
+    if trackers._shared is not None:
+        _make_client(trackers._shared._core)
+    if _terminal is not None:
+        multiprocessing_hook.capture_words(_terminal)
 
 
+def _make_client(core: TrackerCore) -> None:
+    """Have what `core` shows from here on go to the hub."""
+    core.renderer = _CLIENT
+    if core.stream is not None:
+        core.stream = None
+    if core.terminal is not None:
+        core.terminal = None
+    core.given_ticker = process_hooks.TICKER
+    core.forget()
+    core.hub_link.is_client = True
+
+
+_CLIENT = hub_client(None, "the parent has a hub")
+_parents_host: _Host | None = None  # of a forked child
 process_hooks.before_fork(_before_fork)
 process_hooks.in_child(_in_child)
 
@@ -354,14 +390,14 @@ def reduce(task: Task) -> tuple[Any, ...]:
     if origin is None:
         host = _hosting()
         host.hand_out(task)
-        origin = str(host.hub.address), task.id
+        origin = host.address, task.id
     unit, color, *_ = task._kind
     return handle, (*origin, task.description, task.total, unit, color)
 
 
 def handle(address: str, number: int, description: str, total: Count | None, unit: str, color: str | None) -> Task:
     """Return the task `number` of the process whose hub is at `address`: itself there, elsewhere what counts for it."""
-    if _host is not None and str(_host.hub.address) == address and number in _host.handles:
+    if _host is not None and _host.address == address and number in _host.handles:
         return _host.handles[number]
     handles = _handles_of(address)
     known = handles.known.get(number)

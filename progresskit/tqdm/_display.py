@@ -165,7 +165,7 @@ def task_of(bar: Any) -> Task:
     _take_look(bar, task)
     if bar.n:
         task.report(bar.n)
-        task.extras.initial = task.completed
+        task._made_extras.initial = task.completed
     if bar.postfix:
         set_fields(task, named_parts(bar.postfix))
     return task
@@ -215,7 +215,7 @@ def _take_look(bar: Any, task: Task) -> None:
     scale = plain_number(bar.unit_scale)
     factor = 1 if scale is None or isinstance(bar.unit_scale, bool) or scale <= 0 else scale
     if factor != 1 or task._extras is not None:
-        task.extras.factor = factor
+        task._made_extras.factor = factor
     if "_layout" not in bar.__dict__ and (bar.bar_format or _line_cells(bar) is not None):
         bar.__dict__["_layout"] = layout = _Layout(bar)
         task.tracker._core.tree.poll(task, layout)
@@ -259,7 +259,7 @@ class _Layout:
         bar: Any = self._bar()
         task = None if bar is None else bar.__dict__.get("_task")
         if task is not None:
-            task.extras.layout = _own_text(bar)
+            task._made_extras.layout = _own_text(bar)
         return 0
 
 

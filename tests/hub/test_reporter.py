@@ -128,6 +128,27 @@ def test_threads_belong_to_their_work() -> None:
     assert current_tracker() is not own
 
 
+def test_tracker_used_again() -> None:
+    """The next piece of work has the tracker of one that is over, with nothing of it left, unless somebody still holds that."""
+    clock, woken = ManualClock(), list[bool]()
+    reporter = reporter_of(clock, woken)
+    with reporter.work() as first:
+        first.tracker.add_task("dropped", total=5)
+        first_id = id(first.tracker)
+    reporter.collect()
+    with reporter.work() as second:
+        assert (id(second.tracker), second.tracker.tasks) == (first_id, ())
+        late = first.tracker  # a thread of the first goes on
+        assert late is not second.tracker
+        held = second.tracker.add_task("held", total=1)
+    with reporter.work() as third:
+        assert third.tracker is not held.tracker
+        task = third.tracker.add_task("now")
+        report = reporter.collect()
+        assert report is not None
+        assert [view.description for view in report.frame.tasks] == [task.description]
+
+
 def test_budget() -> None:
     """What a report costs the transport puts off the next one."""
     cpu = ManualClock()

@@ -41,8 +41,8 @@ FAULTS = {
     "a window that cuts is taken to have wrapped": (REGION, "if self._reflow else [row]", "if True else [row]"),
     "a row is compared by its beginning": (
         REGION,
-        "and row == old[number] and not",
-        "and row[:6] == old[number][:6] and not",
+        "if row == before and not",
+        'if row[:6] == (before or "")[:6] and not',
     ),
     "lines are torn together": (REGION, "{lines}\\r\\n", "{lines}"),
     "lines go below": (REGION, '{CLEAR}" * at)', '{CLEAR}" * (0 if above else at))'),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -25,6 +24,7 @@ Windows = Any  # makes a console, and has the process find it
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Windows]:
     """Have this process find itself on Windows."""
+    pytest.importorskip("pty", reason="this is Windows")
 
     def play(**facts: Any) -> ConsoleLike:
         console = ConsoleLike(**facts)
@@ -49,7 +49,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Windows]:
 @pytest.fixture
 def stream() -> Iterator[TextIO]:
     """A standard stream of a console, in the encoding that it has with PYTHONLEGACYWINDOWSSTDIO."""
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty", reason="Windows has no such terminal").openpty()
     with os.fdopen(ours, "rb", 0), os.fdopen(theirs, "w", encoding="cp437") as file:
         yield file
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import progresskit
 from progresskit._system.environment import VARIABLES
 from progresskit._web import live
 from progresskit.testing import RendererContract
@@ -71,3 +72,25 @@ def test_the_walk() -> None:
     names = re.findall(r"`(_?\w+/\w+)`", part)
     assert len(names) > 12
     assert all((ROOT / "progresskit" / f"{name}.py").exists() for name in names)
+
+
+def test_reference_has_every_public_member() -> None:
+    """The reference shows each root name, and each public member of the classes among them, inherited ones too."""
+    page = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    entries = dict(re.findall(r"^::: (\S+)((?:\n    .*)*)", page, re.MULTILINE))
+    named = {name.rpartition(".")[2] for name in entries}
+    assert set(progresskit.__all__) - named - {"State", "__version__"} == set()
+    for name in progresskit.__all__:
+        found = getattr(progresskit, name)
+        if not isinstance(found, type) or found.__module__ == "builtins":
+            continue
+        options = next((text for entry, text in entries.items() if entry.endswith(f".{name}")), "")
+        listed = set(re.findall(r"\w+", options)) | named
+        inherited = {
+            member
+            for base in found.__mro__[1:]
+            if base.__module__.startswith("progresskit")
+            for member in vars(base)
+            if not member.startswith("_")
+        }
+        assert inherited - set(vars(found)) - listed == set(), name

@@ -277,7 +277,7 @@ def test_a_task_of_many_loops_counts_them_all_and_stays_small(bench: Bench) -> N
     for number in range(200):
         assert sum(task.track(numbers(3), finish=False)) == 3
         assert task.completed == 3 * (number + 1)
-    assert len(task.extras.counters) < 20
+    assert len(task._made_extras.counters) < 20
 
 
 def test_async_loops_count_and_end_likewise(bench: Bench) -> None:

@@ -85,7 +85,7 @@ def test_restart(bench: Bench) -> None:
 def test_own_layout(bench: Bench) -> None:
     """A row's own text travels with the frame, clean but for the tab of its bar."""
     task = bench.tracker.add_task("formatted", total=2)
-    task.extras.layout = "a\x1b[2J\t|\tb\n"
+    task._made_extras.layout = "a\x1b[2J\t|\tb\n"
     view = decode(encode(bench.tick())).tasks[0]
     assert view.layout is not None and view.layout.count("\t") == 1 and view.layout.replace("\t", "").isprintable()
 

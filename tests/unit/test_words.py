@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import sys
 from typing import Any
 
@@ -86,7 +85,7 @@ class Around:
 
 def test_a_stream_is_what_it_says_it_is() -> None:
     """A descriptor is written to where the stream is the plain text file over it; every other one is written through its write."""
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty", reason="Windows has no such terminal").openpty()
     plain = os.fdopen(theirs, "w")
     try:
         terminal = StreamTerminal(plain)

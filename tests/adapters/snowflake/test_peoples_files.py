@@ -314,6 +314,13 @@ NO_OBJECTS = {
 }
 
 
+def test_nested_json(tmp_path: Path) -> None:
+    """An object that can be read, but is nested too deeply to be written again, is a bad row and no fault of ours."""
+    (tmp_path / "f.json").write_bytes(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}\n")
+    report = check(tmp_path / "f.json", [Column("a")], lambda rows: None, reading=Reading("json"))
+    assert report.bad[1].startswith("it is ")
+
+
 @pytest.mark.parametrize("case", NO_OBJECTS)
 def test_json_is_refused(case: str, command: Any, tmp_path: Path) -> None:
     """What is no JSON object is refused by its line."""

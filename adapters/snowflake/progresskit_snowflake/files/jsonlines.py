@@ -107,13 +107,15 @@ class JsonReader(FileReader):
                     found = self._renamed(found)
                 if isinstance(found, str):
                     bad[line] = found
+                elif (row := self._row(found)) is None:
+                    bad[line] = "it is nested more deeply than can be written"
                 else:
                     lines.append(line)
                     for number, (name, column) in enumerate(zip(self.names, columns, strict=True)):
                         value = found.get(name)
                         if type(value) not in (type(None), _Number, bool) and value not in self._nulls:
                             stringy.add(number)
-                        column.append(_text(value) if name not in self._documents else _document(value))
+                        column.append(row[number])
             if taken:
                 try:
                     texts = [pa.array(column, pa.string()) for column in columns]
@@ -128,6 +130,13 @@ class JsonReader(FileReader):
                 first += len(lines)
             if taken < ROWS:
                 return
+
+    def _row(self, found: dict[str, Any]) -> list[str | None] | None:
+        """Return an object's values as texts; None where they are nested more deeply than the interpreter follows."""
+        try:
+            return [(_document if name in self._documents else _text)(found.get(name)) for name in self.names]
+        except RecursionError:
+            return None
 
     def _renamed(self, found: dict[str, Any]) -> dict[str, Any] | str:
         """Return an object with the columns' names for its own, which may differ in case; or what is wrong with it."""

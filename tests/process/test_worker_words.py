@@ -1,0 +1,74 @@
+"""What workers write to the terminal on which their parent's rows stand: in a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from inpty import ROOT, Program
+
+FOLDER = f"{ROOT}:{Path(__file__).parent}"
+SPEAKING = """
+import multiprocessing, time
+from speaking import speak
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    workers = []
+    def begin(method):
+        context = multiprocessing.get_context(method)
+        event = context.Event()
+        workers.append((context.Process(target=speak, args=(f"{method} {len(workers)}", event)), event))
+        workers[-1][0].start()
+    for method in METHODS: begin(method)
+    task = tracker.add_task("Files", total=3)
+    until = time.monotonic() + 30
+    while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
+    for method in METHODS: begin(method)
+    for worker, event in workers:
+        event.set()
+        worker.join()
+        task.advance(0.5)
+print([worker.exitcode for worker, _ in workers])
+"""
+WAYS = ("prints", "warns", "logs", "echoes", "in bytes", "in parts")
+
+
+@pytest.mark.parametrize("methods", [["fork"], pytest.param(["spawn", "forkserver"], marks=pytest.mark.slow)], ids=str)
+def test_words_beside_rows(methods: list[str]) -> None:
+    """What a worker writes goes above its parent's rows, its last error too, whether it was started before there were rows or after."""
+    program = Program(f"METHODS = {methods}\n{SPEAKING}", columns=160, lines=60, PYTHONPATH=FOLDER)
+    assert program.end() == 0, program.everything
+    rows = program.everything
+    assert not [row for row in rows if "━" in row]
+    for number, method in enumerate(methods * 2):
+        name = f"{method} {number}"
+        said = [row for row in rows if row.startswith(name) or row.endswith(name + " logs")]
+        assert [row.removeprefix("WARNING:root:") for row in said] == [f"{name} {way}" for way in WAYS], rows
+        at = rows.index(f"ValueError: {name} fails")
+        begin = max(index for index, row in enumerate(rows[:at]) if row.startswith("Traceback"))
+        assert "in _bootstrap" in rows[begin + 1], rows
+    assert rows[-1] == str([1] * len(methods) * 2)
+    program.check_restored()
+
+
+LONG = """
+import multiprocessing
+from speaking import speak_at_length
+from progresskit import ProgressTracker, track
+for method in METHODS:
+    with ProgressTracker() as tracker, multiprocessing.get_context(method).Pool(2) as pool:
+        for number in track(pool.imap_unordered(speak_at_length, range(20)), "Files", total=20): pass
+"""
+
+
+@pytest.mark.parametrize("methods", [["fork"], pytest.param(["spawn", "forkserver"], marks=pytest.mark.slow)], ids=str)
+def test_words_before_a_result(methods: list[str]) -> None:
+    """What a worker wrote before its result is shown, though the pool is ended with the last one."""
+    program = Program(f"METHODS = {methods}\n{LONG}", PYTHONPATH=FOLDER)
+    assert program.end() == 0, program.everything
+    lines = Counter(row for row in program.everything if re.fullmatch(r"line \d+\.\d+", row))
+    assert (len(lines), set(lines.values())) == (2000, {len(methods)})
+    assert not [row for row in program.everything if "━" in row]
+    program.check_restored()
