@@ -1,7 +1,7 @@
-"""A client of a hub: writes each frame to the hub's socket, and never waits for it.
+"""A client of a hub: a renderer that writes each frame to the hub's socket and never waits for the hub.
 
-What the hub has no room for is merged: of frames the last one is kept, of ended tasks and printed lines all. A hub that is
-gone raises, as a broken terminal would for other renderers, and the display falls back to `plain`.
+While the hub does not read, the client keeps the newest frame and all ended tasks and printed lines. When the hub has closed, the
+client raises, as another renderer does for a broken terminal, and the display falls back to `plain`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from ..renderers.base import Terminal
 
 MOST_TASKS = 1_000
-"""Live tasks of a frame that are sent; the others are counted. No screen has so many rows."""
+"""Live tasks that a frame carries to the hub; further ones are only counted. No screen has so many rows."""
 MOST_ENDED = 2_000
 """Ended tasks in one message."""
 MOST_LINES = 1 << 22
-"""Characters of printed lines that wait for a hub that does not read; what comes later is counted."""
+"""Characters of printed lines kept while the hub does not read; later lines are only counted."""
 READ_SECONDS = 1.0
-"""Seconds between two looks at what the hub has said."""
-FAREWELL = 1.0
-"""Seconds that `stop` waits for a hub that is behind, so that the last states reach it."""
+"""Seconds between two reads of the hub's messages."""
+STOP_SECONDS = 1.0
+"""Seconds that `stop` waits for a slow hub, so that the tasks' last states reach it."""
 LEAST_BUDGET, MOST_BUDGET = 0.0018, 0.01
-"""The share of one core that sending frames may cost: beside a hundred such processes, and beside a few."""
+"""The share of one core that sending frames may cost: with a hundred clients, and with a few."""
 CROWD_BUDGET = 64 * LEAST_BUDGET
 """The share of one core that all clients of a hub may cost together, while none has less than `LEAST_BUDGET`."""
 
@@ -50,7 +50,7 @@ class HubRenderer:
 
     @classmethod
     def check(cls) -> None:
-        """Raise `RendererUnavailable` where there is no hub to speak to."""
+        """Raise `RendererUnavailable` if no hub is configured."""
         text = os.environ.get("PROGRESSKIT_HUB", "")
         if not text.strip():
             raise RendererUnavailable("PROGRESSKIT_HUB is not set: start the command with `progresskit run`")
@@ -64,9 +64,9 @@ class HubRenderer:
         self._ended: list[TaskView] = []
         self._lines: list[str] = []
         self._size = 0  # characters in _lines
-        self._missing = 0  # lines that there was no room for
+        self._missing = 0  # lines dropped for lack of room
         self._is_told = False  # whether the hub has said how many clients there are
-        self._reads_at = float("-inf")  # when what it says is read next, on the frames' clock
+        self._reads_at = float("-inf")  # when to read the hub's messages next, on the frames' clock
         self._connection = Connection(os.environ.get("PROGRESSKIT_HUB", "") if self._address is None else self._address)
         self._connection.flush()
 
@@ -89,7 +89,7 @@ class HubRenderer:
         connection = self._connection
         if connection is None:
             return
-        until = time.monotonic() + FAREWELL
+        until = time.monotonic() + STOP_SECONDS
         try:
             self._send()
             while self._behind and time.monotonic() < until:
@@ -99,7 +99,7 @@ class HubRenderer:
                 connection.out += message(BYE)
                 connection.flush()
         except OSError:
-            pass  # a hub that has gone needs no farewell
+            pass  # the hub has closed: there is nobody to tell
         finally:
             self._close()
 
@@ -110,7 +110,7 @@ class HubRenderer:
         return bool(waits or self._ended or self._lines or self._frame is not None)
 
     def _send(self) -> None:
-        """Send what waits, as far as the hub takes it. A frame is put into bytes when there is room for it."""
+        """Send pending messages as far as the hub accepts them. A frame is encoded only when there is room for it."""
         connection = self._connection
         assert connection is not None  # between start and stop
         if connection.out and not connection.flush():
@@ -133,10 +133,10 @@ class HubRenderer:
         connection.flush()
 
     def _read_budget(self, connection: Connection, time: float) -> None:
-        """Take the share that the hub has left for this client, if it has said how many there are.
+        """Set this client's share of a core, if the hub has said how many clients there are.
 
-        It is asked until it has said so, and once a second from then on: where nothing has come, asking is a system call and an
-        exception.
+        Reads at each frame until the hub has said so, and once a second afterwards: a read that finds nothing costs a system call
+        and an exception.
         """
         for kind, body in connection.read() or ():
             if kind == CROWD and body.isdigit() and len(body) < 10:
@@ -152,7 +152,7 @@ class HubRenderer:
 
 
 def _packed(frame: Frame, ended: list[TaskView]) -> tuple[bytes, int]:
-    """Return `frame` with as many of the `ended` tasks as a message holds, in bytes, and how many these are."""
+    """Return `frame` encoded with as many of the `ended` tasks as fit in a message, and the number of those tasks."""
     most = min(len(ended), MOST_ENDED)
     while True:
         body = encode(frame._replace(ended=tuple(ended[:most])) if ended or frame.ended else frame).encode()
@@ -166,6 +166,6 @@ def _packed(frame: Frame, ended: list[TaskView]) -> tuple[bytes, int]:
 
 
 def _cut(frame: Frame, most: int = MOST_TASKS) -> Frame:
-    """Return `frame` with fewer than `most` tasks, the first, those that only wait last."""
+    """Return `frame` cut to its first tasks, fewer than `most`; waiting tasks are cut first."""
     seated, more = assign_rows([(view, view.depth) for view in frame.tasks], most)
     return frame._replace(tasks=tuple(view for view, _, _ in seated), more=frame.more + more)

@@ -1,6 +1,6 @@
-"""A client's connection to a hub: bytes go out as the hub takes them, and nothing ever waits for it.
+"""A client's connection to a hub: sends bytes as the hub accepts them, without blocking the caller.
 
-Knows sockets and how a client says who it is. Does not know what is sent.
+Knows sockets and how a client identifies itself. Does not know the contents of messages.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ._protocol import Hello, Splitter, hello
 
 
 class Connection:
-    """A connection to the hub at `address`; it is made with the first flush.
+    """A connection to the hub at `address`. The first flush opens it.
 
     Args:
         address: The hub's address, with its key.
 
     Attributes:
-        out: Bytes that the hub has not taken yet.
+        out: Bytes that the hub has not accepted yet.
 
     Raises:
-        ValueError: `address` is none.
+        ValueError: `address` is not a hub's address.
         OSError: no socket can be made.
     """
 
@@ -45,10 +45,10 @@ class Connection:
         _connections.append(self)
 
     def flush(self) -> bool:
-        """Send what waits, as far as the hub takes it, and return whether that was all.
+        """Send pending bytes as far as the hub accepts them, and return whether all were sent.
 
         Raises:
-            ConnectionError: the hub is gone. The connection is closed then.
+            ConnectionError: the hub has closed. The connection is closed then.
         """
         out = self.out
         try:
@@ -66,7 +66,7 @@ class Connection:
         return True
 
     def _connect(self) -> bool:
-        """Return whether the socket is connected, or will be without our doing."""
+        """Start connecting, and return whether the socket is connected or will be without another call."""
         try:
             self.socket.connect(self._place)
         except BlockingIOError:
@@ -76,30 +76,30 @@ class Connection:
         return True
 
     def _check(self) -> None:
-        """Raise ConnectionError where a TCP hub has closed: what is sent after that is taken, and lost."""
+        """Raise ConnectionError if a TCP hub has closed: the system would accept further bytes and lose them."""
         try:
             if not self.socket.recv(1, socket.MSG_PEEK):
                 raise ConnectionResetError(0, "it has closed the connection")
-        except BlockingIOError:  # it has said nothing
+        except BlockingIOError:  # the hub has sent nothing
             pass
         except OSError as error:
-            if error.errno != ENOTCONN:  # on its way still
+            if error.errno != ENOTCONN:  # still connecting
                 raise
 
     def wait_until_writable(self, seconds: float) -> None:
-        """Wait for at most `seconds` until the hub may take more."""
+        """Wait at most `seconds` until the hub may accept more bytes."""
         if self._connected:
             select.select([], [self.socket], [], max(seconds, 0.0))
         else:
-            time.sleep(min(max(seconds, 0.0), 0.01))  # its queue is full, and no event says when it is not
+            time.sleep(min(max(seconds, 0.0), 0.01))  # the hub's queue is full, and no event says when it has room
 
     def read(self) -> list[tuple[bytes, bytes]] | None:
-        """Return the messages that the hub has sent, as kind and body; None where it has closed the connection."""
+        """Return the messages that the hub has sent, as kind and body; None if it has closed the connection."""
         try:
             data = self.socket.recv(1 << 12)
             if self._splitter is None:
                 self._splitter = Splitter()
-                self._splitter.largest = 1 << 12  # what a hub says is short
+                self._splitter.largest = 1 << 12  # a hub's messages are short
             return self._splitter.feed(data) if data else None
         except BlockingIOError:
             return []
@@ -107,42 +107,42 @@ class Connection:
             return None
 
     def close(self) -> None:
-        """Close the connection. The hub takes who has not said goodbye to be lost."""
+        """Close the connection. The hub treats a client that has not sent `BYE` as lost."""
         self.socket.close()
         if self in _connections:
             _connections.remove(self)
 
 
 def process_start() -> float:
-    """Return when this process started, in seconds on a clock that all processes of the machine share."""
+    """Return the time at which this process started, in seconds on a clock that all processes of the machine share."""
     if _forked is not None:
         return _forked
     try:
         with open("/proc/self/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[19]) / CLOCK_TICKS
-    except (OSError, ValueError, IndexError):  # no such file here
+    except (OSError, ValueError, IndexError):  # this system has no such file
         return _imported
 
 
 _imported = time.time()
 _forked: float | None = None
-"""When this process was forked, if it was and the system tells starts by a clock that can be read: a worker lives for
-milliseconds, and the file costs it several system calls."""
-_fork: float | None = None  # when this process began to fork last: a child that starts late has its place all the same
+"""When this process was forked; None if it was not, or if the system has no such clock. Saves a worker that runs for milliseconds
+the system calls of reading the file."""
+_fork: float | None = None  # when this process last began to fork, which orders late children
 _connections: list[Connection] = []
 
 
 def _before_fork() -> None:
     global _fork
     seconds = seconds_since_boot()
-    _fork = None if seconds is None else int(seconds * CLOCK_TICKS) / CLOCK_TICKS  # as exact as the file is
+    _fork = None if seconds is None else int(seconds * CLOCK_TICKS) / CLOCK_TICKS  # the precision of the file
 
 
 def _in_child() -> None:
     global _forked
     _forked = _fork
     for connection in list(_connections):
-        connection.close()  # the parent's: as long as the child held it, its end could not be seen
+        connection.close()  # the parent's: while the child holds it, the hub cannot see the parent close it
 
 
 process_hooks.before_fork(_before_fork)

@@ -1,7 +1,7 @@
-"""Ended tasks in numbers: how many there are, in which state, and what they did in each unit.
+"""Counts of ended tasks: how many ended in which state, and the amount done in each unit.
 
-Pure. The numbers stand for tasks that have no view: a worker's tasks that ended before a frame could show them, and all tasks
-of a line of totals. Does not know where tasks come from or how the numbers are drawn.
+Pure. The counts stand for tasks without a view: a worker's tasks that ended before a frame could show them, and the tasks that
+a totals line sums up. Does not know where tasks come from or how the counts are drawn.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     Count = int | float
 
 SHORT_TASK_SECONDS = 0.3
-"""Seconds below which a task may end without a line of its own: it is then told in numbers."""
+"""Seconds below which a task may end without a line of its own; it is then only counted."""
 UNITS = 6
-"""Units that are summed up, the first that come. Tasks of further units are counted, their amounts are not."""
-MOST = 1 << 53
-"""Tasks that can be counted."""
+"""Units whose amounts are summed: the first ones seen. Tasks with further units are counted without their amounts."""
+MOST_ENDED = 1 << 53
+"""The number of tasks that a message may count stays below this."""
 STATES = ("finished", "failed", "cancelled")
 
 
 class EndedCounts:
-    """Ended tasks in numbers.
+    """Counts of ended tasks.
 
     Args:
-        finished: Tasks that have finished.
-        failed: Tasks that have failed.
-        cancelled: Tasks that were cancelled.
-        amounts: What all of them did, by unit.
+        finished: Number of tasks that finished.
+        failed: Number of tasks that failed.
+        cancelled: Number of tasks that were cancelled.
+        amounts: The amount that all of them did, by unit; None for none.
 
     Example:
         >>> ended_counts = EndedCounts()
@@ -61,7 +61,7 @@ class EndedCounts:
 
     @property
     def tasks(self) -> int:
-        """How many tasks have ended."""
+        """The number of ended tasks."""
         return self.finished + self.failed + self.cancelled
 
     def add(self, state: str, unit: str, completed: Count) -> None:
@@ -70,7 +70,7 @@ class EndedCounts:
         self.add_amount(unit, completed)
 
     def add_amount(self, unit: str, completed: Count) -> None:
-        """Add to what was done in `unit`."""
+        """Add `completed` to the amount of `unit`."""
         if completed and (unit in self.amounts or len(self.amounts) < UNITS):
             self.amounts[unit] = self.amounts.get(unit, 0) + completed
 
@@ -86,7 +86,7 @@ class EndedCounts:
         return EndedCounts(self.finished, self.failed, self.cancelled, dict(self.amounts))
 
     def since(self, earlier: EndedCounts) -> EndedCounts:
-        """Return what has come since `earlier`; nothing where that was more."""
+        """Return the difference from `earlier`; empty counts if `earlier` counts more tasks."""
         states = [getattr(self, state) - getattr(earlier, state) for state in STATES]
         if min(states) < 0:
             return EndedCounts()
@@ -96,11 +96,11 @@ class EndedCounts:
         )
 
     def text(self) -> str:
-        """Return what was done, for people: `45.6 MB, 80,789 rows`; an empty text where nothing was."""
+        """Return the amounts as text: `45.6 MB, 80,789 rows`; empty if there are none."""
         return ", ".join(amount_text(amount, unit) for unit, amount in sorted(self.amounts.items()))
 
     def encode(self, **more: Any) -> bytes:
-        """Return the numbers as JSON, with what else is given.
+        """Return the counts as JSON, with the items of `more`.
 
         Example:
             >>> EndedCounts.decode(EndedCounts(finished=3, amounts={"row": 7}).encode())[0].text()
@@ -111,10 +111,10 @@ class EndedCounts:
 
     @classmethod
     def decode(cls, body: bytes) -> tuple[Self, dict[str, Any]]:
-        """Return the numbers that `body` holds, checked and cleaned, and the whole document.
+        """Return the counts that `body` holds, checked and cleaned, and the whole document.
 
         Raises:
-            ValueError: `body` holds no such numbers.
+            ValueError: `body` holds no such counts.
         """
         try:
             document = json.loads(body)
@@ -122,7 +122,7 @@ class EndedCounts:
             amounts = document["amounts"].items()
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ValueError("these are no counts of ended tasks.") from None
-        if not all(type(number) is int and 0 <= number < MOST for number in states) or len(amounts) > UNITS:
+        if not all(type(number) is int and 0 <= number < MOST_ENDED for number in states) or len(amounts) > UNITS:
             raise ValueError("counts of ended tasks start from 0, and have few units.")
         if not all(type(amount) in (int, float) and -LARGEST < amount < LARGEST for _, amount in amounts):
             raise ValueError("their amounts are numbers between -1e100 and 1e100.")
@@ -130,10 +130,10 @@ class EndedCounts:
 
     @classmethod
     def decode_with_age(cls, body: bytes) -> tuple[Self, float]:
-        """Return the numbers that `body` holds, and their `age`: the seconds since the first of its tasks began.
+        """Return the counts that `body` holds, and their `age`: the seconds since the first of the tasks began.
 
         Raises:
-            ValueError: `body` holds no such numbers, or no age.
+            ValueError: `body` holds no such counts, or no valid age.
         """
         ended_counts, document = cls.decode(body)
         age = document.get("age", 0.0)
@@ -143,5 +143,5 @@ class EndedCounts:
 
 
 def amount_text(amount: int | float, unit: str) -> str:
-    """Return `amount` with its unit in a sentence, where a number without a noun would mean nothing."""
+    """Return `amount` with its unit for use in a sentence: the default unit becomes `item`."""
     return format_count(amount, "item" if unit == DEFAULT_UNIT else unit)

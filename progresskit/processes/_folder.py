@@ -1,9 +1,9 @@
-"""A folder that processes share: each writes what it has to show to one file of its own, and who can read the folder shows all.
+"""A shared folder: each process writes its progress to a file of its own, and any process that can read the folder shows all.
 
-For processes that no socket connects: ranks of MPI, the jobs of a Slurm array, cron jobs, hosts behind ssh. A file is one
-record: a line that says who writes, and a frame, as the events file has it. It is written under another name and then renamed,
-so that a reader never sees half of one, on NFS neither. Knows files. Does not know displays: `Recorded` draws with any renderer,
-`FolderReader` hands to a feed.
+For processes that no socket connects: ranks of MPI, the jobs of a Slurm array, cron jobs, hosts behind ssh. A file holds one
+record: a line that identifies the writer, and a frame in the format of the events file. The writer renames a finished file into
+place, so that a reader never sees half a record, also on NFS. Knows files. Does not know displays: `Recorded` draws with any
+renderer, `FolderReader` passes frames to a feed.
 """
 
 from __future__ import annotations
@@ -40,33 +40,33 @@ if TYPE_CHECKING:
 VARIABLE = "PROGRESSKIT_FOLDER"
 SUFFIX = ".progress"
 WRITE_SECONDS = 5.0
-"""Seconds between two writes of a process at the least: a file server has many clients."""
+"""The least number of seconds between two writes of a process: a file server has many clients."""
 LOST_SECONDS = 120.0
-"""Seconds without a new record after which a process with running tasks is taken to be lost. NFS may show a file a minute late."""
+"""Seconds without a new record after which a process with running tasks counts as lost. NFS may show a file a minute late."""
 MOST_TASKS = 200
-"""Live tasks in a record; the others are counted."""
+"""Live tasks in a record; further ones are only counted."""
 MOST_ENDED = 1_000
-"""Ended tasks that a record remembers, the latest. Those before are in its counts alone."""
+"""Ended tasks that a record holds, the latest ones. Earlier ones are only in its counts."""
 LARGEST = 1 << 22
-"""Bytes of a file that is read."""
+"""The largest file, in bytes, that the reader accepts."""
 MOST_FILES = 10_000
-"""Files of a folder that are looked at."""
+"""The most files of a folder that one scan reads."""
 STATES = ("finished", "failed", "cancelled")
 
 
 class Record(NamedTuple):
-    """What one process says of itself.
+    """The progress of one process, as its file holds it.
 
     Attributes:
         host: The name of its machine.
-        pid: Its process number there.
+        pid: Its process ID on that machine.
         start: When it began, in seconds since 1970 by its clock.
-        written: When it wrote this, by the same clock.
+        written: When it wrote this record, by the same clock.
         is_over: Whether it has ended.
-        counts: How many of its top-level tasks have ended, by state.
-        frame: Its live tasks, and the latest of those that have ended.
-        unseen: Its tasks that have ended before a frame could show them, which `counts` has too; None: there are none.
-        age: Seconds since the first of these began.
+        counts: The number of its top-level tasks that have ended, by state.
+        frame: Its live tasks, and the latest of its ended tasks.
+        unseen: Counts of tasks that ended before a frame could show them, which `counts` includes; None if there are none.
+        age: Seconds since the first of the unseen tasks began.
 
     Example:
         >>> record = Record("node7", 4711, 1.0, 2.0, False, {"failed": 1}, Frame(1.0))
@@ -101,10 +101,10 @@ class Record(NamedTuple):
 
     @classmethod
     def decode(cls, data: bytes) -> Record:
-        """Return the record that `data` holds, checked and cleaned: it may come from a stranger.
+        """Return the record that `data` holds, checked and cleaned: any process that can write to the folder may have made it.
 
         Raises:
-            ValueError: it holds none; the sentence says why.
+            ValueError: `data` holds no record; the message says why.
         """
         first, _, rest = data.partition(b"\n")
         try:
@@ -137,11 +137,11 @@ class _File:
         self._folder = folder
         self._host = socket.gethostname()
         self._start = time.time()
-        self._frames: dict[int, Frame] = {}  # of each display
+        self._frames: dict[int, Frame] = {}  # by display
         self._ended: deque[TaskView] = deque(maxlen=MOST_ENDED)
         self._counts = dict.fromkeys(STATES, 0)
         self._unseen = EndedCounts()
-        self._unseen_since = self._start  # when the first of these began
+        self._unseen_since = self._start  # when the first of these tasks began
         self._written = float("-inf")  # on the displays' clock
         self._is_over = False
         name = f"{re.sub('[^A-Za-z0-9.-]', '_', self._host)[:64]}-{os.getpid()}-{int(self._start * 1000):x}"
@@ -150,7 +150,7 @@ class _File:
         process_hooks.at_end(self._end)
 
     def show(self, display: int, frame: Frame | None, now: float, *, at_once: bool = False) -> None:
-        """Have what `display` shows written, if it is time; None: it shows nothing any more."""
+        """Note the frame of `display`, None if it has ended, and write the record if the interval has passed or `at_once` is set."""
         if frame is None:
             self._frames.pop(display, None)
         else:
@@ -164,8 +164,10 @@ class _File:
             self._write()
 
     def note_unseen(self, task: Task) -> None:
-        """Count `task`, which has ended before a frame could show it. It is written with the next record, at the end at the latest:
-        the job does not wait for a file server."""
+        """Count `task`, which has ended before a frame could show it.
+
+        The next record includes it, at the latest that of the process's end, so that the job does not wait for a file server.
+        """
         began = time.time() - task.elapsed
         self._unseen_since = min(self._unseen_since, began) if self._unseen.tasks else began
         self._unseen.add(task.state, task.unit, task.completed)
@@ -213,7 +215,7 @@ def _file_in(folder: str) -> _File:
 
 
 def note_unseen(tracker: TrackerCore, task: Task) -> None:
-    """Leave an account of `task` of `tracker`, which has ended before a frame could show it, if its frames are written."""
+    """Count `task` of `tracker`, which has ended before a frame could show it, if the tracker's frames are written to a folder."""
     if tracker not in _folders:
         terminal = terminal_of(tracker)
         redirected = is_redirected(tracker, terminal)
@@ -226,16 +228,16 @@ def note_unseen(tracker: TrackerCore, task: Task) -> None:
 
 
 class Recorded(ObservedRenderer):
-    """A renderer that also writes what it is shown to the file of this process.
+    """A renderer that also writes each frame to the file of this process.
 
     Args:
-        renderer: What draws.
-        folder: The folder that processes share. It is made, for this user alone, if it does not exist.
+        renderer: The renderer that draws.
+        folder: The shared folder. If it does not exist, it is created, accessible to this user only.
         clock: Gives the time in seconds and never goes back.
     """
 
     calls_others = True
-    """A file server may hang: drawing goes on without it."""
+    """A file server may hang, so writing must not hold up the drawing thread."""
 
     def __init__(self, renderer: Renderer, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(renderer)
@@ -243,12 +245,12 @@ class Recorded(ObservedRenderer):
         self._clock = clock
 
     def render(self, frame: Frame) -> None:
-        """Draw `frame`, and write it."""
+        """Draw `frame`, and write it to the file."""
         super().render(frame)
         self._file.show(id(self), frame, self._clock())
 
     def stop(self) -> None:
-        """End the display, and write at once that it has ended."""
+        """Stop the renderer, and write a record without its tasks at once."""
         super().stop()
         self._file.show(id(self), None, self._clock(), at_once=True)
 
@@ -258,30 +260,30 @@ class Recorded(ObservedRenderer):
 
 
 class _Process:
-    """What a reader knows of one file."""
+    """The state of one file that a reader follows."""
 
     __slots__ = ("heard", "is_lost", "record", "signature", "told")
 
     def __init__(self) -> None:
         self.signature: tuple[int, ...] = ()
         self.record: Record | None = None
-        self.heard = 0.0  # when the record was new, on the reader's clock
+        self.heard = 0.0  # when the record arrived, on the reader's clock
         self.is_lost = False
-        self.told: set[int] = set()  # numbers of ended tasks that the feed has: a lost process may come back
+        self.told: set[int] = set()  # numbers of ended tasks that the feed has received: a lost process may come back
 
 
 class FolderReader:
-    """Hands what processes write to `folder` to `feed`, as often as `scan` is called.
+    """Passes the records in `folder` to `feed` each time `scan` is called.
 
     Args:
         folder: The folder.
-        feed: What shows it.
-        lost: Seconds without a new record after which a process with running tasks is lost.
+        feed: The feed that shows the processes.
+        lost: Seconds without a new record after which a process with running tasks counts as lost.
         clock: Gives the time in seconds and never goes back.
-        now: Gives the time in seconds since 1970, to tell how old a record is that is seen for the first time.
+        now: Gives the time in seconds since 1970, from which the age of a newly found record follows.
 
     Attributes:
-        unreadable: Names of files that are none of these, or cannot be read.
+        unreadable: Names of files that hold no record, or cannot be read.
     """
 
     def __init__(
@@ -302,7 +304,7 @@ class FolderReader:
         self.unreadable: set[str] = set()
 
     def scan(self) -> None:
-        """Read what is new, and tell what is lost.
+        """Read new records, and report lost processes to the feed.
 
         Raises:
             OSError: the folder cannot be read.
@@ -332,7 +334,7 @@ class FolderReader:
             process.signature = signature
             record = Record.decode(data)
         except (OSError, ValueError):
-            if process.record is None:  # one that was read once, and has gone or is broken, is lost in time
+            if process.record is None:  # a file that was read before stays listed until its process counts as lost
                 del self._processes[name]
                 self.unreadable.add(name)
             return
@@ -352,7 +354,7 @@ class FolderReader:
 
     @property
     def are_over(self) -> bool:
-        """Whether there were processes, and all of them have ended, are lost, or have nothing to show and are silent."""
+        """Whether at least one process was seen, and each has ended, is lost, or has no task and writes no longer."""
         now = self._clock()
         return bool(self._processes) and all(
             process.record is not None
@@ -365,14 +367,14 @@ class FolderReader:
         )
 
     def outcome(self) -> tuple[int, int, int]:
-        """Return how many processes there were, how many of them have failed tasks, and how many are lost."""
+        """Return the numbers of all processes, of processes with failed tasks, and of lost processes."""
         records = [process.record for process in self._processes.values() if process.record is not None]
         failed = sum(bool(record.counts.get("failed")) for record in records)
         return len(records), failed, sum(process.is_lost for process in self._processes.values())
 
 
 def _placed(record: Record) -> Frame:
-    """Return the frame of `record`; each task at the top says where it runs."""
+    """Return the frame of `record`, with the host and process ID in a field of each top-level task."""
     place = f"{record.host}:{record.pid}"
 
     def named(views: tuple[TaskView, ...]) -> tuple[TaskView, ...]:
@@ -383,13 +385,13 @@ def _placed(record: Record) -> Frame:
 
 
 def _read(path: str, known: tuple[int, ...]) -> tuple[bytes | None, tuple[int, ...]]:
-    """Return what the file has, and what tells this state of it from others; None where that is as `known`.
+    """Return the contents of the file and a signature of its state; None for the contents if the signature is `known`.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no plain file, or too large.
+        OSError: the file cannot be read.
+        ValueError: it is not a regular file, or it is too large.
     """
-    # Neither a link, which may lead anywhere, nor a pipe, which would be waited for.
+    # Reject a link, which may point anywhere, and a pipe, which would block.
     flags = os.O_RDONLY | NO_FOLLOW | NON_BLOCKING | CLOSE_ON_EXEC
     descriptor = os.open(path, flags)
     with open(descriptor, "rb") as file:

@@ -1,11 +1,11 @@
-"""What a process tells a hub in numbers: the counts of tasks that it was handed, and how many tasks have ended that
-no frame has shown.
+"""The numbers that a process sends to a hub: its counts for tasks that another process handed to it, and the counts of its ended
+tasks that no frame has shown.
 
-Numbers have a connection of their own, so that they wait for no frame. They are sent
+Numbers have a connection of their own, so that they do not wait for frames. The process sends them
 
-- before whatever a worker sends through multiprocessing: who has its result has its counts, though the worker be ended with
-  the next breath;
-- soon after they have changed, by a thread that is there in processes that count in other processes' tasks;
+- before a worker sends anything through multiprocessing: a parent that has the worker's result also has its counts, even if it
+  kills the worker at once;
+- soon after they change, from a thread that runs in processes which count in another process's tasks;
 - when the hub asks, and when the process ends.
 
 Knows connections and when to send. Does not know which task of the other process a number belongs to.
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from .._tracking.task import Task
 
 SHORTEST_WAIT, LONGEST_WAIT = 0.1, 0.5
-"""Seconds between two looks of the thread at what has been counted: while something is, and while nothing is."""
+"""Seconds between two checks of the counts by the thread: while counts change, and while none does."""
 RECENT = 32
-"""Handed tasks of which each flush takes the counts: those that were received or counted in last. The thread looks at all."""
+"""Handed-out tasks that each flush checks: those received or counted in last. The thread checks all of them."""
 MOST_UNSENT = 1 << 16
-"""Bytes that wait for a hub that does not read; what is counted meanwhile goes later, all at once."""
+"""Bytes kept while the hub does not read; beyond that, counts are sent later, in one message."""
 MOST_IN_ONE = 10_000
 """Counts in one message."""
-LAST_WORDS = 1.0
-"""Seconds that a result waits at the most for lines that were written before it."""
-FAREWELL = 1.0
-"""Seconds that the end of the process waits for a hub that does not read."""
+LINES_SECONDS = 1.0
+"""The most seconds that a worker's result waits for lines that the worker wrote before it."""
+CLOSE_SECONDS = 1.0
+"""Seconds that the process waits at its end for a hub that does not read."""
 
 
 class _Share:
-    """What this process does of one task."""
+    """The units that this process has counted of one task."""
 
     __slots__ = ("base", "sent", "task")
 
@@ -60,38 +60,38 @@ class _Share:
 
 
 class Numbers:
-    """The numbers of this process for the hub at `address`. Any thread may call; nothing waits for the hub but `close`."""
+    """The numbers of this process for the hub at `address`. Any thread may call it; only `close` waits for the hub."""
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._lock = RLock()
-        self._is_sending = False  # a signal's handler may come in the middle of it
+        self._is_sending = False  # guards against a signal handler that flushes during a send
         self._connection: Connection | None = None
         self._is_gone = False
         self._shares: dict[int, _Share] = {}
         self._recent: dict[int, None] = {}  # the latest last
         self._ended_counts = EndedCounts()
-        self._told = 0  # of these tasks, how many have been sent
-        self._first: float | None = None  # when the first of the others began
+        self._told = 0  # how many of these tasks have been sent
+        self._first: float | None = None  # when the first unsent task began
         self._flushed = time.monotonic()
         self._thread: Any = None
 
     def add(self, number: int, task: Task, base: int | float) -> None:
-        """Send what `task` counts beyond `base` as this process's share in the hub's task `number`."""
+        """Send the units that `task` counts beyond `base` as this process's share of the hub's task `number`."""
         with self._lock:
             self._shares[number] = _Share(task, base)
             self.note_use(number)
             if self._thread is None and not self._is_gone:
                 self._thread = False
-                self._send(message(COUNTS))  # so that the hub knows whom to ask
+                self._send(message(COUNTS))  # so that the hub knows that this client counts
                 _prepare()
                 try:
                     self._thread = start(self._listen, "progresskit counts")
-                except RuntimeError:  # no threads here: counts go with results and with the end
+                except RuntimeError:  # no threads here: results and the process's end carry the counts
                     pass
 
     def note_use(self, number: int) -> None:
-        """The hub's task `number` has been received, or counted in."""
+        """Note that the hub's task `number` was received or counted in."""
         recent = self._recent
         recent.pop(number, None)
         recent[number] = None
@@ -111,10 +111,10 @@ class Numbers:
             self.flush()
 
     def flush(self, *, everything: bool = False) -> bool:
-        """Send what has changed, as far as the hub takes it, and return whether anything had.
+        """Send changed numbers as far as the hub accepts them, and return whether any had changed.
 
         Args:
-            everything: Whether to look at all handed tasks, and not only at those that were used last.
+            everything: Whether to check all handed-out tasks, and not only those used last.
         """
         with self._lock:
             if self._is_gone or self._is_sending:
@@ -127,7 +127,7 @@ class Numbers:
             return bool(data)
 
     def _changes(self, everything: bool) -> bytes:
-        """Return the messages that say what has changed. The caller holds the lock."""
+        """Return messages with all numbers that have changed. The caller holds the lock."""
         data = b""
         counts: dict[int, int | float] = {}
         for number in list(self._shares if everything else self._recent):
@@ -149,20 +149,20 @@ class Numbers:
         return data
 
     def _send(self, data: bytes) -> None:
-        """Send `data` after what waits. The caller holds the lock."""
+        """Send pending bytes, then `data`. The caller holds the lock."""
         self._is_sending = True
         try:
             if self._connection is None:
                 self._connection = Connection(self._address)
             self._connection.out += data
             self._connection.flush()
-        except (OSError, ValueError):  # the hub is gone: what is counted from here on is counted for nobody
+        except (OSError, ValueError):  # the hub has closed: nobody needs the counts any more
             self._is_gone = True
         finally:
             self._is_sending = False
 
     def close(self) -> None:
-        """Send all that was counted, and say goodbye. A hub that does not read is waited for, for a bounded time."""
+        """Send all numbers and `BYE`, and wait at most `CLOSE_SECONDS` for a hub that does not read."""
         with self._lock:
             if self._is_gone:
                 return
@@ -174,7 +174,7 @@ class Numbers:
             connection = self._connection
             if connection is None or self._is_gone:
                 return
-            until = time.monotonic() + FAREWELL
+            until = time.monotonic() + CLOSE_SECONDS
             while connection.out and not self._is_gone and time.monotonic() < until:
                 connection.wait_until_writable(until - time.monotonic())
                 self._send(b"")
@@ -205,14 +205,14 @@ class Numbers:
 
 
 def _is_readable(connection: Connection, seconds: float) -> bool:
-    """Return whether the hub says something within `seconds`, or has closed."""
+    """Return whether the hub sends something within `seconds`, or has closed."""
     try:
         if has_poll() or is_patched():
             poll = native("select", "poll")()
             poll.register(connection.socket, native("select", "POLLIN"))
             return bool(poll.poll(1000 * seconds))
         return bool(select.select([connection.socket], [], [], seconds)[0])
-    except (OSError, ValueError):  # it was closed meanwhile
+    except (OSError, ValueError):  # another thread has closed it
         return True
 
 
@@ -222,7 +222,7 @@ _all: dict[str, Numbers] = {}
 
 
 def numbers_for(address: str) -> Numbers:
-    """Return what tells the hub at `address` the numbers of this process."""
+    """Return the `Numbers` of this process for the hub at `address`."""
     found = _all.get(address)
     if found is None:
         found = _all.setdefault(address, Numbers(address))
@@ -230,10 +230,9 @@ def numbers_for(address: str) -> Numbers:
 
 
 def note_unseen(tracker: TrackerCore, task: Task) -> bool:
-    """Tell the hub of `task` of `tracker`, which has ended before a frame could show it, if the hub shows that tracker.
+    """Report `task` of `tracker`, which has ended before a frame could show it, to the hub that shows that tracker, if one does.
 
-    Return whether it is to be shown for itself: a frame comes when there is time for it, so which tasks of half a second one
-    has shown is chance.
+    Return whether `task` needs a line of its own. Long tasks do: which tasks of half a second a frame happens to show is chance.
     """
     address = hub_address()
     if address is None:
@@ -268,7 +267,7 @@ _prepared = 0
 
 
 def _prepare() -> None:
-    """See to it that numbers go before results, and at the end."""
+    """Have numbers sent before a worker's results, and at the end of the process."""
     global _prepared
     if _prepared == os.getpid():
         return
@@ -281,14 +280,14 @@ def _prepare() -> None:
 
 
 def send_before_results() -> None:
-    """Have this worker's numbers, and the words of which it has been told, sent before whatever it sends through multiprocessing.
+    """Send this worker's numbers and captured lines before anything that it sends through multiprocessing.
 
-    Why not simply wait for the thread: leaving `with Pool()` kills the workers as soon as the last result is there, so what is
-    to be exact must be in the socket before the result is in the pipe. All of them (pools, executors, joblib, queues, pipes)
-    send by this one method. It is no public name: where it is missing, numbers come with the next look of the thread.
+    Waiting for the thread is not enough: leaving `with Pool()` kills the workers as soon as the last result arrives, so exact
+    counts must be in the socket before the result is in the pipe. Pools, executors, joblib, queues and pipes all send by this one
+    method. It is private to the standard library: if it is missing, the thread sends the numbers at its next check.
     """
     try:
-        from multiprocessing import connection as connections  # one that is being spawned has not got it yet
+        from multiprocessing import connection as connections  # a process that is being spawned cannot import it yet
     except ImportError:
         return
     connection = getattr(connections, "Connection", None)
@@ -299,17 +298,17 @@ def send_before_results() -> None:
     def _send_bytes(self: Any, buffer: Any) -> Any:
         try:
             flush()
-            process_hooks.TICKER.flush_all(LAST_WORDS)
-        except Exception:  # a display's trouble is not the job's
+            process_hooks.TICKER.flush_all(LINES_SECONDS)
+        except Exception:  # an error of the display must not reach the job
             pass
         return send(self, buffer)
 
-    _send_bytes.progresskit = True  # type: ignore[attr-defined]  # the mark by which it is known
-    connection._send_bytes = _send_bytes  # type: ignore[union-attr]  # a class, where it has the method
+    _send_bytes.progresskit = True  # type: ignore[attr-defined]  # marks the replacement
+    connection._send_bytes = _send_bytes  # type: ignore[union-attr]  # it is a class if it has the method
 
 
 def _in_child() -> None:
-    _all.clear()  # connections are closed by their own module
+    _all.clear()  # `_connection` closes the connections
 
 
 process_hooks.in_child(_in_child)

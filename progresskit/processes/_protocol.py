@@ -1,11 +1,11 @@
-"""What a hub and its clients say to each other: messages as bytes, and bytes as messages.
+"""The wire protocol of a hub and its clients: encode messages as bytes, and split bytes into messages.
 
-Rows travel as frames: the newest wins, and it is decoded when there is time to draw it. Numbers travel apart from rows: counts of
-tasks that another process has handed out, and counts of ended tasks that no frame has shown. A message of numbers is small,
-says all since the beginning, and is read at once.
+Rows travel as frames: the hub keeps the newest one and decodes it when there is time to draw it. Numbers travel apart from rows:
+counts for tasks that another process has handed out, and counts of ended tasks that no frame has shown. A message of numbers is
+small, holds totals since the client's start, and is read at once.
 
-Pure: knows no sockets. A message is its length (four bytes, the highest first), one byte that says what it is, and its
-body. A stranger may have written the bytes: whoever reads them gets messages in bounds, or an error.
+Pure: knows no sockets. A message is its length (four bytes, big-endian), one byte for its kind, and its body. Any process may
+have written the bytes, so reading them gives messages within bounds or raises an error.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 HELLO = b"H"
-"""The first message of a client: a JSON object with its key, process number and start."""
+"""The first message of a client: a JSON object with the key, its process ID and its start."""
 FRAME = b"F"
-"""A frame without ended tasks, as `frames.encode` gives it: one that comes later replaces it."""
+"""A frame without ended tasks, encoded by `frames.encode`: a later frame replaces it."""
 ENDED = b"E"
-"""A frame with ended tasks: it must be read, whatever comes later."""
+"""A frame with ended tasks: the hub must read it, even if a later frame has arrived."""
 LINES = b"P"
 """Printed lines, UTF-8."""
 COUNTS = b"N"
-"""Units that the client has done of tasks that it was handed, all since the beginning: see `pack_counts`."""
+"""Units that the client has counted of handed-out tasks, in total since its start: see `pack_counts`."""
 ENDED_COUNTS = b"T"
-"""The client's tasks that ended before a frame could show them, all since the beginning: see `EndedCounts.encode`."""
+"""Counts of the client's tasks that ended before a frame could show them, since its start: see `EndedCounts.encode`."""
 ASK = b"A"
-"""From the hub: send all that was counted so far, then `ANSWER` with the same body."""
+"""From the hub: asks the client to send all counts so far, then `ANSWER` with the same body."""
 ANSWER = b"R"
-"""From the client: all that was counted before the `ASK` with this body has been sent."""
+"""From the client: confirms that it has sent all counts from before the `ASK` with this body."""
 CROWD = b"C"
-"""From the hub: how many processes send it frames, in digits. Each sends as many as its share of the cost allows."""
+"""From the hub: the number of processes that send it frames, in digits. Each client derives its share of the budget from it."""
 BYE = b"B"
-"""The client ends as it should."""
+"""From the client: it ends in an orderly way."""
 KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER, CROWD, BYE))
 
 LARGEST = 1 << 22
-"""Bytes of a message at the most: some 10,000 tasks."""
+"""The largest message, in bytes: some 10,000 tasks."""
 LARGEST_HELLO = 1 << 10
 LARGEST_COUNT = 1e100
-"""What a count is below."""
+"""Counts are below this."""
 LONGEST_COUNT = 101
-"""Characters of a count."""
+"""The most characters of a count."""
 
 
 class Hello(NamedTuple):
-    """What a client says of itself.
+    """How a client identifies itself.
 
     Attributes:
-        pid: Its process number.
+        pid: Its process ID.
         start: When its process started, in seconds on a clock that all processes of the machine share.
     """
 
@@ -62,7 +62,7 @@ class Hello(NamedTuple):
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:
-    r"""Return a message.
+    r"""Return a message of `kind` with `body`.
 
     Example:
         >>> message(LINES, b"hello")
@@ -79,10 +79,10 @@ def hello(key: str, who: Hello) -> bytes:
 
 
 def read_hello(body: bytes, key: str) -> Hello:
-    """Return what a client says of itself.
+    """Return how a client identifies itself in the `body` of its `HELLO`.
 
     Raises:
-        ValueError: it does not know `key`, or does not say what a client says.
+        ValueError: the body lacks the right `key`, or is malformed.
     """
     try:
         document = json.loads(body)
@@ -109,7 +109,7 @@ def pack_counts(counts: Mapping[int, int | float]) -> bytes:
 
 
 def split_counts(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield number and count of each task in a `COUNTS` message, unread: a later message may replace them."""
+    """Yield number and count of each task in a `COUNTS` message, not yet decoded: a later message may replace them."""
     for line in body.split(b"\n"):
         number, _, count = line.partition(b" ")
         if number:
@@ -117,14 +117,14 @@ def split_counts(body: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def read_count(number: bytes, count: bytes) -> tuple[int, int | float]:
-    """Return a task's number and its count.
+    """Return a task's number and its count, decoded.
 
     Raises:
-        ValueError: they are none.
+        ValueError: one of them is malformed or out of bounds.
     """
     if not number.isdigit() or len(number) > 19 or len(count) > LONGEST_COUNT:
         raise ValueError(f"{number!r:.40} {count!r:.120} is no count of a task.")
-    text = count.decode("ascii")  # its error is a ValueError
+    text = count.decode("ascii")  # UnicodeDecodeError is a ValueError
     value = int(text) if text.lstrip("-").isdigit() else float(text)
     if not -LARGEST_COUNT < value < LARGEST_COUNT:
         raise ValueError(f"a count is a number between -1e100 and 1e100, not {text:.120}.")
@@ -132,7 +132,7 @@ def read_count(number: bytes, count: bytes) -> tuple[int, int | float]:
 
 
 class Splitter:
-    r"""Bytes as they arrive, cut into messages.
+    r"""Splits arriving bytes into messages.
 
     Example:
         >>> splitter = Splitter()
@@ -143,16 +143,16 @@ class Splitter:
     def __init__(self) -> None:
         self._rest = bytearray()
         self.largest = LARGEST_HELLO
-        """Bytes of a message at the most. Raise it once the sender is known."""
+        """The largest message, in bytes. Raise it once the sender is known."""
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        """Return the messages that are complete with `data`, as kind and body.
+        """Return the messages that `data` completes, as kind and body.
 
         Raises:
-            ValueError: a length is 0 or above `largest`, or a kind is unknown: what follows cannot be trusted.
+            ValueError: a length is 0 or above `largest`, or a kind is unknown: further bytes cannot be trusted.
         """
         rest = self._rest
-        if not rest and len(data) == 4 + int.from_bytes(data[:4], "big"):  # one whole message, as nearly always
+        if not rest and len(data) == 4 + int.from_bytes(data[:4], "big"):  # one whole message: the usual case
             kind = data[4:5]
             if kind in KINDS and len(data) <= 4 + self.largest:
                 return [(kind, data[5:])]
@@ -168,7 +168,7 @@ class Splitter:
                 break
             found.append((kind, bytes(rest[at + 5 : at + 4 + size])))
             at += 4 + size
-            if self.largest == LARGEST_HELLO:  # the rest is looked at when the sender is known
+            if self.largest == LARGEST_HELLO:  # split the rest once the sender is known
                 break
         del rest[:at]
         return found

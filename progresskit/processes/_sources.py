@@ -1,7 +1,7 @@
 """The tasks of a feed: its own and, below them, those of its sources.
 
-Knows sources, each with the last frame that came from it, and how their tasks become tasks of one display. Does not know where
-frames come from. What it is handed may come from a stranger: whatever a frame says, the display stays in bounds.
+Knows sources, each with its newest frame, and how their tasks become tasks of one display. Does not know where frames come from.
+Frames are untrusted: the display stays within bounds whatever a frame contains.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from .._model.frames import Frame, TaskView
     from .._tracking.core import TrackerCore
 
-GRACE = 1.0
-"""Seconds for which the rows of a source that has no task stay blank, waiting for its next one, before the rows below move up."""
+BLANK_SECONDS = 1.0
+"""Seconds for which the rows of a source without tasks stay blank, in case it adds one, before the rows below move up."""
 DEEPEST = 16
-"""Levels that a source's tasks are indented at the most."""
+"""The deepest indentation of a source's tasks, in levels."""
 BLANKS = 64
-"""Blank rows that a source may have between its tasks, all in all."""
-REMEMBERED = 10_000
-"""Ended tasks of a source that are known to have ended, should a late frame show them again."""
+"""The most blank rows between the tasks of a source, in total."""
+MOST_ENDED = 10_000
+"""Ended tasks remembered for each source, in case a late frame shows them again."""
 
 Order = tuple[float, ...]
 
 
 class _Source:
-    """What is known of one source."""
+    """The state of one source."""
 
     __slots__ = ("empty_since", "ended", "key", "more", "numbers", "recent", "rows", "views")
 
@@ -48,14 +48,14 @@ class _Source:
         self.views: list[TaskView] = []
         self.rows: list[TaskView | None] = []  # the views, and None for each blank row
         self.more = 0
-        self.numbers: dict[int, int] = {}  # the source's task number -> ours, of live tasks
+        self.numbers: dict[int, int] = {}  # live tasks: the source's task number -> this process's
         self.ended: set[int] = set()  # the source's own numbers
-        self.recent: deque[int] = deque()  # the same, the oldest first
+        self.recent: deque[int] = deque()  # the numbers in `ended`, the oldest first
         self.empty_since: float | None = None
 
     @property
     def top(self) -> list[TaskView]:
-        """Its live top-level tasks."""
+        """The live top-level tasks."""
         return [view for view in self.views if view.depth == 0]
 
     def ours(self, view: TaskView, numbers: dict[int, int]) -> TaskView:
@@ -68,7 +68,7 @@ class _Source:
         return view._replace(id=number, parent=parent, depth=min(view.depth, DEEPEST))
 
     def update(self, frame: Frame, now: float) -> list[TaskView]:
-        """Let `frame` be what the source looks like, and return the tasks that have ended."""
+        """Replace the source's tasks by those of `frame`, and return the tasks that have ended."""
         numbers: dict[int, int] = {}
         ended = []
         for view in frame.ended:
@@ -92,7 +92,7 @@ class _Source:
         if views:
             self.empty_since = None
             self.rows = rows
-        elif self.views:  # between two files, say: its rows wait for the next one
+        elif self.views:  # between two files, for example: keep its rows for the next one
             self.empty_since = now
             self.rows = [None] * min(len(self.rows), BLANKS)
         self.views, self.numbers, self.more = views, numbers, frame.more
@@ -101,12 +101,12 @@ class _Source:
     def _remember(self, number: int) -> None:
         self.ended.add(number)
         self.recent.append(number)
-        if len(self.recent) > REMEMBERED:
+        if len(self.recent) > MOST_ENDED:
             self.ended.discard(self.recent.popleft())
 
 
 def _is_view(item: object) -> bool:
-    """Whether an item of `prints` is an ended task, not a line."""
+    """Whether an item of the line queue is an ended task, not a line."""
     return not isinstance(item, str)
 
 
@@ -115,14 +115,14 @@ class SourceTree(TaskTree):
 
     Args:
         core: The feed's core. Ended tasks of sources stand among its lines, in the order in which they came.
-        hand_in: Called before each frame, so that transports hand in what they have announced.
+        hand_in: Called before each frame, so that transports deliver what they have announced.
 
     Attributes:
-        crowd: The short tasks that one row stands for.
-        total: What the line of totals counts; None where there is no such line.
+        crowd: The short tasks that share one row.
+        total: The totals line; None if there is no such line.
     """
 
-    _rows_stay = False  # a source may change them with each of its frames
+    _rows_stay = False  # each frame of a source may change its rows
 
     def __init__(self, core: TrackerCore, hand_in: Callable[[], object]) -> None:
         super().__init__(core.clock, partial(core.hub_link.note_unseen, core))
@@ -135,10 +135,10 @@ class SourceTree(TaskTree):
         self.crowd: Crowd = Crowd(next(NUMBERS))
         self.total: Total | None = None
 
-    # What sources say; each method takes the lock
+    # Calls by transports; each method acquires the lock
 
     def receive(self, source: Hashable, frame: Frame, order: float | Order | None) -> bool:
-        """Show `source` as `frame` has it, and return whether there is something to be shown; as `Feed.receive`."""
+        """Show the tasks of `frame` for `source`, and return whether there is anything to draw. See `Feed.receive`."""
         with self.lock:
             known = self._sources.get(source)
             if known is None:
@@ -157,7 +157,7 @@ class SourceTree(TaskTree):
     def add_ended_counts(
         self, source: Hashable, ended_counts: EndedCounts, age: float, order: float | Order | None
     ) -> bool:
-        """Count tasks of `source` that no frame has shown, and return whether any is new; as `Feed.add_ended_counts`."""
+        """Count tasks of `source` that no frame has shown, and return whether any is new. See `Feed.add_ended_counts`."""
         with self.lock:
             new = ended_counts.since(self._ended_counts.get(source, _NOTHING))
             self._ended_counts[source] = ended_counts
@@ -174,12 +174,12 @@ class SourceTree(TaskTree):
             return True
 
     def succeed(self, other: SourceTree) -> None:
-        """Count what `other` was told of its sources as told; as `Feed.succeed`."""
+        """Adopt the ended counts that `other` has already shown. See `Feed.succeed`."""
         with self.lock:
             self._ended_counts.update(other._ended_counts)
 
     def lose(self, source: Hashable, reason: str) -> None:
-        """Let go of `source`, whose tasks have failed; as `Feed.lose`."""
+        """Remove `source`, and show its tasks as failed. See `Feed.lose`."""
         with self.lock:
             lost = [
                 view if view.state in ENDED else view._replace(state="failed", reason=reason, keep=True, eta=None)
@@ -189,7 +189,7 @@ class SourceTree(TaskTree):
             self._end(lost, self._clock())
 
     def leave_running(self, source: Hashable) -> None:
-        """Let go of `source`, whose tasks go on; as `Feed.leave_running`."""
+        """Remove `source`, and show its tasks as left running. See `Feed.leave_running`."""
         with self.lock:
             left = [
                 view._replace(state="cancelled", reason=LEFT_RUNNING, keep=True, eta=None)
@@ -199,7 +199,7 @@ class SourceTree(TaskTree):
             self._end(left, self._clock())
 
     def remove(self, source: Hashable) -> list[TaskView]:
-        """Let go of `source`, which may be unknown, and return its live tasks."""
+        """Remove `source`, which may be unknown, and return its live tasks."""
         with self.lock:
             known = self._sources.pop(source, None)
             self._ended_counts.pop(source, None)
@@ -210,13 +210,13 @@ class SourceTree(TaskTree):
 
     @property
     def sources(self) -> tuple[Hashable, ...]:
-        """The sources that are there, in the order of their rows."""
+        """The present sources, in the order of their rows."""
         with self.lock:
             names = {id(known): source for source, known in self._sources.items()}
             return tuple(names[id(known)] for known in self._in_order)
 
     def clear(self) -> None:
-        """Let go of all sources, and write the lines that sum up what they did."""
+        """Remove all sources, and write the lines that sum up their tasks."""
         with self.lock:
             self._close_crowd()
             if self.total is not None and (self.total.since is not None or self.total.ended_counts.tasks):
@@ -236,7 +236,7 @@ class SourceTree(TaskTree):
     # Ends and sums; the caller holds the lock
 
     def _end(self, views: Iterable[TaskView], now: float) -> None:
-        """Have `views`, which have ended, shown. They stand among the printed lines in the order in which they came."""
+        """Queue the ended tasks `views` for display. They appear among the printed lines in order of arrival."""
         for view in views:
             if view.depth == 0:
                 if self.total is not None:
@@ -246,7 +246,7 @@ class SourceTree(TaskTree):
             self._core.lines.items.append(view)
 
     def _begin(self, began: float, now: float) -> None:
-        """Note that a task which has begun at the instant `began` is live."""
+        """Note a live task that began at the instant `began`."""
         self.crowd.begin(began, now)
         if self.total is not None:
             self.total.begin(began)
@@ -261,16 +261,16 @@ class SourceTree(TaskTree):
 
     @property
     def _sums_up(self) -> bool:
-        """Whether a row stands for many tasks."""
+        """Whether one row sums up many tasks."""
         return self.crowd.is_open or (self.total is not None and self.crowd.since is not None)
 
     def _rest(self, now: float) -> None:
-        """Let go of the crowd if all of it has rested."""
+        """Close the crowd if it has had no task for a while."""
         if self.crowd.has_rested(now) and not self._top:
             self._close_crowd()
 
     def _close_crowd(self) -> None:
-        """Write the line of a crowd that has gone, where some of its tasks have none of their own."""
+        """Start a new crowd, and write the old one's line if some of its tasks had no line of their own."""
         crowd, self.crowd = self.crowd, Crowd(next(NUMBERS))
         if crowd.is_open and self.total is None:
             self._core.lines.items.append(crowd.last_line(_encoding(self._core)))
@@ -279,11 +279,11 @@ class SourceTree(TaskTree):
 
     @property
     def live(self) -> int:
-        """How many tasks have not ended, those of the sources among them."""
+        """The number of tasks that have not ended, including those of the sources."""
         return super().live + self._sums_up + sum(len(known.views) + known.more for known in self._in_order)
 
     def next_frame(self, rows: int | None = None) -> Frame:
-        """Have what was announced handed in, return what all tasks look like now, and forget those that have ended."""
+        """Deliver announced messages, return a frame of all tasks, and forget the ended ones."""
         self._hand_in()
         with self.lock:
             frame = super().next_frame(rows)
@@ -293,18 +293,18 @@ class SourceTree(TaskTree):
             return frame
 
     def _make_frame(self, rows: int | None, *, sampled: bool = False) -> Frame:
-        """Return what all tasks look like now: first the feed's own, then those of each source. The caller holds the lock."""
+        """Return a frame of all tasks: first the feed's own, then those of each source. The caller holds the lock."""
         more = sum(known.more for known in self._in_order)
-        if more and rows is not None:  # a row for the line that says so
+        if more and rows is not None:  # one row for the line that counts the hidden tasks
             rows = max(rows - 1, 0)
         frame = super()._make_frame(rows, sampled=sampled)
-        ended = takewhile(_is_view, self._core.lines.items)  # what stands behind a line waits for it
+        ended = takewhile(_is_view, self._core.lines.items)  # ended tasks after a line wait for that line
         return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:
         entries = super()._entries(now)
         for known in self._in_order:
-            if known.empty_since is not None and now - known.empty_since >= GRACE:
+            if known.empty_since is not None and now - known.empty_since >= BLANK_SECONDS:
                 known.empty_since, known.rows = None, []
         self._rest(now)
         top = self._top
@@ -317,7 +317,7 @@ class SourceTree(TaskTree):
 
 
 def _encoding(core: TrackerCore) -> str:
-    """Return the encoding of what `core` draws on."""
+    """Return the encoding of the terminal or stream on which `core` draws."""
     target = core.terminal or core.stream or default_stream()
     return getattr(target, "encoding", None) or "utf-8"
 

@@ -1,6 +1,6 @@
-"""Lines that stand for many tasks: the total of all processes, and a crowd of tasks that come and go too quickly to be seen.
+"""Rows that sum up many tasks: the total of all processes, and a crowd of tasks that are too short to be seen.
 
-Knows what such a line says. Does not know where tasks come from; times are handed in.
+Knows the text of such a row. Does not know where tasks come from; callers pass times as arguments.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from .._model.states import State
 
 LINES_IN_A_ROW = 25
-"""Last lines of tasks, each less than `LINE_PAUSE_SECONDS` after the one before it, from which on they are only counted."""
+"""After this many last lines of tasks, each less than `LINE_PAUSE_SECONDS` after the one before, tasks are only counted."""
 LINE_PAUSE_SECONDS = 1.0
 REST_SECONDS = 1.0
-"""Seconds without a task after which a crowd has gone, and its line is written."""
+"""Seconds without a task after which a crowd is closed and its line written."""
 MARKS = {"finished": ("✓", "+", "green"), "failed": ("✗", "x", "red"), "cancelled": ("■", "-", "yellow")}
 
 
@@ -36,7 +36,7 @@ def summary_view(
     total: int | None = None,
     fields: dict[str, str | int | float | bool | None] | None = None,
 ) -> TaskView:
-    """Return the row of a line that sums up tasks, at work since the instant `since`."""
+    """Return the view of a row that sums up tasks which have run since the instant `since`."""
     elapsed = max(now - since, 0.0)
     rate = completed / elapsed if elapsed >= 1.0 and completed > 0 else None
     return TaskView(
@@ -61,21 +61,21 @@ def summary_view(
 
 
 def outcome(ended_counts: EndedCounts) -> State:
-    """Return the state that stands for the tasks of `ended_counts`: failed if one has, finished if all have, else cancelled."""
+    """Return the common state of `ended_counts`: failed if any task failed, finished if all finished, else cancelled."""
     return "failed" if ended_counts.failed else "cancelled" if ended_counts.cancelled else "finished"
 
 
 def counted(number: int) -> str:
-    """Return `number` of tasks for people."""
+    """Return the words for `number` tasks: `1 task`, `1,200 tasks`."""
     return f"{number:,d} task{'' if number == 1 else 's'}"
 
 
 class Total:
-    """The line that sums up the top-level tasks of all processes.
+    """The totals line: sums up the top-level tasks of all processes.
 
     Args:
         number: The line's task number.
-        expected: How many tasks there will be; None while nobody knows: there is no percentage then.
+        expected: The number of tasks there will be; None if unknown: the line then has no percentage.
     """
 
     def __init__(self, number: int, expected: int | None) -> None:
@@ -86,7 +86,7 @@ class Total:
         self.since: float | None = None
 
     def begin(self, began: float) -> None:
-        """A task has begun at the instant `began`."""
+        """Note a task that began at the instant `began`."""
         self.since = began if self.since is None else min(self.since, began)
 
     def _sums(self, live: Iterable[TaskView]) -> dict[str, str | int | float | bool | None]:
@@ -104,7 +104,7 @@ class Total:
         )
 
     def last_view(self, now: float, live: list[TaskView]) -> TaskView:
-        """Return the line that stays: finished if all tasks have, failed if one has, else cancelled."""
+        """Return the final line: failed if a task failed, finished if all finished, else cancelled."""
         tasks = self.ended_counts.tasks + len(live)
         view = self.live_view(now, live)._replace(keep=True, total=max(tasks, self.expected or 0), eta=None)
         if self.ended_counts.failed:
@@ -113,10 +113,10 @@ class Total:
 
 
 class Crowd:
-    """Tasks of other processes, from the first one until all have rested, and one line for those that have none of their own.
+    """Tasks of other processes, until none has run for a while, and one row for those without a line of their own.
 
-    It is open as soon as a task has ended without a line: a row then says how many there are and how many are done, and a
-    line does so at the end. Short tasks of an open crowd have no lines of their own; tasks that fail always have one.
+    A crowd opens when a task ends without a line: a row then shows how many tasks there are and how many are done, and a final
+    line repeats it. Short tasks of an open crowd get no lines of their own; failed tasks always get one.
 
     Args:
         number: The row's task number.
@@ -127,24 +127,24 @@ class Crowd:
         self.ended_counts: EndedCounts = EndedCounts()
         self.is_open: bool = False
         self.since: float | None = None
-        self.latest: float = 0.0  # when the last of its tasks ended, or was seen
-        self._row = 0  # lines in a row
+        self.latest: float = 0.0  # when a task was last seen or ended
+        self._row = 0  # consecutive lines
         self._line_at = float("-inf")
 
     def begin(self, began: float, now: float) -> None:
-        """A task that has begun at the instant `began` was seen."""
+        """Note a task that began at the instant `began` and was seen at `now`."""
         self.since = began if self.since is None else min(self.since, began)
         self.latest = now
 
     def end(self, view: TaskView, now: float) -> TaskView:
-        """Count the top-level task `view`, which has ended, and return it as it is to be shown."""
+        """Count the ended top-level task `view`, and return it, without its line if the crowd's row replaces that."""
         self.begin(now - max(view.elapsed, 0.0), now)
         self.ended_counts.add(view.state, view.unit, view.completed)
         if not view.keep:
             return view
         self._row = self._row + 1 if now - self._line_at < LINE_PAUSE_SECONDS else 1
         self._line_at = now
-        if view.reason is not None:  # failed, lost, left running: that is told of each
+        if view.reason is not None:  # failed, lost, left running: each keeps its line
             return view
         if self._row > LINES_IN_A_ROW or (self.is_open and view.elapsed < SHORT_TASK_SECONDS):
             self.is_open = True
@@ -152,13 +152,13 @@ class Crowd:
         return view
 
     def add_unseen(self, ended_counts: EndedCounts, began: float, now: float) -> None:
-        """Count tasks that no frame has shown, of which the first began at the instant `began`."""
+        """Count tasks that no frame has shown; the first of them began at the instant `began`."""
         self.begin(began, now)
         self.ended_counts.merge(ended_counts)
         self.is_open = True
 
     def has_rested(self, now: float) -> bool:
-        """Whether its last task ended long ago; to be asked while none is live."""
+        """Whether its last task ended at least `REST_SECONDS` ago. Call it only while no task is live."""
         return self.since is not None and now - self.latest >= REST_SECONDS
 
     def live_view(self, now: float, live: list[TaskView]) -> TaskView:
@@ -175,7 +175,7 @@ class Crowd:
         return summary_view(self.number, words, now, since, amount, unit, fields={"also": rest} if rest else None)
 
     def last_line(self, encoding: str) -> str:
-        """Return the line that stays, for a terminal of `encoding`: `✓ 60 tasks, 300 items in 6.1 s`."""
+        """Return the final line, for a terminal of `encoding`: `✓ 60 tasks, 300 items in 6.1 s`."""
         ended_counts = self.ended_counts
         good, plain, color = MARKS[outcome(ended_counts)]
         mark = good if encodable(good, encoding) == good else plain

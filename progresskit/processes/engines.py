@@ -1,8 +1,8 @@
-"""What the adapter of a distributed engine shares with others: a tracker for each piece of the engine's work, and a reader of
-workers' reports.
+"""Common code of the adapters for distributed engines: a tracker for each piece of the engine's work, and a reader of workers'
+reports.
 
 Knows reports and feeds. Does not know engines, nor how a report travels: `progresskit.processes.reporter` makes reports in
-workers, and an adapter carries them.
+workers, and an adapter sends them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from .feed import Feed
 
 LONGEST_INTERVAL = 3600.0
-"""Seconds between two messages at the most."""
+"""The longest interval between two messages, in seconds."""
 
 
 @contextmanager
 def provide_tracker(provide: Callable[[], ProgressTracker | None]) -> Iterator[None]:
-    """Return a context manager: meanwhile, `track` and `ProgressTracker()` join the tracker that `provide` returns.
+    """Return a context manager within which `track` and `ProgressTracker()` join the tracker that `provide` returns.
 
-    `provide` is asked in the thread or async task that begins something, where no tracker is entered, and a tracker that asks
-    for no renderer, stream or terminal draws with the one that is returned. None: nothing of the engine's is done there. The
-    latest provider is asked first.
+    `provide` is called in the thread or async task that begins a loop, task or tracker while no tracker is entered. A tracker made
+    without a renderer, stream or terminal draws with the returned one. `provide` returns None in a thread that does not run the
+    engine's work. The latest provider is called first.
 
     Example:
         >>> tracker = ProgressTracker("none")
@@ -64,10 +64,10 @@ def check_interval(every: object, least: float = 0.0) -> None:
 
 
 class ReportReader:
-    """Shows in a feed what the workers of an engine report.
+    """Shows the reports of an engine's workers in a feed.
 
     Args:
-        feed: What shows it.
+        feed: The feed that shows them.
 
     Example:
         >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
@@ -80,14 +80,14 @@ class ReportReader:
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._unseen: dict[str, EndedCounts] = {}  # by worker that has reported: its tasks that no report could show
+        self._unseen: dict[str, EndedCounts] = {}  # by worker: counts of its tasks that no report could show
 
     def read(self, worker: str, rows: bytes, *news: bytes) -> None:
-        """Show a report: its rows, and all news since the last call. What is no report is left out."""
+        """Show a report: its rows, and all news since the last call. Malformed parts are skipped."""
         for part in news or (b"",):
             try:
                 report = Report.decode(rows, part)
-            except ValueError:  # of a stranger
+            except ValueError:  # malformed: any process may have sent it
                 continue
             unseen = self._unseen.setdefault(worker, EndedCounts())
             self._feed.receive(worker, report.frame)
@@ -98,12 +98,12 @@ class ReportReader:
                 self._feed.add_ended_counts(worker, unseen.copy(), age=report.age)
 
     def lose(self, worker: str) -> None:
-        """Show that `worker` has gone without a word: what it was at is lost."""
+        """Show the tasks of `worker`, which vanished without a last report, as lost."""
         self._unseen.pop(worker, None)
         self._feed.lose(worker)
 
     def close(self) -> None:
-        """Show what is still at work for the last time, as left running."""
+        """Show tasks that are still running for the last time, as left running."""
         for worker in self._unseen:
             self._feed.leave_running(worker)
         self._unseen.clear()

@@ -1,6 +1,6 @@
-"""Feed: a tracker that also shows what frames tell it, frames of other processes above all.
+"""Feed: a tracker that also shows tasks from frames, mostly frames of other processes.
 
-Knows what a transport calls. Does not know where frames come from: a socket, a pool, a cluster.
+Knows the interface for transports. Does not know where frames come from: a socket, a pool, a cluster.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 
 class FeedLines(LineQueue):
-    """The lines of a feed, with the ended tasks of its sources among them, in the order in which they came."""
+    """The lines of a feed and the ended tasks of its sources, in order of arrival."""
 
     _core: FeedCore
 
     def drain(self) -> list[Any]:
-        """Have what was announced handed in, return what waits to be shown, and forget it."""
+        """Deliver announced messages, and return and forget the pending lines and ended tasks."""
         self._core.hand_in()
         return super().drain()
 
 
 class FeedCore(TrackerCore):
-    """A feed as its display knows it: transports hand in what is new before it is drawn.
+    """A feed as its display sees it: transports deliver new messages before each frame.
 
     Attributes:
-        before_frame: Called before the first frame after `announce`; None: nothing is.
+        before_frame: Called before the first frame after `announce`; None for no call.
     """
 
     tree: SourceTree
@@ -50,7 +50,7 @@ class FeedCore(TrackerCore):
         return SourceTree(self, self.hand_in)
 
     def hand_in(self) -> None:
-        """Have what was announced handed in."""
+        """Deliver announced messages."""
         if self.announced:
             self.announced = False
             if self.before_frame is not None:
@@ -58,7 +58,7 @@ class FeedCore(TrackerCore):
 
     @property
     def pending_output(self) -> bool:
-        """Whether a line, an ended task or a transport waits."""
+        """Whether a line, an ended task or an announced message is pending."""
         return self.announced or super().pending_output
 
     def forget(self) -> None:
@@ -71,20 +71,19 @@ class FeedCore(TrackerCore):
 class Feed(ProgressTracker):
     """A tracker with tasks of its own and, below them, those of its sources: processes that send frames.
 
-    Sources stand in the order of their processes' starts, their tasks in the order in which each shows them. All that a
-    `ProgressTracker` does, a feed does too; its arguments are the same, and `totals`. Every method may be called from
-    any thread.
+    Sources are ordered by the starts of their processes, and the tasks of a source as in its frames. A feed does everything that
+    a `ProgressTracker` does, and has the same arguments besides `totals` and `expected`. Any thread may call its methods.
 
     Args:
-        totals: Whether a line above the sources' tasks sums them up: how many of their top-level tasks are done, and how
-            much that is in each unit.
-        expected: How many top-level tasks there will be, for the line of totals; None: it shows no percentage.
+        totals: Whether a line above the sources' tasks sums them up: the number of their top-level tasks that are done, and
+            the amount in each unit.
+        expected: The number of top-level tasks there will be, for the totals line; None: the line has no percentage.
 
     Attributes:
-        before_frame: Called at the beginning of the first frame after `announce`, so that a transport need hand in only what
-            will be shown; None: nothing is.
-        counted: Called with a source and the counts that `count` was given, and with None when the source has gone; None:
-            nothing is.
+        before_frame: Called at the beginning of the first frame after `announce`, so that a transport delivers only what will
+            be shown; None for no call.
+        counted: Called with a source and the counts given to `count`, and with None instead of counts when the source is
+            removed; None for no call.
 
     Example:
         >>> feed = Feed(RecordingRenderer(), ticker=ManualTicker())
@@ -107,7 +106,7 @@ class Feed(ProgressTracker):
 
     @classmethod
     def beside(cls, tracker: ProgressTracker, *, totals: bool = False) -> Self:
-        """Return a feed that shares the display of `tracker`: its rows stand with the tracker's own.
+        """Return a feed that shares the display of `tracker`, whose rows it draws beside the tracker's own.
 
         Example:
             >>> feed = Feed.beside(tracker)
@@ -129,23 +128,23 @@ class Feed(ProgressTracker):
 
     @property
     def before_frame(self) -> Callable[[], object] | None:
-        """Called before the first frame after `announce`, so that a transport need hand in only what is shown; None: nothing is."""
+        """Called before the first frame after `announce`, so that a transport delivers only what is shown; None for no call."""
         return self._core.before_frame
 
     @before_frame.setter
     def before_frame(self, call: Callable[[], object] | None) -> None:
         self._core.before_frame = call
 
-    # What sources say
+    # Calls by transports
 
     def receive(self, source: Hashable, frame: Frame, order: float | Order | None = None) -> None:
-        """Show `source` as `frame` has it. The last frame wins; the ended tasks of all are shown, each once.
+        """Show the tasks of `frame` for `source`. The newest frame replaces live tasks; each ended task is shown once.
 
         Args:
-            source: What names the source: any hashable value. An unknown one is a new source.
-            frame: All live tasks of the source, and those that have ended since its last frame.
-            order: Where a new source stands among the others, the lowest first: the start of its process, in seconds on
-                a clock that all share, and what else settles a tie. None: after those that have one, as it comes.
+            source: A hashable value that identifies the source. An unknown value makes a new source.
+            frame: All live tasks of the source, and the tasks that have ended since its last frame.
+            order: The place of a new source among the others, lowest first: the start of its process, in seconds on a
+                clock that all share, followed by any tie-breakers. None: after all ordered sources, in order of arrival.
         """
         shown = self._core.tree.receive(source, frame, order)
         if frame.counts and self.counted is not None:
@@ -155,15 +154,15 @@ class Feed(ProgressTracker):
         self._core.wake()
 
     def count(self, source: Hashable, counts: Mapping[int, int | float]) -> None:
-        """Take what `source` has done of tasks that it was handed: `counted` is called with it.
+        """Call `counted` with the units that `source` has counted of tasks handed out to it.
 
-        Numbers travel apart from frames, which come when there is time for them and of which only the newest counts.
+        Numbers travel apart from frames, which are sent when there is time for them and replace each other.
 
         Args:
-            source: What names the source; it need not have sent a frame.
-            counts: Units by task number, all since the beginning, so that a message that is lost costs nothing.
+            source: The value that identifies the source, which need not have sent a frame.
+            counts: Units by task number, in total since the source's start, so that a lost message does no harm.
         """
-        if self.counted is not None:  # without the lock: who asks for a count in the middle of a frame holds it
+        if self.counted is not None:  # without the lock: a thread that reads a count while it makes a frame holds it
             self.counted(source, counts)
         self._core.wake()
 
@@ -173,29 +172,29 @@ class Feed(ProgressTracker):
         """Count tasks of `source` that ended before a frame could show them.
 
         Args:
-            source: What names the source; it need not have sent a frame.
-            ended_counts: All such tasks since the beginning, so that a message that is lost costs nothing.
-            age: Seconds since the first of those that are new began.
-            order: What names the process, as in `receive`.
+            source: The value that identifies the source, which need not have sent a frame.
+            ended_counts: All such tasks since the source's start, so that a lost message does no harm.
+            age: Seconds since the first of the newly counted tasks began.
+            order: The place of the process, as in `receive`.
         """
         if self._core.tree.add_ended_counts(source, ended_counts, age, order):
             self.show()
 
     def lose(self, source: Hashable, reason: str = "lost") -> None:
-        """Let go of `source`, whose process was killed or cannot be reached: what ran fails, for this `reason`.
+        """Remove `source`, whose process was killed or is unreachable; its running tasks fail for `reason`.
 
-        Tasks that had not begun leave without a word. Nothing happens where the source is unknown.
+        Tasks that had not begun are removed without a line. Does nothing if the source is unknown.
         """
         self._core.tree.lose(source, reason)
         self._gone(source)
 
     def leave_running(self, source: Hashable) -> None:
-        """Let go of `source`, whose tasks go on unwatched: each that runs at the top has a last line, "left running"."""
+        """Remove `source`, whose tasks run on: each running top-level task gets a last line, "left running"."""
         self._core.tree.leave_running(source)
         self._gone(source)
 
     def leave(self, source: Hashable) -> None:
-        """Let go of `source`, which has said that it ends: its rows go. Nothing happens where it is unknown."""
+        """Remove `source`, which has ended in an orderly way, and its rows. Does nothing if the source is unknown."""
         self._core.tree.remove(source)
         self._gone(source)
 
@@ -205,7 +204,7 @@ class Feed(ProgressTracker):
         self._core.wake()
 
     def succeed(self, other: Feed) -> None:
-        """Show the sources of `other` from here on: what it has told of their tasks is not told again.
+        """Take over the sources of `other`: ended tasks that `other` has already counted are not counted again.
 
         Example:
             >>> first, second = (Feed("none", ticker=ManualTicker()) for _ in range(2))
@@ -218,10 +217,10 @@ class Feed(ProgressTracker):
         self._core.tree.succeed(other._core.tree)
 
     def announce(self) -> None:
-        """Have `before_frame` called soon: a transport has something to hand in.
+        """Schedule a call of `before_frame`: a transport has messages to deliver.
 
-        Where nothing is drawn it is called here and now. A display opens only if there is something to show: the last words
-        of a pool that has ended must not open one.
+        Without a display, calls it at once. A display opens only if there is something to show: the last messages of a pool that
+        has ended must not open one.
         """
         core = self._core
         with core.lock:
@@ -233,27 +232,27 @@ class Feed(ProgressTracker):
             core.hand_in()
 
     def show(self) -> None:
-        """Have a display opened, if there is none: something waits to be shown."""
+        """Open a display if there is none, and wake it: something is pending."""
         self._core.show()
         self._core.wake()
 
     @property
     def live(self) -> int:
-        """How many tasks have not ended, those of the sources among them."""
+        """The number of tasks that have not ended, including those of the sources."""
         return self._core.tree.live
 
     @property
     def waiting(self) -> int:
-        """Roughly the characters of the lines that `print` was given and nobody has drawn."""
+        """The approximate number of characters in printed lines that have not been drawn yet."""
         return self._core.lines.characters
 
     @property
     def sources(self) -> tuple[Hashable, ...]:
-        """The sources that are there, in the order of their rows."""
+        """The present sources, in the order of their rows."""
         return self._core.tree.sources
 
     def stop(self) -> None:
-        """End what is still live, let go of all sources and show everything for the last time."""
+        """End live tasks, remove all sources and draw the last frame."""
         self._close(None)
 
     def _close(self, error: type[BaseException] | None) -> None:

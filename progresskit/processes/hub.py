@@ -1,9 +1,9 @@
-"""The hub: a socket at which other processes hand in their frames, for a feed to show.
+"""The hub: a socket on which other processes send their frames, for a feed to show.
 
-Knows sockets, who may speak on them and how much. Does not know how anything is drawn: it is a transport of
-`progresskit.processes.feed`. A thread of its own reads, and keeps of each client no more than the newest frame, the newest
-numbers and what must not be lost. Whoever draws decodes frames, as often as that is done. Whoever asks for a count first
-reads what clients have sent: a count is exact as soon as the process that counted can be known to have ended.
+Knows sockets, which processes may connect, and how much each may send. Does not know how anything is drawn: it is a transport of
+`progresskit.processes.feed`. Its own thread reads, and keeps for each client only the newest frame, the newest numbers, ended tasks
+and lines. The drawing thread decodes frames, once for each frame that it draws. A thread that asks for a count first reads the
+sockets, so a count is exact as soon as the caller can know that the counting process has ended.
 """
 
 from __future__ import annotations
@@ -52,25 +52,25 @@ if TYPE_CHECKING:
 
 VARIABLE = "PROGRESSKIT_HUB"
 PAUSE = 0.02
-"""Seconds between two looks at the sockets while clients speak: one look then serves many of them."""
+"""Seconds between two reads of the sockets while clients send: one read then serves many clients."""
 PATIENCE = 5.0
-"""Seconds within which a client must have said who it is."""
+"""Seconds within which a client must send `HELLO`."""
 STRANGERS = 256
-"""Connections that have not said who they are; beyond it the oldest goes, if it has had the time for it."""
+"""The most connections without a `HELLO`; beyond it the hub closes the oldest, after `GRACE_SECONDS`."""
 GRACE_SECONDS = 0.5
-"""Seconds within which that may be in any case."""
-FORGIVEN = 100
-"""Messages that make no sense, after which a client is let go."""
-BEHIND = 10_000
-"""Lines that wait to be shown, from which on the hub stops reading until they are."""
-LONGEST_PATH = 100
-"""Bytes of a Unix socket's path, a little less than the 104 that some systems have."""
+"""Seconds that each connection has for its `HELLO`, however many there are."""
+MOST_MISTAKES = 100
+"""Malformed messages after which the hub ignores a client."""
+MOST_LINES = 10_000
+"""Pending lines beyond which the hub stops reading until the display has drawn some."""
+MOST_PATH_BYTES = 100
+"""The longest path of a Unix socket: some systems allow 104 bytes."""
 MOST_COUNTS = 100_000
-"""Counts of a client that wait to be taken; what comes later is dropped."""
+"""Pending counts of a client; further ones are dropped."""
 MOST_READ = 1 << 16
-"""Bytes that are read at once."""
+"""Bytes in one read."""
 MOST_READS = 1_000
-"""Looks at the sockets after which `read_now` leaves the rest to the hub's thread."""
+"""Reads after which `_read_all` leaves the rest to the hub's thread."""
 _LOST = b"lost"  # the end of a connection without BYE, among its messages
 
 
@@ -81,32 +81,32 @@ class _Client:
         self.socket = connection
         self.since = since
         self.splitter = Splitter()
-        self.order: tuple[float, ...] | None = None  # None until it has said who it is
-        self.inbox: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in their order
-        self.frame: bytes | None = None  # the newest, where nothing that ended has come after it
+        self.order: tuple[float, ...] | None = None  # None until its `HELLO`
+        self.inbox: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in order of arrival
+        self.frame: bytes | None = None  # the newest, unless a frame with ended tasks has followed it
         self.counts: dict[bytes, bytes] = {}
         self.ended_counts: bytes | None = None
-        self.is_counter = False  # whether it counts in tasks that were handed to it
+        self.is_counter = False  # whether it counts in handed-out tasks
         self.sends_frames = False
-        self.answered = 0  # the last question that it has answered
+        self.answered = 0  # the number of the last `ASK` that it has answered
         self.leaving = False
         self.mistakes = 0
 
 
 class Hub:
-    """A socket whose clients are shown by `feed`.
+    """A socket whose clients `feed` shows.
 
-    Processes become clients by finding `hub.environment` in their environment when their first task is shown. The hub
-    starts with `start` or `with`, and its thread ends with `stop`; both leave the feed's own life to the caller.
+    A process becomes a client if its environment holds `hub.environment` when it shows its first task. `start` or `with` starts
+    the hub, and `stop` ends its thread; the caller starts and stops the feed itself.
 
     Args:
-        feed: What shows the clients' tasks.
-        tcp: Whether to listen on the loopback interface, where the key alone keeps strangers out; None: only where
-            there are no Unix sockets.
+        feed: The feed that shows the clients' tasks.
+        tcp: Whether to listen on the loopback interface, where only the key protects the hub; None: only if the system has no
+            Unix sockets.
 
     Attributes:
-        refused: Connections that were refused: a wrong key, another user, silence.
-        dropped: Messages that were dropped: malformed, oversized.
+        refused: The number of refused connections: a wrong key, another user, no `HELLO` in time.
+        dropped: The number of dropped messages: malformed or oversized.
 
     Raises:
         OSError: no socket can be made (from `start`).
@@ -126,15 +126,15 @@ class Hub:
         self._folder: str | None = None
         self._address: Address | None = None
         self._lock = threading.Lock()  # guards inboxes and what follows
-        self._ready: dict[_Client, None] = {}  # clients with something in the inbox, the first to speak first
-        self._counted: dict[_Client, None] = {}  # clients with counts that wait to be taken
+        self._ready: dict[_Client, None] = {}  # clients with pending messages, in order of arrival
+        self._counted: dict[_Client, None] = {}  # clients with pending counts
         self._clients: set[_Client] = set()
-        self._handing = threading.RLock()  # held by who hands in: a client's farewell must not overtake its frame
-        self._counting = threading.RLock()  # the same for numbers, which do not wait for frames to be decoded
-        self._reading = threading.Lock()  # held by who reads from the sockets
-        self._reader: int | None = None  # the thread that does
-        self._lines = 0  # messages of lines that wait in inboxes
-        self._crowd = self._told_crowd = 0  # clients that send frames, now and when all of them were told
+        self._handing = threading.RLock()  # held while delivering: a client's `BYE` must not overtake its frame
+        self._counting = threading.RLock()  # the same for numbers, which do not wait for the decoding of frames
+        self._reading = threading.Lock()  # held while reading from the sockets
+        self._reader: int | None = None  # the thread that holds `_reading`
+        self._lines = 0  # `LINES` messages in all inboxes
+        self._crowd = self._told_crowd = 0  # clients that send frames: now, and as last sent to all of them
         self._questions = 0
         self._poll: Callable[[int], object] | None = None
         self._closed = True
@@ -143,7 +143,7 @@ class Hub:
 
     @property
     def address(self) -> Address:
-        """Where the hub listens, and its key: a secret.
+        """The address of the hub's socket with its key, which is a secret.
 
         Raises:
             RuntimeError: the hub has not been started.
@@ -154,19 +154,19 @@ class Hub:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to become a client."""
+        """The environment variables that make a process a client."""
         return {VARIABLE: str(self.address)}
 
     @property
     def clients(self) -> int:
-        """How many processes are connected."""
+        """The number of connected processes."""
         with self._lock:
             return sum(client.order is not None for client in self._clients)
 
-    # Life
+    # Start and stop
 
     def start(self) -> None:
-        """Listen, and read from a thread of the hub's own."""
+        """Open the socket, and start the thread that reads from it."""
         self._listener = self._listen()
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -185,14 +185,14 @@ class Hub:
         self._thread.start()
 
     def stop(self) -> None:
-        """Read what the clients have sent so far, hand it in and close. Clients that live on fall back to `plain`."""
+        """Read and deliver everything that clients have sent so far, and close. Clients that run on fall back to `plain`."""
         if self._thread is None:
             return
         self._stopping.set()
         self._wake()
         self._thread.join()
         self._thread = None
-        self._read_all(1.0)  # what was on its way: final states above all
+        self._read_all(1.0)  # messages in transit, above all the final states
         self._hand_in()
         with self._reading:
             self._close()
@@ -202,11 +202,11 @@ class Hub:
             for remove, path in ((os.unlink, self.address.place), (os.rmdir, self._folder)):
                 try:
                     remove(path)
-                except OSError:  # somebody else has cleared it away
+                except OSError:  # another process has removed it
                     pass
 
     def move(self, feed: Feed) -> None:
-        """Have `feed` show the clients from here on; they come with their next frames."""
+        """Show the clients with `feed` from now on: each appears with its next frame."""
         with self._handing:
             old, self.feed = self.feed, feed
             old.before_frame = None
@@ -216,30 +216,30 @@ class Hub:
             feed.announce()
 
     def catch_up(self, patience: float = 1.0) -> None:
-        """Hand in all that clients have sent so far, final states above all, within `patience` seconds."""
+        """Deliver all that clients have sent so far, reading for at most `patience` seconds."""
         if self._thread is not None:
             self._read_all(patience)
             self._hand_in()
 
     def read_counts(self) -> None:
-        """Take the counts that clients have sent so far. It costs a microsecond where there are none."""
+        """Deliver the counts that clients have sent so far. Costs a microsecond if there are none."""
         if self._thread is None or self._reader == threading.get_ident():
             return
         if self._has_news():
             self._read_all(1.0)
             if self._ready:
-                self._wake()  # so that the hub's thread has the rest shown
+                self._wake()  # so that the hub's thread announces the other messages
         self._hand_in_counts()
 
     def _has_news(self) -> bool:
-        """Whether there is something to read, or another thread is about to sort what it has read."""
+        """Whether there is something to read, or another thread is sorting what it has read."""
         try:
             return self._poll is None or bool(self._poll(0)) or self._reader is not None  # in this order
-        except RuntimeError:  # another thread asks at the same time
+        except RuntimeError:  # another thread polls at the same time
             return True
 
     def ask(self, patience: float = 1.0) -> None:
-        """Have all clients that count send what they have counted so far, and wait for that, for `patience` seconds at most."""
+        """Ask all counting clients for their counts so far, and wait at most `patience` seconds for the answers."""
         if self._thread is None:
             return
         until = time.monotonic() + patience
@@ -251,7 +251,7 @@ class Hub:
         for client in asked:
             try:
                 client.socket.send(message(ASK, b"%d" % question))
-            except OSError:  # it is on its way out, or takes nothing
+            except OSError:  # it is closing, or does not read
                 pass
         while any(client.answered < question and client in self._clients for client in asked):
             left = until - time.monotonic()
@@ -263,7 +263,7 @@ class Hub:
     def _wake(self) -> None:
         try:
             self._waker.send(b"x")
-        except OSError:  # it has been woken often enough
+        except OSError:  # the buffer is full: the thread will wake anyway
             pass
 
     def __enter__(self) -> Self:
@@ -276,14 +276,14 @@ class Hub:
         self.stop()
 
     def forget(self) -> None:
-        """Let go of everything in a forked child: as long as it held a connection, its end could not be seen."""
+        """Close everything in a forked child: while the child holds a connection, nobody can see the parent's end of it close."""
         self._thread = None
         self._close()
 
     def _close(self) -> None:
         self._closed = True
-        self._selector.close()  # nothing is unregistered: after a fork that would reach into the parent's
-        close = socket.SocketType.close  # the socket's own, in C: a forked child copies each page that it uses
+        self._selector.close()  # do not unregister: after a fork that would change the parent's selector
+        close = socket.SocketType.close  # the C method: a forked child copies each memory page that it touches
         for each in (self._listener, self._waker, self._woken):
             close(each)
         for client in self._clients:
@@ -298,7 +298,7 @@ class Hub:
             self._address = Address(key, f"{host}:{port}")
             return listener
         parents = (tempfile.gettempdir(), "/tmp")
-        parent = next((folder for folder in parents if len(os.fsencode(folder)) <= LONGEST_PATH - 45), "/tmp")
+        parent = next((folder for folder in parents if len(os.fsencode(folder)) <= MOST_PATH_BYTES - 45), "/tmp")
         self._folder = tempfile.mkdtemp(prefix="progresskit-", dir=parent)  # mode 0700
         self._address = Address(key, os.path.join(self._folder, os.urandom(8).hex()))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -306,12 +306,12 @@ class Hub:
         listener.listen(1024)
         return listener
 
-    # Reading, in the hub's thread
+    # Reading, mostly in the hub's thread
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
             while self._behind and not self._stopping.wait(PAUSE):
-                pass  # the terminal does not take more: clients keep what they have, and merge it
+                pass  # the terminal is slow: clients keep their messages and merge them
             with self._reading:
                 strangers = self._strangers()
             moved = self._read_sockets(1.0 if strangers else None)
@@ -322,25 +322,25 @@ class Hub:
 
     @property
     def _behind(self) -> bool:
-        return len(self.feed._core.lines.items) + self._lines > BEHIND
+        return len(self.feed._core.lines.items) + self._lines > MOST_LINES
 
     def _read_all(self, patience: float) -> None:
-        """Read all that clients have sent so far, in the thread that calls. Who goes on speaking is heard later."""
+        """Read all that clients have sent so far, in the calling thread. Clients that keep sending are read later."""
         until = time.monotonic() + patience
         for _ in range(MOST_READS):
             if not self._read_sockets(0) or time.monotonic() > until:
                 break
 
     def _read_sockets(self, timeout: float | None) -> int:
-        """Read what there is, waiting at most `timeout` seconds for it, and return how many sockets had something.
+        """Read from all ready sockets, after waiting at most `timeout` seconds for one, and return their number.
 
-        Any thread may: what the hub's own thread is about to read has been read when this returns.
+        Any thread may call this. When it returns, the hub's own thread has also finished any read that it had begun.
         """
-        if self._reader == threading.get_ident():  # a signal's handler, in the middle of it
+        if self._reader == threading.get_ident():  # a signal handler interrupted a read
             return 0
         try:
             events = [] if timeout == 0 else self._selector.select(timeout)
-        except (OSError, ValueError):  # it was closed meanwhile
+        except (OSError, ValueError):  # another thread has closed it
             return 0
         with self._reading:
             if self._closed:
@@ -374,7 +374,7 @@ class Hub:
                 connection, _ = self._listener.accept()
             except BlockingIOError:
                 return
-            except OSError:  # no descriptor left: those in the queue wait until a client has gone
+            except OSError:  # no descriptor left: queued connections wait until a client has closed
                 self._stopping.wait(0.1)
                 return
             if not self._same_user(connection):
@@ -386,17 +386,17 @@ class Hub:
             with self._lock:
                 self._clients.add(client)
             self._selector.register(connection, selectors.EVENT_READ, client)
-            self._read(client)  # its first message is there as a rule: a crowd is no crowd of strangers
+            self._read(client)  # its `HELLO` has usually arrived, so many new clients do not count as strangers
 
     def _same_user(self, connection: socket.socket) -> bool:
         if not has_peer_credentials() or connection.family != socket.AF_UNIX:
-            return True  # the folder's mode and the key decide alone
+            return True  # only the folder's mode and the key protect the hub
         size = struct.calcsize("3i")
         _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
         return bool(user == os.getuid())
 
     def _strangers(self) -> bool:
-        """Return whether some connection has not said who it is, and close those that take too long."""
+        """Return whether a connection has not sent its `HELLO`, and close those that take too long."""
         waiting = [client for client in self._clients if client.order is None]
         if not waiting:
             return False
@@ -410,7 +410,7 @@ class Hub:
         return True
 
     def _read(self, client: _Client) -> None:
-        for _ in range(16):  # then the others have their turn
+        for _ in range(16):  # a bound, so that other clients get their turn
             try:
                 data = client.socket.recv(MOST_READ)
             except BlockingIOError:
@@ -434,19 +434,19 @@ class Hub:
             if messages:
                 self._sort(client, messages)
             if len(data) < MOST_READ and not client.leaving:
-                return  # the selector tells of what comes next; asking would cost as much as reading
+                return  # the selector reports further data; another read would cost as much
 
     def _introduce(self, client: _Client, first: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
         kind, body = first
         if kind != HELLO:
-            raise ValueError("a client says first who it is.")
+            raise ValueError("a client's first message is its HELLO.")
         who = read_hello(body, self.address.key)
         client.order = (who.start, who.pid)
         client.splitter.largest = LARGEST
         return client.splitter.feed(b"")
 
     def _sort(self, client: _Client, messages: list[tuple[bytes, bytes]]) -> None:
-        """Put `messages` where they belong. Of frames that wait, the last one wins."""
+        """Store `messages` by kind. A frame replaces a pending one."""
         if not client.sends_frames and any(kind in (FRAME, ENDED) for kind, _ in messages):
             client.sends_frames = True
             self._tell_crowd(1, client)
@@ -478,11 +478,11 @@ class Hub:
             self._ready[client] = None
 
     def _tell_crowd(self, change: int, newcomer: _Client | None = None) -> None:
-        """Tell the clients how many they are, `change` more than before: all of them where that is a quarter off what they
-        know, since each of a thousand that come would otherwise be told of each that comes after it.
+        """Change the number of clients that send frames by `change`, and send it to `newcomer`.
 
-        Nobody is told over TCP: a client that ends with words in its socket that it has not read resets the connection there, and
-        its own last words would be lost.
+        Sends it to all clients once it differs by a quarter from the number last sent: a message for each newcomer to each client
+        would be quadratic. Sends nothing over TCP: there, a client that closes with unread bytes resets the connection, and the
+        hub would lose the client's last messages.
         """
         self._crowd += change
         if self._tcp:
@@ -495,11 +495,11 @@ class Hub:
         for client in told:
             try:
                 client.socket.send(message(CROWD, b"%d" % self._crowd))
-            except OSError:  # it is on its way out, or does not read
+            except OSError:  # it is closing or does not read
                 pass
 
     def _drop(self, client: _Client) -> None:
-        """The connection has ended."""
+        """Remove `client`, whose connection has ended."""
         self._selector.unregister(client.socket)
         client.socket.close()
         with self._lock:
@@ -511,7 +511,7 @@ class Hub:
                 client.inbox.append((BYE if client.leaving else _LOST, b""))
                 self._ready[client] = None
 
-    # Handing in, in the thread that draws
+    # Delivery to the feed, in the drawing thread
 
     def _hand_in(self) -> None:
         with self._handing:
@@ -519,7 +519,7 @@ class Hub:
                 ready, self._ready = self._ready, {}
                 taken = [(client, *self._emptied(client)) for client in ready]
                 self._lines = 0
-            self._hand_in_counts()  # first: the counts of a client that has gone stay
+            self._hand_in_counts()  # first: counts must arrive before their client is removed
             for client, inbox, frame, ended_counts in taken:
                 if ended_counts is not None:
                     self._hand_in_ended_counts(client, ended_counts)
@@ -540,13 +540,13 @@ class Hub:
 
     @staticmethod
     def _emptied(client: _Client) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
-        """Return what has come from `client`, and have it forgotten. The caller holds the lock."""
+        """Return and forget the pending messages of `client`. The caller holds the lock."""
         taken = client.inbox, client.frame, client.ended_counts
         client.inbox, client.frame, client.ended_counts = [], None, None
         return taken
 
     def _hand_in_frame(self, client: _Client, body: bytes) -> None:
-        if client.mistakes < FORGIVEN:
+        if client.mistakes < MOST_MISTAKES:
             try:
                 frame = decode(body)
             except ValueError:
@@ -555,7 +555,7 @@ class Hub:
             self.feed.receive(client, frame, client.order)
 
     def _hand_in_ended_counts(self, client: _Client, body: bytes) -> None:
-        if client.mistakes < FORGIVEN:
+        if client.mistakes < MOST_MISTAKES:
             try:
                 ended_counts, age = EndedCounts.decode_with_age(body)
             except ValueError:
@@ -568,7 +568,7 @@ class Hub:
         client.mistakes += 1
 
     def _hand_in_counts(self) -> None:
-        """Hand in the counts that have come. Any thread may, whatever locks of a tracker it holds: none is taken here."""
+        """Deliver pending counts. Any thread may call this, also one that holds a tracker's lock, because this acquires none."""
         with self._counting:
             with self._lock:
                 counting = [(client, client.counts) for client in self._counted]
@@ -582,13 +582,12 @@ class Hub:
                         found.update((read_count(number, count),))
                     except ValueError:
                         self._note_mistake(client)
-                if found and client.mistakes < FORGIVEN:
+                if found and client.mistakes < MOST_MISTAKES:
                     self.feed.count(client, found)
 
 
 def _poll_for(selector: selectors.BaseSelector) -> Callable[[int], object] | None:
-    """Return what tells at once whether one of the sockets has something: a single system call where the selector has a
-    descriptor of its own; None elsewhere."""
+    """Return a function that polls all sockets of `selector` in one system call; None if the selector has no descriptor."""
     fileno = getattr(selector, "fileno", None)
     if fileno is None or not has_poll():
         return None
