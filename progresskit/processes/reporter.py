@@ -1,8 +1,8 @@
-"""Reporter: what a worker process of a distributed engine has to show, collected for a transport.
+"""Reporter: collects the progress of one worker process of a distributed engine into reports for a transport.
 
-Knows the trackers of one process, which piece of the engine's work each belongs to, and how what is new becomes one report.
-A report is what a `Feed` takes at the other end. Must not know engines or connections: a transport asks for a report, and is
-woken when there is one. So one event an interval carries all tasks of a process, however many these are.
+Knows the trackers of one process, which piece of the engine's work each belongs to, and how to make one report of all changes.
+At the other end a `Feed` shows the report. Does not know engines or connections: the reporter wakes a transport, which asks for
+a report. So one event in each interval carries all tasks of a process, however many there are.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ if TYPE_CHECKING:
     from .._tracking.task import Task
 
 INTERVAL = 0.5
-"""Seconds between two reports of a process: on a cluster all of them pass through one scheduler."""
+"""Seconds between two reports of a process: on a cluster, all reports pass through one scheduler."""
 FIRST_DELAY = 0.1
-"""Seconds from the first task after a rest to the report that shows it."""
+"""Seconds from the first task after a pause to the report that shows it."""
 UNCHANGED_INTERVAL = 1.0
-"""Seconds between two reports while nothing moves: elapsed times still do."""
+"""Seconds between two reports while only elapsed times change."""
 MOST_ROWS = 100
-"""Live tasks in a report; the others are counted. No screen has so many rows."""
+"""Live tasks in a report; further ones are only counted. No screen has so many rows."""
 MOST_ENDED = 2_000
-"""Ended tasks that wait for a report; those that end later are counted."""
+"""Ended tasks kept for the next report; further ones are only counted."""
 MOST_CHARACTERS = 1 << 22
-"""Characters of printed lines that wait for a report; lines that come later are counted."""
+"""Characters of printed lines kept for the next report; further lines are only counted."""
 LARGEST = 1 << 24
-"""Bytes that a part of a report may have once it is unpacked."""
+"""The largest decompressed part of a report, in bytes."""
 PACKED_FROM = 512
-"""Bytes from which on a part of a report is compressed: rows are alike, and become a tenth of their size."""
+"""A part of a report of at least this many bytes is compressed: rows are alike, and shrink to a tenth."""
 
 
 MOST_UNUSED = 64
-"""Trackers that are kept for later pieces of work: as many as are at work at once, as a rule."""
+"""Trackers kept for later pieces of work: about as many as usually run at once."""
 _NO_CONTEXT = Context()
 
 
 def _references_of_one_variable() -> int:
-    """Return what `sys.getrefcount` says of an object that a local variable alone holds; it differs between versions."""
+    """Return the reference count of an object that only a local variable holds, which differs between Python versions."""
     held = object()
     return sys.getrefcount(held)
 
@@ -61,13 +61,13 @@ ONE_VARIABLE = _references_of_one_variable()
 
 
 class Report(NamedTuple):
-    """What one process has to show.
+    """The progress of one process since its last report.
 
     Attributes:
-        frame: Its live tasks, which replace those of any earlier report; the tasks that have ended since; and counts.
-        lines: The lines that it has printed since.
-        unseen: Tasks that have ended since, before a report could show them; None: there are none.
-        age: Seconds since the first of these began.
+        frame: Its live tasks, which replace those of earlier reports; the newly ended tasks; and counts.
+        lines: The newly printed lines.
+        unseen: Counts of tasks that ended before a report could show them; None if there are none.
+        age: Seconds since the first of the unseen tasks began.
 
     Example:
         >>> report = Report(Frame(1.0, tasks=(sample_view(description="orders.csv"),)), ("a line",))
@@ -81,7 +81,7 @@ class Report(NamedTuple):
     age: float = 0.0
 
     def encode(self) -> tuple[bytes, bytes]:
-        """Return the report in two parts, as bytes: what a later report replaces, and what must arrive (empty: nothing)."""
+        """Return the report in two parts, as bytes: rows, which a later report replaces, and news, which must arrive (may be empty)."""
         rows = _pack(encode(self.frame._replace(ended=())))
         if not (self.frame.ended or self.lines or self.unseen):
             return rows, b""
@@ -92,10 +92,10 @@ class Report(NamedTuple):
 
     @classmethod
     def decode(cls, rows: bytes, news: bytes = b"") -> Report:
-        """Return the report of these two parts, checked: they may come from a stranger.
+        """Return the report of these two parts, checked: any process may have sent them.
 
         Raises:
-            ValueError: they are none; the sentence says why.
+            ValueError: the parts are malformed; the message says why.
         """
         frame = decode(_unpack(rows))
         if not news:
@@ -119,10 +119,10 @@ def _pack(text: str) -> bytes:
 
 
 def _unpack(data: bytes) -> bytes:
-    """Return what `data` was before `_pack`: JSON begins with a brace, compressed data never does.
+    """Return `data` decompressed if `_pack` has compressed it: JSON begins with a brace, compressed data never does.
 
     Raises:
-        ValueError: it is neither, or larger than `LARGEST`.
+        ValueError: `data` is neither JSON nor compressed, or is larger than `LARGEST`.
     """
     if data[:1] == b"{":
         return data
@@ -137,7 +137,7 @@ def _unpack(data: bytes) -> bytes:
 
 
 class Work:
-    """One piece of an engine's work: a Dask task, a Ray task. What belongs to it ends with it. Made by `Reporter.work`."""
+    """One piece of an engine's work: a Dask task, a Ray task. Its progress tasks end with it. `Reporter.work` makes it."""
 
     __slots__ = ("_reporter", "_tracker")
 
@@ -147,7 +147,7 @@ class Work:
 
     @property
     def tracker(self) -> ProgressTracker:
-        """The tracker of this piece, made when it is first asked for: most pieces have no progress to tell of."""
+        """The tracker of this piece, made on first use: most pieces of work report no progress."""
         tracker = self._tracker
         if tracker is None:
             with TrackerCore.lock:
@@ -157,8 +157,8 @@ class Work:
         return tracker
 
     def end(self) -> None:
-        """End what is still live: tasks whose count is complete finish, others are cancelled."""
-        tracker, self._tracker = self._tracker, None  # a thread that goes on is given another one
+        """End live tasks: those whose count is complete finish, others are cancelled."""
+        tracker, self._tracker = self._tracker, None  # a thread that runs on gets a new one
         if tracker is not None:
             tracker.stop()
             if sys.getrefcount(tracker) == ONE_VARIABLE:
@@ -169,24 +169,24 @@ _work: ContextVar[Work | None] = ContextVar("progresskit_work", default=None)
 
 
 class Reporter:
-    """Collects what the trackers of one process have to show.
+    """Collects the progress of all trackers of one process.
 
-    It is the ticker of those trackers, and has no thread: whoever carries reports calls `carry` when one is due. Nothing
-    that a job does waits for that.
+    The reporter is the ticker of those trackers, and has no thread: the transport calls `carry` when a report is due. The job
+    never waits for a report.
 
     Args:
-        wake: Called, in any thread, when there is something after a rest: `carry` is due in `delay` seconds.
-        interval: Seconds between two reports at the least.
-        budget: Share of one core that collecting may cost.
-        own: Whether what belongs to no piece of work is reported as well. False where the process is a user's own too,
-            who has a display there.
-        watched: Asked, in any thread, whether anybody wants what a new task or tracker of the job shows; where nobody does,
-            it draws for itself. None: somebody always does.
+        wake: Called, in any thread, when there is something to report after a pause: `carry` is due in `delay` seconds.
+        interval: The least number of seconds between two reports.
+        budget: The share of one core that collecting may cost.
+        own: Whether to report tasks that belong to no piece of work as well. False in a process that has a display of its
+            own.
+        watched: Called in any thread; returns whether anybody reads the reports. If not, a new task or tracker of the job
+            draws for itself. None: somebody always does.
         clock: Gives the time in seconds and never goes back.
-        cpu: Gives the seconds of processor time of this thread.
+        cpu: Gives the processor time of the calling thread, in seconds.
 
     Attributes:
-        delay: Seconds until `carry` is due; None: the reporter rests until `wake` is called.
+        delay: Seconds until `carry` is due; None while there is nothing to report.
 
     Example:
         >>> woken = []
@@ -201,7 +201,7 @@ class Reporter:
     """
 
     is_remote = True
-    """Whether the terminal that this process may have is not the user's: trackers of the job's own do not draw on it."""
+    """The process's terminal, if it has one, is not the user's: the job's trackers must not draw on it."""
 
     def __init__(
         self,
@@ -227,15 +227,15 @@ class Reporter:
         self._ended: list[TaskView] = []
         self._lines: list[str] = []
         self._characters = 0  # in _lines
-        self._missing = [0, 0]  # ended tasks and lines that there was no room for
-        self._unseen = EndedCounts()  # tasks that have ended before a report could show them
+        self._missing = [0, 0]  # ended tasks and lines dropped for lack of room
+        self._unseen = EndedCounts()  # tasks that ended before a report could show them
         self._unseen_since = 0.0  # when the first of them began
         self._counts: dict[int, int | float] = {}
-        self._last: tuple[object, ...] = ()  # what the last report has shown
-        self._reported = -UNCHANGED_INTERVAL  # when that was
+        self._last: tuple[object, ...] = ()  # the contents of the last report
+        self._reported = -UNCHANGED_INTERVAL  # when it was made
 
     def new_tracker(self) -> ProgressTracker:
-        """Return a tracker without tasks, whose tasks are reported."""
+        """Return a tracker without tasks, whose tasks this reporter reports."""
         try:
             return self._unused.pop()
         except IndexError:
@@ -243,22 +243,22 @@ class Reporter:
         return ProgressTracker("none", stream=sys.stderr, ticker=self, clock=self._clock, capture=False)
 
     def keep_tracker(self, tracker: ProgressTracker) -> None:
-        """Keep `tracker`, which nobody else holds, for the next piece of work: most are short, and making one takes as long."""
+        """Keep `tracker`, which nobody else holds, for the next piece of work: making a tracker takes as long as most pieces."""
         if len(self._unused) < MOST_UNUSED:
-            tracker._core.lines.context = _NO_CONTEXT  # what the work has set is not held
+            tracker._core.lines.context = _NO_CONTEXT  # release the context of the work
             self._unused.append(tracker)
 
-    # Which work a thread is at
+    # The piece of work of a thread
 
     def begin(self) -> None:
-        """Have `track` and `ProgressTracker()` report here, in whatever belongs to a piece of work."""
+        """Have `track` and `ProgressTracker()` report here if they run within a piece of work."""
         tracker_providers.append(self._provided_tracker)
         _reporters.append(self)
         if len(_reporters) == 1:
             threading.Thread.start = _start  # type: ignore[method-assign, assignment]
 
     def close(self) -> None:
-        """Let go of everything. Trackers that are made from here on draw for themselves."""
+        """Stop reporting. Trackers that are made from now on draw for themselves."""
         self._wake = _nothing
         if self in _reporters:
             tracker_providers.remove(self._provided_tracker)
@@ -268,7 +268,7 @@ class Reporter:
 
     @contextmanager
     def work(self) -> Iterator[Work]:
-        """Return a context manager: what is done meanwhile, in this context or a thread that it starts, is one piece of work."""
+        """Return a context manager: code within it, in this context or in threads that it starts, is one piece of work."""
         work = Work(self)
         token = _work.set(work)
         try:
@@ -283,28 +283,28 @@ class Reporter:
         work = _here()
         return self._own if work is None else work.tracker
 
-    # What trackers call
+    # The ticker's interface, for trackers
 
     def attach(self, tracker: TrackerCore) -> None:
-        """Report `tracker` from here on."""
+        """Report `tracker` from now on."""
         with TrackerCore.lock:
             self._trackers.append(tracker)
             self._rouse()
 
     def wake(self) -> None:
-        """An ending is in the next report."""
+        """Do nothing: the next report includes the ended task."""
 
     def flush_lines(self) -> None:
-        """Lines are in the next report."""
+        """Do nothing: the next report includes the lines."""
 
     def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
-        """A job is never held up for a report: lines that it has no room for are counted."""
+        """Do nothing: the job never waits for a report, which counts the lines that do not fit."""
 
     def flush_soon(self) -> None:
-        """A job is never held up for a report."""
+        """Do nothing: the job never waits for a report."""
 
     def note_unseen(self, task: Task) -> bool:
-        """Count `task`, which has ended before a report could show it; return whether it is to have a line of its own.
+        """Count `task`, which has ended before a report could show it; return whether it gets a line of its own instead.
 
         The caller holds the lock.
         """
@@ -317,17 +317,17 @@ class Reporter:
         return False
 
     def detach(self, tracker: TrackerCore) -> None:
-        """Keep what `tracker` has to show for the last time, and let go of it."""
+        """Keep the last frame of `tracker` for the next report, and stop reporting the tracker."""
         with TrackerCore.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
-                if not tracker.let_go():  # something of it is to be shown
+                if not tracker.let_go():  # it has something left to show
                     self._keep(tracker, tracker.tree.next_frame())
                 self._rouse()
             tracker.let_go()
 
     def _rouse(self) -> None:
-        """Have `carry` called, if nobody is about to. The caller holds the lock."""
+        """Wake the transport unless `carry` is already due. The caller holds the lock."""
         if self.delay is None:
             self.delay = max(FIRST_DELAY, self._reported + self.interval - self._clock())
             self._wake()
@@ -344,10 +344,10 @@ class Reporter:
                 self._characters += len(line)
         self._counts.update(frame.counts)
 
-    # What a transport calls
+    # The interface for transports
 
     def collect(self) -> Report | None:
-        """Return what there is to report, and set `delay`; None where nothing has changed."""
+        """Return a report, or None if nothing has changed, and set `delay`."""
         with TrackerCore.lock:
             report = self._collect(self._clock())
             self.delay = self.interval if self._trackers or self._has_news else None
@@ -355,11 +355,11 @@ class Reporter:
 
     @property
     def _has_news(self) -> bool:
-        """Whether there is something that must arrive."""
+        """Whether there is an ended task, line or count that must arrive."""
         return bool(self._ended or self._lines or self._unseen.tasks)
 
     def carry(self, send: Callable[[Report], object]) -> None:
-        """Call `send` with what there is to report, if anything; `delay` then keeps both within the budget."""
+        """Call `send` with a report if there is one, and set `delay` so that collecting and sending stay within the budget."""
         began = self._cpu()
         report = self.collect()
         if report is not None:
@@ -401,7 +401,7 @@ class Reporter:
 
 
 def _here() -> Work | None:
-    """Return the piece of work that this thread or async task is at."""
+    """Return the piece of work that this thread or async task belongs to; None if there is none."""
     work = _work.get()
     if work is None:
         work = getattr(threading.current_thread(), "_progresskit_work", None)
@@ -409,7 +409,7 @@ def _here() -> Work | None:
 
 
 def _start(thread: threading.Thread) -> None:
-    """Start `thread`, which is at its starter's work: a thread begins with an empty context, and nothing else would tell."""
+    """Start `thread` within the piece of work of its starter, because a new thread begins with an empty context."""
     work = _here()
     if work is not None:
         thread._progresskit_work = work  # type: ignore[attr-defined]
@@ -421,4 +421,4 @@ _thread_start = threading.Thread.start
 
 
 def _nothing() -> None:
-    """There is nobody to be told."""
+    """Do nothing: the reporter is closed."""

@@ -1,7 +1,7 @@
-"""Workers: the hub of a process that starts others, and what a task is in a process that it was handed to.
+"""Workers: the hub of a process that starts workers, and the handles of its tasks in those workers.
 
-Knows which tracker the workers' tasks stand with, and which task a worker's counts belong to. The hub is made when the first
-worker is started, and lives as long as the process, since pools outlive trackers. Must not know how a worker is started.
+Knows which tracker shows the workers' tasks, and which task a worker's counts belong to. The first start of a worker makes the hub,
+which runs until the process ends, because pools outlive trackers. Does not know how a worker is started.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from .hub import Hub
 
 FORK = "multiprocessing.popen_fork"
-"""The module whose forks are the starts of workers."""
+"""The module whose forks start workers."""
 PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes._client")
-"""What each worker imports for its first loop and its first frame."""
+"""The modules that a worker needs for its first loop and its first frame."""
 MOST_HANDLES = 1_000
-"""Tasks that are handed out, from which on those that have ended are cleared away."""
+"""The number of handed-out tasks from which on ended ones are removed."""
 
 ASK_SECONDS = 1.0
-"""Seconds that the end of a tracker waits at the most for workers to say what they have counted."""
+"""The most seconds that the end of a tracker waits for the workers' counts."""
 
 Count = int | float
 
@@ -58,13 +58,13 @@ class _Host:
         self._most_handles = MOST_HANDLES
         self._shares: dict[int, _Shares] = {}
         self._by_source: dict[Hashable, set[_Shares]] = {}
-        self._lock = threading.Lock()  # guards the shares; held for no more than an addition
+        self._lock = threading.Lock()  # guards the shares; held only for an addition
         self.hub.start()
         self.address = str(self.hub.address)
         try:
             from multiprocessing.util import Finalize
 
-            Finalize(None, self._stop, exitpriority=-200)  # after workers that are waited for
+            Finalize(None, self._stop, exitpriority=-200)  # after multiprocessing has joined the workers
         except ImportError:
             pass
 
@@ -76,7 +76,7 @@ class _Host:
         return feed
 
     def move(self, tracker: ProgressTracker) -> None:
-        """Show the workers with `tracker` from here on."""
+        """Show the workers with `tracker` from now on."""
         if tracker is self.tracker:
             return
         old, self.feed, self.tracker = self.feed, self._feed(tracker), tracker
@@ -84,7 +84,7 @@ class _Host:
         old.stop()
 
     def detach(self, tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
-        """Show what has come for `tracker`, and leave it."""
+        """Show what workers have sent for `tracker`, and move to another tracker."""
         if tracker is not self.tracker:
             return
         if any(task._end is None and not task.is_complete for task in self.handles.values()):
@@ -99,7 +99,7 @@ class _Host:
     # Counts of tasks that were handed out
 
     def hand_out(self, task: Task) -> None:
-        """Expect counts for `task`."""
+        """Add the workers' counts of `task` to it from now on."""
         with TrackerCore.lock:
             if task.id in self.handles:
                 return
@@ -113,8 +113,8 @@ class _Host:
             self.handles[task.id] = task
 
     def read_counts(self) -> None:
-        """Take what workers have sent of their counts."""
-        if _host is self:  # not in a forked child, where it is the parent's
+        """Read the counts that workers have sent."""
+        if _host is self:  # in a forked child, this is the parent's
             self.hub.read_counts()
 
     def _count(self, source: Hashable, counts: Mapping[int, Count] | None) -> None:
@@ -131,7 +131,7 @@ class _Host:
 
 
 class _Shares:
-    """What workers have counted of one task: the last word of each, and the sum of those that have gone."""
+    """The workers' counts of one task: the latest of each live worker, and the sum of those that have ended."""
 
     __slots__ = ("_by", "_gone", "_host", "_sum")
 
@@ -142,7 +142,7 @@ class _Shares:
         self._sum: Count = 0
 
     def count(self) -> Any:
-        """Return the sum, with all that workers have sent by now."""
+        """Return the sum, including everything that workers have sent by now."""
         self._host.read_counts()
         return self._sum
 
@@ -156,12 +156,12 @@ class _Shares:
 
 _host: _Host | None = None
 _lock = RLock()
-_given: str | None = None  # the address for a worker that is being forked
-_terminal: tuple[object, ...] | None = None  # and the terminal on which the parent's rows stand
+_given: str | None = None  # the hub's address, for a worker that is being forked
+_terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for the same worker
 
 
 def address() -> str | None:
-    """Return where a worker that starts now sends its frames; None where nothing shall be shown of it."""
+    """Return the address to which a worker that starts now sends its frames; None if nothing shows them."""
     outer = hub_address()
     if outer is not None:
         return outer
@@ -171,7 +171,7 @@ def address() -> str | None:
 
 
 def rows_terminal() -> tuple[object, ...] | None:
-    """Return the key of the terminal on which the rows of workers that start now stand; None where they do on none."""
+    """Return the key of the terminal that shows the rows of workers that start now; None if none does."""
     if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
         return multiprocessing_hook.terminal_key
     core = (_host.tracker if _host is not None else trackers.current_tracker())._core
@@ -196,9 +196,9 @@ def _hosting() -> _Host:
 
 
 def initializer() -> JoinHub:
-    """Return what an executor takes as its `initializer`, where its workers start before the tracker does.
+    """Return an `initializer` for an executor whose workers start before the tracker does.
 
-    Workers that are started under an active tracker need nothing.
+    Workers that start under an active tracker need no initializer.
 
     Example:
         >>> from concurrent.futures import ProcessPoolExecutor
@@ -211,7 +211,7 @@ def initializer() -> JoinHub:
 
 
 def move(tracker: ProgressTracker) -> None:
-    """Show workers that are there with `tracker`, which has been entered."""
+    """Show existing workers with `tracker`, which has been entered."""
     if _host is not None:
         _host.move(tracker)
 
@@ -228,7 +228,7 @@ def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
 def _before_fork() -> None:
     global _given, _terminal
     _given = _terminal = None
-    frame = sys._getframe(2)  # who forks; between us and it is the hook
+    frame = sys._getframe(2)  # the caller of fork; the hook is in between
     if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host or is_wanted()):
         return
     try:
@@ -240,12 +240,12 @@ def _before_fork() -> None:
             for tracker in (*trackers._entered, *shared):
                 for task in tracker.tasks:
                     _host.hand_out(task)
-    except Exception:  # the worker starts all the same
+    except Exception:  # an error of the display must not keep the worker from starting
         _given = None
 
 
 def _preload() -> None:
-    """Import what a loop needs, once for all workers: a process that lives for one short loop would spend most of its time on it."""
+    """Import the modules of a loop before forking: a worker with one short loop would spend most of its time on imports."""
     for name in PRELOADED:
         if name not in sys.modules:
             import_module(name)
@@ -254,8 +254,8 @@ def _preload() -> None:
 def _in_child() -> None:
     """Join the parent's hub, in a worker that was forked.
 
-    The child copies each page that it writes to, at some microseconds each, and may live for a millisecond: so what is the
-    parent's is not freed, and nothing is set that is so already.
+    The child copies each memory page that it writes to, at some microseconds each, and may run for only a millisecond. So it does not
+    free the parent's objects, and sets only attributes that differ.
     """
     global _host, _parents_host, _lock, _given
     _parents_host, _host = _host, None
@@ -265,7 +265,7 @@ def _in_child() -> None:
     if _numbers:
         for table in (_handles, _origins, _numbers):
             table.clear()
-    for known in handed:  # of a process further up: the counts so far are sent by the parent
+    for known in handed:  # tasks of a process further up: the parent sends the counts so far
         _share(*known)
     if given is None:
         return
@@ -285,7 +285,7 @@ def _in_child() -> None:
 
 
 def _make_client(core: TrackerCore) -> None:
-    """Have what `core` shows from here on go to the hub."""
+    """Send the frames of `core` to the hub from now on."""
     core.renderer = _CLIENT
     if core.stream is not None:
         core.stream = None
@@ -297,26 +297,26 @@ def _make_client(core: TrackerCore) -> None:
 
 
 _CLIENT = hub_client(None, "the parent has a hub")
-_parents_host: _Host | None = None  # of a forked child
+_parents_host: _Host | None = None  # in a forked child
 process_hooks.before_fork(_before_fork)
 process_hooks.in_child(_in_child)
 
 
-# Tasks in a process that they were handed to
+# Handles: tasks of another process
 
 
 class _HandlesCore(TrackerCore):
-    """Draws nothing."""
+    """The core of a tracker that draws nothing."""
 
     def show(self) -> None:
-        """There is nothing to draw."""
+        """Do nothing: there are no rows to draw."""
 
     def note_end(self, task: Task) -> None:
-        """A handle ends for itself alone: the task is the other process's."""
+        """Do nothing: the end of a handle does not end the task, which belongs to the other process."""
 
 
 class _Handles(ProgressTracker):
-    """What this process has counted of another's tasks: a tracker without rows, whose counts go out as numbers."""
+    """The handles of another process's tasks: a tracker without rows, whose counts are sent as numbers."""
 
     is_elsewhere = True
     _core_type = _HandlesCore
@@ -338,7 +338,7 @@ def _handles_of(address: str) -> _Handles:
 
 
 class _Untouched(Task):
-    """A task of another process that this one has not counted in yet. With the first count it is a `Task` like any other."""
+    """A task of another process that this process has not counted in yet. The first count makes it an ordinary `Task`."""
 
     __slots__ = ()
 
@@ -347,7 +347,7 @@ class _Untouched(Task):
         self.advance(n)
 
     @property
-    def tick(self) -> Callable[[], None]:  # type: ignore[override]  # as the slot of a task is, a value to be read
+    def tick(self) -> Callable[[], None]:  # type: ignore[override]  # a readable value, as the slot of a task
         self._begin()
         return self.tick
 
@@ -360,22 +360,22 @@ class _Untouched(Task):
         return self.track(iterable, **options)
 
     def _begin(self) -> None:
-        """Be a task, whose counts are sent."""
+        """Become an ordinary task whose counts are sent to the hub."""
         with _lock:
             origin = _origins.pop(id(self), None)
-            if origin is None:  # another thread was here first
+            if origin is None:  # another thread has done it
                 return
             address, number = origin
             try:
                 numbers_for(address).add(number, self, self.completed)
             finally:
                 kind: type[Task] = _TickingTask if hasattr(self, "_tick") else Task
-                self.__class__ = kind  # type: ignore[assignment]  # of the same layout
+                self.__class__ = kind  # type: ignore[assignment]  # a class of the same layout
 
 
 _Untouched.__name__ = _Untouched.__qualname__ = "Task"
-_origins: dict[int, tuple[str, int]] = {}  # by id() of tasks that are not counted in yet
-_numbers: dict[int, tuple[str, int]] = {}  # the same of all handles, for those who hand them on
+_origins: dict[int, tuple[str, int]] = {}  # by id() of tasks that this process has not counted in yet
+_numbers: dict[int, tuple[str, int]] = {}  # the same for all handles, for handing them on
 
 
 def _share(address: str, number: int, task: Task) -> None:
@@ -385,7 +385,7 @@ def _share(address: str, number: int, task: Task) -> None:
 
 
 def reduce(task: Task) -> tuple[Any, ...]:
-    """Return how `task` is made in the process that it is pickled to."""
+    """Return the function and arguments that make `task` in the process that unpickles it."""
     origin = _numbers.get(id(task))
     if origin is None:
         host = _hosting()
@@ -396,7 +396,7 @@ def reduce(task: Task) -> tuple[Any, ...]:
 
 
 def handle(address: str, number: int, description: str, total: Count | None, unit: str, color: str | None) -> Task:
-    """Return the task `number` of the process whose hub is at `address`: itself there, elsewhere what counts for it."""
+    """Return the task `number` of the process whose hub is at `address`: there the task itself, elsewhere a handle for it."""
     if _host is not None and _host.address == address and number in _host.handles:
         return _host.handles[number]
     handles = _handles_of(address)
