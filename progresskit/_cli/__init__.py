@@ -1,4 +1,4 @@
-"""The `progresskit` command: `demo`, `renderers`, `run`, `pipe` and `report`.
+"""The `progresskit` command and its subcommands.
 
-Knows arguments, exit statuses and what a person reads. Nothing of the library imports from here.
+Knows arguments, exit statuses and the text of reports. No other module of the library imports this package.
 """

@@ -1,7 +1,7 @@
-"""`progresskit pipe`: standard input to standard output, counted on its way.
+"""`progresskit pipe`: copy standard input to standard output, and count its bytes or lines.
 
-Knows two descriptors and a task. Must not know how anything is drawn, nor change a byte or the time that it takes: what is
-read is written at once, in the blocks in which it comes.
+Knows two descriptors and a task. Does not know how anything is drawn. Changes no byte and delays none: it writes each block at
+once, as it was read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._tracking.task import Task
 
 BLOCK = 1 << 17
-"""Bytes asked for at once: twice what a Linux pipe holds."""
+"""Bytes in one read: twice the capacity of a Linux pipe."""
 
 
 def copy(
@@ -29,19 +29,19 @@ def copy(
     description: str = "",
     renderer: str | None = None,
 ) -> None:
-    """Copy all that descriptor `source` gives to descriptor `target`, with a bar on standard error.
+    """Copy descriptor `source` to descriptor `target` until its end, with a bar on standard error.
 
     Args:
-        source: Where to read.
-        target: Where to write.
-        lines: Whether lines are counted, and not bytes.
-        total: Bytes, or lines, in all; None: what is left of a file, where bytes of one are counted, else unknown.
-        description: The bar's.
-        renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits standard error.
+        source: The descriptor to read.
+        target: The descriptor to write.
+        lines: Whether to count lines instead of bytes.
+        total: The number of bytes or lines; None: the rest of the file if `source` is a file and bytes are counted, else unknown.
+        description: The description of the bar.
+        renderer: The name of a renderer; None takes `PROGRESSKIT_RENDERER`, else one that suits standard error.
 
     Raises:
         ValueError: the renderer's name is unknown.
-        OSError: reading or writing failed; a reader that went away is a `BrokenPipeError`.
+        OSError: reading or writing failed; `BrokenPipeError` if the reader of `target` has closed it.
 
     Example:
         >>> ours, theirs = os.pipe()
@@ -58,11 +58,11 @@ def copy(
     with ProgressTracker(renderer) as tracker, tracker.add_task(description, total, unit=unit) as task:
         last = _pump(source, target, task, lines)
         if lines and last not in (b"", b"\n"):
-            task.advance()  # a last line without its newline is one too
+            task.advance()  # a last line without a newline counts too
 
 
 def _pump(source: int, target: int, task: Task, lines: bool) -> bytes:
-    """Copy all there is, and return the last byte of it."""
+    """Copy `source` to `target` until its end, and return the last byte."""
     last = b""
     while data := _read(source):
         write_all(target, data)
@@ -75,12 +75,12 @@ def _read(source: int) -> bytes:
     while True:
         try:
             return os.read(source, BLOCK)
-        except BlockingIOError:  # somebody made it non-blocking: wait as a blocking one would
+        except BlockingIOError:  # another process has made it non-blocking: wait as for a blocking one
             select.select([source], [], [])
 
 
 def write_all(target: int, data: bytes) -> None:
-    """Write all of `data`, and wait for a reader that is behind; raises OSError where there is none."""
+    """Write all of `data`, waiting for a slow reader; raise OSError if there is no reader."""
     view = memoryview(data)
     while view:
         try:
@@ -90,8 +90,8 @@ def write_all(target: int, data: bytes) -> None:
 
 
 def _left(source: int) -> int | None:
-    """Return the bytes from where we are to the end, where `source` is a file; None where it is none, or an empty one."""
+    """Return the bytes between the position and the end of the file `source`; None if it is no file, or empty."""
     status = os.fstat(source)
     if not stat.S_ISREG(status.st_mode):
         return None
-    return max(status.st_size - os.lseek(source, 0, os.SEEK_CUR), 0) or None  # files of /proc say that they are empty
+    return max(status.st_size - os.lseek(source, 0, os.SEEK_CUR), 0) or None  # files in /proc report a size of 0

@@ -1,9 +1,9 @@
-"""PtyKeeper: a process that goes on with a command's output where `progresskit run` is killed.
+"""PtyKeeper: a process that takes over a command's output if `progresskit run` is killed.
 
-A pseudo-terminal is gone with whoever holds its other end: what the command writes fails from then on, and with a pipe the
-writing ends it. So a child of `run` holds these ends as well, and does nothing but wait for its end, which ends it as a rule. Where
-`run` was killed, the keeper gives the terminal its modes back and copies there what the command writes, until nobody can any
-more. Knows descriptors. Must not know hubs, signals that are passed on, or how anything is drawn.
+When the last holder of a pseudo-terminal's other end is gone, the command's writes fail; with a pipe, they kill the command. So a
+child of `run` holds these ends as well, and waits; normally `run` ends it. If `run` was killed, the keeper resets the terminal
+and copies the command's output to it, until no process can write any more. Knows descriptors. Does not know hubs, forwarded
+signals, or how anything is drawn.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class PtyKeeper:
-    """A process that holds the other ends of what a command writes to. Start it while there are no threads.
+    """A process that holds the read ends of a command's outputs. Start it before the first thread.
 
     Args:
-        ends: Descriptors to be read, and the terminals where what is read goes once this process was killed.
-        quiet: Whether it goes nowhere, but is read all the same.
+        ends: Descriptors to read, each with the terminal to which its output goes if this process is killed.
+        quiet: Whether to read and discard the output.
 
     Raises:
-        OSError: no process can be made.
+        OSError: no process can be started.
     """
 
     def __init__(self, ends: Mapping[int, int], *, quiet: bool = False) -> None:
@@ -47,27 +47,27 @@ class PtyKeeper:
         os.close(alive)
 
     def hand_over(self) -> None:
-        """Have it copy from now on: the command has ended, and a process that it has left behind may write on."""
+        """Let the keeper copy from now on: the command has ended, and a process that it left behind may still write."""
         os.close(self._held)
 
     def dismiss(self) -> None:
-        """End it: all is well."""
-        os.kill(self.pid, signal.SIGKILL)  # it ends so whatever it is at, stopped though it may be
+        """Kill the keeper: nobody needs it any more."""
+        os.kill(self.pid, signal.SIGKILL)  # SIGKILL ends it in any state, even stopped
         os.waitpid(self.pid, 0)
         os.close(self._held)
 
 
 def _guard(alive: int, ends: dict[int, int], quiet: bool) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # what the terminal sends is for the command
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # the terminal's signals are for the command
     _keep({alive, *ends, *ends.values()})
-    os.read(alive, 1)  # nobody writes: it returns when nobody could any more
+    os.read(alive, 1)  # nothing is ever written: the read returns when the last writer has closed
     for terminal in set(ends.values()):
         _write(terminal, END.encode())
     _copy(ends, quiet)
 
 
 def _copy(ends: dict[int, int], quiet: bool) -> None:
-    """Read all of `ends` until each is at its end, and close it there; write what is read to its terminal, unless `quiet`."""
+    """Copy each of `ends` to its terminal, unless `quiet`, until its end, and close it."""
     while ends:
         for fd in select.select(list(ends), [], [])[0]:
             data = _read(fd)
@@ -75,31 +75,31 @@ def _copy(ends: dict[int, int], quiet: bool) -> None:
                 continue
             if not data or not (quiet or _write(ends[fd], data)):
                 del ends[fd]
-                os.close(fd)  # where its terminal is gone the command has none either, as it would without us
+                os.close(fd)  # without its terminal, the command's writes fail, as they would without `run`
 
 
 def _keep(wanted: set[int]) -> None:
-    """Close all descriptors but those `wanted`: somebody may wait for the end of what they lead to."""
+    """Close all descriptors except `wanted`: another process may wait for the end of one of them."""
     for name in os.listdir("/dev/fd"):
         if int(name) not in wanted:
             try:
                 os.close(int(name))
-            except OSError:  # that of the list itself
+            except OSError:  # the descriptor of the listing itself
                 pass
 
 
 def _read(fd: int) -> bytes | None:
-    """Return what there is; nothing at the end, and None where there is nothing now."""
+    """Return the available bytes of `fd`; empty at the end, None if nothing is available."""
     try:
         return os.read(fd, 1 << 16)
     except BlockingIOError:
         return None
-    except OSError:  # Linux's word for the end of a pty
+    except OSError:  # Linux reports the end of a pty so
         return b""
 
 
 def _write(fd: int, data: bytes) -> bool:
-    """Write all of `data`, and return whether that was possible."""
+    """Write all of `data`, and return whether that succeeded."""
     try:
         write_all(fd, data)
     except OSError:

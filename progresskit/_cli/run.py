@@ -1,8 +1,8 @@
-"""`progresskit run`: a hub around a command, whose output goes above the bars.
+"""`progresskit run`: run a command under a hub, and print the command's output above the bars.
 
-Knows processes, signals and pseudo-terminals. The command stays in our process group and keeps our standard input, so that
-the terminal's own signals, job control and typing reach it as they would without us; only what it would write on the
-display's terminal goes through us. Must not know how anything is drawn.
+Knows processes, signals and pseudo-terminals. The command stays in the process group of `progresskit run` and inherits its standard
+input, so that the terminal's signals, job control and typing reach the command unchanged; only output for the display's terminal
+passes through this process. Does not know how anything is drawn.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ if TYPE_CHECKING:
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 BUDGET = 0.03
 """The share of a core that drawing for many processes may cost, unless `PROGRESSKIT_BUDGET` says otherwise."""
-SILENCE = 0.2
-"""Seconds without output after which a command that has ended is taken to have said everything, though a process that it
-left behind holds its terminal open."""
-DRAINING = 0.5
-"""Seconds that a command which has ended is listened to at the most, whatever such a process goes on to write."""
-MOST_LEFT = 1 << 18
-"""Bytes that are drained at the most: more than a pseudo-terminal and a pipe hold; a process that goes on writing is not waited for."""
-ASKING = 0.3
-"""Seconds after which a line that looks like a question is shown before it has ended."""
-AT_ONCE = 1 << 16
-"""Characters that wait, from which on they are shown at once, whatever drawing may cost: a command is not slowed down. So many
-bytes are read in one go as well."""
+SILENT_SECONDS = 0.2
+"""Seconds without output after which the output of an ended command counts as complete, even if a process that it left behind
+holds its terminal open."""
+DRAIN_SECONDS = 0.5
+"""The most seconds to wait for the output of an ended command, even if such a process keeps writing."""
+MOST_DRAINED = 1 << 18
+"""The most bytes to read after the command has ended: more than a pseudo-terminal and a pipe hold."""
+QUESTION_SECONDS = 0.3
+"""Seconds without output after which an unfinished line that looks like a question is shown."""
+MOST_PENDING = 1 << 16
+"""Pending characters from which on they are drawn at once, beyond the budget, so that the command is not slowed down; also the
+bytes read in one go."""
 CATCH_UP_SECONDS = 0.1
-"""Seconds that a line waits at the most while what clients have sent before it is read."""
-REMEMBERED = 200
-"""Lines of a quiet command that are shown if it fails."""
+"""The most seconds that a line waits while the hub reads what clients have sent before it."""
+MOST_LAST_LINES = 200
+"""The last lines of a quiet command that are shown if it fails."""
 PASSED_ON = present_signals(
     "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTSTP", "SIGCONT"
 )
 ENDING = set(present_signals("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"))
-"""Signals that keep a command which has not begun from beginning."""
+"""Signals that prevent the start of a command that has not started yet."""
 FROM_KERNEL = 0x80
-"""What `si_code` says of a signal that the terminal sent, to the whole group: the command has it already."""
+"""The `si_code` of a signal that the terminal sent to the whole group: the command has received it already."""
 
 
 def run(
@@ -71,29 +71,29 @@ def run(
 
     Args:
         command: The program and its arguments.
-        renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits the terminal.
+        renderer: The name of a renderer; None takes `PROGRESSKIT_RENDERER`, else one that suits the terminal.
         totals: Whether one line sums up all processes.
-        jobs: How many tasks there will be in all, for that line's percentage; None where nobody knows.
-        quiet: Whether the command's lines are kept off the terminal; the last ones are shown if it fails.
-        pty: Whether the command is given a terminal for what would go to ours, and not a pipe.
-        read: The program whose words about its progress become tasks: git, pip, curl, rsync, ffmpeg; None: all words pass through.
-        web: Where a live page shows the display: `1`, a port, or `HOST:PORT`; None: there is none.
+        jobs: The total number of tasks, for that line's percentage; None if unknown.
+        quiet: Whether to keep the command's lines off the terminal; the last ones are shown if the command fails.
+        pty: Whether to give the command a pseudo-terminal, not a pipe, for output to this process's terminal.
+        read: The program whose progress messages become tasks: git, pip, curl, rsync, ffmpeg; None: all output passes through.
+        web: The address of a live page of the display: `1` for a free port, a port, or `HOST:PORT`; None for no page.
 
     Raises:
         ValueError: the renderer's name is unknown.
-        OSError: this system cannot do it.
+        OSError: the system lacks what `run` needs.
     """
     if not HAS_SPAWN:
         raise OSError("`progresskit run` needs a Unix system: start the command by itself.")
-    if hub_address() is not None:  # a hub is there already, and shows what runs below us too
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by the interpreter: the command must not inherit it
+    if hub_address() is not None:  # an outer hub shows the command as well
+        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # undo what the interpreter ignores
             signal.signal(ignored, signal.SIG_DFL)
         try:
             os.execvp(command[0], list(command))
         except OSError as error:
             return _cannot(command[0], error)
     waited = {*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before any thread is there: they inherit it
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before the first thread: threads inherit the mask
     try:
         feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
         return _run(command, feed, _Outputs(feed, quiet, pty, read), mask, waited, web)
@@ -109,13 +109,13 @@ def run(
 
 
 def _swallow(waited: set[Any]) -> None:
-    """Take the signals that came for a command that has ended: they must not end us in its place."""
+    """Consume pending signals for a command that has ended: they must not end this process."""
     while signal.sigpending() & waited:
         signal.sigwait(waited)
 
 
 def _called_off() -> int:
-    """Return the number of a signal that ends a program and has come before the command was there; 0 if none has."""
+    """Return the number of a pending signal that ends programs; 0 if there is none."""
     return min(signal.sigpending() & ENDING, default=0)
 
 
@@ -156,7 +156,7 @@ def _run(
                 status = _cannot(command[0], error)
                 return status
             outputs.begun()
-            # It may have come just before the command; if not, the command has not got so far as to count.
+            # The signal may have come just before the start. Otherwise the command has hardly begun, and ends here all the same.
             if _called_off():
                 os.kill(pid, _called_off())
             status = _wait(pid, outputs, waited)
@@ -173,16 +173,16 @@ def _run(
         if modes is not None and modes != _modes(0):
             import termios
 
-            termios.tcsetattr(0, termios.TCSADRAIN, modes)  # a command that was killed may have left others
+            termios.tcsetattr(0, termios.TCSADRAIN, modes)  # a killed command may have changed them
     return status
 
 
 def show_page(command: Sequence[str], web: str) -> None:
-    """Serve the live page where `web` says, and tell its address.
+    """Serve the live page at the address `web`, and print its URL.
 
     Raises:
-        ValueError: `web` is no address.
-        OSError: it cannot be had.
+        ValueError: `web` is not an address.
+        OSError: the address is not available.
     """
     from .._web import live
 
@@ -196,7 +196,7 @@ def show_page(command: Sequence[str], web: str) -> None:
 
 
 def _modes(fd: int) -> list[Any] | None:
-    """Return the modes of the terminal on `fd`; None where it is none, or not ours to change."""
+    """Return the modes of the terminal on `fd`; None if `fd` is no terminal, or this process is in the background."""
     import termios
 
     try:
@@ -206,7 +206,7 @@ def _modes(fd: int) -> list[Any] | None:
 
 
 def _wait(pid: int, outputs: _Outputs, waited: set[Any]) -> int:
-    """Pass signals on until process `pid` has ended, and return its status."""
+    """Forward signals to process `pid` until it ends, and return its status."""
     while True:
         number, from_terminal = _next_signal(waited)
         if number == signal.SIGCHLD:
@@ -219,13 +219,13 @@ def _wait(pid: int, outputs: _Outputs, waited: set[Any]) -> int:
                 _stop()
         elif number == signal.SIGWINCH:
             outputs.resize()
-            os.kill(pid, signal.SIGWINCH)  # again: the terminal's own may have come before the new size was known
+            os.kill(pid, signal.SIGWINCH)  # again: the terminal's own signal may have come before `resize`
         elif not from_terminal:
             os.kill(pid, number)
 
 
 def _next_signal(waited: set[Any]) -> tuple[int, bool]:
-    """Return the next signal, and whether the terminal sent it, which sends it to the command as well."""
+    """Return the next signal, and whether the terminal sent it, and so sent it to the command as well."""
     if has_signal_details():
         info = signal.sigwaitinfo(waited)
         return info.si_signo, info.si_code == FROM_KERNEL
@@ -234,12 +234,12 @@ def _next_signal(waited: set[Any]) -> tuple[int, bool]:
 
 
 def _stop() -> None:
-    """Stop as the command has, so that the shell sees a stopped job; the rows are given up to whoever draws meanwhile."""
+    """Stop like the command, so that the shell sees a stopped job; release the rows for other programs on the terminal."""
     TICKER.release_screen(lambda: os.kill(os.getpid(), signal.SIGSTOP))
 
 
 class _Outputs:
-    """What of the command's output goes through us: that which would go to the display's terminal."""
+    """The outputs of the command that pass through this process: those for the display's terminal."""
 
     def __init__(self, feed: Feed, quiet: bool, pty: bool, read: str | None = None) -> None:
         self._feed = feed
@@ -247,7 +247,7 @@ class _Outputs:
         self._readers: dict[int, ProgressReader] = {}
         self.variables = VARIABLES.get(read or "", {})
         self._quiet = quiet
-        self._last: deque[str] = deque(maxlen=REMEMBERED)
+        self._last: deque[str] = deque(maxlen=MOST_LAST_LINES)
         self._lines: dict[int, Lines] = {}
         self._theirs: list[int] = []
         self._ends: dict[int, int] = {}
@@ -256,7 +256,7 @@ class _Outputs:
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
         self._hub: Hub | None = None
-        self._outlived = False  # whether somebody else holds the command's terminal when it has ended
+        self._outlived = False  # whether another process holds the command's terminal after its end
         self._typed = os.isatty(0)
         self.actions: list[Any] = []
         terminals = [fd for fd in (1, 2) if os.isatty(fd)] if _on_terminal() else []
@@ -283,25 +283,25 @@ class _Outputs:
     def _modes_kept(self, theirs: int) -> None:
         import termios
 
-        assert self._terminal is not None  # there is one where a pty is made
+        assert self._terminal is not None  # a pty is made only beside a terminal
         try:
             modes = termios.tcgetattr(self._terminal)
-            # A carriage return before each newline would cost the kernel more than all that is done with a line here.
+            # The kernel would spend more time on a carriage return before each newline than this process spends on a line.
             modes[1] &= ~termios.OPOST
             termios.tcsetattr(theirs, termios.TCSANOW, modes)
         except termios.error:
             pass
 
     def guard(self) -> None:
-        """Have somebody go on with the command's output should we be killed. There must be no thread yet."""
+        """Start a process that takes over the command's output if this one is killed. No thread may have started yet."""
         if self._ends:
             try:
                 self._keeper = PtyKeeper(self._ends, quiet=self._quiet)
-            except OSError:  # no more processes to be had: the command's own start will say so, if it matters
+            except OSError:  # no process is available: the start of the command fails too, or needs no keeper
                 pass
 
     def resize(self) -> None:
-        """Give the command's terminal the size of ours."""
+        """Give the command's terminal the size of this process's terminal."""
         if self._master is not None and self._terminal is not None:
             import fcntl
             import termios
@@ -313,10 +313,10 @@ class _Outputs:
                 pass
 
     def begin(self, hub: Hub) -> None:
-        """Show what a command writes, from a thread, after all that it has told `hub` before.
+        """Start a thread that shows the command's output, each line after everything that clients sent to `hub` before it.
 
         Raises:
-            RuntimeError: there is no thread to be had.
+            RuntimeError: no thread can be started.
         """
         self._hub = hub
         if self._lines:
@@ -325,13 +325,13 @@ class _Outputs:
             self._thread = thread
 
     def begun(self) -> None:
-        """The command holds its ends by now: close ours."""
+        """Close the command's ends of the outputs, which the command has inherited."""
         for fd in self._theirs:
             os.close(fd)
         self._theirs.clear()
 
     def end(self, *, failed: bool) -> None:
-        """The command has ended: show the rest."""
+        """Show the rest of the output after the command has ended, and its last lines if it `failed` quietly."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
@@ -347,7 +347,7 @@ class _Outputs:
         TICKER.drain(self._feed._core, _nobody_calls_it_off)
 
     def close(self) -> None:
-        """Give the descriptors back; what a process in the background still writes goes to the terminal from here on."""
+        """Close the descriptors. The keeper copies what a background process still writes to the terminal."""
         self.begun()
         self._ended.set()
         if self._thread is not None:
@@ -367,10 +367,10 @@ class _Outputs:
         for fd in self._lines:
             selector.register(fd, selectors.EVENT_READ)
         heard = time.monotonic()
-        waited, drained = 0.0, 0  # since the command has ended: seconds of waiting for its output, and bytes of it
+        waited, drained = 0.0, 0  # since the end of the command: seconds of waiting, and bytes read
         while selector.get_map():
             began = time.monotonic()
-            ready = selector.select(SILENCE / 4)
+            ready = selector.select(SILENT_SECONDS / 4)
             now = time.monotonic()
             ended = self._ended.is_set()
             for key, _ in ready:
@@ -379,34 +379,34 @@ class _Outputs:
                 drained += (count or 0) if ended else 0
                 if count == 0:
                     selector.unregister(key.fd)
-            if not ready and now - heard > ASKING:
+            if not ready and now - heard > QUESTION_SECONDS:
                 for fd, reader in self._readers.items():
                     self._show(self._lines[fd].feed(reader.release()))
-            if not ready and self._typed and now - heard > ASKING:
+            if not ready and self._typed and now - heard > QUESTION_SECONDS:
                 for lines in self._lines.values():
                     if lines.asks:
                         self._show(lines.end())
             if ended:
                 waited += now - began
-                # What the command itself has left in a pty or a pipe is shown however slow the terminal is: it is less than this.
-                if (not ready and now - heard > SILENCE) or waited > DRAINING or drained > MOST_LEFT:
+                # However slow the terminal, the command's own rest in a pty or pipe is shown: it is less than `MOST_DRAINED`.
+                if (not ready and now - heard > SILENT_SECONDS) or waited > DRAIN_SECONDS or drained > MOST_DRAINED:
                     self._outlived = True
                     break
         selector.close()
 
     def _read_output(self, fd: int) -> int | None:
-        """Show what `fd` has, and return how many bytes that was: 0 at its end, None where it has nothing now."""
+        """Show the available output of `fd`, and return its number of bytes: 0 at the end, None if nothing is available."""
         data = bytearray()
-        while len(data) < AT_ONCE:  # a pty gives four kilobytes at a time
+        while len(data) < MOST_PENDING:  # a pty gives four kilobytes at a time
             try:
-                piece = os.read(fd, AT_ONCE)
+                piece = os.read(fd, MOST_PENDING)
             except BlockingIOError:
                 if not data:
                     return None
                 break
-            except OSError:  # what a pty says when nobody holds its other end any more
+            except OSError:  # a pty fails so once nobody holds its other end
                 piece = b""
-            if not piece:  # the next call finds the end again
+            if not piece:  # the next call sees the end again
                 break
             data += piece
         reader = self._readers.get(fd)
@@ -422,19 +422,19 @@ class _Outputs:
             self._last.extend(lines.removesuffix("\n").split("\n"))
             return
         if self._hub is not None:
-            self._hub.catch_up(CATCH_UP_SECONDS)  # the end of a loop was sent before what the job prints after it
+            self._hub.catch_up(CATCH_UP_SECONDS)  # a loop's end was sent before the line that the job printed after it
         self._feed.print(lines, end="")
-        if self._feed.waiting > AT_ONCE:
+        if self._feed.waiting > MOST_PENDING:
             TICKER.drain(self._feed._core, _nobody_calls_it_off)
 
 
 def _nobody_calls_it_off() -> bool:
-    """Return whether no signal that ends a program waits for us, while a terminal that does not read holds us up."""
+    """Return whether no signal that ends programs is pending, while a terminal that does not read holds up this process."""
     return not signal.sigpending() & {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
 
 
 def _on_terminal() -> bool:
-    """Return whether the display stands on a terminal."""
+    """Return whether the display is on a terminal."""
     from .._display.terminal import StreamTerminal
 
     terminal = StreamTerminal(default_stream())
@@ -445,7 +445,7 @@ def _on_terminal() -> bool:
 
 
 def leave(status: int) -> int:
-    """Return the exit status for `status`; where a signal ended the command, end by the same one, as the shell expects."""
+    """Return the exit status for `status`; if a signal ended the command, end this process by the same signal, for the shell."""
     if status >= 0:
         return status
     try:
@@ -454,7 +454,7 @@ def leave(status: int) -> int:
         return 128 - status
     resource.setrlimit(
         resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1])
-    )  # the command has left one
+    )  # the command has left a core file
     if -status != signal.SIGKILL:
         signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
