@@ -1,7 +1,7 @@
-"""What `progresskit demo` shows: a text, parallel tasks under their total, an unknown total, a failure and its second attempt, a
-printed line, nested loops with fields, and a loop that is left early.
+"""`progresskit demo`: a task without a count, parallel tasks under their total, an unknown total, a failure and its second
+attempt, a printed line, nested loops with fields, and a loop that stops early.
 
-A user of the public names like any other.
+Uses public names only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
             time.sleep(5 * pause)
         files = tracker.add_task("Files", total=len(FILES), unit="file", rollup="count")
         rows = tracker.add_task("QC rows", unit="row", color="yellow")
-        # Added here, not by the threads: so their rows have one order, however late a thread begins.
+        # Add the tasks here, not in the threads, so that their rows keep one order however late a thread starts.
         uploads = [tracker.add_task(name, total=size, unit="B", parent=files, color="blue") for name, size in FILES]
         threads = [
             threading.Thread(target=_upload, args=(task, size, pause * (1 + number % 2)), daemon=True)

@@ -1,7 +1,7 @@
-# PYTHON_ARGCOMPLETE_OK: argcomplete's shell function may ask this command how words go on.
-"""Where the `progresskit` command begins: Ctrl-C ends it without a traceback while the rest is imported.
+# PYTHON_ARGCOMPLETE_OK: argcomplete's shell function may ask this command for completions.
+"""The entry point of the `progresskit` command: lets Ctrl-C end it without a traceback during further imports.
 
-Knows SIGINT, and imports nothing before it has dealt with that. Does not know arguments.
+Knows SIGINT, and imports nothing before it has set the handler. Does not know arguments.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import _signal  # type: ignore[import-not-found]  # has no stub; `signal` import
 def main() -> int:
     """Run the command line and return its exit status."""
     before = _signal.getsignal(_signal.SIGINT)
-    if before is _signal.default_int_handler:  # not where the shell has it ignored: a job in the background, nohup
+    if before is _signal.default_int_handler:  # not if the shell ignores it: a background job, nohup
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from .main import main
 

@@ -1,6 +1,6 @@
-"""What an events file tells, for other programs: trace events, Prometheus metrics, CSV, and a Markdown table.
+"""Export an events file for other programs: trace events, Prometheus metrics, CSV, and a Markdown table.
 
-Pure: from a log to text.
+Pure: turns a log into text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ CSV_COLUMNS = (
     "paused_seconds", "reason",
 )  # fmt: skip
 MOST_ROWS = 200
-"""Rows of a Markdown table at the most: failures come first."""
+"""The most rows of a Markdown table: failures come first."""
 
 
 def trace(log: Log) -> str:
-    """Return `log` as trace events for Perfetto and Chrome: a pair of `b` and `e` for each time a task was at work.
+    """Return `log` as trace events for Perfetto and Chrome: a pair of `b` and `e` for each stretch in which a task ran.
 
-    Each run is a process. Tasks are asynchronous events, since those of one process overlap. Times are in microseconds
+    Each run is a process. Tasks are asynchronous events, because the tasks of one process overlap. Times are in microseconds
     since the first run began.
     """
     events: list[dict[str, Any]] = []
@@ -67,11 +67,11 @@ def trace(log: Log) -> str:
 
 
 def prometheus(log: Log, *, every_task: bool = False) -> str:
-    """Return how the tasks stood last, in Prometheus's text format.
+    """Return the last state of the tasks in Prometheus's text format.
 
     Args:
-        log: What `read` returned.
-        every_task: Whether parts of tasks have series too; otherwise only those at the top: each series costs memory.
+        log: The log, from `read`.
+        every_task: Whether subtasks have series too, not only top-level tasks: each series costs memory.
     """
     runs = [(run.header.get("run") or str(number), run) for number, run in enumerate(log.runs, 1)]
     left = frozenset(
@@ -82,7 +82,7 @@ def prometheus(log: Log, *, every_task: bool = False) -> str:
 
 
 def table(log: Log) -> str:
-    """Return `log` as CSV, a line a task. A text that a spreadsheet would take for a formula begins with an apostrophe."""
+    """Return `log` as CSV, one line for each task. Prefix texts that a spreadsheet would run as a formula with an apostrophe."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -140,6 +140,6 @@ def markdown(log: Log) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return `text` so that Markdown shows it as it stands."""
+    """Return `text` escaped, so that Markdown shows it literally."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"&#{ord(character)};" if character in "|`*_[]\\~#@:" else character for character in text)

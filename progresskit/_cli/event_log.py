@@ -1,7 +1,6 @@
-"""What an events file tells: which runs there were, and of each task when it was at work, how far, and how it ended.
+"""Read an events file: its runs, and for each task when it ran, how far it got, and how it ended.
 
-Pure. An events file may come from a job that was killed, or from a stranger: a line that makes no sense is counted
-and passed over.
+Pure. An events file is untrusted, and may come from a killed job: malformed lines are counted and skipped.
 """
 
 from __future__ import annotations
@@ -15,21 +14,21 @@ from .._model.frames import Frame, TaskView
 from .._model.states import ENDED
 
 POINTS = 240
-"""Points of a task's curve at the most: where there are more, every other one is dropped."""
-PRINTS = 10_000
-"""Printed lines that are kept of a run: the first ones."""
+"""The most points of a task's curve: beyond that, every other point is dropped."""
+MOST_PRINTS = 10_000
+"""The most printed lines kept of a run: the first ones."""
 
 
 class Activity:
     """One task of a run.
 
     Attributes:
-        view: The task as it was seen last.
-        start: When it began, in seconds on the run's clock; None for one that never did.
-        end: When it ended, or was seen last.
-        has_ended: Whether its end was seen.
-        pauses: When it was paused, as pairs of seconds on the run's clock.
-        curve: How far it was at which time.
+        view: The last view of the task.
+        start: When it began, in seconds on the run's clock; None if it never began.
+        end: When it ended, or was last seen.
+        has_ended: Whether the file has its end.
+        pauses: Its pauses, as pairs of seconds on the run's clock.
+        curve: Its progress, as pairs of a time and a count.
     """
 
     __slots__ = ("_paused_at", "_step", "_until", "curve", "end", "has_ended", "pauses", "start", "view")
@@ -46,7 +45,7 @@ class Activity:
         self._until = float("-inf")
 
     def note(self, view: TaskView, time: float) -> None:
-        """Note how the task was at `time`."""
+        """Add the `view` of the task at `time`."""
         is_end = view.state in ENDED
         age = max(view.age, view.elapsed)
         if self.start is None and view.state != "pending":
@@ -69,14 +68,14 @@ class Activity:
                 self._step = 2 * (self.curve[-1][0] - self.curve[0][0]) / POINTS
 
     def close(self) -> None:
-        """End what has no end: the job was killed, or still runs."""
+        """Close an open pause: the job was killed, or still runs."""
         if self._paused_at is not None:
             self.pauses.append((self._paused_at, self.end))
             self._paused_at = None
 
     @property
     def outcome(self) -> str:
-        """How it ended, in a word; `left` where no end was seen."""
+        """How it ended, in a word; `left` if the file has no end."""
         return self.view.outcome if self.has_ended else "left"
 
 
@@ -84,13 +83,13 @@ class Run:
     """One run of a program.
 
     Attributes:
-        header: What its header says; empty for a file of an older version.
+        header: The contents of its header; empty for a file of an older version.
         tasks: Its tasks, by number.
         prints: Printed lines with their times, which may be None.
-        printed: How many lines were printed in all.
-        frames: How many frames there were.
-        first: The time of the first frame, on the run's clock; None where there was none.
-        last: The time of the last one.
+        printed: The number of all printed lines.
+        frames: The number of frames.
+        first: The time of the first frame, on the run's clock; None if there was none.
+        last: The time of the last frame.
     """
 
     def __init__(self) -> None:
@@ -103,7 +102,7 @@ class Run:
         self.last = 0.0
 
     def note(self, frame: Frame) -> None:
-        """Note what `frame` shows."""
+        """Add the tasks of `frame`."""
         self.frames += 1
         self.first = frame.time if self.first is None else min(self.first, frame.time)
         self.last = max(self.last, frame.time)
@@ -116,17 +115,17 @@ class Run:
 
     @property
     def began(self) -> float:
-        """When the first of its tasks began, or its first frame came, on its clock."""
+        """When the first of its tasks began, or its first frame was made, in seconds on its clock."""
         starts = [activity.start for activity in self.tasks.values() if activity.start is not None]
         return min([*starts, self.last if self.first is None else self.first])
 
     @property
     def seconds(self) -> float:
-        """From then to the last frame."""
+        """Seconds from `began` to the last frame."""
         return max(self.last - self.began, 0.0)
 
     def wall(self, time: float) -> float | None:
-        """Return the instant `time` of its clock in seconds since 1970; None where the file does not say."""
+        """Return `time` on the run's clock in seconds since 1970; None if the file has no start time."""
         started, monotonic = self.header.get("started"), self.header.get("monotonic")
         if not isinstance(started, str) or not isinstance(monotonic, (int, float)):
             return None
@@ -138,7 +137,7 @@ class Run:
 
     @property
     def title(self) -> str:
-        """What it is, in a line: the command, the process and the time; empty for a file of an older version."""
+        """The command, the process and the time, in one line; empty for a file of an older version."""
         words = self.header.get("argv", [])
         parts = [" ".join([*(word.rpartition("/")[2] for word in words[:2]), *words[2:]])]
         if "pid" in self.header:
@@ -149,11 +148,11 @@ class Run:
 
 
 class Log(NamedTuple):
-    """What an events file tells.
+    """The contents of an events file.
 
     Attributes:
         runs: Its runs, in the order of their first lines.
-        strange: How many lines made no sense.
+        strange: The number of malformed lines.
     """
 
     runs: tuple[Run, ...]
@@ -161,7 +160,7 @@ class Log(NamedTuple):
 
 
 def read(lines: Iterable[str]) -> Log:
-    """Return what `lines` tell.
+    """Return the contents of the events file with `lines`.
 
     Example:
         >>> log = read(['{"time":1.0}', '{"time":3.5}', '{"print":"words"}', "torn"])
@@ -188,7 +187,7 @@ def read(lines: Iterable[str]) -> Log:
             run.note(event.frame)
         elif event.print is not None:
             run.printed += 1
-            if len(run.prints) < PRINTS:
+            if len(run.prints) < MOST_PRINTS:
                 run.prints.append((event.time, event.print))
     for run in runs.values():
         for activity in run.tasks.values():

@@ -1,6 +1,6 @@
-"""What an events file tells, as one page for a browser: it asks nothing of anybody, and carries its data with it.
+"""Export an events file as one self-contained page for a browser, which loads nothing from elsewhere.
 
-Pure: from a log to HTML. All words reach the page as data, which its script shows as text.
+Pure: turns a log into HTML. All texts are in the page as data, which its script shows as text, never as markup.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from .event_log import POINTS, Activity, Log, Run
 from .event_report import in_order, summary
 
 CURVES = 2_000
-"""Tasks that have a curve of their own in the page: those that took longest."""
+"""The most tasks with a curve of their own: those that took longest."""
 STEPS = 200
-"""Points of the curve of tasks at work at once."""
+"""Points of the curve of concurrently running tasks."""
 
 
 def page(log: Log) -> str:
-    """Return the page."""
+    """Return the page of `log`."""
     runs = [_run(run) for run in log.runs]
     title = next((run["title"] for run in runs if run["title"]), "progresskit report")
     data = {"runs": runs, "strange": log.strange}
-    # `<` is the one character by which a text could end the script that it stands in.
+    # `<` is the only character with which a text could end the enclosing script element.
     island = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     style, script = (_part("_web", f"shared.{kind}") + _part("_cli", f"report.{kind}") for kind in ("css", "js"))
     return (
@@ -43,7 +43,7 @@ def _part(folder: str, name: str) -> str:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    """Return what the page shows of `run`: times in seconds since it began, and its tasks, each above its parts."""
+    """Return the data of `run` for the page: times in seconds since it began, and its tasks, each above its subtasks."""
     began, activities = run.began, in_order(run)
     longest = sorted(activities, key=lambda activity: activity.end - (activity.start or activity.end))[-CURVES:]
     with_curve = {activity.view.id for activity in longest}
@@ -88,7 +88,7 @@ def _task(activity: Activity, began: float, has_curve: bool) -> dict[str, Any]:
 
 
 def _at_work(activities: list[Activity], began: float, seconds: float) -> list[int]:
-    """Return how many tasks without parts were at work at each of `STEPS` moments."""
+    """Return the number of running tasks without subtasks at each of `STEPS` instants."""
     parents = {activity.view.parent for activity in activities}
     changes = [0] * (STEPS + 1)
     for activity in activities:

@@ -1,6 +1,6 @@
-"""What an events file tells, as a table for people: how each task ended, how long it took, and when it was at work.
+"""Show an events file as a table: how each task ended, how long it took, and when it ran.
 
-Pure: from a log to text.
+Pure: turns a log into text.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from .._text.cells import cell_width, fit
 from .._text.formatting import format_count, format_progress, format_rate, format_seconds
 from .event_log import Activity, Log, Run
 
-SPAN = 20
-"""Cells of the column that shows when a task was at work."""
+SPAN_CELLS = 20
+"""Cells of the column that shows when a task ran."""
 OUTCOMES = ("finished", "failed", "cancelled", "stopped early", "left running")
-"""How tasks end, in the order in which they are counted."""
+"""The ends of tasks, in the order in which the summary counts them."""
 _COLUMNS = ("task", "end", "done", "time", "rate", "when")
 
 
 def tell(log: Log, columns: int = 100, *, unicode: bool = True) -> str:
-    """Return `log` as a table for each run: each task, its end, its amount, its time and rate, and when it was at work.
+    """Return `log` as a table for each run: each task with its end, amount, time and rate, and when it ran.
 
     Args:
-        log: What `read` returned.
+        log: The log, from `read`.
         columns: The width in cells.
-        unicode: Whether blocks can be shown.
+        unicode: Whether the terminal can show block characters.
 
     Example:
         >>> from progresskit._cli.event_log import read
@@ -57,7 +57,7 @@ def _table(run: Run, columns: int, unicode: bool) -> list[str]:
 
 
 def in_order(run: Run) -> list[Activity]:
-    """Return the tasks of `run`, each above its parts."""
+    """Return the tasks of `run`, each above its subtasks."""
     children: dict[int | None, list[Activity]] = {}
     for number in sorted(run.tasks):
         activity = run.tasks[number]
@@ -85,23 +85,23 @@ def _row(run: Run, activity: Activity, unicode: bool) -> tuple[str, ...]:
 
 
 def _span(run: Run, activity: Activity, unicode: bool) -> str:
-    """Return a bar over the whole time, filled where the task was at work."""
+    """Return a bar over the time of `run`, filled where the task ran."""
     full, empty, edges = ("█", " ", "▏▕") if unicode else ("#", " ", "||")
-    cells = [empty] * SPAN
+    cells = [empty] * SPAN_CELLS
     if activity.start is not None:
         start, end = _cells(run, activity.start, activity.end)
         cells[start:end] = [full] * (end - start)
         for began, over in activity.pauses:
             first, last = _cells(run, began, over)
-            if over - began >= (run.seconds or 1.0) / SPAN:  # a shorter one has no cell of its own
+            if over - began >= (run.seconds or 1.0) / SPAN_CELLS:  # a shorter one has no cell of its own
                 cells[first:last] = [empty] * (last - first)
     return edges[0] + "".join(cells) + edges[1]
 
 
 def _cells(run: Run, start: float, end: float) -> tuple[int, int]:
     whole = run.seconds or 1.0
-    first = min(max(round(SPAN * (start - run.began) / whole), 0), SPAN - 1)
-    return first, min(max(round(SPAN * (end - run.began) / whole), first + 1), SPAN)
+    first = min(max(round(SPAN_CELLS * (start - run.began) / whole), 0), SPAN_CELLS - 1)
+    return first, min(max(round(SPAN_CELLS * (end - run.began) / whole), first + 1), SPAN_CELLS)
 
 
 def summary(run: Run, strange: int = 0) -> str:
@@ -109,7 +109,7 @@ def summary(run: Run, strange: int = 0) -> str:
 
     Args:
         run: The run.
-        strange: How many lines of the file made no sense.
+        strange: The number of malformed lines in the file.
     """
     ended = [activity for activity in run.tasks.values() if activity.has_ended]
     counts = [f"{count:,d} {word}" for word in OUTCOMES if (count := sum(each.outcome == word for each in ended))]

@@ -1,7 +1,7 @@
-"""A median with an honest interval, of figures that were taken in pairs.
+"""The median of paired measurements, with its confidence interval.
 
-Pure: numbers in, numbers out. Noise adds to a time and comes in waves, so a variant is compared with the control of its own pair,
-and the interval comes from the order of the pairs alone, which assumes nothing of their distribution.
+Pure. Noise only adds to a time and comes in waves, so each variant is compared with the control of its own pair. The interval
+follows from the order of the values alone, which assumes nothing about their distribution.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A median, and between what it lies.
+    """A median with the bounds of its confidence interval.
 
     Example:
         >>> Interval(1.0, 2.0, 3.0).scaled(10)
@@ -34,7 +34,7 @@ class Interval(NamedTuple):
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Return the median of `values` with its interval at `CONFIDENCE`; with five values or fewer that is all of them.
+    """Return the median of `values` with its interval at `CONFIDENCE`; up to five values, the interval spans all of them.
 
     Example:
         >>> interval([5.0, 1.0, 3.0])

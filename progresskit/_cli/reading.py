@@ -1,6 +1,6 @@
-"""`progresskit run --read`: what a command says of its progress becomes tasks, and the rest of its words passes through.
+"""`progresskit run --read`: turn a command's progress messages into tasks, and let its other output pass.
 
-Knows tasks and the ends of lines. Does not know which words a program uses, nor where its output comes from.
+Knows tasks and line ends. Does not know the messages of any program, nor where the output comes from.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _ENDS = re.compile("\r\n|\r|\n")
 _COLORS = re.compile("\x1b\\[[0-9;:]*m")
 VARIABLES = {"pip": {"PIP_PROGRESS_BAR": "raw"}}
-"""What a program needs in its environment to say its progress in lines."""
+"""Environment variables, by program, that make the program print its progress as lines."""
 
 
 class ProgressReader:
-    """Takes progress out of a command's output.
+    """Extracts progress messages from a command's output.
 
     Args:
-        tracker: Where the tasks are shown.
-        program: Whose words these are: one of `progresskit._text.program_progress.READERS`.
+        tracker: The tracker that shows the tasks.
+        program: The command's program: one of `progresskit._text.program_progress.READERS`.
     """
 
     def __init__(self, tracker: ProgressTracker, program: str) -> None:
@@ -36,18 +36,18 @@ class ProgressReader:
         self._reader = reader_of(program)
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._held = ""
-        self._inside = False  # whether the beginning of the line that comes has passed through
+        self._inside = False  # whether the beginning of the current line has passed through
         self._task: Task | None = None
         self._name = ""
 
     def feed(self, data: bytes) -> bytes:
-        """Return what of `data` is no progress; the beginning of a line waits for the rest of it."""
+        """Return `data` without progress messages; hold back an unfinished line until its end arrives."""
         text = self._held + self._decoder.decode(data)
         self._held = ""
         passed: list[str] = []
         at = 0
         for found in _ENDS.finditer(text):
-            if found.group() == "\r" and found.end() == len(text):  # the newline of a terminal may follow
+            if found.group() == "\r" and found.end() == len(text):  # a newline may follow
                 break
             self._line(text[at : found.start()], found.group(), passed)
             at = found.end()
@@ -68,7 +68,7 @@ class ProgressReader:
 
     def _show(self, report: Report) -> None:
         task = self._task
-        # A phase that begins anew under its old name, such as the next file of a command, is another one.
+        # A count that falls under the same name is a new phase, such as the next file.
         if task is None or report.name != self._name or report.done < task.completed:
             self.end()
             self._name = report.name
@@ -78,18 +78,18 @@ class ProgressReader:
             self.end()
 
     def release(self) -> bytes:
-        """Return what is held back, which may be a question, after a while of silence; a line of progress only lacks its end."""
+        """Return the unfinished line, which may be a question; show it instead if it is a progress message without its end."""
         report = self._reader.read(_bare(self._held)) if self._held else None
         if report is not None:
             if report is not HEADING:
-                self._show(report._replace(is_last=False))  # the same line comes once more, with its end
+                self._show(report._replace(is_last=False))  # the same line arrives once more, with its end
             return b""
         held, self._held = self._held, ""
         self._inside = self._inside or bool(held)
         return held.encode("utf-8", "surrogateescape")
 
     def rest(self) -> bytes:
-        """Return what was held back, at the end of the output."""
+        """Return the unfinished line at the end of the output, unless it is a progress message."""
         held, self._held = self._held, ""
         passed: list[str] = []
         if held:
@@ -97,7 +97,7 @@ class ProgressReader:
         return "".join(passed).encode("utf-8", "surrogateescape")
 
     def end(self, *, failed: bool = False) -> None:
-        """End the task that is there: done where its count is complete or has no total, else failed or stopped early."""
+        """End the current task, if any: finished if its count is complete or has no total, else failed or stopped early."""
         task, self._task = self._task, None
         if task is None:
             return
@@ -110,5 +110,5 @@ class ProgressReader:
 
 
 def _bare(line: str) -> str:
-    """Return the words of `line`, without colours and movements of the cursor."""
+    """Return the text of `line` without colours and cursor movements."""
     return _COLORS.sub("", last_state(line))

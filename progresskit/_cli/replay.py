@@ -1,6 +1,6 @@
-"""`progresskit replay`: an events file, drawn again as it went.
+"""`progresskit replay`: draw an events file again, at its original pace or faster.
 
-Knows renderers and when each frame came. Does not know tasks: a frame is all that a renderer needs.
+Knows renderers and the time of each frame. Does not know tasks: a renderer needs only frames.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..renderers.base import Renderer, draws_in_place
 from ..renderers.registry import BUILTIN, default_stream, named
 
 _NUMBERS = 1_000_000_000
-"""What separates the numbers of two runs' tasks."""
+"""The offset between the task numbers of two runs."""
 
 
 def replay(
@@ -27,17 +27,17 @@ def replay(
     terminal: StreamTerminal | None = None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Draw what `lines` tell.
+    """Draw the events in `lines`.
 
     Args:
-        lines: An events file's. Those that make no sense are passed over.
-        renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits the terminal.
-        speed: How many times as fast as it went.
-        terminal: Where to draw; None takes `PROGRESSKIT_STREAM`, else standard error.
-        sleep: Waits for so many seconds.
+        lines: The lines of an events file. Malformed ones are skipped.
+        renderer: The name of a renderer; None takes `PROGRESSKIT_RENDERER`, else one that suits the terminal.
+        speed: The factor by which to speed up.
+        terminal: The terminal to draw on; None takes `PROGRESSKIT_STREAM`, else standard error.
+        sleep: Waits for the given seconds.
 
     Raises:
-        ValueError: the renderer's name is unknown, or it draws elsewhere.
+        ValueError: the renderer's name is unknown, or the renderer draws in another process.
     """
     where = StreamTerminal(default_stream()) if terminal is None else terminal
     choice = named(renderer).settle(where)
@@ -73,7 +73,7 @@ def replay(
             drawing.render(_merged(runs, event.run, rows))
             where.send(handle.drain(), 1.0)
             has_words = False
-        if has_words:  # an in-place renderer draws them with a frame
+        if has_words:  # an in-place renderer draws lines only with a frame
             drawing.render(_merged(runs, "", handle.ask_size()[1] - 1 if draws_in_place(drawing) else None))
     finally:
         drawing.stop()
@@ -83,7 +83,7 @@ def replay(
 
 
 def _merged(runs: dict[str, tuple[int, Frame]], newest: str, rows: int | None) -> Frame:
-    """Return one frame of all `runs`, with what has just ended in the `newest`; at most `rows` rows of it."""
+    """Return one frame of all `runs`, with at most `rows` rows and the newly ended tasks of the run `newest`."""
     views: list[TaskView] = []
     more = used = 0
     for number, frame in runs.values():

@@ -1,6 +1,6 @@
-"""`progresskit serve`: the live page of an events file, or of a hub that processes join.
+"""`progresskit serve`: serve the live page of an events file, or of a hub that processes join.
 
-Knows when to end. Does not know HTTP or how a page looks.
+Knows when to end. Does not know HTTP or the contents of a page.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from .._web.state import PageState
 from ..processes.feed import Feed
 from ..processes.hub import Hub
 
-LOOK_SECONDS = 0.25
-"""Seconds between two looks at a file."""
+POLL_SECONDS = 0.25
+"""Seconds between two reads of a file."""
 
 
 def serve_file(path: str, host: str, port: int) -> None:
     """Serve the page of the events file at `path`, which may grow, until Ctrl-C.
 
     Raises:
-        OSError: the file cannot be read, or the address cannot be had.
+        OSError: the file cannot be read, or the address is not available.
     """
     state = PageState({**run_identity(), "argv": [path], "pid": None})
     follower = Follower(path, state)
@@ -33,7 +33,7 @@ def serve_file(path: str, host: str, port: int) -> None:
         server.start()
         print(live.words(server), flush=True)
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
             follower.read()
     finally:
         server.stop()
@@ -41,11 +41,11 @@ def serve_file(path: str, host: str, port: int) -> None:
 
 
 def serve_hub(renderer: str | None, host: str, port: int) -> None:
-    """Serve the page of a hub, until Ctrl-C; say what a process needs in its environment to join it.
+    """Serve the page of a hub until Ctrl-C, and print the environment variables with which a process joins it.
 
     Raises:
         ValueError: the renderer's name is unknown.
-        OSError: the address cannot be had.
+        OSError: the address is not available.
     """
     with Feed(renderer) as feed, Hub(feed) as hub:
         server = live.serve(host, port, ["progresskit", "serve", "--hub"])

@@ -1,4 +1,4 @@
-"""`progresskit show`: what processes write to a folder that they share, live in one display.
+"""`progresskit show`: show, live, the progress that processes write to a shared folder.
 
 Knows exit statuses and when to end. Does not know files or how anything is drawn.
 """
@@ -12,23 +12,23 @@ from ..processes._folder import LOST_SECONDS, VARIABLE, FolderReader
 from ..processes.feed import Feed
 
 SCAN_SECONDS = 1.0
-"""Seconds between two looks at the folder."""
+"""Seconds between two scans of the folder."""
 
 
 def show(folder: str, *, renderer: str | None = None, totals: bool = False, lost: float = LOST_SECONDS) -> int:
-    """Show what processes write to `folder` until all have ended; return 0, or 1 where a task has failed or a process is lost.
+    """Show the processes that write to `folder` until all have ended; return 0, or 1 if a task failed or a process is lost.
 
     Args:
-        folder: The folder. It may be empty still: processes come when they come.
-        renderer: What draws; None takes `PROGRESSKIT_RENDERER`, else what suits the terminal.
+        folder: The folder. It may be empty: processes may start later.
+        renderer: The name of a renderer; None takes `PROGRESSKIT_RENDERER`, else one that suits the terminal.
         totals: Whether one line sums up all processes.
-        lost: Seconds without news after which a process with running tasks is lost.
+        lost: Seconds without a new record after which a process with running tasks counts as lost.
 
     Raises:
         ValueError: the renderer's name is unknown.
         OSError: the folder cannot be read.
     """
-    os.environ.pop(VARIABLE, None)  # this process shows the folder: it is none of those that are shown
+    os.environ.pop(VARIABLE, None)  # this process only shows the folder: it must not write to it
     with Feed(renderer, totals=totals) as feed:
         reader = FolderReader(folder, feed, lost=lost)
         reader.scan()
@@ -36,7 +36,7 @@ def show(folder: str, *, renderer: str | None = None, totals: bool = False, lost
             time.sleep(SCAN_SECONDS)
             try:
                 reader.scan()
-            except OSError:  # a file server that is away, or somebody has removed the folder: what runs is lost in time
+            except OSError:  # the file server may be away: processes count as lost in time
                 continue
         processes, failed, gone = reader.outcome()
         parts = [f"{processes:,d} process{'' if processes == 1 else 'es'}"]
