@@ -1,7 +1,7 @@
-"""What progress costs here: hot paths, drawing, printing and import beside the peers that are installed, or a job of the user's own.
+"""`progresskit bench`: measure what progress costs on this machine, beside other installed libraries or in a job of the user's own.
 
-Every verdict rests on a ratio to a control of the same run, so that it is the same on a slow machine; where the noise is too great to
-say, it says so. Knows how to start programs on a pty and how to judge figures. Does not know what a library's calls are.
+Each verdict is a ratio to a control of the same run, so that it also holds on a slow machine; a verdict says so if the noise is too
+great. Knows how to start programs on a pty and how to judge figures. Does not know the calls of any library.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ IMPORTS = {
     "rich": "from rich.progress import track",
     "alive-progress": "from alive_progress import alive_it",
 }
-"""The libraries, and how a program imports what it puts around a loop."""
-BAR = 0.01
-"""The share of a job's processor time that progress may cost."""
+"""The import statement of each library's loop function, by library."""
+COST_LIMIT = 0.01
+"""The largest share of a job's processor time that progress should cost."""
 IMPORT_ROUNDS, CHILD_SECONDS = 3, 30.0
 LEAST_PAIRS, MOST_PAIRS = 6, 20
-"""Pairs of a job: the least from which an interval follows that leaves some out, and the most."""
+"""Pairs of runs of a job: the fewest whose interval excludes any value, and the most."""
 
 SHORT_SECONDS = 5.0
-"""Seconds below which a job tells more of the start of progress than of its cost."""
+"""Seconds below which a job measures the start of progress rather than its running cost."""
 
 
 class Run(NamedTuple):
-    """One run of a program: seconds on the wall and of processor time, its children's included, and how it ended."""
+    """One run of a program: seconds of wall time and of processor time, including its children's, and its exit status."""
 
     wall: float
     cpu: float
@@ -47,23 +47,23 @@ class Run(NamedTuple):
 
 
 def installed() -> list[str]:
-    """Return the libraries that are installed, ours first."""
+    """Return the installed libraries, progresskit first."""
     return [name for name in IMPORTS if find_spec(name.replace("-", "_")) is not None]
 
 
 def on_a_terminal(
     command: Sequence[str], environ: Mapping[str, str], *, seconds: float | None = None, answer: int | None = None
 ) -> Run:
-    """Run `command` with a pseudo-terminal of 24 rows and 80 columns as its standard streams, whose output goes nowhere.
+    """Run `command` with a pseudo-terminal of 24 rows and 80 columns as its standard streams, and discard its output.
 
     Args:
         command: The command.
         environ: Its environment.
-        seconds: After so many it is killed; None: never.
-        answer: A descriptor that it inherits.
+        seconds: Kill the command after this many seconds; None: never.
+        answer: A descriptor that the command inherits; None for none.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the command cannot be started.
     """
     ours, theirs = _terminal()
     began = time.perf_counter()
@@ -107,7 +107,7 @@ def _terminal() -> tuple[int, int]:
 
 
 def _drain(terminal: int, until: float | None) -> None:
-    """Read from `terminal` until nobody has its other end."""
+    """Read from `terminal` until its other end is closed, or the time `until` has come."""
     while True:
         left = None if until is None else until - time.perf_counter()
         if left is not None and (left <= 0 or not select.select([terminal], [], [], left)[0]):
@@ -115,12 +115,12 @@ def _drain(terminal: int, until: float | None) -> None:
         try:
             if not os.read(terminal, 1 << 16):
                 return
-        except OSError:  # Linux's word for the end of a pty
+        except OSError:  # Linux reports the end of a pty so
             return
 
 
 def measured(what: str, library: str) -> Any:
-    """Return a figure of `library` that `bench_child` takes; None where it cannot be had."""
+    """Return the figure `what` of `library`, measured in a `bench_child`; None if that fails."""
     read_end, write_end = os.pipe()
     environ = {**os.environ, "TERM": "xterm-256color", "PROGRESSKIT_RENDERER": "ansi"}
     for name in (
@@ -146,7 +146,7 @@ def measured(what: str, library: str) -> Any:
 
 
 def imported(statement: str) -> float:
-    """Return the seconds of processor time that an import takes, over an interpreter that imports nothing."""
+    """Return the processor seconds of an import, beyond those of an interpreter that imports nothing."""
 
     def run(program: str) -> float:
         return min(
@@ -158,18 +158,18 @@ def imported(statement: str) -> float:
 
 
 def per_call(times: Mapping[str, Sequence[float]]) -> tuple[Interval, Interval]:
-    """Return nanoseconds over the bare loop, and the same in calls of an empty method, round by round."""
+    """Return the cost of a call beyond the bare loop, compared round by round: in nanoseconds, and in calls of an empty method."""
     rounds = list(zip(times["library"], times["bare"], times["call"], strict=True))
     ratios = [(more - bare) / (call - bare) for more, bare, call in rounds if call > bare]
     return interval([(more - bare) * 1e9 for more, bare, _ in rounds]), interval(ratios or [0.0])
 
 
 def compare(say: Callable[[str], object] = lambda _: None) -> dict[str, dict[str, Any]]:
-    """Return what each installed library costs, by name. `say` is told what is being measured.
+    """Return the figures of each installed library, by name. Calls `say` with the step that is being measured.
 
-    Each has `item_ns` and `update_ns` (nanoseconds over a bare loop), `item_calls` and `update_calls` (the same in calls of an
-    empty method), `draw` (share of a core: one bar, moved ten times a second), `line_us` (microseconds of a line above the
-    bar), `line_ratio` (over a line without one), and `import_ms`. None is what could not be had.
+    The figures are `item_ns` and `update_ns` (nanoseconds beyond a bare loop), `item_calls` and `update_calls` (the same in calls of
+    an empty method), `draw` (share of a core for one bar that moves ten times a second), `line_us` (microseconds of a line above the
+    bar), `line_ratio` (to a line without a bar), and `import_ms`. A figure that could not be measured is None.
     """
     found: dict[str, dict[str, Any]] = {}
     for library in installed():
@@ -192,7 +192,7 @@ HEAD = ("library", "item", "update", "drawing", "a printed line", "import")
 
 
 def table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return `found`, of `compare`, as a table of plain text."""
+    """Return the figures `found`, from `compare`, as a plain-text table."""
 
     def cell(figures: Mapping[str, Any], what: str) -> str:
         nanoseconds, calls = figures[f"{what}_ns"], figures[f"{what}_calls"]
@@ -218,14 +218,14 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def verdict(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what the figures of ours come to, in a sentence."""
+    """Return a sentence that judges progresskit's figures."""
     ours = found["progresskit"]
     item, draw = ours["item_ns"], ours["draw"]
     if item is None or draw is None:
         return "progresskit could not be measured here: its programs did not answer in time."
     if item.high > 4 * max(item.middle, 1.0):
         return "Too noisy to say: the machine is busy with something else."
-    left = BAR - draw
+    left = COST_LIMIT - draw
     if left <= 0:
         return f"Drawing alone took {draw:.1%} of a core: too noisy to say, or PROGRESSKIT_BUDGET is above 1 %."
     least = max(item.middle, 0.0) / left / 1e3
@@ -238,15 +238,15 @@ def verdict(found: Mapping[str, Mapping[str, Any]]) -> str:
 def paired(
     command: Sequence[str], seconds: float, say: Callable[[str], object] = lambda _: None
 ) -> tuple[list[tuple[Run, Run]], int]:
-    """Run `command` in pairs, with and without progress, for about so many seconds.
+    """Run `command` in pairs, with and without progress, for about `seconds` seconds.
 
-    Every other pair begins with the one without. A first run, which warms caches, is not counted.
+    Every other pair begins with the run without progress. A first run, which warms caches, does not count.
 
     Returns:
         The pairs, each with progress first, and the exit status of the first run that failed, 0 if none did.
 
     Raises:
-        OSError: it cannot be started.
+        OSError: the command cannot be started.
     """
     shown = {name: value for name, value in os.environ.items() if name != "PROGRESSKIT_DISABLE"}
     silent = {**shown, "PROGRESSKIT_DISABLE": "1"}
@@ -268,7 +268,7 @@ def paired(
 
 
 def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
-    """Return what `pairs` come to, for a program, and in a sentence.
+    """Return the verdict of `pairs`, as figures and as a sentence.
 
     Example:
         >>> print(judged([(Run(1.0, 1.001, 0), Run(1.0, 1.0, 0))] * 6)[1])
@@ -276,9 +276,9 @@ def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
     """
     cpu = interval([shown.cpu / max(silent.cpu, 1e-9) for shown, silent in pairs])
     wall = interval([shown.wall / max(silent.wall, 1e-9) for shown, silent in pairs])
-    if cpu.high < 1 + BAR:
+    if cpu.high < 1 + COST_LIMIT:
         word = "under"
-    elif cpu.low > 1 + BAR:
+    elif cpu.low > 1 + COST_LIMIT:
         word = "over"
     else:
         word = "noisy"
@@ -304,7 +304,7 @@ def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
 
 
 def bench(command: Sequence[str], *, as_json: bool = False, seconds: float = 60.0) -> int:
-    """Measure `command`, or without one the libraries, and print what came of it; return the exit status.
+    """Measure `command`, or the installed libraries if it is empty; print the result, and return the exit status.
 
     Raises:
         OSError: the command cannot be started.

@@ -1,7 +1,7 @@
-"""Take one figure of one library, in a process of its own whose standard streams are a terminal: what `progresskit bench` starts.
+"""Measure one figure of one library, in a process of its own on a terminal, which `progresskit bench` starts.
 
-`python -m progresskit._cli.bench_child WHAT LIBRARY DESCRIPTOR` writes its answer as JSON to that descriptor. Knows how each library
-is called. Does not know how figures are compared.
+`python -m progresskit._cli.bench_child WHAT LIBRARY DESCRIPTOR` writes the figure as JSON to that descriptor. Knows the calls of each
+library. Does not know how figures are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DRAW_SECONDS, LINES = 2.0, 300
 
 
 def iterate(library: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
-    """Return what a loop over items is wrapped in."""
+    """Return the function with which `library` wraps a loop's iterable."""
     if library == "tqdm":
         from tqdm import tqdm
 
@@ -39,7 +39,7 @@ def iterate(library: str) -> Callable[[Iterable[Any]], Iterable[Any]]:
 
 
 def manual(library: str, total: int) -> tuple[Callable[[], object], Callable[[str], object], Callable[[], object]]:
-    """Return what advances a bar by one, what prints a line above it, and what ends it."""
+    """Return three functions of a new bar: advance it by one, print a line above it, and end it."""
     if library == "tqdm":
         from tqdm import tqdm
 
@@ -65,7 +65,7 @@ def manual(library: str, total: int) -> tuple[Callable[[], object], Callable[[st
 
 
 class Empty:
-    """The control of an update: a method that does nothing."""
+    """The control of an update: an object with an empty method."""
 
     __slots__ = ()
 
@@ -74,7 +74,7 @@ class Empty:
 
 
 def item(library: str) -> dict[str, list[float]]:
-    """Return the seconds of processor time of an item, of a bare loop and with `library`, round by round."""
+    """Return the processor seconds of an item, round by round: in a bare loop, with an empty call, and with `library`."""
     wrap = iterate(library)
     empty = Empty()
 
@@ -95,7 +95,7 @@ def item(library: str) -> dict[str, list[float]]:
 
 
 def update(library: str) -> dict[str, list[float]]:
-    """Return the seconds of processor time of an update, round by round."""
+    """Return the processor seconds of an update, round by round: in a bare loop, with an empty call, and with `library`."""
     advance, _, end = manual(library, UPDATES * (ROUNDS + 1))
     call = Empty().call
 
@@ -129,7 +129,7 @@ def _rounds(variants: dict[str, Callable[[], None]], count: int) -> dict[str, li
 
 
 def draw(library: str) -> float:
-    """Return the share of a core that a bar takes which is moved ten times a second, over a loop that only sleeps."""
+    """Return the share of a core that a bar costs if it moves ten times a second, beyond a loop that only sleeps."""
     resting = _share(lambda: None, DRAW_SECONDS / 4)
     advance, _, end = manual(library, 1_000_000)
     _share(advance, DRAW_SECONDS / 4)  # the first frame pays for imports
@@ -147,7 +147,7 @@ def _share(step: Callable[[], object], seconds: float) -> float:
 
 
 def lines(library: str) -> dict[str, list[float]]:
-    """Return the seconds of processor time of a printed line, without a bar and above one of `library`."""
+    """Return the processor seconds of a printed line, without a bar and above a bar of `library`."""
     bare = _print_seconds(print)
     advance, write, end = manual(library, 1_000_000)
     advance()
@@ -172,4 +172,4 @@ if __name__ == "__main__":
     with open(int(descriptor), "w", encoding="utf-8") as answer:
         json.dump(FIGURES[what](name), answer)
     sys.stdout.flush()
-    os._exit(0)  # a library's threads are not waited for
+    os._exit(0)  # do not wait for a library's threads

@@ -1,6 +1,6 @@
 """The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report`, `replay`, `bench` and `serve`.
 
-Knows arguments and exit statuses. Must not know how anything is drawn.
+Knows arguments and exit statuses. Does not know how anything is drawn.
 """
 
 from __future__ import annotations
@@ -92,30 +92,30 @@ cannot be started.
 
 
 def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[[], object] = lambda: None) -> int:
-    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage), 130 (interrupted) or 141 (the reader of its output
-    has gone away); `run`: its command's.
+    """Run the command line and return its exit status: 0, 1 (failed), 2 (usage), 130 (interrupted) or 141 (the reader of the
+    output has closed it); for `run`, that of its command.
 
     Args:
-        arguments: What the command was given; None takes `sys.argv`.
-        handle_interrupts: Called by a subcommand that has something to clear away: from then on it can do so on Ctrl-C.
+        arguments: The arguments of the command; None takes `sys.argv`.
+        handle_interrupts: Restores the handler of Ctrl-C. A subcommand calls it before it opens anything that it must clean up.
     """
     try:
         try:
             return _main(arguments, handle_interrupts)
         finally:
             if sys.stdout is not None:
-                sys.stdout.flush()  # now: the interpreter's own flush at the end would show a traceback
+                sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except BrokenPipeError:
         return reader_gone()
 
 
 def reader_gone() -> int:
-    """Have what is left of the output go nowhere, and return the exit status of a program whose reader has gone away."""
+    """Discard further output, and return the exit status of a program whose reader has closed the pipe."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError:
         pass
-    return 128 + 13  # as a shell tells SIGPIPE, also where there is no such signal
+    return 128 + 13  # a shell's status for SIGPIPE, also on systems without this signal
 
 
 def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], object]) -> int:
@@ -154,7 +154,7 @@ def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], objec
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Tell the shell how the words that were typed go on, where argcomplete is installed (`progresskit[completion]`)."""
+    """Give the shell its completions, if argcomplete is installed (`progresskit[completion]`)."""
     try:
         import argcomplete  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
@@ -163,7 +163,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
 
 
 def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
-    """Return the parser of the command line, and those of its subcommands by name."""
+    """Return the parser of the command line, and the parsers of its subcommands by name."""
     parser = argparse.ArgumentParser(
         prog="progresskit",
         description="Show the progress of programs: of a command and all processes below it, of a pipe, of an events file.",
@@ -314,7 +314,7 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         return leave(status)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    except KeyboardInterrupt:  # before the command's start, or after its end
+    except KeyboardInterrupt:  # before the command's start or after its end
         return leave(-signal.SIGINT)
 
 
@@ -331,7 +331,7 @@ def _bench(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
 
 def with_tqdm(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with which programs of Python have progresskit's tqdm: a `sitecustomize` that waits for it."""
+    """Return environment variables that give Python programs progresskit's tqdm, by a `sitecustomize` that hooks its import."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = [os.path.join(package, "tqdm", "_site"), *filter(None, [environ.get("PYTHONPATH")])]
     return {"PROGRESSKIT_TQDM": "1", "PYTHONPATH": os.pathsep.join(paths)}
@@ -349,7 +349,7 @@ def _pipe(parser: argparse.ArgumentParser, options: argparse.Namespace, handle_i
     except ValueError as error:
         parser.error(str(error))
     except BrokenPipeError:  # end as `cat` would
-        return leave(-13)  # SIGPIPE, also where there is no such signal
+        return leave(-13)  # SIGPIPE, also on systems without this signal
     except KeyboardInterrupt:
         return leave(-signal.SIGINT)
     except OSError as error:
@@ -415,21 +415,21 @@ def _report(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int
 
 
 def _opened(path: str) -> TextIO:
-    """Return the events file at `path`, or standard input.
+    """Open the events file at `path`, or standard input if that is `-`.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the file cannot be opened.
     """
     return open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-")
 
 
 def _write(path: str, text: str, *, append: bool) -> None:
-    """Write `text` to `path`: whole or not at all, so that whoever reads the file meanwhile finds the one before.
+    """Write `text` to `path` whole or not at all, so that a concurrent reader sees the old file or the new one.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
-    if append or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe or a device is no file to be replaced
+    if append or (os.path.exists(path) and not os.path.isfile(path)):  # a pipe or a device must not be replaced
         with open(path, "a", encoding="utf-8") as file:
             file.write(text)
         return
@@ -479,7 +479,7 @@ def _serve(
 
 
 def _until_interrupted(work: Callable[[], None], parser: argparse.ArgumentParser, failure: str) -> int:
-    """Do `work`, and return the exit status: that of Ctrl-C, or 0.
+    """Call `work`, and return the exit status: 0, or that of Ctrl-C.
 
     A ValueError or an OSError ends the command with one sentence; an OSError's begins with `failure`.
     """
@@ -497,12 +497,12 @@ def _until_interrupted(work: Callable[[], None], parser: argparse.ArgumentParser
 
 
 def renderers() -> str:
-    """Return the table of renderers: name, what is missing, and which one would be chosen here and why."""
+    """Return the table of renderers: the name of each, why it is unavailable, and which one would be chosen here and why."""
     rows = []
     for name in names():
         try:
             find(name)
-        except Exception as error:  # RendererUnavailable, or whatever an import of somebody else's code raises
+        except Exception as error:  # RendererUnavailable, or any error from the import of an installed renderer
             rows.append((name, f"not available: {error}"))
         else:
             rows.append((name, "available"))
