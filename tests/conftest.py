@@ -1,5 +1,5 @@
 """For all tests: Ctrl-C means what it does at a terminal, also where a script's `&` has had it
-ignored; what is imported is compiled once, not anew by each of the hundreds of programs that are
+ignored, and a hang-up, also under `nohup`; what is imported is compiled once, not anew by each of the hundreds of programs that are
 started, also where PYTHONDONTWRITEBYTECODE is set; property tests have no deadline, which a busy
 machine would miss, and read the same examples in each run: PROGRESSKIT_RANDOM=1 looks for new ones, and
 twice as many."""
@@ -41,8 +41,9 @@ sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGQUIT") and signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+for name in ("SIGQUIT", "SIGHUP"):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 looks_for_new = bool(os.environ.get("PROGRESSKIT_RANDOM"))
 settings.register_profile(
