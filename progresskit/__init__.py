@@ -1,4 +1,4 @@
-"""Progress of loops, uploads and parallel jobs, drawn somewhere else, at no cost worth mentioning.
+"""Progress bars for loops, uploads and parallel jobs, drawn by a thread of their own at negligible cost.
 
     from progresskit import track
 

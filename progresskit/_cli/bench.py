@@ -65,30 +65,30 @@ def on_a_terminal(
     Raises:
         OSError: the command cannot be started.
     """
-    ours, theirs = _terminal()
+    controller, terminal = _terminal()
     began = time.perf_counter()
     try:
         process = subprocess.Popen(
             command,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
             env=dict(environ),
             pass_fds=() if answer is None else (answer,),
         )
     except BaseException:
-        os.close(ours)
+        os.close(controller)
         raise
     finally:
-        os.close(theirs)
+        os.close(terminal)
     try:
-        _drain(ours, None if seconds is None else began + seconds)
+        _drain(controller, None if seconds is None else began + seconds)
     except BaseException:
         process.kill()
         process.wait()
         raise
     finally:
-        os.close(ours)
+        os.close(controller)
     if seconds is not None and time.perf_counter() - began > seconds:
         process.kill()
     _, status, usage = os.wait4(process.pid, 0)
@@ -101,9 +101,9 @@ def _terminal() -> tuple[int, int]:
     import struct
     import termios
 
-    ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    return ours, theirs
+    controller, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    return controller, terminal
 
 
 def _drain(terminal: int, until: float | None) -> None:

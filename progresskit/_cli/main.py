@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  progresskit demo --renderer plain                what it looks like in a log
-  progresskit renderers                            which would be chosen here, and why
+  progresskit demo --renderer plain                the demo as in a log
+  progresskit renderers                            the renderer for this terminal, and why
   progresskit run -- make -j4                      one display for every process below make
   pg_dump shop | progresskit pipe | gzip > shop.gz
-  progresskit report events                        what PROGRESSKIT_RENDERER=json has written
-  progresskit show /shared/progress                what other hosts report
+  progresskit report events                        a summary of an events file
+  progresskit show /shared/progress                the progress of other hosts
 
 exit status: 0; 1 failed; 2 a mistake on the command line; 130 after Ctrl-C; 141 where the reader of the output
 has gone away. `run` ends as its command does.
@@ -59,7 +59,7 @@ examples:
   pg_dump shop | progresskit pipe --description shop | gzip > shop.gz
   progresskit pipe -l --total 1000000 < orders.csv | psql -c 'copy orders from stdin csv'
 
-exit status: 0; 1 where reading or writing fails; otherwise as `cat` ends.
+exit status: 0; 1 if reading or writing fails; that of `cat` if a signal or a closed output ends it.
 """
 REPORT = """\
 examples:
@@ -73,7 +73,7 @@ examples:
 SERVE = """\
 examples:
   progresskit serve events                         an events file, while it grows
-  progresskit serve --hub                          whatever process joins: it says how
+  progresskit serve --hub                          processes that join; prints how to join
   ssh -L 8000:localhost:8000 host                  then open the address with port 8000 here
 """
 SHOW = """\
@@ -178,86 +178,85 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
             name, help=help, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter, **options
         )
 
-    add("renderers", "tell which renderers there are, and which would be chosen here and why", RENDERERS)
+    add("renderers", "list the renderers, and the one that would be chosen here and why", RENDERERS)
     demo = add("demo", "show nested, parallel, unknown-total, failing and printing tasks", DEMO)
     _add_renderer(demo, "terminal")
-    demo.add_argument("--seconds", type=float, default=6.0, help="how long it takes (6)")
+    demo.add_argument("--seconds", type=float, default=6.0, help="the length of the demo in seconds (6)")
     run = add(
         "run",
         "show one display for a command and every process below it",
         RUN,
         usage="progresskit run [--renderer R] [--total] [--jobs N] [--quiet] [--no-pty] [--tqdm] [--read PROGRAM] "
         "[--web [PORT]] -- COMMAND...",
-        description="Run COMMAND. Every process below it that uses progresskit appears in one display, and what they write\n"
-        "goes above the bars. Exit status and signals are passed through. Where COMMAND would have this terminal it\n"
-        "has a pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off.",
+        description="Run COMMAND. Every process below it that uses progresskit appears in one display, and their output goes\n"
+        "above the bars. Exit status and signals are passed through. In place of this terminal, COMMAND gets a\n"
+        "pseudo-terminal (pty) of the same size, so that it behaves as usual; --no-pty gives it a pipe instead.",
     )
     _add_renderer(run, "terminal")
     run.add_argument("--total", action="store_true", help="add a line that sums up all processes")
     run.add_argument("--jobs", type=int, metavar="N", help="the same, for N tasks in all: with a percentage")
-    run.add_argument("--quiet", action="store_true", help="show bars alone; the command's last lines if it fails")
+    run.add_argument("--quiet", action="store_true", help="show only bars, and the command's last lines if it fails")
     run.add_argument("--no-pty", action="store_true", help="give COMMAND a pipe instead of a pty")
     run.add_argument(
         "--tqdm", action="store_true", help="have bars of tqdm join the display, in programs that cannot be changed"
     )
-    run.add_argument(
-        "--read", choices=sorted(READERS), help="show as rows what this program says of its progress on the terminal"
-    )
+    run.add_argument("--read", choices=sorted(READERS), help="show this program's own progress messages as rows")
     run.add_argument(
         "--web",
         nargs="?",
         const="1",
         metavar="PORT",
-        help="show it on a live page, too: on a free port, PORT or HOST:PORT",
+        help="also show the display on a live page: on a free port, PORT or HOST:PORT",
     )
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     pipe = add("pipe", "copy standard input to standard output with a bar of its bytes or lines", PIPE)
-    pipe.add_argument("-l", "--lines", action="store_true", help="count lines, and not bytes")
-    pipe.add_argument("--total", type=int, metavar="N", help="how many there will be (a file's size, else unknown)")
-    pipe.add_argument("--description", default="pipe", metavar="TEXT", help="what the bar is called (pipe)")
+    pipe.add_argument("-l", "--lines", action="store_true", help="count lines instead of bytes")
+    pipe.add_argument(
+        "--total", type=int, metavar="N", help="the number of bytes or lines (a file's size, else unknown)"
+    )
+    pipe.add_argument("--description", default="pipe", metavar="TEXT", help="the description of the bar (pipe)")
     _add_renderer(pipe, "standard error")
-    report = add("report", "tell what a file of the json renderer's lines says of each task", REPORT)
+    report = add("report", "summarise an events file: each task, its end and its time", REPORT)
     report.add_argument("file", metavar="FILE", help="the events file; - is standard input")
     kinds = report.add_mutually_exclusive_group()
     for option, what in (
         ("html", "write one page for a browser: a timeline of the tasks, failures first"),
         ("trace", "write trace events, for Perfetto and Chrome"),
         ("prometheus", "write metrics in Prometheus's text format, of tasks at the top"),
-        ("csv", "write a line a task"),
+        ("csv", "write one line for each task"),
         ("markdown", "write a table in Markdown"),
         ("step-summary", "append that table to the file that GITHUB_STEP_SUMMARY names"),
     ):
         kinds.add_argument(f"--{option}", dest="kind", action="store_const", const=option, help=what)
-    report.add_argument("-o", "--output", metavar="PATH", help="where to write it; otherwise standard output")
-    replay = add("replay", "show again what an events file tells, as it went", REPLAY)
+    report.add_argument("-o", "--output", metavar="PATH", help="the file to write (standard output)")
+    replay = add("replay", "draw an events file again, at its original pace", REPLAY)
     replay.add_argument("file", metavar="FILE", help="the events file; - is standard input")
-    replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="how many times as fast (1)")
+    replay.add_argument("--speed", type=float, default=1.0, metavar="N", help="the factor by which to speed up (1)")
     _add_renderer(replay, "terminal")
     serve = add(
         "serve",
         "show an events file, or a hub that processes join, on a live page",
         SERVE,
-        description="Serve a page that shows, live, what an events file tells (PROGRESSKIT_EVENTS), or what processes tell a hub,\n"
-        "until Ctrl-C. Only this machine can ask for it unless --host says otherwise, and only with the token in its address.",
+        description="Serve a live page of an events file (PROGRESSKIT_EVENTS), or of the processes that join a hub, until Ctrl-C.\n"
+        "Only this machine can open it unless --host says otherwise, and only with the token in its address.",
     )
     serve.add_argument("file", metavar="FILE", nargs="?", help="the events file")
-    serve.add_argument("--hub", action="store_true", help="open a hub, and say what a process needs to join it")
+    serve.add_argument("--hub", action="store_true", help="open a hub, and print the environment variables to join it")
     serve.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="the address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=int, default=0, metavar="N", help="the port (a free one)")
     _add_renderer(serve, "terminal")
     show = add(
         "show",
-        "show what processes write to a shared folder (PROGRESSKIT_FOLDER)",
+        "show the processes that write to a shared folder (PROGRESSKIT_FOLDER)",
         SHOW,
-        description="Show, live, what processes that have PROGRESSKIT_FOLDER=FOLDER in their environment write there, on\n"
-        "whatever hosts they run, until all have ended. Exit status: 0; 1 where a task has failed or a process is lost;\n"
-        "2 where the folder cannot be read; 130 after Ctrl-C.",
+        description="Show, live, the processes with PROGRESSKIT_FOLDER=FOLDER in their environment, on any host, until all have\n"
+        "ended. Exit status: 0; 1 if a task failed or a process is lost; 2 if the folder cannot be read; 130 after Ctrl-C.",
     )
-    show.add_argument("folder", metavar="FOLDER", help="the folder, which may be empty still")
+    show.add_argument("folder", metavar="FOLDER", help="the folder, which may be empty")
     _add_renderer(show, "terminal")
     show.add_argument("--total", action="store_true", help="add a line that sums up all processes")
     show.add_argument(
-        "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a process at work may be silent (120)"
+        "--lost", type=float, default=120.0, metavar="SECONDS", help="how long a running process may be silent (120)"
     )
     bench = add(
         "bench",
@@ -266,7 +265,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
         usage="progresskit bench [--json] [--seconds S] [-- COMMAND...]",
         description="Without COMMAND: loops, updates, drawing, printed lines and import, beside the libraries that are installed,\n"
         "in under a minute. With COMMAND: run it in pairs, with and without progress (PROGRESSKIT_DISABLE), on a\n"
-        "pseudo-terminal, and tell what progress adds to its processor time and its time on the wall.",
+        "pseudo-terminal, and print what progress adds to its processor time and its wall time.",
     )
     bench.add_argument("--json", action="store_true", help="write the figures as one JSON object")
     bench.add_argument(
@@ -274,7 +273,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Argume
         type=float,
         default=60.0,
         metavar="S",
-        help="how long COMMAND is run again for, six pairs at the least (60)",
+        help="how long to repeat COMMAND, at least six pairs (60)",
     )
     bench.add_argument("arguments", nargs=argparse.REMAINDER, metavar="COMMAND")
     return parser, commands.choices

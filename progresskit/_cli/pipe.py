@@ -44,12 +44,12 @@ def copy(
         OSError: reading or writing failed; `BrokenPipeError` if the reader of `target` has closed it.
 
     Example:
-        >>> ours, theirs = os.pipe()
-        >>> at = os.write(theirs, b"a line")
-        >>> os.close(theirs)
+        >>> reader, writer = os.pipe()
+        >>> at = os.write(writer, b"a line")
+        >>> os.close(writer)
         >>> null = os.open(os.devnull, os.O_WRONLY)
-        >>> copy(ours, null, renderer="none")
-        >>> os.close(ours), os.close(null)
+        >>> copy(reader, null, renderer="none")
+        >>> os.close(reader), os.close(null)
         (None, None)
     """
     if total is None and not lines:

@@ -257,9 +257,8 @@ hostile_frames = some.builds(
 
 @settings(max_examples=25, deadline=None)
 @given(frames=some.lists(hostile_frames, min_size=1, max_size=4), rows=some.none() | some.integers(0, 8))
-def test_whatever_a_frame_says_the_display_stays_in_bounds_and_every_renderer_draws_it(
-    frames: list[Frame], rows: int | None
-) -> None:
+def test_hostile_frame(frames: list[Frame], rows: int | None) -> None:
+    """Whatever a frame contains, the display stays within bounds, and every renderer draws it."""
     feed = Feed(RecordingRenderer(), clock=ManualClock(), ticker=ManualTicker(), totals=True)
     drawers = [AnsiRenderer(), PlainRenderer()]
     for drawer in drawers:

@@ -50,9 +50,8 @@ steps = some.tuples(some.integers(0, 2), some.integers(0, 3), some.integers(0, 2
 
 @settings(max_examples=80, deadline=None)
 @given(before=some.integers(0, 30), moves=some.lists(steps, max_size=25))
-def test_any_interleaving_shows_each_row_once_in_its_place_and_each_line_once_above(
-    before: int, moves: list[tuple[int, int, int]]
-) -> None:
+def test_any_interleaving(before: int, moves: list[tuple[int, int, int]]) -> None:
+    """Any interleaving shows each row once in its place, and each line once above."""
     block = Block(before)
     for number, (process, rows, lines) in enumerate(moves):
         above = [f"line {number}.{n}" for n in range(lines)]

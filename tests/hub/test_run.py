@@ -192,10 +192,7 @@ def test_the_help_says_how_to_switch_the_terminal_off() -> None:
     wide = {**os.environ, "COLUMNS": "500"}
     help = subprocess.run([*RUN, "--help"], env=wide, capture_output=True, text=True, check=True).stdout
     words = " ".join(help.split())
-    assert (
-        "pseudo-terminal (pty) of the same size, so that it behaves as it would here; --no-pty switches that off"
-        in words
-    )
+    assert "pseudo-terminal (pty) of the same size, so that it behaves as usual; --no-pty gives it a pipe" in words
     assert "--no-pty give COMMAND a pipe instead of a pty" in words
 
 
@@ -446,9 +443,7 @@ sys.exit(7)
 
 
 @pytest.mark.parametrize("switch", ["", "--no-pty", "--quiet"])
-def test_a_run_that_is_killed_takes_nothing_from_the_command_and_leaves_a_clean_prompt(
-    terminal: type[Terminal], tmp_path: Path, switch: str
-) -> None:
+def test_killed_run(terminal: type[Terminal], tmp_path: Path, switch: str) -> None:
     """It ends with its own status, and its words go on to the terminal, as if it had been started without us."""
     gate, result, job = tmp_path / "gate", tmp_path / "result", tmp_path / "job.py"
     os.mkfifo(gate)

@@ -65,7 +65,7 @@ def test_the_tasks_and_lines_of_a_pools_workers_are_the_parents(method: str) -> 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_a_worker_said_before_its_result_is_shown_though_it_is_terminated_with_the_next_breath(
+def test_lines_before_a_result(
     method: str,
 ) -> None:
     """Leaving `with Pool()` sends SIGTERM to the workers, with no word before it."""
@@ -104,7 +104,8 @@ def test_so_are_those_of_processes_below_workers(shown: Here) -> None:
     assert dict(shown.endings) == {"square 0": "finished", "square 1": "finished"}
 
 
-def test_workers_that_are_replaced_after_each_task_are_shown_one_after_the_other(shown: Here) -> None:
+def test_replaced_workers(shown: Here) -> None:
+    """Workers that are replaced after each task are shown one after the other."""
     with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
         assert pool.map(pools.square, range(4), chunksize=1) == [0, 1, 4, 9]
         pool.close()

@@ -138,7 +138,8 @@ print("done")
 
 
 @pytest.mark.parametrize("before", ["", "import multiprocessing"], ids=["for a task", "for workers"])
-def test_a_handler_that_uses_tasks_while_the_ticker_is_imported_runs_right_after_that(before: str) -> None:
+def test_handler_during_import(before: str) -> None:
+    """A handler that uses tasks while the ticker is being imported runs right after the import."""
     program = Program(f"""{before}
 import signal, sys
 from progresskit import ProgressTracker

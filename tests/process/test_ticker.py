@@ -219,7 +219,8 @@ def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> 
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def test_what_happens_while_nothing_moves_is_shown_at_the_next_chance_and_not_a_second_later() -> None:
+def test_change_after_a_rest() -> None:
+    """A change after a time without changes is shown at the next chance, not a second later."""
     renderer = RecordingRenderer()
     ticker = ThreadTicker()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
@@ -352,7 +353,8 @@ def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> No
         tracker.stop()
 
 
-def test_where_the_system_does_not_tell_what_a_thread_has_done_only_a_long_stop_is_seen() -> None:
+def test_stop_without_thread_times() -> None:
+    """Without the system's processor times of threads, the ticker sees only a long stop."""
     detector = SuspensionDetector("/no/such/file")
     assert (detector.read(), detector.stopped()) == (None, False)
     detector.close()

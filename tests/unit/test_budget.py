@@ -66,7 +66,8 @@ def test_a_renderer_of_300_ms_a_frame_is_drawn_every_30_seconds() -> None:
     assert max(gaps) == pytest.approx(30.0 / FRAME_BUDGET_SHARE)
 
 
-def test_what_the_thread_takes_between_two_frames_is_in_the_budget_and_what_others_take_is_not() -> None:
+def test_budget_counts_one_thread() -> None:
+    """The thread's time between two frames counts against the budget, the time of other threads does not."""
     ticker = ManualTicker()
     renderer = SlowRenderer(ticker.cost, 0.01)
     with ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.1, budget=0.01, ticker=ticker) as tracker:

@@ -235,9 +235,8 @@ def test_a_portion_is_as_large_as_its_time_allows(bench: Bench, monkeypatch: pyt
     assert portions[:3] == [64, 1, 1]
 
 
-def test_a_list_is_handed_over_whole_where_that_takes_some_milliseconds_and_may_change_meanwhile(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is handed over whole even if that takes some milliseconds, and may change meanwhile."""
     items, portions, following = list(range(1_000)), [], Pace.next
     monkeypatch.setattr(Pace, "next", lambda pace: portions.append(following(pace)) or portions[-1])
 

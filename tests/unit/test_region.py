@@ -147,7 +147,8 @@ def test_a_terminal_that_wraps_has_made_several_lines_of_a_wide_row() -> None:
         )
 
 
-def test_rows_that_a_lower_window_has_pushed_out_are_remembered_until_lines_go_above() -> None:
+def test_rows_pushed_out() -> None:
+    """Rows that a lower window has pushed out are remembered until lines go above."""
     region = Region()
     region.draw(["one", "two", "six", "ten"], size=(40, 9))
     assert sent(region.draw(["one"], size=(40, 3))) == CLEAR + UP * 2 + row("one") + "\n\r"

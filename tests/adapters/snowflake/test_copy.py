@@ -155,9 +155,8 @@ def test_parquet_goes_to_columns_by_name_and_a_callers_transaction_is_the_caller
     tracker.stop()
 
 
-def test_a_single_file_has_a_spinner_that_says_what_is_expected_until_the_true_count_is_there(
-    server: Any, sessions: Any, tmp_path: Path
-) -> None:
+def test_single_file(server: Any, sessions: Any, tmp_path: Path) -> None:
+    """A single file has a spinner with the expected count until the true count arrives."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE single (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "single_stage", parts(1, 10))

@@ -80,7 +80,8 @@ NAMES = [
 ]
 
 
-def test_rows_that_are_not_in_the_table_are_rejected_and_a_file_that_was_loaded_before_has_none() -> None:
+def test_rejected_rows() -> None:
+    """Rows that are not in the table count as rejected; a file that was loaded before has none."""
     rows = [
         ("a", "LOADED", 5, 5, 5, 0, None, None),
         ("b", "PARTIALLY_LOADED", 5, 3, 5, 2, "no number", "4"),

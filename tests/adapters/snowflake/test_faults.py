@@ -254,9 +254,8 @@ def test_sessions_that_are_lost_during_copy_end_the_command_with_nothing_loaded(
 
 
 @pytest.mark.slow
-def test_a_command_that_fails_for_good_says_at_what_and_the_same_command_loads_all_the_next_time(
-    warehouse: Warehouse, large: Path, tmp_path: Path
-) -> None:
+def test_second_run_after_a_failure(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
+    """A command that fails for good says at what, and the same command loads everything the next time."""
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
     command = [*COMMAND, str(small), str(large), "--table", "commanded", "--connection", "local"]

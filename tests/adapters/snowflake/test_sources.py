@@ -109,9 +109,8 @@ def test_other_hosts_do_not_count(sink: Sink) -> None:
 
 
 @pytest.mark.parametrize("seen", [True, False])
-def test_a_part_that_ends_with_its_answer_stays_counted_however_soon_its_connection_closes(
-    sink: Sink, seen: bool
-) -> None:
+def test_part_ends_with_its_answer(sink: Sink, seen: bool) -> None:
+    """A part that ends with its answer stays counted, however soon its connection closes."""
     with counting(KernelBytes(to(sink)), 9 * MB) as source:
         for part in range(1, 4):
             with sink.connect() as client:
@@ -283,9 +282,11 @@ class Connection:
         (Connection("account.example", 443), "http://proxy.example:none", [1, 3]),
     ],
 )
-def test_the_storage_is_the_accounts_host_only_on_loopback_and_a_proxy_where_there_is_one(
+def test_storage_host(
     monkeypatch: pytest.MonkeyPatch, connection: Connection, environment: str, counted: list[int]
 ) -> None:
+    """The account's host counts as the storage only on loopback; a proxy that is in use always does."""
+
     def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOSTS[host], 0))]
 

@@ -64,7 +64,8 @@ def test_a_type_that_nothing_is_known_of_has_no_rule() -> None:
 
 
 @given(st.integers(0, 3_650_000))
-def test_every_day_that_there_is_is_a_date_and_the_day_before_the_first_of_a_month_is_the_last(days: int) -> None:
+def test_calendar(days: int) -> None:
+    """Every day of the calendar is a date, and the day before the first of a month is the last of the month before."""
     day = date(1, 1, 1) + timedelta(days % 3_650_000)
     assert fits("DATE", day.isoformat())
     if (day + timedelta(1)).month != day.month:
