@@ -86,7 +86,7 @@ class TrackerCore:
         self.budget = budget
         self.clock = clock
         self.given_ticker: Any = ticker  # one that is loaded by name has no type
-        self.hub_link = HubLink()
+        self.hub_link: HubLink = HubLink()
         self.tree: TaskTree = self.new_tree()
         self.lines: LineQueue = self.line_queue(self)
         self.capture: AutomaticCapture = AutomaticCapture(capture)

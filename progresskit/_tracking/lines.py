@@ -175,7 +175,7 @@ class AutomaticCapture:
     def __init__(self, mode: str) -> None:
         self.mode = mode
         self.current: OwnCapture | None = None
-        self.lasts = False
+        self.lasts: bool = False
         self._held = False  # whether it goes on until the tracker is stopped
 
     def begin(self, tracker: TrackerCore, *, always: bool = False) -> None:

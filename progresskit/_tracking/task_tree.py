@@ -83,8 +83,8 @@ class TaskTree:
         self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
         self.last_shown: int = 0
-        self.is_told = True
-        self.is_closing = False
+        self.is_told: bool = True
+        self.is_closing: bool = False
         self._inherited = 0  # the highest number of a task that is a parent process's
 
     # Tasks

@@ -41,7 +41,7 @@ class FeedCore(TrackerCore):
     """
 
     tree: SourceTree
-    line_queue = FeedLines
+    line_queue: ClassVar[type[LineQueue]] = FeedLines
     before_frame: Callable[[], object] | None = None
     announced: bool = False
 
