@@ -135,3 +135,31 @@ def test_two_streams(tmp_path: Path) -> None:
     rows = screen_of(OTHER, str(path))
     assert rows[0].startswith("on the terminal: 100%|") and "3/3" in rows[0] and rows[1:] == ["words"]
     assert "in the file: 100%|" in path.read_text() and "terminal" not in path.read_text()
+
+
+LOOKS = """
+import sys
+import progresskit.tqdm as ours
+ours.install()
+from tqdm import tqdm
+list(tqdm(range(10), desc="scaled", unit_scale=64))
+list(tqdm(range(10), desc="narrow", ncols=50))
+list(tqdm(range(10), desc="plain", ascii=True))
+list(tqdm(range(10), desc="delayed", delay=60))
+count = tqdm(total=5, desc="held").update  # nobody holds the bar itself
+for _ in range(5): count()
+del count
+assert list(reversed(tqdm([1, 2, 3], desc="forwards"))) == [1, 2, 3]  # as tqdm does
+print("the end")
+"""
+
+
+def test_looks() -> None:
+    """A factor multiplies what is shown, a width and characters give tqdm's own text, and a bar that was to wait is not shown."""
+    rows = screen_of(LOOKS)
+    row_of = {row.replace(":", " ").split()[0 if row[0].isalpha() else 1]: row for row in rows}
+    assert "640/640" in row_of["scaled"]
+    assert "10/10" in row_of["narrow"] and len(row_of["narrow"]) <= 50 and "100%|" in row_of["narrow"]
+    assert "|##########| 10/10" in row_of["plain"] or "#| 10/10" in row_of["plain"]
+    assert "delayed" not in row_of and rows[-1] == "the end"
+    assert "5/5" in row_of["held"]
