@@ -22,8 +22,7 @@ test:  ## the quick tests
 test-all:  ## all tests
 	$(NEEDS) test
 	$(PY) -m pytest -m ''
-LONG := --deselect tests/unit/test_tracker.py::test_none_of_ten_million_updates_from_eight_threads_is_lost
-TESTS ?= --ignore=tests/adapters/snowflake $(LONG)
+TESTS ?= --ignore=tests/adapters/snowflake
 test-faces:  ## kernels, JupyterLab in a browser, marimo and Pyodide, as far as they are here
 	.ci/faces
 test-interpreters:  ## the core's quick tests on every interpreter that is found, and those in PYTHONS="PATH ..."

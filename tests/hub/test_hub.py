@@ -577,6 +577,7 @@ with ProgressTracker(interval=0.001, budget=1.0) as tracker:
 """
 
 
+@pytest.mark.slow
 def test_a_fork_while_a_frame_is_drawn_deadlocks_nobody(unix: Bench) -> None:
     process = start(unix, FORK_WHILE_DRAWING)
     unix.until(lambda: len(unix.shown) >= 20)

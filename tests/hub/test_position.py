@@ -118,7 +118,12 @@ with ProgressTracker() as tracker:
 
 @pytest.mark.parametrize(
     ("renderer", "scrolled"),
-    [("ansi", 0), ("ansi", 30), ("tqdm", 30), pytest.param("rich", 0, marks=pytest.mark.slow)],
+    [
+        ("ansi", 0),
+        ("ansi", 30),
+        pytest.param("tqdm", 30, marks=pytest.mark.slow),
+        pytest.param("rich", 0, marks=pytest.mark.slow),
+    ],
 )
 def test_three_processes_on_a_real_terminal(tmp_path: Path, renderer: str, scrolled: int) -> None:
     if renderer != "ansi":

@@ -203,6 +203,7 @@ def test_lines_are_whole_and_foreign_bars_are_reduced_to_their_last_state(termin
     assert shown.rows == ["100%", "half a line", "no end"]
 
 
+@pytest.mark.slow
 def test_ten_thousand_lines_come_through_each_once(terminal: type[Terminal]) -> None:
     shown = terminal(*RUN, "--", "seq", "10000")
     assert shown.wait() == 0

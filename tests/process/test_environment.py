@@ -103,6 +103,7 @@ def test_each_target_installs_what_it_needs(clone: Clone) -> None:
     assert len(clone.told) == 4
 
 
+@pytest.mark.slow
 def test_an_environment_of_another_version_is_made_anew(clone: Clone) -> None:
     """So is one that was moved, one that is half made and one whose Python has gone; one that fits is kept."""
     status, words = clone.make(SETUP)

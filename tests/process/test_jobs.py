@@ -54,6 +54,7 @@ Region.draw = drawn
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setup", "pause", "seconds"),
     [
@@ -145,6 +146,7 @@ FLOW = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["ctrl-s", "tcflow"])
 def test_a_stopped_terminal_holds_up_frames_and_not_the_job(how: str, tmp_path: Path) -> None:
     go, out, end, go_on = (tmp_path / name for name in ("go", "out", "end", "go_on"))

@@ -106,6 +106,7 @@ def test_curl(served: tuple[str, Path], tmp_path: Path, flag: str) -> None:
     assert line.startswith("✓ curl") and "100" in line and "#" not in line
 
 
+@pytest.mark.slow
 def test_pip(served: tuple[str, Path], tmp_path: Path) -> None:
     """pip's downloads have a row each, by the file's name."""
     said = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, text=True).stdout

@@ -150,6 +150,7 @@ print(shared.completed, shared.state)
     assert (done.returncode, done.stdout) == (0, "2000 finished\n"), done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_under_gevent_frames_are_drawn_while_a_greenlet_computes() -> None:
     pytest.importorskip("gevent", reason="gevent is not installed in this environment")
     done = run("""

@@ -164,6 +164,7 @@ def test_ticks_and_advances_add_up(bench: Bench) -> None:
     assert isinstance(task, Task)
 
 
+@pytest.mark.slow
 def test_none_of_ten_million_updates_from_eight_threads_is_lost(bench: Bench) -> None:
     task, ticked = bench.tracker.add_task("one"), bench.tracker.add_task("two")
     interval = sys.getswitchinterval()

@@ -102,7 +102,7 @@ MOST = min(300, int(os.environ.get("PROGRESSKIT_FILES", "300")))
 """Files of the long run."""
 
 
-@pytest.mark.parametrize("count", [25, pytest.param(MOST, id="long", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [10, pytest.param(MOST, id="long", marks=pytest.mark.slow)])
 def test_analysis_is_duckdbs(tmp_path: Path, count: int) -> None:
     """Of random files what is said is what DuckDB finds: missing values, ranges, and types, but for those that lose digits."""
     path = tmp_path / "f.csv"

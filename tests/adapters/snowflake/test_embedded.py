@@ -99,6 +99,7 @@ def test_a_dropped_stage_is_gone_with_its_files_and_no_other(cursor: Any, stage:
     assert names(cursor, stage) == []
 
 
+@pytest.mark.slow
 def test_two_servers_share_neither_tables_nor_stages(
     cursor: Any, table: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +130,7 @@ with embedded_server() as server:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_the_server_ends_with_whoever_started_it_and_leaves_nothing(how: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(

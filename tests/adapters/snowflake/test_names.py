@@ -90,6 +90,7 @@ def listed(cursor: Any, stage: str) -> list[str]:
     return [row[0].removeprefix(f"{stage.lower()}/") for row in cursor.execute(f"LIST @{stage}").fetchall()]
 
 
+@pytest.mark.slow
 def test_put_keeps_names(cursor: Any, stage: str, tmp_path: Path) -> None:
     """put() gives a file its own name on the stage, whatever characters it holds, alone and among others."""
     for name in NAMES:
