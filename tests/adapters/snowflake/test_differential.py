@@ -351,7 +351,7 @@ def differences(example: Example, command: Any, cursor: Any, folder: Path) -> No
             cursor.execute(f"DROP TABLE {table}")
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(FILES, id="long", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [10, pytest.param(FILES, id="long", marks=pytest.mark.slow)])
 def test_random_files(command: Any, cursor: Any, tmp_path: Path, count: int) -> None:
     """Each cell that the command loads from a file of any dialect is what the file means, and what other readers read."""
 
