@@ -27,6 +27,7 @@ from typing import NamedTuple
 import snowflake.connector
 from measuring import machine
 from progresskit_snowflake.embedded import embedded_server
+from screen import read_pty
 
 CONNECT = """
 import glob, json, os, sys
@@ -73,7 +74,7 @@ def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
     if pid == 0:
         os.execve(sys.executable, [sys.executable, *command], environment)
     shown: list[bytes] = []
-    drain = threading.Thread(target=lambda: shown.extend(iter(lambda: read(fd), b"")))
+    drain = threading.Thread(target=lambda: shown.extend(iter(lambda: read_pty(fd), b"")))
     drain.start()
     _, status, used = os.wait4(pid, 0)
     wall = time.perf_counter() - began
@@ -83,13 +84,6 @@ def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
         print(b"".join(shown)[-500:].decode(errors="replace"), file=sys.stderr)
         return None
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
-
-
-def read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 65536)
-    except OSError:  # Linux's word for the end of a pty
-        return b""
 
 
 def main() -> int:

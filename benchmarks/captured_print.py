@@ -11,11 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pty
 import statistics
 import sys
 import tempfile
 from pathlib import Path
+
+from screen import output_of
 
 MOST = 1.6
 """Times what a bare print costs."""
@@ -46,18 +47,8 @@ def measure(rounds: int) -> list[tuple[float, float]]:
     """Return pairs of the seconds that a bare print and a captured one cost."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.json"
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.environ["TERM"] = "xterm-256color"
-            os.environ.pop("CI", None)
-            os.execv(sys.executable, [sys.executable, "-c", JOB, str(path), str(rounds + 1)])
-        try:
-            while os.read(terminal, 1 << 16):
-                pass
-        except OSError:  # the other side has closed it
+        for _ in output_of(["-c", JOB, str(path), str(rounds + 1)]):
             pass
-        os.close(terminal)
-        os.waitpid(pid, 0)
         return [(bare, captured) for bare, captured in json.loads(path.read_text())]
 
 

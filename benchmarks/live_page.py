@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import pty
+import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from measuring import Line, interval, machine, text_of
+from screen import output_of
 
 MOST = 0.01
 """The share of one core that an open page may add."""
+SCRIPT = Path(__file__).parents[1] / "progresskit" / "_web" / "page.js"
+"""The page's, which says how often a tab asks."""
 VARIANTS = {"bare": None, "no page": None, "served": 0, "1 tab": 1, "12 tabs": 12}
 TABS = """
 import http.client, json, sys, threading, time
@@ -99,32 +101,15 @@ with open(path, "w") as file: json.dump(found, file)
 
 def measure(rounds: int, seconds: float) -> dict[str, list[float]]:
     """Return the shares of one core that the job took in each variant, round by round."""
-    poll = next(line for line in SCRIPT.splitlines() if line.startswith("const POLL"))
-    tabs = TABS.replace(
-        "POLL", str(float("".join(sign for sign in poll.split("=")[1].split(";")[0] if sign.isdigit())) / 1000)
-    )
+    poll = re.search(r"^const POLL = (\d+);", SCRIPT.read_text("utf-8"), re.MULTILINE)
+    assert poll is not None, f"{SCRIPT} does not say how often it asks"
+    tabs = TABS.replace("POLL", str(int(poll[1]) / 1000))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shares.json"
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.environ["TERM"] = "xterm-256color"
-            os.environ.pop("CI", None)
-            job = [sys.executable, "-c", JOB, str(path), str(rounds), str(seconds), json.dumps(VARIANTS), tabs]
-            os.execv(sys.executable, job)
-        said = b""
-        try:
-            while data := os.read(terminal, 1 << 16):
-                said = (said + data)[-4_000:]
-        except OSError:  # the other side has closed it
+        for _ in output_of(["-c", JOB, str(path), str(rounds), str(seconds), json.dumps(VARIANTS), tabs]):
             pass
-        os.close(terminal)
-        if os.waitpid(pid, 0)[1]:
-            sys.exit(said.decode(errors="replace"))
         shares: dict[str, list[float]] = json.loads(path.read_text())
         return shares
-
-
-SCRIPT = (Path(__file__).parents[1] / "progresskit" / "_web" / "page.js").read_text("utf-8")
 
 
 def main() -> None:

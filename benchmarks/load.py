@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from measuring import Interval, Line, as_installed, interval, machine, text_of
+from screen import read_pty
 
 SAMPLE = sorted((Path(__file__).parents[1] / "examples" / "flights").glob("*.csv"))
 LEAST = 6
@@ -37,7 +38,7 @@ def seconds(more: list[str]) -> float:
         environ = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "50", "PROGRESSKIT_RENDERER": "ansi"}
         os.execve(sys.executable, [sys.executable, "-c", COMMAND, str(write_end), *arguments], environ)
     os.close(write_end)
-    drain = threading.Thread(target=lambda: [None for _ in iter(lambda: read(fd), b"")])
+    drain = threading.Thread(target=lambda: [None for _ in iter(lambda: read_pty(fd), b"")])
     drain.start()
     _, status = os.waitpid(pid, 0)
     drain.join()
@@ -47,13 +48,6 @@ def seconds(more: list[str]) -> float:
     if os.waitstatus_to_exitcode(status) or not used:
         raise SystemExit("the load failed")
     return float(used)
-
-
-def read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 65536)
-    except OSError:  # Linux's word for the end of a pty
-        return b""
 
 
 def shares(pairs: int) -> Interval:

@@ -19,8 +19,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from load import SAMPLE, read
+from load import SAMPLE
 from measuring import as_installed, machine
+from screen import read_pty
 
 OURS = "progresskit"
 LOADER = "progresskit_snowflake"
@@ -145,7 +146,7 @@ def profile() -> Profile:
         os.execve(sys.executable, [sys.executable, __file__, "--child", str(write_end)], environ)
     os.close(write_end)
     shown = b""
-    while more := read(fd):
+    while more := read_pty(fd):
         shown = (shown + more)[-2_000:]
     os.close(fd)
     found = os.read(read_end, 65_536).decode()

@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pty
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
+
+from screen import output_of
 
 LONGEST_GAP = 0.5
 """Seconds between two frames, on average over the second half."""
@@ -56,24 +57,14 @@ def run(rate: int, seconds: float, *, hub: bool) -> Run:
     """Return what a job of so many `seconds` that prints `rate` lines a second has shown."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
-        command = [sys.executable, "-c", JOB, str(rate), str(seconds), str(path)]
+        command = ["-c", JOB, str(rate), str(seconds), str(path)]
         if hub:
-            command = [sys.executable, "-m", "progresskit", "run", "--", *command]
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.environ["TERM"] = "xterm-256color"
-            os.environ.pop("CI", None)
-            os.execv(sys.executable, command)
+            command = ["-m", "progresskit", "run", "--", sys.executable, *command]
         times: list[float] = []
         text = b""
-        try:
-            while data := os.read(terminal, 1 << 16):
-                times += [time.monotonic()] * (text[-8:] + data).count(b"\x1b[?2026h")
-                text += data
-        except OSError:  # the other side has closed it
-            pass
-        os.close(terminal)
-        os.waitpid(pid, 0)
+        for data in output_of(command):
+            times += [time.monotonic()] * (text[-8:] + data).count(b"\x1b[?2026h")
+            text += data
         half = times[len(times) // 2 :]
         gap = (half[-1] - half[0]) / max(len(half) - 1, 1)
         printed, waiting, grown = json.loads(path.read_text())

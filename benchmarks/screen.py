@@ -13,11 +13,12 @@ import pty
 import select
 import signal
 import struct
+import sys
 import termios
 import time
 import traceback
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 COLUMNS, ROWS = 120, 50
@@ -30,6 +31,34 @@ class Seen(NamedTuple):
     result: Any
     writes: list[float]
     written: int
+
+
+def read_pty(fd: int) -> bytes:
+    """Return what has come through a pty; nothing once its other side is closed."""
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:  # Linux's word for the end of a pty
+        return b""
+
+
+def output_of(arguments: Sequence[str]) -> Iterator[bytes]:
+    """Run Python with `arguments` on a pty, outside of any CI, and yield what it writes, block by block, to its end.
+
+    Raises:
+        SystemExit: it failed; the message is the end of what it wrote.
+    """
+    pid, terminal = pty.fork()
+    if pid == 0:
+        environ = {name: value for name, value in os.environ.items() if name != "CI"}
+        os.execve(sys.executable, [sys.executable, *arguments], {**environ, "TERM": "xterm-256color"})
+    last = b""
+    while data := read_pty(terminal):
+        last = (last + data)[-4_000:]
+        yield data
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(last.decode(errors="replace"))
 
 
 def on_a_pty(work: Callable[[], Any], patience: float = 120.0) -> Seen:

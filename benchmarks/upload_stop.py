@@ -20,6 +20,7 @@ from pathlib import Path
 
 import snowflake.connector
 from progresskit_snowflake.embedded import embedded_server
+from screen import read_pty
 
 MOST = 1.0
 """Seconds that it may take."""
@@ -38,14 +39,6 @@ with snowflake.connector.connect(**arguments) as connection:
 COMMAND = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
 
 
-def read(terminal: int) -> bytes:
-    """Read what a terminal shows; nothing at its end."""
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the other side has closed it
-        return b""
-
-
 def interrupted(arguments: list[str]) -> tuple[float, int, bool]:
     """Run Python with `arguments` in a terminal, and interrupt it when its Upload bar moves.
 
@@ -59,13 +52,13 @@ def interrupted(arguments: list[str]) -> tuple[float, int, bool]:
     while not (b"Upload" in shown[-2_000:] and b"kB/s" in shown[-2_000:]):
         if time.monotonic() - began > STARTING:
             os.kill(pid, signal.SIGKILL)
-        data = read(terminal)
+        data = read_pty(terminal)
         if not data:
             raise SystemExit(f"no upload was seen: {shown[-500:]!r}")
         shown += data
     os.kill(pid, signal.SIGINT)
     sent = time.monotonic()
-    while data := read(terminal):
+    while data := read_pty(terminal):
         shown += data
     _, status = os.waitpid(pid, 0)
     took = time.monotonic() - sent

@@ -21,10 +21,10 @@ class ProgressCallback:
 
     order = 20
     before_iteration = False
+    task: Task | None = None  # of the class too: `__del__` runs for a callback whose arguments were refused
 
     def __init__(self, description: str = "Rounds", **options: Any) -> None:
         self._description, self._options = description, options
-        self.task: Task | None = None
 
     def __call__(self, env: Any) -> None:
         """Count a round. Called by LightGBM after each."""

@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def server() -> Iterator[Any]:
-    """Serve while the block runs; `url` is the address, `taken` the bodies that were sent to it."""
+    """Serve while the block runs; `url` is the address, `bodies` those that were sent to it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as served:
         served.daemon_threads = True
         served.bodies = []  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import inspect
 import io
@@ -116,6 +117,19 @@ def test_lightgbm(tracked: Any) -> None:
     lightgbm.train(options, data, 500, valid_sets=[other], callbacks=[ProgressCallback(), stop])
     assert (tracked.added[1].completed, tracked.added[1].reason) == (3, "stopped early")
     assert "training-binary_logloss" in tracked.added[0].fields
+
+
+def test_lightgbm_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback whose arguments are refused says so, and nothing besides when it goes."""
+    from progresskit.clients.lightgbm import ProgressCallback
+
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    arguments: Any = ("Rounds", "round")
+    with pytest.raises(TypeError, match="positional"):
+        ProgressCallback(*arguments)
+    gc.collect()
+    assert unraisable == []
 
 
 def printed_by(program: str, **variables: str) -> str:

@@ -139,8 +139,9 @@ RARER = {
     "quote",
     "no-quote",
     "delimiter",
+    "skip-lines",
+    "empty-null",
 }
-RARER |= {"skip-lines", "empty-null"}
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,8 @@ class ByteCount:
         self.broken = False
         self._whole_before = 0
         self._sizes: list[int] = []  # of the uploads under way
-        self._open: dict[
-            int, tuple[SocketSample, SocketSample]
-        ] = {}  # socket -> where its counting began, and its last sample
+        # Socket -> where its counting began, and its last sample.
+        self._open: dict[int, tuple[SocketSample, SocketSample]] = {}
         self._kept = 0  # bytes of connections that ended well
         self._settled = 0  # bytes of uploads that are over, and of attempts that were refused
 
