@@ -38,10 +38,10 @@ def test_lines() -> None:
 
 
 BEGUN = """
-import os, subprocess, sys, time
-from progresskit import track
+import os, subprocess, sys
+from progresskit import current_tracker, track
 for n in track(range(2), "Files"):
-    time.sleep(0.15)
+    current_tracker().refresh(60)
     os.system("printf 'begun by a program '"); print("ended here", n)
     print("begun here ", end="", flush=True); subprocess.run(["echo", "ended by a program"])
     os.system("printf '\\033[H\\033[2J\\033[3J'"); print("after clear")
@@ -60,10 +60,10 @@ def test_begun_lines() -> None:
 
 
 LEFT = """
-import subprocess, time
-from progresskit import track
+import subprocess
+from progresskit import current_tracker, track
 for n in track(range(2), "Files"):
-    time.sleep(0.15)
+    current_tracker().refresh(60)
     print("line", n)
     if n == 1:
         print("begun", end="", flush=True)
@@ -79,10 +79,10 @@ def test_begun_line_that_nobody_ends() -> None:
 
 
 PROMPT = """
-import subprocess, time
-from progresskit import track
+import subprocess
+from progresskit import current_tracker, track
 for n in track(range(2), "Files"):
-    time.sleep(0.15)
+    current_tracker().refresh(60)
     if n == 1:
         print("name? ", end="", flush=True)
         subprocess.run(["sh", "-c", "read x; echo hello $x"])
