@@ -357,9 +357,8 @@ class _Outputs:
                 self._keeper.hand_over()
             else:
                 self._keeper.dismiss()
-        for fd in (*self._theirs, *self._lines):
+        for fd in self._lines:
             os.close(fd)
-        self._theirs.clear()
         self._lines.clear()
 
     def _read(self) -> None:
@@ -430,7 +429,7 @@ class _Outputs:
 
 def _nobody_calls_it_off() -> bool:
     """Return whether no signal that ends programs is pending, while a terminal that does not read holds up this process."""
-    return not signal.sigpending() & {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+    return not _called_off()
 
 
 def _on_terminal() -> bool:

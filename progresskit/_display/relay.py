@@ -182,6 +182,7 @@ class Relay:
             self.foreground.asks = True
             if self.check_foreground():  # the rows are hidden: it goes where the cursor is
                 self.drain()
+                self.forwarder.end_rows()
             return
         told = self.forwarder.end_question()
         if told is not None:
@@ -196,6 +197,7 @@ class Relay:
         self._redirected.restore()
         self.foreground.end()
         self.drain_all()
+        self.forwarder.end_rows()
         self._thread.is_closing = True
         self._own.close(self._held)
         if self._thread.join(CLOSE_SECONDS):

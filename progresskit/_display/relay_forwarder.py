@@ -7,9 +7,11 @@ program has the terminal.
 from __future__ import annotations
 
 import os
+import select
 from typing import TYPE_CHECKING
 
 from .._system.threads import native
+from .outbox import EXIT_FLUSH_TIMEOUT
 from .relay_lines import RelayLines
 
 if TYPE_CHECKING:
@@ -136,9 +138,12 @@ class Forwarder:
         return True
 
     def _write(self, data: bytes) -> None:
-        """Write `data` to the terminal itself, as much of it as it accepts."""
+        """Write `data` to the terminal itself, as much of it as it accepts within a second."""
         if data:
             try:
+                poll = native("select", "poll")()
+                poll.register(self._terminal, select.POLLOUT)
+                poll.poll(EXIT_FLUSH_TIMEOUT * 1000)
                 os.write(self._terminal, data)
             except OSError:  # gone, or it accepts nothing
                 pass
@@ -207,7 +212,8 @@ class Forwarder:
         return line
 
     def end_rows(self) -> None:
-        """Write the rows that a program redraws to the terminal, where the program finds them."""
+        """Write what is in no file to the terminal: the rows that a program redraws, where the program finds them, or what this process
+        has begun to say."""
         self._write(self._lines.end_rows().encode())
 
     def hold(self) -> None:

@@ -56,10 +56,12 @@ class RelayLines:
 
     Attributes:
         unfinished: Bytes of the line that has not ended.
+        begun: What this process has begun that line with, which is not among its bytes.
     """
 
     def __init__(self) -> None:
         self.unfinished = 0
+        self.begun = ""
         self._line = Line()
         self._redrawn: RedrawnRows | None = None  # rows that a program writes over
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
@@ -82,7 +84,7 @@ class RelayLines:
 
     def _end_line(self) -> str | None:
         line, self._line = self._line.end(), Line()
-        self.unfinished = 0
+        self.unfinished, self.begun = 0, ""
         return line
 
     def _feed_plain(self, data: bytes, capture: Receiver) -> bool:
@@ -90,13 +92,13 @@ class RelayLines:
         text = self._line.text() + self._decoder.decode(whole + b"\n").replace("\r", "")
         self._line = Line()
         self._line.add(self._decoder.decode(rest))
-        self.unfinished = len(rest)
+        self.unfinished, self.begun = len(rest), ""
         return capture.queue_all(text[:-1].split("\n"))
 
     def _feed_redrawn(self, data: bytes, capture: Receiver) -> bool:
         rows = self._redrawn = self._redrawn or RedrawnRows()
         text = self._line.text() + self._decoder.decode(data)
-        self._line, self.unfinished = Line(), 0
+        self._line, self.unfinished, self.begun = Line(), 0, ""
         came = False
         for line in rows.feed(text):
             came |= capture.queue(line)
@@ -121,6 +123,7 @@ class RelayLines:
     def begin_line(self, text: str) -> None:
         """Have what programs write next go on with `text`."""
         self._line.add(text)
+        self.begun += text
 
     def pop_line(self, *, may_be_screen: bool) -> str | None:
         """Forget the line that has not ended, and return it; None: it is still to come.
@@ -131,17 +134,20 @@ class RelayLines:
         text = self._line.text()
         if self._redrawn is not None or (may_be_screen and not text):
             return None
-        self._line, self.unfinished = Line(), 0
+        self._line, self.unfinished, self.begun = Line(), 0, ""
         return text
 
     def end_rows(self) -> str:
-        """Return the rows that a program redraws, as they stand, and forget them."""
+        """Return what is in no file, and forget it: the rows that a program redraws, as they stand, or what this process has begun."""
         rows, self._redrawn = self._redrawn, None
-        return "" if rows is None else rows.standing()
+        begun, self.begun = self.begun, ""
+        if begun and not self.unfinished:
+            self._line = Line()
+        return begun if rows is None else rows.standing()
 
     def forget(self) -> None:
         """Forget the line that has not ended: its bytes went elsewhere."""
-        self._line, self.unfinished = Line(), 0
+        self._line, self.unfinished, self.begun = Line(), 0, ""
         self._decoder.reset()
 
 

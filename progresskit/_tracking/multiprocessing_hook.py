@@ -25,19 +25,19 @@ VARIABLE = "PROGRESSKIT_HUB"
 WORKERS = "progresskit.processes.workers"
 CAPTURE = "progresskit._display.capture"
 _wanted: list[Callable[[], bool]] = []
-"""Each says whether processes that start now may join the shared tracker, though none is entered."""
+"""Functions that return whether processes that start now may join the shared tracker although no tracker is entered."""
 terminal_key: TerminalKey | None = None
-"""In a worker, the key of the terminal on which its hub's rows stand."""
+"""In a worker, the key of the terminal that shows its hub's rows; None if none does, and outside of workers."""
 is_worker = False
-"""Whether this process works for another, which may end it as soon as it has a result."""
+"""Whether this process is a worker, which its parent may kill as soon as it has a result."""
 
 
 class JoinHub:
-    """Makes a client of the process that it is unpickled in, or called in.
+    """Makes the process that unpickles or calls it a client of a hub.
 
     Args:
-        address: The hub's address; None: that of the process's own hub when the object is pickled.
-        terminal: The key of the terminal on which the hub's rows stand; None: on none.
+        address: The hub's address; None takes that of the process's own hub when the object is pickled.
+        terminal: The key of the terminal that shows the hub's rows; None if none does.
     """
 
     def __init__(self, address: str | None = None, terminal: TerminalKey | None = None) -> None:
@@ -57,7 +57,7 @@ class JoinHub:
         return join, (address, terminal)
 
     def __call__(self) -> None:
-        """Join. What an executor's `initializer` wants."""
+        """Join the hub, as the `initializer` of an executor."""
         join(self._address, self._terminal)
 
 
@@ -65,8 +65,9 @@ def join(address: str | None, terminal: TerminalKey | None = None) -> JoinHub:
     """Make this process, and those below it, clients of the hub at `address`, unless they are clients already.
 
     Args:
-        address: The hub's address; None: there is none.
-        terminal: The key of the terminal on which the hub's rows stand: what this process writes there goes above them.
+        address: The hub's address; None if there is no hub.
+        terminal: The key of the terminal that shows the hub's rows, above which the hub prints what this process writes there;
+            None if none does.
     """
     global is_worker
     if address:
@@ -82,12 +83,12 @@ def join(address: str | None, terminal: TerminalKey | None = None) -> JoinHub:
 
 
 def capture_words(terminal: TerminalKey) -> None:
-    """Have what this worker writes to the terminal of that key shown by the hub, above the rows that stand there.
+    """Send to the hub what this worker writes to the terminal with the key `terminal`; the hub prints it above its rows.
 
-    It goes on to the very end: multiprocessing tells of a worker's error after all exit functions have been called.
+    Capturing never stops: multiprocessing prints a worker's error after it has called all exit functions.
     """
     global terminal_key
-    terminal_key = terminal  # workers of this one are told of it
+    terminal_key = terminal  # for workers of this worker
     try:
         from ..renderers.registry import load
 
@@ -98,7 +99,7 @@ def capture_words(terminal: TerminalKey) -> None:
 
 
 class _ImportFinder:
-    """Stands among the finders of modules until multiprocessing is imported; finds nothing itself."""
+    """An import finder that finds nothing: it calls `_install` when multiprocessing is imported."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         # Its own modules are looked for when `process`, the first of them, is there.
@@ -118,7 +119,7 @@ def _remove_finder() -> None:
 
 
 def _config() -> Any:
-    """Return what multiprocessing hands to each child; None where there is no such thing."""
+    """Return the dictionary that multiprocessing copies to each child; None if there is none."""
     process = sys.modules.get("multiprocessing.process")
     config = getattr(getattr(process, "_current_process", None), "_config", None)
     return config if isinstance(config, dict) else None
@@ -130,30 +131,30 @@ def _install() -> None:
         return
     from ..renderers.registry import load
 
-    load(f"{WORKERS}:address")  # whose hooks see the forks
+    load(f"{WORKERS}:address")  # this module's hooks handle forks
     config.setdefault(KEY, JoinHub())
 
 
 def allow_joining(wanted: Callable[[], bool]) -> None:
-    """Let processes that start from here on join the tracker that this process shares, where `wanted()` holds when they start."""
+    """Let processes that start from now on join the shared tracker, if `wanted()` is true when they start."""
     if wanted not in _wanted:
         _wanted.append(wanted)
         _expect()
 
 
 def disallow_joining(wanted: Callable[[], bool]) -> None:
-    """Undo `allow_joining`. Processes that have joined stay."""
+    """Undo `allow_joining`. Processes that have joined remain clients."""
     if wanted in _wanted:
         _wanted.remove(wanted)
 
 
 def is_wanted() -> bool:
-    """Whether a process that starts now may join, though no tracker is entered."""
+    """Return whether a process that starts now may join although no tracker is entered."""
     return any(wanted() for wanted in _wanted)
 
 
 def _expect() -> None:
-    """Give processes that start from here on the address of the hub."""
+    """Give processes that start from now on the address of the hub."""
     if "multiprocessing.process" in sys.modules:
         _install()
     elif _finder not in sys.meta_path:
@@ -171,7 +172,10 @@ def on_enter(tracker: ProgressTracker) -> None:
 
 
 def on_exit(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
-    """Show what the workers of `tracker`, which is about to end, have sent. `others` are still entered, the last one last."""
+    """Show what the workers of `tracker`, which is about to end, have sent.
+
+    `others` are the trackers that are still entered, the latest last.
+    """
     try:
         if not others and not _wanted:
             _remove_finder()

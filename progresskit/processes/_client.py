@@ -18,6 +18,8 @@ from ._connection import Connection
 from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .._model.frames import Frame, TaskView
     from ..renderers.base import Terminal
 
@@ -25,7 +27,7 @@ MOST_TASKS = 1_000
 """Live tasks that a frame carries to the hub; further ones are only counted. No screen has so many rows."""
 MOST_ENDED = 2_000
 """Ended tasks in one message."""
-MOST_LINES = 1 << 22
+MOST_CHARACTERS = 1 << 22
 """Characters of printed lines kept while the hub does not read; later lines are only counted."""
 READ_SECONDS = 1.0
 """Seconds between two reads of the hub's messages."""
@@ -79,7 +81,7 @@ class HubRenderer:
             self._read_budget(self._connection, frame.time)
 
     def write(self, text: str) -> None:
-        if self._size > MOST_LINES:
+        if self._size > MOST_CHARACTERS:
             self._missing += 1
         else:
             self._lines.append(text)
@@ -121,8 +123,8 @@ class HubRenderer:
                 text += f"\nprogresskit: {self._missing:,d} lines are missing here: the hub did not read."
             self._lines, self._size, self._missing = [], 0, 0
             data = text.encode("utf-8", "backslashreplace")
-            for at in range(0, len(data), MOST_LINES):
-                connection.out += message(LINES, data[at : at + MOST_LINES])
+            for piece in _pieces(data, LARGEST - 1):  # a message is one byte longer than its body
+                connection.out += message(LINES, piece)
         while self._frame is not None:
             frame, self._frame = self._frame, None
             body, ended = _packed(frame, self._ended)
@@ -149,6 +151,23 @@ class HubRenderer:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _pieces(lines: bytes, most: int) -> Iterator[bytes]:
+    """Yield `lines`, in UTF-8, in pieces of at most `most` bytes: whole lines, and parts only of a line that is longer."""
+    at = 0
+    while len(lines) - at > most:
+        end = lines.rfind(b"\n", at, at + most + 1)
+        if end >= 0:
+            yield lines[at:end]
+            at = end + 1  # the hub ends each piece with a newline
+            continue
+        end = at + most
+        while lines[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        yield lines[at:end]
+        at = end
+    yield lines[at:]
 
 
 def _packed(frame: Frame, ended: list[TaskView]) -> tuple[bytes, int]:

@@ -13,7 +13,7 @@ from errno import ENOTCONN
 
 from .._display import process_hooks
 from .._model.address import Address
-from .._system.platform import CLOCK_TICKS, seconds_since_boot
+from .._system.platform import CLOCK_TICKS, has_poll, seconds_since_boot
 from .._system.threads import is_patched, native
 from ._protocol import Hello, Splitter, hello
 
@@ -88,7 +88,11 @@ class Connection:
 
     def wait_until_writable(self, seconds: float) -> None:
         """Wait at most `seconds` until the hub may accept more bytes."""
-        if self._connected:
+        if self._connected and has_poll():  # `select` raises ValueError for descriptors from 1024
+            poll = select.poll()
+            poll.register(self.socket, select.POLLOUT)
+            poll.poll(1000 * max(seconds, 0.0))
+        elif self._connected:
             select.select([], [self.socket], [], max(seconds, 0.0))
         else:
             time.sleep(min(max(seconds, 0.0), 0.01))  # the hub's queue is full, and no event says when it has room

@@ -14,7 +14,10 @@ from .._text.formatting import DEFAULT_UNIT, format_count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, Self
+
+    from .._model.frames import TaskView
 
     Count = int | float
 
@@ -84,6 +87,13 @@ class EndedCounts:
     def copy(self) -> EndedCounts:
         """Return a copy."""
         return EndedCounts(self.finished, self.failed, self.cancelled, dict(self.amounts))
+
+    def with_live(self, views: Iterable[TaskView]) -> EndedCounts:
+        """Return a copy whose amounts include those of the live tasks `views`."""
+        found = self.copy()
+        for view in views:
+            found.add_amount(view.unit, view.completed)
+        return found
 
     def since(self, earlier: EndedCounts) -> EndedCounts:
         """Return the difference from `earlier`; empty counts if `earlier` counts more tasks."""

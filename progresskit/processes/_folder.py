@@ -15,6 +15,7 @@ import socket
 import stat
 import time
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -26,7 +27,7 @@ from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
 from ..renderers.registry import prefer_hub, shared_folder
-from ._ended_counts import EndedCounts
+from ._ended_counts import STATES, EndedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,6 @@ LARGEST = 1 << 22
 """The largest file, in bytes, that the reader accepts."""
 MOST_FILES = 10_000
 """The most files of a folder that one scan reads."""
-STATES = ("finished", "failed", "cancelled")
 
 
 class Record(NamedTuple):
@@ -311,7 +311,7 @@ class FolderReader:
         """
         now = self._clock()
         with os.scandir(self._folder) as entries:
-            names = [entry.name for _, entry in zip(range(MOST_FILES), entries, strict=False)]
+            names = [entry.name for entry in islice(entries, MOST_FILES)]
         for name in sorted(names):
             if name.endswith(SUFFIX) and not name.startswith("."):
                 self._read_file(name, now)

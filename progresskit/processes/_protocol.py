@@ -14,6 +14,8 @@ import json
 from _operator import _compare_digest as compare_digest  # as `hmac` has it, which imports OpenSSL: 10 ms
 from typing import NamedTuple
 
+from .._model.numbers import LARGEST as LARGEST_NUMBER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,8 +45,6 @@ KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER
 LARGEST = 1 << 22
 """The largest message, in bytes: some 10,000 tasks."""
 LARGEST_HELLO = 1 << 10
-LARGEST_COUNT = 1e100
-"""Counts are below this."""
 LONGEST_COUNT = 101
 """The most characters of a count."""
 
@@ -126,7 +126,7 @@ def read_count(number: bytes, count: bytes) -> tuple[int, int | float]:
         raise ValueError(f"{number!r:.40} {count!r:.120} is no count of a task.")
     text = count.decode("ascii")  # UnicodeDecodeError is a ValueError
     value = int(text) if text.lstrip("-").isdigit() else float(text)
-    if not -LARGEST_COUNT < value < LARGEST_COUNT:
+    if not -LARGEST_NUMBER < value < LARGEST_NUMBER:
         raise ValueError(f"a count is a number between -1e100 and 1e100, not {text:.120}.")
     return int(number), value
 

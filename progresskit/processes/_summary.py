@@ -90,10 +90,7 @@ class Total:
         self.since = began if self.since is None else min(self.since, began)
 
     def _sums(self, live: Iterable[TaskView]) -> dict[str, str | int | float | bool | None]:
-        ended_counts = self.ended_counts.copy()
-        for view in live:
-            ended_counts.add_amount(view.unit, view.completed)
-        return {"processes": len(self.processes), "done": ended_counts.text()}
+        return {"processes": len(self.processes), "done": self.ended_counts.with_live(live).text()}
 
     def live_view(self, now: float, live: list[TaskView]) -> TaskView:
         """Return the line at the instant `now`, beside the `live` top-level tasks."""
@@ -163,9 +160,7 @@ class Crowd:
 
     def live_view(self, now: float, live: list[TaskView]) -> TaskView:
         """Return the row at the instant `now`, beside the `live` top-level tasks."""
-        ended_counts = self.ended_counts.copy()
-        for view in live:
-            ended_counts.add_amount(view.unit, view.completed)
+        ended_counts = self.ended_counts.with_live(live)
         ended = ended_counts.tasks
         words = f"{counted(ended + len(live))}, {ended:,d} done"
         amounts = list(ended_counts.amounts.items())

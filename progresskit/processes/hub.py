@@ -22,6 +22,7 @@ from .._display import process_hooks
 from .._model.address import Address
 from .._model.frames import decode
 from .._system.platform import has_peer_credentials, has_poll, has_unix_sockets
+from .._tracking.multiprocessing_hook import VARIABLE
 from ..renderers import registry
 from ._ended_counts import EndedCounts
 from ._protocol import (
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from .feed import Feed
 
-VARIABLE = "PROGRESSKIT_HUB"
 PAUSE = 0.02
 """Seconds between two reads of the sockets while clients send: one read then serves many clients."""
 PATIENCE = 5.0

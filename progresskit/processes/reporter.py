@@ -38,10 +38,10 @@ MOST_ROWS = 100
 """Live tasks in a report; further ones are only counted. No screen has so many rows."""
 MOST_ENDED = 2_000
 """Ended tasks kept for the next report; further ones are only counted."""
-MOST_CHARACTERS = 1 << 22
-"""Characters of printed lines kept for the next report; further lines are only counted."""
 LARGEST = 1 << 24
 """The largest decompressed part of a report, in bytes."""
+MOST_LINE_BYTES = 3 * LARGEST // 4
+"""Bytes of printed lines, in JSON, kept for the next report; further lines are only counted. Leaves room for the ended tasks."""
 PACKED_FROM = 512
 """A part of a report of at least this many bytes is compressed: rows are alike, and shrink to a tenth."""
 
@@ -226,7 +226,7 @@ class Reporter:
         self._own = self.new_tracker() if own else None
         self._ended: list[TaskView] = []
         self._lines: list[str] = []
-        self._characters = 0  # in _lines
+        self._line_bytes = 0  # of _lines, in JSON
         self._missing = [0, 0]  # ended tasks and lines dropped for lack of room
         self._unseen = EndedCounts()  # tasks that ended before a report could show them
         self._unseen_since = 0.0  # when the first of them began
@@ -337,11 +337,12 @@ class Reporter:
         self._ended += frame.ended[:room]
         self._missing[0] += max(len(frame.ended) - room, 0)
         for line in tracker.lines.drain():
-            if self._characters > MOST_CHARACTERS:
+            size = len(json.dumps(line)) + 2  # and the separator; a character takes up to 12 bytes
+            if self._line_bytes + size > MOST_LINE_BYTES:
                 self._missing[1] += 1
             else:
                 self._lines.append(line)
-                self._characters += len(line)
+                self._line_bytes += size
         self._counts.update(frame.counts)
 
     # The interface for transports
@@ -394,7 +395,7 @@ class Reporter:
         for missing, what in zip(self._missing, ("ended tasks", "lines"), strict=True):
             if missing:
                 lines.append(f"progresskit: {missing:,d} {what} are missing here: there were too many in one interval.")
-        self._missing, self._characters = [0, 0], 0
+        self._missing, self._line_bytes = [0, 0], 0
         unseen, self._unseen = self._unseen, EndedCounts()
         report = Report(Frame(now, tuple(views), ended, more, dict(self._counts)), tuple(lines))
         return report._replace(unseen=unseen, age=max(now - self._unseen_since, 0.0)) if unseen.tasks else report

@@ -14,6 +14,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from progresskit import Frame, ProgressTracker, RendererUnavailable
 from progresskit._display.display import Display
@@ -21,7 +23,7 @@ from progresskit._display.pacing import Pace
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
 from progresskit.processes import _connection as connection
-from progresskit.processes._client import CROWD_BUDGET, LEAST_BUDGET, MOST_BUDGET, HubRenderer
+from progresskit.processes._client import CROWD_BUDGET, LEAST_BUDGET, MOST_BUDGET, HubRenderer, _pieces
 from progresskit.processes._connection import process_start
 from progresskit.processes._protocol import (
     BYE,
@@ -120,6 +122,45 @@ def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
     bench.until(lambda: not bench.feed.sources)
     assert bench.ended == [("two", "finished", None), ("one", "finished", None)]
     assert (bench.hub.refused, bench.hub.dropped) == (0, 0)
+
+
+def test_lines_larger_than_a_message_arrive(unix: Bench) -> None:
+    """A client that prints megabytes at once sends several messages, none above the hub's bound, and keeps its connection."""
+    client = unix.client()
+    printed = [f"{number} {'é' * 1000}" for number in range(LARGEST // 2000)]
+    client.write("\n".join(printed))
+    unix.until(lambda: client.render(Frame(0.0, tasks("one"))) or unix.shown == ["one"])
+    client.stop()
+    unix.until(lambda: not unix.feed.sources)
+    assert unix.renderer.lines == printed
+    assert (unix.hub.refused, unix.hub.dropped) == (0, 0)
+
+
+@given(st.lists(st.text(st.sampled_from("aé€😀"), max_size=12), max_size=8), st.integers(4, 20))
+def test_pieces_of_lines_are_whole_lines_and_characters(lines: list[str], most: int) -> None:
+    text = "\n".join(lines)
+    pieces = list(_pieces(text.encode(), most))
+    assert all(len(piece) <= most for piece in pieces)
+    shown = "\n".join(piece.decode() for piece in pieces)
+    assert shown.replace("\n", "") == text.replace("\n", "")
+    if all(len(line.encode()) <= most for line in lines):
+        assert shown == text
+
+
+def test_a_client_waits_on_a_descriptor_above_1023(unix: Bench) -> None:
+    """`select` refuses such a descriptor, which a job with many open files has."""
+    fcntl, resource = pytest.importorskip("fcntl"), pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1100) if soft >= 0 else soft, hard))
+    link = connection.Connection(str(unix.hub.address))
+    try:
+        link.flush()
+        low, link.socket = link.socket, socket.socket(fileno=fcntl.fcntl(link.socket, fcntl.F_DUPFD_CLOEXEC, 1024))
+        low.close()
+        link.wait_until_writable(1.0)
+    finally:
+        link.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_clients_share_what_their_frames_may_cost(unix: Bench) -> None:

@@ -11,7 +11,7 @@ from progresskit._tracking.tracker import current_tracker
 from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.engines import ReportReader
 from progresskit.processes.feed import Feed
-from progresskit.processes.reporter import MOST_ROWS, Report, Reporter
+from progresskit.processes.reporter import LARGEST, MOST_ROWS, Report, Reporter
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 
@@ -166,3 +166,24 @@ def test_strangers_bytes(rows: bytes) -> None:
         Report.decode(rows)
     with pytest.raises(ValueError, match=r"\w+"):
         Report.decode(Report(Frame(1.0, tasks=(sample_view(),))).encode()[0], rows or b"{}")
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [pytest.param("й" * 1000, 3000, id="cyrillic"), pytest.param("a" * LARGEST, 1, id="one line")],
+)
+def test_lines_that_no_report_can_hold_are_counted(line: str, count: int) -> None:
+    """A report of many lines stays below the bound of its reader, so that the ended tasks beside them arrive."""
+    reporter = Reporter(lambda: None)
+    with reporter.work() as work:
+        task = work.tracker.add_task("orders.csv", total=1, keep=True)
+        for _ in range(count):
+            work.tracker.print(line)
+        task.fail()
+    report = reporter.collect()
+    assert report is not None
+    read = Report.decode(*report.encode())
+    assert [view.description for view in read.frame.ended] == ["orders.csv"]
+    kept = len(read.lines) - 1
+    assert set(read.lines[:-1]) <= {line}
+    assert read.lines[-1].startswith(f"progresskit: {count - kept:,d} lines are missing here")

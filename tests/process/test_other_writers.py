@@ -8,7 +8,7 @@ import pytest
 from inpty import Program
 
 OTHERS = """
-import ctypes, multiprocessing, os, time
+import ctypes, multiprocessing, os
 from progresskit import ProgressTracker
 from progresskit._display import display
 display.DISTURBED_SECONDS = 0.0  # rows stand again before the next word
@@ -22,8 +22,7 @@ child = multiprocessing.get_context("fork").Process(target=work); child.start() 
 tracker = ProgressTracker("ansi", interval=0.02); tracker.start()
 tasks = [tracker.add_task("Files", total=9, unit="file"), tracker.add_task("Rows", total=9)]
 def until_drawn():
-    tracker.refresh()
-    time.sleep(0.05)
+    tracker.refresh(60)
 until_drawn()
 new = open(1, "w", closefd=False)
 for n in range(4):

@@ -38,10 +38,10 @@ def test_lines() -> None:
 
 
 BEGUN = """
-import os, subprocess, sys, time
-from progresskit import track
+import os, subprocess, sys
+from progresskit import current_tracker, track
 for n in track(range(2), "Files"):
-    time.sleep(0.15)
+    current_tracker().refresh(60)
     os.system("printf 'begun by a program '"); print("ended here", n)
     print("begun here ", end="", flush=True); subprocess.run(["echo", "ended by a program"])
     os.system("printf '\\033[H\\033[2J\\033[3J'"); print("after clear")
@@ -57,6 +57,46 @@ def test_begun_lines() -> None:
     rows = [row for row in program.everything if "Files" not in row]
     turn = ["begun by a program ended here {}", "begun here ended by a program", "after clear"]
     assert rows == [line.format(n) for n in range(2) for line in turn] + ["the end"]
+
+
+LEFT = """
+import subprocess
+from progresskit import current_tracker, track
+for n in track(range(2), "Files"):
+    current_tracker().refresh(60)
+    print("line", n)
+    if n == 1:
+        print("begun", end="", flush=True)
+        subprocess.run(["true"])  # says nothing, and nobody says anything after it
+"""
+
+
+def test_begun_line_that_nobody_ends() -> None:
+    """What the job has begun before it starts a program is there at the end, though neither of them goes on with it."""
+    program = Program(LEFT)
+    assert program.end() == 0
+    assert [row for row in program.everything if "Files" not in row] == ["line 0", "line 1", "begun"]
+
+
+PROMPT = """
+import subprocess
+from progresskit import current_tracker, track
+for n in track(range(2), "Files"):
+    current_tracker().refresh(60)
+    if n == 1:
+        print("name? ", end="", flush=True)
+        subprocess.run(["sh", "-c", "read x; echo hello $x"])
+print("the end")
+"""
+
+
+def test_prompt_of_the_job_for_a_program() -> None:
+    """A question that Python asks and a program reads the answer to is seen before it is answered."""
+    program = Program(PROMPT)
+    program.until("name? ")
+    os.write(program.fd, b"Ada\n")
+    assert program.end() == 0
+    assert [row for row in program.everything if "Files" not in row] == ["name? Ada", "hello Ada", "the end"]
 
 
 KEYS = """
