@@ -5,11 +5,14 @@ Use `verbose=0` with it, so that there is one bar.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from ._epochs import EpochTasks
+
+if TYPE_CHECKING:
+    from .._tracking.task import Task
 
 
 class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
@@ -23,6 +26,11 @@ class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc,unused-ig
     def __init__(self, description: str = "Epochs", **options: Any) -> None:
         super().__init__()
         self._tasks = EpochTasks(description, options)
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the epochs; None while no training is at work."""
+        return self._tasks.epochs
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Add the task. Called by Keras, as are the other methods."""

@@ -30,6 +30,11 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # without
         self._tasks = EpochTasks(description, options)
         self._validation: Task | None = None
 
+    @property
+    def task(self) -> Task | None:
+        """The task of the epochs; None while no training is at work."""
+        return self._tasks.epochs
+
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Add the task. Called by the trainer, as are the other methods; only its first process shows anything."""
         if trainer.is_global_zero:

@@ -37,6 +37,8 @@ from .progress import SnowflakeProgress
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
 SOON, LOOK, SELDOM = 0.03, 0.05, 0.5
 """Seconds between two questions for a statement's state: when it should be done, at its beginning, and later."""
+EARLY, OVERDUE = 0.7, 0.25
+"""Share of the seconds that a statement should still take after which its state is asked for, and of those that it is overdue."""
 STATES = {
     "RUNNING": "running",
     "QUEUED": "queued",
@@ -75,7 +77,7 @@ def execute_watched(
             told(STATES.get(getattr(status, "name", ""), ""))
             goes_on()
             expected = left()
-            time.sleep(pause if expected is None else min(max(expected * 0.7, SOON, -expected / 4), SELDOM))
+            time.sleep(pause if expected is None else min(max(expected * EARLY, SOON, -expected * OVERDUE), SELDOM))
             pause = min(pause * 1.25, SELDOM)
     except BaseException:
         with contextlib.suppress(Exception):  # what is raised already is the news

@@ -64,6 +64,7 @@ def main() -> int:
     context = server_context(folder, DOMAIN)
     controls.on_away(lambda: drop_all(server))
     controls.on_lose(app.lose_sessions)
+    # What was imported stays: the collector need not go through it again and again while statements are translated.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
