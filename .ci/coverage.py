@@ -1,4 +1,4 @@
-"""The gate: of progresskit/, at least 92 % of lines and 85 % of branches are run by the tests.
+"""The gate: of progresskit/, at least 93 % of lines and 86 % of branches are run by the tests.
 
 Not counted: `progresskit.tqdm` and `progresskit.clients`, which are tried in environments with the
 libraries that they are for (.ci/tqdm, .ci/clients), the areas of a notebook's cells, which only real kernels
@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-LINES, BRANCHES = 92, 85
+LINES, BRANCHES = 93, 86
 ELSEWHERE = (
     "progresskit/tqdm/",
     "progresskit/clients/",
