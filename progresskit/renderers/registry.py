@@ -44,7 +44,16 @@ class BuiltIn:
     The other arguments are those options of the class that are asked before it is imported.
     """
 
-    __slots__ = ("accepts_plain_lines", "has_check", "in_place", "is_remote", "path", "priority", "shows_tasks")
+    __slots__ = (
+        "accepts_plain_lines",
+        "has_check",
+        "in_place",
+        "is_remote",
+        "path",
+        "priority",
+        "records_ends",
+        "shows_tasks",
+    )
 
     def __init__(
         self,
@@ -56,6 +65,7 @@ class BuiltIn:
         is_remote: bool = False,
         shows_tasks: bool = True,
         accepts_plain_lines: bool = True,
+        records_ends: bool = False,
     ) -> None:
         self.path: str = path
         self.priority: Callable[[DrawTarget], float | None] | None = priority
@@ -64,6 +74,7 @@ class BuiltIn:
         self.is_remote: bool = is_remote
         self.shows_tasks: bool = shows_tasks
         self.accepts_plain_lines: bool = accepts_plain_lines
+        self.records_ends: bool = records_ends
 
     def __call__(self, *arguments: Any) -> Renderer:
         """Return a new renderer."""
@@ -78,7 +89,7 @@ BUILTIN = {
         priority=lambda terminal: 10.0 if terminal.is_redrawable else None,
     ),
     "plain": BuiltIn("progresskit.renderers.plain:PlainRenderer", priority=lambda terminal: 0.0),
-    "json": BuiltIn("progresskit.renderers.json:JsonRenderer", accepts_plain_lines=False),
+    "json": BuiltIn("progresskit.renderers.json:JsonRenderer", accepts_plain_lines=False, records_ends=True),
     "log": BuiltIn("progresskit.renderers.log:LogRenderer"),
     "notebook": BuiltIn(
         "progresskit._display.notebook_cells:NotebookRenderer",
@@ -146,6 +157,11 @@ class RendererChoice:
     def accepts_plain_lines(self) -> bool:
         """Whether lines may be written to its stream as they are, as far as is known before it is made."""
         return bool(getattr(self.make, "accepts_plain_lines", True))
+
+    @property
+    def records_ends(self) -> bool:
+        """Whether somebody records each task's end, however short it was: the renderer, or an events file beside it."""
+        return bool(getattr(self.make, "records_ends", False)) or events_path(self) is not None
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
