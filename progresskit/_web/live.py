@@ -9,10 +9,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .._display.observed import OBSERVERS, ObservedRenderer, WholeFrames
+from .._display.observed import ObservedRenderer, WholeFrames
 from .._display.process_hooks import at_end, in_child
 from .._system.run_identity import run_identity, without_secrets
 from .._system.warnings import warn_once
+from ..renderers.registry import OBSERVERS
 from .server import LAST_PICTURE_SECONDS, LOOPBACK, PageServer
 from .state import PageState
 

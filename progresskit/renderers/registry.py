@@ -103,6 +103,8 @@ OWN_HUBS: dict[str, int] = {}
 """Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 """Variables that say which of a job's processes this one is: Open MPI, PMIx, MPICH and Intel MPI, MVAPICH, `srun`."""
+OBSERVERS: list[Callable[[Renderer], Renderer]] = []
+"""What wraps each renderer that draws in this process, from its next frame on: the live page, where it is served."""
 EXTRAS = ("tqdm", "rich", "alive")
 """Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
 
@@ -387,6 +389,26 @@ def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None
     """
     path = (os.environ if environ is None else environ).get("PROGRESSKIT_EVENTS", "").strip()
     return None if not path or choice.is_remote or (choice.in_code and choice.name == "none") else path
+
+
+def writes_as_printed(choice: RendererChoice, stream: Any, environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether a printed line is written to `stream` just as it is, so that whoever prints it may as well write it.
+
+    That is so where `plain` or `none` draws, and nobody else is told of the line: no hub, page, folder, service manager or
+    events file.
+    """
+    environ = os.environ if environ is None else environ
+    if choice.make is BUILTIN["none"] and choice.in_code:
+        return True
+    if any(environ.get(name) for name in _TOLD) or stream is None:
+        return False
+    if choice.make is None:
+        return not (draws_rows(choice, stream, environ=environ) or is_cell_stream(stream) or candidates())
+    return choice.make in (BUILTIN["plain"], BUILTIN["none"])
+
+
+_TOLD = ("PROGRESSKIT_HUB", "PROGRESSKIT_EVENTS", "PROGRESSKIT_FOLDER", "PROGRESSKIT_WEB", "NOTIFY_SOCKET")
+"""Variables that name somebody who is told of printed lines as well."""
 
 
 def draws_rows(
