@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from ..renderers.base import Terminal
     from ..renderers.registry import RendererChoice
     from .interfaces import Display, Ticker
-    from .task import Task
-    from .tracker import ProgressTracker
+    from .task import Task, Tracker
 
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
 """The process's ticker, found by name as renderers are: this folder must not import that one."""
@@ -68,14 +67,14 @@ class TrackerCore:
 
     def __init__(
         self,
-        tracker: ProgressTracker,
+        tracker: Tracker,
         renderer: RendererChoice,
         stream: TextIO | None,
         terminal: Terminal | None,
         interval: float | None,
         budget: float | None,
         clock: Callable[[], float],
-        ticker: Ticker | None,
+        ticker: Ticker[TrackerCore] | None,
         capture: str,
     ) -> None:
         self._tracker = ref(tracker)  # weak: a tracker that nobody holds is to be freed
@@ -103,7 +102,7 @@ class TrackerCore:
         return TaskTree(self.clock, partial(self.hub_link.note_unseen, self))
 
     @property
-    def ticker(self) -> Ticker:
+    def ticker(self) -> Ticker[TrackerCore]:
         """What draws this tracker."""
         if self.given_ticker is None:
             from ..renderers.registry import load

@@ -10,8 +10,18 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .core import TrackerCore
+    from typing import Any, Protocol
+
     from .task import Task
+    from .task_tree import TaskTree
+
+    class Linked(Protocol):
+        """A tracker, as far as its link knows it."""
+
+        given_ticker: Any
+        hub_link: HubLink
+        tree: TaskTree
+
 
 NUMBERS = "progresskit.processes._numbers"
 FOLDER = "progresskit.processes._folder"
@@ -32,13 +42,13 @@ class HubLink:
         """Start over in a forked child."""
         self.is_client, self._is_unsettled = None, False
 
-    def note_end(self, core: TrackerCore) -> None:
+    def note_end(self, core: Linked) -> None:
         """Note that a task of `core`, in a worker, has ended: `settle_ended` tells the hub. Takes no lock."""
         if not self._is_unsettled:
             self._is_unsettled = True
             _unsettled.append(core)
 
-    def note_unseen(self, core: TrackerCore, task: Task) -> bool:
+    def note_unseen(self, core: Linked, task: Task) -> bool:
         """Tell whoever shows the tasks of `core` that the top-level `task` has ended before a frame could show it; return
         whether the task is to have a line of its own there."""
         note_unseen = getattr(core.given_ticker, "note_unseen", None)  # a reporter has one
@@ -65,13 +75,13 @@ class HubLink:
 
             load(f"{NUMBERS}:flush")()
 
-    def settle(self, core: TrackerCore) -> None:
+    def settle(self, core: Linked) -> None:
         """Have the hub told of the tasks of `core` that have ended."""
         self._is_unsettled = False  # first: what ends from here on is noted anew
         core.tree.settle()
 
 
-_unsettled: deque[TrackerCore] = deque()
+_unsettled: deque[Linked] = deque()
 
 
 def settle_ended() -> None:

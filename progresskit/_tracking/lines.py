@@ -16,10 +16,42 @@ from .counters import CountingTicks
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Context
-    from typing import Any
+    from typing import Any, Protocol, TextIO
 
-    from .core import TrackerCore
-    from .interfaces import OwnCapture
+    from .interfaces import Display, OwnCapture, Ticker
+    from .task_tree import TaskTree
+
+    class LineOwner(Protocol):
+        """A tracker, as far as its lines and its capture know it."""
+
+        attached: bool
+        capture: AutomaticCapture
+        display: Display | None
+        renderer: Any
+        stream: TextIO | None
+        terminal: Any
+
+        @property
+        def tree(self) -> TaskTree:
+            """Its tasks."""
+
+        @property
+        def mute(self) -> bool:
+            """Whether nothing can be shown of it."""
+
+        @property
+        def ticker(self) -> Ticker[Any]:
+            """What draws it."""
+
+        def current_stream(self) -> Any:
+            """Return the stream that it would be drawn on now."""
+
+        def show(self) -> None:
+            """Attach it to the ticker, unless it is attached."""
+
+        def wake(self) -> None:
+            """Ask the ticker for a frame soon."""
+
 
 CAPTURE = "progresskit._display.capture:Capture"
 """Captures a stream; found by name, as renderers are: this folder must not import that one."""
@@ -45,7 +77,7 @@ class LineQueue:
         context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
     """
 
-    def __init__(self, core: TrackerCore) -> None:
+    def __init__(self, core: LineOwner) -> None:
         self._core = core
         self.items: deque[Any] = deque()
         self.characters: int = 0
@@ -174,11 +206,11 @@ class AutomaticCapture:
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
-        self.current: OwnCapture | None = None
+        self.current: OwnCapture[Any] | None = None
         self.lasts: bool = False
         self._held = False  # whether it goes on until the tracker is stopped
 
-    def begin(self, tracker: TrackerCore, *, always: bool = False) -> None:
+    def begin(self, tracker: LineOwner, *, always: bool = False) -> None:
         """Begin to capture, where `tracker` draws rows on a terminal and nobody has opted out.
 
         Args:
@@ -207,7 +239,7 @@ class AutomaticCapture:
         except Exception:  # a stream of the user's own may raise anything: what is written to it is not captured then
             pass
 
-    def last(self, capture: OwnCapture) -> None:
+    def last(self, capture: OwnCapture[Any]) -> None:
         """Have `capture`, which has begun, go on until the process has ended."""
         self.end()
         self.current, self.lasts = capture, True

@@ -3,7 +3,7 @@
 `multiprocessing.current_process()._config` is copied to each process object and, except for fork, pickled with it when the
 process starts. A `JoinHub` in it costs nothing until then: its pickling asks for the hub, its unpickling makes the new process
 a client. `_config` is not a public name: where it is missing, workers behave as they would without this module.
-Knows when a tracker is there to be joined. Does not know hubs or sockets.
+Knows when a tracker is there to be joined. Does not know what a tracker is, nor hubs or sockets.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
-
-    from .tracker import ProgressTracker
 
     TerminalKey = tuple[object, ...]
 
@@ -161,7 +159,7 @@ def _expect() -> None:
         sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]  # see above
 
 
-def on_enter(tracker: ProgressTracker) -> None:
+def on_enter(tracker: object) -> None:
     """Let processes that start from here on join `tracker`, which was entered, and move the running ones to it."""
     try:
         _expect()
@@ -171,7 +169,7 @@ def on_enter(tracker: ProgressTracker) -> None:
         pass
 
 
-def on_exit(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+def on_exit(tracker: object, others: Sequence[object]) -> None:
     """Show what the workers of `tracker`, which is about to end, have sent.
 
     `others` are the trackers that are still entered, the latest last.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..renderers.base import Renderer, Terminal
     from .arguments import Rollup
     from .interfaces import Capture, Ticker
-    from .loops import AsyncTracked, Tracked
+    from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
 
@@ -53,6 +53,7 @@ PAGE = "progresskit._web.live"
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
+_silent: ProgressTracker | None = None
 _outdated = False  # whether the defaults have changed since the shared tracker was made
 DEFAULTS: dict[str, Any] = {}
 """What `configure` has set: arguments of trackers that were not given them."""
@@ -115,7 +116,7 @@ class ProgressTracker:
         interval: float | None = None,
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
-        ticker: Ticker | None = None,
+        ticker: Ticker[TrackerCore] | None = None,
         capture: bool | Literal["descriptors"] | None = None,
         columns: str | None = None,
         style: Style | str | None = None,
@@ -381,9 +382,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
-            from .silent import silent_tracker
-
-            return silent_tracker().track(
+            return _silent_tracker().track(
                 iterable,
                 description,
                 total=total,
@@ -456,7 +455,9 @@ class ProgressTracker:
         """
         return Hidden(self._core)
 
-    def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
+    def capture(
+        self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False
+    ) -> Capture[TrackerCore]:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
 
         A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
@@ -487,7 +488,7 @@ class ProgressTracker:
             drawn = not getattr(core.ticker, "writes_at_once", False)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             core.given_ticker, drawn = core.given_ticker or LineTicker(core, error), False
-        captured: Capture = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
+        captured: Capture[TrackerCore] = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
         return captured
 
     def frame(self, rows: int | None = None) -> Frame:
@@ -736,9 +737,7 @@ def current_tracker() -> ProgressTracker:
         True
     """
     if disabled_blocks:
-        from .silent import silent_tracker
-
-        return silent_tracker()
+        return _silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
         return active
@@ -746,6 +745,16 @@ def current_tracker() -> ProgressTracker:
     if around is not None:
         return around
     return _entered[-1] if _entered else shared_tracker()
+
+
+def _silent_tracker() -> ProgressTracker:
+    """Return the tracker of what is switched off: its tasks count, and nothing is shown of them."""
+    global _silent
+    if _silent is None:
+        from .silent import SilentTicker
+
+        _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
+    return _silent
 
 
 def shared_tracker() -> ProgressTracker:
