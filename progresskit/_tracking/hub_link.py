@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from collections import deque
 
+from .._system.lazy import FLUSH_NUMBERS, NOTE_UNSEEN, NOTE_UNSEEN_IN_FOLDER, load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
         given_ticker: Any
         hub_link: HubLink
         tree: TaskTree
-
-
-NUMBERS = "progresskit.processes._numbers"
-FOLDER = "progresskit.processes._folder"
 
 
 class HubLink:
@@ -57,13 +55,11 @@ class HubLink:
         has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
         if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
-        from ..renderers.registry import load
-
         try:
-            if has_hub and load(f"{NUMBERS}:note_unseen")(core, task):
+            if has_hub and load(NOTE_UNSEEN)(core, task):
                 return True
             if not self.is_client:
-                load(f"{FOLDER}:note_unseen")(core, task)
+                load(NOTE_UNSEEN_IN_FOLDER)(core, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
         return False
@@ -71,9 +67,7 @@ class HubLink:
     def flush(self) -> None:
         """Send the hub what it has not been told."""
         if self.is_client:
-            from ..renderers.registry import load
-
-            load(f"{NUMBERS}:flush")()
+            load(FLUSH_NUMBERS)()
 
     def settle(self, core: Linked) -> None:
         """Have the hub told of the tasks of `core` that have ended."""

@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from contextvars import copy_context
 
+from .._system.lazy import CAPTURE, WRITE_LINES, load
 from . import multiprocessing_hook
 from .counters import CountingTicks
 
@@ -53,9 +54,6 @@ if TYPE_CHECKING:
             """Ask the ticker for a frame soon."""
 
 
-CAPTURE = "progresskit._display.capture:Capture"
-"""Captures a stream; found by name, as renderers are: this folder must not import that one."""
-WRITE_LINES = "progresskit._display.capture:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that accepts nothing."""
 MOST_CAPTURED = 1 << 22
@@ -181,8 +179,6 @@ class LineQueue:
         if not lines:
             return
         try:
-            from ..renderers.registry import load
-
             load(WRITE_LINES)(self._core, lines)
         except ImportError:  # the interpreter ends, and imports nothing any more
             stream = sys.stderr if self._core.stream is None else self._core.stream
@@ -220,7 +216,7 @@ class AutomaticCapture:
         if self.current is not None or not self.mode:
             return
         try:
-            from ..renderers.registry import draws_rows, load
+            from ..renderers.registry import draws_rows
 
             if tracker.terminal is not None or not draws_rows(
                 tracker.renderer, tracker.current_stream(), worker=multiprocessing_hook.is_worker

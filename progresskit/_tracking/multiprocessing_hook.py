@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
+from .._system.lazy import CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 
 KEY = "progresskit"
 VARIABLE = "PROGRESSKIT_HUB"
-WORKERS = "progresskit.processes.workers"
-CAPTURE = "progresskit._display.capture"
+WORKERS = HUB_ADDRESS.partition(":")[0]
 _wanted: list[Callable[[], bool]] = []
 """Functions that return whether processes that start now may join the shared tracker although no tracker is entered."""
 terminal_key: TerminalKey | None = None
@@ -46,10 +47,8 @@ class JoinHub:
         address, terminal = self._address, self._terminal
         if address is None:
             try:
-                from ..renderers.registry import load
-
-                address = load(f"{WORKERS}:address")()
-                terminal = load(f"{WORKERS}:rows_terminal")()
+                address = load(HUB_ADDRESS)()
+                terminal = load(ROWS_TERMINAL)()
             except Exception:  # no sockets, no descriptors: the worker starts all the same
                 address = None
         return join, (address, terminal)
@@ -88,10 +87,8 @@ def capture_words(terminal: TerminalKey) -> None:
     global terminal_key
     terminal_key = terminal  # for workers of this worker
     try:
-        from ..renderers.registry import load
-
-        if load(f"{CAPTURE}:capture_worker")(terminal):
-            load("progresskit.processes._numbers:send_before_results")()
+        if load(CAPTURE_WORKER)(terminal):
+            load(SEND_BEFORE_RESULTS)()
     except Exception:  # a display's trouble is not the worker's
         pass
 
@@ -127,9 +124,7 @@ def _install() -> None:
     config = _config()
     if config is None:
         return
-    from ..renderers.registry import load
-
-    load(f"{WORKERS}:address")  # this module's hooks handle forks
+    load(HUB_ADDRESS)  # this module's hooks handle forks
     config.setdefault(KEY, JoinHub())
 
 

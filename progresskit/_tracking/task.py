@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._model.numbers import is_all, plain_number
 from .._model.states import ENDED, FAILED, PAUSED, RUNNING, after, is_failure
+from .._system.lazy import REDUCE_TASK, load
 from .._system.warnings import describe
 from .arguments import UNCHANGED, amount, checked_color, described, given_fields, shared_kind, text
 from .counters import CountingTicks, PolledCounter
@@ -118,9 +119,7 @@ class Task(TaskRecord):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A task can be pickled to a worker: what is counted there counts here. See `progresskit.processes.workers`."""
-        from ..renderers.registry import load
-
-        return load("progresskit.processes.workers:reduce")(self)  # type: ignore[no-any-return]  # loaded by name
+        return load(REDUCE_TASK)(self)  # type: ignore[no-any-return]  # loaded by name
 
     # What a task is
 

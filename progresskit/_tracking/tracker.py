@@ -11,6 +11,7 @@ import time
 from contextvars import ContextVar, copy_context
 
 from .._model.numbers import shown
+from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
@@ -26,7 +27,6 @@ from .arguments import (
     unknown_argument,
 )
 from .core import TrackerCore, current_loop
-from .lines import CAPTURE
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-PAGE = "progresskit._web.live"
-"""The live page, found by name: this storey must not import that one."""
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
@@ -479,7 +477,6 @@ class ProgressTracker:
             >>> list(capture.lines)
             ['words of a library']
         """
-        from ..renderers.registry import load
         from .undrawn import LineTicker, Uncaptured
 
         core = self._core
@@ -533,9 +530,7 @@ class ProgressTracker:
             >>> ProgressTracker("none").draws_on(sys.stdout)
             False
         """
-        from ..renderers.registry import load
-
-        return bool(load("progresskit._display.capture:draws_on")(self._core, stream))
+        return bool(load(DRAWS_ON)(self._core, stream))
 
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
@@ -627,11 +622,11 @@ def _page_url(web: object) -> str | None:
     """
     if not isinstance(web, (bool, int, str)):
         raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
-    from ..renderers.registry import hub_address, load
+    from ..renderers.registry import hub_address
 
     if hub_address() is not None:  # the hub's page has its tasks
         return None
-    address, serve = (load(f"{PAGE}:{name}") for name in ("address", "serve"))
+    address, serve = load(PAGE_ADDRESS), load(SERVE_PAGE)
     try:
         host, port = address("1" if web is True else str(web))
         url: str = serve(host, port).url

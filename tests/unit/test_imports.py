@@ -95,6 +95,20 @@ def test_no_circles() -> None:
     TopologicalSorter({name: statements(path) & modules.keys() for name, path in modules.items()}).prepare()
 
 
+def test_names_of_upper_floors() -> None:
+    """What a floor needs of a floor above it is named in one module; the registry has the renderers."""
+    named = {
+        path.relative_to(ROOT).as_posix()
+        for path in files()
+        for node in nodes(path)
+        if isinstance(node, ast.Constant)
+        and (match := re.fullmatch(r"progresskit\.(\w+)\S*", str(node.value)))
+        and path.parent != ROOT
+        and match[1] in FLOORS[FLOORS.index(path.relative_to(ROOT).parts[0]) + 1 :]
+    }
+    assert named == {"_system/lazy.py", REGISTRY}
+
+
 def test_pure_folders() -> None:
     """What computes knows no clock, no thread and no system."""
     for path in files():
