@@ -35,7 +35,8 @@ for module in pkgutil.iter_modules(progresskit.__path__):
         try:
             importlib.import_module(part.name)
         except ModuleNotFoundError:  # what `capture="descriptors"` and a pseudo-terminal need
-            assert part.name.rpartition(".")[2] in ("relay", "relay_descriptors", "relay_keeper", "relay_spool", "pty_keeper", "foreground"), part.name
+            name = part.name.rpartition(".")[2]
+            assert name in ("relay", "relay_descriptors", "relay_keeper", "relay_spool", "pty_keeper", "foreground"), name
 from progresskit._cli.main import main
 assert main(["renderers"]) == 0 and main(["demo", "--seconds", "0.01"]) == 0
 try:
