@@ -81,7 +81,7 @@ def upward() -> set[tuple[str, str]]:
 
 def test_floors() -> None:
     """No module imports from a folder above its own."""
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    folders = {path.relative_to(ROOT).parts[0] for path in files() if path.parent != ROOT}
     assert folders == set(FLOORS)
     assert upward() == set()
 
