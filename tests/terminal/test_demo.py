@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from pty_reading import read_pty
 
 DEMO = [
     sys.executable,
@@ -44,13 +45,7 @@ def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
     screen = pyte.HistoryScreen(120, 24, history=1000)
     stream = pyte.ByteStream(screen)
     frames, waiting, sent = [], b"", b""
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         sent += data
         *whole, waiting = (waiting + data).split(END)
         for frame in whole:
