@@ -63,7 +63,8 @@ def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
 
 
 @pytest.mark.parametrize("renderer", ["ansi", SLOWLY["tqdm"], SLOWLY["rich"], SLOWLY["alive"]])
-def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(renderer: str) -> None:
+def test_live_tasks_stand_once_in_order(renderer: str) -> None:
+    """In a terminal every live task stands once in order with its count."""
     screen, frames, _ = shown(renderer)
     found = [[name for row in rows for name in NAMES if re.match(rf"\W*{re.escape(name)}", row)] for rows in frames]
     # What has ended stays above as a line: until the first has, each name is there once at most, in order.
@@ -86,7 +87,8 @@ def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(rende
 
 
 @pytest.mark.parametrize("renderer", ["plain", SLOWLY["json"], SLOWLY["none"]])
-def test_in_a_terminal_those_that_append_never_move_the_cursor(renderer: str) -> None:
+def test_appending_renderers_never_move_the_cursor(renderer: str) -> None:
+    """In a terminal those that append never move the cursor."""
     _, frames, sent = shown(renderer)
     assert (frames, b"\x1b" in sent) == ([], False)
     lines = sent.decode().splitlines()

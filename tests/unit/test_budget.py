@@ -72,13 +72,15 @@ def drawn(
 
 @pytest.mark.parametrize("cost", [0.0005, 0.02, 0.3, 2.0])
 @pytest.mark.parametrize("budget", [0.01, 0.2])
-def test_a_renderer_costs_no_more_than_the_budget_however_slow_it_is(cost: float, budget: float) -> None:
+def test_slow_renderer_keeps_the_budget(cost: float, budget: float) -> None:
+    """A renderer costs no more than the budget however slow it is."""
     spent, gaps = drawn(cost, budget, duration=500.0)
     assert gaps
     assert spent <= budget * (sum(gaps) + max(gaps)) * 1.001
 
 
-def test_a_renderer_of_300_ms_a_frame_is_drawn_every_30_seconds() -> None:
+def test_renderer_of_300_ms_a_frame() -> None:
+    """A renderer of 300 ms a frame is drawn every 30 seconds."""
     _, gaps = drawn(0.3, 0.01, duration=1_000.0)
     del gaps[:2]  # one frame of what was saved before, and what it owes
     assert min(gaps) == pytest.approx(30.0 / FRAME_BUDGET_SHARE, abs=0.1)
@@ -94,12 +96,14 @@ def test_budget_counts_one_thread() -> None:
         assert gap == pytest.approx(cost / FRAME_BUDGET_SHARE * 100)
 
 
-def test_a_cheap_renderer_keeps_its_ten_frames_a_second() -> None:
+def test_cheap_renderer_keeps_its_pace() -> None:
+    """A cheap renderer keeps its ten frames a second."""
     _, gaps = drawn(0.0005, 0.01, duration=100.0)
     assert max(gaps) == pytest.approx(0.1)
 
 
-def test_one_slow_frame_is_paid_for_at_once_and_then_forgotten() -> None:
+def test_slow_frame_is_paid_for_once() -> None:
+    """One slow frame is paid for at once and then forgotten."""
     _, gaps = drawn(0.0005, 0.01, duration=1_000.0, change={20: 0.3, 21: 0.0005})
     assert max(gaps[:20]) == pytest.approx(0.1)
     assert gaps[20] == pytest.approx(0.3 / FRAME_BUDGET_SHARE * 100 - MOST_CREDIT_SECONDS - MOST_DEBT_SECONDS, abs=0.15)

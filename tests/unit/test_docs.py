@@ -42,7 +42,8 @@ def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
             getattr(contract(), claim)()
 
 
-def test_the_page_of_the_environment_is_the_settings_own_list() -> None:
+def test_environment_page_is_the_settings_list() -> None:
+    """The page of the environment is the settings' own list."""
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "environment.md").read_text("utf-8"), re.MULTILINE)
     assert dict(rows) == VARIABLES
 

@@ -185,14 +185,16 @@ def test_a_bar_is_full_at_the_end_alone() -> None:
     assert STYLES["block"].bar(0.5, 3) == ("█▌", "░")
 
 
-def test_a_spinner_turns_ten_steps_a_second_and_only_where_something_runs() -> None:
+def test_spinner_turns_ten_steps_a_second() -> None:
+    """A spinner turns ten steps a second and only where something runs."""
     view = sample_view(description="a", unit="row", completed=1)
     assert [row(view, time=step / 10 + 0.01)[0] for step in range(11)] == [*"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏⠋"]
     assert row(view._replace(state="paused"))[0] == "‖"
     assert row(view._replace(idle=11.0)).startswith("  a") and row(view._replace(idle=11.0)).endswith("idle 0:11")
 
 
-def test_columns_do_not_get_narrower_while_rows_stand_and_do_after_them() -> None:
+def test_columns_stay_wide_while_rows_stand() -> None:
+    """Columns do not get narrower while rows stand and do after them."""
     painter = Painter()
     short = (sample_view(id=1, description="a", completed=1, total=2),)
     before = painter.rows(short, 79, 0.0)
@@ -214,8 +216,11 @@ def test_a_layout_never_comes_back_while_rows_stand() -> None:
     assert "812/s" in painter.rows((loop,), 80, 3.0)[0]
 
 
-def test_rate_time_left_and_fields_stand_for_half_a_second() -> None:
-    """A figure that changes ten times a second cannot be read; bar, share and count move with every frame."""
+def test_figures_stand_for_half_a_second() -> None:
+    """Rate, time left and fields stand for half a second.
+
+    A figure that changes ten times a second cannot be read; bar, share and count move with every frame.
+    """
     painter = Painter()
     view = sample_view(description="a", total=1000, completed=10, rate=10.0, eta=99.0, unit="row", fields={"loss": 0.5})
     rows = [
@@ -295,7 +300,8 @@ def test_any_names_at_any_width(names: list[str], columns: int) -> None:
     assert len(rows) == len(views) and all(cell_width(text) <= columns for text in rows)
 
 
-def test_escapes_of_an_encoding_are_counted_in_the_columns() -> None:
+def test_escapes_count_in_the_columns() -> None:
+    """Escapes of an encoding are counted in the columns."""
     renderer, terminal = AnsiRenderer(), EmulatedTerminal(79, 5, unicode=False)
     renderer.start(terminal)
     views = [sample_view(id=at, position=at, description=name, total=10) for at, name in enumerate(("größe", "alpha"))]
