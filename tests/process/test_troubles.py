@@ -246,11 +246,13 @@ def test_a_terminal_of_any_width_is_drawn_on(columns: int) -> None:
     assert not any("renderer failed" in row for row in terminal.text)
 
 
-def test_every_test_that_the_fault_matrix_names_exists() -> None:
+def test_names_of_tests() -> None:
+    """The fault matrix names tests that exist, and no test's name is longer than 50 characters: its docstring has the claim."""
     named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "faults.md").read_text("utf-8"))
     code = "\n".join(
         path.read_text("utf-8") for room in ("tests", "progresskit") for path in (ROOT / room).rglob("*.py")
     )
+    assert [name for name in re.findall(r"^ *(?:async )?def (test_\w+)", code, re.MULTILINE) if len(name) > 50] == []
     assert len(named) >= 25
     assert [name for name in named if f"def {name}(" not in code] == []
 

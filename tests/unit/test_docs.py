@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import progresskit
+from progresskit._display.web import live
 from progresskit._system.environment import VARIABLES
-from progresskit._web import live
 from progresskit.testing import RendererContract
 
 ROOT = Path(__file__).parents[2]
