@@ -10,7 +10,7 @@ import sys
 import time
 from contextvars import ContextVar, copy_context
 
-from .._model.numbers import shown
+from .._model.numbers import kind_of, shown
 from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load
 from . import multiprocessing_hook
 from .arguments import (
@@ -663,7 +663,7 @@ def _check_terminal(terminal: object) -> None:
     missing = [name for name in TERMINAL_MEMBERS if not hasattr(terminal, name)]
     if missing:
         raise TypeError(
-            f"terminal is {terminal!r:.80}, a {type(terminal).__name__} without {', '.join(missing)}: "
+            f"terminal is {terminal!r:.80}, {kind_of(terminal)} without {', '.join(missing)}: "
             f"give an object with {', '.join(TERMINAL_MEMBERS)}, or a text file as stream."
         )
 
@@ -673,7 +673,7 @@ def _within(name: str, value: float | None, most: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a number, or None for the default.")
+        raise TypeError(f"{name} is {shown(value)}, {kind_of(value)}: give a number, or None for the default.")
     if not 0 < value <= most:
         raise ValueError(
             f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."

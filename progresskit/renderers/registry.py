@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .._model.numbers import kind_of
 from .._system.environment import is_disabled, why_lines
 from .._system.lazy import load as load
 from .._system.notebook import is_cell_stream
@@ -288,7 +289,7 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
             return RendererChoice(renderer.__name__, renderer, "its class was given", given=True)
         return RendererChoice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
     raise TypeError(
-        f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
+        f"renderer is {renderer!r:.80}, {kind_of(renderer)}: give a name, a renderer (start, render, write, stop) or its class."
     )
 
 

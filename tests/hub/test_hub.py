@@ -230,13 +230,13 @@ def test_first_frames_do_not_slow_printed_lines() -> None:
 
     Each frame has lines from the third on: the interval is soon that of frames as quick as these are.
     """
-    pace, spent = Pace(0.1, 0.0018), 0.0
+    pace, spent, now = Pace(0.1, 0.0018), 0.0, 0.0
     for cost, lines in ((0.02, False), (0.002, False), *[(0.0001, True)] * 30):
         spent += cost
-        delay = pace.after_frame(spent - cost, spent, cost, moved=True, lines=lines)
-        spent += 0.00001
+        delay = pace.after_frame(spent - cost, spent, cost, now=now, moved=True, lines=lines)
+        spent, now = spent + 0.00001, now + delay
     assert delay == pytest.approx(0.1)
-    assert Pace(0.1, 0.0018).after_frame(0.0, 0.3, 0.3, moved=True, lines=True) == pytest.approx(0.1)
+    assert Pace(0.1, 0.0018).after_frame(0.0, 0.3, 0.3, now=0.3, moved=True, lines=True) == pytest.approx(0.1)
 
 
 def test_a_client_that_breaks_off_is_lost(bench: Bench) -> None:

@@ -95,3 +95,32 @@ def test_reference_has_every_public_member() -> None:
             if not member.startswith("_")
         }
         assert inherited - set(vars(found)) - listed == set(), name
+
+
+def wishes() -> list[Any]:
+    """The sections of `docs/wishes.md` with a program of each library: the title, its lines in the table, and the programs."""
+    text = (ROOT / "docs" / "wishes.md").read_text("utf-8")
+    table = dict(re.findall(r"^\| \[(.+)\]\(#\S+\) \| (\d+ \| \d+ \| \d+) \|$", text, re.MULTILINE))
+    found = []
+    for section in text.split("\n## ")[1:]:
+        title = section.partition("\n")[0]
+        if title in table:
+            codes = re.findall(r"```(?:python|py)\n(.*?)```", section, re.DOTALL)
+            found.append(pytest.param(tuple(map(int, table[title].split(" | "))), codes, id=title.replace(" ", "-")))
+    assert len(found) == len(table) == 12
+    return found
+
+
+@pytest.mark.parametrize(("told", "codes"), wishes())
+def test_a_wish_takes_no_more_lines_than_with_the_best_peer(told: tuple[int, ...], codes: list[str]) -> None:
+    """Each program of theirs runs too; `test_a_snippet_runs` runs ours."""
+    lines = [
+        sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in code.splitlines())
+        for code in codes
+    ]
+    assert tuple(lines) == told
+    assert lines[0] <= min(lines[1:])
+    pytest.importorskip("tqdm")
+    pytest.importorskip("rich")
+    for code in codes[1:]:
+        exec(compile(code, "peer", "exec", dont_inherit=True), {"__name__": "peer"})

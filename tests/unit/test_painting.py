@@ -51,6 +51,54 @@ def test_nothing_of_a_reason_or_a_field_is_lost() -> None:
             assert "a.csv" in words and "lost" in words
 
 
+def test_a_number_stays_with_its_unit() -> None:
+    """Where a kept line is broken, a duration, an amount, a rate and a field stay whole, unless one is wider than the terminal."""
+    view = sample_view(state="finished", elapsed=4.2, completed=1_500, total=1_500, unit="row", rate=357.1)
+    text = view._replace(completed=0, total=None, unit="it", description="w " * 30)
+
+    def pieces(view: TaskView, columns: int) -> set[str]:
+        (line,) = KeptLines().lines((view,), columns)
+        return {piece.strip() for piece in line.replace("\n", "  ").split("  ")}
+
+    for columns in range(24, 80):
+        assert {"1,500 rows", "4.2 s", "357 rows/s"} <= pieces(view._replace(description="w " * 30), columns), columns
+        assert "4.2 s" in pieces(text, columns), columns
+        fields = {"loss": 0.5, "lr": 0.1, "best so far": 7}
+        assert {"loss 0.5", "lr 0.1", "best so far 7"} <= pieces(view._replace(fields=fields), columns), columns
+
+
+def test_lines_that_come_together_have_the_same_columns() -> None:
+    views = [
+        sample_view(id=n, state="finished", description="x" * n, completed=1, total=1, elapsed=1.0) for n in (3, 40, 9)
+    ]
+    assert len({line.index(" 1/1") for line in KeptLines().lines(views, 119)}) == 1
+
+
+def test_the_total_of_bytes_has_its_unit() -> None:
+    view = sample_view(state="cancelled", completed=750_000, total=1_000_000, unit="B", elapsed=3.0)
+    assert KeptLines().lines((view,), 119)[0].endswith("cancelled at 75% of 1.00 MB")
+
+
+def test_a_row_is_written_anew_only_where_a_text_has_changed() -> None:
+    """A count that is too small to be seen makes no new row; a bar, a percentage, a number and a time each do."""
+    painter = Painter()
+    view = sample_view(
+        description="a", completed=5_000_000, total=10_000_000, unit="row", elapsed=1.0, rate=9.0, eta=8.0
+    )
+    before = row(view, painter=painter)
+    assert row(view._replace(completed=5_000_100, elapsed=1.1), painter=painter, time=0.1) is before
+    for change in (
+        {"completed": 5_200_000},
+        {"completed": 5_020_000},
+        {"elapsed": 2.5},
+        {"description": "b"},
+        {"state": "paused"},
+    ):
+        changed = view._replace(**change)
+        assert row(changed, painter=painter, time=0.2) == row(changed), change
+        row(view, painter=painter, time=0.2)
+
+
 def test_colours_of_a_bar() -> None:
     """The done part has the task's colour, the rest is faint, and each part ends with a reset; where nothing moves there is none."""
     view = sample_view(description="Files", completed=3, total=12, unit="file")
