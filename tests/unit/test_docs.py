@@ -112,8 +112,11 @@ def wishes() -> list[Any]:
 
 
 @pytest.mark.parametrize(("told", "codes"), wishes())
-def test_a_wish_takes_no_more_lines_than_with_the_best_peer(told: tuple[int, ...], codes: list[str]) -> None:
-    """Each program of theirs runs too; `test_a_snippet_runs` runs ours."""
+def test_wishes_take_few_lines(told: tuple[int, ...], codes: list[str]) -> None:
+    """A wish takes no more lines than with the best peer.
+
+    Each program of theirs runs too; `test_a_snippet_runs` runs ours.
+    """
     lines = [
         sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in code.splitlines())
         for code in codes

@@ -67,7 +67,8 @@ def test_a_number_stays_with_its_unit() -> None:
         assert {"loss 0.5", "lr 0.1", "best so far 7"} <= pieces(view._replace(fields=fields), columns), columns
 
 
-def test_lines_that_come_together_have_the_same_columns() -> None:
+def test_lines_together_share_columns() -> None:
+    """Lines that come together have the same columns."""
     views = [
         sample_view(id=n, state="finished", description="x" * n, completed=1, total=1, elapsed=1.0) for n in (3, 40, 9)
     ]
@@ -79,7 +80,8 @@ def test_the_total_of_bytes_has_its_unit() -> None:
     assert KeptLines().lines((view,), 119)[0].endswith("cancelled at 75% of 1.00 MB")
 
 
-def test_a_row_is_written_anew_only_where_a_text_has_changed() -> None:
+def test_row_is_written_anew_for_new_texts() -> None:
+    """A row is written anew only where a text has changed."""
     """A count that is too small to be seen makes no new row; a bar, a percentage, a number and a time each do."""
     painter = Painter()
     view = sample_view(
