@@ -268,9 +268,9 @@ class GuardedRenderer:
         place = position(os.environ) if self._terminal.is_tty and not self.is_remote else None
         if place is None:
             return
-        take = getattr(renderer, "place", None)
-        if take is not None:
-            self._window.call("renderer", take, place[0], place[1])
+        place_rows = getattr(renderer, "place", None)
+        if place_rows is not None:
+            self._window.call("renderer", place_rows, place[0], place[1])
         else:
             warn_once(f"PROGRESSKIT_POSITION is set, but the {self.choice.name} renderer has no rows to be placed.")
 

@@ -127,7 +127,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
         _check_terminal(terminal)
-        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        joined = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
             if terminal is None and stream is None:
                 stream = DEFAULTS.get("stream")
@@ -140,8 +140,8 @@ class ProgressTracker:
             style = DEFAULTS.get("style") if style is None else style
         self.columns: str | None = checked_columns(columns)
         choice = named(renderer)
-        if around is not None:
-            core = around._core
+        if joined is not None:
+            core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
         if estimator is not None and not callable(estimator):
             raise TypeError(f"estimator is {shown(estimator)}: give a function that returns an estimate, or None.")
@@ -410,9 +410,9 @@ class ProgressTracker:
         def begin(size: int | None, task: Task | None, begun: bool) -> Task:
             if task is None:
                 whole = total if total is not None or size is None else size + completed
-                around = parent or _enclosing_loop(self)
+                enclosing = parent or _enclosing_loop(self)
                 task = self.add_task(
-                    description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
+                    description, whole, unit=unit, parent=enclosing, completed=completed, keep=keep, color=color, start=begun,
                     delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
             else:
@@ -708,11 +708,11 @@ def _provided_tracker() -> ProgressTracker | None:
 def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
     """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
     this process is a worker that must not draw on the terminal that it happens to have."""
-    around = _provided_tracker()
-    if around is None or (renderer is None and stream is None):
-        return around
+    provided = _provided_tracker()
+    if provided is None or (renderer is None and stream is None):
+        return provided
     where = sys.stderr if stream is None else stream
-    return around if getattr(around._core.given_ticker, "is_remote", False) and _is_terminal(where) else None
+    return provided if getattr(provided._core.given_ticker, "is_remote", False) and _is_terminal(where) else None
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -736,9 +736,9 @@ def current_tracker() -> ProgressTracker:
     active = _active.get()
     if active is not None and active in _entered:
         return active
-    around = _provided_tracker()
-    if around is not None:
-        return around
+    provided = _provided_tracker()
+    if provided is not None:
+        return provided
     return _entered[-1] if _entered else shared_tracker()
 
 
