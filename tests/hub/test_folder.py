@@ -198,6 +198,29 @@ def test_a_process_writes_at_most_every_five_seconds_and_at_its_end(tmp_path: Pa
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_a_relative_folder_and_one_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that changes its directory goes on writing where it began, and `~` is the home: cron and systemd expand nothing."""
+    places = [tmp_path / name for name in ("start", "later", "home")]
+    for place in places:
+        place.mkdir()
+    monkeypatch.setenv("HOME", str(places[2]))
+    clock = ManualClock()
+    for folder in (f"relative-{tmp_path.name}", f"~/{tmp_path.name}"):
+        monkeypatch.chdir(places[0])
+        recorded = Recorded(NoneRenderer(), folder, clock)
+        recorded.start(EmulatedTerminal())
+        recorded.render(Frame(clock(), (sample_view(),)))
+        monkeypatch.chdir(places[1])
+        clock.advance(WRITE_SECONDS)
+        recorded.render(Frame(clock(), (sample_view(),)))
+        recorded.stop()
+    assert [sorted(path.parent.name for path in place.rglob(f"*{SUFFIX}")) for place in places] == [
+        [f"relative-{tmp_path.name}"],
+        [],
+        [tmp_path.name],
+    ]
+
+
 def test_a_folder_that_cannot_be_written_costs_the_job_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code = "import time; from progresskit import track\nfor _ in track(range(3), 'x'): time.sleep(0.1)\nprint('done')"
