@@ -320,11 +320,11 @@ def _size_through(iterator: Any) -> int | None:
     return min(sizes, default=None if inner else 0)
 
 
-_ASKING = frozenset(
+ASKING = frozenset(
     ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
 )  # POP_ITER: a `for` that has come to its end, from 3.14 on
 _QUIET = (
-    _ASKING
+    ASKING
     | DROPPING
     | frozenset(
         (
@@ -632,11 +632,11 @@ class Loop:
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
         left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
-        by_statement = asked_by in _ASKING
+        by_statement = asked_by in ASKING
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
         if error is not None:
-            counter.close(handed if over is not None or left_at in _ASKING else max(handed - 1, 0))
+            counter.close(handed if over is not None or left_at in ASKING else max(handed - 1, 0))
             if self._finish and is_failure(type(error)):
                 known = not isinstance(error, UnknownError)
                 task.fail(error if known else "an error in the loop" if over is None else "an error in the source")
@@ -649,7 +649,7 @@ class Loop:
             if self._finish:
                 task.finish()
             return
-        if not (by_statement and left_at in _ASKING):  # another iterator has come to its end, which asked for this one
+        if not (by_statement and left_at in ASKING):  # another iterator has come to its end, which asked for this one
             counter.close(max(handed - 1, 0))
         if self._finish:
             task._change("cancel", STOPPED_EARLY)
