@@ -372,6 +372,9 @@ if TYPE_CHECKING:
         def task(self) -> Task:
             """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
 
+        def close(self) -> None:
+            """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+
     class AsyncTracked(AsyncIterator[T], Protocol):
         """What `track` returns for an async iterable: an async iterator that knows its task."""
 
@@ -394,12 +397,16 @@ else:
             ('finished', {'loss': 0.25})
         """
 
-        __slots__ = ("_loop",)
+        __slots__ = ("_loop", "_portions")
 
         @property
         def task(self):
             """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
             return self._loop.task
+
+        def close(self):
+            """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+            self._portions.close()
 
 
 class _NotBegun:
@@ -543,7 +550,9 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        tracked: Tracked[Any] = Tracked.from_iterable(self._portions())  # type: ignore[attr-defined]  # a chain
+        portions = self._portions()
+        tracked: Tracked[Any] = Tracked.from_iterable(portions)  # type: ignore[attr-defined]  # a chain
+        tracked._portions = portions  # type: ignore[attr-defined]  # its slot
         tracked._loop = self  # type: ignore[attr-defined]  # its slot
         return tracked
 

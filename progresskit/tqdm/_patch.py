@@ -119,8 +119,9 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         return None
 
     def look(bar: Any, n: Any) -> Any:
-        if _task(bar) is not None:  # of a class that calls `update` by its name
-            return _task(bar).advance(n)
+        if _task(bar) is not None:  # of a class that has an `update` of its own
+            _task(bar).advance(n)
+            return bar._shown
         shown = own["update"](bar, n)
         if not shown:
             _due.note_look(bar)
@@ -166,7 +167,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
 
     @wraps(write_original)
     def write(cls: Any, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
-        if not _display.prints(sys.stdout if file is None else file, f"{s}{end}"):
+        if not _display.prints(sys.stdout if file is None else file, s + end):
             write_original(cls, s, file=file, end=end, nolock=nolock)
 
     @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from numbers import Number
+from threading import RLock as TRLock
 from time import sleep, time
 from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
@@ -38,6 +39,7 @@ __all__ = [
     "Bar",
     "EMA",
     "TMonitor",
+    "TRLock",
     "TqdmDefaultWriteLock",
     "TqdmDeprecationWarning",
     "TqdmExperimentalWarning",
@@ -237,7 +239,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
             total = None
         self.iterable, self.disable, self.leave = iterable, disable, leave
         self.n, self.total, self.initial = initial, total, initial
-        self.desc = desc or ""
+        self.desc = str(desc) if desc else ""
         if disable or file is None:
             self.disable = True
             self.pos = self._get_free_pos(self)
@@ -408,9 +410,9 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
 
     def _look(self, n: float) -> bool | None:
         """Count `n` more units, and write a line if it is time to."""
-        if self._task is not None:  # of a class that calls this method by its name
+        if self._task is not None:  # of a class that has an `update` of its own
             self._task.advance(n)
-            return None
+            return self._shown  # type: ignore[attr-defined,no-any-return]  # of bars that are tasks
         if n < 0:
             self.last_print_n += n  # so that a count that goes back is shown
         self.n += n
@@ -609,7 +611,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
         for name in sorted(kwargs):
             values[name] = kwargs[name]
         texts = {
-            name: format_num(value) if isinstance(value, Number) else str(value).strip()
+            name: self.format_num(value) if isinstance(value, Number) else str(value).strip()
             for name, value in values.items()
         }
         self.postfix = ", ".join(f"{name}={text}" for name, text in texts.items())
@@ -692,7 +694,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
         stream = sys.stdout if file is None else file
         if stream is None:
             return
-        if _display.prints(stream, f"{s}{end}"):
+        if _display.prints(stream, s + end):
             return
         with cls.external_write_mode(file=stream, nolock=nolock):
             stream.write(s)
