@@ -71,7 +71,7 @@ bar.update(2); bar.close()
 # === all instances closed
 bars = [tqdm(total=5, desc=f"bar {number}") for number in range(3)]
 for bar in bars: bar.update(2)
-for bar in list(tqdm._instances): bar.leave = False; bar.close()
+for bar in sorted(tqdm._instances): bar.leave = False; bar.close()
 print([bar.n for bar in bars], len(tqdm._instances), [bar.disable for bar in bars])
 # === a place in a list as postfix
 with tqdm(total=10, desc="Batch", bar_format="{desc} {postfix[0]} {postfix[1][value]:>8.2g}", postfix=["at", dict(value=0)]) as bar:
