@@ -22,7 +22,7 @@ from progresskit_dask import watch
 from shown import Shown
 
 from progresskit import track
-from progresskit._web import live
+from progresskit._display.web import live
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 
@@ -335,7 +335,7 @@ def test_started_by_tasks(client: Client) -> None:
     assert {name for name, _ in shown.endings} == set(finished(shown))
 
 
-def test_actor_and_forgotten_futures(client: Client) -> None:
+def test_actors_and_forgotten_futures(client: Client) -> None:
     """The methods of an actor, and tasks whose futures nobody holds."""
     with Tasks(client) as shown:
         actor = client.submit(dask_jobs.Counter, actor=True, pure=False).result()
@@ -346,7 +346,7 @@ def test_actor_and_forgotten_futures(client: Client) -> None:
     assert finished(shown) == {"actor 3": 3, "actor 4": 4, **{f"forgotten {number}": 3 for number in range(3)}}
 
 
-def test_blocks_of_threads_within_a_task(client: Client) -> None:
+def test_threads_within_a_task(client: Client) -> None:
     """Loops of a pool of threads within a task, of a generator, and of a coroutine task."""
     with Tasks(client) as shown:
         assert client.submit(dask_jobs.pool_within, pure=False).result() == 9
