@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from progresskit._tracking.tracker import current_tracker
 
 LIVE: list[Any] = []
 """What a task leaves behind in its worker."""
+HIDDEN: list[Any] = []
+"""The module that `hide_package` has hidden."""
 
 
 def square(number: int) -> int:
@@ -280,3 +283,14 @@ def many(number: int) -> int:
 def words(number: int) -> None:
     for each in range(number):
         print_above("x" * 100 + str(each))
+
+
+def hide_package(hidden: bool) -> None:
+    """Have this worker be one without the package, or with it again."""
+    if hidden:
+        HIDDEN.append(sys.modules.pop("progresskit_dask.working", None))
+        sys.modules["progresskit_dask.working"] = None  # type: ignore[assignment]  # so an import fails
+    elif (module := HIDDEN.pop()) is None:
+        del sys.modules["progresskit_dask.working"]
+    else:
+        sys.modules["progresskit_dask.working"] = module

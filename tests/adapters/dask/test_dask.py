@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from distributed import Client, LocalCluster, as_completed, fire_and_forget
 from progresskit_dask import watch
 from shown import Shown
 
-from progresskit import track
+from progresskit import ProgressWarning, track
 from progresskit._display.web import live
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
@@ -231,6 +232,23 @@ def test_every_is_a_limit(client: Client) -> None:
     assert reports
     assert all(reports.count(worker) <= most for worker in set(reports))
     assert 1 <= len(told) <= most
+
+
+def test_worker_without_the_package(client: Client) -> None:
+    """One warning names the worker and the remedy; the job goes on, and the other worker is shown."""
+    one, other = sorted(client.scheduler_info()["workers"])
+    client.run(dask_jobs.hide_package, True, workers=[one])
+    try:
+        with (
+            pytest.warns(ProgressWarning, match=re.escape(f"1 of the workers ({one}) cannot report")),
+            Tasks(client) as shown,
+        ):
+            for number, worker in enumerate((one, other)):
+                assert client.submit(dask_jobs.quick, number, workers=[worker], pure=False).result() == number
+            assert client.submit(dask_jobs.loop, "shown", workers=[other], pure=False).result() == 3
+    finally:
+        client.run(dask_jobs.hide_package, False, workers=[one])
+    assert ("shown", "finished") in shown.endings
 
 
 def test_left_by_an_error(client: Client, tmp_path: Path) -> None:
