@@ -30,7 +30,7 @@ import sys, dask
 from distributed import LocalCluster
 if __name__ == "__main__":
     dask.config.set({"logging.distributed": "error"})
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1") as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """

@@ -38,9 +38,18 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-    ) as cluster:
+    # A busy machine takes its time.
+    patience = {f"distributed.comm.timeouts.{what}": "240s" for what in ("connect", "tcp")}
+    with (
+        dask.config.set(patience),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
         yield cluster
 
 
@@ -212,7 +221,7 @@ def test_as_completed(client: Client) -> None:
     """`track(as_completed(futures))` counts the futures as they are done."""
     with Tasks(client) as shown:
         futures = client.map(dask_jobs.square, range(3), pure=False)
-        done = track(as_completed(futures), "Done", total=3)
+        done = track(as_completed(futures), "Done", total=3, keep=True)  # however soon they are done
         assert sorted(future.result() for future in done) == [0, 1, 4]
     assert ("Done", "finished") in shown.endings
 
