@@ -326,14 +326,16 @@ def captured_streams() -> list[CapturedStream]:
     return list(_registry.streams.values())
 
 
-def relay_forks() -> None:
-    """Called before a fork: where rows stand on a terminal, have what the child writes to it go through a relay."""
+def relay_forks() -> bool:
+    """Called before a fork: where rows stand on a terminal, have what the child writes to it go through a relay. Return whether
+    anything is captured."""
     if not _registry.streams:
-        return
+        return bool(_registry.relays)
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
         _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.forwarder.hold()
+    return True
 
 
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .._text.styles import Style
     from ..renderers.base import Terminal
     from ..renderers.registry import RendererChoice
+    from .brief_loop import BriefLoop
     from .interfaces import Display, Ticker
     from .task import Task
     from .tracker import ProgressTracker
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
 """The process's ticker, found by name as renderers are: this folder must not import that one."""
 PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
-current_loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
-"""The task of the loop that this thread or async task is in."""
+current_loop: ContextVar[Task | BriefLoop | None] = ContextVar("progresskit_loop", default=None)
+"""The task of the loop that this thread or async task is in; the loop itself if it began without a task."""
 
 
 class TrackerCore:

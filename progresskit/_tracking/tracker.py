@@ -695,6 +695,8 @@ def bare(iterable: Any) -> Any:
 def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     """Return the live task of the loop that this thread or async task is in, if it belongs to `tracker`."""
     task = current_loop.get()
+    if task is not None and not isinstance(task, Task):
+        task = task.added
     while task is not None and task._end is not None:
         task = task.parent
     return task if task is not None and task.tracker is tracker else None
