@@ -27,7 +27,9 @@ def page(log: Log) -> str:
     data = {"runs": runs, "strange": log.strange}
     # `<` is the only character with which a text could end the enclosing script element.
     island = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    style, script = (_part("_web", f"shared.{kind}") + _part("_cli", f"report.{kind}") for kind in ("css", "js"))
+    style, script = (
+        _part("_display/web", f"shared.{kind}") + _part("_cli", f"report.{kind}") for kind in ("css", "js")
+    )
     return (
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
         '<meta name=viewport content="width=device-width,initial-scale=1">\n'

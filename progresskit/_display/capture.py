@@ -20,7 +20,7 @@ from .._text.cells import clean_lines, encodable
 from .._tracking.lines import MOST_CAPTURED
 from .._tracking.tracker import current_tracker
 from . import questions
-from .captured_stream import CapturedStream
+from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .programs import HookedPrograms
 from .redirects import HookedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
@@ -74,7 +74,7 @@ class Capture:
         self._descriptors = descriptors
         self.relay: Relay | None = None  # what programs write comes through it
         self.holds_lines = False  # whether a relay, or rows that a program redraws, may have lines for the next frame
-        self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
+        self._streams: dict[CapturedStream[Capture], bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     @property
@@ -213,15 +213,15 @@ class Capture:
 
     def _add(self, stream: Any, *, forced: bool = False) -> None:
         with _registry.lock:
-            captured = _registry.streams.get(id(stream))
+            captured = STREAMS.get(id(stream))
             if captured is None:
                 captured = CapturedStream(stream)
             if captured not in self._streams:
                 self._streams[captured] = forced
                 captured.captures.append(self)
                 captured.captures.sort(key=_comes_late)
-            if id(stream) not in _registry.streams:
-                _registry.streams[id(stream)] = captured
+            if id(stream) not in STREAMS:
+                STREAMS[id(stream)] = captured
                 captured.install(forced=forced)
 
     def stop(self, *, failed: bool = False) -> None:
@@ -245,8 +245,8 @@ class Capture:
                 captured.captures.remove(self)
                 if not captured.captures:
                     captured.remove()
-                    _registry.streams.pop(id(captured.stream), None)
-            if not _registry.streams:
+                    STREAMS.pop(id(captured.stream), None)
+            if not STREAMS:
                 questions.uninstall()
                 _registry.dup2.remove()
                 _registry.programs.remove()
@@ -276,10 +276,9 @@ class Capture:
 
 
 class _Registry:
-    """The streams that are captured in this process, by their id(): they are held meanwhile."""
+    """What stands in for functions of the process while streams are captured, and the relays of its terminals."""
 
     def __init__(self) -> None:
-        self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.refused: set[tuple[object, ...]] = set()  # keys of terminals for which no relay could be made
         self.lock = native("_thread", "RLock")()
@@ -321,15 +320,10 @@ def _follow_descriptor(descriptor: int) -> None:
 _registry = _Registry()
 
 
-def captured_streams() -> list[CapturedStream]:
-    """Return the streams that are captured."""
-    return list(_registry.streams.values())
-
-
 def relay_forks() -> bool:
     """Called before a fork: where rows stand on a terminal, have what the child writes to it go through a relay. Return whether
     anything is captured."""
-    if not _registry.streams:
+    if not STREAMS:
         return bool(_registry.relays)
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
         _begin_relay(capture)
@@ -363,7 +357,8 @@ def _relay_of(target: Any) -> Relay | None:
         key = file_key(target if isinstance(target, int) else target.fileno())
     except Exception:  # a pipe to be made, closed, or whatever a file of the user's own may raise
         return None
-    for captured in captured_streams():
+    streams: list[CapturedStream[Capture]] = captured_streams()
+    for captured in streams:
         for capture in captured.captures[::-1]:
             _begin_relay(capture, key)
             if (
@@ -393,7 +388,7 @@ def capture_worker(key: tuple[object, ...]) -> bool:
     return True
 
 
-def _flush_at_end(captured: CapturedStream, capture: Capture, flush: Callable[[], object]) -> None:
+def _flush_at_end(captured: CapturedStream[Capture], capture: Capture, flush: Callable[[], object]) -> None:
     """Flush a worker's stream. Once its exit functions have been called, that is the last that multiprocessing does: what has
     been written is sent, and a line that has not ended has come to its end."""
     tracker = capture.tracker
@@ -418,7 +413,7 @@ def close_relays() -> None:
 
 def forget_captures() -> None:
     """Put everything back in a forked child: the lines that have not ended are the parent's."""
-    if not (_registry.streams or _registry.relays):
+    if not (STREAMS or _registry.relays):
         _registry.lock = native("_thread", "RLock")()
         UNCAPTURED.clear()
         return
@@ -426,7 +421,7 @@ def forget_captures() -> None:
         relay = _registry.relays.popitem()[1]
         relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
     streams = captured_streams()
-    _registry.streams.clear()
+    STREAMS.clear()
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
     questions.uninstall()

@@ -11,7 +11,7 @@ import codecs
 import os
 import sys
 from _thread import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .._system.threads import native
 from .._text.line_splitter import Line, has_controls
@@ -21,7 +21,7 @@ from .terminal import UNCAPTURED, Uncaptured, text_descriptor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .capture import Capture
+    from .relay import Relay
 
 REDRAWING_SECONDS = 0.05
 """Seconds that a write waits for another thread that redraws rows."""
@@ -29,7 +29,38 @@ SETTLED_SECONDS = 1.0
 """Seconds after which what stands above the cursor of a program that redraws rows is taken to be words."""
 
 
-class CapturedStream:
+class StreamCapture(Protocol):
+    """A capture, as far as a stream knows it.
+
+    Attributes:
+        relay: What programs write comes through it; None: nothing does.
+        holds_lines: Whether it may have lines for the next frame.
+        clock: Gives the time in seconds.
+    """
+
+    relay: Relay | None
+    holds_lines: bool
+    clock: Callable[[], float]
+
+    @property
+    def captures_now(self) -> bool:
+        """Whether what is written now is captured."""
+
+    @property
+    def captures_again(self) -> bool:
+        """Whether what is written now is captured again, since the program that had the terminal has ended."""
+
+    def show(self, line: str | None) -> None:
+        """Show `line`. None: nothing is left of what was written."""
+
+    def queue(self, line: str | None) -> bool:
+        """Show `line` with the next frame."""
+
+
+Capture = TypeVar("Capture", bound=StreamCapture)
+
+
+class CapturedStream(Generic[Capture]):
     """A text stream whose writes are captured, and who captures them, the latest one last.
 
     A write is the stream's own where nobody takes it: while no rows stand, and where the thread asks a question.
@@ -273,6 +304,15 @@ class CapturedStream:
         """Forget what has not ended."""
         self._lines.clear()
         self._redrawn = None
+
+
+STREAMS: dict[int, CapturedStream[Any]] = {}
+"""The streams that are captured in this process, by their id(): they are held meanwhile."""
+
+
+def captured_streams() -> list[CapturedStream[Any]]:
+    """Return the streams that are captured."""
+    return list(STREAMS.values())
 
 
 def _flush(file: Any) -> None:

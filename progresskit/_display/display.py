@@ -269,9 +269,8 @@ class Display:
         if self._budget_varies:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
-        return self.pace.after_frame(
-            began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
-        )
+        ended, now = self._cpu(), self._wall()
+        return self.pace.after_frame(began, ended, now - began_wall, now=now, moved=self._moved, lines=self._drew_lines)
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:

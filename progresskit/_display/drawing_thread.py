@@ -193,6 +193,7 @@ class DrawingThread:
         empty_since: float | None = None
         usual, polls, _ = scheduler.survey()
         delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
+        drawn = time.monotonic()  # when the last frame began: `delay` counts from there
         if suspension.woken_in_vain:
             boost.choose(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
@@ -200,9 +201,10 @@ class DrawingThread:
             self.sleeps_long = delay > 2 * usual
             was_asked = self.sleeps_long and self._was_asked  # between the look and here, when there was nobody to wake
             delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
-            woken = self.bell.wait(delay) or was_asked
+            sleep = max(delay - (time.monotonic() - drawn), 0.0)
+            woken = self.bell.wait(sleep) or was_asked
             self.sleeps_long = False
-            was_stopped = suspension.stopped(delay)
+            was_stopped = suspension.stopped(sleep)
             asked = time.monotonic()
             with scheduler.drawing:
                 now = time.monotonic()
@@ -215,6 +217,7 @@ class DrawingThread:
                 if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
                     boost.choose(delay, self._alive, first=True)
                 self._was_asked = False
+                drawn = now
                 delay = scheduler.draw_due(now, woken=woken)
                 if scheduler.leaving:
                     scheduler.draw_last_frames()

@@ -9,11 +9,12 @@ import os
 from typing import TYPE_CHECKING
 
 from .._system.environment import is_on, position, taskbar_wanted
+from .._system.lazy import RECORDED, SERVE_PAGE_AS_ASKED, load
 from .._system.threads import is_main_thread
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
-from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
+from ..renderers.registry import BUILTIN, RendererChoice, events_path
 from .hangs import Retired
 from .observed import OBSERVERS
 
@@ -256,13 +257,11 @@ class GuardedRenderer:
                 renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
             page = os.environ.get("PROGRESSKIT_WEB", "")
             if page and is_on(os.environ, "PROGRESSKIT_WEB") and not OBSERVERS:
-                load("progresskit._web.live:serve_as_asked")(page)
+                load(SERVE_PAGE_AS_ASKED)(page)
             path = events_path(self.choice)
             if path is not None:
                 renderer = load("progresskit._display.events_file:Teed")(renderer, path)
-        return (
-            renderer if self._folder is None else load("progresskit.processes._folder:Recorded")(renderer, self._folder)
-        )
+        return renderer if self._folder is None else load(RECORDED)(renderer, self._folder)
 
     def _place(self, renderer: Renderer) -> None:
         """Give `renderer` the rows that `PROGRESSKIT_POSITION` names: it is for terminals of this process alone."""

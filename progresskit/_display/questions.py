@@ -13,6 +13,7 @@ from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
 from .._system.platform import terminal_modes
+from .captured_stream import captured_streams
 from .terminal import Uncaptured
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ class Question:
         self._uncaptured: Uncaptured | None = None
 
     def __enter__(self) -> None:
-        from .capture import captured_streams
-
         streams = captured_streams()
         trackers = {
             id(tracker): tracker
@@ -192,8 +191,6 @@ def _is_question(words: tuple[object, ...]) -> bool:
 
 
 def _has_partial() -> bool:
-    from .capture import captured_streams
-
     return any(stream.has_partial(get_ident()) for stream in captured_streams())
 
 

@@ -18,7 +18,6 @@ from . import multiprocessing_hook
 from . import tracker as trackers
 from .core import current_loop
 from .loops import SIZED, AnyCounter, Loop, SizedCounter, count_in, size_of
-from .silent import silent_tracker
 from .unwinding import instruction
 
 TYPE_CHECKING = False
@@ -88,6 +87,7 @@ class BriefLoop(Loop):
 
     __slots__ = ("_began", "_counter", "_description", "_is_told", "_size", "_tracker", "_unit")
     _counter: Counter | None
+    _task: Task | None
 
     def __init__(self, iterable: Any, description: str, unit: str, tracker: ProgressTracker) -> None:
         self._iterable = iterable
@@ -110,11 +110,11 @@ class BriefLoop(Loop):
     def task(self) -> Task:
         """The task, which there is from now on."""
         if self._task is None and self._is_told:  # its end has been counted: nobody shows this one
-            self._tracker = silent_tracker()
+            self._tracker = trackers.silent_tracker()
             self.add_task().finish()
         elif self._task is None:
             settle()
-        return super().task
+        return super().task  # type: ignore[return-value]  # what `_begin` has returned
 
     def _begin(self, size: int | None, task: Task | None, begun: bool) -> Task:  # type: ignore[override]  # a slot there
         if task is None:

@@ -11,6 +11,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from weakref import ref
 
+from .._system.lazy import PLACE_IN_CELL, TICKER, load
 from . import multiprocessing_hook
 from .hub_link import HubLink
 from .lines import AutomaticCapture, LineQueue
@@ -20,20 +21,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar, TextIO
+    from typing import Any, ClassVar, Protocol, TextIO
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
     from ..renderers.registry import RendererChoice
-    from .brief_loop import BriefLoop
     from .interfaces import Display, Ticker
-    from .task import Task
-    from .tracker import ProgressTracker
+    from .task import Task, Tracker
 
-DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
-"""The process's ticker, found by name as renderers are: this folder must not import that one."""
-PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
-current_loop: ContextVar[Task | BriefLoop | None] = ContextVar("progresskit_loop", default=None)
+    class BegunLoop(Protocol):
+        """A loop that has begun without a task: see `brief_loop`."""
+
+        @property
+        def added(self) -> Task | None:
+            """The task that a loop within this one is a part of."""
+
+
+current_loop: ContextVar[Task | BegunLoop | None] = ContextVar("progresskit_loop", default=None)
 """The task of the loop that this thread or async task is in; the loop itself if it began without a task."""
 
 
@@ -69,14 +73,14 @@ class TrackerCore:
 
     def __init__(
         self,
-        tracker: ProgressTracker,
+        tracker: Tracker,
         renderer: RendererChoice,
         stream: TextIO | None,
         terminal: Terminal | None,
         interval: float | None,
         budget: float | None,
         clock: Callable[[], float],
-        ticker: Ticker | None,
+        ticker: Ticker[TrackerCore] | None,
         capture: str,
     ) -> None:
         self._tracker = ref(tracker)  # weak: a tracker that nobody holds is to be freed
@@ -104,13 +108,11 @@ class TrackerCore:
         return TaskTree(self.clock, partial(self.hub_link.note_unseen, self))
 
     @property
-    def ticker(self) -> Ticker:
+    def ticker(self) -> Ticker[TrackerCore]:
         """What draws this tracker."""
         if self.given_ticker is None:
-            from ..renderers.registry import load
-
             try:
-                self.given_ticker = load(DEFAULT_TICKER)
+                self.given_ticker = load(TICKER)
             except ModuleNotFoundError as error:  # a frozen application without our modules
                 from .undrawn import LineTicker
 
@@ -260,8 +262,6 @@ class TrackerCore:
 
 def _place_in_cell(core: TrackerCore, task: Task) -> None:
     try:
-        from ..renderers.registry import load
-
         load(PLACE_IN_CELL)(core, task)
     except Exception:  # a display's trouble is not the job's
         pass

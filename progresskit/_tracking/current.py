@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._text.styles import Style
     from ..renderers.base import Renderer
     from .arguments import Rollup
-    from .loops import AsyncTracked, Tracked
+    from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
 
@@ -316,5 +316,5 @@ def _home_of(parent: Task | None) -> tuple[ProgressTracker, Task | None]:
     """Return the tracker that a part of `parent` belongs to, and the parent that it can have there."""
     if not isinstance(parent, Task) or trackers.disabled_blocks:
         return current_tracker(), None if trackers.disabled_blocks else parent
-    tracker = parent.tracker
+    tracker: Any = parent.tracker  # a `ProgressTracker`, which tasks do not know
     return (current_tracker(), None) if tracker.is_elsewhere else (tracker, parent)

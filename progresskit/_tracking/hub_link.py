@@ -8,13 +8,21 @@ from __future__ import annotations
 import os
 from collections import deque
 
+from .._system.lazy import FLUSH_NUMBERS, NOTE_UNSEEN, NOTE_UNSEEN_IN_FOLDER, load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .core import TrackerCore
-    from .task import Task
+    from typing import Any, Protocol
 
-NUMBERS = "progresskit.processes._numbers"
-FOLDER = "progresskit.processes._folder"
+    from .task import Task
+    from .task_tree import TaskTree
+
+    class Linked(Protocol):
+        """A tracker, as far as its link knows it."""
+
+        given_ticker: Any
+        hub_link: HubLink
+        tree: TaskTree
 
 
 class HubLink:
@@ -32,13 +40,13 @@ class HubLink:
         """Start over in a forked child."""
         self.is_client, self._is_unsettled = None, False
 
-    def note_end(self, core: TrackerCore) -> None:
+    def note_end(self, core: Linked) -> None:
         """Note that a task of `core`, in a worker, has ended: `settle_ended` tells the hub. Takes no lock."""
         if not self._is_unsettled:
             self._is_unsettled = True
             _unsettled.append(core)
 
-    def note_unseen(self, core: TrackerCore, task: Task) -> bool:
+    def note_unseen(self, core: Linked, task: Task) -> bool:
         """Tell whoever shows the tasks of `core` that the top-level `task` has ended before a frame could show it; return
         whether the task is to have a line of its own there."""
         note_unseen = getattr(core.given_ticker, "note_unseen", None)  # a reporter has one
@@ -47,13 +55,11 @@ class HubLink:
         has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
         if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
-        from ..renderers.registry import load
-
         try:
-            if has_hub and load(f"{NUMBERS}:note_unseen")(core, task):
+            if has_hub and load(NOTE_UNSEEN)(core, task):
                 return True
             if not self.is_client:
-                load(f"{FOLDER}:note_unseen")(core, task)
+                load(NOTE_UNSEEN_IN_FOLDER)(core, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
         return False
@@ -61,17 +67,15 @@ class HubLink:
     def flush(self) -> None:
         """Send the hub what it has not been told."""
         if self.is_client:
-            from ..renderers.registry import load
+            load(FLUSH_NUMBERS)()
 
-            load(f"{NUMBERS}:flush")()
-
-    def settle(self, core: TrackerCore) -> None:
+    def settle(self, core: Linked) -> None:
         """Have the hub told of the tasks of `core` that have ended."""
         self._is_unsettled = False  # first: what ends from here on is noted anew
         core.tree.settle()
 
 
-_unsettled: deque[TrackerCore] = deque()
+_unsettled: deque[Linked] = deque()
 
 
 def settle_ended() -> None:

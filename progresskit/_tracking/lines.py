@@ -10,20 +10,50 @@ import sys
 from collections import deque
 from contextvars import copy_context
 
+from .._system.lazy import CAPTURE, WRITE_LINES, load
 from . import multiprocessing_hook
 from .counters import CountingTicks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Context
-    from typing import Any
+    from typing import Any, Protocol, TextIO
 
-    from .core import TrackerCore
-    from .interfaces import OwnCapture
+    from .interfaces import Display, OwnCapture, Ticker
+    from .task_tree import TaskTree
 
-CAPTURE = "progresskit._display.capture:Capture"
-"""Captures a stream; found by name, as renderers are: this folder must not import that one."""
-WRITE_LINES = "progresskit._display.capture:write_lines"
+    class LineOwner(Protocol):
+        """A tracker, as far as its lines and its capture know it."""
+
+        attached: bool
+        capture: AutomaticCapture
+        display: Display | None
+        renderer: Any
+        stream: TextIO | None
+        terminal: Any
+
+        @property
+        def tree(self) -> TaskTree:
+            """Its tasks."""
+
+        @property
+        def mute(self) -> bool:
+            """Whether nothing can be shown of it."""
+
+        @property
+        def ticker(self) -> Ticker[Any]:
+            """What draws it."""
+
+        def current_stream(self) -> Any:
+            """Return the stream that it would be drawn on now."""
+
+        def show(self) -> None:
+            """Attach it to the ticker, unless it is attached."""
+
+        def wake(self) -> None:
+            """Ask the ticker for a frame soon."""
+
+
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that accepts nothing."""
 MOST_CAPTURED = 1 << 22
@@ -45,7 +75,7 @@ class LineQueue:
         context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
     """
 
-    def __init__(self, core: TrackerCore) -> None:
+    def __init__(self, core: LineOwner) -> None:
         self._core = core
         self.items: deque[Any] = deque()
         self.characters: int = 0
@@ -149,8 +179,6 @@ class LineQueue:
         if not lines:
             return
         try:
-            from ..renderers.registry import load
-
             load(WRITE_LINES)(self._core, lines)
         except ImportError:  # the interpreter ends, and imports nothing any more
             stream = sys.stderr if self._core.stream is None else self._core.stream
@@ -174,11 +202,11 @@ class AutomaticCapture:
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
-        self.current: OwnCapture | None = None
+        self.current: OwnCapture[Any] | None = None
         self.lasts: bool = False
         self._held = False  # whether it goes on until the tracker is stopped
 
-    def begin(self, tracker: TrackerCore, *, always: bool = False) -> None:
+    def begin(self, tracker: LineOwner, *, always: bool = False) -> None:
         """Begin to capture, where `tracker` draws rows on a terminal and nobody has opted out.
 
         Args:
@@ -188,7 +216,7 @@ class AutomaticCapture:
         if self.current is not None or not self.mode:
             return
         try:
-            from ..renderers.registry import draws_rows, load
+            from ..renderers.registry import draws_rows
 
             if tracker.terminal is not None or not draws_rows(
                 tracker.renderer, tracker.current_stream(), worker=multiprocessing_hook.is_worker
@@ -207,7 +235,7 @@ class AutomaticCapture:
         except Exception:  # a stream of the user's own may raise anything: what is written to it is not captured then
             pass
 
-    def last(self, capture: OwnCapture) -> None:
+    def last(self, capture: OwnCapture[Any]) -> None:
         """Have `capture`, which has begun, go on until the process has ended."""
         self.end()
         self.current, self.lasts = capture, True

@@ -39,13 +39,39 @@ from .unwinding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sized
+    from collections.abc import Callable, Iterator, Sized
     from types import CodeType
-    from typing import Any, Protocol, Self, TypeVar
+    from typing import Any, Protocol, Self
 
-    from .task import Task
+    class LoopTask(Protocol):
+        """The task of a loop, as far as the loop knows it."""
 
-    T = TypeVar("T", covariant=True)
+        @property
+        def tracker(self) -> Any:
+            """The tracker, for its clock."""
+
+        @property
+        def _made_extras(self) -> Any: ...
+
+        @property
+        def waiting(self) -> bool:
+            """Whether the task has not begun."""
+
+        @property
+        def is_complete(self) -> bool:
+            """Whether the count has reached the total."""
+
+        def finish(self) -> None:
+            """End the task: it is done."""
+
+        def fail(self, reason: str | BaseException = "") -> None:
+            """End the task: it could not be done."""
+
+        def cancel(self, reason: str = "") -> None:
+            """End the task: it will not be done."""
+
+        def _change(self, event: Any, reason: str | None = None) -> None: ...
+
 
 FIRST, MOST = 64, 262_144
 """Items between two visits of the interpreter's loop, to begin with and at most."""
@@ -261,7 +287,7 @@ class Total:
         return self._final
 
 
-def count_in(task: Task, counter: Any) -> None:
+def count_in(task: LoopTask, counter: Any) -> None:
     """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
     extras = task._made_extras
     before = extras.counters
@@ -367,43 +393,26 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
         before = handed
 
 
-if TYPE_CHECKING:
+class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `task.Tracked`
+    """What `track` returns: an iterator that knows its task.
 
-    class Tracked(Iterator[T], Protocol):
-        """What `track` returns: an iterator that knows its task."""
+    A class of C with one more slot, since a `__next__` in Python would be called for each item.
 
-        @property
-        def task(self) -> Task:
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+    Example:
+        >>> loop = track([0.5, 0.25], "Training", unit="epoch")
+        >>> for loss in loop:
+        ...     loop.task.update(loss=loss)
+        >>> loop.task.state, dict(loop.task.fields)
+        ('finished', {'loss': 0.25})
+    """
 
-    class AsyncTracked(AsyncIterator[T], Protocol):
-        """What `track` returns for an async iterable: an async iterator that knows its task."""
+    __slots__ = ("_loop",)
+    _loop: Loop
 
-        @property
-        def task(self) -> Task:
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
-
-else:
-
-    class Tracked(chain):
-        """What `track` returns: an iterator that knows its task.
-
-        A class of C with one more slot, since a `__next__` in Python would be called for each item.
-
-        Example:
-            >>> loop = track([0.5, 0.25], "Training", unit="epoch")
-            >>> for loss in loop:
-            ...     loop.task.update(loss=loss)
-            >>> loop.task.state, dict(loop.task.fields)
-            ('finished', {'loss': 0.25})
-        """
-
-        __slots__ = ("_loop",)
-
-        @property
-        def task(self):
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
-            return self._loop.task
+    @property
+    def task(self) -> LoopTask:
+        """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+        return self._loop.task
 
 
 class _NotBegun:
@@ -411,7 +420,7 @@ class _NotBegun:
 
     __slots__ = ("_task",)
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: LoopTask) -> None:
         self._task = task
 
     def __del__(self) -> None:
@@ -429,7 +438,7 @@ class EitherLoop:
         self._iterator: Iterator[Any] | None = None
 
     @property
-    def task(self) -> Task:
+    def task(self) -> LoopTask:
         """The loop's task."""
         return self._loop.task
 
@@ -457,10 +466,10 @@ class AsyncLoop:
         self._loop = loop
         self._source = source
         self._counter = AsyncCounter()
-        self._task: Task | None = None
+        self._task: LoopTask | None = None
 
     @property
-    def task(self) -> Task:
+    def task(self) -> LoopTask:
         """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
         return self._loop.task
 
@@ -520,9 +529,7 @@ class Loop:
         "_begin", "_code", "_finish", "_held", "_instruction", "_iterable", "_not_begun", "_source", "_task"
     )  # fmt: skip
 
-    def __init__(
-        self, iterable: Any, begin: Callable[[int | None, Task | None, bool], Task], finish: bool = True
-    ) -> None:
+    def __init__(self, iterable: Any, begin: Callable[[int | None, Any, bool], LoopTask], finish: bool = True) -> None:
         self._iterable = iterable
         self._begin = begin
         self._finish = finish
@@ -530,7 +537,7 @@ class Loop:
         self._instruction = -1
         self._held: tuple[int, ...] = ()
         self._source: Any = None
-        self._task: Task | None = None
+        self._task: LoopTask | None = None
         self._not_begun: _NotBegun | None = None
         if not hasattr(iterable, "__aiter__"):
             self._source = iter(iterable)
@@ -547,9 +554,9 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        tracked: Tracked[Any] = Tracked.from_iterable(self._portions())  # type: ignore[attr-defined]  # a chain
-        tracked._loop = self  # type: ignore[attr-defined]  # its slot
-        return tracked
+        tracked: Any = Tracked.from_iterable(self._portions())
+        tracked._loop = self
+        return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`
 
     def run_async(self) -> AsyncLoop:
         """Return the iterator for an `async for` statement."""
@@ -557,14 +564,14 @@ class Loop:
             self._source = self._iterable.__aiter__()
         return AsyncLoop(self, self._source)
 
-    def begin(self) -> Task:
+    def begin(self) -> LoopTask:
         """Begin the task; the size is asked for now, since a list may have grown since `track`."""
         task = self._task = self._begin(size_of(self._iterable, self._source), self._task, True)
         self._not_begun = None
         return task
 
     @property
-    def task(self) -> Task:
+    def task(self) -> LoopTask:
         """The task, which begins with the loop."""
         if self._task is None:
             self._task = self._begin(None, None, False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._model.numbers import is_all, plain_number
 from .._model.states import ENDED, FAILED, PAUSED, RUNNING, after, is_failure
+from .._system.lazy import REDUCE_TASK, load
 from .._system.warnings import describe
 from .arguments import UNCHANGED, amount, checked_color, described, given_fields, shared_kind, text
 from .counters import CountingTicks, PolledCounter
@@ -15,17 +16,58 @@ from .task_record import TREE_LOCK, TaskRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
     from types import TracebackType
-    from typing import Any, Self, TypeVar, overload
+    from typing import Any, Protocol, Self, TypeVar, overload
 
+    from .._model.estimates import Estimator
     from .._model.frames import Field
     from .._model.states import Event
     from .arguments import Rollup
-    from .loops import AsyncTracked, Tracked
-    from .tracker import ProgressTracker
 
     T = TypeVar("T")
+    Item = TypeVar("Item", covariant=True)
+
+    class Tracked(Iterator[Item], Protocol):
+        """What `track` returns: an iterator that knows its task."""
+
+        @property
+        def task(self) -> Task:
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+
+    class AsyncTracked(AsyncIterator[Item], Protocol):
+        """What `track` returns for an async iterable: an async iterator that knows its task."""
+
+        @property
+        def task(self) -> Task:
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+
+    class Tracker(Protocol):
+        """The tracker of a task, as far as tasks know it: a `ProgressTracker`."""
+
+        @property
+        def clock(self) -> Callable[[], float]:
+            """Gives the time in seconds."""
+
+        @property
+        def estimator(self) -> Callable[[float], Estimator] | None:
+            """Makes what tells the rate and the time left of a task; None: the built-in estimates."""
+
+        @property
+        def is_elsewhere(self) -> bool:
+            """Whether its tasks are another process's, and only counted here."""
+
+        @property
+        def _core(self) -> Any: ...
+
+        def add_task(self, description: object, total: int | float | None = None, **options: Any) -> Task:
+            """Add a task and return it."""
+
+        def print(self, *values: object, sep: str | None = " ", end: str | None = "\n") -> None:
+            """Show a line above the bars."""
+
+        def stop(self) -> None:
+            """End what is still live and show everything for the last time."""
 
 
 class _FirstTick:
@@ -61,7 +103,7 @@ class Task(TaskRecord):
     """
 
     __slots__ = ()
-    _owner: ProgressTracker | Task
+    _owner: Tracker | Task
 
     tick: _FirstTick = _FirstTick()
     """Advance by one, at the price of a C call. Safe from any thread.
@@ -77,9 +119,7 @@ class Task(TaskRecord):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A task can be pickled to a worker: what is counted there counts here. See `progresskit.processes.workers`."""
-        from ..renderers.registry import load
-
-        return load("progresskit.processes.workers:reduce")(self)  # type: ignore[no-any-return]  # loaded by name
+        return load(REDUCE_TASK)(self)  # type: ignore[no-any-return]  # loaded by name
 
     # What a task is
 
@@ -89,8 +129,8 @@ class Task(TaskRecord):
         return self._id
 
     @property
-    def tracker(self) -> ProgressTracker:
-        """The tracker that the task belongs to."""
+    def tracker(self) -> Tracker:
+        """The `ProgressTracker` that the task belongs to."""
         owner = self._owner
         while isinstance(owner, Task):
             owner = owner._owner

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from .._model.numbers import LARGEST, is_all, settled, shown, without_odd
+from .._model.numbers import LARGEST, is_all, kind_of, settled, shown, without_odd
 from .._model.states import PENDING, RUNNING
 from .._system.warnings import describe, warn_once
 from .counters import LOCK as COUNT_LOCK
@@ -232,7 +232,7 @@ class TaskRecord(CountingCell):
         if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
             _REFUSED.add(refused)
             warn_once(
-                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, a {type(n).__name__}, as a number of units: "
+                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, {kind_of(n)}, as a number of units: "
                 "it counts nothing. Give a finite number below 1e100."
             )
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from .._model.frames import Field, Frame, TaskView
     from .arguments import Kind
+    from .task import Tracker
     from .task_record import Sums
-    from .tracker import ProgressTracker
 
 NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
@@ -91,7 +91,7 @@ class TaskTree:
 
     def add(
         self,
-        tracker: ProgressTracker,
+        tracker: Tracker,
         parent: Task | None,
         description: str,
         total: int | float | None,

@@ -10,7 +10,8 @@ import sys
 import time
 from contextvars import ContextVar, copy_context
 
-from .._model.numbers import shown
+from .._model.numbers import kind_of, shown
+from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
@@ -26,7 +27,6 @@ from .arguments import (
     unknown_argument,
 )
 from .core import TrackerCore, current_loop
-from .lines import CAPTURE
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -43,16 +43,15 @@ if TYPE_CHECKING:
     from ..renderers.base import Renderer, Terminal
     from .arguments import Rollup
     from .interfaces import Capture, Ticker
-    from .loops import AsyncTracked, Tracked
+    from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
 
 
-PAGE = "progresskit._web.live"
-"""The live page, found by name: this storey must not import that one."""
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
+_silent: ProgressTracker | None = None
 _outdated = False  # whether the defaults have changed since the shared tracker was made
 DEFAULTS: dict[str, Any] = {}
 """What `configure` has set: arguments of trackers that were not given them."""
@@ -115,7 +114,7 @@ class ProgressTracker:
         interval: float | None = None,
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
-        ticker: Ticker | None = None,
+        ticker: Ticker[TrackerCore] | None = None,
         capture: bool | Literal["descriptors"] | None = None,
         columns: str | None = None,
         style: Style | str | None = None,
@@ -381,8 +380,6 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
-            from .silent import silent_tracker
-
             return silent_tracker().track(
                 iterable,
                 description,
@@ -456,7 +453,9 @@ class ProgressTracker:
         """
         return Hidden(self._core)
 
-    def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
+    def capture(
+        self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False
+    ) -> Capture[TrackerCore]:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
 
         A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
@@ -478,7 +477,6 @@ class ProgressTracker:
             >>> list(capture.lines)
             ['words of a library']
         """
-        from ..renderers.registry import load
         from .undrawn import LineTicker, Uncaptured
 
         core = self._core
@@ -487,7 +485,7 @@ class ProgressTracker:
             drawn = not getattr(core.ticker, "writes_at_once", False)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             core.given_ticker, drawn = core.given_ticker or LineTicker(core, error), False
-        captured: Capture = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
+        captured: Capture[TrackerCore] = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
         return captured
 
     def frame(self, rows: int | None = None) -> Frame:
@@ -532,9 +530,7 @@ class ProgressTracker:
             >>> ProgressTracker("none").draws_on(sys.stdout)
             False
         """
-        from ..renderers.registry import load
-
-        return bool(load("progresskit._display.capture:draws_on")(self._core, stream))
+        return bool(load(DRAWS_ON)(self._core, stream))
 
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
@@ -626,11 +622,11 @@ def _page_url(web: object) -> str | None:
     """
     if not isinstance(web, (bool, int, str)):
         raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
-    from ..renderers.registry import hub_address, load
+    from ..renderers.registry import hub_address
 
     if hub_address() is not None:  # the hub's page has its tasks
         return None
-    address, serve = (load(f"{PAGE}:{name}") for name in ("address", "serve"))
+    address, serve = load(PAGE_ADDRESS), load(SERVE_PAGE)
     try:
         host, port = address("1" if web is True else str(web))
         url: str = serve(host, port).url
@@ -667,7 +663,7 @@ def _check_terminal(terminal: object) -> None:
     missing = [name for name in TERMINAL_MEMBERS if not hasattr(terminal, name)]
     if missing:
         raise TypeError(
-            f"terminal is {terminal!r:.80}, a {type(terminal).__name__} without {', '.join(missing)}: "
+            f"terminal is {terminal!r:.80}, {kind_of(terminal)} without {', '.join(missing)}: "
             f"give an object with {', '.join(TERMINAL_MEMBERS)}, or a text file as stream."
         )
 
@@ -677,7 +673,7 @@ def _within(name: str, value: float | None, most: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a number, or None for the default.")
+        raise TypeError(f"{name} is {shown(value)}, {kind_of(value)}: give a number, or None for the default.")
     if not 0 < value <= most:
         raise ValueError(
             f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
@@ -738,8 +734,6 @@ def current_tracker() -> ProgressTracker:
         True
     """
     if disabled_blocks:
-        from .silent import silent_tracker
-
         return silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
@@ -748,6 +742,16 @@ def current_tracker() -> ProgressTracker:
     if around is not None:
         return around
     return _entered[-1] if _entered else shared_tracker()
+
+
+def silent_tracker() -> ProgressTracker:
+    """Return the tracker of what is switched off: its tasks count, and nothing is shown of them."""
+    global _silent
+    if _silent is None:
+        from .silent import SilentTicker
+
+        _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
+    return _silent
 
 
 def shared_tracker() -> ProgressTracker:

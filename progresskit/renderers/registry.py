@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
+from .._model.numbers import kind_of
 from .._system.environment import is_disabled, why_lines
+from .._system.lazy import load as load
 from .._system.notebook import is_cell_stream
 from .._system.platform import IS_WINDOWS
 from .._system.threads import QuickThread
@@ -288,7 +289,7 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
             return RendererChoice(renderer.__name__, renderer, "its class was given", given=True)
         return RendererChoice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
     raise TypeError(
-        f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
+        f"renderer is {renderer!r:.80}, {kind_of(renderer)}: give a name, a renderer (start, render, write, stop) or its class."
     )
 
 
@@ -461,20 +462,6 @@ def find(name: str) -> Factory:
     if check is not None:
         check()
     return factory  # type: ignore[no-any-return]  # what an entry point loads has no type
-
-
-def load(path: str) -> Any:
-    """Return what `module:attribute` names."""
-    module, _, attribute = path.partition(":")
-    found = sys.modules.get(module)
-    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
-        return getattr(found, attribute)
-    if found is not None or not module.startswith("progresskit."):
-        return getattr(import_module(module), attribute)
-    from .._system.threads import signals_blocked
-
-    with signals_blocked():  # a signal's handler may use tasks: it would find half a module
-        return getattr(import_module(module), attribute)
 
 
 def entry_points() -> dict[str, EntryPoint]:

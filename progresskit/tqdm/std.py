@@ -23,6 +23,7 @@ from .utils import (
     CallbackIOWrapper,
     Comparable,
     DisableOnWriteError,
+    TqdmDeprecationWarning,
     TqdmWarning,
     _term_move_up,
     disp_len,
@@ -61,10 +62,6 @@ class TqdmKeyError(KeyError):
 
 class TqdmExperimentalWarning(TqdmWarning, FutureWarning):
     """A part that may change."""
-
-
-class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
-    """A part that should not be used any more. May be raised as an exception."""
 
 
 class TqdmMonitorWarning(TqdmWarning, RuntimeWarning):

@@ -41,6 +41,10 @@ class TqdmWarning(Warning):
             super().__init__(msg, *args)
 
 
+class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
+    """A part that should not be used any more. May be raised as an exception."""
+
+
 def envwrap(*name: str, types: Mapping[str, Callable[[str], Any]] | None = None) -> Callable[[Any], Any]:
     """Return a decorator that takes a function's defaults from the environment: `envwrap("tqdm")` reads `TQDM_MININTERVAL`.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from progresskit._display.web.state import MOST_ENDED, MOST_ROWS, POINTS, Curve, PageState
 from progresskit._model.frames import Frame, sample_view
 from progresskit._model.slots import assign_rows, cut
-from progresskit._web.state import MOST_ENDED, MOST_ROWS, POINTS, Curve, PageState
 from progresskit.testing import ManualClock
 
 

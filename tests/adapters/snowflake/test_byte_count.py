@@ -18,8 +18,11 @@ SIZE = 50_000_000
 
 
 @given(EVENTS)
-def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple[int, int, str]]) -> None:
-    """A model beside the count: four slots, each with a connection at a time, that sends, is answered, reset or cut off."""
+def test_count_of_any_order(events: list[tuple[int, int, str]]) -> None:
+    """The count is what lives or was answered in any order.
+
+    A model beside the count: four slots, each with a connection at a time, that sends, is answered, reset or cut off.
+    """
     byte_count = ByteCount()
     byte_count.begin(SIZE)
     serial, kept, breaks = 0, 0, 0
@@ -56,7 +59,8 @@ def test_the_count_never_exceeds_the_sizes(steps: list[int], sizes: list[int]) -
 
 
 @given(st.lists(st.tuples(st.integers(1, 1_000_000), st.booleans()), min_size=1, max_size=12))
-def test_after_the_last_upload_the_count_begins_at_nothing(files: list[tuple[int, bool]]) -> None:
+def test_count_restarts_after_the_last_upload(files: list[tuple[int, bool]]) -> None:
+    """After the last upload the count begins at nothing."""
     byte_count = ByteCount()
     carried = 0
     for size, well in files:

@@ -9,16 +9,16 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .._display.observed import OBSERVERS, ObservedRenderer, WholeFrames
-from .._display.process_hooks import at_end, in_child
-from .._system.run_identity import run_identity, without_secrets
-from .._system.warnings import warn_once
+from ..._system.run_identity import run_identity, without_secrets
+from ..._system.warnings import warn_once
+from ..observed import OBSERVERS, ObservedRenderer, WholeFrames
+from ..process_hooks import at_end, in_child
 from .server import LAST_PICTURE_SECONDS, LOOPBACK, PageServer
 from .state import PageState
 
 if TYPE_CHECKING:
-    from .._model.frames import Frame
-    from ..renderers.base import Renderer
+    from ..._model.frames import Frame
+    from ...renderers.base import Renderer
 
 _served: PageServer | None = None
 _told = False  # whether somebody has been told the address

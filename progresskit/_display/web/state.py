@@ -12,9 +12,9 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .._model.frames import Frame, TaskView
-from .._model.metrics import prometheus_text
-from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
+from ..._model.frames import Frame, TaskView
+from ..._model.metrics import prometheus_text
+from ..._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping

@@ -9,9 +9,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .._model.events import EventDecoder
-from .._system.platform import IS_WINDOWS
-from .._system.run_identity import run_identity
+from ..._model.events import EventDecoder
+from ..._system.platform import IS_WINDOWS
+from ..._system.run_identity import run_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
