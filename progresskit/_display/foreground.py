@@ -55,8 +55,8 @@ class Foreground:
             self._programs.append(is_alive)
 
     @property
-    def program_lives(self) -> bool:
-        """Whether a program lives that was noted."""
+    def program_runs(self) -> bool:
+        """Whether a program that was noted still runs."""
         return any(each() for each in self._programs)
 
     @property
@@ -81,10 +81,10 @@ class Foreground:
             self._updating.release()
 
     def _update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
-        lives = self.program_lives
-        reads_ours = lives and not _is_line_mode(self._slave)
-        reads_terminal = lives and self.keys is None and not _is_line_mode(self._terminal)
-        is_used = reads_ours or reads_terminal or (lives and self.asks)
+        runs = self.program_runs
+        reads_ours = runs and not _is_line_mode(self._slave)
+        reads_terminal = runs and self.keys is None and not _is_line_mode(self._terminal)
+        is_used = reads_ours or reads_terminal or (runs and self.asks)
         if is_used and not self._hidden:
             self._hidden = trackers()
             self.clearing = True

@@ -88,7 +88,7 @@ class HookedPrograms:
                     else:
                         named[name] = words.slave
             if used is not None:
-                used.foreground.note(_life_of(popen))  # first: the program may have asked before this thread goes on
+                used.foreground.note(_is_running(popen))  # first: the program may have asked before this thread goes on
             original(popen, *given, **named)
 
         return started
@@ -109,8 +109,8 @@ class HookedPrograms:
         return system
 
 
-def _life_of(popen: Any) -> Callable[[], bool]:
-    """Return what tells whether a program lives, or is being started, as far as its job has found out."""
+def _is_running(popen: Any) -> Callable[[], bool]:
+    """Return a function that tells whether the program runs or is being started, as far as its job has found out."""
     held = ref(popen)
 
     def is_alive() -> bool:

@@ -75,7 +75,7 @@ class Relay:
             self._spool = Spool(self._own, master)
             news, self._held = start_keeper(self._own, master, self._spool.file, terminal)
             self.foreground = Foreground(terminal, master, slave)
-            self.forwarder = Forwarder(self.captures, self._spool, terminal, lambda: self.foreground.program_lives)
+            self.forwarder = Forwarder(self.captures, self._spool, terminal, lambda: self.foreground.program_runs)
             RELAYED[file_key(slave, relayed=False)] = originals[descriptors[0]]
             self._thread = RelayThread(self, news, master)
         except BaseException:
@@ -178,7 +178,7 @@ class Relay:
 
     def show_question(self) -> None:
         """Show the line that has not ended, if it looks like a question: where it is asked, if a program waits for the answer."""
-        if self.foreground.program_lives and self.forwarder.has_question:
+        if self.foreground.program_runs and self.forwarder.has_question:
             self.foreground.asks = True
             if self.check_foreground():  # the rows are hidden: it goes where the cursor is
                 self.drain()

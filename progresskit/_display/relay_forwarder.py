@@ -33,20 +33,18 @@ class Forwarder:
         captures: Who shows the words, the latest one last.
         spool: The file with the words.
         terminal: A descriptor of the terminal itself, non-blocking.
-        program_lives: Returns whether a program lives that may have the terminal for itself.
+        program_runs: Returns whether a program runs that may have the terminal for itself.
 
     Attributes:
         handed: Bytes of the file that were handed on so far, in whole lines.
     """
 
-    def __init__(
-        self, captures: list[Receiver], spool: Spool, terminal: int, program_lives: Callable[[], bool]
-    ) -> None:
+    def __init__(self, captures: list[Receiver], spool: Spool, terminal: int, program_runs: Callable[[], bool]) -> None:
         self.handed = 0
         self._captures = captures
         self._spool = spool
         self._terminal = terminal
-        self._program_lives = program_lives
+        self._program_runs = program_runs
         self._lines = RelayLines()
         self._lock = native("_thread", "RLock")()
         self._busy = False
@@ -122,7 +120,7 @@ class Forwarder:
 
     def _pass_on(self) -> bool:
         """Write to the terminal itself what has not been handed on, and return whether it accepted it."""
-        if self.has_unfinished_line and not self._program_lives() and self._lines.is_bare:
+        if self.has_unfinished_line and not self._program_runs() and self._lines.is_bare:
             self._pop_line()
             return True
         data = self._spool.read(self.handed)
@@ -192,7 +190,7 @@ class Forwarder:
     def pop_line(self) -> str:
         """Forget the line that has not ended, and return it: this process goes on with it.
 
-        Sequences without words may be the beginning of a program's own screen, which is given the terminal then. Where no program lives
+        Sequences without words may be the beginning of a program's own screen, which is given the terminal then. Where no program runs
         one has cleared the screen while rows stood: it is not cleared later, with what has come since.
         """
         if not self._lock.acquire(timeout=LOCK_SECONDS):
@@ -203,7 +201,7 @@ class Forwarder:
             self._lock.release()
 
     def _pop_line(self) -> str:
-        line = self._lines.pop_line(may_be_screen=self._program_lives())
+        line = self._lines.pop_line(may_be_screen=self._program_runs())
         if line is None:
             return ""
         before, self.handed = self.handed, self._spool.position

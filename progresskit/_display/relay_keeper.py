@@ -82,7 +82,7 @@ class Keeper:
             pass
 
     def _wait(self, *, alive: bool) -> bool:
-        """Wait for something to move, and return whether the job lives on. Sizes are handed on meanwhile."""
+        """Wait for something to move, and return whether the job still runs. Sizes are handed on meanwhile."""
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
         if alive:

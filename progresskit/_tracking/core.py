@@ -1,7 +1,7 @@
-"""A tracker as its ticker and its display know it: its tasks, the lines it was given, and where they are drawn.
+"""The inside of a tracker, which its ticker and its display use: its tasks, its lines, and where they are drawn.
 
-`ProgressTracker` is the face for users; what draws calls a `TrackerCore`. Knows which ticker and which display draw it. Does not
-know terminals or threads; the lines above the rows are the queue's business.
+Users call `ProgressTracker`; tickers and displays call its `TrackerCore`. Knows which ticker and which display draw it.
+Does not know terminals or threads, nor how lines are queued.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class TrackerCore:
         return self.given_ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     def note_task(self, task: Task) -> None:
-        """Have the ticker draw `task`, which was added just now."""
+        """Tell the ticker of `task`, which was just added."""
         if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
             _place_in_cell(self, task)
         if self.attached:
@@ -130,7 +130,7 @@ class TrackerCore:
 
     @property
     def mute(self) -> bool:
-        """Whether nothing can be shown of it: lines go to the stream itself, and ends are not told."""
+        """Whether nothing can be shown: lines then go to the stream itself, and ended tasks are not reported."""
         return not self.tree.is_told
 
     def give_up(self) -> None:
@@ -182,13 +182,14 @@ class TrackerCore:
             self.ticker.wake()
 
     def follow_stream(self) -> None:
-        """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
-        replace it for a while."""
+        """Move to the current standard error, which `redirect_stderr` and the like replace for a while. Called while no
+        task is shown."""
         if self.attached and self.current_stream() is not self._drawn_on:
             self.ticker.detach(self)
 
     def current_stream(self) -> Any:
-        """Return the stream that the tracker would be drawn on now; None for a terminal, or a file yet to be opened."""
+        """Return the stream that the tracker would be drawn on now; None for a terminal object, or a file that is not
+        open yet."""
         if self.stream is not None or self.terminal is not None:
             return self.stream
         try:
@@ -222,7 +223,8 @@ class TrackerCore:
     # Endings
 
     def note_end(self, task: Task) -> None:
-        """Remember that `task` ended. Takes no lock: an ending may come from a finaliser, in the middle of anything."""
+        """Remember that `task` has ended. Takes no lock, because a finaliser may end a task in the middle of any
+        statement."""
         if current_loop.get() is task:
             current_loop.set(task.parent)
         self.tree.note_end(task)

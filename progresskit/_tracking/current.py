@@ -186,9 +186,9 @@ def add_task(
         'finished'
     """
     nested = parent is UNCHANGED
-    tracker, around = _home_of(None if nested else parent)
+    tracker, home_parent = _home_of(None if nested else parent)
     return tracker.add_task(
-        description, total, unit=unit, parent=UNCHANGED if nested else around, completed=completed, keep=keep, color=color,
+        description, total, unit=unit, parent=UNCHANGED if nested else home_parent, completed=completed, keep=keep, color=color,
         rollup=rollup, position=position, start=start, counter=counter, columns=columns, delay=delay, fields=fields, **more_fields,
     )  # fmt: skip
 

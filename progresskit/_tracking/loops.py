@@ -1,8 +1,8 @@
 """Iteration without Python on the hot path.
 
 Items run through C iterators only; the count is read from the outside, from how much a builtin iterator says it has left,
-or from a counter that runs beside any other iterator. One generator, resumed when they are through, learns of the end and of
-a break. Must not know rows, renderers or clocks.
+or from a counter that runs beside any other iterator. One generator, resumed when they are exhausted, learns of the end
+and of a break. Does not know rows, renderers or clocks.
 
 Where the consumer is a `for` statement it comes by the interpreter's loop after every item, and is handed the source whole.
 Any other is handed portions, so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by there now and then
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, Self
 
     class LoopTask(Protocol):
-        """The task of a loop, as far as the loop knows it."""
+        """What a loop needs of its task."""
 
         @property
         def tracker(self) -> Any:
@@ -76,18 +76,21 @@ if TYPE_CHECKING:
 FIRST, MOST = 64, 262_144
 """Items between two visits of the interpreter's loop, to begin with and at most."""
 MOST_UNTHREADED = 256
-"""The most of them where no thread can be had, and frames are drawn at these visits: items may become slow at any time."""
+"""The most of them where no thread can be started. Frames are then drawn at these visits, and items may become slow at
+any time."""
 PORTION = 0.001
-"""Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
+"""Seconds from which portions do not grow any more, so that none takes longer than the usual wait for the interpreter's
+lock, 5 ms."""
 
 WHOLE = 16
-"""Portions' worth of a list that is handed over whole at its end, without a cost to its items: sixteen milliseconds or so."""
+"""How many portions of a list are handed over together at its end, without a cost per item: some sixteen milliseconds'
+worth."""
 
 ENTRIES = 2_048
-"""Of the list that a `PausingCounter` counts by: the most items of a portion there."""
+"""Entries of the list that a `PausingCounter` counts by, and so the most items of its portions."""
 
 MOST_COUNTERS = 16
-"""Of a task, before those of loops that are over are summed."""
+"""Counters of a task before those of finished loops are added up."""
 
 # Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
 # hint is lost when the container changes under the loop, which is when the count is wanted.
@@ -113,7 +116,7 @@ _CUT = frozenset((range, str, bytes))
 
 
 class Pace:
-    """How many items the next portion shall have: four times as many for as long as a portion takes no time worth mentioning.
+    """The size of the next portion: four times the last one, as long as a portion takes less than `PORTION`.
 
     Example:
         >>> times = iter([0.0, 0.0001, 0.5])
@@ -130,7 +133,7 @@ class Pace:
         self._began = 0.0
 
     def next(self) -> int:
-        """Return the size of the portion that begins now. Where nobody but this loop can draw, what is due is drawn first."""
+        """Return the size of the portion that begins now. If only this loop can draw, draw what is due first."""
         first, most = FIRST, MOST
         if counting.poll is not None:
             counting.poll()
@@ -149,7 +152,7 @@ class Pace:
 class SizedCounter:
     """The items that a builtin iterator has handed out.
 
-    A list may grow meanwhile, so its length is asked each time; where it shrank, the count stays at least what it was.
+    A list may grow meanwhile, so its length is read each time; if it shrank, the count does not go back.
     """
 
     __slots__ = ("_final", "_sequence", "_until")
@@ -276,7 +279,7 @@ class AsyncCounter:
 
 
 class Total:
-    """What loops that are over have counted."""
+    """The count of finished loops."""
 
     __slots__ = ("_final",)
 
@@ -288,7 +291,7 @@ class Total:
 
 
 def count_in(task: LoopTask, counter: Any) -> None:
-    """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
+    """Add `counter` to `task`. The counters of finished loops become one, so that a task of many loops stays small."""
     extras = task._made_extras
     before = extras.counters
     if len(before) > MOST_COUNTERS:
@@ -301,7 +304,7 @@ def count_in(task: LoopTask, counter: Any) -> None:
 
 
 _THROUGH = frozenset((enumerate, map, zip))
-"""Builtin iterators that hand out one item for each item of what they run through, which they name without running it."""
+"""Builtin iterators that yield one item for each item of their source, and tell the source without being run."""
 _ENDLESS = frozenset((count, cycle, repeat))
 """Iterators that end no `zip`; a `repeat` with a number of times knows its length."""
 
@@ -334,7 +337,7 @@ def size_of(iterable: Any, iterator: Any = None) -> int | None:
 
 
 def _size_through(iterator: Any) -> int | None:
-    """Return how many items an `enumerate`, `zip` or `map` will hand out; None where what it runs through does not know."""
+    """Return how many items an `enumerate`, `zip` or `map` will yield; None if its source does not know."""
     inner = iterator.__reduce__()[1]
     if type(iterator) is map:
         inner = inner[1:]  # the function comes first
@@ -416,7 +419,7 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
 
 
 class _NotBegun:
-    """Cancels a task that was asked for before its loop began, should the loop never begin."""
+    """Cancels a task that was used before its loop began, if the loop never begins."""
 
     __slots__ = ("_task",)
 
@@ -429,7 +432,8 @@ class _NotBegun:
 
 
 class EitherLoop:
-    """What is handed out for an object that is iterable and async iterable, as `asyncio.as_completed` returns from 3.13 on."""
+    """The iterator over an object that is both iterable and async iterable, as `asyncio.as_completed` returns from 3.13
+    on."""
 
     __slots__ = ("_iterator", "_loop")
 
@@ -457,7 +461,7 @@ class EitherLoop:
 class AsyncLoop:
     """What `track` returns for an async iterable: an async iterator that knows its task.
 
-    It hands on the source's own items and errors, and closes nothing by itself.
+    It yields the source's own items, raises its errors, and closes nothing itself.
     """
 
     __slots__ = ("_counter", "_loop", "_source", "_task")
@@ -517,8 +521,8 @@ class Loop:
 
     Args:
         iterable: What to run over; sync or async.
-        begin: Called with the size, or None, and the task, if there is one, when the first item is asked for; returns the task
-            that counts. Called with no size, no task and `False` where somebody asks for the task before.
+        begin: Called with the size, or None, and the task, if there is one, when the first item is requested; returns
+            the task that counts. Called with no size, no task and `False` if the task is requested before.
         finish: Whether the loop's end is the task's.
 
     Raises:
@@ -565,7 +569,7 @@ class Loop:
         return AsyncLoop(self, self._source)
 
     def begin(self) -> LoopTask:
-        """Begin the task; the size is asked for now, since a list may have grown since `track`."""
+        """Begin the task. The size is read now, since a list may have grown since `track`."""
         task = self._task = self._begin(size_of(self._iterable, self._source), self._task, True)
         self._not_begun = None
         return task
@@ -579,7 +583,7 @@ class Loop:
         return self._task
 
     def _portions(self) -> Iterator[Iterator[Any]]:
-        """Yield what the consumer shall run through: the source whole, or slice by slice."""
+        """Yield what the consumer runs through: the whole source, or slices of it."""
         self.remember_consumer(caller())
         source = self._source
         counter, portions = self._open(source)
@@ -627,7 +631,7 @@ class Loop:
             self.task.finish()
 
     def remember_consumer(self, frame: Any) -> None:
-        """Note which instruction asked for the first item: at the end it tells a loop from a call."""
+        """Note which instruction requested the first item. It tells a loop from a call at the end."""
         if frame is not None:
             self._code = frame.f_code
             self._instruction = frame.f_lasti
@@ -636,9 +640,9 @@ class Loop:
     def broken(self, counter: Counter | AsyncCounter, frame: Any, source: Any = None) -> None:
         """End the task, whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
-        It failed only if an exception is on its way, and is cancelled if that is one that calls the work off. Otherwise it is
-        finished where the count is complete, and stopped early where it is not: `zip`, `islice` and `any` drop what they
-        have had enough of just as `break` does. `source` is what the items come from.
+        The task fails only if an exception is in flight, and is cancelled by one such as KeyboardInterrupt. Otherwise
+        it finishes if the count is complete, and has stopped early if not: `zip`, `islice` and `any` drop an iterator
+        just as `break` does. `source` is what the items come from.
         """
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
@@ -667,7 +671,7 @@ class Loop:
             task._change("cancel", STOPPED_EARLY)
 
     def _error(self, counter: Any, frame: Any, over: CodeType | None, left_at: str) -> BaseException | None:
-        """Return the exception that ends the loop, if one is on its way; None where it was left in peace.
+        """Return the exception that ends the loop, if one is in flight; None after `break` or `return`.
 
         Args:
             frame: The consumer's, if that is a `for` statement. In a call of C nothing can be seen of what it raises.

@@ -81,7 +81,6 @@ def test_the_total_of_bytes_has_its_unit() -> None:
 
 
 def test_row_is_written_anew_for_new_texts() -> None:
-    """A row is written anew only where a text has changed."""
     """A count that is too small to be seen makes no new row; a bar, a percentage, a number and a time each do."""
     painter = Painter()
     view = sample_view(
