@@ -1,4 +1,4 @@
-"""What programs have written goes to a capture as lines, or, while no rows stand, to the terminal as it is.
+"""Forward the words of programs: to a capture as lines or, while there are no rows, to the terminal as they are.
 
 Knows how far a relay's file has been handed on, and how far it has been shown. Does not know descriptors 1 and 2, nor which
 program has the terminal.
@@ -61,7 +61,7 @@ class Forwarder:
         return self._lines.is_question
 
     def forward(self) -> tuple[bool, list[Receiver]]:
-        """Hand on what has been written by now; return whether that is all of it, and the captures that lines have come for.
+        """Hand on what has been written by now; return whether that is all, and the captures that got lines.
 
         Holds a lock for as long as it takes to move the words; where another thread does so for long, they come later.
         """
@@ -151,7 +151,7 @@ class Forwarder:
         self._spool.begin_frame(self.handed)
 
     def note_shown(self) -> None:
-        """Note that this frame is on the terminal: should the job be killed, its lines are not written again."""
+        """Note that this frame is on the terminal, so that its lines are not written again if the job is killed."""
         if self._spool.has_drawn and self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._note_shown()
@@ -180,7 +180,7 @@ class Forwarder:
             self._lock.release()
 
     def begin_line(self, text: str) -> None:
-        """Have what programs write next go on with `text`, a line that this process has begun."""
+        """Let the next words of programs continue `text`, a line that this process has begun."""
         if text and self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._lines.begin_line(text)
@@ -215,11 +215,11 @@ class Forwarder:
         self._write(self._lines.end_rows().encode())
 
     def hold(self) -> None:
-        """Let no other thread be in the middle of anything: the process forks."""
+        """Wait until no other thread is at work here, because the process is about to fork."""
         self._lock.acquire(timeout=LOCK_SECONDS)
 
     def release(self) -> None:
-        """Let the threads go on."""
+        """Let the other threads go on after the fork."""
         try:
             self._lock.release()
         except RuntimeError:  # it could not be had

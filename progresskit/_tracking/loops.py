@@ -39,7 +39,7 @@ from .unwinding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sized
+    from collections.abc import Callable, Generator, Iterator, Sized
     from types import CodeType
     from typing import Any, Protocol, Self
 
@@ -353,11 +353,11 @@ def _size_through(iterator: Any) -> int | None:
     return min(sizes, default=None if inner else 0)
 
 
-_ASKING = frozenset(
+ASKING = frozenset(
     ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
 )  # POP_ITER: a `for` that has come to its end, from 3.14 on
 _QUIET = (
-    _ASKING
+    ASKING
     | DROPPING
     | frozenset(
         (
@@ -409,13 +409,18 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
         ('finished', {'loss': 0.25})
     """
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_loop", "_portions")
     _loop: Loop
+    _portions: Generator[Iterator[Any], None, None]
 
     @property
     def task(self) -> LoopTask:
         """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
         return self._loop.task
+
+    def close(self) -> None:
+        """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+        self._portions.close()
 
 
 class _NotBegun:
@@ -558,8 +563,9 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        tracked: Any = Tracked.from_iterable(self._portions())
-        tracked._loop = self
+        portions = self._portions()
+        tracked: Any = Tracked.from_iterable(portions)
+        tracked._loop, tracked._portions = self, portions
         return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`
 
     def run_async(self) -> AsyncLoop:
@@ -582,7 +588,7 @@ class Loop:
             self._not_begun = _NotBegun(self._task)
         return self._task
 
-    def _portions(self) -> Iterator[Iterator[Any]]:
+    def _portions(self) -> Generator[Iterator[Any], None, None]:
         """Yield what the consumer runs through: the whole source, or slices of it."""
         self.remember_consumer(caller())
         source = self._source
@@ -647,12 +653,12 @@ class Loop:
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
         left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
-        by_statement = asked_by in _ASKING
+        by_statement = asked_by in ASKING
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
         task = self.task
         if error is not None:
-            counter.close(handed if over is not None or left_at in _ASKING else max(handed - 1, 0))
+            counter.close(handed if over is not None or left_at in ASKING else max(handed - 1, 0))
             if self._finish and is_failure(type(error)):
                 known = not isinstance(error, UnknownError)
                 task.fail(error if known else "an error in the loop" if over is None else "an error in the source")
@@ -665,7 +671,7 @@ class Loop:
             if self._finish:
                 task.finish()
             return
-        if not (by_statement and left_at in _ASKING):  # another iterator has come to its end, which asked for this one
+        if not (by_statement and left_at in ASKING):  # another iterator has come to its end, which asked for this one
             counter.close(max(handed - 1, 0))
         if self._finish:
             task._change("cancel", STOPPED_EARLY)
