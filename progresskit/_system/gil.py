@@ -110,7 +110,7 @@ class SwitchInterval:
         if seconds != self._chosen:
             if _is_set_to(self._chosen):
                 sys.setswitchinterval(seconds)
-            elif seconds != USUAL:  # somebody else has chosen one, which stays
+            elif seconds != USUAL:  # the program has chosen one, which stays
                 return
             self._chosen = seconds
             self.is_shortest = seconds == SHORTEST_INTERVAL
