@@ -70,7 +70,7 @@ class Capture:
         automatic: bool = False,
         descriptors: bool = False,
     ) -> None:
-        # Weak: a tracker that captures by itself does so for as long as somebody holds it.
+        # Weak: an automatic capture must not keep its tracker alive.
         self._tracker: Callable[[], TrackerCore | None] = ref(tracker) if automatic else lambda: tracker
         self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
@@ -305,7 +305,7 @@ class _Registry:
             if not descriptors:
                 return None
             relay = self.relays[key] = Relay(key, descriptors)
-        except Exception as error:  # Windows, a frozen application, no processes, threads or descriptors to be had
+        except Exception as error:  # Windows, a frozen application, or no more processes, threads or descriptors
             self.refused.add(key)
             if asked_for:
                 warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
@@ -328,14 +328,16 @@ def _follow_descriptor(descriptor: int) -> None:
 _registry = _Registry()
 
 
-def relay_forks() -> None:
-    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it."""
+def relay_forks() -> bool:
+    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it. Return whether anything is
+    captured."""
     if not STREAMS:
-        return
+        return bool(_registry.relays)
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
         _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.forwarder.hold()
+    return True
 
 
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar, TextIO
+    from typing import Any, ClassVar, Protocol, TextIO
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
@@ -29,8 +29,16 @@ if TYPE_CHECKING:
     from .interfaces import Display, Ticker
     from .task import Task, Tracker
 
-current_loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
-"""The task of the loop that this thread or async task is in."""
+    class BegunLoop(Protocol):
+        """A loop that has begun without a task: see `brief_loop`."""
+
+        @property
+        def added(self) -> Task | None:
+            """The task that a loop within this one is a part of."""
+
+
+current_loop: ContextVar[Task | BegunLoop | None] = ContextVar("progresskit_loop", default=None)
+"""The task of the loop that this thread or async task is in; the loop itself if it began without a task."""
 
 
 class TrackerCore:
@@ -55,9 +63,9 @@ class TrackerCore:
         style: The look of the rows; None: as the environment says.
         hiding: How many want the rows off the screen.
         asking: How many of them ask a question, to which the terminal belongs until it is answered.
-        display: The display that draws the tracker; set by whoever draws.
+        display: The display that draws the tracker; the display itself sets it.
         attached: Whether the ticker draws it.
-        entered: How often somebody holds the tracker open.
+        entered: How many `with` blocks or `start` calls hold the tracker open.
     """
 
     lock: AbstractContextManager[object] = TaskTree.lock

@@ -40,7 +40,7 @@ from .unwinding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sized
+    from collections.abc import Callable, Generator, Iterator, Sized
     from types import CodeType
     from typing import Any, Protocol, Self
 
@@ -96,7 +96,7 @@ MOST_COUNTERS = 16
 
 # Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
 # hint is lost when the container changes under the loop, which is when the count is wanted.
-_SIZED = tuple(
+SIZED = tuple(
     {
         type(iterator)
         for iterator in (
@@ -232,7 +232,7 @@ class PausingCounter:
 
     def _go_on(self) -> None:
         size = min(self._pace.next(), ENTRIES)
-        self._pausing = self.handed()  # whoever reads the count meanwhile would find one number moved and the other not
+        self._pausing = self.handed()  # a reader of the count would find one number changed and the other not
         self._trues += self._size - 1
         self._size = size
         self._selectors.__setstate__(ENTRIES - size)
@@ -267,6 +267,10 @@ class PausingCounter:
             self.iterator = None
             self._size, self._trues, self._pauses = 1, self._final, 0
             self._selectors = ()  # the list holds this counter
+
+
+if TYPE_CHECKING:
+    Counter = SizedCounter | AnyCounter | PausingCounter
 
 
 class AsyncCounter:
@@ -363,11 +367,11 @@ def _size_through(iterator: Any) -> int | None:
     return min(sizes, default=None if inner else 0)
 
 
-_ASKING = frozenset(
+ASKING = frozenset(
     ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
 )  # POP_ITER: a `for` that has come to its end, from 3.14 on
 _QUIET = (
-    _ASKING
+    ASKING
     | DROPPING
     | frozenset(
         (
@@ -419,13 +423,18 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
         ('finished', {'loss': 0.25})
     """
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_loop", "_portions")
     _loop: Loop
+    _portions: _Portions
 
     @property
     def task(self) -> LoopTask:
         """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
         return self._loop.task
+
+    def close(self) -> None:
+        """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+        self._portions.close()
 
 
 class _NotBegun:
@@ -522,7 +531,7 @@ class AsyncLoop:
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
         if self._task is not None and caller is not None:  # as for other loops
-            self._loop.broken(self._task, self._counter, caller())
+            self._loop.broken(self._counter, caller())
 
 
 class _Portions:
@@ -551,6 +560,10 @@ class _Portions:
         another thread could be given the next one.
         """
         return map(self._after, map(attrgetter("last"), repeat(self)))
+
+    def close(self) -> None:
+        """End the loop as one that is left early."""
+        self._portions.close()
 
     def _after(self, last: Any) -> Iterator[Any]:
         """Return the portion after `last`."""
@@ -607,8 +620,9 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        tracked: Any = Tracked.from_iterable(_Portions(self).iterator())
-        tracked._loop = self
+        portions = _Portions(self)
+        tracked: Any = Tracked.from_iterable(portions.iterator())
+        tracked._loop, tracked._portions = self, portions
         return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`
 
     def run_async(self) -> AsyncLoop:
@@ -631,46 +645,52 @@ class Loop:
             self._not_begun = _NotBegun(self._task)
         return self._task
 
-    def portions(self) -> Iterator[Iterator[Any]]:
+    def portions(self) -> Generator[Iterator[Any], None, None]:
         """Yield what the consumer runs through: the whole source, or slices of it."""
-        task = self.begin()
-        source, self._source = self._source, None
-        iterable, self._iterable = self._iterable, None
-        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
-        pace = Pace(task.tracker.clock)
-        counter: SizedCounter | AnyCounter | PausingCounter
-        if type(source) in _SIZED:
-            counter = SizedCounter(source, iterable if type(iterable) is list else None)
-            if whole:
-                portions = iter((source,))
-            elif type(iterable) in _CUT:
-                portions = _cut(iterable, counter, pace)
-            else:
-                portions = _sliced(source, counter, pace)
-        else:
-            counter = AnyCounter(source) if whole else PausingCounter(source, pace)
-            portions = iter((counter.iterator,))
-        del iterable
-        count_in(task, counter)
+        source = self._source
+        counter, portions = self._open(source)
+        self._source = self._iterable = None
         try:
             yield from portions
         except GeneratorExit:
             if (
                 caller is not None
             ):  # at the very end of a free-threaded interpreter modules are emptied before generators
-                self.broken(task, counter, caller(), source)
+                self.broken(counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())
             if self._finish:
                 if is_failure(type(error)):
-                    task.fail(error)
+                    self.task.fail(error)
                 else:
-                    task.cancel()
+                    self.task.cancel()
             raise
+        self._complete(counter)
+
+    def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
+        """Begin the task; return what counts, and the portions of `source`."""
+        task, iterable = self.begin(), self._iterable
+        counter: Counter
+        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
+        if type(source) in SIZED:
+            counter = SizedCounter(source, iterable if type(iterable) is list else None)
+            if whole:
+                portions: Iterator[Iterator[Any]] = iter((source,))
+            else:
+                cut, pace = type(iterable) in _CUT, Pace(task.tracker.clock)
+                portions = _cut(iterable, counter, pace) if cut else _sliced(source, counter, pace)
+        else:
+            counter = AnyCounter(source) if whole else PausingCounter(source, Pace(task.tracker.clock))
+            portions = iter((counter.iterator,))  # type: ignore[arg-type]  # it has one until it is closed
+        count_in(task, counter)
+        return counter, portions
+
+    def _complete(self, counter: Counter) -> None:
+        """End the task at the end of the source."""
         counter.close(None)
         if self._finish:
-            task.finish()
+            self.task.finish()
 
     def remember_consumer(self, frame: Any) -> None:
         """Note which instruction requested the first item. It tells a loop from a call at the end."""
@@ -679,14 +699,8 @@ class Loop:
             self._instruction = frame.f_lasti
         self._held = holders()
 
-    def broken(
-        self,
-        task: LoopTask,
-        counter: SizedCounter | AnyCounter | PausingCounter | AsyncCounter,
-        frame: Any,
-        source: Any = None,
-    ) -> None:
-        """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
+    def broken(self, counter: Counter | AsyncCounter, frame: Any, source: Any = None) -> None:
+        """End the task, whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
         The task fails only if an exception is in flight, and is cancelled by one such as KeyboardInterrupt. Otherwise
         it finishes if the count is complete, and has stopped early if not: `zip`, `islice` and `any` drop an iterator
@@ -695,11 +709,12 @@ class Loop:
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
         left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
-        by_statement = asked_by in _ASKING
+        by_statement = asked_by in ASKING
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
+        task = self.task
         if error is not None:
-            counter.close(handed if over is not None or left_at in _ASKING else max(handed - 1, 0))
+            counter.close(handed if over is not None or left_at in ASKING else max(handed - 1, 0))
             if self._finish and is_failure(type(error)):
                 known = not isinstance(error, UnknownError)
                 task.fail(error if known else "an error in the loop" if over is None else "an error in the source")
@@ -712,7 +727,7 @@ class Loop:
             if self._finish:
                 task.finish()
             return
-        if not (by_statement and left_at in _ASKING):  # another iterator has come to its end, which asked for this one
+        if not (by_statement and left_at in ASKING):  # another iterator has come to its end, which asked for this one
             counter.close(max(handed - 1, 0))
         if self._finish:
             task._change("cancel", STOPPED_EARLY)

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         def task(self) -> Task:
             """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
 
+        def close(self) -> None:
+            """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+
     class AsyncTracked(AsyncIterator[Item], Protocol):
         """What `track` returns for an async iterable: an async iterator that knows its task."""
 

@@ -13,6 +13,7 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..._model.curves import Curve
 from ..._model.frames import Frame, TaskView
 from ..._model.metrics import prometheus_text
 from ..._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
@@ -28,8 +29,6 @@ MOST_PRINTS = 500
 """Printed lines that are kept: the last ones."""
 LONGEST_PRINT = 2_000
 """Characters of a printed line that are kept."""
-POINTS = 240
-"""Points of a curve at the most."""
 CURVES = 200
 """Tasks at the top whose curves are kept."""
 CURVE_SECONDS = 1.0
@@ -43,24 +42,6 @@ ANSWER_SECONDS = 0.001
 SHARE = 0.005
 """The share of a core that pictures may take, half of what a page may cost: where one takes long, or many pages are open, the next one
 comes later."""
-
-
-class Curve:
-    """The count of one task over time: at most `POINTS` points. When they are full, every second one is dropped."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
-        self._step = CURVE_SECONDS
-
-    def note(self, time: float, completed: float) -> None:
-        """Add a point for `completed` units at `time`, if the last point is old enough."""
-        points = self.points
-        if points and time - points[-1][0] < self._step:
-            return
-        points.append((time, completed))
-        if len(points) > POINTS:
-            del points[1:-1:2]
-            self._step *= 2
 
 
 class _Source:
@@ -106,7 +87,7 @@ class PageState:
         self._waiting = 0
         self._readers = 0
         self._asked = float("-inf")  # when a picture was asked for last
-        self._given = 0  # the newest one that somebody has been given
+        self._given = 0  # the newest one that was sent to a page
 
     # What is told
 
@@ -168,7 +149,7 @@ class PageState:
         if curve is None:
             if len(self._curves) >= CURVES:
                 del self._curves[next(iter(self._curves))]
-            curve = self._curves[source, view.id] = Curve()
+            curve = self._curves[source, view.id] = Curve(CURVE_SECONDS)
         curve.note(now, float(view.completed))
 
     def _note_change(self) -> None:
