@@ -354,6 +354,9 @@ def _values(connection: Any, how: CsvFormat, columns: list[Column], path: str) -
         kind = column.type.partition("(")[0]
         if kind in ("JSON", "BLOB") or (texts[number].null_count and not column.nullable):
             return None
+        if column.type == "TIMESTAMP" and (moments := _moments(texts[number])) is not None:
+            texts[number] = moments
+            continue
         whole = _whole(texts[number]) if kind in _NUMERIC else None
         if whole is not None:
             texts[number] = whole
@@ -380,14 +383,43 @@ _HOLDS_WHOLE = ("DECIMAL(38,0)", "DOUBLE", "BIGINT")
 
 
 def _whole(texts: Any) -> Any:
-    """Return texts that are all whole numbers of 64 bits, written the shortest way, as numbers; None where any is not."""
+    """Return texts that are all whole numbers of 64 bits as numbers; None where any is not, or is 0x1F or a FLOAT's -0."""
     import pyarrow
 
+    data = _data(texts)
+    if any(mark in data for mark in (b"x", b"X", b"-0")):
+        return None
     try:
-        numbers = texts.cast(pyarrow.int64())
+        return texts.cast(pyarrow.int64())
     except pyarrow.ArrowInvalid:
         return None
-    return numbers if numbers.cast(pyarrow.string()).equals(texts) else None
+
+
+_SECONDS = len("2013-01-31T10:00:00")
+
+
+def _moments(texts: Any) -> Any:
+    """Return texts that are all moments like 2013-01-31T10:00:00Z, the commonest form, as such; None where any is another."""
+    import pyarrow
+
+    data, count = _data(texts), len(texts) - texts.null_count
+    size, left = divmod(len(data), count) if count else (0, 0)
+    marks = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":"), *([(_SECONDS, b"Z")] if size == _SECONDS + 1 else [])]
+    if left or size not in (_SECONDS, _SECONDS + 1) or data[10::size].strip(b"T ") or b"0" in data[::size]:
+        return None  # the years before 1000 are looked at one by one
+    if any(data[at::size] != mark * count for at, mark in marks):
+        return None
+    try:
+        found = texts.cast(pyarrow.timestamp("us", "UTC" if size > _SECONDS else None))
+    except pyarrow.ArrowInvalid:
+        return None
+    return found.cast(pyarrow.timestamp("us")) if size > _SECONDS else found
+
+
+def _data(texts: Any) -> bytes:
+    """Return the bytes of all texts of an array, one behind the other."""
+    buffer = texts.buffers()[2]
+    return b"" if buffer is None else bytes(buffer)
 
 
 def _read_csv(
