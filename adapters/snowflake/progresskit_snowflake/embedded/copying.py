@@ -560,6 +560,8 @@ def _read_objects(
         )
     parquet = isinstance(reader, theirs.ReadParquet)
     if parquet:
+        if (cut := _cut_moment(path)) is not None:
+            raise _aborted(stage.internal_file_name(path), cut)
         there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_file(path)})").fetchall()]
         fields = {name if match == "CASE_SENSITIVE" else name.upper(): _quoted(name) for name in there}
         packed = ", ".join(f"{_text(name)}, {_quoted(name)}" for name in there)
@@ -670,6 +672,34 @@ def _result(results: list[tuple[Any, ...]]) -> str:
         return "SELECT 'Copy executed with 0 files processed.' AS status"
     values = exp.values(results, alias="t", columns=COLUMNS)
     return str(exp.select("*").from_(values).sql(dialect="duckdb"))
+
+
+def _cut_moment(path: str) -> Reject | None:
+    """Return where a moment of 96 bits in a Parquet file has nanoseconds, which DuckDB would cut; None where none has."""
+    import pyarrow
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file, pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse:
+        for at in range(len(file.schema)):
+            column = file.schema.column(at)
+            if column.physical_type != "INT96" or column.path != column.name:
+                continue
+            seen = 0
+            pairs = zip(
+                file.iter_batches(columns=[column.name]), coarse.iter_batches(columns=[column.name]), strict=True
+            )
+            for fine, whole in pairs:
+                # Beyond the years that 64 bits of nanoseconds hold, only the microseconds are known.
+                far = pc.not_equal(pc.year(fine.column(0)), pc.year(whole.column(0)))
+                left = pc.not_equal(pc.nanosecond(fine.column(0)), 0)
+                row = pc.index(pc.and_not(left, far), True).as_py()
+                if row >= 0:
+                    text = fine.column(0).cast(pyarrow.string())[row].as_py()
+                    words = f"Failed to cast value '{text}' to TIMESTAMP: {KEPT}"
+                    return Reject(words, seen + row + 1, None, column.name, 100071, "22000")
+                seen += len(left)
+    return None
 
 
 def _aborted(file: str, first: Reject) -> Exception:
