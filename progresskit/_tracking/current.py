@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from . import multiprocessing_hook
 from . import tracker as trackers
 from .arguments import UNCHANGED, unknown_argument
 from .task import Task
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from .._text.styles import Style
     from ..renderers.base import Renderer
     from .arguments import Rollup
-    from .loops import AsyncTracked, Tracked
+    from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
 
+
+_NONE_GIVEN = (None,) * 6  # arguments of a loop that a worker's first loop may have
 
 if TYPE_CHECKING:
 
@@ -117,6 +120,12 @@ def track(
     """
     if misspelt:
         raise unknown_argument(track, misspelt)
+    first_loop = multiprocessing_hook.first_loop
+    if first_loop is not None and not (disable or completed or delay):
+        given = (total, parent, keep, color, fields, columns)
+        loop = first_loop(iterable, description, unit) if given == _NONE_GIVEN else None
+        if loop is not None:
+            return loop
     try:
         tracker, parent = _home_of(parent)
     except UNAVAILABLE:
@@ -177,9 +186,9 @@ def add_task(
         'finished'
     """
     nested = parent is UNCHANGED
-    tracker, around = _home_of(None if nested else parent)
+    tracker, home_parent = _home_of(None if nested else parent)
     return tracker.add_task(
-        description, total, unit=unit, parent=UNCHANGED if nested else around, completed=completed, keep=keep, color=color,
+        description, total, unit=unit, parent=UNCHANGED if nested else home_parent, completed=completed, keep=keep, color=color,
         rollup=rollup, position=position, start=start, counter=counter, columns=columns, delay=delay, fields=fields, **more_fields,
     )  # fmt: skip
 
@@ -307,5 +316,5 @@ def _home_of(parent: Task | None) -> tuple[ProgressTracker, Task | None]:
     """Return the tracker that a part of `parent` belongs to, and the parent that it can have there."""
     if not isinstance(parent, Task) or trackers.disabled_blocks:
         return current_tracker(), None if trackers.disabled_blocks else parent
-    tracker = parent.tracker
+    tracker: Any = parent.tracker  # a `ProgressTracker`, which tasks do not know
     return (current_tracker(), None) if tracker.is_elsewhere else (tracker, parent)
