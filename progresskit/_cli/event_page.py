@@ -10,8 +10,9 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from .._model.curves import POINTS
 from .._text.formatting import format_duration, format_progress, format_rate, format_seconds
-from .event_log import POINTS, Activity, Log, Run
+from .event_log import Activity, Log, Run
 from .event_report import in_order, summary
 
 CURVES = 2_000
@@ -66,7 +67,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _task(activity: Activity, began: float, has_curve: bool) -> dict[str, Any]:
     view = activity.view
-    curve = activity.curve if has_curve and len(activity.curve) > 2 else []
+    curve = activity.curve.points if has_curve and len(activity.curve.points) > 2 else []
     return {
         "id": view.id,
         "depth": min(view.depth, 20),

@@ -1,6 +1,7 @@
-"""What users give as arguments of tasks: checked, and made plain.
+"""Check the arguments that users give, and make plain values of them.
 
-Knows which values are allowed, and says so in a sentence where one is not. Does not know tasks, trackers or the display.
+Knows which values are allowed, and raises an error with one sentence for any other. Does not know tasks, trackers or
+the display.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def text(name: str, value: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """Return what `value` says of itself, now: a path as a path, nothing for None.
+    """Return the text of `value`: a path as it is written, nothing for None.
 
     Example:
         >>> from pathlib import PurePosixPath

@@ -1,7 +1,7 @@
-"""A tracker as its ticker and its display know it: its tasks, the lines it was given, and where they are drawn.
+"""The inside of a tracker, which its ticker and its display use: its tasks, its lines, and where they are drawn.
 
-`ProgressTracker` is the face for users; what draws calls a `TrackerCore`. Knows which ticker and which display draw it. Does not
-know terminals or threads; the lines above the rows are the queue's business.
+Users call `ProgressTracker`; tickers and displays call its `TrackerCore`. Knows which ticker and which display draw it.
+Does not know terminals or threads, nor how lines are queued.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar, TextIO
+    from typing import Any, ClassVar, Protocol, TextIO
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
@@ -29,8 +29,16 @@ if TYPE_CHECKING:
     from .interfaces import Display, Ticker
     from .task import Task, Tracker
 
-current_loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
-"""The task of the loop that this thread or async task is in."""
+    class BegunLoop(Protocol):
+        """A loop that has begun without a task: see `brief_loop`."""
+
+        @property
+        def added(self) -> Task | None:
+            """The task that a loop within this one is a part of."""
+
+
+current_loop: ContextVar[Task | BegunLoop | None] = ContextVar("progresskit_loop", default=None)
+"""The task of the loop that this thread or async task is in; the loop itself if it began without a task."""
 
 
 class TrackerCore:
@@ -55,9 +63,9 @@ class TrackerCore:
         style: The look of the rows; None: as the environment says.
         hiding: How many want the rows off the screen.
         asking: How many of them ask a question, to which the terminal belongs until it is answered.
-        display: The display that draws the tracker; set by whoever draws.
+        display: The display that draws the tracker; the display itself sets it.
         attached: Whether the ticker draws it.
-        entered: How often somebody holds the tracker open.
+        entered: How many `with` blocks or `start` calls hold the tracker open.
     """
 
     lock: AbstractContextManager[object] = TaskTree.lock
@@ -112,7 +120,7 @@ class TrackerCore:
         return self.given_ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     def note_task(self, task: Task) -> None:
-        """Have the ticker draw `task`, which was added just now."""
+        """Tell the ticker of `task`, which was just added."""
         if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
             _place_in_cell(self, task)
         if self.attached:
@@ -122,7 +130,7 @@ class TrackerCore:
 
     @property
     def mute(self) -> bool:
-        """Whether nothing can be shown of it: lines go to the stream itself, and ends are not told."""
+        """Whether nothing can be shown: lines then go to the stream itself, and ended tasks are not reported."""
         return not self.tree.is_told
 
     def give_up(self) -> None:
@@ -174,13 +182,14 @@ class TrackerCore:
             self.ticker.wake()
 
     def follow_stream(self) -> None:
-        """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
-        replace it for a while."""
+        """Move to the current standard error, which `redirect_stderr` and the like replace for a while. Called while no
+        task is shown."""
         if self.attached and self.current_stream() is not self._drawn_on:
             self.ticker.detach(self)
 
     def current_stream(self) -> Any:
-        """Return the stream that the tracker would be drawn on now; None for a terminal, or a file yet to be opened."""
+        """Return the stream that the tracker would be drawn on now; None for a terminal object, or a file that is not
+        open yet."""
         if self.stream is not None or self.terminal is not None:
             return self.stream
         try:
@@ -214,7 +223,8 @@ class TrackerCore:
     # Endings
 
     def note_end(self, task: Task) -> None:
-        """Remember that `task` ended. Takes no lock: an ending may come from a finaliser, in the middle of anything."""
+        """Remember that `task` has ended. Takes no lock, because a finaliser may end a task in the middle of any
+        statement."""
         if current_loop.get() is task:
             current_loop.set(task.parent)
         self.tree.note_end(task)

@@ -1,6 +1,7 @@
-"""What a tracker tells another process apart from frames: how tasks ended that no frame has shown.
+"""The link of a tracker to other processes that show its tasks. It reports the ends of tasks that no frame has shown.
 
-Knows whether a hub or a folder is there. Does not know how it is told: that is `progresskit.processes`, found by name.
+Knows whether there is a hub or a folder. Does not know how to report to it: `progresskit.processes` does, found by
+name.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .task_tree import TaskTree
 
     class Linked(Protocol):
-        """A tracker, as far as its link knows it."""
+        """What the link needs of its tracker."""
 
         given_ticker: Any
         hub_link: HubLink
@@ -29,7 +30,7 @@ class HubLink:
     """The hub, the engine or the folder that shows the tasks of one tracker besides its display.
 
     Attributes:
-        is_client: Whether a hub shows the tracker's tasks; None before somebody asked.
+        is_client: Whether a hub shows the tracker's tasks; None before that was determined.
     """
 
     def __init__(self) -> None:
@@ -41,14 +42,14 @@ class HubLink:
         self.is_client, self._is_unsettled = None, False
 
     def note_end(self, core: Linked) -> None:
-        """Note that a task of `core`, in a worker, has ended: `settle_ended` tells the hub. Takes no lock."""
+        """Note that a task of `core`, in a worker, has ended. `settle_ended` tells the hub later. Takes no lock."""
         if not self._is_unsettled:
             self._is_unsettled = True
             _unsettled.append(core)
 
     def note_unseen(self, core: Linked, task: Task) -> bool:
-        """Tell whoever shows the tasks of `core` that the top-level `task` has ended before a frame could show it; return
-        whether the task is to have a line of its own there."""
+        """Report that the top-level `task` of `core` has ended before a frame could show it; return whether it gets a
+        line of its own there."""
         note_unseen = getattr(core.given_ticker, "note_unseen", None)  # a reporter has one
         if note_unseen is not None:
             return bool(note_unseen(task))
@@ -65,12 +66,12 @@ class HubLink:
         return False
 
     def flush(self) -> None:
-        """Send the hub what it has not been told."""
+        """Send the hub what has not been reported yet."""
         if self.is_client:
             load(FLUSH_NUMBERS)()
 
     def settle(self, core: Linked) -> None:
-        """Have the hub told of the tasks of `core` that have ended."""
+        """Report the ended tasks of `core` to the hub."""
         self._is_unsettled = False  # first: what ends from here on is noted anew
         core.tree.settle()
 

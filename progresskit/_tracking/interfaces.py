@@ -1,4 +1,4 @@
-"""What a tracker needs of the floors above it, as types: its ticker, its display, and a capture.
+"""The protocols of what a tracker needs of the floors above it: its ticker, its display, and a capture.
 
 Imported for type checking alone. Does not know who implements these protocols, nor the tracker: that is their parameter.
 """
@@ -108,7 +108,7 @@ class Relay(Protocol):
         """Queue what has been written by now, and return whether that is all of it."""
 
     def follow(self) -> None:
-        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
+        """Let descriptors 1 and 2 lead to the terminal itself while a caller has it."""
 
 
 class OwnCapture(Capture[Tracker], Protocol[Tracker]):

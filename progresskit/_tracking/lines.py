@@ -1,6 +1,6 @@
-"""The lines that wait to be drawn above a tracker's rows, and the capture that brings more of them.
+"""The queue of lines to draw above a tracker's rows, and the tracker's own capture, which adds captured lines.
 
-Knows how many lines may wait, and how long a job is held up for a terminal that is slow. Does not know tasks, nor how lines are
+Knows how many lines may wait, and when a job must wait for a slow terminal. Does not know tasks, nor how lines are
 drawn.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .task_tree import TaskTree
 
     class LineOwner(Protocol):
-        """A tracker, as far as its lines and its capture know it."""
+        """What the lines and the capture need of their tracker."""
 
         attached: bool
         capture: AutomaticCapture
@@ -57,9 +57,10 @@ if TYPE_CHECKING:
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that accepts nothing."""
 MOST_CAPTURED = 1 << 22
-"""Characters of captured lines that wait to be drawn. A job that writes more waits, as it would for the terminal itself."""
+"""Characters of captured lines that may wait to be drawn. A job that writes more has to wait, as for the terminal
+itself."""
 LINE = 64
-"""What a line counts beside its characters."""
+"""Characters that each line counts in addition to its own."""
 
 
 class LineQueue:
@@ -71,7 +72,7 @@ class LineQueue:
     Attributes:
         items: The lines, and the tasks that ended before one of them, in the order in which they came.
         characters: Roughly the characters of the lines that have come since the queue was last emptied.
-        behind: Whether the terminal does not accept what it is sent; set by whoever draws.
+        behind: Whether the terminal accepts nothing at the moment; the display sets it.
         context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
     """
 
@@ -129,7 +130,7 @@ class LineQueue:
             core.ticker.detach(core)  # nobody ends it any more
 
     def append(self, line: str) -> None:
-        """Add `line`, behind the last lines of tasks that have ended."""
+        """Add `line`, after the last lines of tasks that have ended."""
         core = self._core
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
@@ -137,7 +138,7 @@ class LineQueue:
         self.characters += len(line) + LINE
 
     def extend(self, lines: list[str]) -> None:
-        """Add `lines`, behind the last lines of tasks that have ended."""
+        """Add `lines`, after the last lines of tasks that have ended."""
         core = self._core
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
@@ -145,13 +146,13 @@ class LineQueue:
         self.characters += sum(map(len, lines)) + LINE * len(lines)
 
     def drop(self, lines: int) -> None:
-        """Count that so many lines were dropped."""
+        """Count so many dropped lines."""
         for _ in range(lines):
             self._dropped.tick()
-        self._lines_missing = True  # second: whoever finds it set finds the count
+        self._lines_missing = True  # second: a reader that finds it set also finds the count
 
     def drain(self) -> list[Any]:
-        """Return the waiting lines, those that programs have written among them, and forget them.
+        """Return and forget the waiting lines, including those that programs have written.
 
         A last line says how many were dropped. The display calls this when it begins a frame.
         """
@@ -190,14 +191,14 @@ class LineQueue:
 
 
 class AutomaticCapture:
-    """Captures what is written to the terminal that a tracker draws on, while its rows stand there.
+    """The capture of a tracker's own terminal, while rows are on it.
 
     Args:
         mode: `"rows"`, `"descriptors"`, `"always"`, or `""` for no capture.
 
     Attributes:
-        current: What captures at this moment; None where nothing does.
-        lasts: Whether it goes on until the process has ended: in a worker.
+        current: The capture in progress; None if there is none.
+        lasts: Whether it continues until the process has ended, as in a worker.
     """
 
     def __init__(self, mode: str) -> None:
@@ -207,7 +208,7 @@ class AutomaticCapture:
         self._held = False  # whether it goes on until the tracker is stopped
 
     def begin(self, tracker: LineOwner, *, always: bool = False) -> None:
-        """Begin to capture, where `tracker` draws rows on a terminal and nobody has opted out.
+        """Start to capture, if `tracker` draws rows on a terminal and capturing is not switched off.
 
         Args:
             tracker: The tracker.
@@ -236,17 +237,17 @@ class AutomaticCapture:
             pass
 
     def last(self, capture: OwnCapture[Any]) -> None:
-        """Have `capture`, which has begun, go on until the process has ended."""
+        """Keep `capture`, which has begun, until the process has ended."""
         self.end()
         self.current, self.lasts = capture, True
 
     def before_line(self) -> None:
-        """Queue what programs have written before a line that the tracker is given."""
+        """Queue what programs have written, before a new line of the tracker."""
         if self.current is not None and self.current.relay is not None:
             self.current.relay.drain()
 
     def before_frame(self) -> None:
-        """Queue what is to be drawn by the frame that begins."""
+        """Queue what the frame that begins will draw."""
         if self.current is not None and self.current.holds_lines:
             self.current.before_frame()
 
@@ -270,6 +271,6 @@ class AutomaticCapture:
             capture.stop()
 
     def end_with_rows(self) -> None:
-        """End, unless it goes on without rows."""
+        """End the capture, unless it continues without rows."""
         if not self._held and not multiprocessing_hook.is_worker:
             self.end()

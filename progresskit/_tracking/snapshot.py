@@ -1,7 +1,7 @@
-"""How a task becomes a view: its numbers at one instant, and its text made clean.
+"""Make a view of a task: its numbers at one instant, and its text, cleaned.
 
-The half of a task that is needed only where something is drawn, so that a program that never draws does not import what
-drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `view_of` changes nothing.
+This half of a task is needed only for drawing, so a program that never draws does not import it. It reads the task's
+private fields. `sample` writes to the task, once for each frame that is drawn; `view_of` changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class GuardedEstimate:
-    """An estimate of the user's own, which takes nothing from the display whatever it does: the built-in one takes its place.
+    """A user's estimate that cannot harm the display: if it fails, the built-in one takes its place.
 
     Args:
         make: Makes it, of the units that were done before the task began.
@@ -50,7 +50,7 @@ class GuardedEstimate:
             self._give_up(error)
 
     def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
-        """Return the rate and the seconds left; what is no number from 0 is unknown."""
+        """Return the rate and the seconds left; a value that is no number from 0 becomes None."""
         try:
             rate, eta = self._estimate.outlook(time, completed, total)
             return _from_zero(rate), _from_zero(eta)
@@ -67,7 +67,7 @@ def _from_zero(value: Any) -> float | None:
 MOST = int(LARGEST)
 """`LARGEST` as an int, with which an int is compared in half the time."""
 _cleaned: dict[str, str] = {}
-"""Cleaned texts by what they were: descriptions and units, which each frame shows again."""
+"""Cleaned texts by the originals: descriptions and units, which each frame shows again."""
 
 
 def _clean_again(text: str) -> str:

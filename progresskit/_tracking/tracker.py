@@ -1,6 +1,7 @@
-"""ProgressTracker: the tasks of one display, as users have it, and which tracker is the current one.
+"""ProgressTracker: the tasks of one display as users see them, and which tracker is the current one.
 
-Knows what users may ask for, and checks it. Does not know how it is drawn: a `TrackerCore` does what tickers and displays need.
+Knows what users may ask for, and checks it. Does not know how tasks are drawn: tickers and displays call its
+`TrackerCore`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _shared: ProgressTracker | None = None
 _silent: ProgressTracker | None = None
 _outdated = False  # whether the defaults have changed since the shared tracker was made
 DEFAULTS: dict[str, Any] = {}
-"""What `configure` has set: arguments of trackers that were not given them."""
+"""Arguments that `configure` has set, for trackers that do not get them."""
 disabled_blocks = 0
 """How many `with disabled()` blocks the process is in."""
 disabled_before: str | None = None
@@ -127,7 +128,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
         _check_terminal(terminal)
-        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        joined = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
             if terminal is None and stream is None:
                 stream = DEFAULTS.get("stream")
@@ -140,8 +141,8 @@ class ProgressTracker:
             style = DEFAULTS.get("style") if style is None else style
         self.columns: str | None = checked_columns(columns)
         choice = named(renderer)
-        if around is not None:
-            core = around._core
+        if joined is not None:
+            core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
         if estimator is not None and not callable(estimator):
             raise TypeError(f"estimator is {shown(estimator)}: give a function that returns an estimate, or None.")
@@ -380,7 +381,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
-            return _silent_tracker().track(
+            return silent_tracker().track(
                 iterable,
                 description,
                 total=total,
@@ -410,9 +411,9 @@ class ProgressTracker:
         def begin(size: int | None, task: Task | None, begun: bool) -> Task:
             if task is None:
                 whole = total if total is not None or size is None else size + completed
-                around = parent or _enclosing_loop(self)
+                enclosing = parent or _enclosing_loop(self)
                 task = self.add_task(
-                    description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
+                    description, whole, unit=unit, parent=enclosing, completed=completed, keep=keep, color=color, start=begun,
                     delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
             else:
@@ -615,7 +616,7 @@ class Hidden:
 
 
 def _page_url(web: object) -> str | None:
-    """Serve the live page, where this process's tasks are not a hub's, and return its address.
+    """Serve the live page and return its address; None if a hub shows this process's tasks.
 
     Raises:
         TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address cannot be had.
@@ -691,13 +692,15 @@ def bare(iterable: Any) -> Any:
 def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     """Return the live task of the loop that this thread or async task is in, if it belongs to `tracker`."""
     task = current_loop.get()
+    if task is not None and not isinstance(task, Task):
+        task = task.added
     while task is not None and task._end is not None:
         task = task.parent
     return task if task is not None and task.tracker is tracker else None
 
 
 def _provided_tracker() -> ProgressTracker | None:
-    """Return the tracker of what this thread is at, where an engine says so."""
+    """Return the tracker of this thread's unit of work, if an engine provides one."""
     for ask in reversed(tracker_providers):
         tracker = ask()
         if tracker is not None:
@@ -706,13 +709,13 @@ def _provided_tracker() -> ProgressTracker | None:
 
 
 def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
-    """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
-    this process is a worker that must not draw on the terminal that it happens to have."""
-    around = _provided_tracker()
-    if around is None or (renderer is None and stream is None):
-        return around
+    """Return the tracker with which a new one shares its display: the provided one, if neither renderer nor stream is
+    given, or if this process is a worker that must not draw on its terminal."""
+    provided = _provided_tracker()
+    if provided is None or (renderer is None and stream is None):
+        return provided
     where = sys.stderr if stream is None else stream
-    return around if getattr(around._core.given_ticker, "is_remote", False) and _is_terminal(where) else None
+    return provided if getattr(provided._core.given_ticker, "is_remote", False) and _is_terminal(where) else None
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -732,18 +735,18 @@ def current_tracker() -> ProgressTracker:
         True
     """
     if disabled_blocks:
-        return _silent_tracker()
+        return silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
         return active
-    around = _provided_tracker()
-    if around is not None:
-        return around
+    provided = _provided_tracker()
+    if provided is not None:
+        return provided
     return _entered[-1] if _entered else shared_tracker()
 
 
-def _silent_tracker() -> ProgressTracker:
-    """Return the tracker of what is switched off: its tasks count, and nothing is shown of them."""
+def silent_tracker() -> ProgressTracker:
+    """Return the tracker for progress that is switched off: its tasks count, and nothing is shown."""
     global _silent
     if _silent is None:
         from .silent import SilentTicker
@@ -761,6 +764,6 @@ def shared_tracker() -> ProgressTracker:
 
 
 def renew_shared_tracker() -> None:
-    """Have the process share another tracker as soon as the one that it has is idle: the defaults have changed."""
+    """Replace the shared tracker as soon as it is idle, because the defaults have changed."""
     global _outdated
     _outdated = _shared is not None

@@ -1,7 +1,7 @@
-"""A tracker whose display cannot be loaded: words and ends as plain lines, written at once.
+"""The ticker of a tracker whose display cannot be loaded: it writes plain lines at once.
 
-A frozen application may lack modules that are loaded by name. What the job prints and how its tasks end is then written to
-the tracker's stream by the caller's thread. Knows no thread, no terminal, and no rows.
+A frozen application may lack modules that are loaded by name. The caller's thread then writes printed lines and the
+ends of tasks to the tracker's stream. Does not know threads, terminals or rows.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The live page: what displays of this process show, in a browser, while the work goes on.
+"""The live page: everything that the displays of this process show, in a browser.
 
-It observes frames and makes none: whatever a display shows (a hub's processes, a cluster's tasks) is in the page. Nothing here is
-imported unless somebody asks for the page.
+The page observes the displays' frames, so it has whatever a display shows: a hub's processes, a cluster's tasks.
+Nothing here is imported unless the page is requested.
 """

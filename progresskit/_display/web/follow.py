@@ -1,4 +1,4 @@
-"""An events file in the live page: what stands in it, and what is added while somebody looks.
+"""Follow an events file for the live page: its contents, and what is added while the page is open.
 
 Knows files and runs. Does not know HTTP.
 """
@@ -53,7 +53,8 @@ class Follower:
         self._file.close()
 
     def read(self) -> int:
-        """Tell the page what has been added, and return how many bytes that was; tell which runs are lost."""
+        """Add new lines of the file to the page's state, and return how many bytes they had. Mark runs whose process is
+        gone as lost."""
         count = 0
         while data := self._file.read(AT_ONCE):
             count += len(data)
@@ -85,7 +86,8 @@ class Follower:
             self._state.note_lines(event.print)
 
     def _reopen_if_replaced(self) -> None:
-        """Go on with the file that has taken this one's place, if one has: it had grown enough."""
+        """Continue with the file that has replaced this one, if there is one: a file is replaced when it has grown
+        enough."""
         try:
             mine, there = os.fstat(self._file.fileno()), os.stat(self._path)
             if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino) and there.st_size >= self._file.tell():
@@ -110,7 +112,7 @@ class Follower:
 
 
 def _is_there(process: int) -> bool:
-    """Whether a process of that number runs on this machine."""
+    """Return whether a process with that number runs on this machine."""
     if IS_WINDOWS:  # where signal 0 would end it
         return True
     try:

@@ -34,7 +34,7 @@ def test_count_of_any_order(events: list[tuple[int, int, str]]) -> None:
             number = serial
         carried += count
         ends = event != "send"
-        look = SocketSample(carried, int(event == "answer"), event == "cut", event == "reset", ends)
+        sample = SocketSample(carried, int(event == "answer"), event == "cut", event == "reset", ends)
         if ends:
             live.pop(slot, None)
             kept += carried if event == "answer" else 0
@@ -42,7 +42,7 @@ def test_count_of_any_order(events: list[tuple[int, int, str]]) -> None:
         else:
             live[slot] = (number, carried)
         others = {own: SocketSample(sent) for other, (own, sent) in live.items() if other != slot}
-        said = byte_count.add({**others, number: look})
+        said = byte_count.add({**others, number: sample})
         assert said == kept + sum(sent for _, sent in live.values())
     assert byte_count.attempts == 1 + breaks
 

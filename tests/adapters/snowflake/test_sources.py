@@ -351,8 +351,8 @@ def test_kernel_struct_has_its_fields(sink: Sink) -> None:
     """The kernel's struct has what is read where it is read."""
     with sink.connect() as client:
         send(client, 1)
-        look = sample_socket(client)
-    assert (look.acked, look.received, look.pending, look.dead) == (about(MB), 1, False, False)
+        sample = sample_socket(client)
+    assert (sample.acked, sample.received, sample.pending, sample.dead) == (about(MB), 1, False, False)
 
 
 @pytest.mark.parametrize(
