@@ -65,7 +65,7 @@ class Capture:
         automatic: bool = False,
         descriptors: bool = False,
     ) -> None:
-        # Weak: a tracker that captures by itself does so for as long as somebody holds it.
+        # Weak: an automatic capture must not keep its tracker alive.
         self._tracker: Callable[[], TrackerCore | None] = ref(tracker) if automatic else lambda: tracker
         self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
@@ -300,7 +300,7 @@ class _Registry:
             if not descriptors:
                 return None
             relay = self.relays[key] = Relay(key, descriptors)
-        except Exception as error:  # Windows, a frozen application, no processes, threads or descriptors to be had
+        except Exception as error:  # Windows, a frozen application, or no more processes, threads or descriptors
             self.refused.add(key)
             if asked_for:
                 warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")

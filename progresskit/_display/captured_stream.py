@@ -93,8 +93,8 @@ class CapturedStream(Generic[Capture]):
         """Shadow the stream's `write`, and its buffer's.
 
         Args:
-            forced: Whether a `write` that somebody has put on this very stream is shadowed as well. Otherwise it goes on being
-                called, and what it hands on to the buffer is captured.
+            forced: Whether to shadow even a `write` that other code has put on this stream. Otherwise that one is still
+                called, and what it passes to the buffer is captured.
 
         Raises:
             TypeError: the stream takes no attributes.

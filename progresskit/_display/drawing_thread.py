@@ -197,7 +197,7 @@ class DrawingThread:
         delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
         drawn = time.monotonic()  # when the last frame began: `delay` counts from there
         if suspension.woken_in_vain:
-            boost.choose(delay, self._alive, first=True)
+            boost.adjust(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self.sleeps_long = delay > 2 * usual
@@ -216,8 +216,8 @@ class DrawingThread:
                     return
                 if was_stopped or was_away:
                     scheduler.forget_rows(slow_ones=was_stopped)
-                if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
-                    boost.choose(delay, self._alive, first=True)
+                if suspension.woken_in_vain:  # before the frame, which might wait for the lock hundreds of times
+                    boost.adjust(delay, self._alive, first=True)
                 self._was_asked = False
                 drawn = now
                 delay = scheduler.draw_due(now, woken=woken)
@@ -225,7 +225,7 @@ class DrawingThread:
                     scheduler.draw_last_frames()
                 was_away = suspension.stopped_at_work()
                 usual, polls, is_busy = scheduler.survey()
-                boost.choose(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
+                boost.adjust(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
                 if is_busy:
                     empty_since = None
                     continue

@@ -1,6 +1,6 @@
 """Let a job wait for the next frame before it goes on, for a small share of its time.
 
-Knows how long a job may be held up. Does not know what a frame shows, nor why somebody waits for it.
+Knows how long a job may be held up. Does not know what a frame shows, nor why a caller waits for it.
 """
 
 from __future__ import annotations

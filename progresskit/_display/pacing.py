@@ -105,7 +105,7 @@ class Pace:
             # Frames that could not wait, since a job waited for them, owe no more than the last of them.
             self._balance = max(left, -takes - MOST_DEBT_SECONDS)
             even = usual - EVENED_OUT * (self._balance + usual)
-            even = min(even, MOST_CREDIT_SECONDS - self._balance)  # whoever waits for longer gains nothing by it
+            even = min(even, MOST_CREDIT_SECONDS - self._balance)  # a longer wait gains nothing
             self.least = max(self.interval, even, -self._balance - MOST_DEBT_SECONDS)
         self._seen = now
         if (

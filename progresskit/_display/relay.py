@@ -1,6 +1,6 @@
 """Relays: words that C code, programs and forked children write to a terminal with rows are shown above the rows.
 
-A relay puts a pseudo-terminal in the place of descriptors 1 and 2, so that whoever asks finds a terminal there. What is written
+A relay replaces descriptors 1 and 2 by a pseudo-terminal, so that programs find a terminal there. What is written
 to it goes to a file (see `relay_spool`) and becomes lines from there; while no rows stand it goes to the terminal as it is.
 Knows when words are handed on, and to which capture. Does not know how lines are shown. A relay is made once for a terminal, and
 exists as long as the process: programs that outlive the rows go on writing to it.
@@ -54,7 +54,7 @@ class Relay:
         foreground: Which program has the terminal for itself.
 
     Raises:
-        OSError, RuntimeError: no pseudo-terminal, no keeper, or no thread can be had.
+        OSError, RuntimeError: no pseudo-terminal can be opened, or no keeper or thread started.
     """
 
     def __init__(self, key: tuple[object, ...], descriptors: tuple[int, ...]) -> None:
@@ -237,7 +237,7 @@ class RelayThread:
         is_closing: Whether the process ends; set by the relay.
 
     Raises:
-        RuntimeError: no thread can be had.
+        RuntimeError: no thread can be started.
     """
 
     def __init__(self, relay: Relay, news: int, master: int) -> None:

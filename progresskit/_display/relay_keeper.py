@@ -116,7 +116,7 @@ class Keeper:
                 try:
                     count = os.pwrite(self._spool, view, at)
                     view, at = view[count:], at + count
-                except OSError:  # no room now: whoever writes waits
+                except OSError:  # no room now: the program that writes waits
                     select.select([self._alive], [], [], SIZE_SECONDS)
         finally:
             fcntl.lockf(self._spool, fcntl.LOCK_UN)
@@ -157,13 +157,13 @@ def main(descriptors: list[str]) -> None:
     for name in os.listdir("/dev/fd"):
         if int(name) not in (0, 1, 2, *map(int, descriptors[:-1])):
             try:
-                os.close(int(name))  # somebody may wait for the end of what it leads to
+                os.close(int(name))  # another process may wait for its end
             except OSError:  # that of the list itself
                 pass
     os.setsid()
     try:
         Keeper(*map(int, descriptors)).run()
-    except OSError:  # the terminal is gone: whoever writes has none either, as it would without us
+    except OSError:  # the terminal is gone, and the program has lost it too, as without us
         pass
 
 

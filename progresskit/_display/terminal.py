@@ -82,8 +82,8 @@ def text_descriptor(stream: Any) -> int | None:
 def plain_descriptor(stream: Any) -> int | None:
     """Return the descriptor of `stream`, if the stream is a plain text file over it; None otherwise.
 
-    Any other stream (a notebook's, a Tee, one whose `write` somebody has replaced) must be written through its own `write`, which
-    sends the text elsewhere as well.
+    Any other stream (a notebook's, a Tee, one whose `write` was replaced) must be written through its own `write`,
+    which also sends the text elsewhere.
     """
     descriptor = text_descriptor(stream)
     return None if descriptor is None or _replaced(stream) or _replaced(stream.buffer) else descriptor
@@ -642,7 +642,8 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
 
 
 def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
-    """Return whether `descriptor` is what the service manager says leads to the journal; somebody may have redirected it."""
+    """Return whether `descriptor` still leads to the journal, as the service manager says; it may have been
+    redirected."""
     device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
     if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
         return False

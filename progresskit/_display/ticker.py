@@ -126,7 +126,7 @@ class ThreadTicker:
         if self.inline.is_on:
             self.inline.poll(at_once=True)
         elif self.thread.is_running and not self.thread.is_current:
-            self.scheduler.is_refreshing = True  # first: whoever lets us out has drawn since
+            self.scheduler.is_refreshing = True  # first: the frame that releases this caller is drawn later
             self.scheduler.gate.wait(seconds, self.thread.ring)
 
     def flush_lines(self) -> None:

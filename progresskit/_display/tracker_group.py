@@ -27,7 +27,7 @@ class TrackerGroup:
 
     @property
     def trackers(self) -> list[TrackerCore]:
-        """The trackers that somebody holds."""
+        """The trackers that are still alive."""
         return [tracker for each in self._trackers if (tracker := each()) is not None]
 
     def add(self, tracker: TrackerCore) -> None:

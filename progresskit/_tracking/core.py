@@ -55,9 +55,9 @@ class TrackerCore:
         style: The look of the rows; None: as the environment says.
         hiding: How many want the rows off the screen.
         asking: How many of them ask a question, to which the terminal belongs until it is answered.
-        display: The display that draws the tracker; set by whoever draws.
+        display: The display that draws the tracker; the display itself sets it.
         attached: Whether the ticker draws it.
-        entered: How often somebody holds the tracker open.
+        entered: How many `with` blocks or `start` calls hold the tracker open.
     """
 
     lock: AbstractContextManager[object] = TaskTree.lock

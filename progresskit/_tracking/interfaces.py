@@ -108,7 +108,7 @@ class Relay(Protocol):
         """Queue what has been written by now, and return whether that is all of it."""
 
     def follow(self) -> None:
-        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
+        """Let descriptors 1 and 2 lead to the terminal itself while a caller has it."""
 
 
 class OwnCapture(Capture[Tracker], Protocol[Tracker]):

@@ -149,7 +149,7 @@ class LineQueue:
         """Count so many dropped lines."""
         for _ in range(lines):
             self._dropped.tick()
-        self._lines_missing = True  # second: whoever finds it set finds the count
+        self._lines_missing = True  # second: a reader that finds it set also finds the count
 
     def drain(self) -> list[Any]:
         """Return and forget the waiting lines, including those that programs have written.

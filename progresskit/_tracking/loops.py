@@ -226,7 +226,7 @@ class PausingCounter:
 
     def _go_on(self, handed: int) -> None:
         size = min(self._pace.next(), ENTRIES)
-        self._pausing = handed  # whoever reads the count meanwhile would find one number moved and the other not
+        self._pausing = handed  # a reader of the count would find one number changed and the other not
         self._selectors.__setstate__(ENTRIES - size)
         self._end = handed + size
         self._pausing = None

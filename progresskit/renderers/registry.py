@@ -216,7 +216,7 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
             factory, priority = _asked(entry, target, highest)
             if priority is not None and priority > highest:
                 best, highest = RendererChoice(name, factory, f"its priority here is {priority:g}"), priority
-        except Exception as error:  # whatever somebody else's code raises
+        except Exception as error:  # foreign code may raise anything
             if isinstance(error, TimeoutError):
                 _silent.add(name)
             warn_once(f"the renderer {name!r:.80} cannot be chosen: {error}")
@@ -226,7 +226,7 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
 def _asked(entry: EntryPoint, target: DrawTarget, highest: float) -> tuple[Any, float | None]:
     """Return the renderer that `entry` names and its priority for `target`, checked where that is above `highest`.
 
-    A thread asks: the code of others may never return, and whoever asks here draws all displays.
+    The call is made in a thread, because foreign code may never return, and the caller draws all displays.
 
     Raises:
         TimeoutError: it has not answered within `ANSWER_SECONDS`.

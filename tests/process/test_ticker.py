@@ -483,7 +483,7 @@ def test_interval_is_shortest_while_that_helps() -> None:
     switch, now = SwitchInterval(), 100.0
 
     def chosen(seconds: float = 0.0, *, in_vain: bool = False, alone: bool = True, first: bool = False) -> float:
-        switch.choose(now, Waits(seconds, in_vain), alone=alone, first=first)
+        switch.adjust(now, Waits(seconds, in_vain), alone=alone, first=first)
         assert switch.is_shortest == (interval() == SHORTEST_INTERVAL)
         return interval()
 

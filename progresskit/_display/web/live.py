@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...renderers.base import Renderer
 
 _served: PageServer | None = None
-_told = False  # whether somebody has been told the address
+_told = False  # whether the user has been told the address
 
 
 class LivePageRenderer(WholeFrames):

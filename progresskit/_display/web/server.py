@@ -136,7 +136,7 @@ class _Server(ThreadingHTTPServer):
         self.open.add(request)
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
+        except RuntimeError:  # no thread can be started
             self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:

@@ -87,7 +87,7 @@ class PageState:
         self._waiting = 0
         self._readers = 0
         self._asked = float("-inf")  # when a picture was asked for last
-        self._given = 0  # the newest one that somebody has been given
+        self._given = 0  # the newest one that was sent to a page
 
     # What is told
 

@@ -1,6 +1,6 @@
 """The time left of an upload of several files: what the bytes take, and what lies between one file and the next.
 
-Pure: time is handed in as the seconds that the bar has been at work. Must not know bars or connectors.
+Pure: time is handed in as the seconds that the bar has been at work. Does not know bars or connectors.
 
 Before a file's first byte the connector asks the server where to, and after its last one it waits for an answer. Nothing moves
 meanwhile. A pace of bytes a second that such a gap has just gone into is too slow, and one that has not met the next gap yet is
