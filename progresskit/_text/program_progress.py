@@ -1,6 +1,6 @@
-r"""What git, pip, curl, rsync and ffmpeg say of their progress.
+r"""Read the progress messages of git, pip, curl, rsync and ffmpeg.
 
-Pure: one line in, figures out. A line is what stands between two ends of line or carriage returns. Does not know tasks.
+Pure: from one line to figures. A line is the text between two newlines or carriage returns. Does not know tasks.
 
     reader = reader_of("git")
     reader.read("Receiving objects:  45% (9/20), 1.00 MiB | 2.00 MiB/s")
