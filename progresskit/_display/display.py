@@ -259,13 +259,13 @@ class Display:
 
     def send(self) -> float:
         """Send the frame that was composed, and return the seconds until the next one."""
+        if self.renderer.has_rows:
+            self.terminal.hear_others()
         self._avoid_others_words()
         try:
             self.outbox.send()
         finally:
             self.renderer.is_drawing = False
-        if self.renderer.has_rows:
-            self.terminal.hear_others()
         if self._drew_lines:
             self._note_shown()
         if self._budget_varies:

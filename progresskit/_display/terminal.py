@@ -337,8 +337,8 @@ class StreamTerminal:
             return True
 
     def hear_others(self) -> None:
-        """Start to watch for writes of other processes, where the system can tell. Called after the first frame, to
-        save it the time."""
+        """Start to watch for writes of other processes, where the system can tell. Called before the first frame with rows:
+        words that come right after it stand where the next one would be drawn."""
         if self._may_hear_others:
             self._may_hear_others = False
             if self.fd is not None and self.is_tty and not self._shared:

@@ -11,7 +11,6 @@ import os
 import sys
 
 from .platform import TELLS_OF_WRITES
-from .threads import native
 
 TERMINAL_DEVICE = 0x80045432
 """The request `TIOCGDEV` of Linux: which device a descriptor of `/dev/tty` stands for."""
@@ -43,7 +42,6 @@ class OtherWriters:
         name = os.ttyname(descriptor)
         self.own = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         self.notes = -1
-        self._read = native("os", "read")
         try:
             device = int.from_bytes(fcntl.ioctl(self.own, TERMINAL_DEVICE, b"\0" * 4), sys.byteorder)
             is_named = (
@@ -60,7 +58,9 @@ class OtherWriters:
         try:
             import ctypes
 
-            system = ctypes.CDLL(None)
+            # Called with the interpreter's lock held: who lets go of it before a frame is written lets the job write in between.
+            system = ctypes.PyDLL(None)
+            self._read, self._buffer = system.read, ctypes.create_string_buffer(MOST_NOTES)
             self.notes = system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
             is_begun = self.notes >= 0 and system.inotify_add_watch(self.notes, os.fsencode(name), WRITTEN) >= 0
         except (
@@ -73,10 +73,7 @@ class OtherWriters:
 
     def have_written(self) -> bool:
         """Return whether others have written since the last time."""
-        try:
-            return bool(self._read(self.notes, MOST_NOTES))
-        except OSError:  # nothing
-            return False
+        return self._read(self.notes, self._buffer, MOST_NOTES) > 0  # type: ignore[no-any-return]  # a C function has no types
 
     def close(self) -> None:
         """Give the descriptors back."""
