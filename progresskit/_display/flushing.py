@@ -54,6 +54,19 @@ class Credit:
         """Spend `amount`, which may exceed what is left."""
         self.left -= amount
 
+    def spend_some(self, amount: float) -> None:
+        """Spend `amount`, but half of what is left at the most, until less than a tenth of the limit is left.
+
+        A first frame, whose imports take long on a slow machine, must not use up what the next lines and ends need.
+
+        Example:
+            >>> credit = Credit(rate=0.5, most=2.0)
+            >>> credit.spend_some(1.5)
+            >>> credit.left
+            1.0
+        """
+        self.left -= amount if self.left < self.most / 10 else min(amount, self.left / 2)
+
 
 class FlushGate:
     """Lets threads of the job wait until the drawing thread has sent a frame.
@@ -89,7 +102,7 @@ class FlushGate:
         """Note that the job waited `seconds` for a line that it printed at `now`."""
         left = self._lines.at(now) - 1.0
         self._lines.spend(1.0)
-        self.line_time.spend(seconds)
+        self.line_time.spend_some(seconds)
         self.lines_due = now if left >= 1.0 else now + (1.0 - left) / LINE_FLUSHES_PER_SECOND
 
     def drain(self) -> list[Bell]:

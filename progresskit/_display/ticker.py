@@ -103,7 +103,7 @@ class ThreadTicker:
         most = credit.at(began) if seconds is None else seconds
         if most > 0.0:
             self.scheduler.gate.wait(most, self.thread.ring)
-            credit.spend(time.monotonic() - began)
+            credit.spend_some(time.monotonic() - began)
 
     def flush_all(self, seconds: float) -> None:
         """Flush pending frames, and also wait for one that is being drawn: the process may be killed as soon as the
