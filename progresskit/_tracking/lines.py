@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         attached: bool
         capture: AutomaticCapture
         display: Display | None
+        given_ticker: Any
         renderer: Any
         stream: TextIO | None
         terminal: Any
@@ -120,7 +121,13 @@ class LineQueue:
         core = self._core
         stream = core.current_stream()
         if self._asked is None or self._asked[0] is not stream:
-            self._asked = stream, core.terminal is None and writes_as_printed(core.renderer, stream)
+            is_remote = getattr(
+                core.given_ticker, "is_remote", False
+            )  # an engine's worker: another process shows the line
+            self._asked = (
+                stream,
+                core.terminal is None and not is_remote and writes_as_printed(core.renderer, stream),
+            )
         if not self._asked[1] or OBSERVERS:
             return False
         if core.attached and core.has_news:
