@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CAPTURE = "progresskit._display.capture:Capture"
 """Captures a stream; found by name, as renderers are: this folder must not import that one."""
 WRITE_LINES = "progresskit._display.capture:write_lines"
+WRITE_IN_CELL = "progresskit._display.notebook_cells:write_lines"
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that accepts nothing."""
 MOST_CAPTURED = 1 << 22
@@ -68,6 +69,17 @@ class LineQueue:
         self.append(line[:-1] if line.endswith("\n") else line)
         self.context = copy_context()
         self.announce()
+        if "IPython" in sys.modules and core.attached:
+            self._write_in_cell()
+
+    def _write_in_cell(self) -> None:
+        """Have the caller's own thread write the lines, where they go to a notebook's cell."""
+        try:
+            from ..renderers.registry import load
+
+            load(WRITE_IN_CELL)(self._core)
+        except Exception:  # a display's trouble is not the job's
+            pass
 
     def print_captured(self, line: str) -> None:
         """Show a line that the job has written to the terminal. A job that writes faster than the terminal accepts waits.
