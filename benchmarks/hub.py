@@ -251,11 +251,11 @@ for line in sys.stdin:  # a round
     cpu = ended.ru_utime + ended.ru_stime - used.ru_utime - used.ru_stime
     print(took, cpu, ended.ru_minflt - used.ru_minflt, flush=True)
 """
-LIVES = ("bare", "entered", "tracked")
+KINDS = ("bare", "entered", "tracked")
 """A program without us; one whose tracker its children do not use; one with a `track` in each child."""
 
 
-class Life(NamedTuple):
+class ProcessCost(NamedTuple):
     """What a forked process takes, to one of a program without us."""
 
     wall: float
@@ -263,26 +263,26 @@ class Life(NamedTuple):
     pages: float
 
 
-def short_lives(rounds: int) -> tuple[Life, Life, Life]:
+def short_processes(rounds: int) -> tuple[ProcessCost, ProcessCost, ProcessCost]:
     """Return what a short life costs beside a tracker that it does not use, and with a `track` in it, each to a program without us;
     and the second to the first. Medians of pairs."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", FORKER]
-    forkers = [subprocess.Popen([*command, kind], env=environ, stdin=pipe, stdout=pipe, text=True) for kind in LIVES]
-    found: list[list[Life]] = []
+    forkers = [subprocess.Popen([*command, kind], env=environ, stdin=pipe, stdout=pipe, text=True) for kind in KINDS]
+    found: list[list[ProcessCost]] = []
     for _ in range(rounds + 1):
         found.append([])
         for process in forkers:  # in turn
             assert process.stdin is not None and process.stdout is not None
             process.stdin.write("\n")
             process.stdin.flush()
-            found[-1].append(Life(*map(float, process.stdout.readline().split())))
+            found[-1].append(ProcessCost(*map(float, process.stdout.readline().split())))
     for process in forkers:
         process.communicate(timeout=60)
     del found[0]  # what is imported once
     entered, tracked, loop_alone = (
-        Life(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
+        ProcessCost(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
         for kind, control in ((1, 0), (2, 0), (2, 1))
     )
     return entered, tracked, loop_alone
@@ -323,7 +323,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=1_000)
     parser.add_argument("--forks", type=int, default=15)
     options = parser.parse_args()
-    entered, tracked, loop_alone = short_lives(options.forks)
+    entered, tracked, loop_alone = short_processes(options.forks)
     pool, counted, expected = handed(options.rounds)
     rounds = costs(options.processes, options.rounds, options.seconds)
     hub, client, frames = (median(column) for column in zip(*rounds, strict=True))

@@ -23,7 +23,7 @@ from screen import output_of
 
 MOST = 0.01
 """The share of one core that an open page may add."""
-SCRIPT = Path(__file__).parents[1] / "progresskit" / "_web" / "page.js"
+SCRIPT = Path(__file__).parents[1] / "progresskit" / "_display" / "web" / "page.js"
 """The page's, which says how often a tab asks."""
 VARIANTS = {"bare": None, "no page": None, "served": 0, "1 tab": 1, "12 tabs": 12}
 TABS = """
@@ -55,7 +55,7 @@ for each in threads: each.join()
 JOB = """
 import json, subprocess, sys, time
 from progresskit import ProgressTracker
-from progresskit._web import live
+from progresskit._display.web import live
 
 path, rounds, seconds, variants, tabs_program = sys.argv[1:]
 variants, seconds = json.loads(variants), float(seconds)

@@ -1,13 +1,17 @@
-"""The build backend: hatchling's, with extras that a checkout can install.
+"""The build backend: hatchling's, with extras that a checkout can install, and a README that an index can show.
 
 The extras name distributions of this repository, which `pip install '.[rich]'` would look for on an index. What is built in a
 checkout therefore refers to their folders. A source distribution, and whatever is built of one, refers to them by name alone, as
 an index demands: release wheels are built from it (`uv build`, `python -m build`).
+
+The README has links and pictures of files of the repository. An index has none of these files, and the repository has no public
+address yet to which the links could lead. In the metadata they are text; once `[project.urls]` has an address, they can be whole.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,8 @@ from hatchling.build import *  # noqa: F403  # all that a frontend may call
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 BY_NAME = "PROGRESSKIT_EXTRAS_BY_NAME"
+PICTURE = re.compile(r"!\[[^\]]*\]\((?!https?:)[^)]*\)\n*")
+LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)[^)]*\)")
 
 
 def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = None) -> str:
@@ -25,12 +31,14 @@ def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = N
 
 
 class ExtrasHook(MetadataHookInterface):
-    """Gives the project the extras of `[tool.hatch.metadata.hooks.custom.extras]`."""
+    """Gives the project its README, and the extras of `[tool.hatch.metadata.hooks.custom.extras]`."""
 
     PLUGIN_NAME = "custom"
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Set the extras of `metadata`."""
+        """Set the extras and the README of `metadata`."""
+        readme = Path(self.root, "README.md").read_text("utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": LINK.sub(r"\1", PICTURE.sub("", readme))}
         folders = (
             {}
             if os.environ.get(BY_NAME)

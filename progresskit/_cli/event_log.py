@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from .._model.curves import Curve
 from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._model.states import ENDED
 
-POINTS = 240
-"""The most points of a task's curve: beyond that, every other point is dropped."""
 MOST_PRINTS = 10_000
 """The most printed lines kept of a run: the first ones."""
 
@@ -28,10 +27,10 @@ class Activity:
         end: When it ended, or was last seen.
         has_ended: Whether the file has its end.
         pauses: Its pauses, as pairs of seconds on the run's clock.
-        curve: Its progress, as pairs of a time and a count.
+        curve: Its count over time.
     """
 
-    __slots__ = ("_paused_at", "_step", "_until", "curve", "end", "has_ended", "pauses", "start", "view")
+    __slots__ = ("_paused_at", "curve", "end", "has_ended", "pauses", "start", "view")
 
     def __init__(self, view: TaskView) -> None:
         self.view = view
@@ -39,10 +38,8 @@ class Activity:
         self.end = 0.0
         self.has_ended = False
         self.pauses: list[tuple[float, float]] = []
-        self.curve: list[tuple[float, float]] = []
+        self.curve = Curve()
         self._paused_at: float | None = None
-        self._step = 0.0
-        self._until = float("-inf")
 
     def note(self, view: TaskView, time: float) -> None:
         """Add the `view` of the task at `time`."""
@@ -60,12 +57,7 @@ class Activity:
             self._paused_at = None
         self.view = view
         self.has_ended = self.has_ended or is_end
-        if is_end or time >= self._until:
-            self.curve.append((self.end, float(view.completed)))
-            self._until = time + self._step
-            if len(self.curve) > POINTS:
-                del self.curve[1:-1:2]
-                self._step = 2 * (self.curve[-1][0] - self.curve[0][0]) / POINTS
+        self.curve.note(self.end, view.completed, is_last=is_end)
 
     def close(self) -> None:
         """Close an open pause: the job was killed, or still runs."""

@@ -10,8 +10,9 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from .._model.curves import POINTS
 from .._text.formatting import format_duration, format_progress, format_rate, format_seconds
-from .event_log import POINTS, Activity, Log, Run
+from .event_log import Activity, Log, Run
 from .event_report import in_order, summary
 
 CURVES = 2_000
@@ -27,7 +28,9 @@ def page(log: Log) -> str:
     data = {"runs": runs, "strange": log.strange}
     # `<` is the only character with which a text could end the enclosing script element.
     island = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    style, script = (_part("_web", f"shared.{kind}") + _part("_cli", f"report.{kind}") for kind in ("css", "js"))
+    style, script = (
+        _part("_display/web", f"shared.{kind}") + _part("_cli", f"report.{kind}") for kind in ("css", "js")
+    )
     return (
         "<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n"
         '<meta name=viewport content="width=device-width,initial-scale=1">\n'
@@ -64,7 +67,7 @@ def _run(run: Run) -> dict[str, Any]:
 
 def _task(activity: Activity, began: float, has_curve: bool) -> dict[str, Any]:
     view = activity.view
-    curve = activity.curve if has_curve and len(activity.curve) > 2 else []
+    curve = activity.curve.points if has_curve and len(activity.curve.points) > 2 else []
     return {
         "id": view.id,
         "depth": min(view.depth, 20),

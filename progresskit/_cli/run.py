@@ -165,7 +165,7 @@ def _run(
             if hub.dropped:
                 feed.print(f"progresskit: {hub.dropped:,d} messages made no sense and were dropped.")
         if web is not None:
-            from .._web.live import give_last_picture
+            from .._display.web.live import give_last_picture
 
             give_last_picture()
     finally:
@@ -184,7 +184,7 @@ def show_page(command: Sequence[str], web: str) -> None:
         ValueError: `web` is not an address.
         OSError: the address is not available.
     """
-    from .._web import live
+    from .._display.web import live
 
     try:
         host, port = live.address(web)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 
+from .._display.web import live
+from .._display.web.follow import Follower
+from .._display.web.server import PageServer
+from .._display.web.state import PageState
 from .._system.run_identity import run_identity
-from .._web import live
-from .._web.follow import Follower
-from .._web.server import PageServer
-from .._web.state import PageState
 from ..processes.feed import Feed
 from ..processes.hub import Hub
 

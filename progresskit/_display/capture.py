@@ -1,7 +1,7 @@
-"""Capture: what the job writes to a terminal on which rows stand goes above them.
+"""Capture: lines that the job writes to a terminal with rows are shown above the rows.
 
-Knows which streams are on a tracker's terminal, and when what is written to them is captured. How text becomes lines is the
-captured stream's business, and how lines are shown the tracker's.
+Knows which streams are on a tracker's terminal, and when writes to them are captured. The captured stream makes lines
+of text, and the tracker shows them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .._text.cells import clean_lines, encodable
 from .._tracking.lines import MOST_CAPTURED
 from .._tracking.tracker import current_tracker
 from . import questions
-from .captured_stream import CapturedStream
+from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .programs import HookedPrograms
 from .redirects import HookedDup2
 from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
@@ -38,7 +38,8 @@ KEPT = 10_000
 
 
 class Capture:
-    """What writes to the tracker's terminal goes above its bars, until the capture ends. Made by `ProgressTracker.capture`.
+    """Shows what is written to the tracker's terminal above its bars, until the capture ends. Made by
+    `ProgressTracker.capture`.
 
     Args:
         tracker: Who shows the lines.
@@ -64,7 +65,7 @@ class Capture:
         automatic: bool = False,
         descriptors: bool = False,
     ) -> None:
-        # Weak: a tracker that captures by itself does so for as long as somebody holds it.
+        # Weak: an automatic capture must not keep its tracker alive.
         self._tracker: Callable[[], TrackerCore | None] = ref(tracker) if automatic else lambda: tracker
         self.clock = tracker.clock
         self._wanted = {"stdout": stdout, "stderr": stderr}
@@ -74,7 +75,7 @@ class Capture:
         self._descriptors = descriptors
         self.relay: Relay | None = None  # what programs write comes through it
         self.holds_lines = False  # whether a relay, or rows that a program redraws, may have lines for the next frame
-        self._streams: dict[CapturedStream, bool] = {}  # and whether it was asked for, wherever it leads
+        self._streams: dict[CapturedStream[Capture], bool] = {}  # and whether it was asked for, wherever it leads
         self.lines: deque[str] = deque(maxlen=KEPT)
 
     @property
@@ -84,17 +85,18 @@ class Capture:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many lines wait to be drawn as are kept."""
+        """Whether as many lines wait to be drawn as may be kept."""
         tracker = self.tracker
         return tracker is not None and tracker.lines.characters > MOST_CAPTURED
 
     def hold(self, tracker: TrackerCore) -> None:
-        """Hold `tracker`, which nobody else does, until the capture ends."""
+        """Keep `tracker` alive until the capture ends."""
         self._tracker = lambda: tracker
 
     @property
     def captures_now(self) -> bool:
-        """Whether what is written now is captured: not what nobody can show, nor while somebody else has the terminal."""
+        """Whether a write now is captured. It is not if the line could not be shown, or if another program has the
+        terminal."""
         if self._quiet:
             return True
         tracker = self._tracker()
@@ -112,14 +114,14 @@ class Capture:
 
     @property
     def captures_again(self) -> bool:
-        """Whether what is written now is captured again, since the program that had the terminal has ended."""
+        """Whether a write now is captured again, because the program that had the terminal has ended."""
         if self.relay is None or not self.relay.foreground.is_given:
             return False
         self.relay.drain()
         return self.captures_now
 
     def show(self, line: str | None) -> None:
-        """Show `line` above the bars, or keep it, if quiet. None: nothing is left of what was written."""
+        """Show `line` above the bars, or keep it, if quiet. None: the text has left no line."""
         if line is None:
             return
         tracker = self._tracker()
@@ -136,7 +138,7 @@ class Capture:
             captured.write_now("".join(f"{line}\n" for line in lines))
 
     def queue(self, line: str | None) -> bool:
-        """Take `line` from a relay, and return whether the tracker is to be told, which may wait: `announce` does so."""
+        """Queue `line` of a relay, and return whether `announce` must be called; it may wait."""
         return line is not None and self.queue_all([line])
 
     def before_frame(self) -> None:
@@ -148,7 +150,7 @@ class Capture:
         self.holds_lines = self.relay is not None or any(held)
 
     def queue_all(self, lines: list[str]) -> bool:
-        """Take whole `lines` from a relay; as `queue`."""
+        """Queue whole `lines` of a relay; as `queue`."""
         tracker = self.tracker
         if self._quiet:
             self.lines.extend(lines)
@@ -159,18 +161,18 @@ class Capture:
         return tracker is not None and not self._quiet
 
     def end_lines(self) -> None:
-        """Show what has not ended as lines."""
+        """Show unfinished lines."""
         for captured in list(self._streams):
             captured.end_lines(self)
 
     def announce(self) -> None:
-        """Have the lines that a relay has queued drawn with the next frame."""
+        """Ask for a frame that draws the lines that a relay has queued."""
         tracker = self.tracker
         if tracker is not None:
             tracker.lines.announce()
 
     def flush(self) -> None:
-        """Have the lines that a relay has queued drawn now, where that is cheap."""
+        """Draw the lines that a relay has queued now, if that is cheap."""
         tracker = self.tracker
         if tracker is not None and tracker.lines.items and not self._quiet:
             tracker.ticker.flush_lines()
@@ -213,19 +215,19 @@ class Capture:
 
     def _add(self, stream: Any, *, forced: bool = False) -> None:
         with _registry.lock:
-            captured = _registry.streams.get(id(stream))
+            captured = STREAMS.get(id(stream))
             if captured is None:
                 captured = CapturedStream(stream)
             if captured not in self._streams:
                 self._streams[captured] = forced
                 captured.captures.append(self)
                 captured.captures.sort(key=_comes_late)
-            if id(stream) not in _registry.streams:
-                _registry.streams[id(stream)] = captured
+            if id(stream) not in STREAMS:
+                STREAMS[id(stream)] = captured
                 captured.install(forced=forced)
 
     def stop(self, *, failed: bool = False) -> None:
-        """Put back what was there; what somebody else has put there meanwhile stays.
+        """Restore the streams. What other code has replaced meanwhile stays.
 
         Args:
             failed: Whether the work failed: the lines of a quiet capture are then shown after all, since the reason may
@@ -245,8 +247,8 @@ class Capture:
                 captured.captures.remove(self)
                 if not captured.captures:
                     captured.remove()
-                    _registry.streams.pop(id(captured.stream), None)
-            if not _registry.streams:
+                    STREAMS.pop(id(captured.stream), None)
+            if not STREAMS:
                 questions.uninstall()
                 _registry.dup2.remove()
                 _registry.programs.remove()
@@ -258,7 +260,8 @@ class Capture:
                 tracker.lines.print(line)
 
     def _hand_over(self, relay: Relay, tracker: TrackerCore) -> None:
-        """Have another tracker on this terminal show what came too late for this one's last frame: later lines go there."""
+        """Give lines that came too late for this tracker's last frame to another tracker on the terminal, where later
+        lines go."""
         heir = next((each for each in relay.captures[::-1] if each.captures_now and each.tracker is not tracker), None)
         prints = tracker.lines.items
         while heir is not None and prints and isinstance(prints[0], str):
@@ -276,10 +279,9 @@ class Capture:
 
 
 class _Registry:
-    """The streams that are captured in this process, by their id(): they are held meanwhile."""
+    """Replacements for functions of the process while streams are captured, and the relays of terminals."""
 
     def __init__(self) -> None:
-        self.streams: dict[int, CapturedStream] = {}
         self.relays: dict[tuple[object, ...], Relay] = {}  # by their terminals' keys
         self.refused: set[tuple[object, ...]] = set()  # keys of terminals for which no relay could be made
         self.lock = native("_thread", "RLock")()
@@ -287,8 +289,8 @@ class _Registry:
         self.programs = HookedPrograms(lambda target: _relay_of(target))
 
     def make_relay(self, key: tuple[object, ...], *, asked_for: bool = True) -> Relay | None:
-        """Make a relay for the terminal of that `key`; None where that is not possible: with a warning, if it was asked for, and
-        otherwise not tried again."""
+        """Make a relay for the terminal with this `key`; return None if that is impossible. Warn if the user asked for
+        it; otherwise do not try again."""
         if not asked_for and key in self.refused:
             return None
         try:
@@ -298,7 +300,7 @@ class _Registry:
             if not descriptors:
                 return None
             relay = self.relays[key] = Relay(key, descriptors)
-        except Exception as error:  # Windows, a frozen application, no processes, threads or descriptors to be had
+        except Exception as error:  # Windows, a frozen application, or no more processes, threads or descriptors
             self.refused.add(key)
             if asked_for:
                 warn_once(f"what programs write cannot be captured here: {describe(error)}. It may be drawn over.")
@@ -321,14 +323,9 @@ def _follow_descriptor(descriptor: int) -> None:
 _registry = _Registry()
 
 
-def captured_streams() -> list[CapturedStream]:
-    """Return the streams that are captured."""
-    return list(_registry.streams.values())
-
-
 def relay_forks() -> None:
-    """Called before a fork: where rows stand on a terminal, have what the child writes to it go through a relay."""
-    if not _registry.streams:
+    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it."""
+    if not STREAMS:
         return
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
         _begin_relay(capture)
@@ -337,7 +334,8 @@ def relay_forks() -> None:
 
 
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:
-    """Have `capture` hear of what other programs write, where it takes words by itself: on any terminal, or on that of a key."""
+    """Join `capture`, if it is automatic, to a relay for the words of other programs: on any terminal, or on the one
+    that is `wanted`."""
     tracker = capture.tracker
     key = None if tracker is None else terminal_key_of(tracker)
     if (
@@ -355,13 +353,14 @@ def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> 
 
 
 def _relay_of(target: Any) -> Relay | None:
-    """Return the relay for a program whose output is `target`, a descriptor or a file: where that is a terminal on which rows
-    stand; None elsewhere."""
+    """Return the relay for a program whose output is `target`, a descriptor or a file; None unless that is a terminal
+    with rows."""
     try:
         key = file_key(target if isinstance(target, int) else target.fileno())
     except Exception:  # a pipe to be made, closed, or whatever a file of the user's own may raise
         return None
-    for captured in captured_streams():
+    streams: list[CapturedStream[Capture]] = captured_streams()
+    for captured in streams:
         for capture in captured.captures[::-1]:
             _begin_relay(capture, key)
             if (
@@ -376,9 +375,9 @@ def _relay_of(target: Any) -> Relay | None:
 
 
 def capture_worker(key: tuple[object, ...]) -> bool:
-    """Have what this worker writes to the terminal of that `key` shown by its hub, to the end of the process.
+    """Send what this worker writes to the terminal with this `key` to its hub, until the process ends.
 
-    Return whether it is: nothing happens where its streams lead elsewhere, to a relay of the parent's among others.
+    Return whether it does: nothing happens if its streams lead elsewhere, for example to a relay of the parent.
     """
     stdout, stderr = (_leads_to(getattr(sys, name, None), key) for name in ("stdout", "stderr"))
     core = current_tracker()._core
@@ -391,7 +390,7 @@ def capture_worker(key: tuple[object, ...]) -> bool:
     return True
 
 
-def _flush_at_end(captured: CapturedStream, capture: Capture, flush: Callable[[], object]) -> None:
+def _flush_at_end(captured: CapturedStream[Capture], capture: Capture, flush: Callable[[], object]) -> None:
     """Flush a worker's stream. Once its exit functions have been called, that is the last that multiprocessing does: what has
     been written is sent, and a line that has not ended has come to its end."""
     tracker = capture.tracker
@@ -403,20 +402,20 @@ def _flush_at_end(captured: CapturedStream, capture: Capture, flush: Callable[[]
 
 
 def forked() -> None:
-    """Called after a fork, in the parent."""
+    """After a fork, in the parent: let the relays go on."""
     for relay in _registry.relays.values():
         relay.forwarder.release()
 
 
 def close_relays() -> None:
-    """Called at the end of the process: the keepers write what has not been shown."""
+    """At the end of the process: close the relays. Their keepers write what has not been shown."""
     while _registry.relays:
         _registry.relays.popitem()[1].close()
 
 
 def forget_captures() -> None:
-    """Put everything back in a forked child: the lines that have not ended are the parent's."""
-    if not (_registry.streams or _registry.relays):
+    """Restore everything in a forked child, and forget unfinished lines, which are the parent's."""
+    if not (STREAMS or _registry.relays):
         _registry.lock = native("_thread", "RLock")()
         UNCAPTURED.clear()
         return
@@ -424,7 +423,7 @@ def forget_captures() -> None:
         relay = _registry.relays.popitem()[1]
         relay.enter_child(relayed=any(capture.captures_now for capture in relay.captures))
     streams = captured_streams()
-    _registry.streams.clear()
+    STREAMS.clear()
     _registry.lock = native("_thread", "RLock")()
     UNCAPTURED.clear()
     questions.uninstall()
@@ -492,7 +491,7 @@ def _has_key(descriptor: int, key: tuple[object, ...]) -> bool:
 def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:
     """Return whether `stream` is a plain text file over the terminal of that `key`.
 
-    A stand-in with a `write` of its own (a Tee) is left alone: it goes on writing to what it stands for, which is captured.
+    A wrapper with its own `write` (a Tee) is left alone: it writes to the stream that it wraps, which is captured.
     """
     try:
         descriptor = text_descriptor(stream)
@@ -502,5 +501,6 @@ def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:
 
 
 def _comes_late(capture: Capture) -> bool:
-    """Whether `capture` was asked for: it stands behind those that trackers began by themselves, and the last one takes."""
+    """Return whether the user asked for `capture`. It then comes after automatic ones, and the last capture gets the
+    words."""
     return not capture.is_automatic

@@ -1,7 +1,8 @@
-"""A stream as the object that it is, whose writes are captured.
+"""A captured stream: the same object as before, with its writes captured.
 
-Its `write` and its buffer's are shadowed on the instance, so that whoever keeps the stream (a log handler, a library) is captured as
-well, and its identity, `fileno` and `isatty` stay. Knows how text becomes whole lines. Does not know when a capture wants them. A
+Its `write` and its buffer's are shadowed on the instance, so that the writes of every holder of the stream (a log
+handler, a library) are captured, and its identity, `fileno` and `isatty` stay.
+Knows how text becomes whole lines. Does not know when a capture wants them. A
 write takes no lock, so that a signal handler, a finaliser or a renderer may write too.
 """
 
@@ -11,7 +12,7 @@ import codecs
 import os
 import sys
 from _thread import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .._system.threads import native
 from .._text.line_splitter import Line, has_controls
@@ -21,18 +22,50 @@ from .terminal import UNCAPTURED, Uncaptured, text_descriptor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .capture import Capture
+    from .relay import Relay
 
 REDRAWING_SECONDS = 0.05
 """Seconds that a write waits for another thread that redraws rows."""
 SETTLED_SECONDS = 1.0
-"""Seconds after which what stands above the cursor of a program that redraws rows is taken to be words."""
+"""Seconds after which text above the cursor of a program that redraws rows counts as ordinary words."""
 
 
-class CapturedStream:
-    """A text stream whose writes are captured, and who captures them, the latest one last.
+class StreamCapture(Protocol):
+    """What a captured stream needs of a capture.
 
-    A write is the stream's own where nobody takes it: while no rows stand, and where the thread asks a question.
+    Attributes:
+        relay: What programs write comes through it; None: nothing does.
+        holds_lines: Whether it may have lines for the next frame.
+        clock: Gives the time in seconds.
+    """
+
+    relay: Relay | None
+    holds_lines: bool
+    clock: Callable[[], float]
+
+    @property
+    def captures_now(self) -> bool:
+        """Whether a write now is captured."""
+
+    @property
+    def captures_again(self) -> bool:
+        """Whether a write now is captured again, because the program that had the terminal has ended."""
+
+    def show(self, line: str | None) -> None:
+        """Show `line`. None: the text has left no line."""
+
+    def queue(self, line: str | None) -> bool:
+        """Show `line` with the next frame."""
+
+
+Capture = TypeVar("Capture", bound=StreamCapture)
+
+
+class CapturedStream(Generic[Capture]):
+    """A text stream whose writes are captured, and its captures, the latest last.
+
+    A write goes to the stream itself if no capture wants it: while there are no rows, or while the thread asks a
+    question.
     """
 
     is_capture = True
@@ -60,8 +93,8 @@ class CapturedStream:
         """Shadow the stream's `write`, and its buffer's.
 
         Args:
-            forced: Whether a `write` that somebody has put on this very stream is shadowed as well. Otherwise it goes on being
-                called, and what it hands on to the buffer is captured.
+            forced: Whether to shadow even a `write` that other code has put on this stream. Otherwise that one is still
+                called, and what it passes to the buffer is captured.
 
         Raises:
             TypeError: the stream takes no attributes.
@@ -170,8 +203,8 @@ class CapturedStream:
             self._lines.pop(thread, None)
 
     def _redraw(self, text: str, thread: int, capture: Capture) -> bool:
-        """Have `text` go over the rows that a program redraws, and return whether it has: a signal handler may have
-        interrupted just this, and another thread may be at it."""
+        """Apply `text` to the rows that a program redraws, and return whether that was possible. It is not if a signal
+        handler has interrupted just this, or another thread does it for long."""
         if not self._redrawing.acquire(timeout=0.0 if thread in self._lines else REDRAWING_SECONDS):
             return False
         try:
@@ -189,7 +222,8 @@ class CapturedStream:
         return True
 
     def settle(self, capture: Capture) -> bool:
-        """Give `capture` what has stood above the cursor of a program that redraws rows for a while; return whether one does."""
+        """Give `capture` the text that has been above the cursor of a redrawing program for a while; return whether
+        there is such a program."""
         if self._redrawn is None:
             return False
         if capture.clock() - self._redrawn_at < SETTLED_SECONDS:
@@ -218,7 +252,7 @@ class CapturedStream:
     # Lines that have not ended
 
     def write_partial(self, thread: int) -> None:
-        """Write what `thread` has begun to say to the stream itself."""
+        """Write the unfinished line of `thread` to the stream itself."""
         rows, self._redrawn = self._redrawn, None
         if rows is not None:
             self.write_now(rows.standing())
@@ -227,12 +261,13 @@ class CapturedStream:
             self.write_now(line.text())
 
     def pop_line(self, thread: int) -> str:
-        """Forget what `thread`, which is the one that asks, has begun to say, and return it: a program goes on with that line."""
+        """Forget and return the unfinished line of `thread`, the calling thread, because a program continues that
+        line."""
         line = self._lines.pop(thread, None)
         return "" if line is None else line.text()
 
     def write_now(self, text: str) -> None:
-        """Write `text` to the stream itself, whoever captures it."""
+        """Write `text` to the stream itself, not to a capture."""
         with Uncaptured():
             try:
                 self._write_text(text)
@@ -241,7 +276,7 @@ class CapturedStream:
                 pass
 
     def end_lines(self, capture: Capture | None) -> None:
-        """Give what has not ended to `capture` as lines; write it to the stream, if None."""
+        """Give unfinished lines to `capture`; write them to the stream, if None."""
         rows, self._redrawn = self._redrawn, None
         if rows is not None and capture is None:
             self.write_now(rows.standing())
@@ -258,11 +293,11 @@ class CapturedStream:
                 capture.show(line.end())
 
     def before_redirect(self) -> None:
-        """Show what has not ended: the rest goes elsewhere."""
+        """Show unfinished lines, because their rest will go elsewhere."""
         self.end_lines(next((each for each in self.captures[::-1] if each.captures_now), None))
 
     def follow_descriptor(self) -> None:
-        """Leave what is written alone while the descriptor leads to no terminal."""
+        """Capture nothing while the descriptor leads to no terminal."""
         self._is_redirected = self.descriptor is not None and not os.isatty(self.descriptor)
 
     def has_partial(self, thread: int) -> bool:
@@ -270,9 +305,18 @@ class CapturedStream:
         return thread in self._lines
 
     def forget_lines(self) -> None:
-        """Forget what has not ended."""
+        """Forget unfinished lines."""
         self._lines.clear()
         self._redrawn = None
+
+
+STREAMS: dict[int, CapturedStream[Any]] = {}
+"""The streams that are captured in this process, by their id(): they are held meanwhile."""
+
+
+def captured_streams() -> list[CapturedStream[Any]]:
+    """Return the streams that are captured."""
+    return list(STREAMS.values())
 
 
 def _flush(file: Any) -> None:

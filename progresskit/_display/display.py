@@ -1,8 +1,8 @@
 """A display: trackers, the renderer that draws them, and the terminal it draws on.
 
-Knows in which order lines and frames go out. How frames of several trackers become one is their group's business, what a frame may
-cost the pace's, what happens when a renderer fails the guarded renderer's, what a slow terminal has yet to get the outbox's.
-Does not know threads: whoever calls it sees to it that one does at a time.
+Knows in which order lines and frames go out. The rest belongs to its parts: the group makes one frame of several
+trackers, the pace limits what frames cost, the guarded renderer falls back when one fails, and the outbox keeps what a
+slow terminal has not accepted. Does not know threads: its callers take turns.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
 
 DISTURBED_SECONDS = 1.0
-"""Seconds without rows where others write to the terminal: each time that rows are drawn they may stay above their words."""
+"""Seconds without rows after another process has written to the terminal: its next words could stand below rows that
+can then not be cleared."""
 RETRY_SECONDS = 0.02
-"""Seconds until a terminal is asked again that accepts printed lines piece by piece: its buffer has a few kilobytes."""
+"""Seconds until the next attempt to send printed lines to a terminal that accepts a few kilobytes at a time."""
 
 
 def terminal_of(tracker: TrackerCore) -> StreamTerminal:
@@ -65,15 +66,15 @@ def display_of(
 
 
 def _differs(tasks: tuple[TaskView, ...], before: tuple[TaskView, ...]) -> bool:
-    """Return whether `tasks` show anything new: mostly the first one does."""
+    """Return whether `tasks` show anything new compared with `before`."""
     return len(tasks) != len(before) or any(map(ne, map(what_moves, tasks), map(what_moves, before)))
 
 
 class Display:
     """One terminal, the trackers that are drawn on it, and their renderer.
 
-    A frame takes two steps: `compose` puts it into the outbox, `send` sends it. Between the two, whoever draws may find that
-    the process was stopped meanwhile, and `recompose` it.
+    A frame takes two steps: `compose` puts it into the outbox, and `send` sends it. If the process was stopped between
+    the two, the caller calls `recompose`.
 
     Args:
         terminal: Where to draw.
@@ -83,7 +84,7 @@ class Display:
         cpu: Gives the seconds of processor time that this thread has had.
         wall: Gives the seconds on the wall.
         fallbacks: The renderers to fall back to, in order; None: `plain`, then `none`.
-        folder: Where frames are written besides being drawn; None: nowhere.
+        folder: The folder that frames are also written to; None: none.
 
     Attributes:
         group: The trackers that are drawn here.
@@ -114,21 +115,21 @@ class Display:
         )
         self.pace = Pace(interval, DEFAULT_BUDGET if budget is None else budget)
         self._budget = budget
-        self._budget_varies = False  # whether the renderer may have another one after each frame
+        self._budget_varies = False  # whether the renderer's budget may change after each frame
         self._cpu = cpu
         self._wall = wall
         self._began = (0.0, 0.0)  # the two clocks' readings when the frame was begun
         self._moved = False  # whether the frame shows anything new
         self._drew_lines = False  # whether it has lines above its rows
         self._shown: tuple[TaskView, ...] = ()  # the tasks of the last frame
-        self._inherited = False  # whether the outbox has what the display before this one did not show
+        self._inherited = False  # whether the outbox has text that a display that hung did not show
         self._in_background = False
-        self._stood = False  # whether rows stand that the frame writes over
+        self._stood = False  # whether the last frame left rows, which this one overwrites
         self._rows_from = float("-inf")  # when rows may be drawn again, on the wall's clock
         self.drawn = self.due = 0.0
 
     def add(self, tracker: TrackerCore) -> None:
-        """Draw `tracker` here, after the others."""
+        """Add `tracker`, after the others."""
         self.group.add(tracker)
         tracker.display = self
 
@@ -180,7 +181,7 @@ class Display:
     def tick(self, *, last: bool = False) -> float:
         """Draw a frame if anything is new, and return the seconds until the next one."""
         if self.begin_frame(last=last):
-            if self.may_hang:  # Ctrl-C must be able to break off what is not ours
+            if self.may_hang:  # Ctrl-C must be able to interrupt foreign code
                 self.compose(last=last)
                 with self.outbox.uninterrupted():
                     self.send()
@@ -196,8 +197,8 @@ class Display:
         return RETRY_SECONDS if self.outbox.is_draining else self.pace.delay
 
     def begin_frame(self, *, last: bool = False) -> bool:
-        """Return whether a frame can be drawn now. Where rows are to be hidden they are cleared, where the terminal is behind it
-        is sent what it has not got. The `last` frame is drawn in any case."""
+        """Return whether a frame can be drawn now. If not, clear rows that a caller wants hidden, and send what a slow
+        terminal has not accepted yet. The `last` frame can always be drawn."""
         self._in_background = not self.terminal.foreground
         if not last:
             if self.group.is_hidden:
@@ -236,8 +237,8 @@ class Display:
             raise
 
     def recompose(self) -> None:
-        """Compose the frame again, below text that others have written meanwhile: a shell while the process was stopped, or a process
-        that nobody captures. The rows that stand stay above."""
+        """Compose the frame again, below text that others have written meanwhile: a shell while the process was
+        stopped, or a process that is not captured. The rows already on the screen stay above."""
         lines, frame = self.outbox.lines, self.outbox.frame
         self.outbox.handle.drain()  # it would be drawn over the words of a shell
         self.renderer.stop()
@@ -247,7 +248,8 @@ class Display:
             self.renderer.render(frame)
 
     def _avoid_others_words(self) -> None:
-        """Compose the frame again, without rows, where others have written to the terminal since the last one."""
+        """Compose the frame again, without rows, if another process has written to the terminal since the last
+        frame."""
         if self.terminal.others_wrote() and self._stood and self.renderer.in_place:
             self._rows_from = self._began[1] + DISTURBED_SECONDS
             if self.outbox.frame is not None:
@@ -269,9 +271,8 @@ class Display:
         if self._budget_varies:
             self.pace.budget = self.renderer.default_budget
         began, began_wall = self._began
-        return self.pace.after_frame(
-            began, self._cpu(), self._wall() - began_wall, moved=self._moved, lines=self._drew_lines
-        )
+        ended, now = self._cpu(), self._wall()
+        return self.pace.after_frame(began, ended, now - began_wall, now=now, moved=self._moved, lines=self._drew_lines)
 
     def _note_shown(self) -> None:
         if not self.terminal.congested:
@@ -361,7 +362,7 @@ class Display:
     # When something hangs
 
     def successor(self, kind: str) -> Display:
-        """Return the display that replaces this one, which hangs in a call of this `kind`.
+        """Return the display that replaces this one, because it hangs in a call of this `kind`.
 
         The successor shows what has not reached the terminal.
         """

@@ -1,6 +1,6 @@
-"""The displays of a ticker, and which tracker is drawn by which.
+"""The displays of a ticker, and which display draws which tracker.
 
-Knows when two trackers share a display. Does not know threads: whoever calls it holds the ticker's drawing lock.
+Knows when two trackers share a display. Does not know threads: the caller holds the ticker's drawing lock.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class DisplaySet:
         self._wall = wall
 
     def of(self, tracker: TrackerCore) -> Display | None:
-        """Return the display that draws `tracker`; None where none does."""
+        """Return the display that draws `tracker`; None if none does."""
         return tracker.display if tracker.display in self.displays else None
 
     def add(self, tracker: TrackerCore) -> None:
-        """Give `tracker` a place on the display of its terminal, or a display of its own."""
+        """Add `tracker` to the display on its terminal, or to a new display."""
         if self.of(tracker) is not None:
             return
         terminal = terminal_of(tracker)

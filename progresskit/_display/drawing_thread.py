@@ -1,7 +1,7 @@
-"""The thread that draws: its start, its loop and its end, and the watchdog thread that finds what hangs.
+"""The drawing thread: its start, its loop and its end. A second thread, the watchdog, finds displays that hang.
 
-Knows when to sleep, and is late by nature (the interpreter's lock, a stopped process): it sees to it that a late frame does no
-harm. Does not know what is due; that is the scheduler's business.
+Knows when to sleep. The thread may wake late (another thread holds the interpreter's lock, or the process was stopped),
+and makes sure that a late frame does no harm. Does not know what is due: the scheduler does.
 """
 
 from __future__ import annotations
@@ -27,22 +27,24 @@ if TYPE_CHECKING:
     from .display import Display
 
 IDLE_THREAD_SECONDS = 0.5
-"""Seconds without a live task after which the thread goes: loops that follow each other share one."""
+"""Seconds without a live task after which the thread ends. Loops that follow each other more quickly share one
+thread."""
 STOP_POLL_SECONDS = 0.25
-"""Seconds between two readings of the clock while rows stand on a terminal: a stop that is shorter than a sleep is not seen."""
+"""Seconds between two readings of the clock while rows are on a terminal. The thread cannot notice a stop of the
+process that is shorter than its own sleep."""
 FIRST_FRAME_DELAY = 0.05
 """Seconds that a worker's thread waits before it gets ready to draw."""
 EXIT_JOIN_TIMEOUT = 0.2
-"""Seconds that the end of the process waits for its threads, which have nothing left to do; one that hangs is left behind."""
+"""Seconds for which the end of the process waits for these threads. A thread that hangs is left running."""
 IDLE_JOIN_TIMEOUT = 0.05
 """Seconds that `join_idle` waits for threads that have nothing left to draw."""
 
 
 class DrawingThread:
-    """Draws what the scheduler says, from a thread that comes with the first tracker and goes after the last.
+    """Draws what the scheduler finds due, in a thread that starts with the first tracker and ends after the last.
 
     Args:
-        hung: Seconds after which one call of a renderer or a stream is taken to hang.
+        hung: Seconds after which one call of a renderer or a stream counts as hanging.
         on_begin: Called before a thread starts.
 
     Attributes:
@@ -52,7 +54,7 @@ class DrawingThread:
         has_watchdog: Whether the watchdog thread runs.
         bell: Wakes the thread.
         sleeps_long: Whether the thread sleeps for more than two frames.
-        threads: The threads, those that are left behind too.
+        threads: All threads that were started, those that hang among them.
     """
 
     def __init__(self, hung: float, on_begin: Callable[[], object] | None) -> None:
@@ -61,9 +63,9 @@ class DrawingThread:
         self.scheduler = FrameScheduler(self.draw)
         self.inline = InlineDrawing(self.scheduler)
         self.sleeps_long = False
-        self._was_asked = False  # whether somebody has called `wake` since the last look
+        self._was_asked = False  # whether `wake` was called since the last frame
         self._ident: int | None = None
-        self._generation = 0  # of the thread that may draw: one that hung and has come back is of an earlier one
+        self._generation = 0  # of the thread that may draw; a thread that hung has an earlier one
         self._begun = 0.0  # when the drawing thread was started
         self._closing = False  # whether the process ends
         self.switch_interval = SwitchInterval()
@@ -84,8 +86,8 @@ class DrawingThread:
         return self._ident == get_ident()
 
     def wake(self) -> None:
-        """Draw soon: end a long sleep of the thread."""
-        self._was_asked = True  # first: a thread that is about to sleep looks at it once it counts as asleep
+        """End a long sleep of the thread, so that it draws soon."""
+        self._was_asked = True  # first: a thread that is about to sleep reads it after it has set `sleeps_long`
         if self.sleeps_long:
             self.sleeps_long = False
             self.bell.ring()
@@ -106,7 +108,7 @@ class DrawingThread:
             # The first frame reads the renderer's modules: hundreds of system calls, each a wait for the lock.
             self.switch_interval.begin()
         self._begun = time.monotonic()
-        self.is_running = True  # first: a signal handler may come this way while the thread starts
+        self.is_running = True  # first: a signal handler may call this while the thread starts
         try:
             run = partial(self._run, self._generation)
             self._keep(QuickThread(run) if multiprocessing_hook.is_worker else start(run, "progresskit"))
@@ -114,7 +116,7 @@ class DrawingThread:
             self.is_running = False
             self.switch_interval.end()
             self.inline.start()
-        except BaseException:  # Ctrl-C: whether the thread runs is not known, and the next one to draw starts another
+        except BaseException:  # Ctrl-C: the thread may or may not run, so the next caller starts another
             self._generation += 1
             self.is_running = False
             raise
@@ -172,19 +174,19 @@ class DrawingThread:
             self._alive += 1
             self._ident = get_ident()
         if multiprocessing_hook.is_worker:
-            if self.bell.wait(FIRST_FRAME_DELAY):  # many a worker has ended by then
+            if self.bell.wait(FIRST_FRAME_DELAY):  # many workers have ended by then
                 self.bell.ring()
             self.switch_interval.begin()
         boost = self.boost = LockBoost(self.switch_interval, self._begun)
         try:
             self._loop(generation, boost)
-        except Retired:  # another thread draws by now
+        except Retired:  # another thread has taken over
             pass
         finally:
             boost.close()
             with self.scheduler.lock:
                 self._alive -= 1
-                if self.is_current:  # its number may be another thread's next
+                if self.is_current:  # the system may give this number to another thread
                     self._ident = None
 
     def _loop(self, generation: int, boost: LockBoost) -> None:
@@ -193,34 +195,37 @@ class DrawingThread:
         empty_since: float | None = None
         usual, polls, _ = scheduler.survey()
         delay = usual - FIRST_FRAME_DELAY if multiprocessing_hook.is_worker else usual
+        drawn = time.monotonic()  # when the last frame began: `delay` counts from there
         if suspension.woken_in_vain:
-            boost.choose(delay, self._alive, first=True)
+            boost.adjust(delay, self._alive, first=True)
         was_away = False  # whether the process was stopped while the thread drew
         while True:
             self.sleeps_long = delay > 2 * usual
-            was_asked = self.sleeps_long and self._was_asked  # between the look and here, when there was nobody to wake
+            was_asked = self.sleeps_long and self._was_asked  # since the last frame, when the thread did not sleep yet
             delay = min(delay, usual) if was_asked else min(delay, STOP_POLL_SECONDS) if polls else delay
-            woken = self.bell.wait(delay) or was_asked
+            sleep = max(delay - (time.monotonic() - drawn), 0.0)
+            woken = self.bell.wait(sleep) or was_asked
             self.sleeps_long = False
-            was_stopped = suspension.stopped(delay)
+            was_stopped = suspension.stopped(sleep)
             asked = time.monotonic()
             with scheduler.drawing:
                 now = time.monotonic()
                 if now - asked > SHORT:
-                    suspension.stopped()  # a thread that waits for another one that draws is not stopped
+                    suspension.stopped()  # waiting for another thread that draws is no stop
                 if self._generation != generation:
                     return
                 if was_stopped or was_away:
                     scheduler.forget_rows(slow_ones=was_stopped)
-                if suspension.woken_in_vain:  # before a frame that might wait for hundreds of turns
-                    boost.choose(delay, self._alive, first=True)
+                if suspension.woken_in_vain:  # before the frame, which might wait for the lock hundreds of times
+                    boost.adjust(delay, self._alive, first=True)
                 self._was_asked = False
+                drawn = now
                 delay = scheduler.draw_due(now, woken=woken)
                 if scheduler.leaving:
                     scheduler.draw_last_frames()
                 was_away = suspension.stopped_at_work()
                 usual, polls, is_busy = scheduler.survey()
-                boost.choose(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
+                boost.adjust(min(delay, STOP_POLL_SECONDS) if polls else delay, self._alive)
                 if is_busy:
                     empty_since = None
                     continue
@@ -244,7 +249,7 @@ class DrawingThread:
             self._start_watchdog()
         if display.begin_frame(last=last):
             display.compose(last=last)
-            # A shell may have written below the rows meanwhile. A renderer that may hang may just have been slow.
+            # A shell may have written below the rows meanwhile. If the renderer may hang, the delay may be its own.
             if not may_hang and display.renderer.may_be_drawn_over and boost.suspension.stopped_at_work():
                 display.recompose()
             display.send()
@@ -258,7 +263,7 @@ class DrawingThread:
         try:
             self._keep(start(self._run_watchdog, "progresskit watchdog"))
             self._alive += 1
-        except RuntimeError:  # no more threads to be had: what hangs is given up by `detach`
+        except RuntimeError:  # no thread can be started: `detach` gives up what hangs
             pass
 
     def _run_watchdog(self) -> None:
@@ -282,5 +287,5 @@ class DrawingThread:
             self.scheduler.replace(display, kind)
             self._generation += 1
             self.begin()
-        if kind == "stream" and not display.terminal.is_stderr:  # where the warning would hang as well
+        if kind == "stream" and not display.terminal.is_stderr:  # on standard error the warning would hang as well
             warn_once("the stream does not answer; nothing is drawn on it from here on.")

@@ -1,4 +1,4 @@
-"""A renderer that also writes what it is shown to an events file: `PROGRESSKIT_EVENTS`.
+"""A renderer that also writes its frames and lines to an events file: `PROGRESSKIT_EVENTS`.
 
 Knows files: whole lines, appended by one write each, so that several processes may share a path; and when a file has
 grown enough. Does not know what draws.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 INTERVAL = 0.5
 """Seconds between two lines about counts at the least. Ends and printed lines are written at once."""
 LARGEST_FILE = 64 << 20
-"""Bytes after which a file becomes PATH.1, in the place of the one before, and another is begun."""
+"""Bytes after which a file is renamed to PATH.1, replacing the one before, and a new one is started."""
 
 
 class EventsFile:
@@ -59,7 +59,7 @@ class EventsFile:
             data = data[os.write(self._descriptor, data) :]
 
     def begins_anew(self) -> bool:
-        """Begin another file where this one has grown enough, or somebody has moved it, and return whether that was so.
+        """Start a new file if this one has grown enough or was moved away; return whether it did.
 
         Raises:
             OSError: another one cannot be opened.
@@ -104,7 +104,7 @@ class EventsFile:
 class Teed(WholeFrames):
     """A renderer that also writes an events file.
 
-    A file that fails is left alone, with one warning: what is drawn goes on.
+    If the file fails, it is given up with one warning, and drawing continues.
 
     Args:
         renderer: What draws.

@@ -1,4 +1,5 @@
-"""A renderer that cannot fail: what raises, or does not suit the stream, gives way to `plain`, and that one to `none`.
+"""A renderer that cannot fail: one that raises, or does not suit the stream, is replaced by `plain`, and that one by
+`none`.
 
 Knows how a renderer is made, started and replaced. Does not know trackers, or when a frame is due.
 """
@@ -9,11 +10,12 @@ import os
 from typing import TYPE_CHECKING
 
 from .._system.environment import is_on, position, taskbar_wanted
+from .._system.lazy import RECORDED, SERVE_PAGE_AS_ASKED, load
 from .._system.threads import is_main_thread
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
-from ..renderers.registry import BUILTIN, RendererChoice, events_path, load
+from ..renderers.registry import BUILTIN, RendererChoice, events_path
 from .hangs import Retired
 from .observed import OBSERVERS
 
@@ -29,7 +31,8 @@ FAILED = "{why}; {name} is used from here on."
 
 
 class GuardedRenderer:
-    """The renderer of one display, with the four verbs of any renderer, none of which raises for the renderer's own reasons.
+    """The renderer of one display. It has the four verbs of a renderer, and none of them raises an error of the
+    renderer.
 
     The renderer is made when the first frame is drawn.
 
@@ -47,7 +50,7 @@ class GuardedRenderer:
         in_place: Whether the next frame is drawn over the rows of the last one.
         has_rows: Whether the last frame had rows to be drawn over.
         is_drawing: Whether a frame is being drawn that may have rows. The display sets it.
-        calls_others: Whether code runs that is not ours, and may hang.
+        calls_others: Whether a call may run foreign code, which may hang.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class GuardedRenderer:
             [name for name in ("plain", "none") if name != choice.name] if fallbacks is None else fallbacks
         )
         self._is_observed = False
-        self._unshown: list[str] = []  # lines that an in-place renderer was given, and has not drawn yet
+        self._unshown: list[str] = []  # lines that an in-place renderer has been given but not drawn
 
     @property
     def is_remote(self) -> bool:
@@ -111,7 +114,8 @@ class GuardedRenderer:
         self._unshown = lines if self.in_place else []
 
     def stop(self) -> None:
-        """Stop the renderer if it runs, and leave its rows where they are: another program may have written there.
+        """Stop the renderer if it runs, and leave its rows on the screen, because another program may have written
+        there.
 
         The next frame makes another renderer.
         """
@@ -124,14 +128,14 @@ class GuardedRenderer:
 
     @property
     def standing(self) -> bool:
-        """Whether rows are on a terminal, so that the next frame would overwrite text that is written below them."""
+        """Whether rows are on a terminal. The next frame would overwrite text that is written below them."""
         return self.has_rows and self._terminal.is_tty
 
     @property
     def may_be_standing(self) -> bool:
         """Whether rows are on the terminal, or may be at the end of the frame that is being drawn.
 
-        A job whose last task ends at this instant must not take the screen to be free.
+        A job whose last task ends while a frame is drawn must not find the screen free.
         """
         return (self.has_rows or self.is_drawing) and self._terminal.is_tty
 
@@ -143,7 +147,8 @@ class GuardedRenderer:
     # What else a display asks
 
     def room(self, lines: int) -> int | None:
-        """Return how many rows a frame may have on a screen of `lines`; None: all, since they are not drawn in place.
+        """Return how many rows a frame may have on a screen of `lines`; None: any number, because rows are not drawn in
+        place.
 
         The renderer is started.
         """
@@ -169,7 +174,7 @@ class GuardedRenderer:
             return lines - 1 if self.in_place else None
 
     def _fit(self, lines: int) -> None:
-        """Tell a renderer that is given whole frames how many lines the screen has."""
+        """Tell a renderer that gets whole frames how many lines the screen has."""
         name = self.choice.name
         fit = self.current.fit  # type: ignore[union-attr]  # it says that it sees whole frames
         try:
@@ -183,7 +188,7 @@ class GuardedRenderer:
             self._recover(name, error)
 
     def _attach_observers(self) -> None:
-        """Have the observers that there are see the renderer's frames, from this one on."""
+        """Show the renderer's frames to the registered observers, from this frame on."""
         if self.current is not None and not self._is_observed and not self.is_remote:
             self._is_observed = True
             renderer = self.current
@@ -195,7 +200,7 @@ class GuardedRenderer:
     def after_hang(self, kind: str) -> tuple[RendererChoice, list[str], str]:
         """Return the renderer to use now that a call of this `kind` hangs, what is to follow it, and why it is used.
 
-        The handle of the one that hangs leads nowhere from now on.
+        The handle of the renderer that hangs is cut off, so that it can write nothing more.
         """
         self._handle.cut = True
         if kind == "stream":
@@ -208,7 +213,7 @@ class GuardedRenderer:
     # How it is guarded
 
     def _call(self, verb: str | None, *arguments: Any) -> None:
-        """Start the renderer, if need be, and call its `verb`; where it fails, warn once and do the same with the fallback."""
+        """Start the renderer if necessary, and call its `verb`. If it fails, warn once and repeat with the fallback."""
         while True:
             name = self.choice.name
             try:
@@ -237,7 +242,7 @@ class GuardedRenderer:
             fits = self._terminal.is_tty and self._terminal.has_sequences
             if self.choice.given or fits or not draws_in_place(made):
                 break
-            self._fallbacks = ["none"]  # a file is no place to draw over rows: lines say the same there
+            self._fallbacks = ["none"]  # rows cannot be overwritten in a file
             why = "the console does not obey escape sequences" if self._terminal.is_tty else "the stream is no terminal"
             self.choice = RendererChoice("plain", BUILTIN["plain"], why)
         made = self._recorded(made)
@@ -247,7 +252,8 @@ class GuardedRenderer:
         return made
 
     def _recorded(self, renderer: Renderer) -> Renderer:
-        """Wrap `renderer` in those that pass its frames on: to the task bar, the service manager, files."""
+        """Wrap `renderer` so that its frames also go to the task bar, the service manager and files, where these are
+        wanted."""
         if not getattr(renderer, "is_remote", False):
             if taskbar_wanted(os.environ):
                 renderer = load("progresskit._display.taskbar:with_taskbar")(renderer, self._terminal, os.environ)
@@ -256,32 +262,32 @@ class GuardedRenderer:
                 renderer = load("progresskit._display.service_status:ServiceStatus")(renderer, service)
             page = os.environ.get("PROGRESSKIT_WEB", "")
             if page and is_on(os.environ, "PROGRESSKIT_WEB") and not OBSERVERS:
-                load("progresskit._web.live:serve_as_asked")(page)
+                load(SERVE_PAGE_AS_ASKED)(page)
             path = events_path(self.choice)
             if path is not None:
                 renderer = load("progresskit._display.events_file:Teed")(renderer, path)
-        return (
-            renderer if self._folder is None else load("progresskit.processes._folder:Recorded")(renderer, self._folder)
-        )
+        return renderer if self._folder is None else load(RECORDED)(renderer, self._folder)
 
     def _place(self, renderer: Renderer) -> None:
-        """Give `renderer` the rows that `PROGRESSKIT_POSITION` names: it is for terminals of this process alone."""
+        """Give `renderer` the rows that `PROGRESSKIT_POSITION` names, on a terminal that this process draws on
+        itself."""
         place = position(os.environ) if self._terminal.is_tty and not self.is_remote else None
         if place is None:
             return
-        take = getattr(renderer, "place", None)
-        if take is not None:
-            self._window.call("renderer", take, place[0], place[1])
+        place_rows = getattr(renderer, "place", None)
+        if place_rows is not None:
+            self._window.call("renderer", place_rows, place[0], place[1])
         else:
             warn_once(f"PROGRESSKIT_POSITION is set, but the {self.choice.name} renderer has no rows to be placed.")
 
     def _recover(self, name: str, error: BaseException) -> bool:
-        """Fall back from the renderer called `name`, which has raised `error`; return False where nothing is left to fall back to."""
+        """Replace the renderer called `name`, which has raised `error`, by the next fallback; return False if there is
+        none."""
         if isinstance(error, KeyboardInterrupt) and is_main_thread():
             raise error  # drawn from the job's own thread: Ctrl-C is the job's
         failed = self.current
         if not self._fallbacks:
-            self._terminal.dark = True  # even `none` failed: there is nothing left to draw with
+            self._terminal.dark = True  # even `none` failed
             return False
         self._use(None)
         if failed is not None:
@@ -289,7 +295,7 @@ class GuardedRenderer:
                 self._window.call("renderer", failed.stop)
             except Retired:
                 raise
-            except BaseException:  # it failed before; what it leaves behind is all that can be had
+            except BaseException:  # it has failed already
                 pass
         fallback = self._fallbacks.pop(0)
         self.choice = RendererChoice(fallback, BUILTIN[fallback], f"{name} failed")
@@ -303,5 +309,5 @@ class GuardedRenderer:
 
 
 def _is_foreign(choice: RendererChoice) -> bool:
-    """Whether the renderer of `choice` is not one of ours."""
+    """Return whether the renderer of `choice` is foreign code."""
     return choice.given or not choice.is_own

@@ -1,6 +1,6 @@
 """Let a job wait for the next frame before it goes on, for a small share of its time.
 
-Knows how long a job may be held up. Does not know what a frame shows, nor why somebody waits for it.
+Knows how long a job may be held up. Does not know what a frame shows, nor why a caller waits for it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 FLUSH_TIME_SHARE = 0.01
 """The share of the time for which jobs may be held up."""
 FLUSH_CREDIT_SECONDS = 0.25
-"""Seconds of it that may be had at once."""
+"""Seconds of it that may be used at once."""
 LINE_FLUSHES_AT_ONCE, LINE_FLUSHES_PER_SECOND = 16.0, 25.0
-"""Captured lines that are drawn before the job goes on, in a burst and in the long run. The others come with the next frame."""
+"""Captured lines that the job waits for, in a burst and per second in the long run. Others come with the next frame."""
 
 
 class Credit:
     """An amount that grows with time up to a limit, and that callers spend.
 
     Args:
-        rate: What comes in a second.
-        most: The limit, which is there to begin with.
+        rate: What is added in a second.
+        most: The limit, which is also the amount at the beginning.
 
     Example:
         >>> credit = Credit(rate=0.5, most=2.0)
@@ -59,9 +59,9 @@ class FlushGate:
     """Lets threads of the job wait until the drawing thread has sent a frame.
 
     Attributes:
-        waiting: What to ring for those who wait, once the next frame is out.
-        time: Seconds that jobs may still be held up for by endings.
-        line_time: The same by lines that they have printed.
+        waiting: The bells of waiting threads, to ring after the next frame.
+        time: Seconds that jobs may still wait for the ends of tasks.
+        line_time: Seconds that jobs may still wait for lines that they have printed.
         lines_due: When the next line may be waited for, on the ticker's clock.
     """
 
@@ -77,8 +77,8 @@ class FlushGate:
 
         Args:
             seconds: How long.
-            wake: Wakes the thread that draws, and returns whether there is one. It is called when this thread is among those
-                that wait: a thread that goes to rest at this instant lets out all who came before it did.
+            wake: Wakes the drawing thread, and returns whether there is one. It is called after this thread was added
+                to `waiting`: a drawing thread that ends at this instant releases all threads in `waiting`.
         """
         drawn = Bell()
         self.waiting.append(drawn)

@@ -1,6 +1,8 @@
-"""The program that has the terminal for itself: an editor, a pager, or one that has asked a question.
+"""The foreground: a program that has the terminal to itself, such as an editor, a pager, or one that has asked a
+question.
 
-Meanwhile the rows are off the screen, its words go to the terminal as they are, and its keys to where it reads them. Knows the modes
+Meanwhile the rows are off the screen, its words go to the terminal as they are, and keys go to where the program reads
+them. Knows the modes
 of terminals, and which programs the job has started. Does not know words.
 """
 
@@ -23,7 +25,7 @@ POLL_SECONDS = 0.1
 
 
 class Foreground:
-    """Who has the terminal.
+    """Decides which program has the terminal.
 
     Args:
         terminal: A descriptor of the terminal.
@@ -49,14 +51,15 @@ class Foreground:
         self.clearing = False
 
     def note(self, is_alive: Callable[[], bool]) -> None:
-        """Note that a program was started. Where the terminal does not take lines the job itself reads keys, and goes on so."""
+        """Note that a program was started. It is ignored if the terminal is not in line mode, because the job itself
+        then reads keys."""
         self._programs = [each for each in self._programs if each()]
         if _is_line_mode(self._terminal):
             self._programs.append(is_alive)
 
     @property
-    def program_lives(self) -> bool:
-        """Whether a program lives that was noted."""
+    def program_runs(self) -> bool:
+        """Whether a program that was noted still runs."""
         return any(each() for each in self._programs)
 
     @property
@@ -81,10 +84,10 @@ class Foreground:
             self._updating.release()
 
     def _update(self, trackers: Callable[[], list[TrackerCore]]) -> bool:
-        lives = self.program_lives
-        reads_ours = lives and not _is_line_mode(self._slave)
-        reads_terminal = lives and self.keys is None and not _is_line_mode(self._terminal)
-        is_used = reads_ours or reads_terminal or (lives and self.asks)
+        runs = self.program_runs
+        reads_ours = runs and not _is_line_mode(self._slave)
+        reads_terminal = runs and self.keys is None and not _is_line_mode(self._terminal)
+        is_used = reads_ours or reads_terminal or (runs and self.asks)
         if is_used and not self._hidden:
             self._hidden = trackers()
             self.clearing = True
@@ -103,7 +106,8 @@ class Foreground:
         return is_used
 
     def _pass_keys(self, wanted: bool) -> None:
-        """Have the terminal hand out keys as the program wants them on the pseudo-terminal; only signals stay the terminal's."""
+        """Set the terminal to the modes in which the program wants keys on the pseudo-terminal, except that signals
+        stay the terminal's."""
         if wanted and self.keys is None:
             try:
                 keys = os.open(os.ttyname(self._terminal), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -128,7 +132,7 @@ class Foreground:
                 os.close(keys)
 
     def end(self) -> None:
-        """Give the terminal its modes back: nobody passes keys on any more."""
+        """Restore the terminal's modes, because keys are no longer passed on."""
         self._pass_keys(False)
 
     def move_keys(self) -> None:
@@ -141,7 +145,7 @@ class Foreground:
 
 
 def _is_line_mode(descriptor: int) -> bool:
-    """Return whether a terminal gives whole lines to who reads it; true of one that is gone."""
+    """Return whether a terminal is in line mode; True if it is gone."""
     try:
         return bool(termios.tcgetattr(descriptor)[3] & termios.ICANON)
     except termios.error:

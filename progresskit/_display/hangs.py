@@ -1,6 +1,7 @@
 """Detect a hung display: one that is still in the same call of code that is not ours after several checks.
 
-Knows that such a call is under way, and how often it has to be seen. Does not know who checks, nor what is done about it.
+Knows when such a call is in progress, and how often it must be seen. Does not know which thread checks, nor what
+follows.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     D = TypeVar("D", bound=Hangable)
 
 HANG_SECONDS = 5.0
-"""Seconds after which one call of a renderer or a stream is taken to hang for ever."""
+"""Seconds after which one call of a renderer or a stream counts as hanging."""
 CHECKS = 10
-"""Checks in such a time. They are counted, not the time: a process that was stopped for an hour has checked once."""
+"""Checks within that time. Checks are counted instead of seconds, because a process that was stopped for an hour has
+checked once."""
 
 
 class Retired(BaseException):
@@ -31,10 +33,11 @@ class Retired(BaseException):
 
 
 class Window:
-    """The call into a renderer or a stream that a display is in at this moment.
+    """The call of a renderer or a stream that a display is in at this moment.
 
-    Each call leaves a token here. Who finds the call hung takes what is in the token: the call, if it ever returns, finds it
-    empty and ends in `Retired`. A list and its `pop` need no lock: only one of the two can have the entry.
+    Each call leaves a token here, a list with one entry. The detector of a hang pops the entry; if the call ever
+    returns, it finds the list empty and raises `Retired`. A list's `pop` needs no lock: only one of the two can have
+    the entry.
 
     Example:
         >>> window = Window()
@@ -77,9 +80,10 @@ class HangDetector:
         self._count = 0
 
     def check(self, displays: list[D]) -> tuple[D, str] | None:
-        """Return the display that has been in the same call for all these checks, and what it hangs in; None otherwise.
+        """Return the display that has been in the same call for all these checks, and the kind of the call; None
+        otherwise.
 
-        The display is then the caller's: the call that hangs finds itself retired when it comes back.
+        The call that hangs raises `Retired` if it returns.
         """
         for display in displays:
             token = display.window.token

@@ -1,4 +1,4 @@
-"""Draw from the job's own thread, where no other thread can be had: a limit, WebAssembly, an interpreter that shuts down.
+"""Draw in the job's own thread if no other can be started: a limit, WebAssembly, an interpreter that shuts down.
 
 Knows when something is due. Does not know what is drawn.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class InlineDrawing:
-    """Has `advance` itself draw when a frame is due.
+    """Lets `advance` itself draw when a frame is due.
 
     Attributes:
         is_on: Whether it does.
@@ -36,7 +36,7 @@ class InlineDrawing:
         counters.draw_from_advance(self.poll)
 
     def poll(self, *, at_once: bool = False) -> None:
-        """Draw what is due, or, with `at_once`, what is in the way of what the job writes next."""
+        """Draw what is due or, with `at_once`, what would be in the way of the job's next output."""
         now = time.monotonic()
         if now < self.due and not at_once:  # nearly always: every `advance` comes this way
             return

@@ -8,7 +8,7 @@ from .._tracking.tracker import ProgressTracker, current_tracker
 
 
 class LogHandler(logging.Handler):
-    """Shows log records above the bars of `tracker`; of the one that is active where the record is made, if None.
+    """Shows log records above the bars of `tracker`; None: of the current tracker where the record is made.
 
     Example:
         >>> import logging

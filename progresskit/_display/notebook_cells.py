@@ -1,8 +1,8 @@
 """The renderer `notebook`: an area of rows in the output of each cell, by display ids.
 
-Knows IPython's way to publish a picture and to replace it. An area is made in the thread that adds the task, since
-no other thread knows which cell that is, and the end of a cell asks the tracker's ticker for a last picture: whoever
-runs a notebook saves it as soon as the kernel says that the cell is done.
+Knows how IPython publishes and replaces a picture. An area is made in the thread that adds the task, since only that
+thread knows its cell. At the end of a cell the ticker makes a last picture, because a notebook is saved as soon as the
+kernel says that the cell is done.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..renderers.base import Terminal
 
 CELLS = 16
-"""Areas that are remembered for tasks yet to come: of the latest cells."""
+"""Areas of the latest cells, which are kept for further tasks."""
 TASKS = 1_000
 """Tasks whose areas are remembered before those that have ended are looked for."""
 INTERVAL = 0.25
@@ -37,7 +37,7 @@ INTERVAL = 0.25
 
 
 class CellArea(Area):
-    """The area of a kernel's cell, which several threads may show.
+    """The area of one cell. Several threads may show it.
 
     Attributes:
         lock: Guards all else. It is held while the first picture is published: no later one may come before it.
@@ -72,7 +72,8 @@ class _Cells:
         )  # the publisher to which this thread has given the hook: each thread has hooks of its own
 
     def current(self, shell: Any) -> tuple[CellArea, bool]:
-        """Return the area of the cell that runs, and whether it is new: its lock is held then, until it has a picture."""
+        """Return the area of the running cell, and whether it is new. The lock of a new one is held until it has a
+        picture."""
         cell = running_cell(shell)
         with self.lock:
             area = self.by_cell.get(cell)
@@ -89,7 +90,7 @@ class _Cells:
         return area, True
 
     def _hear_of_clears(self, publisher: Any) -> None:
-        """Have `publisher` say when the job clears the output of a cell from this thread, as far as it can say so."""
+        """Make `publisher` report when the job clears a cell's output from this thread, if it can."""
         register = getattr(publisher, "register_hook", None)
         if register is None or getattr(self._hooked, "publisher", None) is publisher:
             return
@@ -113,7 +114,7 @@ class _Cells:
         register(hear)
 
     def forget_ended(self) -> None:
-        """Forget the tasks that have ended before a frame could show them, now and then."""
+        """Occasionally forget tasks that ended before a frame could show them."""
         if len(self.by_task) <= self._most:
             return
         live = {task.id for tracker in list(self.trackers) for task in tracker.tree.tasks}
@@ -122,7 +123,7 @@ class _Cells:
         self._most = max(2 * len(self.by_task), TASKS)
 
     def _end_cell(self, *_: object) -> None:
-        """Show how the tasks stand at the end of a cell, before the kernel says that the cell is done."""
+        """Show the state of the tasks at the end of a cell, before the kernel says that the cell is done."""
         for tracker in list(self.trackers):
             drain = getattr(tracker.ticker, "drain", None)
             if drain is not None:
@@ -138,7 +139,7 @@ CELL_AREAS = _Cells()
 
 
 def _fills_widget() -> bool:
-    """Return whether what is shown now goes into an output widget, which is cleared alone."""
+    """Return whether output goes to an output widget now, which is cleared separately."""
     outputs = sys.modules.get("ipywidgets.widgets.widget_output")
     widgets = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
     return outputs is not None and any(
@@ -156,7 +157,7 @@ def _publisher(display: Any, display_id: str) -> Callable[[dict[str, str], bool]
 def place(tracker: TrackerCore, task: Task) -> None:
     """Give the new `task` of `tracker` the area of the cell that adds it, with a first picture where it is the first one there.
 
-    Called by the thread that adds the task. A part of another task stands below that one, wherever it was added.
+    Called by the thread that adds the task. A subtask is shown below its parent, wherever it was added.
     """
     shell = kernel_shell()
     if shell is None or not _draws_in_cells(tracker):
@@ -205,7 +206,7 @@ def _draws_in_cells(tracker: TrackerCore) -> bool:
 
 
 class NotebookRenderer:
-    """Show tasks in the cells that have added them.
+    """Show each task in the cell that added it.
 
     Lines that are printed go to the cell's stream.
 

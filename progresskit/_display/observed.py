@@ -1,6 +1,6 @@
-"""A renderer around another one, which sees the frames too.
+"""A renderer around another one, which also sees the frames.
 
-Knows that the inner renderer draws as ever. Does not know what is done with the frames.
+The inner renderer draws as before. Does not know what is done with the frames.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ..renderers.base import Renderer, Terminal
 
 OBSERVERS: list[Callable[[Renderer], Renderer]] = []
-"""What wraps each renderer that draws in this process, from its next frame on: the live page, where it is served."""
+"""Functions that wrap each renderer of this process from its next frame on, for example for the live page."""
 
 
 class ObservedRenderer:
-    """Draws as `renderer` does. A subclass does something with the frames besides.
+    """Draws as `renderer` does. A subclass does something more with the frames.
 
     Args:
         renderer: What draws.
@@ -63,7 +63,7 @@ class ObservedRenderer:
 
 
 class WholeFrames(ObservedRenderer):
-    """An observed renderer that is given all rows, and hands on those that fit the screen."""
+    """An observed renderer that gets all rows, and passes on those that fit the screen."""
 
     sees_whole_frames = True
     _rows: int | None = None  # that the inner renderer has room for; None: all, or it cuts frames itself

@@ -1,6 +1,6 @@
-"""What a display owes its terminal: composed text that is not sent, and lines and frames that no renderer has shown yet.
+"""The outbox of a display: composed text that is not sent yet, and lines and frames that no renderer has shown yet.
 
-Knows how long a slow terminal is waited for. Does not know renderers or tasks.
+Knows how long to wait for a slow terminal. Does not know renderers or tasks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ without progress as well."""
 GONE = 0.05
 """The same, in seconds, for a terminal that nobody seems to read."""
 MOST_TURN_WAITS = 200
-"""How often so long is waited for another process to end its frame, whose reader may be slow: ten seconds."""
+"""How often to wait that long for another process to end its frame: ten seconds in all."""
 
 
 class Outbox:
@@ -67,7 +67,7 @@ class Outbox:
         self._owes_words = True
 
     def send(self, patience: float = 0.0) -> None:
-        """Send what was written. Nothing is owed any more: the terminal has it, or keeps it to send it first the next time.
+        """Send what was written. What the terminal does not accept now, it keeps and sends first the next time.
 
         Args:
             patience: Seconds without a byte accepted after which a slow terminal is left alone.
@@ -93,11 +93,12 @@ class Outbox:
 
     @property
     def is_draining(self) -> bool:
-        """Whether printed lines wait for a terminal that accepts them piece by piece: it is worth asking again soon."""
+        """Whether printed lines wait for a terminal that accepts them in pieces, so that another attempt soon is worth
+        it."""
         return self._owes_words and self._stuck is None and self._terminal.congested
 
     def retry(self) -> None:
-        """Send what a congested terminal did not accept, as far as it accepts it now."""
+        """Send what a congested terminal did not accept before, as far as it accepts it now."""
         before = self._terminal.bytes_accepted
         self.send()
         if self._terminal.bytes_accepted != before or not self._terminal.congested:
@@ -106,12 +107,12 @@ class Outbox:
             self._stuck = self._wall()
 
     def begin_last_frame(self) -> None:
-        """Remember whether the terminal accepts anything before the last frame is sent: a buffer may take the beginning of that
-        frame though nobody reads from it."""
+        """Remember whether the terminal has accepted anything before the last frame. Its buffer may accept the
+        beginning of that frame although nobody reads from it."""
         self._accepted_before = self._accepted
 
     def send_last(self) -> None:
-        """Send what is left at the end, and wait for a slow terminal only if somebody seems to read from it."""
+        """Send the rest at the end, and wait for a slow terminal only if it seems to be read."""
         now, accepted = self._wall(), self._accepted_before
         is_read = accepted is not None and now - accepted <= EXIT_FLUSH_TIMEOUT
         is_stuck = self._stuck is not None and now - self._stuck > EXIT_FLUSH_TIMEOUT

@@ -1,7 +1,7 @@
-"""The life of the process: what must happen before and after a fork, when an error that nobody caught is told, and at the end.
+"""The hooks of the process: what happens before and after a fork, before an uncaught error is printed, and at the end.
 
-Holds the process's one ticker and is the only place that registers hooks. It replaces no signal handler, and the hooks that
-tell of an error do what they did before.
+Holds the process's one ticker, and is the only place that registers hooks. It replaces no signal handler, and the error
+hooks still do what they did before.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def _tell_errors_on_a_clear_screen() -> None:
 
 
 def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
-    """Return a hook that does what `tell` does with an error while no rows stand on a terminal: the next frame would go over
-    its words."""
+    """Wrap the error hook `tell` so that rows are cleared before it prints; the next frame would overwrite the
+    traceback."""
 
     def told(*error: Any) -> object:
         hidden: list[TrackerCore] = []
@@ -57,7 +57,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
 
 
 def _see_to_the_end() -> None:
-    """Have a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
+    """Make a worker of multiprocessing show its last frame: such a process may end without its exit handlers."""
     global _seen_to
     process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
     parent, finalize = getattr(process, "parent_process", None), getattr(util, "Finalize", None)
@@ -67,7 +67,7 @@ def _see_to_the_end() -> None:
 
 
 def _end(*, wait: bool = True) -> None:
-    """Show the last frames, then do what is to be done at the end."""
+    """Show the last frames, then make the calls that were registered for the end."""
     TICKER.close(wait=wait)
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
@@ -80,13 +80,13 @@ def _end(*, wait: bool = True) -> None:
 
 
 def at_end(call: Callable[[], None]) -> None:
-    """Have `call` called when this process ends, after the last frames."""
+    """Register `call` for the end of this process, after the last frames."""
     _at_end.append(call)
     _see_to_the_end()
 
 
 CLEARING = 0.5
-"""Seconds that an error waits for the rows to be gone before it is told in any case."""
+"""Seconds after which an error is printed even if the rows could not be cleared."""
 _telling = False  # whether errors are told by hooks of ours
 _seen_to = 0  # the process that this was done in
 TICKER = ThreadTicker(begin=_begin)
@@ -97,12 +97,12 @@ _at_end: list[Callable[[], None]] = []
 
 
 def before_fork(call: Callable[[], None]) -> None:
-    """Have `call` called before every fork, with no lock held."""
+    """Register `call` for the moment before each fork, with no lock held."""
     _before.append(call)
 
 
 def in_child(call: Callable[[], None]) -> None:
-    """Have `call` called in every forked child, before anything else is done there."""
+    """Register `call` for each forked child, before anything else is done there."""
     _in_child.append(call)
 
 

@@ -1,7 +1,8 @@
-"""Programs that the job starts while streams are captured: what they write to the terminal goes above the rows as well.
+"""Programs that the job starts while streams are captured: what they write to the terminal also goes above the rows.
 
-A program that inherits the terminal as its output would write where the rows stand, and the next frame would go over its words. Knows
-the two usual ways to start one, `subprocess.Popen` and `os.system`, and stands in for them. Does not know captures or relays.
+A program that inherits the terminal would write where the rows are, and the next frame would overwrite its words. Knows
+the two usual ways to start a program, `subprocess.Popen` and `os.system`, and replaces them. Does not know captures or
+relays.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
         @property
         def foreground(self) -> Programs:
-            """What is told of each program that is started."""
+            """The foreground, which is told of each program that is started."""
 
         def redirected(self) -> AbstractContextManager[None]:
-            """Have what this process hands down write there meanwhile."""
+            """Let descriptors that a program inherits lead there meanwhile."""
 
 
 STDOUT, STDERR = 4, 5
@@ -41,11 +42,11 @@ STDOUT, STDERR = 4, 5
 
 
 class HookedPrograms:
-    """Stands in for what starts programs.
+    """Replaces the functions that start programs.
 
     Args:
-        words_of: Called with a descriptor, or a file, that a program would write to; returns where its words are to go, and None
-            where they are not to be captured.
+        words_of: Called with a descriptor, or a file, that a program would write to; returns where its words are to go,
+            or None if they are not captured.
     """
 
     def __init__(self, words_of: Callable[[Any], Words | None]) -> None:
@@ -53,14 +54,14 @@ class HookedPrograms:
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def install(self) -> None:
-        """Take the places of what starts programs, of `subprocess` too where the job has imported it by now."""
+        """Replace the functions that start programs; those of `subprocess` only if the job has imported it by now."""
         self._replace(os, "system", self._stand_in_for_system)
         module = sys.modules.get("subprocess")
         if module is not None and hasattr(module, "Popen"):
             self._replace(module.Popen, "__init__", self._stand_in_for_popen)
 
     def remove(self) -> None:
-        """Put everything back, but for what somebody else has replaced meanwhile: ours does no harm."""
+        """Restore the functions. A replacement that other code has wrapped stays, and does no harm."""
         while self._replaced:
             place, name, original, ours = self._replaced.pop()
             if vars(place).get(name) is ours:
@@ -88,7 +89,7 @@ class HookedPrograms:
                     else:
                         named[name] = words.slave
             if used is not None:
-                used.foreground.note(_life_of(popen))  # first: the program may have asked before this thread goes on
+                used.foreground.note(_is_running(popen))  # first: the program may have asked before this thread goes on
             original(popen, *given, **named)
 
         return started
@@ -109,8 +110,8 @@ class HookedPrograms:
         return system
 
 
-def _life_of(popen: Any) -> Callable[[], bool]:
-    """Return what tells whether a program lives, or is being started, as far as its job has found out."""
+def _is_running(popen: Any) -> Callable[[], bool]:
+    """Return a function that tells whether the program runs or is being started, as far as its job has found out."""
     held = ref(popen)
 
     def is_alive() -> bool:

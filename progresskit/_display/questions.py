@@ -1,7 +1,8 @@
-"""Questions: whoever asks on the terminal has it to itself until it is answered.
+"""Questions: code that asks on the terminal has it to itself until the question is answered.
 
-Knows which functions ask, and replaces them while streams are captured: the rows go, every line printed before is shown, and
-the asking thread's words reach the terminal as they are. What asks in another way (an editor, a pager) is what `hidden` is for.
+Knows which functions ask, and replaces them while streams are captured: the rows are cleared, every earlier line is
+shown, and the asking thread's words reach the terminal as they are. For other programs that need the terminal (an
+editor, a pager) there is `hidden`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from _thread import get_ident
 from typing import TYPE_CHECKING, Any
 
 from .._system.platform import terminal_modes
+from .captured_stream import captured_streams
 from .terminal import Uncaptured
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from .._tracking.core import TrackerCore
 
 TERMINAL_LIBRARIES = ("prompt_toolkit.", "_pyrepl.", "questionary.")
-"""What takes the terminal by changing its modes: modules whose names begin so."""
+"""Beginnings of the names of modules that take the terminal by changing its modes."""
 
 
 class Question:
@@ -32,8 +34,6 @@ class Question:
         self._uncaptured: Uncaptured | None = None
 
     def __enter__(self) -> None:
-        from .capture import captured_streams
-
         streams = captured_streams()
         trackers = {
             id(tracker): tracker
@@ -65,7 +65,7 @@ class Question:
             tracker.clear_rows()
 
     def capture_thread(self) -> None:
-        """Capture what this thread writes, though it asks: it is not there when the question is answered."""
+        """Capture what this thread writes although it asks: an interpreter's prompt is answered in C code."""
         if self._uncaptured is not None:
             self._uncaptured.__exit__()
             self._uncaptured = None
@@ -83,7 +83,7 @@ class Question:
 
 
 class _Asking:
-    """Stands in for a function that asks."""
+    """Replaces a function that asks."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -99,7 +99,8 @@ class _Asking:
 
 
 class _Reading(_Asking):
-    """Stands in for a read from standard input: it asks where the thread has begun a line, which is to be answered."""
+    """Replaces a read from standard input. It counts as a question if the thread has begun a line, which is to be
+    answered."""
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         if not _installed or not _has_partial():
@@ -109,7 +110,7 @@ class _Reading(_Asking):
 
 
 class _Modes(_Asking):
-    """Stands in for `termios.tcsetattr`: a library that draws its own questions takes the terminal by changing its modes."""
+    """Replaces `termios.tcsetattr`: a library that draws its own questions takes the terminal by changing its modes."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -136,7 +137,8 @@ class _Modes(_Asking):
 
 
 class _Prompt:
-    """Stands in for `sys.ps1` and `sys.ps2`: an interpreter whose prompt is written by C code asks for their text before each."""
+    """Replaces `sys.ps1` and `sys.ps2`: an interpreter whose prompt is written by C code asks for their text before
+    each prompt."""
 
     def __init__(self, text: object) -> None:
         self.text = text
@@ -156,7 +158,7 @@ class _Prompting:
         self._question: Question | None = None
 
     def begin(self) -> None:
-        """Take the rows off the screen: the prompt comes next."""
+        """Clear the rows, because the prompt comes next."""
         if self._question is not None:  # what has run since the last prompt was too quick to be seen
             self._question.clear_rows()
         else:
@@ -166,7 +168,7 @@ class _Prompting:
             self._question = question
 
     def check(self) -> None:
-        """Give the screen back once the prompt has been answered."""
+        """Let rows be drawn again once the prompt has been answered."""
         question, frame = self._question, sys._current_frames().get(threading.main_thread().ident or 0)
         if question is None or frame is None:
             return
@@ -182,18 +184,18 @@ _prompting = _Prompting()
 
 
 def check_answers() -> None:
-    """Called by whoever would draw while rows are hidden: nobody else sees that the interpreter's own prompt was answered."""
+    """Check whether the interpreter's own prompt was answered. The display calls this while rows are hidden, because no
+    other code notices."""
     _prompting.check()
 
 
 def _is_question(words: tuple[object, ...]) -> bool:
-    """Whether the thread asks: it has said something, or is the main one. A thread that waits for Enter to stop a job has not."""
+    """Return whether the thread asks a question: it has begun a line, or is the main thread. A thread that waits for
+    Enter to stop a job does not."""
     return any(words) or threading.current_thread() is threading.main_thread() or _has_partial()
 
 
 def _has_partial() -> bool:
-    from .capture import captured_streams
-
     return any(stream.has_partial(get_ident()) for stream in captured_streams())
 
 
@@ -202,7 +204,7 @@ _replaced: list[tuple[Any, str, _Asking]] = []
 
 
 def install() -> None:
-    """Have whatever asks on the terminal have it to itself, from now on."""
+    """Replace the functions that ask, so that each question has the terminal to itself."""
     global _installed
     if _installed or not _is_terminal(sys.stdin):
         return
@@ -225,7 +227,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Put everything back, unless somebody else has replaced it meanwhile."""
+    """Restore the functions, unless other code has replaced them meanwhile."""
     global _installed
     _installed = False
     for name in ("ps1", "ps2"):

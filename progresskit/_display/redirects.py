@@ -1,7 +1,7 @@
-"""Notice that `os.dup2` has a descriptor lead elsewhere, while streams are captured.
+"""Notice that `os.dup2` redirects a descriptor, while streams are captured.
 
-A program that sends descriptor 1 to a file for a while (a library that is kept silent, a test's capture) wants what it prints to
-land there. Asking the system before each print would cost as much as the print itself. Does not know captures or streams.
+A program that redirects descriptor 1 to a file for a while (to silence a library, or in a test) wants its words there.
+Asking the system before each print would cost as much as the print itself. Does not know captures or streams.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class HookedDup2:
-    """Stands in for `os.dup2`.
+    """Replaces `os.dup2`.
 
     Args:
-        before: Called with the descriptor that is about to lead to something that is no terminal.
-        after: Called once it leads elsewhere, whatever that is.
+        before: Called with a descriptor that is about to lead to something other than a terminal.
+        after: Called after the redirection, wherever it leads.
     """
 
     def __init__(self, before: Callable[[int], object], after: Callable[[int], object]) -> None:
@@ -39,13 +39,13 @@ class HookedDup2:
             self._after(fd2)
 
     def install(self) -> None:
-        """Take the place of `os.dup2`, where that is not so already."""
+        """Replace `os.dup2`, unless that was done already."""
         if not self._is_installed:
             self._function, self._is_installed = os.dup2, True
             os.dup2 = self  # type: ignore[assignment]  # put back when nothing is captured any more
 
     def remove(self) -> None:
-        """Put it back. Where somebody else has wrapped it meanwhile, it stays, and does no harm."""
+        """Restore it. If other code has wrapped it meanwhile, it stays, and does no harm."""
         if os.dup2 is self:
             os.dup2, self._is_installed = self._function, False
 

@@ -1,6 +1,6 @@
-"""Relays: what C code, programs and forked children write to a terminal on which rows stand goes above them.
+"""Relays: words that C code, programs and forked children write to a terminal with rows are shown above the rows.
 
-A relay puts a pseudo-terminal in the place of descriptors 1 and 2, so that whoever asks finds a terminal there. What is written
+A relay replaces descriptors 1 and 2 by a pseudo-terminal, so that programs find a terminal there. What is written
 to it goes to a file (see `relay_spool`) and becomes lines from there; while no rows stand it goes to the terminal as it is.
 Knows when words are handed on, and to which capture. Does not know how lines are shown. A relay is made once for a terminal, and
 exists as long as the process: programs that outlive the rows go on writing to it.
@@ -35,7 +35,7 @@ QUESTION_SECONDS = 0.3
 DRAIN_POLL_SECONDS = 0.002
 """Seconds between two attempts to write to a terminal that accepts words slowly."""
 DRAIN_LIMIT = 30.0
-"""Seconds that the end waits at the most for a terminal that accepts words slowly."""
+"""Seconds that the end of the process waits at most for a terminal that accepts words slowly."""
 CLOSE_SECONDS = 0.2
 """Seconds that the end of the process waits for the thread."""
 
@@ -54,7 +54,7 @@ class Relay:
         foreground: Which program has the terminal for itself.
 
     Raises:
-        OSError, RuntimeError: no pseudo-terminal, no keeper, or no thread can be had.
+        OSError, RuntimeError: no pseudo-terminal can be opened, or no keeper or thread started.
     """
 
     def __init__(self, key: tuple[object, ...], descriptors: tuple[int, ...]) -> None:
@@ -75,7 +75,7 @@ class Relay:
             self._spool = Spool(self._own, master)
             news, self._held = start_keeper(self._own, master, self._spool.file, terminal)
             self.foreground = Foreground(terminal, master, slave)
-            self.forwarder = Forwarder(self.captures, self._spool, terminal, lambda: self.foreground.program_lives)
+            self.forwarder = Forwarder(self.captures, self._spool, terminal, lambda: self.foreground.program_runs)
             RELAYED[file_key(slave, relayed=False)] = originals[descriptors[0]]
             self._thread = RelayThread(self, news, master)
         except BaseException:
@@ -94,7 +94,7 @@ class Relay:
         self.follow()
 
     def leave(self, capture: Receiver) -> None:
-        """Hand lines to `capture` no more."""
+        """Stop handing lines to `capture`."""
         self._redirecting.discard(capture)
         self.follow()
         self.drain()
@@ -105,7 +105,7 @@ class Relay:
             self.forwarder.end_rows()
 
     def follow(self) -> None:
-        """Replace the descriptors, or put them back, as is right now: nobody else may have the terminal to itself."""
+        """Replace the descriptors, or restore them while a caller has the terminal to itself."""
         if self._redirecting and not any(tracker.hiding for tracker in self._trackers()):
             self._redirected.redirect()
         else:
@@ -115,7 +115,7 @@ class Relay:
 
     @contextmanager
     def redirected(self) -> Iterator[None]:
-        """Have descriptors 1 and 2 lead here meanwhile, for a program that inherits them."""
+        """Let descriptors 1 and 2 lead here meanwhile, for a program that inherits them."""
         capture = next((each for each in self.captures[::-1] if each not in self._redirecting), None)
         if capture is not None:
             self._redirecting.add(capture)
@@ -159,7 +159,8 @@ class Relay:
         return whole
 
     def drain_before(self) -> str:
-        """Hand on what programs have written before this process writes; return the line they have begun, which it goes on with."""
+        """Hand on what programs have written before this process writes; return their unfinished line, which it
+        continues."""
         self.drain()
         return self.forwarder.pop_line() if self.forwarder.has_unfinished_line else ""
 
@@ -178,7 +179,7 @@ class Relay:
 
     def show_question(self) -> None:
         """Show the line that has not ended, if it looks like a question: where it is asked, if a program waits for the answer."""
-        if self.foreground.program_lives and self.forwarder.has_question:
+        if self.foreground.program_runs and self.forwarder.has_question:
             self.foreground.asks = True
             if self.check_foreground():  # the rows are hidden: it goes where the cursor is
                 self.drain()
@@ -191,7 +192,8 @@ class Relay:
     # The end, and forks
 
     def close(self) -> None:
-        """Put everything back: the process ends. What has not been shown, and what others still write, is the keeper's to write."""
+        """Restore everything at the end of the process. The keeper writes what has not been shown, and what other
+        programs still write."""
         self.captures.clear()
         self._redirecting.clear()
         self._redirected.restore()
@@ -209,7 +211,7 @@ class Relay:
         self._own.close_all()
 
     def enter_child(self, *, relayed: bool) -> None:
-        """Leave the relay to the parent, in a forked child.
+        """In a forked child, leave the relay to the parent.
 
         Args:
             relayed: Whether the child's words go through it all the same: the parent's rows stand on the terminal.
@@ -224,7 +226,7 @@ class Relay:
 
 
 class RelayThread:
-    """The thread that hands on words as they come. It is started at once.
+    """The thread that hands on words as they come. Creating it starts it.
 
     Args:
         relay: Whose words.
@@ -235,7 +237,7 @@ class RelayThread:
         is_closing: Whether the process ends; set by the relay.
 
     Raises:
-        RuntimeError: no thread can be had.
+        RuntimeError: no thread can be started.
     """
 
     def __init__(self, relay: Relay, news: int, master: int) -> None:
@@ -252,7 +254,7 @@ class RelayThread:
         return self._thread is None or not self._thread.is_alive()
 
     def _run(self) -> None:
-        """Hand on what comes, as it comes. The keeper rings."""
+        """Hand on words as they come: the keeper rings."""
         block_signals()
         poll = native("select", "poll")()
         poll.register(self._news, select.POLLIN)

@@ -1,6 +1,7 @@
 """The descriptors of a relay: those that it opens, and descriptors 1 and 2 while they lead to it.
 
-Knows which file a descriptor leads to, and leaves alone what somebody else has replaced. Does not know what is written there.
+Knows which file a descriptor leads to, and leaves descriptors alone that other code has replaced. Does not know what is
+written there.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class RedirectedDescriptors:
             self._redirected = list(self._replace(self._originals))
 
     def restore(self) -> None:
-        """Put the descriptors back, but for those that somebody else has replaced meanwhile."""
+        """Restore the descriptors, except those that other code has replaced meanwhile."""
         slave = file_key(self._slave, relayed=False)
         while self._redirected:
             descriptor = self._redirected.pop()

@@ -1,4 +1,4 @@
-"""What programs have written goes to a capture as lines, or, while no rows stand, to the terminal as it is.
+"""Forward the words of programs: to a capture as lines or, while there are no rows, to the terminal as they are.
 
 Knows how far a relay's file has been handed on, and how far it has been shown. Does not know descriptors 1 and 2, nor which
 program has the terminal.
@@ -33,20 +33,18 @@ class Forwarder:
         captures: Who shows the words, the latest one last.
         spool: The file with the words.
         terminal: A descriptor of the terminal itself, non-blocking.
-        program_lives: Returns whether a program lives that may have the terminal for itself.
+        program_runs: Returns whether a program runs that may have the terminal for itself.
 
     Attributes:
         handed: Bytes of the file that were handed on so far, in whole lines.
     """
 
-    def __init__(
-        self, captures: list[Receiver], spool: Spool, terminal: int, program_lives: Callable[[], bool]
-    ) -> None:
+    def __init__(self, captures: list[Receiver], spool: Spool, terminal: int, program_runs: Callable[[], bool]) -> None:
         self.handed = 0
         self._captures = captures
         self._spool = spool
         self._terminal = terminal
-        self._program_lives = program_lives
+        self._program_runs = program_runs
         self._lines = RelayLines()
         self._lock = native("_thread", "RLock")()
         self._busy = False
@@ -63,7 +61,7 @@ class Forwarder:
         return self._lines.is_question
 
     def forward(self) -> tuple[bool, list[Receiver]]:
-        """Hand on what has been written by now; return whether that is all of it, and the captures that lines have come for.
+        """Hand on what has been written by now; return whether that is all, and the captures that got lines.
 
         Holds a lock for as long as it takes to move the words; where another thread does so for long, they come later.
         """
@@ -122,7 +120,7 @@ class Forwarder:
 
     def _pass_on(self) -> bool:
         """Write to the terminal itself what has not been handed on, and return whether it accepted it."""
-        if self.has_unfinished_line and not self._program_lives() and self._lines.is_bare:
+        if self.has_unfinished_line and not self._program_runs() and self._lines.is_bare:
             self._pop_line()
             return True
         data = self._spool.read(self.handed)
@@ -153,7 +151,7 @@ class Forwarder:
         self._spool.begin_frame(self.handed)
 
     def note_shown(self) -> None:
-        """Note that this frame is on the terminal: should the job be killed, its lines are not written again."""
+        """Note that this frame is on the terminal, so that its lines are not written again if the job is killed."""
         if self._spool.has_drawn and self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._note_shown()
@@ -182,7 +180,7 @@ class Forwarder:
             self._lock.release()
 
     def begin_line(self, text: str) -> None:
-        """Have what programs write next go on with `text`, a line that this process has begun."""
+        """Let the next words of programs continue `text`, a line that this process has begun."""
         if text and self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._lines.begin_line(text)
@@ -192,7 +190,7 @@ class Forwarder:
     def pop_line(self) -> str:
         """Forget the line that has not ended, and return it: this process goes on with it.
 
-        Sequences without words may be the beginning of a program's own screen, which is given the terminal then. Where no program lives
+        Sequences without words may be the beginning of a program's own screen, which is given the terminal then. Where no program runs
         one has cleared the screen while rows stood: it is not cleared later, with what has come since.
         """
         if not self._lock.acquire(timeout=LOCK_SECONDS):
@@ -203,7 +201,7 @@ class Forwarder:
             self._lock.release()
 
     def _pop_line(self) -> str:
-        line = self._lines.pop_line(may_be_screen=self._program_lives())
+        line = self._lines.pop_line(may_be_screen=self._program_runs())
         if line is None:
             return ""
         before, self.handed = self.handed, self._spool.position
@@ -217,11 +215,11 @@ class Forwarder:
         self._write(self._lines.end_rows().encode())
 
     def hold(self) -> None:
-        """Let no other thread be in the middle of anything: the process forks."""
+        """Wait until no other thread is at work here, because the process is about to fork."""
         self._lock.acquire(timeout=LOCK_SECONDS)
 
     def release(self) -> None:
-        """Let the threads go on."""
+        """Let the other threads go on after the fork."""
         try:
             self._lock.release()
         except RuntimeError:  # it could not be had

@@ -1,4 +1,4 @@
-"""The relay's keeper: a process of its own that keeps what is written to a pseudo-terminal until the job has shown it.
+"""The relay's keeper: a separate process that keeps what is written to a pseudo-terminal until the job has shown it.
 
 It moves bytes from the pseudo-terminal to a file, so that no program ever waits for the job: C code that writes may hold the
 interpreter's lock, and a thread of the job could then read nothing. The file's offset, which both processes share, tells what
@@ -21,9 +21,9 @@ PIECE = 1 << 16
 MOST = 1 << 24
 """Bytes that wait to be shown, from which on a program that writes is held up for as long as the job gets on with them."""
 PATIENCE = 1.0
-"""Seconds after which a job that does not get on with them is taken to be unable to: its interpreter may be locked."""
+"""Seconds without progress after which the job counts as unable to show them: its interpreter may be locked."""
 SIZE_SECONDS = 0.1
-"""Seconds between two looks at the terminal's size."""
+"""Seconds between two checks of the terminal's size."""
 MODES_OFF = b"\x1b[?7h\x1b[?25h\x1b[?2026l"
 """Wrapping on, cursor shown, no synchronized output: the job may have been killed in the middle of a frame."""
 
@@ -82,7 +82,7 @@ class Keeper:
             pass
 
     def _wait(self, *, alive: bool) -> bool:
-        """Wait for something to move, and return whether the job lives on. Sizes are handed on meanwhile."""
+        """Wait for something to move, and return whether the job still runs. Sizes are handed on meanwhile."""
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
         if alive:
@@ -116,7 +116,7 @@ class Keeper:
                 try:
                     count = os.pwrite(self._spool, view, at)
                     view, at = view[count:], at + count
-                except OSError:  # no room now: whoever writes waits
+                except OSError:  # no room now: the program that writes waits
                     select.select([self._alive], [], [], SIZE_SECONDS)
         finally:
             fcntl.lockf(self._spool, fcntl.LOCK_UN)
@@ -152,18 +152,18 @@ class Keeper:
 
 
 def main(descriptors: list[str]) -> None:
-    """Be a process apart: no signal of the job's terminal is ours, and no descriptor but those that were handed."""
+    """Become a separate process, which gets no signals of the job's terminal, and no descriptors but those given."""
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     for name in os.listdir("/dev/fd"):
         if int(name) not in (0, 1, 2, *map(int, descriptors[:-1])):
             try:
-                os.close(int(name))  # somebody may wait for the end of what it leads to
+                os.close(int(name))  # another process may wait for its end
             except OSError:  # that of the list itself
                 pass
     os.setsid()
     try:
         Keeper(*map(int, descriptors)).run()
-    except OSError:  # the terminal is gone: whoever writes has none either, as it would without us
+    except OSError:  # the terminal is gone, and the program has lost it too, as without us
         pass
 
 

@@ -1,4 +1,4 @@
-"""How the bytes that programs have written become lines of a capture.
+"""Make lines for a capture from the bytes that programs have written.
 
 Knows when a line has ended, and which bytes belong to one that has not. Does not know where the bytes come from.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Receiver(Protocol):
-    """What shows the lines of a relay: a capture.
+    """The capture that shows the lines of a relay.
 
     Attributes:
         relay: The relay that it is joined to; None where it is to none.

@@ -124,7 +124,7 @@ class Spool:
         os.lseek(self.file, self._drawn, os.SEEK_SET)
 
     def is_shown(self, position: int) -> bool:
-        """Whether a frame has drawn all that stands before `position`."""
+        """Whether a frame has drawn everything before `position`."""
         return self._drawn == position
 
     def shrink(self, position: int) -> bool:

@@ -1,7 +1,7 @@
-"""Which displays get a frame now, and when the next one is due.
+"""The scheduler: which displays get a frame now, and when the next one is due.
 
-Knows the trackers that arrive, stay and leave, and the two locks that guard them. Does not know whose thread draws: the
-ticker's thread, or the job itself where there is none.
+Knows the trackers that arrive, stay and leave, and the two locks that guard them. Does not know which thread draws: the
+drawing thread, or the job's own where there is none.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ class FrameScheduler:
     """Draws the displays that are due. Unless said otherwise, the caller of a method holds `drawing`.
 
     Args:
-        draw: Draws a frame of a display, the last one where its second argument says so, and returns the seconds until the
-            next one.
+        draw: Draws a frame of a display and returns the seconds until the next one. Its second argument says whether
+            the frame is the last one.
 
     Attributes:
         lock: Guards `arriving`, `leaving` and which threads there are.
-        drawing: Held by whoever draws; guards the displays. Another lock replaces it where its holder hangs.
+        drawing: Guards the displays. A thread holds it while it draws; if that thread hangs, another lock takes its
+            place.
         gate: Where jobs wait for a frame.
         set: The displays.
         arriving: Trackers without a display so far.
-        leaving: Trackers whose last frame is awaited, each with what to ring after it.
-        is_refreshing: Whether somebody waits for a frame, be there news or not.
+        leaving: Trackers that wait for their last frame, each with the bell to ring after it.
+        is_refreshing: Whether a caller waits for a frame, even if nothing is new.
     """
 
     def __init__(self, draw: Callable[[Display, bool], float]) -> None:
@@ -53,7 +54,7 @@ class FrameScheduler:
         self.start_over()
 
     def start_over(self) -> None:
-        """Forget all trackers and displays, and whoever holds a lock: a forked child has neither. Needs no lock."""
+        """Forget all trackers and displays, and make new locks, in a forked child. Needs no lock."""
         self.lock = native("_thread", "RLock")()  # a signal handler may take it again
         self.drawing = native("_thread", "RLock")()
         self.gate.waiting.clear()
@@ -65,8 +66,8 @@ class FrameScheduler:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Take `drawing`: draw meanwhile, or have nobody draw. Should the thread that draws hang, the lock is another one
-        afterwards."""
+        """Hold `drawing`, so that no other thread draws meanwhile. If the thread that draws hangs, `drawing` is
+        replaced; this waits for the new one."""
         while True:
             lock = self.drawing
             if lock.acquire(timeout=0.2):
@@ -85,10 +86,10 @@ class FrameScheduler:
 
     @property
     def has_urgent_news(self) -> bool:
-        """Whether rows are in the way, or another process is to be told something. Needs no lock.
+        """Whether a caller must wait for a frame: rows are in the way of its output, or another process needs the news.
+        Needs no lock.
 
-        A task that ends before a frame has shown it is no such news: a frame for it would put off the next one, which can
-        show something.
+        The end of a task that no frame has shown is no such news: a frame for it would only delay the next one.
         """
         return any(display.is_urgent for display in self.set.displays) or any(
             tracker.has_news for tracker in self.arriving
@@ -110,8 +111,8 @@ class FrameScheduler:
 
         Args:
             now: Seconds on the monotonic clock.
-            woken: Whether somebody has asked for a frame: due is whatever its budget allows.
-            contained: Errors that cost a display, not the job.
+            woken: Whether a caller asked for a frame. Each display whose budget allows a frame is then due.
+            contained: Errors for which the display is given up; others go to the caller.
         """
         if self.arriving:
             self.adopt()
@@ -165,33 +166,34 @@ class FrameScheduler:
                 self.set.remove(tracker, self.draw_last)
             except Retired:  # the successor draws it
                 raise
-            except BaseException as error:  # whatever it is, it is the display's, not the job's
+            except BaseException as error:  # an error of the display must not reach the job
                 warn_once(f"a display failed and is given up: {describe(error)}.")
             self._closing_now = None
             done.ring()
 
     def adopt(self) -> None:
-        """Give each tracker that arrives to the display on its terminal, or to one of its own.
+        """Add each arriving tracker to the display on its terminal, or to a new display.
 
-        A tracker stays among the arriving ones until it has its display: a process that ends meanwhile must find it somewhere.
+        A tracker stays in `arriving` until it has its display, so that a process that ends meanwhile finds it.
         """
         while self.arriving:
             tracker = self.arriving[0]
             try:
                 self.set.add(tracker)
-            except Exception as error:  # a stream or a terminal of the user's own: it is not the job's trouble
+            except Exception as error:  # of the user's own stream or terminal: it must not reach the job
                 warn_once(f"a display failed and is given up: {describe(error)}.")
                 tracker.give_up()
             finally:
                 with self.lock:
-                    if tracker in self.arriving:  # it may have come and gone meanwhile
+                    if tracker in self.arriving:  # it may have left meanwhile
                         self.arriving.remove(tracker)
 
     def forget_rows(self, *, slow_ones: bool) -> None:
         """Leave the rows on the screen, because other programs may have drawn over them.
 
         Args:
-            slow_ones: Whether to leave those of the user's own renderers too, which may just have been slow.
+            slow_ones: Whether to include the user's own renderers, where a delay may mean a slow renderer instead of a
+                stop.
         """
         for display in self.set.displays:
             if display.renderer.in_place and (slow_ones or not display.renderer.choice.given):
@@ -203,12 +205,12 @@ class FrameScheduler:
         with self.lock:
             if self.arriving or self.leaving or self.set.dropped:
                 return False
-            let_go = [tracker.let_go() for tracker in self.trackers]  # each is asked
+            let_go = [tracker.let_go() for tracker in self.trackers]  # a list, so that each is asked
             if not all(let_go):
                 return False
         for display in list(self.set.displays):  # without the lock: a renderer may hang
             if any(tracker.entered for tracker in display.group.trackers):
-                display.renderer.stop()  # so that nothing of a renderer's is left to be called when the process ends
+                display.renderer.stop()  # so that nothing of the renderer runs when the process ends
             else:
                 display.tick(last=True)
                 display.end()

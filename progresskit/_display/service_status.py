@@ -1,4 +1,4 @@
-"""A renderer that also tells systemd how far the work is: the line `Status:` of `systemctl status`.
+"""A renderer that also reports the progress to systemd, for the line `Status:` of `systemctl status`.
 
 Knows the socket that NOTIFY_SOCKET names. Does not know what draws.
 """

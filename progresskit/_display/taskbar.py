@@ -1,7 +1,7 @@
-"""A renderer that also tells the terminal's tab and task bar how far the work is: the sequence OSC 9;4.
+"""A renderer that also reports the progress to the terminal's tab and task bar, by the sequence OSC 9;4.
 
-Knows the sequence and which terminals are known to take it: others show a notification for each one. Does not know
-what draws the rows.
+Knows the sequence, and which terminals support it: others show a notification for each one. Does not know what draws
+the rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..renderers.base import Renderer, Terminal
 
 REPEAT_SECONDS = 5.0
-"""Seconds after which a state is sent again: Ghostty clears one that it has not heard of for 15."""
+"""Seconds after which a state is sent again: Ghostty clears it 15 seconds after it was last sent."""
 NONE, NORMAL, FAILED, UNKNOWN, PAUSED = range(5)
 
 

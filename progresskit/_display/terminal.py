@@ -1,6 +1,6 @@
-"""The stream that is drawn on: its facts, and the only place that writes to it.
+"""The terminal: a text stream that is drawn on, what is known of it, and the only code that writes to it.
 
-Knows descriptors and the environment's word on colours and size. Must not know tasks, frames or renderers. One flush is one
+Knows descriptors, and what the environment says of colours and size. Does not know tasks, frames or renderers. One flush is one
 `os.write` on a descriptor of its own, so that a frame is never torn by another thread's output, and a stream that fails
 once is left alone for good.
 """
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from ..renderers.base import Terminal
 
 _BLOCKS = "█▏━✓…⠋"
-"""What the renderers draw with: an encoding that has these is good for Unicode."""
+"""Characters that renderers draw with. An encoding that has them counts as Unicode."""
 
 FALLBACK_SIZE = (80, 24)
 CUT_OFF = b"\x18\x1b[0m\x1b[?7h\x1b[?25h\x1b[?2026l\r\n"
-"""What ends a frame that was cut off anywhere: CAN ends a sequence that has begun, then all modes are put back."""
+"""Ends a frame that was cut off at any byte: CAN ends an unfinished sequence, then all modes are restored."""
 TURN_POLL_SECONDS = 0.002
 """Seconds between two attempts to write to a terminal that another process is writing to."""
 PIECE = 512
-"""Bytes that a pipe that says it is ready takes without blocking, by POSIX."""
+"""Bytes that a pipe accepts without blocking when it is ready, by POSIX."""
 UNCAPTURED: set[int] = set()
-"""Threads whose writes go to the streams as they are: one that writes a frame, or one that asks a question."""
+"""Threads whose writes are not captured: those that write a frame or ask a question."""
 RELAYED: dict[tuple[object, ...], int] = {}
-"""Pseudo-terminals that stand in the place of a terminal, by their keys, and descriptors of the terminal itself."""
+"""Pseudo-terminals that replace a terminal, by their keys, each with a descriptor of the terminal itself."""
 
 
 class Uncaptured:
-    """A context manager: what this thread writes meanwhile goes to the streams as it is."""
+    """A context manager that switches capturing off for this thread."""
 
     __slots__ = ("_outermost", "_thread")
 
@@ -82,15 +82,15 @@ def text_descriptor(stream: Any) -> int | None:
 def plain_descriptor(stream: Any) -> int | None:
     """Return the descriptor of `stream`, if the stream is a plain text file over it; None otherwise.
 
-    Any other stream (a notebook's, a Tee, one whose `write` somebody has replaced) must be written through its own `write`, which
-    sends the text elsewhere as well.
+    Any other stream (a notebook's, a Tee, one whose `write` was replaced) must be written through its own `write`,
+    which also sends the text elsewhere.
     """
     descriptor = text_descriptor(stream)
     return None if descriptor is None or _replaced(stream) or _replaced(stream.buffer) else descriptor
 
 
 def _replaced(file: Any) -> bool:
-    """Whether somebody else has replaced the `write` of this very `file`."""
+    """Return whether other code has replaced the `write` of this `file` object."""
     own = vars(file).get("write")
     return own is not None and not getattr(getattr(own, "__self__", None), "is_capture", False)
 
@@ -100,7 +100,7 @@ def file_key(descriptor: int, *, relayed: bool = True) -> tuple[object, ...]:
 
     Args:
         descriptor: One of a file.
-        relayed: Whether a pseudo-terminal of ours counts as the terminal that it stands for.
+        relayed: Whether one of our pseudo-terminals counts as the terminal that it replaces.
 
     Raises:
         OSError: the descriptor is closed, or Windows does not say which pipe or device it leads to.
@@ -143,8 +143,8 @@ class TerminalFile(io.TextIOBase):
 
 
 class Handle:
-    """A terminal as a renderer has it. What is written waits here until the display takes it, so that a renderer that was
-    given up can write as late as it likes: nobody takes it any more.
+    """A terminal as a renderer sees it. Text that is written waits here until the display sends it, so late writes of a
+    renderer that was given up have no effect.
 
     Example:
         >>> terminal = EmulatedTerminal(columns=20, lines=3)
@@ -206,7 +206,7 @@ class Handle:
         return None if self.cut else self._terminal.fd
 
     def ask_size(self) -> tuple[int, int]:
-        """Ask the terminal for its size, and return it. It is the size of the whole frame that begins."""
+        """Ask the terminal for its size, and return it. The whole frame uses this size."""
         self._size = size = self._terminal.size()
         return size
 
@@ -215,7 +215,7 @@ class Handle:
         return self.ask_size() if self._size is None else self._size
 
     def write(self, text: str) -> None:
-        """Add `text` to what the display takes."""
+        """Add `text` to what the display will send."""
         self._parts.append(text)
 
     def drain(self) -> str:
@@ -229,11 +229,11 @@ class StreamTerminal:
     """A text stream as a terminal.
 
     Args:
-        stream: Where to draw; None is a stream that takes everything and shows nothing.
+        stream: Where to draw; None: nowhere, though everything is accepted.
         environ: The environment; None takes the process's.
 
     Attributes:
-        dark: Whether the stream has failed: nothing is written to it any more.
+        dark: Whether the stream has failed. Nothing is written to it any more.
         congested: Whether the reader is behind: it has not accepted all that was sent.
         fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
         environ: The environment that the stream is looked at with.
@@ -310,7 +310,7 @@ class StreamTerminal:
 
     @property
     def is_stderr(self) -> bool:
-        """Whether this is where warnings go."""
+        """Whether warnings go to this stream, too."""
         return self._stream is sys.stderr
 
     def size(self) -> tuple[int, int]:
@@ -337,7 +337,8 @@ class StreamTerminal:
             return True
 
     def hear_others(self) -> None:
-        """Begin to hear of what others write to the terminal, where that can be. After the first frame, which would wait for it."""
+        """Start to watch for writes of other processes, where the system can tell. Called after the first frame, to
+        save it the time."""
         if self._may_hear_others:
             self._may_hear_others = False
             if self.fd is not None and self.is_tty and not self._shared:
@@ -349,7 +350,7 @@ class StreamTerminal:
                     _closers[descriptor] = _Closer(self, descriptor)
 
     def others_wrote(self) -> bool:
-        """Return whether others have written to the terminal since the last time, as far as is heard."""
+        """Return whether other processes have written to the terminal since the last call, as far as is known."""
         return self._others is not None and self._others.have_written()
 
     @property
@@ -445,7 +446,8 @@ class StreamTerminal:
 
     @property
     def awaits_turn(self) -> bool:
-        """Whether something waits to be sent because another process writes to the terminal: nothing is known of its reader."""
+        """Whether text waits because another process is writing to the terminal. It says nothing of how quickly the
+        terminal is read."""
         return self.congested and self._shared and not self._has_turn
 
     def _end_turn(self, descriptor: int) -> None:
@@ -460,10 +462,11 @@ class StreamTerminal:
         self.congested = bool(backlog)
 
     def give_up(self, patience: float) -> None:
-        """Send nothing any more but the end of what has been begun: no mode is left, whatever the terminal has got so far.
+        """Send only the end of an unfinished frame, so that no mode stays set, whatever the terminal has received so
+        far.
 
         Args:
-            patience: Seconds without a byte accepted after which even that is left out.
+            patience: Seconds without a byte accepted after which that is given up, too.
         """
         if self._console is not None:  # which takes a whole frame or, while the user selects text in its window, waits
             self.dark = True
@@ -491,7 +494,7 @@ class StreamTerminal:
             return None
 
     def close(self) -> None:
-        """Give the descriptor back. The stream itself stays open: it is the user's."""
+        """Close the terminal's own descriptor. The stream itself stays open: it is the user's."""
         self.send("")
         if self.congested:
             self.give_up(0.0)
@@ -511,7 +514,7 @@ class StreamTerminal:
 
 
 class _Closer(ref["StreamTerminal"]):
-    """Closes a descriptor when its terminal is freed, of a display that nobody has ended.
+    """Closes the descriptor of a terminal that is freed without `close`.
 
     All of it is C code: a finaliser in Python would swallow the error of a Ctrl-C that comes while it runs.
     """
@@ -529,11 +532,11 @@ class _Closer(ref["StreamTerminal"]):
 
 
 _closers: dict[int, _Closer] = {}
-"""By descriptor: one that is used again replaces what has closed it."""
+"""By descriptor: a number that is used again replaces its entry."""
 
 
 class ProtocolTerminal(StreamTerminal):
-    """A terminal of the user's own, which has what the `Terminal` protocol says and nothing more.
+    """A terminal object of the user's, of which only the members of the `Terminal` protocol are used.
 
     Args:
         terminal: The user's terminal.
@@ -572,7 +575,7 @@ class _ProtocolStream:
 
 
 def _asked(stream: Any, name: str, otherwise: Any) -> Any:
-    """Return what `stream` says of itself. A stream of the user's own may raise anything where it is asked."""
+    """Return the facts of `stream`. A user's stream may raise anything when it is asked."""
     try:
         return getattr(stream, name, otherwise)
     except Exception:
@@ -642,7 +645,8 @@ def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
 
 
 def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
-    """Return whether `descriptor` is what the service manager says leads to the journal; somebody may have redirected it."""
+    """Return whether `descriptor` still leads to the journal, as the service manager says; it may have been
+    redirected."""
     device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
     if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
         return False

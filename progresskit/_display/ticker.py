@@ -1,7 +1,7 @@
 """The ticker: draws all trackers of the process about ten times a second.
 
-Knows what trackers and the process ask for: to be drawn, to wait for a frame, to be drawn for the last time. Does not know what
-is drawn; when is the scheduler's business, and how the thread sleeps the drawing thread's.
+Knows the calls of trackers and of the process: to be drawn, to wait for a frame, to be drawn for the last time. Does
+not know when a frame is due (the scheduler does), nor how the thread sleeps (the drawing thread does).
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 DETACH_TIMEOUT = 2.0
 """Seconds that `detach` waits for the last frame: a renderer may hang, the job goes on."""
 EXIT_MODES_TIMEOUT = 0.5
-"""Seconds without a byte accepted after which a terminal that is given up at the end does not even get the modes put back."""
+"""Seconds without a byte accepted after which a terminal that is given up at the end does not even get its modes
+restored."""
 EXIT_FLUSH_LIMIT = 30.0
-"""Seconds that the end waits at the most for a terminal that is slow, but goes on taking what it is sent."""
+"""Seconds that the end of the process waits at most for a terminal that is slow but keeps accepting bytes."""
 WRITER_NAP = 0.005
 """Seconds between two checks of a job that has printed more than the terminal has accepted."""
 
@@ -37,7 +38,7 @@ class ThreadTicker:
 
     Args:
         patience: Seconds that `detach` waits for a last frame.
-        hung: Seconds after which one call of a renderer or a stream is accepted to hang.
+        hung: Seconds after which one call of a renderer or a stream counts as hanging.
         begin: Called before the thread starts.
 
     Attributes:
@@ -81,7 +82,7 @@ class ThreadTicker:
         return True
 
     def wake(self) -> None:
-        """Draw soon, if the ticker has gone to sleep for long."""
+        """Draw soon: end a long sleep of the ticker."""
         self.thread.wake()
 
     def flush_soon(self, seconds: float | None = None) -> None:
@@ -105,7 +106,8 @@ class ThreadTicker:
             credit.spend(time.monotonic() - began)
 
     def flush_all(self, seconds: float) -> None:
-        """Flush pending frames, and wait for one that is being drawn as well: the process may be killed as soon as it goes on.
+        """Flush pending frames, and also wait for one that is being drawn: the process may be killed as soon as the
+        caller continues.
 
         Args:
             seconds: Seconds to wait at the most, twice.
@@ -124,11 +126,11 @@ class ThreadTicker:
         if self.inline.is_on:
             self.inline.poll(at_once=True)
         elif self.thread.is_running and not self.thread.is_current:
-            self.scheduler.is_refreshing = True  # first: whoever lets us out has drawn since
+            self.scheduler.is_refreshing = True  # first: the frame that releases this caller is drawn later
             self.scheduler.gate.wait(seconds, self.thread.ring)
 
     def flush_lines(self) -> None:
-        """Draw captured lines before the job goes on: as soon as it does, the process may be ended (`os._exit`, a crash).
+        """Draw captured lines before the job continues, because the process may then end at once (`os._exit`, a crash).
 
         All waiting together takes `FLUSH_TIME_SHARE` of the time at the most.
         """
@@ -172,8 +174,8 @@ class ThreadTicker:
     def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time, and let go of it.
 
-        The thread draws and the caller waits, for a bounded time: a renderer or a stream that hangs must not hang the
-        job. Where there is no thread (it is gone, and cannot be started while the interpreter shuts down) the caller draws.
+        The thread draws and the caller waits, for a bounded time, because a hanging renderer or stream must not hang
+        the job. If there is no thread (none can be started while the interpreter shuts down), the caller draws.
         """
         scheduler = self.scheduler
         with scheduler.lock:
@@ -204,13 +206,14 @@ class ThreadTicker:
                 lock.release()
 
     def drop(self, tracker: TrackerCore) -> None:
-        """Draw `tracker`, which nobody holds any more, for the last time. Called by a finaliser: takes no lock, and does not wait."""
+        """Draw `tracker`, which was garbage-collected, for the last time. A finaliser calls this: it takes no lock, and
+        does not wait."""
         self.scheduler.set.dropped.append(tracker)
         if not self.inline.is_on:
             self.thread.bell.ring()
 
     def clear_rows(self, tracker: TrackerCore) -> None:
-        """Draw the lines of the display that `tracker` is on, and take its rows off the screen."""
+        """Draw the lines of the display of `tracker`, and clear its rows."""
         if self.silent or sys.is_finalizing():
             return
         with self.scheduler.hold():
@@ -225,7 +228,7 @@ class ThreadTicker:
                     self.scheduler.set.give_up(display, error)
 
     def release_screen(self, meanwhile: Callable[[], None]) -> None:
-        """Give up what is on the screen, and do `meanwhile` while nobody draws."""
+        """Leave the rows on the screen, and call `meanwhile` while no thread draws."""
         with self.scheduler.hold():
             try:
                 for display in self.displays:
@@ -238,7 +241,8 @@ class ThreadTicker:
     def drain(self, tracker: TrackerCore, goes_on: Callable[[], bool]) -> None:
         """Draw what `tracker` has, and wait until its terminal has accepted it, for as long as `goes_on()` says so.
 
-        A terminal holds up whoever writes to it: a program that passes on the output of others must hold them up, not lose it.
+        A terminal holds up programs that write to it, and so must a program that passes on their output, rather than
+        lose it.
         """
         while True:
             is_behind = False
@@ -267,7 +271,7 @@ class ThreadTicker:
                     pass
 
     def close(self, *, wait: bool = True) -> None:
-        """Draw everything for the last time: the process ends.
+        """Draw everything for the last time at the end of the process.
 
         Args:
             wait: Whether to wait for the threads, too. A worker of multiprocessing ends without regard to them.
@@ -297,7 +301,7 @@ class ThreadTicker:
             display.terminal.give_up(EXIT_MODES_TIMEOUT)
 
     def forget(self) -> None:
-        """Start over in a forked child: the displays, the thread and the locks' holders are the parent's."""
+        """Start over in a forked child: the displays and the thread are the parent's."""
         scheduler = self.scheduler
         self.is_closed = False
         if scheduler.arriving or scheduler.set.displays or self.silent:
@@ -319,7 +323,7 @@ class ThreadTicker:
     # Who waits for the thread
 
     def _wait_for_last_frame(self, done: Bell) -> None:
-        """Wait for `done`, for a bounded time; where something hangs meanwhile, have another thread go on."""
+        """Wait for `done`, for a bounded time. If something hangs meanwhile, another thread takes over."""
         detector = HangDetector(CHECKS - 3)  # the rest of the time is for the one that goes on
         began = time.monotonic()
         until = began + self._patience if self._deadline is None else self._deadline

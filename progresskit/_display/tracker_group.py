@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class TrackerGroup:
-    """The trackers of one display, in the order in which they came. It keeps no tracker alive: one that nobody holds is freed."""
+    """The trackers of one display, in the order of their arrival. The references are weak: a tracker that nobody else
+    holds is freed."""
 
     def __init__(self) -> None:
         self._trackers: list[ref[TrackerCore]] = []
@@ -27,7 +28,7 @@ class TrackerGroup:
 
     @property
     def trackers(self) -> list[TrackerCore]:
-        """The trackers that somebody holds."""
+        """The trackers that are still alive."""
         return [tracker for each in self._trackers if (tracker := each()) is not None]
 
     def add(self, tracker: TrackerCore) -> None:
@@ -45,7 +46,7 @@ class TrackerGroup:
 
     @property
     def is_sleeping(self) -> bool:
-        """Whether nothing can change until somebody calls: every live task is paused."""
+        """Whether nothing can change until a method is called, because every live task is paused."""
         return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
 
     @property
@@ -55,7 +56,7 @@ class TrackerGroup:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether somebody wants the terminal, who writes to it next."""
+        """Whether a caller wants the terminal without rows."""
         return any(tracker.hiding for tracker in self.trackers)
 
     @property
@@ -78,8 +79,8 @@ class TrackerGroup:
 
     @property
     def context(self) -> Context | None:
-        """The context of the tracker whose lines were drained last, by which a notebook tells the cell that a line belongs to; None
-        where there is none."""
+        """The context of the tracker whose lines were drained last, by which a notebook finds the cell of a line; None without
+        trackers."""
         trackers = self.trackers
         last = None if self._last is None else self._last()
         if last not in trackers:
@@ -92,17 +93,17 @@ class TrackerGroup:
             tracker.lines.behind = True
 
     def note_shown(self) -> None:
-        """Note that the lines that were taken are on the terminal."""
+        """Note that the drained lines are on the terminal."""
         for tracker in self.trackers:
             tracker.capture.note_shown()
 
     def drain_lines(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
-        """Return the blocks of lines to write, and after each group of them the ended tasks that come before the next line.
+        """Return the lines to write in blocks, each with the ended tasks that are shown after it.
 
         Args:
             colors: Whether the terminal shows the lines' own colours.
 
-        Lines and endings of other processes have an order, and one frame may hold several of both.
+        Lines and ended tasks of other processes keep their order, so one frame may have several blocks.
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
@@ -118,7 +119,7 @@ class TrackerGroup:
                     lines = []
                     parts.append((lines, []))
                 lines.append(item)
-        if len(parts) == 1 and not parts[0][0]:  # as of nearly all frames
+        if len(parts) == 1 and not parts[0][0]:  # most frames
             return parts
         return [(_cleaned(lines, colors=colors), ended) for lines, ended in parts]
 
@@ -148,7 +149,7 @@ class TrackerGroup:
 
 def _cleaned(lines: list[str], *, colors: bool) -> list[str]:
     """Return `lines`, each one or more lines, as they may be written."""
-    if not lines or is_plain("".join(lines)):  # one look at all of them: most are, and a job may print 10,000 a second
+    if not lines or is_plain("".join(lines)):  # checked together: most are plain, and a job may print 10,000 a second
         return [line.removesuffix("\n") for line in lines]
     cleaned = map(clean_lines, lines)
     return list(cleaned if colors else map(plain_line, cleaned))

@@ -241,9 +241,10 @@ class Estimate:
         recent = self._recent_seconds / self._recent_units
         evidence = self._evident
         belief = 1.0 - (DOUBT / evidence) ** 2 if evidence > DOUBT else 0.0
-        moved = self._completed - self._initial
+        if not belief:  # as of most work, whose pace is the same
+            return long, 0.0
         rise = 0.0
-        if recent > long and moved > 0:
+        if recent > long and (moved := self._completed - self._initial) > 0:
             rise = belief * max(recent - (self._time - self._stalled) / moved, 0.0)
         return long + belief * (recent - long), rise
 
@@ -274,13 +275,14 @@ class Estimate:
 
         Both are None while nothing has moved for long, the seconds left until two gaps have been seen.
         """
-        if self.is_idle(time):
+        waited, gaps = time - self._time, self._gaps
+        if waited > IDLE_SECONDS and self.is_idle(time):
             return None, None
         costs = self._costs()
+        left = None if total is None or gaps < 2 else self._left(costs, waited, total - completed)
         if costs is None:
-            return None, self.eta(time, completed, total) if self._gaps >= 2 else None
+            return None, left
         rate = 1.0 / costs[0] if costs[0] > 0 else INFINITY
-        left = self._left(costs, time, completed, total) if self._gaps >= 2 else None
         return rate if rate < INFINITY else None, left
 
     def rate(self, time: float) -> float | None:
@@ -290,29 +292,27 @@ class Estimate:
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is done, None when unknown."""
-        return self._left(self._costs(), time, completed, total)
+        return None if total is None else self._left(self._costs(), time - self._time, total - completed)
 
-    def _left(
-        self, costs: tuple[float, float] | None, time: float, completed: float, total: float | None
-    ) -> float | None:
-        """Return the seconds left, where a unit costs what `costs` says; None for `costs`: nothing is known of it."""
-        if total is None:
-            return None
-        left = total - completed
+    def _left(self, costs: tuple[float, float] | None, waited: float, left: float) -> float | None:
+        """Return the seconds for `left` units, where a unit costs what `costs` says; None for `costs`: nothing is known of it.
+
+        Args:
+            costs: As `_costs` gives them.
+            waited: Seconds since the last movement.
+            left: Units.
+        """
         if left <= 0:
             return 0.0
         if costs is None:
             return None
         cost, rise = costs
-        moved = self._completed - self._initial
-        if rise and moved > 0:
+        if rise and (moved := self._completed - self._initial) > 0:
             cost += min(GROWTH * rise * left / moved, MOST_RISE * cost)
-        waited = time - self._time  # for a movement that is on its way
-        if waited > 0.0:
+        left *= cost
+        if waited > 0.0:  # for a movement that is on its way
             usual = self._seconds / self._moves if self._moves > 1.0 else self._seconds
-            left = left * cost - (waited if waited < usual else usual)
-        else:
-            left *= cost
+            left -= waited if waited < usual else usual
         if left <= 0.0:
             return 0.0
         return left if left < INFINITY else None

@@ -1,7 +1,7 @@
 """Frames: what a tracker looked like at one instant, as values.
 
 A frame is immutable, complete and serialisable: all that a renderer knows is in it, and its JSON
-line is the events file and the wire format alike. Must not know tasks, trackers, terminals or where
+line is the events file and the wire format alike. Does not know tasks, trackers, terminals or where
 a frame goes.
 
 Named tuples and not dataclasses: `import dataclasses` costs more than the whole budget of `import progresskit`,
@@ -197,7 +197,7 @@ def encode(frame: Frame) -> str:
             f'"ended":[{",".join(map(_text_of, ended))}],"more":{more:d}'
         )
         return f'{line},"counts":{_encoded(counts)}}}' if counts else line + "}"
-    except ValueError:  # a view that somebody has made by hand: what has made a frame of tasks has made plain numbers
+    except ValueError:  # a view that a user has made; those of tasks have plain numbers
         document = {
             "time": time,
             "tasks": list(map(_document, tasks)),

@@ -1,4 +1,4 @@
-"""Tasks as metrics, in Prometheus's text format.
+"""Metrics of tasks, in Prometheus's text format.
 
 Pure: from views to text.
 """

@@ -141,3 +141,14 @@ def settled(done: int | float, total: int | float | None) -> int | float:
 
 def _rounded(done: int | float, total: int | float) -> bool:
     return type(done) is float or type(total) is float
+
+
+def kind_of(value: object) -> str:
+    """Return the type of `value` with its article, for a message about it.
+
+    Example:
+        >>> kind_of(5), kind_of("5")
+        ('an int', 'a str')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[:1] in 'aeiouAEIOU' else 'a'} {name}"

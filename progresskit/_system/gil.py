@@ -65,7 +65,7 @@ class SwitchInterval:
     def __init__(self) -> None:
         self._chosen = USUAL
         self.is_shortest = False
-        self._short_until = 0.0  # in seconds, on the clock of `choose`
+        self._short_until = 0.0  # in seconds, on the clock of `adjust`
         self._shortest_until = 0.0
         self._no_help = 0
 
@@ -77,8 +77,8 @@ class SwitchInterval:
         """Restore the usual interval, unless the process has chosen another one meanwhile."""
         self._set(USUAL)
 
-    def choose(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
-        """Choose the interval: short where that costs the job nothing, or where there is no other way to get the lock.
+    def adjust(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
+        """Adjust the interval: short where that costs the job nothing, or where there is no other way to get the lock.
 
         Threads that compute side by side would hand the lock to each other fifty times as often,
         which costs them a tenth of their time and more. A job of one thread hands it only to the
@@ -110,7 +110,7 @@ class SwitchInterval:
         if seconds != self._chosen:
             if _is_set_to(self._chosen):
                 sys.setswitchinterval(seconds)
-            elif seconds != USUAL:  # somebody else has chosen one, which stays
+            elif seconds != USUAL:  # the program has chosen one, which stays
                 return
             self._chosen = seconds
             self.is_shortest = seconds == SHORTEST_INTERVAL
@@ -148,11 +148,11 @@ class Timers:
 class LockBoost:
     """Shortens the switch interval while a job of one thread computes, and wherever the drawing thread was starved.
 
-    Used by the drawing thread alone. It asks the scheduler's counts two questions, whether the process was stopped and how the
-    thread waited, in an order that this object keeps: a wait counts once.
+    Used by the drawing thread alone. It reads two things from the scheduler's counts, whether the process was stopped
+    and how the thread waited, in an order in which each wait counts once.
 
     Attributes:
-        suspension: Tells whether the process was stopped, since it was asked before. It has to be asked before `choose`.
+        suspension: Tells whether the process was stopped since its last call. It must be called before `adjust`.
 
     Args:
         switch_interval: The process's.
@@ -164,8 +164,8 @@ class LockBoost:
         self._switch_interval = switch_interval
         self._timers = Timers()
 
-    def choose(self, delay: float, own_threads: int, *, first: bool = False) -> None:
-        """Boost, or stop boosting, by how the thread has waited since this was called before.
+    def adjust(self, delay: float, own_threads: int, *, first: bool = False) -> None:
+        """Boost, or stop boosting, by how the thread has waited since the last call.
 
         Args:
             delay: Seconds of the next sleep.
@@ -174,12 +174,12 @@ class LockBoost:
         """
         alone = _thread._count() <= own_threads and delay <= LONGEST_SLEEP
         interval = self._switch_interval
-        interval.choose(time.monotonic(), self.suspension.waits(), alone=alone, first=first)
+        interval.adjust(time.monotonic(), self.suspension.waits(), alone=alone, first=first)
         if interval.is_shortest or self._timers.are_exact:
             self._timers.exact(interval.is_shortest)
 
     def close(self) -> None:
-        """Give back what the thread holds of the system's."""
+        """Close the thread's descriptor."""
         self.suspension.close()
 
 

@@ -1,6 +1,6 @@
 """Whether this process is a notebook's kernel, and which of its cells runs.
 
-Knows IPython where somebody else has imported it, and imports nothing. Does not know renderers.
+Knows IPython if the program has imported it, and imports nothing. Does not know renderers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 KERNELS = frozenset(("ipykernel", "pyodide_kernel", "xeus_python_shell"))
 """Packages whose streams lead to the cell that runs."""
 _POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-")
-"""How the names of threads begin that work for whoever asks."""
+"""Beginnings of the names of threads that work for any caller."""
 _own = threading.local()
 
 
@@ -25,7 +25,7 @@ def kernel_shell() -> Any:
     try:
         shell = get() if get is not None else None
         return shell if getattr(shell, "kernel", None) is not None else None
-    except Exception:  # an IPython that is being imported, or is somebody's own
+    except Exception:  # an IPython that is only half imported, or a module of that name
         return None
 
 

@@ -33,19 +33,24 @@ def warn_once(message: str) -> None:
     import warnings
 
     try:
-        warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=_level_of_caller())
+        level = _level_of_caller()
+        if level is None:
+            warnings.warn_explicit(f"progresskit: {message}", ProgressWarning, "<progresskit>", 1, __name__)
+        else:
+            warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=level)
     except Exception:  # a filter that raises, a stream that fails: neither may reach the job
         pass
 
 
-def _level_of_caller() -> int:
-    """Return the `stacklevel` of the first frame that is no code of ours, seen from `warn_once`; its own where there is none."""
+def _level_of_caller() -> int | None:
+    """Return the `stacklevel` of the first frame that is no code of ours, seen from `warn_once`; None where there is none: in a
+    thread of ours, below which only the interpreter's own code stands."""
     frame: FrameType | None = sys._getframe(1)
     level = 1
     package = __name__.partition(".")[0]
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
         frame, level = frame.f_back, level + 1
-    return 1 if frame is None else level
+    return None if frame is None or frame.f_globals.get("__name__") == "threading" else level
 
 
 def describe(error: BaseException) -> str:

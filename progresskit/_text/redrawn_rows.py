@@ -86,7 +86,8 @@ class RedrawnRows:
         lines: list[str] = []
         alone = self._hidden and not self._reaches and SHOWN not in text
         if (self._ending or alone) and _MOVES.search(text) is None:
-            self._reaches.clear()  # whoever hides the cursor shows a single row; or it has been shown, and nobody moves up any more
+            # A program that hides the cursor redraws one row. Once the cursor is shown, no program moves up any more.
+            self._reaches.clear()
             self._ending = self._moving = False
             lines.extend(self._release(len(self._rows) - 1))
         for piece in _PIECES.finditer(text):

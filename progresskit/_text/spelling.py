@@ -1,4 +1,4 @@
-"""Which known word somebody meant.
+"""Find the known word that a misspelt one is nearest to.
 
 Pure. Does not know arguments or columns: the caller says which words there are.
 """

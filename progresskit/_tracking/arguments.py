@@ -1,13 +1,14 @@
-"""What users give as arguments of tasks: checked, and made plain.
+"""Check the arguments that users give, and make plain values of them.
 
-Knows which values are allowed, and says so in a sentence where one is not. Does not know tasks, trackers or the display.
+Knows which values are allowed, and raises an error with one sentence for any other. Does not know tasks, trackers or
+the display.
 """
 
 from __future__ import annotations
 
 from os import fsdecode
 
-from .._model.numbers import LARGEST, plain_number, shown
+from .._model.numbers import LARGEST, kind_of, plain_number, shown
 from .._text.colors import COLORS, is_color
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def amount(name: str, value: Any) -> int | float:
     words = f"{name} is {shown(value)}"
     if number is not None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         raise ValueError(f"{words}: give a finite number from 0 and below 1e100, or None if it is unknown.")
-    raise TypeError(f"{words}, a {type(value).__name__}: give a number of units, or None if it is unknown.")
+    raise TypeError(f"{words}, {kind_of(value)}: give a number of units, or None if it is unknown.")
 
 
 def text(name: str, value: Any) -> str:
@@ -85,12 +86,12 @@ def text(name: str, value: Any) -> str:
         TypeError: it is not.
     """
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a string.")
+        raise TypeError(f"{name} is {shown(value)}, {kind_of(value)}: give a string.")
     return value
 
 
 def described(value: Any) -> str:
-    """Return what `value` says of itself, now: a path as a path, nothing for None.
+    """Return the text of `value`: a path as it is written, nothing for None.
 
     Example:
         >>> from pathlib import PurePosixPath
@@ -211,7 +212,7 @@ def checked_delay(delay: Any) -> float:
         ValueError: it is negative or not finite.
     """
     if isinstance(delay, bool) or not isinstance(delay, (int, float)):
-        raise TypeError(f"delay is {shown(delay)}, a {type(delay).__name__}: give a number of seconds.")
+        raise TypeError(f"delay is {shown(delay)}, {kind_of(delay)}: give a number of seconds.")
     if not 0 <= delay < LARGEST:
         raise ValueError(f"delay is {shown(delay)}: give a number of seconds from 0.")
     return float(delay)

@@ -1,7 +1,7 @@
-"""A tracker as its ticker and its display know it: its tasks, the lines it was given, and where they are drawn.
+"""The inside of a tracker, which its ticker and its display use: its tasks, its lines, and where they are drawn.
 
-`ProgressTracker` is the face for users; what draws calls a `TrackerCore`. Knows which ticker and which display draw it. Does not
-know terminals or threads; the lines above the rows are the queue's business.
+Users call `ProgressTracker`; tickers and displays call its `TrackerCore`. Knows which ticker and which display draw it.
+Does not know terminals or threads, nor how lines are queued.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from weakref import ref
 
+from .._system.lazy import PLACE_IN_CELL, TICKER, load
 from . import multiprocessing_hook
 from .hub_link import HubLink
 from .lines import AutomaticCapture, LineQueue
@@ -26,12 +27,8 @@ if TYPE_CHECKING:
     from ..renderers.base import Terminal
     from ..renderers.registry import RendererChoice
     from .interfaces import Display, Ticker
-    from .task import Task
-    from .tracker import ProgressTracker
+    from .task import Task, Tracker
 
-DEFAULT_TICKER = "progresskit._display.process_hooks:TICKER"
-"""The process's ticker, found by name as renderers are: this folder must not import that one."""
-PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 current_loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
 """The task of the loop that this thread or async task is in."""
 
@@ -58,9 +55,9 @@ class TrackerCore:
         style: The look of the rows; None: as the environment says.
         hiding: How many want the rows off the screen.
         asking: How many of them ask a question, to which the terminal belongs until it is answered.
-        display: The display that draws the tracker; set by whoever draws.
+        display: The display that draws the tracker; the display itself sets it.
         attached: Whether the ticker draws it.
-        entered: How often somebody holds the tracker open.
+        entered: How many `with` blocks or `start` calls hold the tracker open.
     """
 
     lock: AbstractContextManager[object] = TaskTree.lock
@@ -68,14 +65,14 @@ class TrackerCore:
 
     def __init__(
         self,
-        tracker: ProgressTracker,
+        tracker: Tracker,
         renderer: RendererChoice,
         stream: TextIO | None,
         terminal: Terminal | None,
         interval: float | None,
         budget: float | None,
         clock: Callable[[], float],
-        ticker: Ticker | None,
+        ticker: Ticker[TrackerCore] | None,
         capture: str,
     ) -> None:
         self._tracker = ref(tracker)  # weak: a tracker that nobody holds is to be freed
@@ -103,13 +100,11 @@ class TrackerCore:
         return TaskTree(self.clock, partial(self.hub_link.note_unseen, self))
 
     @property
-    def ticker(self) -> Ticker:
+    def ticker(self) -> Ticker[TrackerCore]:
         """What draws this tracker."""
         if self.given_ticker is None:
-            from ..renderers.registry import load
-
             try:
-                self.given_ticker = load(DEFAULT_TICKER)
+                self.given_ticker = load(TICKER)
             except ModuleNotFoundError as error:  # a frozen application without our modules
                 from .undrawn import LineTicker
 
@@ -117,7 +112,7 @@ class TrackerCore:
         return self.given_ticker  # type: ignore[no-any-return]  # what is loaded by name has no type
 
     def note_task(self, task: Task) -> None:
-        """Have the ticker draw `task`, which was added just now."""
+        """Tell the ticker of `task`, which was just added."""
         if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
             _place_in_cell(self, task)
         if self.attached:
@@ -127,7 +122,7 @@ class TrackerCore:
 
     @property
     def mute(self) -> bool:
-        """Whether nothing can be shown of it: lines go to the stream itself, and ends are not told."""
+        """Whether nothing can be shown: lines then go to the stream itself, and ended tasks are not reported."""
         return not self.tree.is_told
 
     def give_up(self) -> None:
@@ -179,13 +174,14 @@ class TrackerCore:
             self.ticker.wake()
 
     def follow_stream(self) -> None:
-        """Move to the stream that standard error is now, where no task stands on the old one: `redirect_stderr` and the like
-        replace it for a while."""
+        """Move to the current standard error, which `redirect_stderr` and the like replace for a while. Called while no
+        task is shown."""
         if self.attached and self.current_stream() is not self._drawn_on:
             self.ticker.detach(self)
 
     def current_stream(self) -> Any:
-        """Return the stream that the tracker would be drawn on now; None for a terminal, or a file yet to be opened."""
+        """Return the stream that the tracker would be drawn on now; None for a terminal object, or a file that is not
+        open yet."""
         if self.stream is not None or self.terminal is not None:
             return self.stream
         try:
@@ -219,7 +215,8 @@ class TrackerCore:
     # Endings
 
     def note_end(self, task: Task) -> None:
-        """Remember that `task` ended. Takes no lock: an ending may come from a finaliser, in the middle of anything."""
+        """Remember that `task` has ended. Takes no lock, because a finaliser may end a task in the middle of any
+        statement."""
         if current_loop.get() is task:
             current_loop.set(task.parent)
         self.tree.note_end(task)
@@ -259,8 +256,6 @@ class TrackerCore:
 
 def _place_in_cell(core: TrackerCore, task: Task) -> None:
     try:
-        from ..renderers.registry import load
-
         load(PLACE_IN_CELL)(core, task)
     except Exception:  # a display's trouble is not the job's
         pass

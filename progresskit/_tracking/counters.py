@@ -1,8 +1,8 @@
-"""How a number is counted at the least cost: the one hot path of the library.
+"""Count units at the least cost: the one hot path of the library.
 
 Under the GIL no other thread can run between the load and the store of `self._n += n` in a method whose operands are plain
-numbers, so a bare addition loses nothing; on a free-threaded build a lock makes it so. Which of the two is chosen once, at
-import. Must not know clocks, trackers or states.
+numbers, so a bare addition loses nothing; on a free-threaded build a lock makes it so. Which of the two is used is
+decided once, at import. Does not know clocks, trackers or states.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def gil_enabled() -> bool:
 
 
 class Ticks:
-    """Counts calls of a C function: the number is read from the outside, from how often a `repeat` can still be asked.
+    """Counts calls of a C function. The number is read from outside: from how many items a `repeat` has left.
 
     Example:
         >>> ticks = Ticks()
@@ -68,7 +68,7 @@ class LockedTicks:
 
 
 class PolledCounter:
-    """A count that a function of the user's tells: the ticker asks for it before each frame, holding no lock."""
+    """A count that a function of the user returns. The ticker calls it before each frame, without holding a lock."""
 
     __slots__ = ("_ask", "_last")
 
@@ -77,7 +77,7 @@ class PolledCounter:
         self._last: int | float = 0
 
     def poll(self) -> Any:
-        """Ask for the count, and return what is no number of units; None where all is well.
+        """Call the function, and return its result if that is no number of units; otherwise None.
 
         Raises:
             Exception: whatever the user's function raises.
@@ -96,7 +96,7 @@ class PolledCounter:
 class Cell:
     """A number that `advance` adds to, for an interpreter with a GIL.
 
-    Only the class of an int is checked for each call: an int of a hundred digits is found when the count is sampled.
+    A call checks only whether the amount is an int. An int of a hundred digits is found when the count is sampled.
     """
 
     __slots__ = ("_n",)
@@ -105,8 +105,8 @@ class Cell:
     def advance(self, n: int | float = 1) -> None:
         """Add `n` units to what is completed. Safe from any thread; no lock, no clock, no drawing.
 
-        Any real number counts: a bool, numpy's scalars, `Decimal`, `Fraction`; a negative one is a step back. What is no finite
-        number (NaN, infinity, None, text, an array) changes nothing, and is told once as a `ProgressWarning`.
+        Any real number counts: a bool, numpy's scalars, `Decimal`, `Fraction`; a negative one is a step back. Any other
+        value (NaN, infinity, None, text, an array) changes nothing, and gives one `ProgressWarning`.
 
         Example:
             >>> task.advance(65536)
@@ -117,7 +117,7 @@ class Cell:
             self._advance_by(n)
 
     def _advance_by(self, n: Any) -> None:
-        """Add `n`, which is no int: as a plain number, or not at all."""
+        """Add `n`, which is no int, as a plain number; refuse it if it is none."""
         number = n if n.__class__ is float and -LARGEST < n < LARGEST else plain_number(n)
         if number is None:
             self._refuse(n)
@@ -131,10 +131,11 @@ class Cell:
         self._n += number
 
     def _prepare_fraction(self) -> None:
-        """Make what `_add_fraction` needs. Called without `LOCK`: who holds the tree's lock may wait for that one."""
+        """Make what `_add_fraction` needs. Called without `LOCK`, because a holder of the tree's lock may wait for
+        `LOCK`."""
 
     def _refuse(self, n: Any) -> None:
-        """Tell that `n` is no number of units."""
+        """Warn that `n` is no number of units."""
 
 
 class LockedCell(Cell):
@@ -156,11 +157,11 @@ class LockedCell(Cell):
 # A signal handler that counts may interrupt the holder: before its load or after its store, never between.
 LOCK = RLock()
 poll: Callable[[], None] | None = None
-"""What to call between slices of a loop, where no thread can be had; None otherwise."""
+"""What a loop calls between two slices where no thread can be started; None otherwise."""
 
 
 def draw_from_advance(draw: Callable[[], None]) -> None:
-    """Have every `advance` from now on call `draw`: there is no thread that could."""
+    """Have every `advance` from now on call `draw`, because no thread can be started."""
     global poll
     poll = draw
     add = CountingCell.advance

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._text.styles import Style
     from ..renderers.base import Renderer
     from .arguments import Rollup
-    from .loops import AsyncTracked, Tracked
+    from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
 
@@ -177,9 +177,9 @@ def add_task(
         'finished'
     """
     nested = parent is UNCHANGED
-    tracker, around = _home_of(None if nested else parent)
+    tracker, home_parent = _home_of(None if nested else parent)
     return tracker.add_task(
-        description, total, unit=unit, parent=UNCHANGED if nested else around, completed=completed, keep=keep, color=color,
+        description, total, unit=unit, parent=UNCHANGED if nested else home_parent, completed=completed, keep=keep, color=color,
         rollup=rollup, position=position, start=start, counter=counter, columns=columns, delay=delay, fields=fields, **more_fields,
     )  # fmt: skip
 
@@ -307,5 +307,5 @@ def _home_of(parent: Task | None) -> tuple[ProgressTracker, Task | None]:
     """Return the tracker that a part of `parent` belongs to, and the parent that it can have there."""
     if not isinstance(parent, Task) or trackers.disabled_blocks:
         return current_tracker(), None if trackers.disabled_blocks else parent
-    tracker = parent.tracker
+    tracker: Any = parent.tracker  # a `ProgressTracker`, which tasks do not know
     return (current_tracker(), None) if tracker.is_elsewhere else (tracker, parent)

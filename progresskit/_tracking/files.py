@@ -1,7 +1,7 @@
 """Files whose bytes advance a task as they are read or written.
 
-A thin wrapper: everything that is not reading or writing goes to the file itself. Must not know renderers or trackers
-beyond asking for a task.
+A thin wrapper: everything but reading and writing goes to the file itself. Asks the current tracker for a task, and
+does not know how it is shown.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class TrackedFile:
     """A file that advances a task by the bytes (or characters, for a text file) that pass through it.
 
-    Behaves as the file itself otherwise. What is read twice, after a `seek` back, counts once: the task stands where the
-    file was read or written the farthest, counted from where it was wrapped.
+    Behaves like the file itself otherwise. Bytes that are read twice, after a `seek` back, count once: the count is the
+    farthest position that was read or written, less the position at which the file was wrapped.
     """
 
     def __init__(self, file: IO[Any], task: Task) -> None:
@@ -72,7 +72,7 @@ class TrackedFile:
         return lines
 
     def write(self, data: Any, /) -> int:
-        """Write and advance by what was taken."""
+        """Write and advance by what was written."""
         count = self._file.write(data)
         self._moved(count or 0)
         return count
@@ -133,9 +133,9 @@ io.TextIOBase.register(TrackedTextFile)
 
 
 def wrap_file(file: IO[Any], task: Task) -> TrackedFile:
-    """Return `file` as one whose bytes advance `task` when they are read or written.
+    """Wrap `file` so that reading and writing advance `task`.
 
-    The task is not ended by it, and the file not closed: both belong to the caller.
+    Neither ends the task nor closes the file: both belong to the caller.
 
     Args:
         file: An open file, binary (bytes count) or text (characters count).
@@ -155,7 +155,7 @@ def wrap_file(file: IO[Any], task: Task) -> TrackedFile:
 def open_file(
     path: str | os.PathLike[str], mode: str = "rb", description: str | None = None, **arguments: Any
 ) -> Iterator[TrackedFile]:
-    """Open the file at `path` with a task that its bytes advance; both end with the block.
+    """Open the file at `path` with a task that reading or writing advances; both end with the block.
 
     Args:
         path: The file.

@@ -1,6 +1,7 @@
-"""What a tracker tells another process apart from frames: how tasks ended that no frame has shown.
+"""The link of a tracker to other processes that show its tasks. It reports the ends of tasks that no frame has shown.
 
-Knows whether a hub or a folder is there. Does not know how it is told: that is `progresskit.processes`, found by name.
+Knows whether there is a hub or a folder. Does not know how to report to it: `progresskit.processes` does, found by
+name.
 """
 
 from __future__ import annotations
@@ -8,20 +9,28 @@ from __future__ import annotations
 import os
 from collections import deque
 
+from .._system.lazy import FLUSH_NUMBERS, NOTE_UNSEEN, NOTE_UNSEEN_IN_FOLDER, load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .core import TrackerCore
-    from .task import Task
+    from typing import Any, Protocol
 
-NUMBERS = "progresskit.processes._numbers"
-FOLDER = "progresskit.processes._folder"
+    from .task import Task
+    from .task_tree import TaskTree
+
+    class Linked(Protocol):
+        """What the link needs of its tracker."""
+
+        given_ticker: Any
+        hub_link: HubLink
+        tree: TaskTree
 
 
 class HubLink:
     """The hub, the engine or the folder that shows the tasks of one tracker besides its display.
 
     Attributes:
-        is_client: Whether a hub shows the tracker's tasks; None before somebody asked.
+        is_client: Whether a hub shows the tracker's tasks; None before that was determined.
     """
 
     def __init__(self) -> None:
@@ -32,46 +41,42 @@ class HubLink:
         """Start over in a forked child."""
         self.is_client, self._is_unsettled = None, False
 
-    def note_end(self, core: TrackerCore) -> None:
-        """Note that a task of `core`, in a worker, has ended: `settle_ended` tells the hub. Takes no lock."""
+    def note_end(self, core: Linked) -> None:
+        """Note that a task of `core`, in a worker, has ended. `settle_ended` tells the hub later. Takes no lock."""
         if not self._is_unsettled:
             self._is_unsettled = True
             _unsettled.append(core)
 
-    def note_unseen(self, core: TrackerCore, task: Task) -> bool:
-        """Tell whoever shows the tasks of `core` that the top-level `task` has ended before a frame could show it; return
-        whether the task is to have a line of its own there."""
+    def note_unseen(self, core: Linked, task: Task) -> bool:
+        """Report that the top-level `task` of `core` has ended before a frame could show it; return whether it gets a
+        line of its own there."""
         note_unseen = getattr(core.given_ticker, "note_unseen", None)  # a reporter has one
         if note_unseen is not None:
             return bool(note_unseen(task))
         has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
         if not has_hub and "PROGRESSKIT_FOLDER" not in os.environ:
             return False
-        from ..renderers.registry import load
-
         try:
-            if has_hub and load(f"{NUMBERS}:note_unseen")(core, task):
+            if has_hub and load(NOTE_UNSEEN)(core, task):
                 return True
             if not self.is_client:
-                load(f"{FOLDER}:note_unseen")(core, task)
+                load(NOTE_UNSEEN_IN_FOLDER)(core, task)
         except Exception:  # a display's trouble is not the job's
             self.is_client = False
         return False
 
     def flush(self) -> None:
-        """Send the hub what it has not been told."""
+        """Send the hub what has not been reported yet."""
         if self.is_client:
-            from ..renderers.registry import load
+            load(FLUSH_NUMBERS)()
 
-            load(f"{NUMBERS}:flush")()
-
-    def settle(self, core: TrackerCore) -> None:
-        """Have the hub told of the tasks of `core` that have ended."""
+    def settle(self, core: Linked) -> None:
+        """Report the ended tasks of `core` to the hub."""
         self._is_unsettled = False  # first: what ends from here on is noted anew
         core.tree.settle()
 
 
-_unsettled: deque[TrackerCore] = deque()
+_unsettled: deque[Linked] = deque()
 
 
 def settle_ended() -> None:

@@ -1,24 +1,24 @@
 """What a tracker needs of the floors above it, as types: its ticker, its display, and a capture.
 
-Imported for type checking alone. Does not know who implements these protocols.
+Imported for type checking alone. Does not know who implements these protocols, nor the tracker: that is their parameter.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections import deque
     from types import TracebackType
     from typing import Self
 
-    from .core import TrackerCore
+Tracker = TypeVar("Tracker", contravariant=True)
 
 
-class Ticker(Protocol):
+class Ticker(Protocol[Tracker]):
     """Draws trackers."""
 
-    def attach(self, tracker: TrackerCore) -> bool | None:
+    def attach(self, tracker: Tracker) -> bool | None:
         """Begin to draw `tracker`: there is something to see. False: nothing of it can be shown."""
 
     def wake(self) -> None:
@@ -30,10 +30,10 @@ class Ticker(Protocol):
     def flush_lines(self) -> None:
         """Draw captured lines before the job goes on, where that is cheap."""
 
-    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: Tracker, *, terminal: bool = True) -> None:
         """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal too."""
 
-    def detach(self, tracker: TrackerCore) -> None:
+    def detach(self, tracker: Tracker) -> None:
         """Draw `tracker` for the last time and let go of it."""
 
 
@@ -61,7 +61,7 @@ class Display(Protocol):
         """Whether a line that is printed now will be shown."""
 
 
-class Capture(Protocol):
+class Capture(Protocol[Tracker]):
     """Shows what is written to standard output and standard error above the bars.
 
     Attributes:
@@ -80,7 +80,7 @@ class Capture(Protocol):
             failed: Whether the work failed: the lines of a quiet capture are then shown after all.
         """
 
-    def hold(self, tracker: TrackerCore) -> None:
+    def hold(self, tracker: Tracker) -> None:
         """Show lines by `tracker`, though nobody else holds it, until the capture ends."""
 
     def __enter__(self) -> Self: ...
@@ -108,10 +108,10 @@ class Relay(Protocol):
         """Queue what has been written by now, and return whether that is all of it."""
 
     def follow(self) -> None:
-        """Have descriptors 1 and 2 lead to the terminal itself while somebody has it."""
+        """Let descriptors 1 and 2 lead to the terminal itself while a caller has it."""
 
 
-class OwnCapture(Capture, Protocol):
+class OwnCapture(Capture[Tracker], Protocol[Tracker]):
     """A tracker's own capture, which also knows what C code and other programs write.
 
     Attributes:

@@ -1,6 +1,6 @@
-"""The lines that wait to be drawn above a tracker's rows, and the capture that brings more of them.
+"""The queue of lines to draw above a tracker's rows, and the tracker's own capture, which adds captured lines.
 
-Knows how many lines may wait, and how long a job is held up for a terminal that is slow. Does not know tasks, nor how lines are
+Knows how many lines may wait, and when a job must wait for a slow terminal. Does not know tasks, nor how lines are
 drawn.
 """
 
@@ -10,27 +10,57 @@ import sys
 from collections import deque
 from contextvars import copy_context
 
+from .._system.lazy import CAPTURE, WRITE_IN_CELL, WRITE_LINES, load
 from . import multiprocessing_hook
 from .counters import CountingTicks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextvars import Context
-    from typing import Any
+    from typing import Any, Protocol, TextIO
 
-    from .core import TrackerCore
-    from .interfaces import OwnCapture
+    from .interfaces import Display, OwnCapture, Ticker
+    from .task_tree import TaskTree
 
-CAPTURE = "progresskit._display.capture:Capture"
-"""Captures a stream; found by name, as renderers are: this folder must not import that one."""
-WRITE_LINES = "progresskit._display.capture:write_lines"
-WRITE_IN_CELL = "progresskit._display.notebook_cells:write_lines"
+    class LineOwner(Protocol):
+        """What the lines and the capture need of their tracker."""
+
+        attached: bool
+        capture: AutomaticCapture
+        display: Display | None
+        renderer: Any
+        stream: TextIO | None
+        terminal: Any
+
+        @property
+        def tree(self) -> TaskTree:
+            """Its tasks."""
+
+        @property
+        def mute(self) -> bool:
+            """Whether nothing can be shown of it."""
+
+        @property
+        def ticker(self) -> Ticker[Any]:
+            """What draws it."""
+
+        def current_stream(self) -> Any:
+            """Return the stream that it would be drawn on now."""
+
+        def show(self) -> None:
+            """Attach it to the ticker, unless it is attached."""
+
+        def wake(self) -> None:
+            """Ask the ticker for a frame soon."""
+
+
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that accepts nothing."""
 MOST_CAPTURED = 1 << 22
-"""Characters of captured lines that wait to be drawn. A job that writes more waits, as it would for the terminal itself."""
+"""Characters of captured lines that may wait to be drawn. A job that writes more has to wait, as for the terminal
+itself."""
 LINE = 64
-"""What a line counts beside its characters."""
+"""Characters that each line counts in addition to its own."""
 
 
 class LineQueue:
@@ -42,11 +72,11 @@ class LineQueue:
     Attributes:
         items: The lines, and the tasks that ended before one of them, in the order in which they came.
         characters: Roughly the characters of the lines that have come since the queue was last emptied.
-        behind: Whether the terminal does not accept what it is sent; set by whoever draws.
+        behind: Whether the terminal accepts nothing at the moment; the display sets it.
         context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
     """
 
-    def __init__(self, core: TrackerCore) -> None:
+    def __init__(self, core: LineOwner) -> None:
         self._core = core
         self.items: deque[Any] = deque()
         self.characters: int = 0
@@ -75,8 +105,6 @@ class LineQueue:
     def _write_in_cell(self) -> None:
         """Have the caller's own thread write the lines, where they go to a notebook's cell."""
         try:
-            from ..renderers.registry import load
-
             load(WRITE_IN_CELL)(self._core)
         except Exception:  # a display's trouble is not the job's
             pass
@@ -111,7 +139,7 @@ class LineQueue:
             core.ticker.detach(core)  # nobody ends it any more
 
     def append(self, line: str) -> None:
-        """Add `line`, behind the last lines of tasks that have ended."""
+        """Add `line`, after the last lines of tasks that have ended."""
         core = self._core
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
@@ -119,7 +147,7 @@ class LineQueue:
         self.characters += len(line) + LINE
 
     def extend(self, lines: list[str]) -> None:
-        """Add `lines`, behind the last lines of tasks that have ended."""
+        """Add `lines`, after the last lines of tasks that have ended."""
         core = self._core
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
@@ -127,13 +155,13 @@ class LineQueue:
         self.characters += sum(map(len, lines)) + LINE * len(lines)
 
     def drop(self, lines: int) -> None:
-        """Count that so many lines were dropped."""
+        """Count so many dropped lines."""
         for _ in range(lines):
             self._dropped.tick()
-        self._lines_missing = True  # second: whoever finds it set finds the count
+        self._lines_missing = True  # second: a reader that finds it set also finds the count
 
     def drain(self) -> list[Any]:
-        """Return the waiting lines, those that programs have written among them, and forget them.
+        """Return and forget the waiting lines, including those that programs have written.
 
         A last line says how many were dropped. The display calls this when it begins a frame.
         """
@@ -161,8 +189,6 @@ class LineQueue:
         if not lines:
             return
         try:
-            from ..renderers.registry import load
-
             load(WRITE_LINES)(self._core, lines)
         except ImportError:  # the interpreter ends, and imports nothing any more
             stream = sys.stderr if self._core.stream is None else self._core.stream
@@ -174,24 +200,24 @@ class LineQueue:
 
 
 class AutomaticCapture:
-    """Captures what is written to the terminal that a tracker draws on, while its rows stand there.
+    """The capture of a tracker's own terminal, while rows are on it.
 
     Args:
         mode: `"rows"`, `"descriptors"`, `"always"`, or `""` for no capture.
 
     Attributes:
-        current: What captures at this moment; None where nothing does.
-        lasts: Whether it goes on until the process has ended: in a worker.
+        current: The capture in progress; None if there is none.
+        lasts: Whether it continues until the process has ended, as in a worker.
     """
 
     def __init__(self, mode: str) -> None:
         self.mode = mode
-        self.current: OwnCapture | None = None
+        self.current: OwnCapture[Any] | None = None
         self.lasts: bool = False
         self._held = False  # whether it goes on until the tracker is stopped
 
-    def begin(self, tracker: TrackerCore, *, always: bool = False) -> None:
-        """Begin to capture, where `tracker` draws rows on a terminal and nobody has opted out.
+    def begin(self, tracker: LineOwner, *, always: bool = False) -> None:
+        """Start to capture, if `tracker` draws rows on a terminal and capturing is not switched off.
 
         Args:
             tracker: The tracker.
@@ -200,7 +226,7 @@ class AutomaticCapture:
         if self.current is not None or not self.mode:
             return
         try:
-            from ..renderers.registry import draws_rows, load
+            from ..renderers.registry import draws_rows
 
             if tracker.terminal is not None or not draws_rows(
                 tracker.renderer, tracker.current_stream(), worker=multiprocessing_hook.is_worker
@@ -219,18 +245,18 @@ class AutomaticCapture:
         except Exception:  # a stream of the user's own may raise anything: what is written to it is not captured then
             pass
 
-    def last(self, capture: OwnCapture) -> None:
-        """Have `capture`, which has begun, go on until the process has ended."""
+    def last(self, capture: OwnCapture[Any]) -> None:
+        """Keep `capture`, which has begun, until the process has ended."""
         self.end()
         self.current, self.lasts = capture, True
 
     def before_line(self) -> None:
-        """Queue what programs have written before a line that the tracker is given."""
+        """Queue what programs have written, before a new line of the tracker."""
         if self.current is not None and self.current.relay is not None:
             self.current.relay.drain()
 
     def before_frame(self) -> None:
-        """Queue what is to be drawn by the frame that begins."""
+        """Queue what the frame that begins will draw."""
         if self.current is not None and self.current.holds_lines:
             self.current.before_frame()
 
@@ -254,6 +280,6 @@ class AutomaticCapture:
             capture.stop()
 
     def end_with_rows(self) -> None:
-        """End, unless it goes on without rows."""
+        """End the capture, unless it continues without rows."""
         if not self._held and not multiprocessing_hook.is_worker:
             self.end()

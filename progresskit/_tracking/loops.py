@@ -1,8 +1,8 @@
 """Iteration without Python on the hot path.
 
 Items run through C iterators only; the count is read from the outside, from how much a builtin iterator says it has left,
-or from a counter that runs beside any other iterator. One generator, resumed when they are through, learns of the end and of
-a break. Must not know rows, renderers or clocks.
+or from a counter that runs beside any other iterator. One generator, resumed when they are exhausted, learns of the end
+and of a break. Does not know rows, renderers or clocks.
 
 Where the consumer is a `for` statement it comes by the interpreter's loop after every item, and is handed the source whole.
 Any other is handed portions, so that a consumer in C over a source in C (`sum(track(range(n)))`) comes by there now and then
@@ -39,29 +39,58 @@ from .unwinding import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sized
+    from collections.abc import Callable, Generator, Iterator, Sized
     from types import CodeType
-    from typing import Any, Protocol, Self, TypeVar
+    from typing import Any, Protocol, Self
 
-    from .task import Task
+    class LoopTask(Protocol):
+        """What a loop needs of its task."""
 
-    T = TypeVar("T", covariant=True)
+        @property
+        def tracker(self) -> Any:
+            """The tracker, for its clock."""
+
+        @property
+        def _made_extras(self) -> Any: ...
+
+        @property
+        def waiting(self) -> bool:
+            """Whether the task has not begun."""
+
+        @property
+        def is_complete(self) -> bool:
+            """Whether the count has reached the total."""
+
+        def finish(self) -> None:
+            """End the task: it is done."""
+
+        def fail(self, reason: str | BaseException = "") -> None:
+            """End the task: it could not be done."""
+
+        def cancel(self, reason: str = "") -> None:
+            """End the task: it will not be done."""
+
+        def _change(self, event: Any, reason: str | None = None) -> None: ...
+
 
 FIRST, MOST = 64, 262_144
 """Items between two visits of the interpreter's loop, to begin with and at most."""
 MOST_UNTHREADED = 256
-"""The most of them where no thread can be had, and frames are drawn at these visits: items may become slow at any time."""
+"""The most of them where no thread can be started. Frames are then drawn at these visits, and items may become slow at
+any time."""
 PORTION = 0.001
-"""Seconds from which a portion is no longer made larger: so none takes longer than others wait for a thread anyway, 5 ms."""
+"""Seconds from which portions do not grow any more, so that none takes longer than the usual wait for the interpreter's
+lock, 5 ms."""
 
 WHOLE = 16
-"""Portions' worth of a list that is handed over whole at its end, without a cost to its items: sixteen milliseconds or so."""
+"""How many portions of a list are handed over together at its end, without a cost per item: some sixteen milliseconds'
+worth."""
 
 ENTRIES = 2_048
-"""Of the list that a `PausingCounter` counts by: the most items of a portion there."""
+"""Entries of the list that a `PausingCounter` counts by, and so the most items of its portions."""
 
 MOST_COUNTERS = 16
-"""Of a task, before those of loops that are over are summed."""
+"""Counters of a task before those of finished loops are added up."""
 
 # Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
 # hint is lost when the container changes under the loop, which is when the count is wanted.
@@ -87,7 +116,7 @@ _CUT = frozenset((range, str, bytes))
 
 
 class Pace:
-    """How many items the next portion shall have: four times as many for as long as a portion takes no time worth mentioning.
+    """The size of the next portion: four times the last one, as long as a portion takes less than `PORTION`.
 
     Example:
         >>> times = iter([0.0, 0.0001, 0.5])
@@ -104,7 +133,7 @@ class Pace:
         self._began = 0.0
 
     def next(self) -> int:
-        """Return the size of the portion that begins now. Where nobody but this loop can draw, what is due is drawn first."""
+        """Return the size of the portion that begins now. If only this loop can draw, draw what is due first."""
         first, most = FIRST, MOST
         if counting.poll is not None:
             counting.poll()
@@ -123,7 +152,7 @@ class Pace:
 class SizedCounter:
     """The items that a builtin iterator has handed out.
 
-    A list may grow meanwhile, so its length is asked each time; where it shrank, the count stays at least what it was.
+    A list may grow meanwhile, so its length is read each time; if it shrank, the count does not go back.
     """
 
     __slots__ = ("_final", "_sequence", "_until")
@@ -197,7 +226,7 @@ class PausingCounter:
 
     def _go_on(self, handed: int) -> None:
         size = min(self._pace.next(), ENTRIES)
-        self._pausing = handed  # whoever reads the count meanwhile would find one number moved and the other not
+        self._pausing = handed  # a reader of the count would find one number changed and the other not
         self._selectors.__setstate__(ENTRIES - size)
         self._end = handed + size
         self._pausing = None
@@ -246,7 +275,7 @@ class AsyncCounter:
 
 
 class Total:
-    """What loops that are over have counted."""
+    """The count of finished loops."""
 
     __slots__ = ("_final",)
 
@@ -257,8 +286,8 @@ class Total:
         return self._final
 
 
-def count_in(task: Task, counter: Any) -> None:
-    """Have `counter` count in `task`. The counters of loops that are over become one, so that a task of many stays small."""
+def count_in(task: LoopTask, counter: Any) -> None:
+    """Add `counter` to `task`. The counters of finished loops become one, so that a task of many loops stays small."""
     extras = task._made_extras
     before = extras.counters
     if len(before) > MOST_COUNTERS:
@@ -271,7 +300,7 @@ def count_in(task: Task, counter: Any) -> None:
 
 
 _THROUGH = frozenset((enumerate, map, zip))
-"""Builtin iterators that hand out one item for each item of what they run through, which they name without running it."""
+"""Builtin iterators that yield one item for each item of their source, and tell the source without being run."""
 _ENDLESS = frozenset((count, cycle, repeat))
 """Iterators that end no `zip`; a `repeat` with a number of times knows its length."""
 
@@ -304,7 +333,7 @@ def size_of(iterable: Any, iterator: Any = None) -> int | None:
 
 
 def _size_through(iterator: Any) -> int | None:
-    """Return how many items an `enumerate`, `zip` or `map` will hand out; None where what it runs through does not know."""
+    """Return how many items an `enumerate`, `zip` or `map` will yield; None if its source does not know."""
     inner = iterator.__reduce__()[1]
     if type(iterator) is map:
         inner = inner[1:]  # the function comes first
@@ -320,11 +349,11 @@ def _size_through(iterator: Any) -> int | None:
     return min(sizes, default=None if inner else 0)
 
 
-_ASKING = frozenset(
+ASKING = frozenset(
     ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
 )  # POP_ITER: a `for` that has come to its end, from 3.14 on
 _QUIET = (
-    _ASKING
+    ASKING
     | DROPPING
     | frozenset(
         (
@@ -363,51 +392,39 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
         before = handed
 
 
-if TYPE_CHECKING:
+class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `task.Tracked`
+    """What `track` returns: an iterator that knows its task.
 
-    class Tracked(Iterator[T], Protocol):
-        """What `track` returns: an iterator that knows its task."""
+    A class of C with one more slot, since a `__next__` in Python would be called for each item.
 
-        @property
-        def task(self) -> Task:
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+    Example:
+        >>> loop = track([0.5, 0.25], "Training", unit="epoch")
+        >>> for loss in loop:
+        ...     loop.task.update(loss=loss)
+        >>> loop.task.state, dict(loop.task.fields)
+        ('finished', {'loss': 0.25})
+    """
 
-    class AsyncTracked(AsyncIterator[T], Protocol):
-        """What `track` returns for an async iterable: an async iterator that knows its task."""
+    __slots__ = ("_loop", "_portions")
+    _loop: Loop
+    _portions: Generator[Iterator[Any], None, None]
 
-        @property
-        def task(self) -> Task:
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+    @property
+    def task(self) -> LoopTask:
+        """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+        return self._loop.task
 
-else:
-
-    class Tracked(chain):
-        """What `track` returns: an iterator that knows its task.
-
-        A class of C with one more slot, since a `__next__` in Python would be called for each item.
-
-        Example:
-            >>> loop = track([0.5, 0.25], "Training", unit="epoch")
-            >>> for loss in loop:
-            ...     loop.task.update(loss=loss)
-            >>> loop.task.state, dict(loop.task.fields)
-            ('finished', {'loss': 0.25})
-        """
-
-        __slots__ = ("_loop",)
-
-        @property
-        def task(self):
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
-            return self._loop.task
+    def close(self) -> None:
+        """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+        self._portions.close()
 
 
 class _NotBegun:
-    """Cancels a task that was asked for before its loop began, should the loop never begin."""
+    """Cancels a task that was used before its loop began, if the loop never begins."""
 
     __slots__ = ("_task",)
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: LoopTask) -> None:
         self._task = task
 
     def __del__(self) -> None:
@@ -416,7 +433,8 @@ class _NotBegun:
 
 
 class EitherLoop:
-    """What is handed out for an object that is iterable and async iterable, as `asyncio.as_completed` returns from 3.13 on."""
+    """The iterator over an object that is both iterable and async iterable, as `asyncio.as_completed` returns from 3.13
+    on."""
 
     __slots__ = ("_iterator", "_loop")
 
@@ -425,7 +443,7 @@ class EitherLoop:
         self._iterator: Iterator[Any] | None = None
 
     @property
-    def task(self) -> Task:
+    def task(self) -> LoopTask:
         """The loop's task."""
         return self._loop.task
 
@@ -444,7 +462,7 @@ class EitherLoop:
 class AsyncLoop:
     """What `track` returns for an async iterable: an async iterator that knows its task.
 
-    It hands on the source's own items and errors, and closes nothing by itself.
+    It yields the source's own items, raises its errors, and closes nothing itself.
     """
 
     __slots__ = ("_counter", "_loop", "_source", "_task")
@@ -453,10 +471,10 @@ class AsyncLoop:
         self._loop = loop
         self._source = source
         self._counter = AsyncCounter()
-        self._task: Task | None = None
+        self._task: LoopTask | None = None
 
     @property
-    def task(self) -> Task:
+    def task(self) -> LoopTask:
         """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
         return self._loop.task
 
@@ -504,8 +522,8 @@ class Loop:
 
     Args:
         iterable: What to run over; sync or async.
-        begin: Called with the size, or None, and the task, if there is one, when the first item is asked for; returns the task
-            that counts. Called with no size, no task and `False` where somebody asks for the task before.
+        begin: Called with the size, or None, and the task, if there is one, when the first item is requested; returns
+            the task that counts. Called with no size, no task and `False` if the task is requested before.
         finish: Whether the loop's end is the task's.
 
     Raises:
@@ -516,9 +534,7 @@ class Loop:
         "_begin", "_code", "_finish", "_held", "_instruction", "_iterable", "_not_begun", "_source", "_task"
     )  # fmt: skip
 
-    def __init__(
-        self, iterable: Any, begin: Callable[[int | None, Task | None, bool], Task], finish: bool = True
-    ) -> None:
+    def __init__(self, iterable: Any, begin: Callable[[int | None, Any, bool], LoopTask], finish: bool = True) -> None:
         self._iterable = iterable
         self._begin = begin
         self._finish = finish
@@ -526,7 +542,7 @@ class Loop:
         self._instruction = -1
         self._held: tuple[int, ...] = ()
         self._source: Any = None
-        self._task: Task | None = None
+        self._task: LoopTask | None = None
         self._not_begun: _NotBegun | None = None
         if not hasattr(iterable, "__aiter__"):
             self._source = iter(iterable)
@@ -543,9 +559,10 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        tracked: Tracked[Any] = Tracked.from_iterable(self._portions())  # type: ignore[attr-defined]  # a chain
-        tracked._loop = self  # type: ignore[attr-defined]  # its slot
-        return tracked
+        portions = self._portions()
+        tracked: Any = Tracked.from_iterable(portions)
+        tracked._loop, tracked._portions = self, portions
+        return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`
 
     def run_async(self) -> AsyncLoop:
         """Return the iterator for an `async for` statement."""
@@ -553,22 +570,22 @@ class Loop:
             self._source = self._iterable.__aiter__()
         return AsyncLoop(self, self._source)
 
-    def begin(self) -> Task:
-        """Begin the task; the size is asked for now, since a list may have grown since `track`."""
+    def begin(self) -> LoopTask:
+        """Begin the task. The size is read now, since a list may have grown since `track`."""
         task = self._task = self._begin(size_of(self._iterable, self._source), self._task, True)
         self._not_begun = None
         return task
 
     @property
-    def task(self) -> Task:
+    def task(self) -> LoopTask:
         """The task, which begins with the loop."""
         if self._task is None:
             self._task = self._begin(None, None, False)
             self._not_begun = _NotBegun(self._task)
         return self._task
 
-    def _portions(self) -> Iterator[Iterator[Any]]:
-        """Yield what the consumer shall run through: the source whole, or slice by slice."""
+    def _portions(self) -> Generator[Iterator[Any], None, None]:
+        """Yield what the consumer runs through: the whole source, or slices of it."""
         self.remember_consumer(caller())
         task = self.begin()
         source, self._source = self._source, None
@@ -610,7 +627,7 @@ class Loop:
             task.finish()
 
     def remember_consumer(self, frame: Any) -> None:
-        """Note which instruction asked for the first item: at the end it tells a loop from a call."""
+        """Note which instruction requested the first item. It tells a loop from a call at the end."""
         if frame is not None:
             self._code = frame.f_code
             self._instruction = frame.f_lasti
@@ -618,25 +635,25 @@ class Loop:
 
     def broken(
         self,
-        task: Task,
+        task: LoopTask,
         counter: SizedCounter | AnyCounter | PausingCounter | AsyncCounter,
         frame: Any,
         source: Any = None,
     ) -> None:
         """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
-        It failed only if an exception is on its way, and is cancelled if that is one that calls the work off. Otherwise it is
-        finished where the count is complete, and stopped early where it is not: `zip`, `islice` and `any` drop what they
-        have had enough of just as `break` does. `source` is what the items come from.
+        The task fails only if an exception is in flight, and is cancelled by one such as KeyboardInterrupt. Otherwise
+        it finishes if the count is complete, and has stopped early if not: `zip`, `islice` and `any` drop an iterator
+        just as `break` does. `source` is what the items come from.
         """
         handed = counter.handed()
         asked_by = instruction(self._code, self._instruction)
         left_at = instruction(self._code, frame.f_lasti) if frame is not None and frame.f_code is self._code else ""
-        by_statement = asked_by in _ASKING
+        by_statement = asked_by in ASKING
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
         if error is not None:
-            counter.close(handed if over is not None or left_at in _ASKING else max(handed - 1, 0))
+            counter.close(handed if over is not None or left_at in ASKING else max(handed - 1, 0))
             if self._finish and is_failure(type(error)):
                 known = not isinstance(error, UnknownError)
                 task.fail(error if known else "an error in the loop" if over is None else "an error in the source")
@@ -649,13 +666,13 @@ class Loop:
             if self._finish:
                 task.finish()
             return
-        if not (by_statement and left_at in _ASKING):  # another iterator has come to its end, which asked for this one
+        if not (by_statement and left_at in ASKING):  # another iterator has come to its end, which asked for this one
             counter.close(max(handed - 1, 0))
         if self._finish:
             task._change("cancel", STOPPED_EARLY)
 
     def _error(self, counter: Any, frame: Any, over: CodeType | None, left_at: str) -> BaseException | None:
-        """Return the exception that ends the loop, if one is on its way; None where it was left in peace.
+        """Return the exception that ends the loop, if one is in flight; None after `break` or `return`.
 
         Args:
             frame: The consumer's, if that is a `for` statement. In a call of C nothing can be seen of what it raises.

@@ -3,7 +3,7 @@
 `multiprocessing.current_process()._config` is copied to each process object and, except for fork, pickled with it when the
 process starts. A `JoinHub` in it costs nothing until then: its pickling asks for the hub, its unpickling makes the new process
 a client. `_config` is not a public name: where it is missing, workers behave as they would without this module.
-Knows when a tracker is there to be joined. Does not know hubs or sockets.
+Knows when a tracker is there to be joined. Does not know what a tracker is, nor hubs or sockets.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from __future__ import annotations
 import os
 import sys
 
+from .._system.lazy import CAPTURE_WORKER, HUB_ADDRESS, ROWS_TERMINAL, SEND_BEFORE_RESULTS, load
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
-
-    from .tracker import ProgressTracker
 
     TerminalKey = tuple[object, ...]
 
 KEY = "progresskit"
 VARIABLE = "PROGRESSKIT_HUB"
-WORKERS = "progresskit.processes.workers"
-CAPTURE = "progresskit._display.capture"
+WORKERS = HUB_ADDRESS.partition(":")[0]
 _wanted: list[Callable[[], bool]] = []
 """Functions that return whether processes that start now may join the shared tracker although no tracker is entered."""
 terminal_key: TerminalKey | None = None
@@ -48,10 +47,8 @@ class JoinHub:
         address, terminal = self._address, self._terminal
         if address is None:
             try:
-                from ..renderers.registry import load
-
-                address = load(f"{WORKERS}:address")()
-                terminal = load(f"{WORKERS}:rows_terminal")()
+                address = load(HUB_ADDRESS)()
+                terminal = load(ROWS_TERMINAL)()
             except Exception:  # no sockets, no descriptors: the worker starts all the same
                 address = None
         return join, (address, terminal)
@@ -90,10 +87,8 @@ def capture_words(terminal: TerminalKey) -> None:
     global terminal_key
     terminal_key = terminal  # for workers of this worker
     try:
-        from ..renderers.registry import load
-
-        if load(f"{CAPTURE}:capture_worker")(terminal):
-            load("progresskit.processes._numbers:send_before_results")()
+        if load(CAPTURE_WORKER)(terminal):
+            load(SEND_BEFORE_RESULTS)()
     except Exception:  # a display's trouble is not the worker's
         pass
 
@@ -129,9 +124,7 @@ def _install() -> None:
     config = _config()
     if config is None:
         return
-    from ..renderers.registry import load
-
-    load(f"{WORKERS}:address")  # this module's hooks handle forks
+    load(HUB_ADDRESS)  # this module's hooks handle forks
     config.setdefault(KEY, JoinHub())
 
 
@@ -161,7 +154,7 @@ def _expect() -> None:
         sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]  # see above
 
 
-def on_enter(tracker: ProgressTracker) -> None:
+def on_enter(tracker: object) -> None:
     """Let processes that start from here on join `tracker`, which was entered, and move the running ones to it."""
     try:
         _expect()
@@ -171,7 +164,7 @@ def on_enter(tracker: ProgressTracker) -> None:
         pass
 
 
-def on_exit(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
+def on_exit(tracker: object, others: Sequence[object]) -> None:
     """Show what the workers of `tracker`, which is about to end, have sent.
 
     `others` are the trackers that are still entered, the latest last.

@@ -120,7 +120,7 @@ class _Ending:
         self._task = task
 
     def __enter__(self) -> None:
-        """Nothing to do: the task runs."""
+        """Do nothing: the task runs."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -154,7 +154,8 @@ def _is_chunked(response: Any) -> bool:
 
 
 def _wire_counter(response: Any) -> Callable[[], int] | None:
-    """Return what tells how many bytes of the body have come over the wire; None where nobody does."""
+    """Return a function that counts the bytes of the body that have come over the wire; None if the library does not
+    count them."""
     kind = _kind(response)
     if kind == "httpx":
         return lambda: int(response.num_bytes_downloaded)
@@ -178,7 +179,7 @@ def _decoded_read(raw: Any) -> Callable[..., bytes]:
 
 
 def _length(response: Any) -> int | None:
-    """Return the bytes that will come; None where that is not known, or cannot be counted."""
+    """Return how many bytes will come; None if that is unknown or cannot be counted."""
     length = _header(response, "Content-Length")
     if not (length.isascii() and length.isdigit()) or _is_chunked(response):
         return None
@@ -193,7 +194,7 @@ def _name(response: Any) -> str:
 
 
 def wrap_response(response: Any, description: str | None = None, *, task: Task | None = None, **options: Any) -> Any:
-    """Return `response` as one whose body shows how much of it has come.
+    """Wrap `response` so that reading its body advances a task.
 
     The count is that of the bytes on the wire, so that a packed body (`Content-Encoding: gzip`) ends at its `Content-Length`; where
     the library does not tell it, there is no total. The task finishes with the body, and fails where that ends too early.

@@ -1,15 +1,9 @@
-"""The tracker of what is switched off: its tasks count, and nothing is shown of them.
+"""The ticker of what is switched off: tasks count, and nothing is shown of them.
 
-Knows how a tracker is told that nothing can be shown. Does not know who switched it off.
+Knows how a tracker is told that nothing can be shown. Does not know trackers, nor who switched them off.
 """
 
 from __future__ import annotations
-
-from .tracker import ProgressTracker
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .core import TrackerCore
 
 
 class SilentTicker:
@@ -17,7 +11,7 @@ class SilentTicker:
 
     writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
 
-    def attach(self, tracker: TrackerCore) -> bool:
+    def attach(self, tracker: object) -> bool:
         """Return that nothing can be shown."""
         return False
 
@@ -30,19 +24,8 @@ class SilentTicker:
     def flush_lines(self) -> None:
         """Do nothing."""
 
-    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: object, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
-    def detach(self, tracker: TrackerCore) -> None:
+    def detach(self, tracker: object) -> None:
         """Do nothing."""
-
-
-_silent: ProgressTracker | None = None
-
-
-def silent_tracker() -> ProgressTracker:
-    """Return the tracker of what is switched off."""
-    global _silent
-    if _silent is None:
-        _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
-    return _silent

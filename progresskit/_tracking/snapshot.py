@@ -1,7 +1,7 @@
-"""How a task becomes a view: its numbers at one instant, and its text made clean.
+"""Make a view of a task: its numbers at one instant, and its text, cleaned.
 
-The half of a task that is needed only where something is drawn, so that a program that never draws does not import what
-drawing needs. It reads the task's own fields. `sample` writes, once for each frame that is drawn; `view_of` changes nothing.
+This half of a task is needed only for drawing, so a program that never draws does not import it. It reads the task's
+private fields. `sample` writes to the task, once for each frame that is drawn; `view_of` changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class GuardedEstimate:
-    """An estimate of the user's own, which takes nothing from the display whatever it does: the built-in one takes its place.
+    """A user's estimate that cannot harm the display: if it fails, the built-in one takes its place.
 
     Args:
         make: Makes it, of the units that were done before the task began.
@@ -50,7 +50,7 @@ class GuardedEstimate:
             self._give_up(error)
 
     def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
-        """Return the rate and the seconds left; what is no number from 0 is unknown."""
+        """Return the rate and the seconds left; a value that is no number from 0 becomes None."""
         try:
             rate, eta = self._estimate.outlook(time, completed, total)
             return _from_zero(rate), _from_zero(eta)
@@ -67,16 +67,16 @@ def _from_zero(value: Any) -> float | None:
 MOST = int(LARGEST)
 """`LARGEST` as an int, with which an int is compared in half the time."""
 _cleaned: dict[str, str] = {}
-"""Cleaned texts by what they were: descriptions and units that are not plain as they are, which each frame shows again."""
+"""Cleaned texts by the originals: descriptions and units, which each frame shows again."""
 
 
 def _clean_again(text: str) -> str:
     """Return `text` cleaned. (An `lru_cache` touches more memory than all else of a view, which is cold ten times a second.)"""
-    if len(text) <= LONGEST and text.isascii() and text.isprintable():
-        return text
     cleaned = _cleaned.get(text)
     if cleaned is None:
-        if len(_cleaned) > 1000:  # long ones are the user's own strings: start over rather than grow
+        if len(text) > LONGEST:
+            return clean(text)
+        if len(_cleaned) > 1000:  # a description may change with every frame: start over rather than grow
             _cleaned.clear()
         cleaned = _cleaned[text] = clean(text)
     return cleaned
@@ -100,9 +100,12 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
     """
     if task._end is not None:
         return None
-    count = completed, _ = _count(task, sums)
+    completed, began = task._n, task._began
+    if task._extras is None and task._kind[3] is None and -MOST < completed < MOST:  # as of most tasks
+        count: Sums = completed, task._total
+    else:
+        count = completed, _ = _count(task, sums)
     task._sampled = task._n
-    began = task._began
     if began is None:
         if not completed:
             return count
@@ -128,51 +131,56 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums],
     if total is not None and total <= 0:
         total = None  # none at all: neither a share nor a time left follows from it
     left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
-    extras, end, owner, estimate = task._extras, task._end, task._owner, task.estimate
+    owner, estimate = task._owner, task.estimate
     unit, color, keep, _, estimated, columns = task._kind
-    state, _, reason = end or (task._state, 0.0, None)
-    layout: str | None = None
-    if extras is None:
-        began = task._began
-        age = active = now - began if end is None and began is not None and now > began else task._active(now)
+    end, extras, began = task._end, task._extras, task._began
+    reason: str | None = None
+    rate: float | None = None
+    eta: float | None = None
+    if end is None:
+        state = task._state
+        if extras is None and began is not None and now > began:  # as of most tasks
+            age = active = now - began
+        else:
+            active, age = task._active(now), task._age(now)
+        if estimate is not None and state == RUNNING:
+            rate, eta = estimate.outlook(active, completed, left_of)
     else:
+        state, _, reason = end
         active, age = task._active(now), task._age(now)
-        layout = extras.layout
-    if end is not None:
         rate, eta = task._estimate_at(active, completed, left_of)
-    else:
-        rate, eta = (
-            (None, None) if estimate is None or state != RUNNING else estimate.outlook(active, completed, left_of)
-        )
     if keep is None:
         keep = not isinstance(owner, Task) or (state == CANCELLED and reason != STOPPED_EARLY)
-    extras, layout, age = task._extras, None, active
+    idle = idle_seconds(task, active, now) if rate is None and state == RUNNING else None
+    layout: str | None = None
     if extras is not None:
-        layout, age = extras.layout, task._age(now)
+        layout = extras.layout
         if extras.factor != 1:
             completed *= extras.factor
             total = None if total is None else total * extras.factor
             rate = None if rate is None else rate * extras.factor
+    description = task._description
+    fields = task._fields
     return make_view(
         (
             task._id,
             owner._id if isinstance(owner, Task) else None,
             depth,
             row,
-            _clean_again(task._description),
+            _cleaned.get(description) or _clean_again(description),
             completed,
             total,
-            _clean_again(unit),
+            _cleaned.get(unit) or _clean_again(unit),
             state,
             active,
             rate,
             eta,
-            _clean_fields(task._fields) if task._fields else task._fields,
+            _clean_fields(fields) if fields else fields,
             color,
             keep or state == "failed",
             estimated,
             None if reason is None else clean(reason),
-            idle_seconds(task, active, now) if rate is None and state == RUNNING else None,
+            idle,
             columns,
             None if layout is None else clean_layout(layout),
             age,

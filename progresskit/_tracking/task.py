@@ -1,13 +1,14 @@
-"""Task: one piece of work, as users have it: what it is, and what happens to it.
+"""Task: one piece of work as users see it: what it is, and what happens to it.
 
-Knows what users may ask of a task, and tells its tracker that something changed. Does not know how or where a task is shown, nor
-how it counts: its record does. Every public method may be called from any thread.
+Knows what users may ask of a task, and tells the tracker of changes. Does not know where a task is shown, nor how it
+counts: that is its record's part. Every public method may be called from any thread.
 """
 
 from __future__ import annotations
 
 from .._model.numbers import is_all, plain_number
 from .._model.states import ENDED, FAILED, PAUSED, RUNNING, after, is_failure
+from .._system.lazy import REDUCE_TASK, load
 from .._system.warnings import describe
 from .arguments import UNCHANGED, amount, checked_color, described, given_fields, shared_kind, text
 from .counters import CountingTicks, PolledCounter
@@ -15,23 +16,67 @@ from .task_record import TREE_LOCK, TaskRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
     from types import TracebackType
-    from typing import Any, Self, TypeVar, overload
+    from typing import Any, Protocol, Self, TypeVar, overload
 
+    from .._model.estimates import Estimator
     from .._model.frames import Field
     from .._model.states import Event
     from .arguments import Rollup
-    from .loops import AsyncTracked, Tracked
-    from .tracker import ProgressTracker
 
     T = TypeVar("T")
+    Item = TypeVar("Item", covariant=True)
+
+    class Tracked(Iterator[Item], Protocol):
+        """What `track` returns: an iterator that knows its task."""
+
+        @property
+        def task(self) -> Task:
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+
+        def close(self) -> None:
+            """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+
+    class AsyncTracked(AsyncIterator[Item], Protocol):
+        """What `track` returns for an async iterable: an async iterator that knows its task."""
+
+        @property
+        def task(self) -> Task:
+            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+
+    class Tracker(Protocol):
+        """The tracker of a task, as far as tasks know it: a `ProgressTracker`."""
+
+        @property
+        def clock(self) -> Callable[[], float]:
+            """Gives the time in seconds."""
+
+        @property
+        def estimator(self) -> Callable[[float], Estimator] | None:
+            """Makes what tells the rate and the time left of a task; None: the built-in estimates."""
+
+        @property
+        def is_elsewhere(self) -> bool:
+            """Whether its tasks are another process's, and only counted here."""
+
+        @property
+        def _core(self) -> Any: ...
+
+        def add_task(self, description: object, total: int | float | None = None, **options: Any) -> Task:
+            """Add a task and return it."""
+
+        def print(self, *values: object, sep: str | None = " ", end: str | None = "\n") -> None:
+            """Show a line above the bars."""
+
+        def stop(self) -> None:
+            """End what is still live and show everything for the last time."""
 
 
 class _FirstTick:
-    """Gives a task its C-level counter when `tick` is first asked for, so that tasks without one are smaller.
+    """Gives a task its counter in C when `tick` is first looked up, so that other tasks are smaller.
 
-    The task then becomes a `_TickingTask`, where `tick` is the slot itself: from there on a call of it is a call of C.
+    The task then becomes a `_TickingTask`, where `tick` is the slot itself, so that a call of it is a call of C.
     """
 
     def __get__(self, task: Task | None, owner: type) -> Callable[[], None]:
@@ -61,7 +106,7 @@ class Task(TaskRecord):
     """
 
     __slots__ = ()
-    _owner: ProgressTracker | Task
+    _owner: Tracker | Task
 
     tick: _FirstTick = _FirstTick()
     """Advance by one, at the price of a C call. Safe from any thread.
@@ -76,21 +121,20 @@ class Task(TaskRecord):
         return f"<Task {self._description!r} {self.state} {self.completed}/{self.total} {self.unit}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A task can be pickled to a worker: what is counted there counts here. See `progresskit.processes.workers`."""
-        from ..renderers.registry import load
-
-        return load("progresskit.processes.workers:reduce")(self)  # type: ignore[no-any-return]  # loaded by name
+        """Pickle the task for a worker: units that are counted there count here. See
+        `progresskit.processes.workers`."""
+        return load(REDUCE_TASK)(self)  # type: ignore[no-any-return]  # loaded by name
 
     # What a task is
 
     @property
     def id(self) -> int:
-        """A number that no other task of this process has, had or will have."""
+        """A number that no other task of this process ever has."""
         return self._id
 
     @property
-    def tracker(self) -> ProgressTracker:
-        """The tracker that the task belongs to."""
+    def tracker(self) -> Tracker:
+        """The `ProgressTracker` that the task belongs to."""
         owner = self._owner
         while isinstance(owner, Task):
             owner = owner._owner
@@ -108,7 +152,7 @@ class Task(TaskRecord):
 
     @property
     def completed(self) -> int | float:
-        """Units done: what was advanced, what a tracked iterable handed out and, with a rollup, what the children did."""
+        """Units done: by `advance`, by tracked iterables and, with a rollup, by the children."""
         return self._plain_sum(self._counted() if self._kind[3] is None else self._sums({})[0])
 
     @property
@@ -128,13 +172,13 @@ class Task(TaskRecord):
 
     @property
     def keep(self) -> bool:
-        """Whether the task's line stays above the bars once it has ended; unless it was said, that of a task at the top does."""
+        """Whether the task's line stays above the bars once it has ended; by default that of a task at the top does."""
         keep = self._kind[2]
         return self.parent is None if keep is None else keep
 
     @property
     def rollup(self) -> Rollup | None:
-        """How the children count: `"count"`, `"sum"` or None, not at all."""
+        """How the children count: `"count"`, `"sum"`, or None if they do not."""
         return self._kind[3]
 
     @property
@@ -144,7 +188,7 @@ class Task(TaskRecord):
 
     @property
     def reason(self) -> str | None:
-        """Why the task failed or was cancelled; `stopped early` where its loop was left in peace before its end; None unless it did."""
+        """Why the task failed or was cancelled; `stopped early` after a `break`; None if it did neither."""
         return None if self._end is None else self._end[2]
 
     @property
@@ -249,11 +293,11 @@ class Task(TaskRecord):
     def report(self, done: int | float, total: int | float | None = UNCHANGED) -> None:
         """Set the count, and the total if there is one: for libraries that call back with `(done, total)`.
 
-        What they hand over never raises: a `done` that is no number from 0 changes nothing and is told once.
+        A wrong value never raises: a `done` that is no number from 0 changes nothing and gives one warning.
 
         Args:
             done: Units done.
-            total: Units in all; None, a negative, an infinite number or what is no number make it unknown. Left out: it stays.
+            total: Units in all. None, a negative or infinite number, or no number make it unknown. Left out: it stays.
 
         Raises:
             ValueError: the task has a rollup: its count comes from its children.
@@ -276,9 +320,9 @@ class Task(TaskRecord):
         self.update(completed=number, total=total)
 
     def restart(self, *, completed: int | float = 0, total: int | float | None = UNCHANGED) -> None:
-        """Begin a live task anew: a retry. Its count goes back, and its time, rate and time left begin now.
+        """Start a live task over, for a retry. Its count goes back, and its time, rate and time left begin now.
 
-        With a rollup, what children that have ended added is forgotten. A `counter` goes on telling what it tells.
+        With a rollup, children that have ended no longer count. A `counter` continues as before.
 
         Args:
             completed: Units that are done already; they do not count in the rate.
@@ -327,7 +371,7 @@ class Task(TaskRecord):
         self._change("resume")
 
     def finish(self) -> None:
-        """End the task: it is done. An ended task stays as it ended, whatever is called."""
+        """End the task: it is done. Further calls do not change a task that has ended."""
         self._change("finish")
 
     def fail(self, reason: str | BaseException = "") -> None:
@@ -345,7 +389,7 @@ class Task(TaskRecord):
         self._change("cancel", reason)
 
     def _end_by_children(self) -> bool:
-        """Fail, if children that failed are why the count falls short of the total; return whether that is so."""
+        """Fail if the count is below the total because children failed; return whether that is so."""
         extras = self._extras
         if extras is None or not extras.failed or self._end is not None or self.is_complete:
             return False
@@ -356,7 +400,7 @@ class Task(TaskRecord):
         return True
 
     def _change(self, event: Event, reason: str | None = None) -> None:
-        """Let `event` happen, by the table of `progresskit._model.states`."""
+        """Change the state by `event`, as the table of `progresskit._model.states` says."""
         state = after(self.state, event)
         if state == self.state:
             return
@@ -410,7 +454,7 @@ class Task(TaskRecord):
     def track(self, iterable: Any, *, total: int | float | None = None, finish: bool = True) -> Any:
         """Return an iterator over `iterable` that counts in this task.
 
-        The count is that of the items whose turn is over; the loop runs at nearly the speed of the bare one.
+        The count is that of the items whose turn is over. The loop runs at nearly the speed of a bare loop.
 
         Args:
             iterable: Any iterable or async iterable.
@@ -442,7 +486,7 @@ class Task(TaskRecord):
 
 
 class _TickingTask(Task):
-    """A task whose `tick` has been asked for. The same layout, so that a task can become one."""
+    """A task whose `tick` has been used. It has the same layout as `Task`, so that a task can become one."""
 
     __slots__ = ()
     tick = Task._tick  # type: ignore[assignment, misc]  # the slot's own descriptor, under the public name

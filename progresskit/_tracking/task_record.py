@@ -1,17 +1,17 @@
-"""What a task holds: its count with that of its children, its times and its state.
+"""The record of a task: its count with that of its children, its times and its state.
 
-Knows how numbers of any kind become one plain number, and how long a task has been at work. Does not know trackers, nor what
-happens to a task: that is `Task`'s business. None of its methods takes a lock that a finaliser could find taken.
+Knows how numbers of any kind become one plain number, and how long a task has been at work. Does not know trackers, nor
+what may happen to a task: `Task` does. No method takes a lock that a finaliser may find held.
 
-A task is small (some 250 bytes with its numbers), since ten thousand of them may wait at once: what most tasks never need
-sits in a part that is made on demand.
+A task is small (some 250 bytes with its numbers), since ten thousand may wait at once. Attributes that most tasks never
+need are in an object that is made on demand.
 """
 
 from __future__ import annotations
 
 from _thread import RLock
 
-from .._model.numbers import LARGEST, is_all, settled, shown, without_odd
+from .._model.numbers import LARGEST, is_all, kind_of, settled, shown, without_odd
 from .._model.states import PENDING, RUNNING
 from .._system.warnings import describe, warn_once
 from .counters import LOCK as COUNT_LOCK
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TREE_LOCK = RLock()
 """One for the trees of all trackers: it is held for microseconds, and a fork has one lock to take."""
 MOST_REFUSED = 1_000
-"""Values that are told of as no numbers, in a process; what comes after them is refused in silence."""
+"""How many values a process warns of as being no numbers. Later ones are refused without a warning."""
 _REFUSED: set[tuple[int, str]] = set()
 _NO_FIELDS: dict[str, Field] = {}
 
@@ -79,7 +79,7 @@ class _TaskExtras:
 
 
 class TaskRecord(CountingCell):
-    """The attributes of a task, and what follows from them at an instant."""
+    """The attributes of a task, and the figures that follow from them at an instant."""
 
     __slots__ = (
         "_began",
@@ -195,7 +195,7 @@ class TaskRecord(CountingCell):
             self._refuse(number)
 
     def _remove_odd(self) -> None:
-        """Take ints of a hundred digits or more out of the count: `advance` adds any int, without a look at it."""
+        """Remove ints of a hundred digits or more from the count: `advance` adds any int unchecked."""
         with TREE_LOCK:
             count = int(self._n)
             if -LARGEST < count < LARGEST:  # another thread has done it
@@ -203,12 +203,12 @@ class TaskRecord(CountingCell):
             before = int(self._sampled)
             odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
             with COUNT_LOCK:  # without the GIL
-                self._n -= odd  # and no store of the rest: other threads count meanwhile
+                self._n -= odd  # a subtraction and no store, because other threads count meanwhile
         self._refuse(odd)
 
     def _plain_sum(self, done: int | float) -> int | float:
         """Return `done` as a plain finite number, without the noise of a sum of floats."""
-        if not -LARGEST < done < LARGEST:  # a sum of many numbers that are none by themselves
+        if not -LARGEST < done < LARGEST:  # many large numbers add up to one that is too large
             return self._counted()
         if done.__class__ is int:
             return done
@@ -216,12 +216,12 @@ class TaskRecord(CountingCell):
         return done if total is None or not is_all(done, total) else settled(done, total)
 
     def _poll(self) -> None:
-        """Ask the task's function for its count, and keep the last number if the function fails."""
+        """Call the task's `counter`, and keep its last number if it fails."""
         for counter in () if self._extras is None else self._extras.counters:
             if isinstance(counter, PolledCounter):
                 try:
                     refused = counter.poll()
-                except Exception as error:  # the user's own, in the ticker's thread: it takes nothing from other tasks
+                except Exception as error:  # of the user's function: other tasks must not suffer
                     warn_once(f"the counter of task {self._id}, {shown(self._description)}, failed: {describe(error)}.")
                 else:
                     if refused is not None:
@@ -232,7 +232,7 @@ class TaskRecord(CountingCell):
         if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
             _REFUSED.add(refused)
             warn_once(
-                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, a {type(n).__name__}, as a number of units: "
+                f"task {self._id}, {shown(self._description)}, was given {shown(n)}, {kind_of(n)}, as a number of units: "
                 "it counts nothing. Give a finite number below 1e100."
             )
 
@@ -265,7 +265,8 @@ class TaskRecord(CountingCell):
     ) -> tuple[float | None, float | None]:
         """Return rate and seconds left after `active` seconds; the plain average once the task has ended.
 
-        Both are None while it is paused, idle or has not begun, the time left until the estimate has seen two gaps.
+        Both are None while it is paused, idle or has not begun. The time left is None until the estimate has seen two
+        gaps.
         """
         if self._end is not None:
             moved = done - self.initial
@@ -276,9 +277,10 @@ class TaskRecord(CountingCell):
     # What its children add
 
     def _sums(self, known: dict[int, Sums]) -> Sums:
-        """Return completed and total with what the children add. `known` holds the sums of tasks by their number, and is filled.
+        """Return completed and total, children included. `known` holds the sums of tasks by their number; missing ones
+        are added.
 
-        Without recursion, since trees may be deep; each task of the tree is visited once.
+        No recursion, since trees may be deep. Each task of the tree is visited once.
         """
         with TREE_LOCK:
             order, ahead = [], [self]
@@ -293,7 +295,7 @@ class TaskRecord(CountingCell):
             return known[self._id]
 
     def _own_sums(self, known: dict[int, Sums]) -> Sums:
-        """Return completed and total, where the sums of the children are `known`. The caller holds the lock."""
+        """Return completed and total from the `known` sums of the children. The caller holds the lock."""
         completed, rollup, extras = self._counted(), self._kind[3], self._extras
         if rollup is None or extras is None:
             return completed, self._total

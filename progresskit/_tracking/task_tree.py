@@ -1,6 +1,6 @@
 """The tasks of one tracker: their slots, their endings, and the frames that show them.
 
-Knows which tasks live and which have ended since the last frame. Does not know lines, tickers or displays.
+Knows which tasks are live, and which have ended since the last frame. Does not know lines, tickers or displays.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
 
     from .._model.frames import Field, Frame, TaskView
     from .arguments import Kind
+    from .task import Tracker
     from .task_record import Sums
-    from .tracker import ProgressTracker
 
 NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
 MOST_WAIT_SECONDS = 0.05
 """Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
-"""What the import of a module of ours raises in the handler of a signal that has interrupted it, in a process that has changed
-its root since the first import, or that has no descriptor left. Loops then run as they would by themselves."""
+"""Errors of importing our own modules: in a signal handler that has interrupted the same import, after chroot, or
+without a free descriptor. Loops then run without progress."""
 _last_number = 0
 _drawing: Any = None
 
 
 def load_drawing() -> Any:
-    """Return the module that makes views of tasks, and the class of frames; a program that never draws has no need of them.
+    """Return the module that makes views of tasks, and the class of frames. A program that never draws does not load
+    them.
 
     Raises:
         UNAVAILABLE: they cannot be imported.
@@ -55,33 +56,33 @@ class TaskTree:
 
     Args:
         clock: Gives the time in seconds.
-        tells_unseen: Called with a top-level task that has ended before a frame showed it; returns whether the task has a line
-            of its own all the same.
+        tells_unseen: Called with a top-level task that has ended before a frame showed it; returns whether its last
+            line is shown all the same.
 
     Attributes:
         lock: Guards the tree. One for all trackers: it is held for microseconds, and a fork has one lock to take.
         last_shown: The highest number of a task that a frame could have shown.
-        is_told: Whether anybody shows the views of tasks that have ended.
-        is_closing: Whether all tasks are being ended: the last frame is drawn soon in any case.
+        is_told: Whether ended tasks are shown at all.
+        is_closing: Whether all tasks are being ended, after which the last frame is drawn in any case.
     """
 
     lock = TREE_LOCK
     _rows_stay = True
-    """Whether the rows are the same ones until a task comes or goes."""
+    """Whether rows change only when a task comes or goes."""
 
     def __init__(self, clock: Callable[[], float], tells_unseen: Callable[[Task], bool]) -> None:
         self._clock = clock
         self._tells_unseen = tells_unseen
         self._slots = Slots()
-        self._gaps: set[Slots] = set()  # those in which a task has left others since the last frame
+        self._gaps: set[Slots] = set()  # in which a task has ended since the last frame while others go on
         self._placed: tuple[int | None, list[Any]] | None = (
-            None  # who has which row of so many, until a task comes or goes
+            None  # the rows of the last frame, valid until a task comes or goes
         )
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
-        self._polled: tuple[Task, ...] = ()  # tasks whose count a function tells
-        self._delays: tuple[Task, ...] = ()  # tasks whose rows are not to be seen yet
+        self._polled: tuple[Task, ...] = ()  # tasks with a `counter`
+        self._delays: tuple[Task, ...] = ()  # tasks whose rows are still hidden
         self.last_shown: int = 0
         self.is_told: bool = True
         self.is_closing: bool = False
@@ -91,7 +92,7 @@ class TaskTree:
 
     def add(
         self,
-        tracker: ProgressTracker,
+        tracker: Tracker,
         parent: Task | None,
         description: str,
         total: int | float | None,
@@ -108,7 +109,7 @@ class TaskTree:
         global _last_number
         now = self._clock()
         with self.lock:
-            self.settle()  # first, so that a task that has just ended leaves its slot to this one
+            self.settle()  # first, so that this task can have the slot of one that has just ended
             while parent is not None and parent._end is not None:
                 parent = parent.parent
             number = _last_number = next(NUMBERS)
@@ -136,7 +137,7 @@ class TaskTree:
         return task
 
     def poll(self, task: Task, counter: Callable[[], Any]) -> None:
-        """Ask `counter` before each frame for units of `task` beside those that it counts itself."""
+        """Call `counter` before each frame for further units of `task`."""
         with self.lock:
             task._made_extras.counters += (PolledCounter(counter),)
             self._polled = (*(each for each in self._polled if each._end is None), task)
@@ -199,9 +200,9 @@ class TaskTree:
         return bool(self._ended)
 
     def move_ends(self, queue: deque[Any]) -> None:
-        """Move the views of the tasks that have ended to `queue`: what comes behind them is shown behind them.
+        """Move the views of ended tasks to `queue`, so that later lines are shown below them.
 
-        Where the lock cannot be had soon, since an estimator of the user's own hangs, they stay.
+        They stay if the lock is not free soon, because a user's estimator hangs.
         """
         if self.lock.acquire(timeout=MOST_WAIT_SECONDS):
             try:
@@ -234,13 +235,13 @@ class TaskTree:
                     task.finish()
                 elif error is not None or not task._end_by_children():
                     task.cancel()
-                if task.parent is not None:  # so that a sum above it need not go through all of its tree again
+                if task.parent is not None:  # so that sums above need not visit its whole tree again
                     self.settle()
         finally:
             self.is_closing = False
 
     def _remove(self, task: Task) -> None:
-        if task._end is None or task._state in ENDED:  # two threads ended it at once: it is gone already
+        if task._end is None or task._state in ENDED:  # two threads ended it at once, and it is removed already
             return
         if self.is_inherited(task):
             return
@@ -250,7 +251,7 @@ class TaskTree:
         told = (
             self._was_seen(task)
             or task.state == "failed"
-            or task._kind[2] is True  # said in so many words: its line stays, however short it was
+            or task._kind[2] is True  # keep=True: its line stays, however short the task was
             or (task.parent is None and self._tells_unseen(task))
         )
         if told and self.is_told:
@@ -271,7 +272,7 @@ class TaskTree:
         return task._id <= self.last_shown and task._shown_by(task._end[1])
 
     def _vacate(self, task: Task) -> None:
-        while not task.children:  # its place is needed until the last of its children has ended
+        while not task.children:  # a task keeps its slot until its last child has ended
             parent = task.parent
             slots = self._slots if parent is None else parent.children
             if parent is not None and parent.rollup is not None:
@@ -288,20 +289,20 @@ class TaskTree:
                     self._gaps.discard(slots)
             if parent is None or parent._state not in ENDED:
                 return
-            task = parent  # it has been removed, and only waited for its children
+            task = parent  # it has ended before, and waited for this child
 
     # Frames
 
     def frame(self, rows: int | None) -> Frame:
         """Return what the tasks look like now; as `ProgressTracker.frame`."""
-        load_drawing()  # not with the lock held: an import that Ctrl-C has broken off may hang for ever
+        load_drawing()  # before the lock: an import that Ctrl-C has interrupted may hang for ever
         with self.lock:
             return self._make_frame(rows)
 
     def next_frame(self, rows: int | None = None) -> Frame:
-        """Return what the tasks look like now, and forget those that have ended. Called by whoever draws it.
+        """Return what the tasks look like now, and forget those that have ended. Called by the display.
 
-        The functions that tell a count are asked first, and estimates learn from what is shown.
+        Counters are called first, and estimates learn from what the frame shows.
         """
         if self._polled:
             self._polled = tuple(task for task in self._polled if task._end is None)
@@ -337,7 +338,7 @@ class TaskTree:
             placed, more = assign_rows(self._entries(now), rows)
             self._placed = (rows, placed) if self._rows_stay and not (more or self._delays) else None
         counts: list[Sums | None] = [None] * len(placed)
-        if sampled:  # all of them first: whether a parent is idle depends on its children
+        if sampled:  # all tasks first: whether a parent is idle depends on its children
             counts = [snapshot.sample(item, now, sums) if isinstance(item, Task) else None for item, _, _ in placed]
         views = []
         for (item, depth, row), known in zip(placed, counts, strict=True):
@@ -345,25 +346,26 @@ class TaskTree:
                 views.append(item._replace(position=row))
                 continue
             view = snapshot.view_of(item, now, depth, row, sums, known)
-            if item._end is not None:  # since `settle`: it is shown as it was, for this frame
+            if item._end is not None:  # since `settle`: this frame still shows it as running
                 view = view._replace(state=item._state, reason=None)
             views.append(view)
         return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:
-        """Return what is to have a row, with depths: tasks, views of other processes' tasks, and None for a blank row.
+        """Return the entries that get a row, with depths: tasks, views of other processes' tasks, and None for a blank
+        row.
 
         The caller holds the lock.
         """
         entries: list[tuple[Any, int]] = []
         for item, depth in walk_tree(self._slots):
-            # One that has ended since `settle` keeps its row for this frame: nothing moves, and no row is blank.
+            # A task that has ended since `settle` keeps its row for this frame, so that no row moves or is blank.
             if item is None or item._end is None or (item._state not in ENDED and self._was_seen(item)):
                 entries.append((item, depth))
         return self._without_hidden(entries, now) if self._delays else entries
 
     def _without_hidden(self, entries: list[tuple[Any, int]], now: float) -> list[tuple[Any, int]]:
-        """Return `entries` without the tasks whose rows are not to be seen yet, and what is below them."""
+        """Return `entries` without the tasks that are still hidden, and without their children."""
         self._delays = tuple(task for task in self._delays if task._end is None and not task._shown_by(now))
         kept: list[tuple[Any, int]] = []
         below: int | None = None  # the depth of the last task that is hidden

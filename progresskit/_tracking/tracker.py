@@ -1,6 +1,7 @@
-"""ProgressTracker: the tasks of one display, as users have it, and which tracker is the current one.
+"""ProgressTracker: the tasks of one display as users see them, and which tracker is the current one.
 
-Knows what users may ask for, and checks it. Does not know how it is drawn: a `TrackerCore` does what tickers and displays need.
+Knows what users may ask for, and checks it. Does not know how tasks are drawn: tickers and displays call its
+`TrackerCore`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import sys
 import time
 from contextvars import ContextVar, copy_context
 
-from .._model.numbers import shown
+from .._model.numbers import kind_of, shown
+from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
@@ -26,7 +28,6 @@ from .arguments import (
     unknown_argument,
 )
 from .core import TrackerCore, current_loop
-from .lines import CAPTURE
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -43,19 +44,18 @@ if TYPE_CHECKING:
     from ..renderers.base import Renderer, Terminal
     from .arguments import Rollup
     from .interfaces import Capture, Ticker
-    from .loops import AsyncTracked, Tracked
+    from .task import AsyncTracked, Tracked
 
     T = TypeVar("T")
 
 
-PAGE = "progresskit._web.live"
-"""The live page, found by name: this storey must not import that one."""
 _active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
 _entered: list[ProgressTracker] = []
 _shared: ProgressTracker | None = None
+_silent: ProgressTracker | None = None
 _outdated = False  # whether the defaults have changed since the shared tracker was made
 DEFAULTS: dict[str, Any] = {}
-"""What `configure` has set: arguments of trackers that were not given them."""
+"""Arguments that `configure` has set, for trackers that do not get them."""
 disabled_blocks = 0
 """How many `with disabled()` blocks the process is in."""
 disabled_before: str | None = None
@@ -115,7 +115,7 @@ class ProgressTracker:
         interval: float | None = None,
         budget: float | None = None,
         clock: Callable[[], float] | None = None,
-        ticker: Ticker | None = None,
+        ticker: Ticker[TrackerCore] | None = None,
         capture: bool | Literal["descriptors"] | None = None,
         columns: str | None = None,
         style: Style | str | None = None,
@@ -128,7 +128,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
         _check_terminal(terminal)
-        around = _joined(renderer, stream) if terminal is None and ticker is None else None
+        joined = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
             if terminal is None and stream is None:
                 stream = DEFAULTS.get("stream")
@@ -141,8 +141,8 @@ class ProgressTracker:
             style = DEFAULTS.get("style") if style is None else style
         self.columns: str | None = checked_columns(columns)
         choice = named(renderer)
-        if around is not None:
-            core = around._core
+        if joined is not None:
+            core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
         if estimator is not None and not callable(estimator):
             raise TypeError(f"estimator is {shown(estimator)}: give a function that returns an estimate, or None.")
@@ -381,9 +381,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
-            from .silent import silent_tracker
-
-            return silent_tracker().track(
+            return _silent_tracker().track(
                 iterable,
                 description,
                 total=total,
@@ -413,9 +411,9 @@ class ProgressTracker:
         def begin(size: int | None, task: Task | None, begun: bool) -> Task:
             if task is None:
                 whole = total if total is not None or size is None else size + completed
-                around = parent or _enclosing_loop(self)
+                enclosing = parent or _enclosing_loop(self)
                 task = self.add_task(
-                    description, whole, unit=unit, parent=around, completed=completed, keep=keep, color=color, start=begun,
+                    description, whole, unit=unit, parent=enclosing, completed=completed, keep=keep, color=color, start=begun,
                     delay=delay, fields=own_fields, columns=columns,
                 )  # fmt: skip
             else:
@@ -456,7 +454,9 @@ class ProgressTracker:
         """
         return Hidden(self._core)
 
-    def capture(self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False) -> Capture:
+    def capture(
+        self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False
+    ) -> Capture[TrackerCore]:
         """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
 
         A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
@@ -478,7 +478,6 @@ class ProgressTracker:
             >>> list(capture.lines)
             ['words of a library']
         """
-        from ..renderers.registry import load
         from .undrawn import LineTicker, Uncaptured
 
         core = self._core
@@ -487,7 +486,7 @@ class ProgressTracker:
             drawn = not getattr(core.ticker, "writes_at_once", False)
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
             core.given_ticker, drawn = core.given_ticker or LineTicker(core, error), False
-        captured: Capture = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
+        captured: Capture[TrackerCore] = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
         return captured
 
     def frame(self, rows: int | None = None) -> Frame:
@@ -532,9 +531,7 @@ class ProgressTracker:
             >>> ProgressTracker("none").draws_on(sys.stdout)
             False
         """
-        from ..renderers.registry import load
-
-        return bool(load("progresskit._display.capture:draws_on")(self._core, stream))
+        return bool(load(DRAWS_ON)(self._core, stream))
 
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
@@ -619,18 +616,18 @@ class Hidden:
 
 
 def _page_url(web: object) -> str | None:
-    """Serve the live page, where this process's tasks are not a hub's, and return its address.
+    """Serve the live page and return its address; None if a hub shows this process's tasks.
 
     Raises:
         TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address cannot be had.
     """
     if not isinstance(web, (bool, int, str)):
         raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
-    from ..renderers.registry import hub_address, load
+    from ..renderers.registry import hub_address
 
     if hub_address() is not None:  # the hub's page has its tasks
         return None
-    address, serve = (load(f"{PAGE}:{name}") for name in ("address", "serve"))
+    address, serve = load(PAGE_ADDRESS), load(SERVE_PAGE)
     try:
         host, port = address("1" if web is True else str(web))
         url: str = serve(host, port).url
@@ -667,7 +664,7 @@ def _check_terminal(terminal: object) -> None:
     missing = [name for name in TERMINAL_MEMBERS if not hasattr(terminal, name)]
     if missing:
         raise TypeError(
-            f"terminal is {terminal!r:.80}, a {type(terminal).__name__} without {', '.join(missing)}: "
+            f"terminal is {terminal!r:.80}, {kind_of(terminal)} without {', '.join(missing)}: "
             f"give an object with {', '.join(TERMINAL_MEMBERS)}, or a text file as stream."
         )
 
@@ -677,7 +674,7 @@ def _within(name: str, value: float | None, most: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {shown(value)}, a {type(value).__name__}: give a number, or None for the default.")
+        raise TypeError(f"{name} is {shown(value)}, {kind_of(value)}: give a number, or None for the default.")
     if not 0 < value <= most:
         raise ValueError(
             f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
@@ -701,7 +698,7 @@ def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
 
 
 def _provided_tracker() -> ProgressTracker | None:
-    """Return the tracker of what this thread is at, where an engine says so."""
+    """Return the tracker of this thread's unit of work, if an engine provides one."""
     for ask in reversed(tracker_providers):
         tracker = ask()
         if tracker is not None:
@@ -710,13 +707,13 @@ def _provided_tracker() -> ProgressTracker | None:
 
 
 def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
-    """Return the tracker that a new one draws with: that of what this thread is at, where nothing else was asked for, or where
-    this process is a worker that must not draw on the terminal that it happens to have."""
-    around = _provided_tracker()
-    if around is None or (renderer is None and stream is None):
-        return around
+    """Return the tracker with which a new one shares its display: the provided one, if neither renderer nor stream is
+    given, or if this process is a worker that must not draw on its terminal."""
+    provided = _provided_tracker()
+    if provided is None or (renderer is None and stream is None):
+        return provided
     where = sys.stderr if stream is None else stream
-    return around if getattr(around._core.given_ticker, "is_remote", False) and _is_terminal(where) else None
+    return provided if getattr(provided._core.given_ticker, "is_remote", False) and _is_terminal(where) else None
 
 
 def _is_terminal(stream: Any) -> bool:
@@ -736,16 +733,24 @@ def current_tracker() -> ProgressTracker:
         True
     """
     if disabled_blocks:
-        from .silent import silent_tracker
-
-        return silent_tracker()
+        return _silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
         return active
-    around = _provided_tracker()
-    if around is not None:
-        return around
+    provided = _provided_tracker()
+    if provided is not None:
+        return provided
     return _entered[-1] if _entered else shared_tracker()
+
+
+def _silent_tracker() -> ProgressTracker:
+    """Return the tracker for progress that is switched off: its tasks count, and nothing is shown."""
+    global _silent
+    if _silent is None:
+        from .silent import SilentTicker
+
+        _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
+    return _silent
 
 
 def shared_tracker() -> ProgressTracker:
@@ -757,6 +762,6 @@ def shared_tracker() -> ProgressTracker:
 
 
 def renew_shared_tracker() -> None:
-    """Have the process share another tracker as soon as the one that it has is idle: the defaults have changed."""
+    """Replace the shared tracker as soon as it is idle, because the defaults have changed."""
     global _outdated
     _outdated = _shared is not None

@@ -1,21 +1,34 @@
-"""A tracker whose display cannot be loaded: words and ends as plain lines, written at once.
+"""The ticker of a tracker whose display cannot be loaded: it writes plain lines at once.
 
-A frozen application may lack modules that are loaded by name. What the job prints and how its tasks end is then written to
-the tracker's stream by the caller's thread. Knows no thread, no terminal, and no rows.
+A frozen application may lack modules that are loaded by name. The caller's thread then writes printed lines and the
+ends of tasks to the tracker's stream. Does not know threads, terminals or rows.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from .._system.warnings import warn_once
 from .._text.cells import encodable
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from .._model.frames import TaskView
-    from .core import TrackerCore
+    from .lines import LineQueue
+    from .task_tree import TaskTree
+
+    class Undrawn(Protocol):
+        """A tracker, as far as its lines need it."""
+
+        lines: LineQueue
+        stream: TextIO | None
+        tree: TaskTree
+
+        def let_go(self) -> bool:
+            """Detach from the ticker, if nothing is left to show."""
 
 
 class LineTicker:
@@ -28,11 +41,11 @@ class LineTicker:
 
     writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
 
-    def __init__(self, tracker: TrackerCore, error: ModuleNotFoundError) -> None:
+    def __init__(self, tracker: Undrawn, error: ModuleNotFoundError) -> None:
         self._tracker = tracker
         warn_once(f"there is no display, since {error.name} cannot be imported: lines are written instead.")
 
-    def attach(self, tracker: TrackerCore) -> None:
+    def attach(self, tracker: object) -> None:
         """Write what `tracker` has."""
         self._write()
 
@@ -48,13 +61,13 @@ class LineTicker:
         """Write what is new."""
         self._write()
 
-    def wait_for_lines(self, tracker: TrackerCore, *, terminal: bool = True) -> None:
+    def wait_for_lines(self, tracker: object, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
-    def detach(self, tracker: TrackerCore) -> None:
+    def detach(self, tracker: object) -> None:
         """Write what is left, and let go of `tracker`."""
         self._write()
-        tracker.let_go()
+        self._tracker.let_go()
 
     def _write(self) -> None:
         stream = sys.stderr if self._tracker.stream is None else self._tracker.stream
@@ -79,7 +92,7 @@ class Uncaptured:
         """Do nothing."""
         return self
 
-    def hold(self, tracker: TrackerCore) -> None:
+    def hold(self, tracker: object) -> None:
         """Do nothing."""
 
     def stop(self, *, failed: bool = False) -> None:

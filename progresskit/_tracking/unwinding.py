@@ -1,4 +1,4 @@
-"""What the interpreter knows of an exception that passes through a frame, for a finaliser that runs meanwhile.
+"""Find the exception that passes through a frame, from within a finaliser that runs meanwhile.
 
 Nothing tells a finaliser why its object was dropped: CPython puts an exception in flight aside before it runs Python code, so
 `sys.exc_info()` is empty. But the exception's traceback is an object like any other, made a moment ago, and so one of the
@@ -43,11 +43,11 @@ DROPPING = frozenset(("POP_TOP", "RETURN_VALUE", "RETURN_CONST"))
 
 
 class UnknownError(Exception):
-    """Stands for an exception that is on its way, and of which no more is known than that it is an error."""
+    """Stands for an exception in flight of which nothing is known but that it is an error."""
 
 
 def caller() -> FrameType | None:
-    """Return the frame that called the function that asks; None where there is none: the interpreter itself ends."""
+    """Return the frame that called the calling function; None if there is none, because the interpreter ends."""
     try:
         return sys._getframe(2)
     except ValueError:

@@ -1,6 +1,6 @@
-"""The tasks of a training: one for its epochs and, below it, one for the batches of the epoch at work.
+"""The tasks of a training: one for its epochs and, below it, one for the batches of the current epoch.
 
-Knows tasks. Does not know the library that trains: its callback says what has happened.
+Knows tasks. Does not know the library that trains: its callback calls these methods.
 """
 
 from __future__ import annotations
@@ -58,3 +58,21 @@ class EpochTasks:
         for task in (self.batches, self.epochs):
             end(task, error)
         self.batches = self.epochs = None
+
+
+class EpochCallback:
+    """What callbacks of libraries that train in epochs have in common. Comes before the library's own class.
+
+    Args:
+        description: The task's.
+        options: What `ProgressTracker.add_task` takes besides: parent, keep, color.
+    """
+
+    def __init__(self, description: str = "Epochs", **options: Any) -> None:
+        super().__init__()
+        self._tasks = EpochTasks(description, options)
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the epochs; None while no training is at work."""
+        return self._tasks.epochs

@@ -5,32 +5,20 @@ Use `verbose=0` with it, so that there is one bar.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from ._epochs import EpochTasks
-
-if TYPE_CHECKING:
-    from .._tracking.task import Task
+from ._epochs import EpochCallback
 
 
-class ProgressCallback(keras.callbacks.Callback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
+class ProgressCallback(EpochCallback, keras.callbacks.Callback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
     """Shows a training: `model.fit(..., verbose=0, callbacks=[ProgressCallback()])`.
 
     Args:
         description: The task's.
         options: What `ProgressTracker.add_task` takes besides: parent, keep, color.
     """
-
-    def __init__(self, description: str = "Epochs", **options: Any) -> None:
-        super().__init__()
-        self._tasks = EpochTasks(description, options)
-
-    @property
-    def task(self) -> Task | None:
-        """The task of the epochs; None while no training is at work."""
-        return self._tasks.epochs
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Add the task. Called by Keras, as are the other methods."""

@@ -11,13 +11,13 @@ from lightning.pytorch.callbacks import Callback  # type: ignore[import-not-foun
 
 from .._model.numbers import plain_number
 from .._tracking.tracker import current_tracker
-from ._epochs import EpochTasks
+from ._epochs import EpochCallback
 
 if TYPE_CHECKING:
     from .._tracking.task import Task
 
 
-class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
+class ProgressCallback(EpochCallback, Callback):  # type: ignore[misc,unused-ignore]  # without the library there is no type
     """Shows a training: `Trainer(enable_progress_bar=False, callbacks=[ProgressCallback()])`.
 
     Args:
@@ -26,14 +26,8 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # without
     """
 
     def __init__(self, description: str = "Epochs", **options: Any) -> None:
-        super().__init__()
-        self._tasks = EpochTasks(description, options)
+        super().__init__(description, **options)
         self._validation: Task | None = None
-
-    @property
-    def task(self) -> Task | None:
-        """The task of the epochs; None while no training is at work."""
-        return self._tasks.epochs
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Add the task. Called by the trainer, as are the other methods; only its first process shows anything."""

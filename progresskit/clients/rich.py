@@ -251,7 +251,7 @@ def track(
 
 
 def patch() -> None:
-    """Have rich's progress drawn by this display, for whoever imports `track` or `Progress` from here on.
+    """Replace rich's `track` and `Progress`, so that later imports of them draw on this display.
 
     Modules that have imported the names already keep rich's. Doing it twice does no harm; `unpatch` undoes it.
     """

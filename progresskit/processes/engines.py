@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .._model.numbers import kind_of
 from .._system.warnings import warn_once
 from .._tracking.tracker import ProgressTracker, tracker_providers
 from ._ended_counts import EndedCounts
@@ -57,7 +58,7 @@ def check_interval(every: object, least: float = 0.0) -> None:
         ValueError: every is 0: give a number of seconds above 0 and at most 3600.
     """
     if isinstance(every, bool) or not isinstance(every, (int, float)):
-        raise TypeError(f"every is {every!r:.80}, a {type(every).__name__}: give a number of seconds.")
+        raise TypeError(f"every is {every!r:.80}, {kind_of(every)}: give a number of seconds.")
     if not 0 < every <= LONGEST_INTERVAL or every < least:
         allowed = f"from {least:g} to" if least else "above 0 and at most"
         raise ValueError(f"every is {every!r:.80}: give a number of seconds {allowed} {LONGEST_INTERVAL:g}.")

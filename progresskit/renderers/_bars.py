@@ -80,16 +80,16 @@ class Painter:
         joined = False
         hold = HOLD if len(views) < MANY_ROWS else MANY_HOLD
         for view in views:
-            template = view.columns or self._template
             row = known.get(view.id)
-            group = groups.get(template)
-            if group is None:
-                group = groups[template] = Columns(self._parsed(template), self._style.cut)
+            template = view.columns or self._template
             if row is None or row.source != template:
                 row = known[view.id] = RowTexts(self._parsed(template), self._encoding, template)
                 joined = True
             row.update(view, time, hold)
             if row.grew:
+                group = groups.get(template)
+                if group is None:
+                    group = groups[template] = Columns(self._parsed(template), self._style.cut)
                 group.widen(row)
                 joined = True
             found.append(row)
@@ -128,15 +128,24 @@ class Painter:
         of = row.pieces_of
         if of[0] is not plan or of[1] != row.version:
             self._prepare(row, plan)
-        if row.usual is not None:
-            before, after_bar, after_percent, after_number, end = row.usual
-            text = f"{before}{self._bar(row, plan)}{after_bar}{row.percent}{after_percent}{row.number.rjust(plan.number)}{after_number}"
-            if end is not None:
-                text += row.elapsed.rjust(plan.elapsed) + end
+        pattern, fraction = row.pattern, row.fraction
+        if pattern is not None:
+            step = -1 if fraction is None else int(fraction * plan.bar * self._steps + 1e-9)
+            painted = row.painted
+            if step != row.step or step < 0:
+                row.step, row.bar = step, self._bar(row, plan)
+            elif painted is not None:
+                return painted
+            if row.has_time:
+                text = pattern % (row.bar, row.percent, row.number, row.elapsed)
+            else:
+                text = pattern % (row.bar, row.percent, row.number)
             if plan.overflows:
-                return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False)
-            painted = OutlinedRow(text)
-            painted.outline = row.outline
+                painted = fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False)
+            else:
+                painted = OutlinedRow(text)
+                painted.outline = row.outline
+            row.painted = painted
             return painted
         parts: list[str] = []
         for piece in row.pieces:
@@ -183,13 +192,14 @@ class Painter:
             texts.append(text + before)
             moving.append(piece)
             text = _unit(row, plan) if piece == _NUMBER else ""
-        row.usual = None
+        row.pattern = row.painted = None
         end = text.rstrip(" ")
         if end and tuple(moving) in _USUAL:  # without a text at the end, what moves might end in blanks
             cells = [plan.bar, PERCENT_CELLS, plan.number, plan.elapsed]
             row.outline = outline_of("".join([each + " " * cells[at] for at, each in enumerate(texts)]) + end)
-            first, second, third, *more = *texts, end
-            row.usual = (first, second, third, more[0], more[1] if len(more) > 1 else None)
+            places = "%s", "%s", f"%{plan.number}s", f"%{plan.elapsed}s"
+            filled = [each.replace("%", "%%") + places[at] for at, each in enumerate(texts)]
+            row.pattern, row.has_time, row.step = "".join(filled) + end.replace("%", "%%"), len(moving) > 3, -1
             return
         pieces = [each for pair in zip(texts, moving, strict=True) for each in pair]
         row.pieces = [piece for piece in (*pieces, text) if piece != ""]

@@ -32,6 +32,8 @@ NARROW = 80
 RESERVED, RESERVED_NARROW = (24, 9, 6, 6), (16, 7, 4, 6)
 """Cells of names, numbers, units and durations at the least."""
 GAP = "   "
+HOLDING_BLANK = "\xa0"
+"""What no cleaned text has: a blank at which lines are not broken."""
 
 
 def in_order(views: Iterable[TaskView]) -> list[TaskView]:
@@ -75,7 +77,8 @@ def outcome_words(view: TaskView, *, share: bool = True, rest: bool = True) -> s
         return words
     words += f" at {format_percent(fraction, estimated=view.estimated).strip()}"
     if rest and view.cause is None and view.total is not None:
-        words += f" of {Scale(view.total, view.unit, whole=True).text(view.total)}"
+        scale = Scale(view.total, view.unit, whole=True)
+        words += f" of {scale.text(view.total)} {scale.name}".rstrip()
     return words
 
 
@@ -108,33 +111,48 @@ class KeptLines:
             >>> KeptLines().lines([view._replace(rate=10 / 71.0)], 79)
             ['✓ Epochs                            10 epochs     1:11   7.1 s/epoch']
         """
+        views = list(views)
+        for view in views:  # first, so that lines that come together have the same columns
+            self._widen(view, columns + 1)
         return [self._line(view, columns + 1) for view in views]
+
+    def _widen(self, view: TaskView, columns: int) -> None:
+        """Make the columns as wide as `view` needs."""
+        duration = len(format_seconds(view.elapsed))
+        own = (0, 0, 0, duration)
+        if not _is_text(view):
+            number, unit = count_parts(view)
+            own = (cell_width(self._short_name(view, columns)), len(number), self._cells(unit), duration)
+        self._widths = tuple(map(max, self._widths, own))  # type: ignore[assignment]  # of four
+
+    def _short_name(self, view: TaskView, columns: int) -> str:
+        return cut_name(encodable(view.description, self._encoding), _name_limit(columns), self._style.cut)
+
+    def _cells(self, text: str) -> int:
+        return cell_width(encodable(text, self._encoding))
 
     def _line(self, view: TaskView, columns: int) -> str:
         room = max(columns - 1, 1)
         name = encodable(view.description, self._encoding)
         number, unit = count_parts(view)
         unit = encodable(unit, self._encoding)
-        is_text = view.total is None and not view.completed and view.unit in (DEFAULT_UNIT, "")
+        is_text = _is_text(view)
         duration = format_seconds(view.elapsed)
-        limit = max(12, min(32, columns // 3))
         reserved = RESERVED if columns >= NARROW else RESERVED_NARROW
-        short = cut_name(name, limit, self._style.cut)
-        own = (0, 0, 0, len(duration)) if is_text else (cell_width(short), len(number), cell_width(unit), len(duration))
-        self._widths = tuple(map(max, self._widths, own))  # type: ignore[assignment]  # of four
         widths = tuple(map(max, self._widths, reserved))
         if is_text:
             figures = widths[0] + len(GAP) + widths[1] + 1 + widths[2]
             head = name + " " * (figures - cell_width(name))
         else:
-            head = short + " " * (min(widths[0], max(limit, reserved[0])) - cell_width(short))
+            short = self._short_name(view, columns)
+            head = short + " " * (min(widths[0], max(_name_limit(columns), reserved[0])) - cell_width(short))
             head += f"{GAP}{number:>{widths[1]}} {unit}{' ' * (widths[2] - cell_width(unit))}"
         head = f"{head}{GAP}{duration:>{widths[3]}}"
         mark = self._style.marks.get(view.outcome, " ")
         first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
         if cell_width(head) > room - 2:  # too narrow for columns: as words
-            words = f"{name}{GAP}{number} {unit}".rstrip() if not is_text else name
-            head, *more = wrap(f"{words}{GAP}{duration}", room - 2)
+            words = name if is_text else f"{name}{GAP}{_held(f'{number} {unit}'.rstrip())}"
+            head, *more = wrap(f"{words}{GAP}{_held(duration)}", room - 2)
             first, below = "", [*more, *self._whole(view, room - 2)]
         text = "\n".join(
             (f"{head}{GAP}{first}".rstrip() if first else head.rstrip(), *(f"  {line}".rstrip() for line in below))
@@ -149,7 +167,7 @@ class KeptLines:
             for tail in (GAP.join(filter(None, (rate, fields))), fields or rate):
                 if cell_width(GAP + tail) <= room or not tail:
                     return tail, []
-            return "", wrap(fields or rate, below)
+            return "", wrap(self._held_fields(view) or _held(rate), below)
         reason = encodable(view.cause or "", self._encoding)
         whole = outcome_words(view)
         for words in (whole, outcome_words(view, rest=False), outcome_words(view, share=False)):
@@ -160,14 +178,14 @@ class KeptLines:
         for words in (whole, outcome_words(view, rest=False), outcome_words(view, share=False)):
             first = f"{words}:" if reason else words
             if cell_width(GAP + first) <= room:
-                return first, [line for text in (reason, fields) if text for line in wrap(text, below)]
+                return first, [line for text in (reason, self._held_fields(view)) if text for line in wrap(text, below)]
         return "", self._whole(view, below)
 
     def _whole(self, view: TaskView, room: int) -> list[str]:
         """Return all that stands behind the duration, as lines below."""
-        fields = "  ".join(self._fields(view))
+        fields = self._held_fields(view)
         if view.state == "finished":
-            words = fields or self._rate(view)
+            words = fields or _held(self._rate(view))
             return wrap(words, room) if words else []
         reason = encodable(view.cause or "", self._encoding)
         words = outcome_words(view) + (f": {reason}" if reason else "")
@@ -183,6 +201,9 @@ class KeptLines:
     def _fields(self, view: TaskView) -> list[str]:
         return [encodable(text, self._encoding) for text in field_texts(view)]
 
+    def _held_fields(self, view: TaskView) -> str:
+        return "  ".join(map(_held, self._fields(view)))
+
     def _colored(self, text: str, name: str) -> str:
         if self._depth == NO_COLORS or name not in ("finished", "failed"):
             return text
@@ -196,6 +217,20 @@ class KeptLines:
         return text if at < 0 else text[:at] + self._colored("failed", "failed") + text[at + 6 :]
 
 
+def _is_text(view: TaskView) -> bool:
+    """Whether `view` has nothing to show but its name and how long it took."""
+    return view.total is None and not view.completed and view.unit in (DEFAULT_UNIT, "")
+
+
+def _name_limit(columns: int) -> int:
+    return max(12, min(32, columns // 3))
+
+
+def _held(text: str) -> str:
+    """Return `text` with blanks at which `wrap` does not break it: a number stays with its unit, a value with its name."""
+    return text.replace(" ", HOLDING_BLANK)
+
+
 def wrap(text: str, cells: int) -> list[str]:
     """Return `text` in lines of at most so many `cells`, broken between words, and within a word only where it is longer.
 
@@ -207,7 +242,10 @@ def wrap(text: str, cells: int) -> list[str]:
 
     cells = max(cells, 2)
     lines, line = [], ""
+    words: list[str] = []
     for word in text.split(" "):
+        words += word.split(HOLDING_BLANK) if HOLDING_BLANK in word and cell_width(word) > cells else [word]
+    for word in words:
         longer = f"{line} {word}" if line else word
         if cell_width(longer) <= cells:
             line = longer
@@ -219,4 +257,5 @@ def wrap(text: str, cells: int) -> list[str]:
             lines.append(piece)
             word = word[len(piece) :]
         line = word
-    return [*lines, line] if line or not lines else lines
+    lines = [*lines, line] if line or not lines else lines
+    return [each.replace(HOLDING_BLANK, " ") for each in lines]

@@ -6,7 +6,9 @@ view and the time. Does not know widths, layouts or the other rows.
 
 from __future__ import annotations
 
-from .._model.frames import fraction_of
+from operator import itemgetter
+
+from .._model.frames import TaskView
 from .._text.cells import cell_width, encodable
 from .._text.formatting import (
     BYTES,
@@ -24,9 +26,9 @@ from ._templates import own_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from .._model.frames import TaskView
     from ._templates import Template
 
 HOLD = 0.5
@@ -38,6 +40,10 @@ COUNT_CELLS, BYTE_CELLS = 7, 4
 RATE_CELLS = {"B": 9, "iB": 10}
 """Cells that are reserved for a rate in bytes; for all others it is `COUNT_RATE_CELLS`."""
 COUNT_RATE_CELLS = 8
+_figures = itemgetter(*map(TaskView._fields.index, ("completed", "total", "state", "elapsed")))
+_standing = itemgetter(
+    *map(TaskView._fields.index, ("description", "depth", "total", "unit", "estimated", "state", "color"))
+)
 _PERCENTS = tuple(f"{percent:3d}%" for percent in range(101))
 
 
@@ -60,9 +66,12 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
-        usual: The same where bar, share and count move, perhaps the time, and nothing else: what stands before each and behind the
-            last, the fifth None where there is no time; None where that is not so.
-        outline: The outline of every row that `usual` makes.
+        pattern: The same where bar, share and count move, perhaps the time, and nothing else: a text with a `%s` for each; None
+            where that is not so.
+        has_time: Whether `pattern` has the time.
+        outline: The outline of every row that `pattern` makes.
+        step, bar: How many steps the bar has that was drawn last, and that bar.
+        painted: The row that `pattern` made last; None once a text in it has changed.
         grew: Whether a text may need more cells than before.
     """
 
@@ -71,10 +80,14 @@ class RowTexts:
         "_completed",
         "_encoding",
         "_held_until",
+        "_mark",
+        "_percent",
         "_scale",
+        "_scaled",
         "_slow",
         "_stands",
         "_total_text",
+        "bar",
         "color",
         "cut",
         "elapsed",
@@ -83,6 +96,7 @@ class RowTexts:
         "fields_cells",
         "fraction",
         "grew",
+        "has_time",
         "indent",
         "is_moving",
         "is_text",
@@ -92,6 +106,8 @@ class RowTexts:
         "number_cells",
         "outline",
         "own",
+        "painted",
+        "pattern",
         "percent",
         "pieces",
         "pieces_of",
@@ -101,10 +117,10 @@ class RowTexts:
         "source",
         "state",
         "status",
+        "step",
         "template",
         "unit",
         "unit_cells",
-        "usual",
         "version",
         "view",
     )
@@ -128,8 +144,11 @@ class RowTexts:
         self.cut: tuple[object, str] = (None, "")  # the name as a layout shows it
         self.version = 0
         self.pieces: list[Any] = []
-        self.usual: tuple[str, str, str, str, str | None] | None = None
-        self.outline = ""
+        self.pattern: str | None = None
+        self.has_time = False
+        self.outline = self.bar = ""
+        self.step = -1
+        self.painted: str | None = None
         self.pieces_of: tuple[object, int] = (None, -1)
         # What the texts so far were made of.
         self._stands: tuple[object, ...] | None = None
@@ -138,36 +157,54 @@ class RowTexts:
         self._held_until = float("-inf")
         self._slow = False
         self._scale: Scale | None = None
+        self._scaled: Callable[[int | float], str] = str
+        self._mark = ""
+        self._percent: int | None = None
         self._total_text = ""
 
     def update(self, view: TaskView, time: float, hold: float = HOLD) -> None:
         """Take what `view` says at `time`, in seconds. What cannot be read if it changes with every frame stands for `hold` seconds."""
         last, self.view = self.view, view
-        (
-            _, _, depth, row, description, completed, total, unit, state, elapsed, _, _, _, color, _, estimated, _, idle, _, _, _,
-        ) = view  # fmt: skip
-        fraction = self.fraction = fraction_of(completed, total, state)
-        stands = description, depth, total, unit, estimated, state, color, idle is None, fraction is None
+        completed, total, state, elapsed = _figures(view)
+        # As `fraction_of`, which is a call for each row of each frame.
+        if total is None or total <= 0 or completed > total:
+            fraction = None
+        else:
+            fraction = completed / total
+            if fraction > 0.999:
+                fraction = fraction if state == "finished" else 0.999
+            elif fraction < 0.0:
+                fraction = 0.0
+        self.fraction = fraction
+        stands = *_standing(view), view.idle is None, fraction is None
         changed = stands != self._stands
         if changed:
             self._changes(view, stands)
         elif completed != self._completed:
             self._completed = completed
-            self._update_amount(view, False)
-        if fraction is None or state == "pending":
-            self.percent = "    "
-        elif estimated:
-            self.percent = format_percent(fraction, estimated=True)
-        else:
-            self.percent = _PERCENTS[int(fraction * 100 + 1e-9)]
+            if total is None or completed > total:
+                self._update_amount(view, False)
+            else:
+                number = f"{self._mark}{self._scaled(completed)}{self._total_text}"
+                if number != self.number:
+                    self.number, self.painted = number, None
+                    if len(number) > self.number_cells:
+                        self.number_cells, self.grew = len(number), True
+        if fraction is not None and state != "pending":
+            percent = int(fraction * 100 + 1e-9)
+            if percent != self._percent:
+                self._percent, self.painted = percent, None
+                self.percent = format_percent(fraction, estimated=True) if view.estimated else _PERCENTS[percent]
+        elif self._percent is not None:
+            self._percent, self.percent, self.painted = None, "    ", None
         if not self._clock <= elapsed < self._clock + 1:
             self._clock = int(elapsed)
-            self.elapsed = self._changed(self.elapsed, format_duration(elapsed))
+            self.elapsed, self.painted = self._changed(self.elapsed, format_duration(elapsed)), None
             if self.status is None:  # whose column may show it
                 self.version += 1
         if changed or time >= self._held_until:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
-            self._held_until = time + hold + (STAGGER * (row % 5) if last is None else 0.0)
+            self._held_until = time + hold + (STAGGER * (view.position % 5) if last is None else 0.0)
             self.version += 1
             self._update_held(view)
         if self.template.computes:
@@ -182,7 +219,7 @@ class RowTexts:
         self.is_moving = view.state == "running" and view.idle is None
         if before is None or before[:2] != stands[:2]:
             self._update_name(view)
-        self._completed = view.completed
+        self._completed, self._percent = view.completed, -1
         self._update_amount(view, before is None or before[2:5] != stands[2:5])
 
     def _changed(self, old: str, new: str) -> str:
@@ -225,7 +262,8 @@ class RowTexts:
             else:
                 self.number_cells = len(mark) + len(self._total_text) + len(scale.text(total))
             self.grew = True
-        self.number = f"{mark}{self._scale.text(completed)}{self._total_text}"
+        self._mark, self._scaled = mark, self._scale.text
+        self.number, self.painted = f"{mark}{self._scale.text(completed)}{self._total_text}", None
         if len(self.number) > self.number_cells and not self.is_text:
             self.number_cells, self.grew = len(self.number), True
         if was_text != self.is_text:

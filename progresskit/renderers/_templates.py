@@ -12,6 +12,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from .._model.numbers import kind_of
 from .._system.warnings import warn_once
 from .._text.cells import clean
 from .._text.formatting import Scale, format_fields, formatted, unit_text
@@ -51,6 +52,16 @@ _FOREIGN = {
     "count": "completed", "speed": "rate", "name": "description", "spinner": "mark", "prefix": "description",
 }  # fmt: skip
 """What others call a column -> ours."""
+_NOTHING = "nothing after a colon"
+_TAKES = {
+    "bar": "a number of cells from 1 to 999",
+    "rate": "`short`, which leaves out the noun",
+    **dict.fromkeys(("completed", "total"), "a number's format, such as `,d`"),
+    **dict.fromkeys(
+        ("description", "elapsed", "eta", "status", "unit", "state"), "a width in cells, such as `20`, `>20`"
+    ),
+}
+"""Column -> what may stand after the colon, for those that take something."""
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _NAME = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
 _WIDTH = re.compile(r"[<>^]?\d{0,4}")
@@ -163,7 +174,7 @@ def checked(template: object) -> str | None:
     if template is None:
         return None
     if not isinstance(template, str):
-        raise TypeError(f"columns is {template!r:.80}, a {type(template).__name__}: give a template such as {LIVE!r}.")
+        raise TypeError(f"columns is {template!r:.80}, {kind_of(template)}: give a template such as {LIVE!r}.")
     parse(template)
     return template
 
@@ -236,7 +247,8 @@ def _part(before: str, inside: str, template: str) -> Part:
     if name in COLUMNS:
         if not _accepts(name, spec):
             raise ValueError(
-                f"{{{inside}}} in the template {template!r:.200}: {name} does not take {spec!r:.40}; it is {COLUMNS[name]}."
+                f"{{{inside}}} in the template {template!r:.200}: {name} does not take {spec!r:.40}; "
+                f"it takes {_TAKES.get(name, _NOTHING)}."
             )
     elif name not in OWN:
         meant = _FOREIGN.get(name) or _nearest(name)

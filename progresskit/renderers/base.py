@@ -1,7 +1,6 @@
-"""What a renderer is, and what it is given to draw on.
+"""The protocols of renderers, and of the terminals that they draw on.
 
-Protocols and one exception: nothing here draws. A renderer that someone else publishes needs this page, `Frame` and nothing
-more.
+Protocols and one exception: nothing here draws. To write a renderer, this module and `Frame` are all that is needed.
 """
 
 from __future__ import annotations

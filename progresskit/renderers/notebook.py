@@ -1,4 +1,4 @@
-"""The rows of a notebook's cell, and the picture of them.
+"""The rows of a notebook's cell, and their picture.
 
 Pure: from views to HTML and plain text. A picture needs no widgets and no style sheet, so a saved notebook shows
 the last one wherever it is read. Does not know kernels.
@@ -154,7 +154,7 @@ class Area:
 
 
 def rows_text(views: list[TaskView], more: int) -> str:
-    """Return `views` as plain text, for whoever shows no HTML.
+    """Return `views` as plain text, for programs that show no HTML.
 
     Example:
         >>> print(rows_text([sample_view(description="Files", completed=3, total=12, unit="file")], 0)[-8:])

@@ -30,7 +30,7 @@ _COMMAND = re.compile(r"##(?=\w*\[)|^(\s*):(?=:)|^(?=(?:---|\+\+\+|~~~|\^\^\^)(?
 
 
 def no_command(line: str) -> str:
-    """Return `line` so that no CI system takes it for a command: a task's name may be a stranger's text.
+    """Change `line` so that no CI system takes it for a command: a task's name may be hostile.
 
     GitHub, Azure, TeamCity and Buildkite obey `::error::`, `##[error]`, `##vso[...]`, `##teamcity[...]` and `--- ` in what a job
     writes.

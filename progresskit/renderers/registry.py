@@ -1,16 +1,17 @@
-"""Which renderer: names, where they lead, and the choice.
+"""The registry of renderers: their names, their modules, and the choice of one.
 
 Knows the built-in renderers by name and finds all others through the entry-point group `progresskit.renderers`, which it
-reads (tens of milliseconds) only for a name that it does not know. Must not know what a renderer does.
+reads (tens of milliseconds) only for an unknown name. Does not know what a renderer does.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
+from .._model.numbers import kind_of
 from .._system.environment import is_disabled, why_lines
+from .._system.lazy import load as load
 from .._system.notebook import is_cell_stream
 from .._system.platform import IS_WINDOWS
 from .._system.threads import QuickThread
@@ -30,7 +31,7 @@ GROUP = "progresskit.renderers"
 AUTO_GROUP = "progresskit.auto"
 """The entry-point group of the installed renderers that `auto` asks for their priority."""
 ANSWER_SECONDS = 1.0
-"""Seconds that an installed renderer has to say its priority."""
+"""Seconds within which an installed renderer must return its priority."""
 
 
 class BuiltIn:
@@ -89,15 +90,17 @@ BUILTIN = {
     "hub": BuiltIn("progresskit.processes._client:HubRenderer", is_remote=True, has_check=True),
 }
 OWN_HUBS: dict[str, int] = {}
-"""Addresses of hubs that a process serves itself, with its number: it is no client of its own, its forked children are."""
+"""Addresses of hubs that this process serves, with its number. The process is no client of its own hub; its forked
+children are."""
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
-"""Variables that say which of a job's processes this one is: Open MPI, PMIx, MPICH and Intel MPI, MVAPICH, `srun`."""
+"""Variables with the number of this process among those of a job: Open MPI, PMIx, MPICH and Intel MPI, MVAPICH,
+`srun`."""
 EXTRAS = ("tqdm", "rich", "alive")
 """Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
 
 
 class RendererChoice:
-    """A renderer that was settled on.
+    """A chosen renderer.
 
     Attributes:
         name: Its name, for people; `auto` is decided when the terminal is known.
@@ -129,7 +132,7 @@ class RendererChoice:
 
     @property
     def is_own(self) -> bool:
-        """Whether the renderer is one of ours."""
+        """Whether the renderer is a built-in one."""
         return isinstance(getattr(self.make, "func", self.make), BuiltIn)  # a client of a hub has its address with it
 
     @property
@@ -213,7 +216,7 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
             factory, priority = _asked(entry, target, highest)
             if priority is not None and priority > highest:
                 best, highest = RendererChoice(name, factory, f"its priority here is {priority:g}"), priority
-        except Exception as error:  # whatever somebody else's code raises
+        except Exception as error:  # foreign code may raise anything
             if isinstance(error, TimeoutError):
                 _silent.add(name)
             warn_once(f"the renderer {name!r:.80} cannot be chosen: {error}")
@@ -223,7 +226,7 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
 def _asked(entry: EntryPoint, target: DrawTarget, highest: float) -> tuple[Any, float | None]:
     """Return the renderer that `entry` names and its priority for `target`, checked where that is above `highest`.
 
-    A thread asks: the code of others may never return, and whoever asks here draws all displays.
+    The call is made in a thread, because foreign code may never return, and the caller draws all displays.
 
     Raises:
         TimeoutError: it has not answered within `ANSWER_SECONDS`.
@@ -288,7 +291,7 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
             return RendererChoice(renderer.__name__, renderer, "its class was given", given=True)
         return RendererChoice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
     raise TypeError(
-        f"renderer is {renderer!r:.80}, a {type(renderer).__name__}: give a name, a renderer (start, render, write, stop) or its class."
+        f"renderer is {renderer!r:.80}, {kind_of(renderer)}: give a name, a renderer (start, render, write, stop) or its class."
     )
 
 
@@ -315,7 +318,7 @@ def higher_rank(environ: Mapping[str, str]) -> str | None:
 def prefer_hub(
     choice: RendererChoice, *, redirected: bool = False, environ: Mapping[str, str] | None = None
 ) -> RendererChoice:
-    """Return what `choice` is below a hub: its client, where the display would stand on the hub's terminal.
+    """Replace `choice` by the hub's client, if this process would otherwise draw on the hub's terminal.
 
     What appends lines (plain, json, none) is left alone where code asked for it, and so is a renderer that code has made
     itself. The environment's word is for the hub.
@@ -376,7 +379,7 @@ def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None
 def draws_rows(
     choice: RendererChoice, stream: Any, *, worker: bool = False, environ: Mapping[str, str] | None = None
 ) -> bool:
-    """Return whether rows will stand on the terminal that `stream` is, as far as can be told before a renderer is made.
+    """Return whether rows will be drawn on `stream`, as far as is known before a renderer is made.
 
     Args:
         choice: What was chosen.
@@ -461,20 +464,6 @@ def find(name: str) -> Factory:
     if check is not None:
         check()
     return factory  # type: ignore[no-any-return]  # what an entry point loads has no type
-
-
-def load(path: str) -> Any:
-    """Return what `module:attribute` names."""
-    module, _, attribute = path.partition(":")
-    found = sys.modules.get(module)
-    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
-        return getattr(found, attribute)
-    if found is not None or not module.startswith("progresskit."):
-        return getattr(import_module(module), attribute)
-    from .._system.threads import signals_blocked
-
-    with signals_blocked():  # a signal's handler may use tasks: it would find half a module
-        return getattr(import_module(module), attribute)
 
 
 def entry_points() -> dict[str, EntryPoint]:

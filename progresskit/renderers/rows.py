@@ -1,6 +1,6 @@
-"""What renderers that draw rows in place have in common: who stands on which row, and what goes above.
+"""The base of renderers that draw rows in place: which task is on which row, and which lines go above.
 
-Pure. A renderer inherits `RowRenderer` and says what one row looks like; where it goes is the region's business.
+Pure. A renderer inherits `RowRenderer` and makes the text of one row; the region puts it in its place.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 ANEW = 1.0
-"""Seconds after which a terminal that cuts rows gets them all anew: one that became narrow and wide again between two frames
-has lost what was cut, and nobody says so."""
+"""Seconds after which all rows are written again on a terminal that cuts rows: if it became narrow and wide again
+between two frames, it has lost what it cut without a signal."""
 
 
 def filled(layout: str, fraction: float | None, columns: int, *, unicode: bool = True) -> str:
-    """Return `layout` in at most `columns` cells, a bar of what is left in place of its first tab.
+    """Return `layout` in at most `columns` cells, with a bar in place of its first tab.
 
     Example:
         >>> filled("Files: 50%|\\t| 2/4", 0.5, 26, unicode=False)
@@ -81,12 +81,12 @@ class RowRenderer:
         return [self.row(view, columns, time) for view in views]
 
     def _own_text(self, view: TaskView, columns: int) -> str:
-        """Return the row of `view`, which has a text of its own."""
+        """Return the row of `view`, which has its own text."""
         text = encodable(view.layout or "", self.terminal.encoding)
         return filled(text, view.fraction, columns, unicode=self.terminal.unicode)
 
     def _laid_out(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
-        """Return the rows of `views`, where a task with a text of its own has that."""
+        """Return the rows of `views`; a task with its own text has that."""
         rows = self.rows(views, columns, time)
         for index, view in enumerate(views):
             if view.layout is not None:
@@ -122,7 +122,7 @@ class RowRenderer:
         return lines
 
     def render(self, frame: Frame) -> None:
-        """Show `frame` in one piece of text, and nothing where nothing has changed."""
+        """Write the changes for `frame` in one piece of text; nothing if nothing has changed."""
         size = self.terminal.size()
         columns = max(size[0] - 1, 0)  # a full last column would leave the cursor hanging between two rows
         tasks = frame.tasks
@@ -152,4 +152,4 @@ class RowRenderer:
         self._above.append(text)
 
     def stop(self) -> None:
-        """Nothing to undo: after each frame the cursor is shown, on the line below the rows."""
+        """Do nothing: after each frame the cursor is visible, on the line below the rows."""

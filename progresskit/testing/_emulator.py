@@ -1,6 +1,6 @@
 """A terminal's screen in memory: pyte's, corrected where real terminals do otherwise.
 
-Knows what escape sequences and a new size do to the cells, and where rows go that leave the screen. Must not know trackers or
+Knows what escape sequences and a new size do to the cells, and where rows go that leave the screen. Does not know trackers or
 renderers. What differs from pyte 0.8: rows that leave the screen, also when it becomes lower, are kept and come back when it
 becomes higher; rows are wrapped anew when the width changes, where the terminal does so; a character without a width does
 not take the rest of the text with it; a wide one never stands half outside; half of one that is overwritten is blank.

@@ -139,7 +139,8 @@ class RendererContract:
         assert not any("beta" in row for row in terminal.text)
         self.finish(renderer, terminal)
 
-    def test_a_kept_task_stays_as_a_line_above_the_live_ones(self) -> None:
+    def test_kept_task_stays_above(self) -> None:
+        """A kept task stays as a line above the live ones."""
         if not (self.shows and self.in_place):
             return
         renderer, terminal = self.begin()
@@ -210,7 +211,8 @@ class RendererContract:
         assert "~42" in terminal.text[row]
         self.finish(renderer, terminal)
 
-    def test_a_reason_is_told_in_full_however_narrow_the_window_is(self) -> None:
+    def test_reason_is_told_in_full(self) -> None:
+        """A reason is told in full however narrow the window is."""
         if not self.shows:
             return
         renderer, terminal = self.begin(columns=40)
@@ -234,7 +236,8 @@ class RendererContract:
         assert "failed" in text
         assert "the disk is full" in text
 
-    def test_a_description_is_text_and_not_a_format_or_markup(self) -> None:
+    def test_description_is_plain_text(self) -> None:
+        """A description is text and not a format or markup."""
         if not self.shows:
             return
         names = ("[red]a[/red]", "{bar} {0} {x!r}", "%d %s %%", "a: b [/]")

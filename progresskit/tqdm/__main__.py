@@ -1,5 +1,5 @@
 """`python -m progresskit.tqdm`."""
 
-from .cli import main
+from progresskit.tqdm.cli import main
 
 main()

@@ -5,6 +5,7 @@ A class is made of the bar's own: the same, but for `update` and the task's attr
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -47,15 +48,40 @@ def class_of_tasks(cls: type, update: Any, attributes: Mapping[str, Any]) -> typ
     return _made_of(cls, is_bare, names)
 
 
-def _count_bare(bar: Any, n: Any = 1) -> None:
-    """Count `n` more units."""
+class Shown:
+    """What `update` of a bar that is a task returns: whether the bar has been shown anew, as tqdm's tells.
+
+    `if bar.update(): bar.set_postfix(...)` keeps what is dear out of most rounds of a loop. Only who asks whether this is true
+    pays for a look at the clock; a bool would have each update look.
+
+    Args:
+        interval: Seconds between two times at which it is true.
+    """
+
+    __slots__ = ("_due", "_interval")
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._due = monotonic() + interval
+
+    def __bool__(self) -> bool:
+        now = monotonic()
+        if now < self._due:
+            return False
+        self._due = now + self._interval
+        return True
+
+
+def _count_bare(bar: Any, n: Any = 1) -> Any:
+    """Count `n` more units, and return whether the bar has been shown anew."""
     task = bar._task
     if n.__class__ is int:
         task._n += n  # what `advance` does: calling it would take half as long again
-    else:
-        _count(bar, n)
+        return bar._shown
+    return _count(bar, n)
 
 
-def _count(bar: Any, n: Any = 1) -> None:
-    """Count `n` more units."""
+def _count(bar: Any, n: Any = 1) -> Any:
+    """Count `n` more units, and return whether the bar has been shown anew."""
     bar._task.advance(1 if n is None else n)
+    return bar._shown

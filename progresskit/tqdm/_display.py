@@ -20,7 +20,7 @@ from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
 from .._tracking.arguments import plain_fields
 from ..renderers.registry import hub_address
-from ._bar_classes import class_of_tasks
+from ._bar_classes import Shown, class_of_tasks
 from .utils import screen_shape, supports_unicode
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ ATTRIBUTES = {
 """What a bar that is a task has in place of attributes."""
 
 
+TEXTS = ("format_dict", "format_meter", "__str__")
+"""What a class overrides that has a text of its own."""
+
+
 def is_shown() -> bool:
     """Return whether a bar on standard error would be a task: so are those of processes that start now."""
     return _leads_to_display(sys.stderr)
@@ -149,14 +153,16 @@ def _is_terminal(file: Any) -> bool:
 
 def join(bar: Any, root: Any) -> None:
     """Give `bar`, of the class `root` of all bars or one below it, a task."""
-    bar.__dict__["_task"] = task_of(bar)
+    bar.__dict__["_task"] = task_of(bar, root)
+    bar.__dict__["_shown"] = Shown(bar.mininterval)
     with _drawn_lock:
         _drawn.add(bar)
     bar.__class__ = class_of_tasks(type(bar), root.update, ATTRIBUTES)
 
 
-def task_of(bar: Any) -> Task:
-    """Return a task for `bar`."""
+def task_of(bar: Any, root: Any) -> Task:
+    """Return a task for `bar`, of the class `root` of all bars or one below it."""
+    bar.__dict__["_has_own_text"] = any(getattr(type(bar), name) is not getattr(root, name) for name in TEXTS)
     delay = known(bar.delay) or 0.0
     keep = None if delay and keeps(bar) else keeps(bar)  # a bar that ends before its delay is over leaves no line
     task = trackers.current_tracker().add_task(
@@ -216,7 +222,9 @@ def _take_look(bar: Any, task: Task) -> None:
     factor = 1 if scale is None or isinstance(bar.unit_scale, bool) or scale <= 0 else scale
     if factor != 1 or task._extras is not None:
         task._made_extras.factor = factor
-    if "_layout" not in bar.__dict__ and (bar.bar_format or _line_cells(bar) is not None):
+    if "_layout" not in bar.__dict__ and (
+        bar.bar_format or bar.__dict__["_has_own_text"] or _line_cells(bar) is not None
+    ):
         bar.__dict__["_layout"] = layout = _Layout(bar)
         task.tracker._core.tree.poll(task, layout)
 
@@ -227,21 +235,27 @@ def _line_cells(bar: Any) -> int | None:
     has_characters = bool(bar.ascii) and (isinstance(bar.ascii, str) or supports_unicode(stream))
     if asked is None and not has_characters:
         return None
-    room = (screen_shape(stream)[0] or UNKNOWN_COLUMNS) - 1  # the last cell of a row stays empty
+    room = _room(bar)
     return room if asked is None else min(asked, room)
+
+
+def _room(bar: Any) -> int:
+    return (screen_shape(stream_of(bar))[0] or UNKNOWN_COLUMNS) - 1  # the last cell of a row stays empty
 
 
 def _own_text(bar: Any) -> str | None:
     """Return the text of the row of `bar`, a tab in the place of a bar that is as wide as the row leaves room for; None: columns."""
-    template, cells = bar.bar_format or "", _line_cells(bar)
+    figures, cells = bar.format_dict, _line_cells(bar)
+    template = figures.get("bar_format") or ""
     if cells is None and not template:
-        return None
+        if not bar.__dict__["_has_own_text"]:
+            return None
+        cells = _room(bar)
     if cells is None:
         found = _BAR.search(template)
         if found is not None:
             template = f"{template[: found.start()]}\t{template[found.end() :]}"
-    figures = {**bar.format_dict, "ncols": cells, "colour": None, "bar_format": template or None}
-    return bar.format_meter(**figures)  # type: ignore[no-any-return]  # text
+    return bar.format_meter(**{**figures, "ncols": cells, "colour": None, "bar_format": template or None})  # type: ignore[no-any-return]  # text
 
 
 class _Layout:
@@ -296,7 +310,10 @@ def bare(desc: object) -> str:
 
 
 def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
-    """Return an iterator over `iterable` that counts in the task of `bar`, and ends it."""
+    """Return an iterator over `iterable` that counts in the task of `bar`, and ends it. A bar whose loop is over counts no more."""
+    if bar._task._end is not None:
+        bar.close()
+        return iter(iterable)
     loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
     bar._looping = True
     layout = bar.__dict__.get("_layout")

@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import find_spec
+from importlib.util import find_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Finder(MetaPathFinder):
         if name != "tqdm" and not name.startswith("tqdm."):
             return None
         if name == "tqdm.__main__":  # which is run, not shared
-            return find_spec(f"{OURS}.__main__")
+            return spec_from_file_location(name, os.path.join(os.path.dirname(__file__), "__main__.py"))
         found = find_spec(ours(name))
         if found is None:
             return None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .utils import TqdmDeprecationWarning
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,8 +60,6 @@ def _calls(data: Any, method: str, options: dict[str, Any]) -> int | None:
 
 def _with_bar(method: str, bar_class: Any, bar_options: dict[str, Any], given: Any) -> Callable[..., Any]:
     def progress(data: Any, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        from .std import TqdmDeprecationWarning
-
         arguments = dict(bar_options)
         total = arguments.pop("total", None)
         bar = (

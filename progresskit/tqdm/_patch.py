@@ -13,7 +13,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from .._tracking.multiprocessing_hook import allow_joining, disallow_joining
-from . import _display
+from . import _display, _due
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,10 @@ def _methods(tqdm: Any) -> dict[str, Any]:
 
     @wraps(own["__iter__"])
     def iterate(bar: Any) -> Iterator[Any]:
-        return own["__iter__"](bar) if _task(bar) is None else _display.iterate(bar, bar.iterable)  # type: ignore[no-any-return]
+        if _task(bar) is not None:
+            return _display.iterate(bar, bar.iterable)
+        loop = None if bar.disable else _due.iterate(bar)
+        return own["__iter__"](bar) if loop is None else loop  # type: ignore[no-any-return]
 
     @wraps(own["__reversed__"])
     def backwards(bar: Any) -> Any:
@@ -110,11 +113,19 @@ def _methods(tqdm: Any) -> dict[str, Any]:
 
     @wraps(own["update"])
     def update(bar: Any, n: Any = 1) -> Any:
-        task = _task(bar)
-        if task is None or bar.disable:
-            return own["update"](bar, n)
-        task.advance(1 if n is None else n)
+        if n < bar._least_step:
+            return None if bar.disable else look(bar, n)
+        bar.n += n
         return None
+
+    def look(bar: Any, n: Any) -> Any:
+        if _task(bar) is not None:  # of a class that has an `update` of its own
+            _task(bar).advance(n)
+            return bar._shown
+        shown = own["update"](bar, n)
+        if not shown:
+            _due.note_look(bar)
+        return shown
 
     @wraps(own["close"])
     def close(bar: Any) -> None:
@@ -156,7 +167,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
 
     @wraps(write_original)
     def write(cls: Any, s: str, file: Any = None, end: str = "\n", nolock: bool = False) -> None:
-        if not _display.prints(sys.stdout if file is None else file, f"{s}{end}"):
+        if not _display.prints(sys.stdout if file is None else file, s + end):
             write_original(cls, s, file=file, end=end, nolock=nolock)
 
     @contextmanager
@@ -165,6 +176,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             yield
 
     return {
+        **{name: vars(_due.Due)[name] for name in ("_least_step", "_looks", "_set_due")},
         "__init__": init, "__iter__": iterate, "__reversed__": backwards,
         "__del__": delete, "__exit__": leave, "update": update, "display": display,
         "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dask.callbacks import Callback  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -29,12 +30,11 @@ class TqdmCallback(Callback):  # type: ignore[misc,unused-ignore]  # dask ships 
         tqdm_class: Any = tqdm_auto, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__(start=start, pretask=pretask)
-        self._make = lambda: tqdm_class(**options)
+        self._make = partial(tqdm_class, **options)
         self.pbar: Any = None
 
     def _start_state(self, dsk: Any, state: dict[str, Any]) -> None:
-        self.pbar = self._make()
-        self.pbar.reset(total=sum(len(state[name]) for name in ("ready", "waiting", "running", "finished")))
+        self.pbar = self._make(total=sum(len(state[name]) for name in ("ready", "waiting", "running", "finished")))
 
     def _posttask(self, *args: Any, **options: Any) -> None:
         self.pbar.update()

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from numbers import Number
+from threading import RLock as TRLock
 from time import sleep, time
 from typing import TYPE_CHECKING, Any, ClassVar
 from warnings import warn
 from weakref import WeakSet
 
 from .._tracking.multiprocessing_hook import allow_joining
-from . import _display
+from . import _display, _due
 from ._locks import TqdmDefaultWriteLock
 from ._meter import Bar, colour_sequence, format_interval, format_meter, format_num, format_sizeof
 from ._monitor import TMonitor, TqdmSynchronisationWarning
@@ -23,6 +24,7 @@ from .utils import (
     CallbackIOWrapper,
     Comparable,
     DisableOnWriteError,
+    TqdmDeprecationWarning,
     TqdmWarning,
     _term_move_up,
     disp_len,
@@ -38,6 +40,7 @@ __all__ = [
     "Bar",
     "EMA",
     "TMonitor",
+    "TRLock",
     "TqdmDefaultWriteLock",
     "TqdmDeprecationWarning",
     "TqdmExperimentalWarning",
@@ -61,10 +64,6 @@ class TqdmKeyError(KeyError):
 
 class TqdmExperimentalWarning(TqdmWarning, FutureWarning):
     """A part that may change."""
-
-
-class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
-    """A part that should not be used any more. May be raised as an exception."""
 
 
 class TqdmMonitorWarning(TqdmWarning, RuntimeWarning):
@@ -100,7 +99,7 @@ class EMA:
         return self.last / (1 - beta**self.calls) if self.calls else self.last
 
 
-class tqdm(Comparable):  # tqdm's name
+class tqdm(_due.Due, Comparable):  # tqdm's name
     """Shows how far an iterable, or a count that is updated by hand, has come.
 
     Parameters
@@ -237,7 +236,7 @@ class tqdm(Comparable):  # tqdm's name
             total = None
         self.iterable, self.disable, self.leave = iterable, disable, leave
         self.n, self.total, self.initial = initial, total, initial
-        self.desc = desc or ""
+        self.desc = str(desc) if desc else ""
         if disable or file is None:
             self.disable = True
             self.pos = self._get_free_pos(self)
@@ -373,7 +372,8 @@ class tqdm(Comparable):  # tqdm's name
             return iter(iterable)
         if self._task is not None:
             return _display.iterate(self, iterable)
-        return self._iterate(iterable)
+        loop = _due.iterate(self)
+        return self._iterate(iterable) if loop is None else loop
 
     def _iterate(self, iterable: Iterable[Any]) -> Iterator[Any]:
         mininterval = self.mininterval
@@ -394,25 +394,31 @@ class tqdm(Comparable):  # tqdm's name
             self.n = n
             self.close()
 
-    def update(self, n: float | None = 1) -> bool | None:
+    def update(self, n: float = 1) -> bool | None:
         """Count `n` more units, and show the bar where that is due.
 
         Returns:
             True where a line was written.
         """
-        if self.disable:
-            return None
-        n = 1 if n is None else n
-        if self._task is not None:
+        if n < self._least_step:
+            return None if self.disable else self._look(n)
+        self.n += n
+        return None
+
+    def _look(self, n: float) -> bool | None:
+        """Count `n` more units, and write a line if it is time to."""
+        if self._task is not None:  # of a class that has an `update` of its own
             self._task.advance(n)
-            return None
+            return self._shown  # type: ignore[attr-defined,no-any-return]  # of bars that are tasks
         if n < 0:
             self.last_print_n += n  # so that a count that goes back is shown
         self.n += n
         if self.n - self.last_print_n < self.miniters:
+            _due.note_look(self)
             return None
         now = self._time()
         if now - self.last_print_t < self.mininterval or now < self.start_t + self.delay:
+            _due.note_look(self)
             return None
         passed, done = now - self.last_print_t, self.n - self.last_print_n
         if self.smoothing and passed and done:
@@ -602,7 +608,7 @@ class tqdm(Comparable):  # tqdm's name
         for name in sorted(kwargs):
             values[name] = kwargs[name]
         texts = {
-            name: format_num(value) if isinstance(value, Number) else str(value).strip()
+            name: self.format_num(value) if isinstance(value, Number) else str(value).strip()
             for name, value in values.items()
         }
         self.postfix = ", ".join(f"{name}={text}" for name, text in texts.items())
@@ -685,7 +691,7 @@ class tqdm(Comparable):  # tqdm's name
         stream = sys.stdout if file is None else file
         if stream is None:
             return
-        if _display.prints(stream, f"{s}{end}"):
+        if _display.prints(stream, s + end):
             return
         with cls.external_write_mode(file=stream, nolock=nolock):
             stream.write(s)

@@ -41,6 +41,10 @@ class TqdmWarning(Warning):
             super().__init__(msg, *args)
 
 
+class TqdmDeprecationWarning(TqdmWarning, DeprecationWarning):
+    """A part that should not be used any more. May be raised as an exception."""
+
+
 def envwrap(*name: str, types: Mapping[str, Callable[[str], Any]] | None = None) -> Callable[[Any], Any]:
     """Return a decorator that takes a function's defaults from the environment: `envwrap("tqdm")` reads `TQDM_MININTERVAL`.
 
@@ -159,6 +163,46 @@ class ObjectWrapper:
         object.__setattr__(self, name, value)
 
 
+class SimpleTextIOWrapper(ObjectWrapper):
+    """A stream of bytes that takes text.
+
+    Args:
+        wrapped: The stream.
+        encoding: What its text is encoded in.
+    """
+
+    def __init__(self, wrapped: Any, encoding: str) -> None:
+        super().__init__(wrapped)
+        self.wrapper_setattr("encoding", encoding)
+
+    def write(self, s: str) -> Any:
+        """Write `s`, encoded."""
+        return self._wrapped.write(s.encode(self.wrapper_getattr("encoding")))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._wrapped == getattr(other, "_wrapped", other))
+
+    __hash__ = object.__hash__
+
+
+class FormatReplace:
+    """Stands for a field of a template: formatted, it is always the same text, and counts how often that was asked for.
+
+    Example:
+        >>> field = FormatReplace("bar")
+        >>> f"{field:>10}", field.format_called
+        ('bar', 1)
+    """
+
+    def __init__(self, replace: str = "") -> None:
+        self.replace = replace
+        self.format_called = 0
+
+    def __format__(self, _: str) -> str:
+        self.format_called += 1
+        return self.replace
+
+
 class DisableOnWriteError(ObjectWrapper):
     """A stream whose first failed write makes its bar quiet for good.
 
@@ -256,7 +300,10 @@ def is_ascii(text: Any) -> bool:
 
 def disp_len(data: str) -> int:
     """Return the cells that `data` takes, escape sequences not counted."""
-    text = RE_ANSI.sub("", data)
+    return _text_width(RE_ANSI.sub("", data))
+
+
+def _text_width(text: str) -> int:
     return len(text) if text.isascii() else sum(2 if east_asian_width(each) in "FW" else 1 for each in text)
 
 

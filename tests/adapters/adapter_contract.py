@@ -135,11 +135,13 @@ class AdapterContract(RendererContract):
         assert set(before) == {0, 1}
         self.finish(renderer, terminal)
 
-    def test_nothing_of_the_library_runs_beside_the_display(self, tmp_path: Path) -> None:
+    def test_library_adds_nothing_beside_the_display(self, tmp_path: Path) -> None:
+        """Nothing of the library runs beside the display."""
         done = run(BACKGROUND.format(name=self.name), self.name, tmp_path)
         assert done == Done(0, "['MainThread']\n", "")  # no thread, and nothing else on the streams
 
-    def test_tasks_are_drawn_once_a_frame_and_not_when_they_are_added(self) -> None:
+    def test_drawn_once_a_frame(self) -> None:
+        """Tasks are drawn once a frame and not when they are added."""
         ticker, terminal = ManualTicker(), EmulatedTerminal(100, 24)
         tracker = ProgressTracker(self.name, terminal=terminal, ticker=ticker)
         for number in range(100):
@@ -155,7 +157,8 @@ class AdapterContract(RendererContract):
         assert "... 178 more" in terminal.text[-1]
         tracker.stop()
 
-    def test_a_frame_in_which_nothing_has_moved_writes_nothing(self) -> None:
+    def test_unmoved_frame_writes_nothing(self) -> None:
+        """A frame in which nothing has moved writes nothing."""
         renderer, terminal = self.begin(colors=True)
         frame = Frame(0.0, self.views("alpha", "beta", "gamma"))
         self.draw(renderer, terminal, frame)
@@ -217,7 +220,8 @@ class AdapterContract(RendererContract):
         assert "failed: the disk is full" in terminal.text[0]
         self.finish(renderer, terminal)
 
-    def test_rows_are_only_as_wide_as_the_terminal_by_the_emulators_own_count(self) -> None:
+    def test_rows_fit_the_terminal(self) -> None:
+        """Rows are only as wide as the terminal by the emulator's own count."""
         names = ("東京都の長い説明文" * 9, "ñandú " * 20, "x" * 300)
         for columns in (9, 33, 57, 81, 120):
             terminal = EmulatedTerminal(columns, 10)
@@ -238,7 +242,8 @@ class AdapterContract(RendererContract):
         assert "\x1b[31m" in terminal.output[-1]
         self.finish(renderer, terminal)
 
-    def test_a_terminal_without_colours_gets_no_styles_at_all(self) -> None:
+    def test_no_styles_without_colours(self) -> None:
+        """A terminal without colours gets no styles at all."""
         renderer, terminal = self.begin(colors=False)
         views = tuple(view._replace(color="red") for view in self.views("alpha", "beta"))
         unknown = sample_view(id=9, position=2, description="omega", completed=42)
@@ -248,7 +253,8 @@ class AdapterContract(RendererContract):
 
     # The library's absence
 
-    def test_without_its_library_there_is_one_warning_with_the_way_to_get_it(self, tmp_path: Path) -> None:
+    def test_missing_library_warns_once(self, tmp_path: Path) -> None:
+        """Without its library there is one warning with the way to get it."""
         distribution, module = self.library
         done = run(JOB, self.name, tmp_path, "import sys", f"sys.modules[{module!r}] = None")
         assert (done.status, done.stdout) == (0, "the job is done\n")
@@ -274,7 +280,8 @@ class AdapterContract(RendererContract):
         assert "\x1b" not in done.stderr and "\r" not in done.stderr
         assert all(f"task-{number}" in done.stderr for number in range(3))
 
-    def test_in_a_real_terminal_each_live_task_stands_once_with_its_count(self) -> None:
+    def test_rows_in_a_real_terminal(self) -> None:
+        """In a real terminal each live task stands once with its count."""
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (24, 100))
         process = subprocess.Popen(

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyte
 import pytest
+from pty_reading import read_pty
 
 import progresskit
 
@@ -36,13 +37,7 @@ def screens_of(*command: str, check: Callable[[list[str]], object] = len) -> lis
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     screens: list[list[str]] = []
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         stream.feed(data)
         screens.append([row.rstrip() for row in screen.display if row.strip()])
         check(screens[-1])

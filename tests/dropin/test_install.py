@@ -46,6 +46,16 @@ def test_variable(tmp_path: Path) -> None:
     assert said(code, folders=folders, PROGRESSKIT_TQDM="1") == "progresskit.tqdm.std"
 
 
+def test_command_line() -> None:
+    """`python -m tqdm` is ours too."""
+    paths = os.pathsep.join([str(SITE), str(Path(progresskit.__file__).parents[1])])
+    run = [sys.executable, "-m", "tqdm", "--total", "2", "--desc", "lines"]
+    environ = {**os.environ, "PYTHONPATH": paths, "PROGRESSKIT_TQDM": "1"}
+    done = subprocess.run(run, input="a\nb\n", capture_output=True, text=True, env=environ, timeout=100)
+    assert (done.returncode, done.stdout) == (0, "a\nb\n"), done.stderr
+    assert "lines: 100%" in done.stderr
+
+
 def test_patch() -> None:
     """The installed tqdm stays the same class, its subclasses follow, and `unpatch` leaves it as it was."""
     pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from pty_reading import read_pty
 
 PROGRAM = """
 import sys
@@ -79,13 +80,7 @@ def screen_of(code: str, *arguments: str) -> list[str]:
         os.execve(sys.executable, [sys.executable, "-c", code, *arguments], environ)
     screen = pyte.Screen(100, 40)
     stream = pyte.ByteStream(screen)
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         stream.feed(data)
     os.close(fd)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, screen.display

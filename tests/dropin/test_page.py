@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pkgutil
 import re
+from importlib import import_module
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_methods() -> None:
             assert own == peer, name
     for bar in bars:
         bar.close()
+
+
+def test_helpers() -> None:
+    """What tqdm's modules define besides is there under the same name: others import it, with an underscore or without."""
+    for name in ("std", "utils"):
+        theirs = pytest.importorskip(f"tqdm.{name}", reason="tqdm is not installed in this environment")
+        defined = {each for each, value in vars(theirs).items() if getattr(value, "__module__", "") == theirs.__name__}
+        assert defined - set(vars(import_module(f"progresskit.tqdm.{name}"))) == set()
 
 
 def test_modules() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from select import select
 
 import pyte
+from pty_reading import read_pty
 
 ROOT = Path(__file__).parents[2]
 BOUND = 110.0
@@ -57,10 +58,7 @@ class Screen:
     def _read(self, end: float) -> bool:
         if not select([self.fd], [], [], max(end - time.monotonic(), 0.0))[0]:
             raise AssertionError(f"the command hangs; its screen: {self.rows}")
-        try:
-            data = os.read(self.fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            return False
+        data = read_pty(self.fd)
         self.sent += data
         self._pending += data
         return bool(data)

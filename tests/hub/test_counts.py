@@ -82,8 +82,11 @@ def test_joblibs_workers_live_on() -> None:
     get_reusable_executor().shutdown()
 
 
-def test_a_task_that_ends_before_its_tracker_has_all_counts() -> None:
-    """The last line of a handed task has what its workers counted, though the tracker goes on."""
+def test_early_ended_task_has_all_counts() -> None:
+    """A task that ends before its tracker has all counts.
+
+    The last line of a handed task has what its workers counted, though the tracker goes on.
+    """
     renderer = RecordingRenderer()
     with ProgressTracker(renderer, terminal=EmulatedTerminal()) as tracker:
         with tracker.add_task("shared", keep=True) as task, multiprocessing.get_context("fork").Pool(2) as pool:

@@ -49,7 +49,8 @@ def test_sources_stand_in_the_order_of_their_starts() -> None:
     assert bench.feed.sources == ("a", "b", "c")
 
 
-def test_ids_of_several_sources_are_unique_and_stable_and_parents_follow() -> None:
+def test_ids_are_unique_and_stable() -> None:
+    """Ids of several sources are unique and stable and parents follow."""
     bench = Bench()
     own = bench.feed.add_task("own")
     pair = (sample_view(id=1), sample_view(id=2, parent=1, depth=1, position=1))
@@ -65,7 +66,8 @@ def test_ids_of_several_sources_are_unique_and_stable_and_parents_follow() -> No
     assert [view.id for view in bench.tick().tasks] == ids
 
 
-def test_the_last_frame_wins_and_the_ended_tasks_of_all_are_shown_once() -> None:
+def test_last_frame_wins() -> None:
+    """The last frame wins and the ended tasks of all are shown once."""
     bench = Bench()
     bench.feed.receive("a", Frame(0.0, views("one", "two")))
     bench.tick()
@@ -79,7 +81,8 @@ def test_the_last_frame_wins_and_the_ended_tasks_of_all_are_shown_once() -> None
     assert bench.feed.frame().ended == ()
 
 
-def test_a_lost_source_leaves_the_rows_and_what_ran_is_told_as_lost() -> None:
+def test_lost_source_is_told() -> None:
+    """A lost source leaves the rows and what ran is told as lost."""
     bench = Bench()
     (waits,) = views("waits", state="pending")
     bench.feed.receive("a", Frame(0.0, (*views("runs", "paused"), waits._replace(id=9, position=2))))
@@ -96,7 +99,8 @@ def test_a_lost_source_leaves_the_rows_and_what_ran_is_told_as_lost() -> None:
     assert all(view.keep for view in frame.ended)
 
 
-def test_a_source_that_leaves_takes_its_rows_without_a_word() -> None:
+def test_leaving_source_takes_its_rows() -> None:
+    """A source that leaves takes its rows without a word."""
     bench = Bench()
     bench.feed.receive("a", Frame(0.0, views("one")))
     bench.feed.receive("b", Frame(0.0, views("two")))
@@ -108,7 +112,8 @@ def test_a_source_that_leaves_takes_its_rows_without_a_word() -> None:
     assert bench.feed.live == 1
 
 
-def test_a_source_between_two_files_keeps_its_row_for_a_second() -> None:
+def test_idle_source_keeps_its_row_for_a_second() -> None:
+    """A source between two files keeps its row for a second."""
     bench = Bench()
     bench.feed.receive("a", Frame(0.0, views("file 1")))
     bench.feed.receive("b", Frame(0.0, views("below")))
@@ -122,7 +127,8 @@ def test_a_source_between_two_files_keeps_its_row_for_a_second() -> None:
     assert shown(bench.tick(2.0)) == [(0, "below")]
 
 
-def test_what_does_not_fit_is_counted_with_what_the_sources_left_out() -> None:
+def test_overflow_counts_what_sources_left_out() -> None:
+    """What does not fit is counted with what the sources left out."""
     bench = Bench()
     bench.feed.receive("a", Frame(0.0, views(*"abcdef"), more=4))
     bench.feed.receive("b", Frame(0.0, views(*"ghi")))
@@ -164,7 +170,8 @@ def test_a_stopped_feed_lets_go_and_may_be_used_again() -> None:
     assert shown(bench.tick()) == [(0, "again")]
 
 
-def test_totals_stand_in_one_line_above_and_stay_at_the_end() -> None:
+def test_totals_line_stays() -> None:
+    """Totals stand in one line above and stay at the end."""
     bench = Bench(totals=True)
     row, size = views("rows", completed=80_789, unit="row")[0], views("bytes", completed=45_600_000, unit="B")[0]
     bench.feed.receive("a", Frame(0.0, (row, sample_view(id=7, position=1, depth=1, completed=9))))
@@ -192,9 +199,8 @@ def test_totals_stand_in_one_line_above_and_stay_at_the_end() -> None:
         (("finished", "running"), "cancelled", None),
     ],
 )
-def test_the_last_line_of_totals_says_what_has_become_of_the_tasks(
-    states: tuple[State, ...], state: str, reason: str | None
-) -> None:
+def test_last_totals_line_tells_the_outcome(states: tuple[State, ...], state: str, reason: str | None) -> None:
+    """The last line of totals says what has become of the tasks."""
     bench = Bench(totals=True)
     tasks = [view._replace(state=each) for view, each in zip(views("one", "two"), states, strict=True)]
     bench.feed.receive("a", Frame(0.0, views("one", "two")))
@@ -210,7 +216,8 @@ def test_the_last_line_of_totals_says_what_has_become_of_the_tasks(
     assert (last.description, last.state, last.reason) == ("Total", state, reason)
 
 
-def test_a_transport_may_hand_in_its_frames_when_they_are_shown() -> None:
+def test_transport_hands_in_at_the_frame() -> None:
+    """A transport may hand in its frames when they are shown."""
     bench = Bench()
     waiting = [Frame(0.0, views("first")), Frame(0.0, views("second"))]
     bench.feed.receive("a", waiting.pop(0))

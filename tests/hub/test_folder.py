@@ -88,7 +88,8 @@ def test_a_process_is_shown_until_it_is_over(shared: Shared) -> None:
     assert shared.reader.outcome() == (1, 0, 0)
 
 
-def test_a_silent_process_is_lost_with_its_host_and_number_and_may_come_back(shared: Shared) -> None:
+def test_silent_process_is_lost(shared: Shared) -> None:
+    """A silent process is lost with its host and number and may come back."""
     running, ended = sample_view(id=1), sample_view(id=2, state="finished", completed=10)
     shared.put(record(running, ended=(ended,)))
     assert len(shared.scan().ended) == 1
@@ -103,7 +104,8 @@ def test_a_silent_process_is_lost_with_its_host_and_number_and_may_come_back(sha
     assert not shared.reader.are_over
 
 
-def test_a_record_that_is_old_when_it_is_first_seen_is_lost_at_once(shared: Shared) -> None:
+def test_old_record_is_lost_at_once(shared: Shared) -> None:
+    """A record that is old when it is first seen is lost at once."""
     shared.put(record(sample_view(id=1), written=10.0))
     assert [view.reason for view in shared.scan().ended] == ["lost: nothing from node7, pid 4711, for 90 s"]
 
@@ -161,7 +163,8 @@ def test_no_bytes_raise_anything_but_a_sentence(data: bytes) -> None:
             assert str(error)
 
 
-def test_links_pipes_and_folders_are_not_followed_nor_waited_for(shared: Shared, tmp_path: Path) -> None:
+def test_links_pipes_and_folders_are_refused(shared: Shared, tmp_path: Path) -> None:
+    """Links, pipes and folders are not followed nor waited for."""
     (tmp_path / "elsewhere").write_bytes(record(sample_view(id=1)).encode())
     (tmp_path / f"link{SUFFIX}").symlink_to(tmp_path / "elsewhere")
     os.mkfifo(tmp_path / f"pipe{SUFFIX}")
@@ -178,7 +181,8 @@ def test_what_would_disturb_a_terminal_is_made_visible(shared: Shared) -> None:
     assert view.fields["on"] == "h\\x1b]0;title\\x07:4711"
 
 
-def test_a_process_writes_at_most_every_five_seconds_and_at_its_end(tmp_path: Path) -> None:
+def test_writes_at_most_every_five_seconds(tmp_path: Path) -> None:
+    """A process writes at most every five seconds and at its end."""
     clock, folder = ManualClock(), tmp_path / "made"
     recorded = Recorded(NoneRenderer(), str(folder), clock)
     recorded.start(EmulatedTerminal())
@@ -198,7 +202,8 @@ def test_a_process_writes_at_most_every_five_seconds_and_at_its_end(tmp_path: Pa
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_folder_that_cannot_be_written_costs_the_job_a_warning(tmp_path: Path) -> None:
+def test_unwritable_folder_warns(tmp_path: Path) -> None:
+    """A folder that cannot be written costs the job a warning."""
     (tmp_path / "file").touch()
     code = "import time; from progresskit import track\nfor _ in track(range(3), 'x'): time.sleep(0.1)\nprint('done')"
     variables = environment(**{VARIABLE: str(tmp_path / "file" / "folder")})
@@ -207,7 +212,8 @@ def test_a_folder_that_cannot_be_written_costs_the_job_a_warning(tmp_path: Path)
     assert "nothing can be written" in job.stderr
 
 
-def test_what_code_has_switched_off_or_sent_elsewhere_is_not_written(tmp_path: Path) -> None:
+def test_switched_off_is_not_written(tmp_path: Path) -> None:
+    """What code has switched off or sent elsewhere is not written."""
     code = """
 import io
 from progresskit import ProgressTracker
@@ -228,8 +234,11 @@ def _waiting(folder: Path, count: int) -> None:
 
 
 @pytest.mark.slow
-def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Path) -> None:
-    """A rank above 0 draws nothing itself, and is shown all the same; so is one that ends by an error."""
+def test_real_processes_to_their_ends(tmp_path: Path) -> None:
+    """Real processes are shown to their ends one of them killed.
+
+    A rank above 0 draws nothing itself, and is shown all the same; so is one that ends by an error.
+    """
     folder, gate = tmp_path / "folder", tmp_path / "gate"
     ranks: dict[str, dict[str, str]] = {
         "first": {"SLURM_PROCID": "0"},
@@ -265,8 +274,11 @@ def test_real_processes_are_shown_to_their_ends_one_of_them_killed(tmp_path: Pat
     assert (said["first"].count("finished"), said["second"]) == (1, "")
 
 
-def test_tasks_that_end_before_a_frame_are_accounted_for(tmp_path: Path) -> None:
-    """A process whose loops have all ended before a first frame leaves their numbers, and `show` tells them."""
+def test_tasks_without_a_frame_are_counted(tmp_path: Path) -> None:
+    """Tasks that end before a frame are accounted for.
+
+    A process whose loops have all ended before a first frame leaves their numbers, and `show` tells them.
+    """
     code = """
 from progresskit import ProgressTracker, track
 from progresskit._display.drawing_thread import DrawingThread
@@ -301,7 +313,8 @@ def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
         Record.decode(first.encode().replace(b'"unseen": "', b'"unseen": 5, "other": "'))
 
 
-def test_show_waits_for_the_first_process_and_ends_by_ctrl_c(tmp_path: Path) -> None:
+def test_show_waits_and_ends_by_ctrl_c(tmp_path: Path) -> None:
+    """Show waits for the first process and ends by Ctrl-C."""
     code = (
         "import sys, progresskit._cli.main as command, progresskit._cli.show; print('ready', flush=True);"
         "sys.exit(command.main(['show', sys.argv[1]]))"
@@ -321,7 +334,8 @@ def test_show_waits_for_the_first_process_and_ends_by_ctrl_c(tmp_path: Path) -> 
     assert show.returncode == -signal.SIGINT
 
 
-def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_missing_folder_is_one_sentence(tmp_path: Path) -> None:
+    """A folder that is not there is told in a sentence."""
     show = subprocess.run(
         [*SHOW, str(tmp_path / "none")], env=environment(), capture_output=True, text=True, timeout=60
     )
@@ -329,6 +343,7 @@ def test_a_folder_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> Non
     assert "cannot be read: No such file or directory." in show.stderr
 
 
-def test_the_frames_of_a_record_are_those_of_the_events_file() -> None:
+def test_record_is_like_the_events_file() -> None:
+    """The frames of a record are those of the events file."""
     whole = record(sample_view(id=1))
     assert whole.encode().splitlines()[1].decode() == encode(whole.frame)

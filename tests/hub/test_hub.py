@@ -137,7 +137,8 @@ def test_lines_larger_than_a_message_arrive(unix: Bench) -> None:
 
 
 @given(st.lists(st.text(st.sampled_from("aé€😀"), max_size=12), max_size=8), st.integers(4, 20))
-def test_pieces_of_lines_are_whole_lines_and_characters(lines: list[str], most: int) -> None:
+def test_pieces_become_whole_lines(lines: list[str], most: int) -> None:
+    """Pieces of lines are whole lines and characters."""
     text = "\n".join(lines)
     pieces = list(_pieces(text.encode(), most))
     assert all(len(piece) <= most for piece in pieces)
@@ -200,8 +201,11 @@ def test_no_crowd_is_told_over_tcp() -> None:
         client.stop()
 
 
-def test_a_display_follows_the_budget_that_its_client_is_told() -> None:
-    """The budget that a remote renderer has after a frame holds for the next one; one that the user has chosen stays."""
+def test_display_follows_the_clients_budget() -> None:
+    """A display follows the budget that its client is told.
+
+    The budget that a remote renderer has after a frame holds for the next one; one that the user has chosen stays.
+    """
 
     class Told(RecordingRenderer):
         is_remote = True
@@ -221,15 +225,18 @@ def test_a_display_follows_the_budget_that_its_client_is_told() -> None:
         assert display.pace.budget == expected
 
 
-def test_what_the_first_frames_have_cost_does_not_make_frames_with_lines_rare() -> None:
-    """Each frame has lines from the third on: the interval is soon that of frames as quick as these are."""
-    pace, spent = Pace(0.1, 0.0018), 0.0
+def test_first_frames_do_not_slow_printed_lines() -> None:
+    """What the first frames have cost does not make frames with lines rare.
+
+    Each frame has lines from the third on: the interval is soon that of frames as quick as these are.
+    """
+    pace, spent, now = Pace(0.1, 0.0018), 0.0, 0.0
     for cost, lines in ((0.02, False), (0.002, False), *[(0.0001, True)] * 30):
         spent += cost
-        delay = pace.after_frame(spent - cost, spent, cost, moved=True, lines=lines)
-        spent += 0.00001
+        delay = pace.after_frame(spent - cost, spent, cost, now=now, moved=True, lines=lines)
+        spent, now = spent + 0.00001, now + delay
     assert delay == pytest.approx(0.1)
-    assert Pace(0.1, 0.0018).after_frame(0.0, 0.3, 0.3, moved=True, lines=True) == pytest.approx(0.1)
+    assert Pace(0.1, 0.0018).after_frame(0.0, 0.3, 0.3, now=0.3, moved=True, lines=True) == pytest.approx(0.1)
 
 
 def test_a_client_that_breaks_off_is_lost(bench: Bench) -> None:
@@ -252,7 +259,8 @@ def test_what_was_sent_before_the_hub_stops_is_shown(bench: Bench) -> None:
     bench.hub.start()
 
 
-def test_a_hub_that_does_not_read_holds_nobody_up_and_loses_no_ending(unix: Bench) -> None:
+def test_stuck_hub_holds_nobody_up(unix: Bench) -> None:
+    """A hub that does not read holds nobody up and loses no ending."""
     unix.feed._core.lines.items.extend(["a terminal that does not take more"] * 10_000)  # the hub stops reading
     unix.feed.print("not yet")
     client = unix.client()
@@ -269,7 +277,8 @@ def test_a_hub_that_does_not_read_holds_nobody_up_and_loses_no_ending(unix: Benc
 
 
 @pytest.mark.slow
-def test_a_frame_too_large_for_a_message_is_sent_in_parts(bench: Bench) -> None:
+def test_large_frame_is_sent_in_parts(bench: Bench) -> None:
+    """A frame too large for a message is sent in parts."""
     client = bench.client()
     wide = "\u4e00" * 1_000
     live = tuple(sample_view(id=n, position=n, description=wide) for n in range(1_500))
@@ -283,7 +292,8 @@ def test_a_frame_too_large_for_a_message_is_sent_in_parts(bench: Bench) -> None:
     client.stop()
 
 
-def test_the_socket_is_in_a_private_folder_and_goes_with_the_hub(unix: Bench) -> None:
+def test_socket_is_in_a_private_folder(unix: Bench) -> None:
+    """The socket is in a private folder and goes with the hub."""
     place = unix.hub.address.place
     assert stat.S_IMODE(os.stat(os.path.dirname(place)).st_mode) == 0o700
     assert len(unix.hub.address.key) == 32
@@ -380,7 +390,8 @@ def test_messages_come_through_in_pieces_of_any_size() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "abc", "@/tmp/x", "zz@/tmp/x", "00@"])
-def test_an_address_that_is_none_is_told_without_repeating_it(text: str) -> None:
+def test_wrong_address_is_not_repeated(text: str) -> None:
+    """An address that is none is told without repeating it."""
     with pytest.raises(ValueError, match="a key in hexadecimal digits") as caught:
         Address.parse(text)
     assert not text or text not in str(caught.value)
@@ -414,7 +425,8 @@ def test_a_forked_process_tells_when_it_was_forked(monkeypatch: pytest.MonkeyPat
     os.close(writing)
 
 
-def test_what_a_client_spends_on_its_way_to_a_frame_counts_in_its_budget() -> None:
+def test_way_to_a_frame_counts_in_the_budget() -> None:
+    """What a client spends on its way to a frame counts in its budget."""
     spent, ticker = ManualClock(), ManualTicker()
 
     class Sending(RecordingRenderer):
@@ -445,13 +457,15 @@ HUB = {"PROGRESSKIT_HUB": "00ff@/nowhere/hub"}
 
 
 @pytest.mark.parametrize("environ", [{}, {"PROGRESSKIT_RENDERER": "plain"}, {"PROGRESSKIT_RENDERER": "json"}])
-def test_below_a_hub_the_environments_renderer_is_the_hubs(environ: dict[str, str]) -> None:
+def test_hub_replaces_the_environments_renderer(environ: dict[str, str]) -> None:
+    """Below a hub the environment's renderer is the hub's."""
     assert prefer_hub(named(None, environ), environ=HUB).name == "hub"
     assert prefer_hub(named(None, environ), environ=environ).name != "hub"
 
 
 @pytest.mark.parametrize("name", ["plain", "json", "none"])
-def test_what_appends_lines_stays_where_code_asks_for_it(name: str) -> None:
+def test_appending_renderer_of_code_stays(name: str) -> None:
+    """What appends lines stays where code asks for it."""
     assert prefer_hub(named(name, {}), environ=HUB).name == name
 
 
@@ -461,7 +475,8 @@ def test_what_draws_over_rows_gives_way_to_the_hub(name: str) -> None:
     assert prefer_hub(named(name, {}), environ=HUB, redirected=True).name == name
 
 
-def test_disabled_is_disabled_and_a_renderer_made_by_code_stays() -> None:
+def test_disabled_and_made_by_code() -> None:
+    """Disabled is disabled and a renderer made by code stays."""
     assert prefer_hub(named(None, {"PROGRESSKIT_DISABLE": "1"}), environ=HUB).name == "none"
     assert prefer_hub(named(RecordingRenderer(), {}), environ=HUB).name == "RecordingRenderer"
 
@@ -515,7 +530,8 @@ def start(bench: Bench, code: str, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_processes_become_clients_through_their_environment(bench: Bench) -> None:
+def test_children_join_by_their_environment(bench: Bench) -> None:
+    """Processes become clients through their environment."""
     first, second = start(bench, LOAD, "first"), start(bench, LOAD, "second")
     bench.until(lambda: bench.shown == ["first", "second"])
     assert bench.hub.clients == 2
@@ -536,7 +552,8 @@ def test_a_client_that_is_killed_is_lost(unix: Bench) -> None:
     assert unix.ended == [("first", "failed", "lost")]
 
 
-def test_when_the_hub_goes_clients_go_on_with_plain_and_one_warning(bench: Bench) -> None:
+def test_lost_hub_falls_back_to_plain(bench: Bench) -> None:
+    """When the hub goes clients go on with plain and one warning."""
     process = start(bench, LOAD, "first")
     bench.until(lambda: bench.shown == ["first"])
     bench.hub.stop()
@@ -585,7 +602,8 @@ with ProgressTracker() as tracker:
 """
 
 
-def test_a_forked_child_of_a_client_is_a_client_of_its_own(unix: Bench) -> None:
+def test_forked_client_is_its_own_client(unix: Bench) -> None:
+    """A forked child of a client is a client of its own."""
     process = start(unix, FORK)
     unix.until(lambda: unix.shown == ["parent", "child 0", "child 1", "child 2"])
     assert unix.hub.clients == 4
@@ -619,7 +637,8 @@ with ProgressTracker(interval=0.001, budget=1.0) as tracker:
 
 
 @pytest.mark.slow
-def test_a_fork_while_a_frame_is_drawn_deadlocks_nobody(unix: Bench) -> None:
+def test_fork_in_a_frame_deadlocks_nobody(unix: Bench) -> None:
+    """A fork while a frame is drawn deadlocks nobody."""
     process = start(unix, FORK_WHILE_DRAWING)
     unix.until(lambda: len(unix.shown) >= 20)
     unix.until(lambda: process.poll() is not None)
@@ -627,7 +646,8 @@ def test_a_fork_while_a_frame_is_drawn_deadlocks_nobody(unix: Bench) -> None:
     assert (process.returncode, output, error) == (0, "", "")
 
 
-def test_a_forked_child_of_the_hubs_process_keeps_no_connection(unix: Bench) -> None:
+def test_forked_hub_keeps_no_connection(unix: Bench) -> None:
+    """A forked child of the hub's process keeps no connection."""
     client = unix.client()
     client.render(Frame(0.0, tasks("one")))
     unix.until(lambda: unix.shown == ["one"])
@@ -652,7 +672,8 @@ def test_a_forked_child_of_the_hubs_process_keeps_no_connection(unix: Bench) -> 
     unix.hub.start()
 
 
-def test_a_tracker_with_a_terminal_of_its_own_is_no_client(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_terminal_is_no_client(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker with a terminal of its own is no client."""
     monkeypatch.setenv("PROGRESSKIT_HUB", "00ff@/nowhere/hub")
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:

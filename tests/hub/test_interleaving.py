@@ -226,7 +226,8 @@ SEEDS = [*range(12), *(pytest.param(seed, marks=pytest.mark.slow) for seed in ra
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_any_interleaving_of_frames_shows_each_task_and_each_line_once(seed: int) -> None:
+def test_any_interleaving_of_frames(seed: int) -> None:
+    """Any interleaving of frames shows each task and each line once."""
     screen = Screen()
     with screen.feed:
         play(InHand(screen), screen, seed, 40)
@@ -234,7 +235,8 @@ def test_any_interleaving_of_frames_shows_each_task_and_each_line_once(seed: int
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_any_interleaving_over_sockets_shows_each_task_and_each_line_once(seed: int) -> None:
+def test_any_interleaving_over_sockets(seed: int) -> None:
+    """Any interleaving over sockets shows each task and each line once."""
     screen = Screen()
     with screen.feed, Hub(screen.feed) as hub:
         play(OverSockets(screen, hub), screen, seed, 40)
@@ -244,7 +246,8 @@ def test_any_interleaving_over_sockets_shows_each_task_and_each_line_once(seed: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
-def test_any_interleaving_of_processes_shows_each_task_and_each_line_once(seed: int) -> None:
+def test_any_interleaving_of_processes(seed: int) -> None:
+    """Any interleaving of processes shows each task and each line once."""
     screen = Screen()
     with screen.feed, Hub(screen.feed) as hub:
         stage = InProcesses(screen, hub)

@@ -89,9 +89,10 @@ def hear(hub: Hub) -> None:
 
 @pytest.mark.parametrize("state", ["running", "paused"])
 @pytest.mark.parametrize("before", [0.05, 0.35, 4.0, 60.0], ids="killed after {} s".format)
-def test_what_a_killed_client_had_running_is_shown_as_lost_within_a_second(
+def test_killed_client_is_lost_within_a_second(
     hub: Hub, ticker: Stepping, clock: ManualClock, drawing: Drawing, state: str, before: float
 ) -> None:
+    """What a killed client had running is shown as lost within a second."""
     victim, other = (HubRenderer(str(hub.address)) for _ in range(2))
     for name, client in (("victim", victim), ("other", other)):
         client.start(EmulatedTerminal())

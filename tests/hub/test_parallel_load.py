@@ -28,7 +28,8 @@ MODES = [([], 5), (["--analyze-only", "-t", "4"], 1)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "bars"), MODES, ids=["normal", "analyze-only"])
-def test_three_jobs_have_their_rows_and_nothing_else_is_on_the_screen(mode: list[str], bars: int) -> None:
+def test_three_jobs_share_the_screen(mode: list[str], bars: int) -> None:
+    """Three jobs have their rows and nothing else is on the screen."""
     most: Counter[str] = Counter()
     at_once = 0
     # Ten frames a second also beside other work: a COPY is over in less than half a one.
@@ -80,7 +81,8 @@ def test_without_a_hub_each_job_keeps_to_its_own_rows() -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_all_jobs_and_leaves_a_clean_prompt() -> None:
+def test_ctrl_c_ends_all_jobs_cleanly() -> None:
+    """Ctrl-C ends all jobs and leaves a clean prompt."""
     silent = ("bash", "-c", 'stty -echoctl; exec "$@"', "sh")  # the terminal's own ^C would stand below the bars
     with Screen(*silent, *HUB, "--quiet", "--analyze-only", "-t", "100") as shown:
         shown.until("Analysis")

@@ -62,14 +62,16 @@ def test_any_interleaving(before: int, moves: list[tuple[int, int, int]]) -> Non
     block.check()
 
 
-def test_a_line_wider_than_the_screen_takes_as_many_rows_as_it_needs() -> None:
+def test_wide_line_takes_several_rows() -> None:
+    """A line wider than the screen takes as many rows as it needs."""
     block = Block(20)
     block.draw(2, ["a bar"])
     block.terminal.feed(block.processes[0].draw([], ["\x1b[31m" + "x" * 70 + "\x1b[0m"], (30, 12)))
     assert block.terminal.text[20:] == ["x" * 30, "x" * 30, "x" * 10, *[""] * 6, "a bar"]
 
 
-def test_rows_that_the_screen_has_no_room_for_are_left_out() -> None:
+def test_rows_beyond_the_screen_are_left_out() -> None:
+    """Rows that the screen has no room for are left out."""
     assert SharedRegion(5).room(8) == 2
     assert SharedRegion(5, 6).room(24) == 1
     assert SharedRegion(9).draw(["one"], size=(80, 8)) == ""
@@ -84,7 +86,8 @@ def test_a_bad_position_warns_and_is_ignored(text: str) -> None:
         assert position({"PROGRESSKIT_POSITION": text}) is None
 
 
-def test_a_renderer_that_has_no_rows_to_be_placed_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renderer_without_places_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renderer that has no rows to be placed says so once."""
     monkeypatch.setenv("PROGRESSKIT_POSITION", "3")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

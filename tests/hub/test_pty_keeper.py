@@ -26,7 +26,8 @@ def said(fd: int) -> bytes:
     return os.read(fd, 1000)
 
 
-def test_each_end_is_read_to_its_end_and_written_to_its_terminal(pipes: list[tuple[int, int]]) -> None:
+def test_ends_are_read_and_written(pipes: list[tuple[int, int]]) -> None:
+    """Each end is read to its end and written to its terminal."""
     (one, into_one), (two, into_two), (screen, terminal) = pipes
     for into, words in ((into_one, b"words "), (into_two, b"words ")):
         os.write(into, words)
@@ -38,7 +39,8 @@ def test_each_end_is_read_to_its_end_and_written_to_its_terminal(pipes: list[tup
             os.fstat(fd)
 
 
-def test_where_it_is_quiet_all_is_read_and_nothing_written(pipes: list[tuple[int, int]]) -> None:
+def test_quiet_reads_and_writes_nothing(pipes: list[tuple[int, int]]) -> None:
+    """Where it is quiet all is read and nothing written."""
     (one, into_one), _, (screen, terminal) = pipes
     os.write(into_one, b"words")
     os.close(into_one)
@@ -47,7 +49,8 @@ def test_where_it_is_quiet_all_is_read_and_nothing_written(pipes: list[tuple[int
     assert said(screen) == b""
 
 
-def test_where_the_terminal_is_gone_the_command_has_none_either(pipes: list[tuple[int, int]]) -> None:
+def test_terminal_that_is_gone(pipes: list[tuple[int, int]]) -> None:
+    """Where the terminal is gone the command has none either."""
     (one, into_one), _, (screen, terminal) = pipes
     os.close(screen)
     os.write(into_one, b"words")
@@ -67,7 +70,8 @@ def test_an_end_that_has_nothing_now_is_not_at_its_end(pipes: list[tuple[int, in
     assert _read(into_two) == b""  # what cannot be read is over as well
 
 
-def test_a_terminal_that_is_behind_gets_all_of_it_in_the_end(pipes: list[tuple[int, int]]) -> None:
+def test_slow_terminal_gets_everything(pipes: list[tuple[int, int]]) -> None:
+    """A terminal that is behind gets all of it in the end."""
     (screen, terminal), _, _ = pipes
     os.set_blocking(terminal, False)
     words, shown = b"words " * 100_000, bytearray()

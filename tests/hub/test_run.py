@@ -128,9 +128,8 @@ def job(name: str, gate: str) -> str:
 
 
 @pytest.mark.parametrize("switch", [[], ["--no-pty"]])
-def test_jobs_of_a_script_share_one_display_and_leave_a_clean_prompt(
-    terminal: type[Terminal], gate: str, switch: list[str]
-) -> None:
+def test_jobs_of_a_script_share_a_display(terminal: type[Terminal], gate: str, switch: list[str]) -> None:
+    """Jobs of a script share one display and leave a clean prompt."""
     # bash, below it Python, below that Python again
     below = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {JOB!r}, 'deep', '{gate}'])"
     script = Path(gate).with_name("below.py")
@@ -154,7 +153,8 @@ def test_jobs_of_a_script_share_one_display_and_leave_a_clean_prompt(
         assert shown.rows.count(line) == 1
 
 
-def test_a_client_that_is_killed_is_shown_as_lost_and_its_row_goes(terminal: type[Terminal], gate: str) -> None:
+def test_killed_client_is_lost(terminal: type[Terminal], gate: str) -> None:
+    """A client that is killed is shown as lost and its row goes."""
     script = f"{job('victim', gate)} & echo pid $!; {job('other', gate)} & wait"
     shown = terminal(*RUN, "--", "bash", "-c", script)
     rows = shown.until("victim ", "other ", "pid ")
@@ -167,7 +167,8 @@ def test_a_client_that_is_killed_is_shown_as_lost_and_its_row_goes(terminal: typ
     assert shown.wait() == 0
 
 
-def test_the_command_finds_a_terminal_of_our_size_and_ours_to_read_from(terminal: type[Terminal]) -> None:
+def test_command_has_a_terminal_of_our_size(terminal: type[Terminal]) -> None:
+    """The command finds a terminal of our size and ours to read from."""
     code = (
         "import os, sys; print([os.isatty(fd) for fd in (0, 1, 2)], os.get_terminal_size(1)); "
         "print('got', input('your name? '))"
@@ -196,7 +197,8 @@ def test_the_help_says_how_to_switch_the_terminal_off() -> None:
     assert "--no-pty give COMMAND a pipe instead of a pty" in words
 
 
-def test_lines_are_whole_and_foreign_bars_are_reduced_to_their_last_state(terminal: type[Terminal]) -> None:
+def test_foreign_bars_are_reduced(terminal: type[Terminal]) -> None:
+    """Lines are whole and foreign bars are reduced to their last state."""
     code = r"for n in 10 50 100; do printf '\r%d%%' $n; done; printf '\nhalf '; sleep 0.4; printf 'a line\nno end'"
     shown = terminal(*RUN, "--", "bash", "-c", code)
     assert shown.wait() == 0
@@ -212,7 +214,8 @@ def test_ten_thousand_lines_come_through_each_once(terminal: type[Terminal]) -> 
     assert history == [str(n) for n in range(10_001 - len(shown.rows) - len(history), 10_001 - len(shown.rows))]
 
 
-def test_quiet_shows_the_last_lines_of_a_command_that_fails_and_nothing_else(terminal: type[Terminal]) -> None:
+def test_quiet_shows_the_last_lines_of_a_failure(terminal: type[Terminal]) -> None:
+    """Quiet shows the last lines of a command that fails and nothing else."""
     shown = terminal(*RUN, "--quiet", "--", "bash", "-c", "echo words")
     assert shown.wait() == 0
     assert shown.rows == []
@@ -224,9 +227,8 @@ def test_quiet_shows_the_last_lines_of_a_command_that_fails_and_nothing_else(ter
 @pytest.mark.parametrize(
     ("key", "name"), [(b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)], ids=["Ctrl-C", "Ctrl-backslash"]
 )
-def test_a_signal_of_the_terminal_reaches_the_command_once(
-    terminal: type[Terminal], key: bytes, name: signal.Signals
-) -> None:
+def test_terminal_signal_arrives_once(terminal: type[Terminal], key: bytes, name: signal.Signals) -> None:
+    """A signal of the terminal reaches the command once."""
     code = f"trap 'echo caught' {name.name[3:]}; echo ready; sleep 1; sleep 1; exit 9"
     shown = terminal(*RUN, "--", "bash", "-c", code)
     shown.until("ready")
@@ -236,7 +238,8 @@ def test_a_signal_of_the_terminal_reaches_the_command_once(
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1"])
-def test_a_signal_for_us_is_passed_on_and_we_end_as_the_command_does(name: str) -> None:
+def test_signal_is_passed_on(name: str) -> None:
+    """A signal for us is passed on and we end as the command does."""
     code = (
         "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('ready', flush=True); time.sleep(60)"
     )
@@ -248,7 +251,8 @@ def test_a_signal_for_us_is_passed_on_and_we_end_as_the_command_does(name: str) 
     process.stdout.close()
 
 
-def test_a_command_that_stops_stops_us_and_goes_on_with_us(terminal: type[Terminal]) -> None:
+def test_stops_and_goes_on_with_its_command(terminal: type[Terminal]) -> None:
+    """A command that stops stops us and goes on with us."""
     shell = (
         f"set -m; {' '.join(RUN)} -- bash -c 'echo first; kill -STOP $$; echo second'; echo stopped $?; fg; echo rc $?"
     )
@@ -273,7 +277,8 @@ def test_a_shell_sees_128_and_the_signal() -> None:
     assert run.stdout == "143\n"
 
 
-def test_what_goes_elsewhere_than_to_the_terminal_is_untouched_and_apart() -> None:
+def test_redirected_output_is_untouched() -> None:
+    """What goes elsewhere than to the terminal is untouched and apart."""
     code = r"import sys, os; os.write(1, bytes(range(256)) * 40); os.write(2, b'\x00error\r\xff'); sys.exit(5)"
     plain = subprocess.run([sys.executable, "-c", code], capture_output=True)
     run = subprocess.run([*RUN, "--", sys.executable, "-c", code], env=environment(), capture_output=True, timeout=60)
@@ -287,7 +292,8 @@ def test_a_run_below_a_run_is_the_command_alone() -> None:
     assert (run.returncode, run.stderr) == (4, b"")
 
 
-def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_path: Path) -> None:
+def test_killed_hub_leaves_the_job_alive(gate: str, tmp_path: Path) -> None:
+    """A hub that is killed leaves the job alive with plain."""
     script = f"exec {sys.executable} -c '{JOB}' job {gate} 2> {tmp_path}/errors"
     process = subprocess.Popen([*RUN, "--", "bash", "-c", script], env=environment(), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
@@ -303,10 +309,11 @@ def test_a_hub_that_is_killed_leaves_the_job_alive_with_plain(gate: str, tmp_pat
     assert errors.count("plain is used from here on") == 1
 
 
-def test_it_ends_with_its_command_and_a_process_in_the_background_writes_on(
-    terminal: type[Terminal], tmp_path: Path
-) -> None:
-    """However much that process writes; its later lines go to the terminal as they come, as they would without us."""
+def test_background_process_writes_on(terminal: type[Terminal], tmp_path: Path) -> None:
+    """It ends with its command and a process in the background writes on.
+
+    However much that process writes; its later lines go to the terminal as they come, as they would without us.
+    """
     os.mkfifo(tmp_path / "gate")
     writer = f"(while [ ! -e {tmp_path}/enough ]; do echo noise; sleep 0.02; done; read line < {tmp_path}/gate; echo later words)"
     run = f"{' '.join(RUN)} -- sh -c '{writer} & echo first words; exit 3'"
@@ -317,7 +324,8 @@ def test_it_ends_with_its_command_and_a_process_in_the_background_writes_on(
     assert shown.wait() == 0
 
 
-def test_a_command_under_two_runs_has_sigpipe_as_it_would_alone() -> None:
+def test_sigpipe_under_two_runs() -> None:
+    """A command under two runs has SIGPIPE as it would alone."""
     code = "grep SigIgn /proc/self/status | tail -c 9"
     named = 0x7FFFFFFF  # signal 32 is the C library's own, and has whatever state the tests were started with
     alone = subprocess.run(["sh", "-c", code], env=environment(), capture_output=True, timeout=60)
@@ -335,7 +343,8 @@ main(["run", "--", "touch", sys.argv[1]])
 """
 
 
-def test_where_no_thread_can_be_had_it_says_so_and_starts_nothing(tmp_path: Path) -> None:
+def test_no_thread_starts_nothing(tmp_path: Path) -> None:
+    """Where no thread can be had it says so and starts nothing."""
     command = [sys.executable, "-c", NO_THREAD, str(tmp_path / "started")]
     run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
     assert run.returncode == 2
@@ -362,8 +371,11 @@ sys.exit(main())
 
 
 @pytest.mark.slow
-def test_ctrl_c_at_each_line_ends_it_without_a_traceback() -> None:
-    """It ends by the signal, or as its command does, which has the signal then: that one is passed on."""
+def test_ctrl_c_at_each_line() -> None:
+    """Ctrl-C at each line ends it without a traceback.
+
+    It ends by the signal, or as its command does, which has the signal then: that one is passed on.
+    """
     for line in range(1, 140, 3):
         command = [sys.executable, "-c", INTERRUPTED, str(line)]
         run = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
@@ -402,8 +414,11 @@ os.write(1, f"{seen} events, {status}\\n".encode())
     reason="the interpreter aborts in a child that is forked while a class is being made",
 )
 @pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)])
-def test_ctrl_c_at_any_instant_before_the_command_begins_ends_it_without_a_word(step: int) -> None:
-    """Played in a fork of its own at each event that the interpreter tells of, from the first line of ours on."""
+def test_ctrl_c_before_the_command_begins(step: int) -> None:
+    """Ctrl-C at any instant before the command begins ends it without a word.
+
+    Played in a fork of its own at each event that the interpreter tells of, from the first line of ours on.
+    """
     command = [sys.executable, "-c", AT_EACH_EVENT, str(step)]
     run = subprocess.run(command, env=environment(), capture_output=True, timeout=120)
     seen, rest = run.stdout.split(b" ", 1)
@@ -420,7 +435,8 @@ def test_an_ignored_ctrl_c_stays_ignored() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
-def test_ctrl_c_before_the_command_is_there_keeps_it_from_starting(tmp_path: Path) -> None:
+def test_ctrl_c_before_the_command_is_there(tmp_path: Path) -> None:
+    """Ctrl-C before the command is there keeps it from starting."""
     code = "import os, signal, sys; from progresskit._cli import run; signal.pthread_sigmask(0, {2}); os.kill(os.getpid(), 2);"
     code += "sys.exit(run.leave(run.run(['touch', sys.argv[1]])))"
     command = [sys.executable, "-c", code, str(tmp_path / "started")]
@@ -469,7 +485,8 @@ def test_killed_run(terminal: type[Terminal], tmp_path: Path, switch: str) -> No
         time.sleep(0.01)
 
 
-def test_a_keeper_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> None:
+def test_keeper_undoes_modes_of_half_a_frame() -> None:
+    """A keeper goes on in the middle of a frame with its modes undone."""
     (ours, theirs), (screen, terminal) = os.pipe(), os.openpty()
     os.write(terminal, BEGIN.encode())
     keeper = PtyKeeper({ours: terminal})
@@ -487,7 +504,8 @@ def test_a_keeper_goes_on_in_the_middle_of_a_frame_with_its_modes_undone() -> No
 
 
 @pytest.mark.parametrize("number", [0, signal.SIGSTOP, signal.SIGKILL])
-def test_a_keeper_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(number: int) -> None:
+def test_stopped_keeper_has_done_nothing(number: int) -> None:
+    """A keeper that is dismissed has done nothing whatever has become of it."""
     (ours, theirs), (there, to) = os.pipe(), os.pipe()
     os.write(theirs, b"ours to read")
     keeper = PtyKeeper({ours: to})
@@ -500,8 +518,11 @@ def test_a_keeper_that_is_dismissed_has_done_nothing_whatever_has_become_of_it(n
         os.close(fd)
 
 
-def test_what_a_job_prints_after_a_loop_stands_after_it(terminal: type[Terminal]) -> None:
-    """Under run, the last line of each loop stands before what the job prints next."""
+def test_printed_after_the_loop_stands_after_it(terminal: type[Terminal]) -> None:
+    """What a job prints after a loop stands after it.
+
+    Under run, the last line of each loop stands before what the job prints next.
+    """
     code = (
         "import time\nfrom progresskit import track\nfor k in range(3):\n"
         "    for _ in track(range(4), f'step {k}'): time.sleep(0.1)\n    print(f'after step {k}', flush=True)"
@@ -548,7 +569,8 @@ def test_lines_are_the_same_in_pieces_of_any_size() -> None:
         assert found + lines.end() == "größe\n20%\n\x1b[1mbold\x1b[0m\n\nend €\\xff\n", step
 
 
-def test_a_bar_that_is_drawn_a_million_times_is_held_as_one() -> None:
+def test_redrawn_bar_is_held_once() -> None:
+    """A bar that is drawn a million times is held as one."""
     lines = Lines()
     for number in range(10_000):
         assert lines.feed(b"\r%d of 10000" % number * 10) == ""

@@ -53,7 +53,8 @@ SQUARES = {f"square {n}": "finished" for n in range(4)}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_tasks_and_lines_of_a_pools_workers_are_the_parents(method: str) -> None:
+def test_pool_tasks_and_lines_are_the_parents(method: str) -> None:
+    """The tasks and lines of a pool's workers are the parent's."""
     shown = Here()
     with shown.tracker, multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(pools.told, range(4)) == [0, 1, 4, 9]
@@ -85,7 +86,8 @@ def test_so_are_those_of_an_executors_workers(method: str) -> None:
     assert dict(shown.endings) == SQUARES
 
 
-def test_so_are_those_of_joblibs_workers_also_when_they_are_used_again() -> None:
+def test_joblib_tasks_and_lines_are_the_parents() -> None:
+    """So are those of joblib's workers also when they are used again."""
     joblib = pytest.importorskip("joblib", reason="joblib is not installed in this environment")
     for _ in range(2):  # the second time the workers are there already
         shown = Here()
@@ -115,9 +117,8 @@ def test_replaced_workers(shown: Here) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_a_terminated_worker_had_running_is_lost_and_its_row_goes(
-    shown: Here, tmp_path: Path, method: str
-) -> None:
+def test_terminated_worker_is_lost(shown: Here, tmp_path: Path, method: str) -> None:
+    """What a terminated worker had running is lost and its row goes."""
     context = multiprocessing.get_context(method)
     processes = [context.Process(target=pools.wait, args=(str(tmp_path), name), daemon=True) for name in ("one", "two")]
     for process in processes:
@@ -132,7 +133,8 @@ def test_what_a_terminated_worker_had_running_is_lost_and_its_row_goes(
     processes[0].join(BOUND)
 
 
-def test_a_pool_that_was_there_before_the_tracker_needs_the_initializer() -> None:
+def test_earlier_pool_needs_the_initializer() -> None:
+    """A pool that was there before the tracker needs the initializer."""
     with ProcessPoolExecutor(
         2, mp_context=multiprocessing.get_context("spawn"), initializer=workers.initializer()
     ) as pool:
@@ -143,7 +145,8 @@ def test_a_pool_that_was_there_before_the_tracker_needs_the_initializer() -> Non
         assert dict(shown.endings) == SQUARES
 
 
-def test_a_forkserver_that_was_there_before_the_tracker_makes_workers_of_it() -> None:
+def test_earlier_forkserver_makes_workers() -> None:
+    """A forkserver that was there before the tracker makes workers of it."""
     context = multiprocessing.get_context("forkserver")
     before = context.Process(target=abs, args=(-1,))
     before.start()
@@ -156,7 +159,8 @@ def test_a_forkserver_that_was_there_before_the_tracker_makes_workers_of_it() ->
     assert dict(shown.endings) == {"square 5": "finished"}
 
 
-def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
+def test_late_multiprocessing_is_joined() -> None:
+    """A tracker that imports multiprocessing later is joined too."""
     code = (
         "import sys; from progresskit import ProgressTracker;"
         "tracker = ProgressTracker('plain').__enter__(); before = list(sys.meta_path);"
@@ -170,7 +174,8 @@ def test_a_tracker_that_imports_multiprocessing_later_is_joined_too() -> None:
     assert done.stderr.splitlines()[-1].startswith("square 7: finished, 3 in")
 
 
-def test_a_program_that_starts_no_worker_gets_no_hub_and_no_thread() -> None:
+def test_no_worker_no_hub() -> None:
+    """A program that starts no worker gets no hub and no thread."""
     code = (
         "import multiprocessing, os, subprocess, sys, threading\n"
         "from progresskit import ProgressTracker; from progresskit.processes import workers\n"
@@ -186,7 +191,8 @@ def test_a_program_that_starts_no_worker_gets_no_hub_and_no_thread() -> None:
     assert (done.stdout, done.stderr) == ("None 1 False\n", "")
 
 
-def test_where_multiprocessing_has_no_such_place_everything_is_as_without_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_multiprocessing_without_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where multiprocessing has no such place everything is as without us."""
     config = dict(multiprocessing.current_process()._config)  # type: ignore[attr-defined]
 
     class Other:
@@ -217,7 +223,8 @@ def _refuse(_: object) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_workers_count_of_a_task_is_summed_in_the_parent(shown: Here, method: str) -> None:
+def test_counts_of_workers_are_summed(shown: Here, method: str) -> None:
+    """What workers count of a task is summed in the parent."""
     task = shown.tracker.add_task("together", total=4_010)
     task.advance(10)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
@@ -239,7 +246,8 @@ def test_a_process_may_be_given_a_task_as_it_is(shown: Here, method: str) -> Non
     shown.until(lambda: task.completed == 2_000)
 
 
-def test_what_a_killed_worker_has_counted_stays_and_its_successors_is_added(shown: Here, tmp_path: Path) -> None:
+def test_counts_of_a_killed_worker_stay(shown: Here, tmp_path: Path) -> None:
+    """What a killed worker has counted stays and its successor's is added."""
     task = shown.tracker.add_task("twice", total=10)
     context = multiprocessing.get_context("spawn")
     for done in (5, 10):
@@ -252,7 +260,8 @@ def test_what_a_killed_worker_has_counted_stays_and_its_successors_is_added(show
     assert task.completed == 11
 
 
-def test_a_task_that_is_copied_where_it_lives_is_itself(shown: Here) -> None:
+def test_copied_task_is_itself(shown: Here) -> None:
+    """A task that is copied where it lives is itself."""
     task = shown.tracker.add_task("one")
     assert pickle.loads(pickle.dumps(task)) is task
     assert copy.deepcopy({"task": task})["task"] is task

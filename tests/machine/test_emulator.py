@@ -17,7 +17,8 @@ def shown(text: str, columns: int = 10, lines: int = 4) -> list[str]:
     return terminal.text
 
 
-def test_a_character_without_a_width_does_not_take_the_rest_with_it() -> None:
+def test_zero_width_character_takes_nothing_along() -> None:
+    """A character without a width does not take the rest with it."""
     for character in "\u200d\u200b\u0301\ufe0f\u1160\u00ad":
         assert "".join(shown(f"a{character}bcd")).endswith("bcd")
 
@@ -28,14 +29,16 @@ def test_a_wide_character_never_stands_half_outside() -> None:
     assert shown("東", columns=1) == []
 
 
-def test_half_of_a_wide_character_that_is_overwritten_is_blank() -> None:
+def test_half_of_a_wide_character_is_blank() -> None:
+    """Half of a wide character that is overwritten is blank."""
     assert shown("東京\rx") == ["x 京"]
     assert shown("東京\x1b[3G東") == ["東東"]
     assert shown("東京\x1b[2G東") == [" 東"]
     assert shown("東京\x1b[2G\x1b[K") == []
 
 
-def test_rows_that_a_lower_window_has_no_room_for_are_kept_and_come_back() -> None:
+def test_rows_of_a_lower_window_come_back() -> None:
+    """Rows that a lower window has no room for are kept and come back."""
     terminal = EmulatedTerminal(10, 5)
     terminal.feed("\n".join("abcd"))
     terminal.resize(10, 2)
@@ -44,7 +47,8 @@ def test_rows_that_a_lower_window_has_no_room_for_are_kept_and_come_back() -> No
     assert (terminal.scrollback, terminal.screen, terminal.cursor[0]) == (["a"], ["b", "c", "d"], 2)
 
 
-def test_rows_that_a_narrow_window_has_made_come_back_with_the_height_as_in_tmux() -> None:
+def test_rows_of_a_narrow_window_come_back() -> None:
+    """Rows that a narrow window has made come back with the height as in tmux."""
     for columns, lines, returned in ((15, 7, 1), (15, 12, 3), (12, 12, 3)):
         terminal = EmulatedTerminal(20, 6, reflow=True)
         terminal.feed(("a" * 19 + "\n") * 3)
@@ -93,7 +97,8 @@ def stream(chance: random.Random, wide: bool) -> str:
 
 @needs_tmux
 @pytest.mark.slow
-def test_the_emulated_terminal_and_tmux_agree_on_any_stream(tmp_path: Path) -> None:
+def test_emulator_agrees_with_tmux(tmp_path: Path) -> None:
+    """The emulated terminal and tmux agree on any stream."""
     for seed in range(10):
         chance = random.Random(seed)
         (folder := tmp_path / str(seed)).mkdir()
@@ -119,7 +124,8 @@ def test_the_emulated_terminal_and_tmux_agree_on_any_stream(tmp_path: Path) -> N
             pane.close()
 
 
-def test_cells_are_erased_and_inserted_as_a_terminal_does() -> None:
+def test_erases_and_inserts_cells() -> None:
+    """Cells are erased and inserted as a terminal does."""
     assert shown("abcdef\x1b[3G\x1b[2X") == ["ab  ef"]
     assert shown("東京\x1b[1G\x1b[X") == ["  京"]
     assert shown("東京\x1b[4G\x1b[X") == ["東"]
@@ -135,14 +141,16 @@ def test_cells_are_erased_and_inserted_as_a_terminal_does() -> None:
     assert terminal.text == ["b"]
 
 
-def test_a_terminal_that_wraps_moves_an_erased_screen_into_its_history() -> None:
+def test_wrapping_terminal_keeps_an_erased_screen() -> None:
+    """A terminal that wraps moves an erased screen into its history."""
     for erase in ("\x1b[2J", "\x1b[H\x1b[J"):
         terminal = EmulatedTerminal(10, 3, reflow=True)
         terminal.feed(f"one\ntwo{erase}")
         assert (terminal.scrollback, terminal.screen) == (["one", "two"], ["", "", ""])
 
 
-def test_a_wide_character_at_the_edge_is_cut_with_its_half() -> None:
+def test_wide_character_at_the_edge_is_cut() -> None:
+    """A wide character at the edge is cut with its half."""
     terminal = EmulatedTerminal(10, 2)
     terminal.feed("東京都")
     terminal.resize(3, 2)

@@ -143,7 +143,8 @@ def skip_without(renderer: str) -> None:
 
 @pytest.mark.parametrize("some", [SOME, pytest.param(LONG, marks=pytest.mark.slow)], ids=["some", "many"])
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_nothing_reaches_the_terminal_raw_and_no_row_is_widened(renderer: str, some: settings) -> None:
+def test_nothing_reaches_the_terminal_raw(renderer: str, some: settings) -> None:
+    """Nothing reaches the terminal raw and no row is widened."""
     skip_without(renderer)
     some(given(HOSTILE)(lambda texts: check_in_place(renderer, **texts)))()
 
@@ -155,9 +156,8 @@ def test_nothing_reaches_a_file_raw(renderer: str, some: settings) -> None:
 
 
 @pytest.mark.parametrize("renderer", [*RENDERERS, "plain", "json", "none"])
-def test_a_long_text_is_cut_where_it_is_a_name_and_whole_where_it_is_printed(
-    renderer: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_text_is_cut_only_as_a_name(renderer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text is cut where it is a name and whole where it is printed."""
     skip_without(renderer)
     monkeypatch.setattr(
         EmulatedTerminal, "feed", lambda self, text: self.output.append(text)

@@ -75,7 +75,8 @@ def test_tmux_shows_what_the_emulated_terminal_shows(renderer: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_through_a_real_pseudo_terminal_the_same_is_shown(renderer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_through_a_pseudo_terminal(renderer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a real pseudo-terminal the same is shown."""
     for name in ("TMUX", "XTERM_VERSION", "STY", "COLUMNS", "LINES", "NO_COLOR", "TERM"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end, whatever the machine makes of them
     run_state_machine_as_test(machine_of(renderer, PtyMachine), settings=FEW)  # type: ignore[no-untyped-call]

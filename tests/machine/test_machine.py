@@ -21,14 +21,18 @@ LONG = settings(QUICK, max_examples=60, stateful_step_count=50)
 
 
 @pytest.mark.parametrize("renderer", ["ansi"])  # the others take the long way alone
-def test_after_any_sequence_of_calls_the_screen_shows_what_is_true(renderer: str) -> None:
+def test_any_sequence_of_calls(renderer: str) -> None:
+    """After any sequence of calls the screen shows what is true."""
     with untraced():
         run_state_machine_as_test(machine_of(renderer), settings=QUICK)  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("machine", [WordsMachine, LateMachine])
-def test_a_job_that_prints_and_a_window_that_is_dragged(machine: type[Machine]) -> None:
-    """Every word stands there once and in order: plain prints, questions, held streams; and sizes that are heard late."""
+def test_printing_beside_a_dragged_window(machine: type[Machine]) -> None:
+    """A job that prints and a window that is dragged.
+
+    Every word stands there once and in order: plain prints, questions, held streams; and sizes that are heard late.
+    """
     with untraced():
         run_state_machine_as_test(machine, settings=QUICK)  # type: ignore[no-untyped-call]
 

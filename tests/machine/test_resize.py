@@ -50,7 +50,8 @@ class Window:
 
 @FAMILIES
 @pytest.mark.parametrize("width", [100, 60, 41, 40, 30])
-def test_a_narrower_or_wider_window_leaves_nothing_of_the_old_rows(reflow: bool, width: int) -> None:
+def test_new_width_leaves_no_old_rows(reflow: bool, width: int) -> None:
+    """A narrower or wider window leaves nothing of the old rows."""
     window = Window(80, 12, reflow, before=14)
     window.show("<1>", "<2>", "<3>")
     window.terminal.resize(width, 12)
@@ -62,7 +63,8 @@ def test_a_narrower_or_wider_window_leaves_nothing_of_the_old_rows(reflow: bool,
 
 
 @FAMILIES
-def test_lines_go_above_rows_that_a_new_width_has_moved(reflow: bool) -> None:
+def test_lines_above_moved_rows(reflow: bool) -> None:
+    """Lines go above rows that a new width has moved."""
     window = Window(80, 12, reflow, before=14)
     window.show("<1>", "<2>")
     window.terminal.resize(50, 12)
@@ -72,7 +74,8 @@ def test_lines_go_above_rows_that_a_new_width_has_moved(reflow: bool) -> None:
 
 
 @FAMILIES
-def test_rows_that_a_lower_window_has_pushed_out_are_cleared_when_they_come_back(reflow: bool) -> None:
+def test_rows_that_come_back_are_cleared(reflow: bool) -> None:
+    """Rows that a lower window has pushed out are cleared when they come back."""
     window = Window(60, 12, reflow, before=3)
     window.show("<1>", "<2>", "<3>", "<4>", "<5>")
     window.terminal.resize(60, 4)
@@ -93,8 +96,11 @@ def test_they_come_back_in_steps_too_and_narrower(reflow: bool) -> None:
     assert window.marks() == names
 
 
-def test_what_a_narrow_window_has_pushed_out_stays_in_the_scrollback_and_nothing_of_the_users_is_lost() -> None:
-    """The limit: a reflowing terminal with free rows below the cursor scrolls all the same, and nobody says so."""
+def test_narrow_window_loses_no_words() -> None:
+    """What a narrow window has pushed out stays in the scrollback and nothing of the user's is lost.
+
+    The limit: a reflowing terminal with free rows below the cursor scrolls all the same, and nobody says so.
+    """
     window = Window(80, 12, True, before=2)
     window.show("<1>", "<2>", "<3>")
     window.terminal.resize(40, 12)
@@ -113,7 +119,8 @@ def test_what_a_narrow_window_has_pushed_out_stays_in_the_scrollback_and_nothing
         ({"TERM": "linux"}, False),
     ],
 )
-def test_the_environment_says_what_a_terminal_does_with_wide_rows(environ: dict[str, str], reflows: bool) -> None:
+def test_environment_tells_what_happens_to_wide_rows(environ: dict[str, str], reflows: bool) -> None:
+    """The environment says what a terminal does with wide rows."""
     assert StreamTerminal(None, environ).reflows is reflows
 
 
@@ -127,7 +134,8 @@ def test_the_environment_says_what_a_terminal_does_with_wide_rows(environ: dict[
         ({"TERM": "xterm", "SSH_TTY": "/dev/pts/1"}, True),
     ],
 )
-def test_the_environment_says_where_sizes_are_told_late(environ: dict[str, str], late: bool) -> None:
+def test_environment_tells_late_sizes(environ: dict[str, str], late: bool) -> None:
+    """The environment says where sizes are told late."""
     assert StreamTerminal(None, environ).late_sizes is late
 
 
@@ -146,8 +154,11 @@ input()
 
 
 @needs_tmux
-def test_a_window_of_tmux_that_is_dragged_while_lines_are_printed_loses_none(tmp_path: Path) -> None:
-    """Narrower and wider in quick steps: tmux tells of few of the sizes, and late."""
+def test_dragged_tmux_window_loses_no_line(tmp_path: Path) -> None:
+    """A window of tmux that is dragged while lines are printed loses none.
+
+    Narrower and wider in quick steps: tmux tells of few of the sizes, and late.
+    """
     (tmp_path / "job.py").write_text(DRAGGED)
     (tmp_path / "conf").write_text("set -g status off\nset -g history-limit 100000\n")
     os.mkfifo(tmp_path / "lines")

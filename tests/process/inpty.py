@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pyte
+from pty_reading import read_pty
 
 ROOT = str(Path(__file__).parents[2])
 BOUND = 60.0
@@ -53,10 +54,7 @@ class Program:
         if not select.select([self.fd], [], [], max(self._ends - time.monotonic(), 0))[0]:
             rows = self.rows
             raise AssertionError(f"the program hangs; its screen: {rows}; where it stands: {self._stacks()}")
-        try:
-            data = os.read(self.fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            return False
+        data = read_pty(self.fd)
         self.sent += data
         self._stream.feed(data)
         return bool(data)
@@ -66,10 +64,7 @@ class Program:
         os.kill(self.pid, signal.SIGABRT)
         stacks = b""
         while select.select([self.fd], [], [], 2)[0]:
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:  # Linux's word for the end of a pty
-                break
+            data = read_pty(self.fd)
             if not data:
                 break
             stacks += data

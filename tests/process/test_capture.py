@@ -20,7 +20,8 @@ def tracker() -> ProgressTracker:
     return ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ManualTicker())
 
 
-def test_whole_lines_go_above_in_order_and_a_partial_line_waits_for_its_end(tracker: ProgressTracker) -> None:
+def test_partial_line_waits_for_its_end(tracker: ProgressTracker) -> None:
+    """Whole lines go above in order and a partial line waits for its end."""
     before = sys.stdout, sys.stderr
     with tracker.capture(stdout=True, stderr=True):
         print("one", end="")
@@ -33,7 +34,8 @@ def test_whole_lines_go_above_in_order_and_a_partial_line_waits_for_its_end(trac
     assert (sys.stdout, sys.stderr) == before
 
 
-def test_handlers_made_earlier_and_warnings_are_led_along_and_put_back(tracker: ProgressTracker) -> None:
+def test_earlier_handlers_are_captured(tracker: ProgressTracker) -> None:
+    """Handlers made earlier and warnings are led along and put back."""
     logger = logging.getLogger("progresskit-test-capture")
     handler = logging.StreamHandler(sys.stderr)
     logger.addHandler(handler)
@@ -63,7 +65,8 @@ def test_captures_nest_and_end_in_any_order(tracker: ProgressTracker) -> None:
     assert list(tracker._core.lines.items) == ["inner"]
 
 
-def test_what_somebody_else_has_put_there_stays_and_the_stand_in_passes_on(tracker: ProgressTracker) -> None:
+def test_replaced_stream_stays(tracker: ProgressTracker) -> None:
+    """What somebody else has put there stays and the stand-in passes on."""
     before, own = sys.stdout, io.StringIO()
     try:
         with tracker.capture(stdout=True, stderr=False):
@@ -90,13 +93,15 @@ def test_lines_of_many_threads_stay_whole(tracker: ProgressTracker) -> None:
     assert sorted(tracker._core.lines.items) == sorted(f"{name} {number}" for name in range(20) for number in range(50))
 
 
-def test_a_stream_that_is_not_the_terminal_is_left_alone(tracker: ProgressTracker) -> None:
+def test_other_streams_are_left_alone(tracker: ProgressTracker) -> None:
+    """A stream that is not the terminal is left alone."""
     before = sys.stdout, sys.stderr
     with tracker.capture():
         assert (sys.stdout, sys.stderr) == before
 
 
-def test_quiet_keeps_lines_and_shows_them_only_when_the_work_fails(tracker: ProgressTracker) -> None:
+def test_quiet_lines_are_shown_on_failure(tracker: ProgressTracker) -> None:
+    """Quiet keeps lines and shows them only when the work fails."""
     with tracker.capture(stdout=True, quiet=True) as capture:
         print("words")
     assert (list(capture.lines), list(tracker._core.lines.items)) == (["words"], [])
@@ -106,7 +111,9 @@ def test_quiet_keeps_lines_and_shows_them_only_when_the_work_fails(tracker: Prog
     assert list(tracker._core.lines.items) == ["the reason"]
 
 
-def test_a_renderer_that_prints_and_logs_does_not_recurse() -> None:
+def test_printing_renderer_does_not_recurse() -> None:
+    """A renderer that prints and logs does not recurse."""
+
     class Talker(RecordingRenderer):
         def render(self, frame: object) -> None:
             super().render(frame)  # type: ignore[arg-type]
@@ -121,7 +128,8 @@ def test_a_renderer_that_prints_and_logs_does_not_recurse() -> None:
     assert talker.lines == ["rendering"] * 2
 
 
-def test_a_log_handler_shows_records_of_the_active_tracker(tracker: ProgressTracker) -> None:
+def test_log_handler_shows_records(tracker: ProgressTracker) -> None:
+    """A log handler shows records of the active tracker."""
     logger = logging.Logger("orders")
     logger.addHandler(LogHandler())
     with tracker:
@@ -144,7 +152,8 @@ def test_a_stand_in_answers_as_the_stream_does(tracker: ProgressTracker, monkeyp
     assert stream.getvalue().endswith("after")
 
 
-def test_a_tracker_made_to_capture_does_so_from_start_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_capture_from_start_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracker made to capture does so from start to stop."""
     stream = EmulatedTerminal()
     monkeypatch.setattr(sys, "stdout", stream.file)
     monkeypatch.setattr(sys, "stderr", None)
@@ -153,9 +162,8 @@ def test_a_tracker_made_to_capture_does_so_from_start_to_stop(monkeypatch: pytes
     assert sys.stdout is stream.file
 
 
-def test_a_record_that_cannot_be_formatted_is_loggings_own_trouble(
-    tracker: ProgressTracker, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unformattable_record_is_loggings_trouble(tracker: ProgressTracker, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that cannot be formatted is logging's own trouble."""
     logger = logging.Logger("orders")
     logger.addHandler(LogHandler(tracker))
     logger.error("bad row %d", "three")
@@ -163,9 +171,8 @@ def test_a_record_that_cannot_be_formatted_is_loggings_own_trouble(
     assert "Logging error" in capsys.readouterr().err
 
 
-def test_bytes_for_the_buffer_go_above_too_and_a_split_character_waits(
-    tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bytes_go_above_too(tracker: ProgressTracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes for the buffer go above too and a split character waits."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
     monkeypatch.setattr(sys, "stdout", stream)
     with tracker.capture(stdout=True, stderr=False):
@@ -204,7 +211,8 @@ class Asked(io.StringIO):
         return True
 
 
-def test_a_question_is_visible_while_it_is_asked_and_the_bars_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_question_hides_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question is visible while it is asked and the bars are not."""
     seen: list[object] = []
     terminal, ticker = EmulatedTerminal(), ManualTicker()
 
@@ -249,9 +257,10 @@ def test_stand_ins_for_input_are_put_back_in_any_order(
     assert held() == "one"
 
 
-def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_ones_counted(
+def test_missing_lines_are_counted(
     tracker: ProgressTracker,
 ) -> None:
+    """Lines for a terminal that takes nothing are bounded and the missing ones counted."""
     tracker._core.lines.behind = True
     long = "x" * (1 << 20)
     for _ in range(20):
@@ -267,7 +276,8 @@ def test_lines_for_a_terminal_that_takes_nothing_are_bounded_and_the_missing_one
     assert tracker._core.lines.drain() == ["again"]
 
 
-def test_a_display_that_cannot_draw_says_so_to_its_trackers() -> None:
+def test_dark_display_tells_its_trackers() -> None:
+    """A display that cannot draw says so to its trackers."""
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
         tracker.add_task("alpha")

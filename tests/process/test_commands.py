@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from progresskit._cli.main import main, make_parser
+from progresskit._cli.main import main
+from progresskit._cli.options import make_parser
 
 COMMAND = [sys.executable, "-m", "progresskit"]
 

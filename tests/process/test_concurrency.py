@@ -18,7 +18,8 @@ from progresskit._tracking.counters import LockedCell, LockedTicks
 
 
 @pytest.mark.parametrize("kind", ["pipe", "terminal", "master"])
-def test_a_reader_that_is_behind_gets_everything_in_order_from_a_non_blocking_stream(kind: str) -> None:
+def test_slow_reader_gets_everything(kind: str) -> None:
+    """A reader that is behind gets everything in order from a non-blocking stream."""
     if kind == "pipe":
         reading, writing = os.pipe()
     else:
@@ -144,7 +145,8 @@ print(task.state)
     assert (done.returncode, done.stdout) == (0, "finished\n"), done.stderr[-2000:]
 
 
-def test_asyncio_tasks_that_are_cancelled_or_run_out_of_time() -> None:
+def test_cancelled_asyncio_tasks() -> None:
+    """Asyncio tasks that are cancelled or run out of time."""
     done = run("""
 import asyncio
 from progresskit import ProgressTracker, track
@@ -178,7 +180,8 @@ with ProgressTracker("plain", interval=0.001) as tracker:
     assert (done.returncode, done.stdout) == (0, "TimeoutError\n" * 2 + "{'cancelled'} 4 0\n"), done.stderr
 
 
-def test_trackers_inside_each_other_and_threads_from_before_and_after() -> None:
+def test_nested_trackers_and_threads() -> None:
+    """Trackers inside each other and threads from before and after."""
     done = run("""
 import threading
 from progresskit import ProgressTracker, track
@@ -210,7 +213,8 @@ print(first.state, len(counted))
     assert (done.returncode, done.stdout) == (0, "finished 200\n"), done.stderr
 
 
-def test_a_tracker_in_a_daemon_thread_does_not_keep_the_process() -> None:
+def test_daemon_thread_does_not_keep_the_process() -> None:
+    """A tracker in a daemon thread does not keep the process."""
     done = run("""
 import threading
 from progresskit import ProgressTracker
@@ -230,7 +234,8 @@ raise SystemExit(3)
     assert "Fatal" not in done.stderr
 
 
-def test_an_events_file_on_a_full_disk_changes_nothing_for_the_job() -> None:
+def test_events_file_on_a_full_disk() -> None:
+    """An events file on a full disk changes nothing for the job."""
     code = """
 from progresskit import ProgressTracker
 with ProgressTracker(interval=0.001, budget=1.0) as tracker:
@@ -244,7 +249,8 @@ print(task.state)
     assert (done.returncode, done.stdout, done.stderr) == (0, "finished\n", "")
 
 
-def test_a_signal_handler_may_count_on_a_free_threaded_build_too() -> None:
+def test_signal_handler_may_count_without_a_gil() -> None:
+    """A signal handler may count on a free-threaded build too."""
     cell, ticks, calls = LockedCell(), LockedTicks(), []
     cell._n = 0
 

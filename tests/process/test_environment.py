@@ -104,8 +104,11 @@ def test_each_target_installs_what_it_needs(clone: Clone) -> None:
 
 
 @pytest.mark.slow
-def test_an_environment_of_another_version_is_made_anew(clone: Clone) -> None:
-    """So is one that was moved, one that is half made and one whose Python has gone; one that fits is kept."""
+def test_old_environment_is_made_anew(clone: Clone) -> None:
+    """An environment of another version is made anew.
+
+    So is one that was moved, one that is half made and one whose Python has gone; one that fits is kept.
+    """
     status, words = clone.make(SETUP)
     assert status == 0 and f"with Python {VERSION}" in words and clone.told.count("made") == 1
     kept = clone.venv / "kept"
@@ -133,8 +136,11 @@ def test_an_environment_of_another_version_is_made_anew(clone: Clone) -> None:
 
 
 @pytest.mark.parametrize("version", ["3.10.13", "2.7.18", "3.6.15", ""])
-def test_a_python_that_is_too_old_is_told_with_a_command_that_works(clone: Clone, version: str) -> None:
-    """One sentence, with what was found and a command that names an interpreter of this machine; nothing is made."""
+def test_old_python_is_told(clone: Clone, version: str) -> None:
+    """A Python that is too old is told with a command that works.
+
+    One sentence, with what was found and a command that names an interpreter of this machine; nothing is made.
+    """
     clone.python("python3", version) if version else (clone.bin / "python3").unlink()
     clone.program("python3.13", "echo 3.13.0")
     status, words = clone.make("load")
@@ -144,7 +150,8 @@ def test_a_python_that_is_too_old_is_told_with_a_command_that_works(clone: Clone
     assert not clone.venv.exists() and clone.told == []
 
 
-def test_where_no_python_fits_it_is_said_how_to_get_one(clone: Clone) -> None:
+def test_no_python_is_told(clone: Clone) -> None:
+    """Where no Python fits it is said how to get one."""
     clone.python("python3", "3.10.1")
     """Unless the system has one that fits, wherever the path leads."""
     status, words = clone.make("test")
@@ -152,15 +159,21 @@ def test_where_no_python_fits_it_is_said_how_to_get_one(clone: Clone) -> None:
     assert "sudo apt install python3" in words or "make test PYTHON='/usr/bin/python3'" in words
 
 
-def test_a_python_without_venv_is_told_with_its_package(clone: Clone) -> None:
-    """Debian has what makes environments in a package of its own."""
+def test_python_without_venv_is_told(clone: Clone) -> None:
+    """A Python without venv is told with its package.
+
+    Debian has what makes environments in a package of its own.
+    """
     (clone.bin / "uv").unlink()
     clone.python("python3", "3.12.3")
     status, words = clone.make("test")
     assert status != 0 and "sudo apt install python3.12-venv, then make test" in words
 
 
-def test_a_home_that_cannot_be_written_to_is_left_alone(clone: Clone) -> None:
-    """What the installer keeps is then kept in .venv."""
+def test_unwritable_home_is_left_alone(clone: Clone) -> None:
+    """A home that cannot be written to is left alone.
+
+    What the installer keeps is then kept in .venv.
+    """
     assert clone.make(SETUP, HOME="/proc")[0] == 0
     assert clone.told[-1].endswith(f"cache={clone.venv}/.cache")

@@ -28,10 +28,10 @@ def test_loops_follow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     capsys.readouterr()
     loop("Captured")
     assert "Captured: finished" in capsys.readouterr().err
-    aside = io.StringIO()
-    with contextlib.redirect_stderr(aside):
+    other = io.StringIO()
+    with contextlib.redirect_stderr(other):
         loop("Aside")
-    assert "Aside: finished" in aside.getvalue()
+    assert "Aside: finished" in other.getvalue()
     click = pytest.importorskip("click", reason="click is not installed")
     testing = pytest.importorskip("click.testing")
     result = testing.CliRunner().invoke(click.command()(lambda: (loop("Invoked"), click.echo("out"))[1]))

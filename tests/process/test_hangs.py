@@ -55,7 +55,8 @@ def count(terminal: EmulatedTerminal, words: str) -> int:
 
 
 @pytest.mark.parametrize("verb", ["start", "write", "render"])
-def test_a_renderer_that_hangs_is_given_up_and_no_line_is_lost(verb: str) -> None:
+def test_hanging_renderer_loses_no_line(verb: str) -> None:
+    """A renderer that hangs is given up and no line is lost."""
     renderer, terminal = Hanging(verb), EmulatedTerminal()
     ticker = ThreadTicker(hung=0.1)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
@@ -76,7 +77,8 @@ def test_a_renderer_that_hangs_is_given_up_and_no_line_is_lost(verb: str) -> Non
     assert count(terminal, "too late") == 0
 
 
-def test_a_task_whose_last_frame_hung_is_told_by_the_successor() -> None:
+def test_hung_last_frame_is_told_by_the_successor() -> None:
+    """A task whose last frame hung is told by the successor."""
     renderer, terminal, ticker = Hanging("render", after=1), EmulatedTerminal(), ThreadTicker(hung=0.1)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
         task = tracker.add_task("alpha")
@@ -90,7 +92,8 @@ def test_a_task_whose_last_frame_hung_is_told_by_the_successor() -> None:
     renderer.let_go.set()
 
 
-def test_a_renderers_class_that_hangs_when_it_is_made_is_given_up() -> None:
+def test_renderer_that_hangs_when_made() -> None:
+    """A renderer's class that hangs when it is made is given up."""
     let_go = threading.Event()
 
     class Never(RecordingRenderer):
@@ -108,7 +111,8 @@ def test_a_renderers_class_that_hangs_when_it_is_made_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("verb", ["render", "stop"])
-def test_a_renderer_that_hangs_at_the_end_holds_it_up_for_a_bounded_time_and_what_is_left_is_shown(verb: str) -> None:
+def test_renderer_that_hangs_at_the_end(verb: str) -> None:
+    """A renderer that hangs at the end holds it up for a bounded time and what is left is shown."""
     renderer, terminal = Hanging(verb), EmulatedTerminal()
     ticker = ThreadTicker(patience=0.5)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
@@ -146,7 +150,8 @@ class Stuck:
         return False
 
 
-def test_a_stream_without_a_descriptor_that_hangs_is_given_up() -> None:
+def test_hanging_stream_without_a_descriptor() -> None:
+    """A stream without a descriptor that hangs is given up."""
     stream, ticker = Stuck(), ThreadTicker(hung=0.1)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -163,7 +168,8 @@ def test_a_stream_without_a_descriptor_that_hangs_is_given_up() -> None:
     assert stream.writes == 1
 
 
-def test_the_end_waits_once_for_all_that_hangs_and_not_for_each() -> None:
+def test_end_waits_once_for_all_hangs() -> None:
+    """The end waits once for all that hangs and not for each."""
     ticker = ThreadTicker(patience=1.0)
     renderers = [Hanging("render") for _ in range(60)]
     trackers = [
@@ -179,7 +185,8 @@ def test_the_end_waits_once_for_all_that_hangs_and_not_for_each() -> None:
         renderer.let_go.set()
 
 
-def test_a_slow_renderer_slows_nobody_down_and_is_not_given_up() -> None:
+def test_slow_renderer_is_not_given_up() -> None:
+    """A slow renderer slows nobody down and is not given up."""
     go_on, terminal = threading.Semaphore(0), EmulatedTerminal()
 
     class Slow(RecordingRenderer):
@@ -200,7 +207,8 @@ def test_a_slow_renderer_slows_nobody_down_and_is_not_given_up() -> None:
     assert terminal.text == []
 
 
-def test_looks_are_counted_and_not_the_time_so_that_a_stopped_process_is_not_taken_to_hang() -> None:
+def test_checks_are_counted_and_not_the_time() -> None:
+    """Looks are counted and not the time so that a stopped process is not taken to hang."""
     terminal, clock = EmulatedTerminal(), ManualClock()
     renderer: Renderer = RecordingRenderer()
     choice = RendererChoice("recording", lambda: renderer, "it was given", given=True)
@@ -217,7 +225,8 @@ def test_looks_are_counted_and_not_the_time_so_that_a_stopped_process_is_not_tak
     assert watch.check([display]) is None  # somebody has it already
 
 
-def test_a_call_that_comes_back_after_its_display_was_given_up_does_nothing_more() -> None:
+def test_late_call_of_a_lost_display_does_nothing() -> None:
+    """A call that comes back after its display was given up does nothing more."""
     window = Window()
 
     def give_up() -> None:
@@ -230,7 +239,8 @@ def test_a_call_that_comes_back_after_its_display_was_given_up_does_nothing_more
 
 
 @pytest.mark.slow
-def test_a_fork_during_a_hung_frame_hangs_neither_process() -> None:
+def test_fork_during_a_hung_frame() -> None:
+    """A fork during a hung frame hangs neither process."""
     done = run("""
 import os, signal, threading
 from progresskit import ProgressTracker

@@ -85,7 +85,8 @@ print("interrupted", at)
         pytest.param(False, 1, id="drawn by the job", marks=pytest.mark.slow),
     ],
 )
-def test_ctrl_c_at_each_byte_of_a_frame_leaves_whole_rows(threads: bool, step: int) -> None:
+def test_ctrl_c_at_each_byte_of_a_frame(threads: bool, step: int) -> None:
+    """Ctrl-C at each byte of a frame leaves whole rows."""
     # From another thread the interrupt comes at any instant: coverage would be broken off with a lock of its own in hand.
     done = run(EACH_BYTE % (threads, 900, step), traced=not threads)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -65,9 +65,8 @@ Region.draw = drawn
     ],
     ids=["idle", "busy", "while it draws", "long"],
 )
-def test_stopped_and_brought_back_in_a_shell_the_bars_are_drawn_below_its_words(
-    setup: str, pause: str, seconds: float, tmp_path: Path
-) -> None:
+def test_stop_and_shell_leave_rows_below(setup: str, pause: str, seconds: float, tmp_path: Path) -> None:
+    """Stopped and brought back in a shell the bars are drawn below its words."""
     job, end = tmp_path / "job.py", tmp_path / "end"
     job.write_text(JOB.replace("SETUP", setup).replace("PAUSE", pause))
     shell = Program(SHELL, columns=250, lines=40)
@@ -112,7 +111,8 @@ with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
 """
 
 
-def test_code_that_keeps_the_interpreter_to_itself_is_no_stop() -> None:
+def test_busy_code_is_no_stop() -> None:
+    """Code that keeps the interpreter to itself is no stop."""
     if not os.path.exists("/proc/thread-self/schedstat"):
         pytest.skip("this system does not say what a thread has done")
     program = Program(HELD)
@@ -148,7 +148,8 @@ FLOW = """
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["ctrl-s", "tcflow"])
-def test_a_stopped_terminal_holds_up_frames_and_not_the_job(how: str, tmp_path: Path) -> None:
+def test_stopped_terminal_does_not_hold_up_the_job(how: str, tmp_path: Path) -> None:
+    """A stopped terminal holds up frames and not the job."""
     go, out, end, go_on = (tmp_path / name for name in ("go", "out", "end", "go_on"))
     block = "termios.tcflow(2, termios.TCOOFF)" if how == "tcflow" else "pass"
     code = BLOCKED.replace("BLOCK", block).replace("HOLD", HOLD if how == "ctrl-s" else FLOW + HOLD)
@@ -173,7 +174,8 @@ def test_a_stopped_terminal_holds_up_frames_and_not_the_job(how: str, tmp_path: 
     program.check_restored()
 
 
-def test_a_job_ends_with_its_status_on_a_terminal_that_stays_stopped(tmp_path: Path) -> None:
+def test_ends_on_a_stopped_terminal(tmp_path: Path) -> None:
+    """A job ends with its status on a terminal that stays stopped."""
     go, out = tmp_path / "go", tmp_path / "out"
     code = BLOCKED.replace("BLOCK", "pass").replace("HOLD", "sys.exit(7)")
     program = Program(code.replace("sys.argv[1]", repr(str(go))).replace("sys.argv[2]", repr(str(out))))
@@ -218,7 +220,8 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("times", [1, 2])  # the second one while the last frame is waited for
-def test_ctrl_c_in_the_middle_of_a_write_leaves_a_whole_frame(times: int) -> None:
+def test_ctrl_c_in_a_write_leaves_a_whole_frame(times: int) -> None:
+    """Ctrl-C in the middle of a write leaves a whole frame."""
     program = Program(INTERRUPTED.replace("TIMES", str(times)), covered=False)
     assert program.end() == -signal.SIGINT
     program.check_restored()
@@ -232,7 +235,8 @@ modes = termios.tcgetattr(0); modes[3] |= termios.NOFLSH; termios.tcsetattr(0, t
 
 
 @pytest.mark.parametrize("times", [4, pytest.param(16, marks=pytest.mark.slow)])
-def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
+def test_ctrl_c_at_random_instants(times: int) -> None:
+    """Ctrl-C at random instants leaves a clean terminal."""
     chance = random.Random(times)
     for number in range(times):
         keeps = number % 2 == 0
@@ -248,7 +252,8 @@ def test_ctrl_c_at_random_instants_leaves_a_clean_terminal(times: int) -> None:
         assert sum("alpha" in row for row in program.rows) <= (1 if keeps else 2)
 
 
-def test_a_question_asked_in_a_terminal_stands_by_itself_and_the_bars_come_back_below() -> None:
+def test_question_in_a_terminal() -> None:
+    """A question asked in a terminal stands by itself and the bars come back below."""
     program = Program("""
 import time
 from progresskit import ProgressTracker

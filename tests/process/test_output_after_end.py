@@ -34,9 +34,8 @@ def work():
     ],
     ids=["ended", "left", "exit", "error"],
 )
-def test_what_is_written_after_a_loop_stands_below_its_last_line(
-    body: str, then: str, above: list[str], words: list[str]
-) -> None:
+def test_words_after_a_loop_stand_below_it(body: str, then: str, above: list[str], words: list[str]) -> None:
+    """What is written after a loop stands below its last line."""
     program = Program(DRAWN + LOOP % body + then)
     assert program.end() == ("sys.exit" in body or "raise" in body)
     rows = program.rows
@@ -47,7 +46,8 @@ def test_what_is_written_after_a_loop_stands_below_its_last_line(
 
 
 @pytest.mark.parametrize("end", ["finish()", "fail('why')", "cancel()"])
-def test_what_is_written_after_the_last_task_stands_below_its_line(end: str) -> None:
+def test_words_after_a_task_stand_below_it(end: str) -> None:
+    """What is written after the last task stands below its line."""
     program = Program(f"""{DRAWN}
 tracker = ProgressTracker("ansi")
 tasks = [tracker.add_task(f"task-{{number}}", total=3) for number in range(3)]
@@ -74,7 +74,8 @@ drawn()
     [("raise ValueError('one')", 1), ("threading.Thread(target=lambda: int('one')).start()", 0)],
     ids=["in the job", "in a thread"],
 )
-def test_an_error_that_nobody_caught_is_told_whole_while_tasks_live(raised: str, status: int) -> None:
+def test_uncaught_error_is_told_whole(raised: str, status: int) -> None:
+    """An error that nobody caught is told whole while tasks live."""
     program = Program(DRAWN + ERROR + raised)
     assert program.end() == status
     begins = next(number for number, row in enumerate(program.rows) if "Traceback" in row or "Exception in" in row)
@@ -85,7 +86,8 @@ def test_an_error_that_nobody_caught_is_told_whole_while_tasks_live(raised: str,
     program.check_restored()
 
 
-def test_hooks_that_tell_of_errors_are_called_as_before_and_once() -> None:
+def test_error_hooks_are_called_once() -> None:
+    """Hooks that tell of errors are called as before and once."""
     program = Program(f"""{DRAWN}
 sys.excepthook = lambda kind, error, trace: print("told:", error)
 {ERROR}
@@ -97,7 +99,8 @@ raise ValueError("one")
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_ctrl_c_as_it_is_typed_and_shown_leaves_nothing_behind(keep: bool) -> None:
+def test_typed_ctrl_c_leaves_nothing(keep: bool) -> None:
+    """Ctrl-C as it is typed and shown leaves nothing behind."""
     program = Program(f"""{DRAWN}
 import termios, time
 modes = termios.tcgetattr(0)

@@ -25,7 +25,8 @@ def test_every_byte_goes_through(data: bytes) -> None:
     assert (done.returncode, done.stdout) == (0, data)
 
 
-def test_a_last_line_without_its_newline_is_counted_too() -> None:
+def test_unended_last_line_is_counted() -> None:
+    """A last line without its newline is counted too."""
     command = [*PIPE, "--lines", "--total", "3", "--description", "rows", "--renderer", "plain"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as pipe:
         assert pipe.stdin is not None and pipe.stderr is not None
@@ -51,7 +52,8 @@ def test_the_total_of_a_file_is_what_is_left_of_it(tmp_path: Path) -> None:
     assert errors.startswith(b"data: finished, 1.00 MB in ")
 
 
-def test_a_reader_that_goes_away_ends_it_as_it_ends_cat() -> None:
+def test_reader_that_goes_away() -> None:
+    """A reader that goes away ends it as it ends cat."""
     with subprocess.Popen([*PIPE, "--renderer", "none"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as pipe:
         assert pipe.stdin is not None and pipe.stdout is not None
         pipe.stdout.close()
@@ -67,7 +69,8 @@ def test_a_reader_that_goes_away_ends_it_as_it_ends_cat() -> None:
         assert pipe.wait(30) == -signal.SIGPIPE
 
 
-def test_a_wrong_total_and_an_unknown_renderer_are_mistakes_of_the_caller() -> None:
+def test_wrong_total_and_unknown_renderer() -> None:
+    """A wrong total and an unknown renderer are mistakes of the caller."""
     assert run("--total", "-1").returncode == 2
     done = run("--renderer", "nonesuch")
     assert done.returncode == 2

@@ -22,7 +22,8 @@ def test_exit_with_live_tasks_is_quick_and_clean() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_fork_while_frames_are_drawn_does_not_hang_and_the_child_draws_nothing() -> None:
+def test_fork_in_a_frame_does_not_hang() -> None:
+    """A fork while frames are drawn does not hang and the child draws nothing."""
     code = """
 import os, threading
 from progresskit import ProgressTracker
@@ -46,7 +47,8 @@ print(task.completed)
 
 
 @pytest.mark.parametrize("stream", ["None", "open('/dev/full', 'w')"])
-def test_a_stream_that_fails_changes_nothing_for_the_job(stream: str) -> None:
+def test_failing_stream_changes_nothing(stream: str) -> None:
+    """A stream that fails changes nothing for the job."""
     code = f"""
 import sys
 from progresskit import ProgressTracker
@@ -61,7 +63,8 @@ print(task.state, task.completed)
     assert (done.returncode, done.stdout.strip()) == (0, "finished 5"), done.stderr
 
 
-def test_the_environment_chooses_the_renderer_and_disable_wins() -> None:
+def test_environment_chooses_and_disable_wins() -> None:
+    """The environment chooses the renderer and disable wins."""
     code = """
 from progresskit import ProgressTracker
 from progresskit._display.process_hooks import TICKER
@@ -76,7 +79,8 @@ with ProgressTracker() as tracker:
     assert run(code, PROGRESSKIT_DISABLE="1").stderr == "words\n"
 
 
-def test_a_renderer_whose_library_is_missing_warns_once_and_falls_back() -> None:
+def test_missing_library_falls_back() -> None:
+    """A renderer whose library is missing warns once and falls back."""
     code = "from progresskit import ProgressTracker as P\nfor _ in range(2): print(P()._core.renderer.name)"
     hide = "import sys, importlib.metadata as m\nm.entry_points = lambda **k: ()\n"
     done = run(hide + code, PROGRESSKIT_RENDERER="rich")
@@ -84,7 +88,8 @@ def test_a_renderer_whose_library_is_missing_warns_once_and_falls_back() -> None
     assert done.stderr.count('pip install "progresskit[rich]"') == 1
 
 
-def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
+def test_command_lists_renderers_and_runs_the_demo() -> None:
+    """The command line lists renderers and runs the demo."""
     done = run("from progresskit._cli.main import main; raise SystemExit(main(['renderers']))")
     assert done.returncode == 0
     assert "chosen here: plain" in done.stdout
@@ -98,7 +103,8 @@ def test_the_command_line_lists_renderers_and_runs_the_demo() -> None:
     assert done.returncode == 2
 
 
-def test_ctrl_c_ends_the_demo_at_once_though_its_threads_have_an_hour_to_go() -> None:
+def test_ctrl_c_ends_the_demo_at_once() -> None:
+    """Ctrl-C ends the demo at once though its threads have an hour to go."""
     connect = "import time; sleep = time.sleep; time.sleep = lambda seconds: sleep(seconds if seconds < 100 else 0.01)"
     code = f"{connect}\nfrom progresskit._cli.main import main; raise SystemExit(main(['demo', '--seconds', '3600']))"
     demo = Program(code, covered=False)

@@ -20,6 +20,7 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pty_reading import read_pty
 
 import progresskit
 from progresskit import ProgressTracker
@@ -40,13 +41,7 @@ def screen_of(program: str, *command: str, status: int = 0, **variables: str) ->
         os.execve(sys.executable, [sys.executable, "-c", RUN, "run", "--read", program, "--", *command], environ)
     screen = pyte.Screen(100, 30)
     stream = pyte.ByteStream(screen)
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         stream.feed(data)
     os.close(fd)
     rows = [row.rstrip() for row in screen.display if row.strip()]

@@ -70,8 +70,11 @@ def test_the_last_frame_waits_for_its_turn() -> None:
     os.close(reader)
 
 
-def test_a_terminal_that_is_closed_while_it_is_given_up_is_sent_the_end() -> None:
-    """The thread that draws closes it, since nothing is sent any more; the end still waits for the reader."""
+def test_closed_terminal_is_sent_the_end() -> None:
+    """A terminal that is closed while it is given up is sent the end.
+
+    The thread that draws closes it, since nothing is sent any more; the end still waits for the reader.
+    """
     reader, writer = pty.openpty()
     tty.setraw(writer)
     with os.fdopen(writer, "w") as stream:

@@ -29,7 +29,8 @@ with tracker:
     ("number", "status"),
     [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
 )
-def test_a_signal_that_ends_the_job_leaves_a_clean_terminal(number: int, status: int) -> None:
+def test_final_signal_leaves_a_clean_terminal(number: int, status: int) -> None:
+    """A signal that ends the job leaves a clean terminal."""
     for frames in (1, 2, 7):
         program = Program(JOB, covered=False)
         program.until("alpha", frames)
@@ -48,7 +49,8 @@ def test_a_signal_that_ends_the_job_leaves_a_clean_terminal(number: int, status:
         ("os.kill(os.getpid(), signal.SIGKILL)", -9),
     ],
 )
-def test_an_exit_with_live_tasks_leaves_a_clean_terminal_and_its_status(end: str, status: int) -> None:
+def test_exit_leaves_a_clean_terminal(end: str, status: int) -> None:
+    """An exit with live tasks leaves a clean terminal and its status."""
     code = JOB.replace("while True:", "for _ in range(150):")
     for without in (False, True):  # with the tracker open, and as a global that is still live at shutdown
         body = f"\n    {end}\n" if not without else f"\ntracker.add_task('beta')\n{end}\n"
@@ -57,7 +59,8 @@ def test_an_exit_with_live_tasks_leaves_a_clean_terminal_and_its_status(end: str
         program.check_restored()
 
 
-def test_an_error_in_a_thread_is_told_above_the_bars_whole() -> None:
+def test_thread_error_is_told_above_the_bars() -> None:
+    """An error in a thread is told above the bars whole."""
     program = Program("""
 import threading
 from progresskit import ProgressTracker
@@ -75,7 +78,8 @@ with ProgressTracker("ansi", capture=True, interval=0.002, budget=1.0) as tracke
 
 
 @pytest.mark.slow
-def test_after_a_stop_and_a_shell_the_bars_are_drawn_anew_below() -> None:
+def test_bars_are_drawn_anew_after_a_shell() -> None:
+    """After a stop and a shell the bars are drawn anew below."""
     program = Program(JOB)
     program.until("alpha", 3)
     program.kill(signal.SIGSTOP)
@@ -95,7 +99,8 @@ def test_after_a_stop_and_a_shell_the_bars_are_drawn_anew_below() -> None:
     program.check_restored()
 
 
-def test_a_window_that_becomes_narrow_has_rows_of_its_new_width() -> None:
+def test_narrow_window_has_narrow_rows() -> None:
+    """A window that becomes narrow has rows of its new width."""
     program = Program(JOB)
     program.until("alpha", 3)
     program.screen.resize(24, 30)
@@ -106,7 +111,8 @@ def test_a_window_that_becomes_narrow_has_rows_of_its_new_width() -> None:
     assert sum("alpha" in row for row in program.rows) == 1
 
 
-def test_the_users_handlers_stay_and_may_use_tasks_at_any_instant() -> None:
+def test_users_signal_handlers_stay() -> None:
+    """The user's handlers stay and may use tasks at any instant."""
     program = Program("""
 import signal, gc
 from progresskit import ProgressTracker
@@ -164,7 +170,8 @@ print("done")
     assert program.rows[-1] == "done"
 
 
-def test_a_terminal_that_nobody_reads_does_not_hold_up_the_job() -> None:
+def test_unread_terminal_does_not_hold_up_the_job() -> None:
+    """A terminal that nobody reads does not hold up the job."""
     program = Program(
         """
 import os, time

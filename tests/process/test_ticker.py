@@ -42,7 +42,8 @@ def until(condition: object, seconds: float = 30.0) -> None:
         threading.Event().wait(0.005)
 
 
-def test_one_thread_serves_all_trackers_from_the_first_task_until_after_the_last() -> None:
+def test_one_thread_serves_all_trackers() -> None:
+    """One thread serves all trackers from the first task until after the last."""
     until(lambda: not tickers())
     renderers = [RecordingRenderer() for _ in range(3)]
     trackers = [ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01) for renderer in renderers]
@@ -59,7 +60,8 @@ def test_one_thread_serves_all_trackers_from_the_first_task_until_after_the_last
     until(lambda: not tickers())
 
 
-def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on() -> None:
+def test_sleeps_while_every_task_is_paused() -> None:
+    """The ticker sleeps while every task is paused and wakes when one goes on."""
     renderer = RecordingRenderer()
     ticker = ThreadTicker()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
@@ -74,10 +76,11 @@ def test_the_ticker_sleeps_while_every_task_is_paused_and_wakes_when_one_goes_on
 
 @pytest.mark.parametrize("when", ["asleep", "about to sleep"])
 @pytest.mark.parametrize("what", ["resume", "add_task"])
-def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
-    what: str, when: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken."""
+def test_news_wakes_a_long_sleep(what: str, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes while the thread sleeps for long or is about to is shown.
+
+    Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken.
+    """
     renderer = RecordingRenderer()
     ticker = ThreadTicker()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
@@ -107,8 +110,11 @@ def test_what_comes_while_the_thread_sleeps_for_long_or_is_about_to_is_shown(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_ctrl_c_while_the_thread_starts_leaves_a_ticker_that_draws(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notebook goes on after it, and so do its bars: one thread draws them, and no stop waits for one that is not there."""
+def test_ctrl_c_while_the_thread_starts(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the thread starts leaves a ticker that draws.
+
+    A notebook goes on after it, and so do its bars: one thread draws them, and no stop waits for one that is not there.
+    """
 
     def broken_off(run: Callable[[], None], name: str) -> None:
         monkeypatch.undo()
@@ -165,7 +171,8 @@ def test_two_trackers_on_one_terminal_share_its_rows() -> None:
         "        if len(renderer.frames) >= 7: break",
     ],
 )
-def test_where_no_thread_can_be_had_advance_draws_when_a_frame_is_due(loop: str) -> None:
+def test_advance_draws_without_threads(loop: str) -> None:
+    """Where no thread can be had, `advance` draws when a frame is due."""
     code = f"""
 import sys, threading
 def refuse(self):
@@ -186,7 +193,8 @@ assert [view.completed for frame in renderer.frames for view in frame.ended] == 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_display_that_was_away_begins_a_new_region_below() -> None:
+def test_returned_display_begins_below() -> None:
+    """A display that was away begins a new region below."""
     terminal = EmulatedTerminal(columns=60)
     ticker = ThreadTicker()
     tracker = ProgressTracker("ansi", terminal=terminal, interval=0.01, budget=1.0, ticker=ticker)
@@ -205,7 +213,8 @@ def test_a_display_that_was_away_begins_a_new_region_below() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_core_holds_its_claims_with_the_cells_of_a_free_threaded_build() -> None:
+def test_free_threaded_cells_hold_the_claims() -> None:
+    """The core holds its claims with the cells of a free-threaded build."""
     code = (
         "import sys; sys._is_gil_enabled = lambda: False\n"
         "from progresskit._tracking.counters import CountingCell, LockedCell; assert CountingCell is LockedCell\n"
@@ -240,7 +249,9 @@ def test_change_after_a_rest() -> None:
     tracker.stop()
 
 
-def test_a_display_that_cannot_be_made_is_given_up_with_one_warning_and_the_others_are_drawn() -> None:
+def test_unmakeable_display_is_given_up() -> None:
+    """A display that cannot be made is given up with one warning and the others are drawn."""
+
     class Broken(EmulatedTerminal):
         @property
         def key(self) -> tuple[object, ...]:
@@ -261,9 +272,10 @@ def test_a_display_that_cannot_be_made_is_given_up_with_one_warning_and_the_othe
     assert [view.completed for frame in renderer.frames for view in frame.ended] == [2]
 
 
-def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hub(
+def test_forked_ticker_is_silent_without_a_hub(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """After a fork a ticker whose parent draws is silent unless there is a hub."""
     for hub in (None, "unix:a-hub"):
         monkeypatch.setattr("progresskit._display.ticker.hub_address", lambda hub=hub: hub)
         renderer, ticker = RecordingRenderer(), ThreadTicker()
@@ -282,7 +294,8 @@ def test_after_a_fork_a_ticker_whose_parent_draws_is_silent_unless_there_is_a_hu
         ticker.close()
 
 
-def test_who_waits_to_draw_waits_for_the_lock_that_is_drawn_under_now() -> None:
+def test_hold_uses_the_current_drawing_lock() -> None:
+    """Who waits to draw waits for the lock that is drawn under now."""
     ticker = ThreadTicker()
     old, held = ticker.scheduler.drawing, threading.Event()
 
@@ -302,7 +315,9 @@ def test_who_waits_to_draw_waits_for_the_lock_that_is_drawn_under_now() -> None:
     thread.join()
 
 
-def test_ctrl_c_in_a_frame_that_the_job_draws_is_the_jobs() -> None:
+def test_ctrl_c_in_an_inline_frame_is_the_jobs() -> None:
+    """Ctrl-C in a frame that the job draws is the job's."""
+
     class Interrupted(RecordingRenderer):
         def render(self, frame: object) -> None:
             raise KeyboardInterrupt
@@ -339,7 +354,8 @@ def test_a_renderer_that_cannot_be_made_gives_way() -> None:
     assert sum("renderer failed (OSError: no); plain is used" in row for row in terminal.text) == 1
 
 
-def test_a_ticker_that_is_ticked_by_hand_has_a_display_for_each_terminal() -> None:
+def test_manual_ticker_has_a_display_for_each_terminal() -> None:
+    """A ticker that is ticked by hand has a display for each terminal."""
     ticker, terminals = ManualTicker(), [EmulatedTerminal(60), EmulatedTerminal(60)]
     trackers = [ProgressTracker("ansi", terminal=terminal, ticker=ticker) for terminal in terminals]
     for number, tracker in enumerate(trackers):
@@ -364,7 +380,8 @@ def test_stop_without_thread_times() -> None:
     detector.close()
 
 
-def test_where_there_is_no_poll_a_stream_is_taken_to_be_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_without_poll_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no poll a stream is taken to be ready."""
     monkeypatch.delattr(select, "poll")
     reading, writing = os.pipe()
     terminal = StreamTerminal(os.fdopen(writing, "w"), {})
@@ -382,7 +399,8 @@ def with_news() -> TrackerCore:
     return tracker._core
 
 
-def test_a_job_is_held_up_for_a_hub_alone_and_not_for_long() -> None:
+def test_job_waits_for_a_hub_alone() -> None:
+    """A job is held up for a hub alone and not for long."""
     ticker = ThreadTicker()
     ticker.flush_soon()
     ticker.thread.is_running = True  # a thread that never comes
@@ -426,15 +444,17 @@ def intervals(threads: list[int]) -> Iterator[tuple[ThreadTicker, list[float]]]:
     tracker.stop()
 
 
-def test_while_the_job_has_one_thread_the_switch_interval_is_short(intervals: tuple[ThreadTicker, list[float]]) -> None:
+def test_one_thread_has_a_short_interval(intervals: tuple[ThreadTicker, list[float]]) -> None:
+    """While the job has one thread the switch interval is short."""
     _, seen = intervals
     until(lambda: len(seen) > 3)
     assert max(seen) == SHORT_INTERVAL  # shorter yet where a busy machine kept the lock from the ticker
 
 
-def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
+def test_interval_is_short_until_the_first_frame(
     threads: list[int], intervals: tuple[ThreadTicker, list[float]]
 ) -> None:
+    """Beside other threads it is short until the first frame stands."""
     threads[0] = 9
     _, seen = intervals
     until(lambda: interval() == USUAL)
@@ -443,9 +463,10 @@ def test_beside_other_threads_it_is_short_until_the_first_frame_stands(
     until(lambda: interval() == SHORT_INTERVAL)
 
 
-def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticker(
+def test_interval_is_short_where_the_lock_was_kept(
     threads: list[int], intervals: tuple[ThreadTicker, list[float]]
 ) -> None:
+    """Beside other threads it is short where the lock was kept from the ticker."""
     threads[0] = 9
     ticker, _ = intervals
     until(lambda: interval() == USUAL)
@@ -457,11 +478,12 @@ def test_beside_other_threads_it_is_short_where_the_lock_was_kept_from_the_ticke
 
 
 @pytest.mark.usefixtures("threads")
-def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps() -> None:
+def test_interval_is_shortest_while_that_helps() -> None:
+    """Beside a job that calls often it is shortest for as long as that helps."""
     switch, now = SwitchInterval(), 100.0
 
     def chosen(seconds: float = 0.0, *, in_vain: bool = False, alone: bool = True, first: bool = False) -> float:
-        switch.choose(now, Waits(seconds, in_vain), alone=alone, first=first)
+        switch.adjust(now, Waits(seconds, in_vain), alone=alone, first=first)
         assert switch.is_shortest == (interval() == SHORTEST_INTERVAL)
         return interval()
 
@@ -481,7 +503,8 @@ def test_beside_a_job_that_calls_often_it_is_shortest_for_as_long_as_that_helps(
     switch.end()
 
 
-def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_knows_that_it_was_woken_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread knows whether it was woken for a lock that was gone again."""
     detector = SuspensionDetector("/no/such/file")
     for seconds, woken, asking, in_vain in (
         (0.03, 3000, 0.0002, True),
@@ -501,7 +524,9 @@ def test_a_thread_knows_whether_it_was_woken_for_a_lock_that_was_gone_again(monk
     detector.close()
 
 
-def test_timers_are_exact_in_the_thread_that_wants_it_and_in_no_other() -> None:
+def test_timers_are_exact_in_one_thread() -> None:
+    """Timers are exact in the thread that wants it and in no other."""
+
     def slack(thread: int) -> int:
         return int(Path(f"/proc/{thread}/timerslack_ns").read_text())
 
@@ -525,7 +550,8 @@ def test_timers_are_exact_in_the_thread_that_wants_it_and_in_no_other() -> None:
 
 
 @pytest.mark.usefixtures("threads")
-def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chosen_switch_interval_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A switch interval that the program has chosen stays."""
     switch = SwitchInterval()
     for chosen in (0.02, 0.001):
         monkeypatch.setattr(sys, "getswitchinterval", lambda chosen=chosen: chosen)
@@ -541,7 +567,8 @@ def test_a_switch_interval_that_the_program_has_chosen_stays(monkeypatch: pytest
     sys.setswitchinterval(USUAL)
 
 
-def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_thread_knows_that_it_was_starved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that is late knows whether the lock was kept from it."""
     detector = SuspensionDetector("/no/such/file")
     monkeypatch.setattr(detector, "read", lambda: Scheduled(0.01, 300))
     detector._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
@@ -555,7 +582,8 @@ def test_a_thread_that_is_late_knows_whether_the_lock_was_kept_from_it(monkeypat
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
-def test_nobody_waits_for_a_thread_that_has_gone_to_rest_meanwhile(late: bool) -> None:
+def test_nobody_waits_for_a_resting_thread(late: bool) -> None:
+    """Nobody waits for a thread that has gone to rest meanwhile."""
     ticker, asked = ThreadTicker(), threading.Event()
     ticker.thread.is_running = True
     ticker.scheduler.arriving = [with_news()]
@@ -597,8 +625,11 @@ def test_a_named_renderer_stays(name: str, tmp_path: Path) -> None:
     assert bool(lines) == (name == "json")
 
 
-def test_a_tracker_that_is_being_given_a_display_can_be_found() -> None:
-    """A process that ends while the thread opens a display for a tracker still shows its last frame."""
+def test_arriving_tracker_can_be_found() -> None:
+    """A tracker that is being given a display can be found.
+
+    A process that ends while the thread opens a display for a tracker still shows its last frame.
+    """
     ticker, found = ThreadTicker(), []
     tracker = ProgressTracker(RecordingRenderer(), terminal=EmulatedTerminal(), ticker=ticker)
     give = ticker.scheduler.set.add

@@ -38,7 +38,9 @@ def run(code: str, traced: bool = True) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("error", [OSError, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("verb", ["start", "render", "write", "stop"])
-def test_a_renderer_that_raises_gives_way_with_one_warning(verb: str, error: type[BaseException]) -> None:
+def test_raising_renderer_gives_way(verb: str, error: type[BaseException]) -> None:
+    """A renderer that raises gives way with one warning."""
+
     def fail(*_: object) -> None:
         raise error("broken")
 
@@ -55,7 +57,8 @@ def test_a_renderer_that_raises_gives_way_with_one_warning(verb: str, error: typ
         assert sum(row == "words" for row in terminal.text) == 1
 
 
-def test_a_stop_from_within_a_renderer_does_not_wait_for_itself() -> None:
+def test_stop_within_a_renderer() -> None:
+    """A stop from within a renderer does not wait for itself."""
     stopped = threading.Event()
 
     class Stopping(RecordingRenderer):
@@ -72,7 +75,8 @@ def test_a_stop_from_within_a_renderer_does_not_wait_for_itself() -> None:
     "stream",
     ["sys.stderr.close() or sys.stderr", "Raising()", "Ascii()", "os.fdopen(broken, 'w')", "os.fdopen(full, 'w')"],
 )
-def test_a_stream_that_misbehaves_changes_neither_result_nor_status(stream: str) -> None:
+def test_odd_stream_keeps_result_and_status(stream: str) -> None:
+    """A stream that misbehaves changes neither result nor status."""
     done = run(
         f"""
 import io, os, sys
@@ -103,7 +107,8 @@ os._exit(0) if stream is not None else None
     assert (done.returncode, done.stdout) == (0, "finished\n"), done.stderr
 
 
-def test_a_broken_pipe_does_not_kill_a_job_that_has_restored_the_signal() -> None:
+def test_restored_sigpipe_does_not_kill() -> None:
+    """A broken pipe does not kill a job that has restored the signal."""
     done = run("""
 import os, signal
 from progresskit import ProgressTracker
@@ -132,7 +137,8 @@ with ProgressTracker("json", interval=0.001) as tracker:
     assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr
 
 
-def test_two_hundred_threads_with_trackers_of_their_own() -> None:
+def test_two_hundred_threads_with_trackers() -> None:
+    """Two hundred threads with trackers of their own."""
     done = run("""
 import threading
 from progresskit import ProgressTracker
@@ -151,7 +157,8 @@ print(shared.completed, shared.state)
 
 
 @pytest.mark.slow
-def test_under_gevent_frames_are_drawn_while_a_greenlet_computes() -> None:
+def test_frames_under_gevent() -> None:
+    """Under gevent frames are drawn while a greenlet computes."""
     pytest.importorskip("gevent", reason="gevent is not installed in this environment")
     done = run("""
 from gevent import monkey; monkey.patch_all()
@@ -210,7 +217,8 @@ print([task.state for task in states])
     assert (done.returncode, done.stdout) == (0, f"{['cancelled'] * 4 + ['failed']}\n"), done.stderr
 
 
-def test_a_forked_child_prints_past_its_parents_capture() -> None:
+def test_forked_child_prints_past_the_capture() -> None:
+    """A forked child prints past its parent's capture."""
     done = run("""
 import os, sys
 from progresskit import ProgressTracker
@@ -238,11 +246,13 @@ def test_a_terminal_of_any_width_is_drawn_on(columns: int) -> None:
     assert not any("renderer failed" in row for row in terminal.text)
 
 
-def test_every_test_that_the_fault_matrix_names_exists() -> None:
+def test_names_of_tests() -> None:
+    """The fault matrix names tests that exist, and no test's name is longer than 50 characters: its docstring has the claim."""
     named = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "faults.md").read_text("utf-8"))
     code = "\n".join(
         path.read_text("utf-8") for room in ("tests", "progresskit") for path in (ROOT / room).rglob("*.py")
     )
+    assert [name for name in re.findall(r"^ *(?:async )?def (test_\w+)", code, re.MULTILINE) if len(name) > 50] == []
     assert len(named) >= 25
     assert [name for name in named if f"def {name}(" not in code] == []
 
@@ -258,8 +268,11 @@ while not any(display.drawn for display in tracker._core.ticker.displays): time.
 
 
 @pytest.mark.slow
-def test_a_slow_terminal_that_is_given_up_half_way_is_still_sent_the_end() -> None:
-    """300 trackers that nobody stopped, some 60 kB a second: the cursor is shown and no mode is left."""
+def test_slow_terminal_is_still_sent_the_end() -> None:
+    """A slow terminal that is given up half-way is still sent the end.
+
+    300 trackers that nobody stopped, some 60 kB a second: the cursor is shown and no mode is left.
+    """
     program = Program(UNSTOPPED, columns=150, lines=60)
     sent = b""
     while True:

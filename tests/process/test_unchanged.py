@@ -92,7 +92,8 @@ def test_a_job_ends_as_it_does_without_progress(stream: str) -> None:
         assert "3480\n" in told[1]
 
 
-def test_a_stream_that_misbehaves_changes_nothing_for_a_job_that_fails() -> None:
+def test_odd_stream_and_a_failing_job() -> None:
+    """A stream that misbehaves changes nothing for a job that fails."""
     stream = STREAMS["a broken pipe"]
     assert ended(stream, "sys.exit(3)") == (3, "a part went wrong\n3480\nexit handlers have run\n")
 
@@ -121,7 +122,8 @@ print(set(codes), len(codes))
 """
 
 
-def test_a_job_that_starts_programs_in_every_way_while_frames_are_drawn() -> None:
+def test_programs_started_in_every_way() -> None:
+    """A job that starts programs in every way while frames are drawn."""
     done = run(SUBPROCESSES)
     assert (done.returncode, done.stdout) == (0, "{3} 15\n"), done.stderr[-2000:]
 
@@ -152,7 +154,8 @@ with ProgressTracker("ansi", interval=0.002, budget=1.0) as tracker:
 """
 
 
-def test_prints_logs_and_warnings_stand_above_the_bars_in_order() -> None:
+def test_prints_logs_and_warnings_in_order() -> None:
+    """Prints, logs and warnings stand above the bars in order."""
     program = Program(WORDS.replace("QUIET", "False"), PYTHONWARNINGS="default")
     assert program.end() == 0
     rows = [row for row in program.everything if "warnings.warn(" not in row]  # the line of source that a warning shows
@@ -163,7 +166,8 @@ def test_prints_logs_and_warnings_stand_above_the_bars_in_order() -> None:
     program.check_restored()
 
 
-def test_with_quiet_nothing_but_bars_reaches_the_screen() -> None:
+def test_quiet_shows_nothing_but_bars() -> None:
+    """With quiet nothing but bars reaches the screen."""
     program = Program(WORDS.replace("QUIET", "True"), PYTHONWARNINGS="default")
     assert program.end() == 0
     assert [row.split()[:2] for row in program.everything] == [["✓", "alpha"]]
@@ -173,7 +177,8 @@ def test_with_quiet_nothing_but_bars_reaches_the_screen() -> None:
 
 @pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive", "plain", "json", "none"])
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (1, 24), (2, 2), (10_000, 1), (10_000, 400)])
-def test_a_window_of_any_size_is_drawn_on_by_every_renderer(renderer: str, size: tuple[int, int]) -> None:
+def test_window_of_any_size(renderer: str, size: tuple[int, int]) -> None:
+    """A window of any size is drawn on by every renderer."""
     if renderer in ("tqdm", "rich", "alive"):
         pytest.importorskip(f"progresskit_{renderer}", reason=f"progresskit-{renderer} is not installed here")
     ticker, terminal = ManualTicker(), EmulatedTerminal(100, 10)
@@ -191,7 +196,8 @@ def test_a_window_of_any_size_is_drawn_on_by_every_renderer(renderer: str, size:
     assert "renderer failed" not in "".join(terminal.output)
 
 
-def test_a_pty_that_says_that_it_has_no_columns_is_taken_to_have_eighty() -> None:
+def test_pty_without_columns_has_eighty() -> None:
+    """A pty that says that it has no columns is taken to have eighty."""
     program = Program("""
 import fcntl, struct, termios
 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 0, 0, 0, 0))

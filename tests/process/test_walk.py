@@ -15,7 +15,7 @@ from progresskit._display.ticker import ThreadTicker
 
 MOST_CALLS = 120
 """Python calls of a frame of one task, of ours and of the standard library's."""
-MOST_MODULES = 21
+MOST_MODULES = 19
 """Modules of ours that they are in."""
 
 

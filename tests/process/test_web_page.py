@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
+from progresskit._display.web import follow, live
+from progresskit._display.web.follow import Follower
+from progresskit._display.web.server import MOST_CONNECTIONS, PageServer
+from progresskit._display.web.state import PageState
 from progresskit._model.frames import Frame, sample_view
-from progresskit._web import follow, live
-from progresskit._web.follow import Follower
-from progresskit._web.server import MOST_CONNECTIONS, PageServer
-from progresskit._web.state import PageState
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 JOB = """

@@ -24,16 +24,19 @@ for row in track(range(3), "Rows", keep=True):
     print("row", row)
 with ProgressTracker() as tracker, tracker.add_task("Upload", total=2, keep=True) as task:
     task.advance(2)
-skipped = ("clients", "_pyinstaller", "_site", "__main__", "tqdm", "testing")
+skipped = ("clients", "_site", "__main__", "tqdm", "testing")
 for module in pkgutil.iter_modules(progresskit.__path__):
     if module.name in skipped:
         continue
     found = importlib.import_module(f"progresskit.{module.name}")
-    for part in pkgutil.iter_modules(getattr(found, "__path__", ())):
+    for part in pkgutil.walk_packages(getattr(found, "__path__", ()), f"{found.__name__}."):
+        if part.name.endswith("hook-progresskit"):  # which needs PyInstaller
+            continue
         try:
-            importlib.import_module(f"{found.__name__}.{part.name}")
+            importlib.import_module(part.name)
         except ModuleNotFoundError:  # what `capture="descriptors"` and a pseudo-terminal need
-            assert part.name in ("relay", "relay_descriptors", "relay_keeper", "relay_spool", "pty_keeper", "foreground"), part.name
+            name = part.name.rpartition(".")[2]
+            assert name in ("relay", "relay_descriptors", "relay_keeper", "relay_spool", "pty_keeper", "foreground"), name
 from progresskit._cli.main import main
 assert main(["renderers"]) == 0 and main(["demo", "--seconds", "0.01"]) == 0
 try:

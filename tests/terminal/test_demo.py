@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from pty_reading import read_pty
 
 DEMO = [
     sys.executable,
@@ -44,13 +45,7 @@ def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
     screen = pyte.HistoryScreen(120, 24, history=1000)
     stream = pyte.ByteStream(screen)
     frames, waiting, sent = [], b"", b""
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         sent += data
         *whole, waiting = (waiting + data).split(END)
         for frame in whole:
@@ -63,7 +58,8 @@ def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
 
 
 @pytest.mark.parametrize("renderer", ["ansi", SLOWLY["tqdm"], SLOWLY["rich"], SLOWLY["alive"]])
-def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(renderer: str) -> None:
+def test_live_tasks_stand_once_in_order(renderer: str) -> None:
+    """In a terminal every live task stands once in order with its count."""
     screen, frames, _ = shown(renderer)
     found = [[name for row in rows for name in NAMES if re.match(rf"\W*{re.escape(name)}", row)] for rows in frames]
     # What has ended stays above as a line: until the first has, each name is there once at most, in order.
@@ -86,7 +82,8 @@ def test_in_a_terminal_every_live_task_stands_once_in_order_with_its_count(rende
 
 
 @pytest.mark.parametrize("renderer", ["plain", SLOWLY["json"], SLOWLY["none"]])
-def test_in_a_terminal_those_that_append_never_move_the_cursor(renderer: str) -> None:
+def test_appending_renderers_never_move_the_cursor(renderer: str) -> None:
+    """In a terminal those that append never move the cursor."""
     _, frames, sent = shown(renderer)
     assert (frames, b"\x1b" in sent) == ([], False)
     lines = sent.decode().splitlines()

@@ -65,7 +65,8 @@ def stream(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     os.close(stream.writing)
 
 
-def test_a_stream_that_takes_everything_is_not_waited_for(stream: Stream) -> None:
+def test_ready_stream_is_not_waited_for(stream: Stream) -> None:
+    """A stream that takes everything is not waited for."""
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.tracker.print("words")
@@ -74,7 +75,8 @@ def test_a_stream_that_takes_everything_is_not_waited_for(stream: Stream) -> Non
     assert stream.read().splitlines()[1:] == ["words", "alpha: cancelled at 0%, 0 of 1 in <0.1 s"]
 
 
-def test_a_stream_that_has_taken_nothing_is_waited_for_once_and_for_a_twentieth_of_a_second(stream: Stream) -> None:
+def test_unread_stream_is_waited_for_briefly(stream: Stream) -> None:
+    """A stream that has taken nothing is waited for once and for a twentieth of a second."""
     stream.fill()
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
@@ -87,7 +89,8 @@ def test_a_stream_that_has_taken_nothing_is_waited_for_once_and_for_a_twentieth_
     [(EXIT_FLUSH_TIMEOUT + 0.1, GONE), (EXIT_FLUSH_TIMEOUT - 0.5, EXIT_FLUSH_TIMEOUT)],
     ids=["it is read from no longer", "it has just fallen behind"],
 )
-def test_one_that_was_read_from_has_a_second_after_the_last_time(stream: Stream, ago: float, waits: float) -> None:
+def test_read_stream_is_waited_for_a_second(stream: Stream, ago: float, waits: float) -> None:
+    """One that was read from has a second after the last time."""
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.fill()
@@ -96,14 +99,16 @@ def test_one_that_was_read_from_has_a_second_after_the_last_time(stream: Stream,
     assert stream.waits == [waits]
 
 
-def test_lines_that_were_printed_have_a_second_where_nobody_is_known_to_read(stream: Stream) -> None:
+def test_printed_lines_are_waited_for_a_second(stream: Stream) -> None:
+    """Lines that were printed have a second where nobody is known to read."""
     stream.fill()
     stream.tracker.print("words")
     stream.tracker.stop()
     assert stream.waits == [EXIT_FLUSH_TIMEOUT]
 
 
-def test_they_too_have_no_more_where_nothing_was_taken_for_a_second(stream: Stream) -> None:
+def test_printed_lines_on_a_stuck_stream(stream: Stream) -> None:
+    """They too have no more where nothing was taken for a second."""
     stream.fill()
     stream.tracker.print("words")
     stream.tracker.add_task("alpha", total=1)
@@ -112,7 +117,8 @@ def test_they_too_have_no_more_where_nothing_was_taken_for_a_second(stream: Stre
     assert stream.waits == [GONE]
 
 
-def test_lines_that_have_been_taken_are_not_waited_for_again(stream: Stream) -> None:
+def test_shown_lines_are_not_waited_for(stream: Stream) -> None:
+    """Lines that have been taken are not waited for again."""
     stream.tracker.print("words")
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
@@ -122,7 +128,8 @@ def test_lines_that_have_been_taken_are_not_waited_for_again(stream: Stream) -> 
     assert stream.waits == [GONE]
 
 
-def test_all_arrives_where_a_slow_reader_takes_a_piece_in_each_wait(stream: Stream) -> None:
+def test_slow_reader_gets_all_at_the_end(stream: Stream) -> None:
+    """All arrives where a slow reader takes a piece in each wait."""
     stream.tracker.add_task("alpha", total=1)
     stream.ticker.tick()
     stream.fill()

@@ -35,7 +35,8 @@ def read_until(fd: int, stream: pyte.ByteStream, screen: pyte.Screen, *words: st
 
 
 @pytest.mark.parametrize("renderer", ["", "ansi"])
-def test_live_tasks_stand_once_each_at_their_rows_and_the_prompt_is_clean(renderer: str) -> None:
+def test_live_tasks_stand_once_at_their_rows(renderer: str) -> None:
+    """Live tasks stand once each at their rows and the prompt is clean."""
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "24", "PROGRESSKIT_RENDERER": renderer}
     environ.pop("CI", None)
     environ["PYTHONPATH"] = str(Path(__file__).parents[2])

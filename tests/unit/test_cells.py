@@ -17,7 +17,8 @@ FILLERS = "\u3164\uffa0"
 
 
 @pytest.mark.slow
-def test_no_character_of_unicode_is_wider_than_it_is_counted() -> None:
+def test_no_character_is_wider_than_counted() -> None:
+    """No character of Unicode is wider than it is counted."""
     wrong = []
     for code in range(0x110000):
         shown = clean(chr(code))
@@ -30,7 +31,8 @@ def test_no_character_of_unicode_is_wider_than_it_is_counted() -> None:
     assert wrong == []
 
 
-def test_text_of_what_rows_are_made_of_is_as_wide_as_its_characters() -> None:
+def test_row_text_is_as_wide_as_its_characters() -> None:
+    """Text of what rows are made of is as wide as its characters."""
     narrow = [chr(code) for code in range(0x2900) if cells._NARROW.fullmatch(chr(code))]
     assert set("▏█━▕…✓✗⠋éßΩд·") <= set(narrow)
     assert {cells._cells_of(character) for character in narrow} == {1}
@@ -38,7 +40,8 @@ def test_text_of_what_rows_are_made_of_is_as_wide_as_its_characters() -> None:
 
 @given(st.text())
 @example("0\N{DEVANAGARI VOWEL SIGN AA}")
-def test_cleaned_text_is_printable_and_has_one_width_everywhere(text: str) -> None:
+def test_clean_text_has_one_width(text: str) -> None:
+    """Cleaned text is printable and has one width everywhere."""
     shown = clean(text)
     assert shown.isprintable()
     assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for character in shown)
@@ -55,7 +58,8 @@ def test_fitted_text_keeps_to_its_cells(text: str, cells: int, pad: bool, ellips
 
 
 @given(st.text())
-def test_printed_lines_keep_their_colours_and_nothing_else(text: str) -> None:
+def test_printed_lines_keep_colours_only(text: str) -> None:
+    """Printed lines keep their colours and nothing else."""
     shown = clean_lines(f"\x1b[31m{text}").split("\n")
     assert len(shown) == max(len(f"\x1b[31m{text}".splitlines()), 1)
     assert all(plain_line(line).isprintable() for line in shown)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import progresskit
+from progresskit._display.web import live
 from progresskit._system.environment import VARIABLES
-from progresskit._web import live
 from progresskit.testing import RendererContract
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,8 @@ def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
             getattr(contract(), claim)()
 
 
-def test_the_page_of_the_environment_is_the_settings_own_list() -> None:
+def test_environment_page_is_the_settings_list() -> None:
+    """The page of the environment is the settings' own list."""
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "environment.md").read_text("utf-8"), re.MULTILINE)
     assert dict(rows) == VARIABLES
 
@@ -94,3 +95,35 @@ def test_reference_has_every_public_member() -> None:
             if not member.startswith("_")
         }
         assert inherited - set(vars(found)) - listed == set(), name
+
+
+def wishes() -> list[Any]:
+    """The sections of `docs/wishes.md` with a program of each library: the title, its lines in the table, and the programs."""
+    text = (ROOT / "docs" / "wishes.md").read_text("utf-8")
+    table = dict(re.findall(r"^\| \[(.+)\]\(#\S+\) \| (\d+ \| \d+ \| \d+) \|$", text, re.MULTILINE))
+    found = []
+    for section in text.split("\n## ")[1:]:
+        title = section.partition("\n")[0]
+        if title in table:
+            codes = re.findall(r"```(?:python|py)\n(.*?)```", section, re.DOTALL)
+            found.append(pytest.param(tuple(map(int, table[title].split(" | "))), codes, id=title.replace(" ", "-")))
+    assert len(found) == len(table) == 12
+    return found
+
+
+@pytest.mark.parametrize(("told", "codes"), wishes())
+def test_wishes_take_few_lines(told: tuple[int, ...], codes: list[str]) -> None:
+    """A wish takes no more lines than with the best peer.
+
+    Each program of theirs runs too; `test_a_snippet_runs` runs ours.
+    """
+    lines = [
+        sum(bool(line.strip()) and not line.startswith(("import ", "from ")) for line in code.splitlines())
+        for code in codes
+    ]
+    assert tuple(lines) == told
+    assert lines[0] <= min(lines[1:])
+    pytest.importorskip("tqdm")
+    pytest.importorskip("rich")
+    for code in codes[1:]:
+        exec(compile(code, "peer", "exec", dont_inherit=True), {"__name__": "peer"})

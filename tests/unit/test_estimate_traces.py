@@ -187,7 +187,8 @@ def test_of_these_runs_the_estimator_says(name: str) -> None:
     assert said == pytest.approx(TRACES[name], rel=1e-4)
 
 
-def test_where_all_is_done_nothing_is_left_and_where_one_unit_is_left_its_time_is() -> None:
+def test_ends_of_the_estimate() -> None:
+    """Where all is done nothing is left and where one unit is left its time is."""
     estimate = Estimate(0.0, 0.0)
     estimate.sample(2.0, 1.0)
     assert [estimate.eta(2.0, done, 2.0) for done in (0.0, 1.0, 1.5, 2.0, 3.0)] == [4.0, 2.0, 1.0, 0.0, 0.0]
@@ -196,7 +197,8 @@ def test_where_all_is_done_nothing_is_left_and_where_one_unit_is_left_its_time_i
     assert (estimate.rate(1.0), estimate.eta(1.0, 0.0, 2.0), estimate.eta(1.0, 2.0, 2.0)) == (None, None, 0.0)
 
 
-def test_units_of_the_first_look_count_when_time_has_passed() -> None:
+def test_units_of_the_first_sample_count() -> None:
+    """Units of the first look count when time has passed."""
     estimate = Estimate(1.0, 0.0)
     estimate.sample(1.0, 4.0)  # in no time: no pace yet
     assert estimate.rate(1.0) is None

@@ -40,14 +40,16 @@ def test_looking_more_often_changes_little(interval: float) -> None:
     assert estimate.rate(120.0) == pytest.approx(3.0, rel=0.05)
 
 
-def test_bursts_every_half_minute_read_as_a_steady_pace() -> None:
+def test_bursts_read_as_a_steady_pace() -> None:
+    """Bursts every half minute read as a steady pace."""
     estimate = fed((float(second), 30.0 * (second // 30)) for second in range(1, 600))
     for second in (600.0, 615.0, 629.0):
         assert estimate.rate(second) == pytest.approx(1.0, rel=0.15)
         assert estimate.eta(second, 570.0, 870.0) == pytest.approx(300.0, rel=0.15)
 
 
-def test_a_stall_is_left_out_of_the_pace_and_the_time_left_stands() -> None:
+def test_stall_is_left_out_of_the_pace() -> None:
+    """A stall is left out of the pace and the time left stands."""
     steady = [(float(second), 2.0 * second) for second in range(1, 101)]
     estimate = fed(steady)
     assert estimate.eta(101.0, 200.0, 400.0) == pytest.approx(100.0, abs=2.0)
@@ -68,7 +70,8 @@ def test_stalls_that_come_again_belong_to_the_pace() -> None:
     assert fed(samples).rate(time) == pytest.approx(400.0 / time, rel=0.25)
 
 
-def test_after_a_slow_start_the_new_pace_is_soon_taken_up() -> None:
+def test_new_pace_after_a_slow_start() -> None:
+    """After a slow start the new pace is soon taken up."""
     slow = [(float(second), 0.1 * second) for second in range(1, 101)]
     fast = [(100.0 + second, 10.0 + 5.0 * second) for second in range(1, 31)]
     estimate = fed(slow + fast)
@@ -101,7 +104,8 @@ def test_what_was_done_before_the_start_does_not_count() -> None:
     assert estimate.rate(10.0) == pytest.approx(1.0)
 
 
-def test_all_done_leaves_no_time_and_an_unknown_total_is_never_reached() -> None:
+def test_all_done_leaves_no_time() -> None:
+    """All done leaves no time and an unknown total is never reached."""
     estimate = fed([(1.0, 5.0)])
     assert estimate.eta(1.0, 5.0, 5.0) == 0.0
     assert estimate.eta(1.0, 9.0, 5.0) == 0.0
@@ -113,9 +117,8 @@ steps = st.tuples(st.floats(0, 1e6), st.floats(-1e12, 1e15) | st.integers(-5, 10
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(steps, max_size=60), st.floats(0, 1e6), st.floats(0, 1e18) | st.none())
-def test_whatever_comes_rate_and_eta_are_finite_and_not_negative(
-    moves: list[tuple[float, float]], later: float, total: float | None
-) -> None:
+def test_rate_and_eta_are_finite(moves: list[tuple[float, float]], later: float, total: float | None) -> None:
+    """Whatever comes, rate and ETA are finite and not negative."""
     estimate, time, done = Estimate(0.0, 0.0), 0.0, 0.0
     for seconds, units in moves:
         time, done = time + seconds, max(done + units, 0.0)

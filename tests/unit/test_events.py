@@ -38,7 +38,8 @@ def test_each_task_is_told_once_as_it_was_seen_last() -> None:
     assert (run.last, run.frames) == (3.0, 3)
 
 
-def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
+def test_table_tells_each_end() -> None:
+    """The table says how each ended and when it was at work."""
     ended = (ORDERS._replace(state="finished", elapsed=1.0), ITEMS._replace(state="failed", reason="no such file"))
     rows = tell(read(lines(Frame(10.0), Frame(11.0, ended=ended[:1]), Frame(12.0, ended=ended[1:])))).splitlines()
     assert rows[1] == "orders.csv   finished  300/300 rows  1.0 s  150 rows/s  ▏██████████          ▕"
@@ -47,14 +48,16 @@ def test_the_table_says_how_each_ended_and_when_it_was_at_work() -> None:
     assert rows[4] == "2 tasks in 2.0 s, 1 finished, 1 failed, 3 frames"
 
 
-def test_a_job_that_was_killed_leaves_its_tasks_named_and_a_torn_line_counted() -> None:
+def test_killed_job_leaves_its_tasks_named() -> None:
+    """A job that was killed leaves its tasks named and a torn line counted."""
     text = tell(read([*lines(Frame(0.0, (ORDERS,))), '{"print":"a line"}\n', '{"time":1.0,"tas']))
     assert "orders.csv  left" in text
     assert text.endswith("1 task in 2.0 s, 1 left at the last frame, 1 frame, 1 printed line, 1 line made no sense")
 
 
 @pytest.mark.parametrize("columns", [20, 60, 100])
-def test_a_long_name_gives_way_and_hostile_text_is_made_visible(columns: int) -> None:
+def test_long_and_hostile_names(columns: int) -> None:
+    """A long name gives way and hostile text is made visible."""
     view = ORDERS._replace(description="\x1b[2J" + "東京" * 100, state="finished")
     text = tell(read(lines(Frame(0.0, ended=(view,)))), columns)
     assert "\x1b" not in text
@@ -65,7 +68,8 @@ def test_a_file_without_a_frame_says_so() -> None:
     assert tell(read([])) == "0 tasks in <0.1 s, 0 frames"
 
 
-def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reads_the_json_renderer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command tells what the JSON renderer wrote."""
     clock, ticker = ManualClock(), ManualTicker()
     terminal = EmulatedTerminal(is_tty=False)
     sent = io.StringIO()
@@ -87,7 +91,8 @@ def test_the_command_tells_what_the_json_renderer_wrote(tmp_path: Path, capsys: 
     assert "1 finished" in out and "1 printed line" in out
 
 
-def test_a_file_that_is_not_there_is_one_sentence_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is not there is one sentence and status 2."""
     with pytest.raises(SystemExit) as ended:
         main(["report", "/no/such/events"])
     assert ended.value.code == 2

@@ -56,7 +56,8 @@ def test_what_is_written_counts(bench: Bench) -> None:
 
 
 @given(st.lists(st.one_of(st.integers(0, 9).map(lambda n: ("read", n)), st.integers(0, 20).map(lambda n: ("seek", n)))))
-def test_the_count_is_the_farthest_point_and_never_goes_back(steps: list[tuple[str, int]]) -> None:
+def test_count_is_the_farthest_point(steps: list[tuple[str, int]]) -> None:
+    """The count is the farthest point and never goes back."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("file")
     bare, file = io.BytesIO(TEXT), wrap_file(io.BytesIO(TEXT), task)
@@ -91,7 +92,8 @@ def test_a_text_file_counts_characters(bench: Bench) -> None:
     assert task.completed == 6
 
 
-def test_open_file_makes_a_task_of_the_files_name_and_size(bench: Bench, tmp_path: Path) -> None:
+def test_open_file_makes_a_task(bench: Bench, tmp_path: Path) -> None:
+    """`open_file` makes a task of the file's name and size."""
     path = tmp_path / "orders.csv"
     path.write_bytes(TEXT)
     with bench.tracker, open_file(path) as file:
@@ -101,7 +103,8 @@ def test_open_file_makes_a_task_of_the_files_name_and_size(bench: Bench, tmp_pat
     assert (task.state, task.completed) == ("finished", len(TEXT))
 
 
-def test_open_file_fails_its_task_by_the_error_of_the_block(bench: Bench, tmp_path: Path) -> None:
+def test_open_file_fails_its_task(bench: Bench, tmp_path: Path) -> None:
+    """`open_file` fails its task by the error of the block."""
     path = tmp_path / "orders.csv"
     with bench.tracker:
         with pytest.raises(ValueError, match="bad"), open_file(path, "w", "writing", encoding="utf-8") as file:

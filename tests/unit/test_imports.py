@@ -1,4 +1,4 @@
-"""The folders of the package are floors: imports go down only."""
+"""The folders of the package are floors: imports go down only, and no module needs itself by way of others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import progresskit
@@ -21,12 +22,10 @@ FLOORS = (
     "_tracking",
     "_display",
     "processes",
-    "_web",
     "tqdm",
     "clients",
     "testing",
     "_cli",
-    "_pyinstaller",
 )
 PURE = ("_text", "_model", "renderers")
 CLOCKS = {"os", "threading", "_thread", "time", "asyncio", "socket", "subprocess"}
@@ -82,9 +81,30 @@ def upward() -> set[tuple[str, str]]:
 
 def test_floors() -> None:
     """No module imports from a folder above its own."""
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    folders = {path.relative_to(ROOT).parts[0] for path in files() if path.parent != ROOT}
     assert folders == set(FLOORS)
     assert upward() == set()
+
+
+def test_no_circles() -> None:
+    """No module imports itself by way of others, be it late or for types alone."""
+    modules = {".".join(("progresskit", *path.relative_to(ROOT).with_suffix("").parts)): path for path in files()}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    TopologicalSorter({name: statements(path) & modules.keys() for name, path in modules.items()}).prepare()
+
+
+def test_names_of_upper_floors() -> None:
+    """What a floor needs of a floor above it is named in one module; the registry has the renderers."""
+    named = {
+        path.relative_to(ROOT).as_posix()
+        for path in files()
+        for node in nodes(path)
+        if isinstance(node, ast.Constant)
+        and (match := re.fullmatch(r"progresskit\.(\w+)[.:]\S+", str(node.value)))
+        and path.parent != ROOT
+        and match[1] in FLOORS[FLOORS.index(path.relative_to(ROOT).parts[0]) + 1 :]
+    }
+    assert named == {"_system/lazy.py", REGISTRY}
 
 
 def test_pure_folders() -> None:
@@ -133,7 +153,7 @@ def test_freezers_see_what_is_loaded_by_name() -> None:
         and re.fullmatch(r"progresskit(\.\w+)+(:\w+)?", node.value)
     }
     # an entry-point group; PyInstaller's own; a name that is told
-    named -= {"progresskit.renderers", "progresskit._pyinstaller", "progresskit.tqdm"}
+    named -= {"progresskit.renderers", "progresskit._system.pyinstaller", "progresskit.tqdm"}
     stated = set().union(*map(statements, files()))
     assert {name for name in named if importlib.util.find_spec(name)} - stated == set()
 

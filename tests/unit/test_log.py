@@ -63,7 +63,8 @@ def test_records(logger: logging.Logger) -> None:
     assert last["progress_fields"] == {"table": "flights"} and "no disk" in kept.records[-1].getMessage()
 
 
-def test_a_task_that_stands_still_has_a_record_a_minute(logger: logging.Logger) -> None:
+def test_idle_task_has_a_record_a_minute(logger: logging.Logger) -> None:
+    """A task that stands still has a record a minute."""
     logger.addHandler(kept := Kept())
     renderer = LogRenderer(logger)
     renderer.start(EmulatedTerminal())

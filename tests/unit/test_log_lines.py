@@ -63,8 +63,11 @@ def test_words_for_people_who_listen() -> None:
     ]
 
 
-def test_lines_of_one_frame_stand_in_the_order_of_creation() -> None:
-    """Children before their parent."""
+def test_lines_stand_in_order_of_creation() -> None:
+    """Lines of one frame stand in the order of creation.
+
+    Children before their parent.
+    """
     ended = (KEPT[0]._replace(id=1), KEPT[4]._replace(id=3, parent=1), KEPT[2]._replace(id=2))
     lines = told(PlainRenderer(), Frame(0.0, (), ended))
     assert [line.partition(":")[0] for line in lines] == ["customers.csv / Backup", "customers.csv", "Epochs"]

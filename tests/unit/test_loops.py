@@ -128,7 +128,8 @@ def test_an_error_in_the_source_fails(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("consume", [list, sum, lambda items: collections.deque(items, maxlen=0)])
-def test_an_error_in_a_generator_fails_under_a_consumer_in_c_too(bench: Bench, consume: Any) -> None:
+def test_generator_error_fails_in_c_too(bench: Bench, consume: Any) -> None:
+    """An error in a generator fails under a consumer in C too."""
     with pytest.raises(OSError, match="gone"):
         consume(bench.tracker.track(failing(9_000)))
     assert ended(bench) == ("failed", 9_000)
@@ -139,7 +140,8 @@ def test_a_consumer_in_c_that_has_enough_cancels(bench: Bench) -> None:
     assert ended(bench) == ("cancelled", 4)
 
 
-def test_a_loop_that_is_left_and_then_summed_goes_on_where_it_was(bench: Bench) -> None:
+def test_left_loop_goes_on_where_it_was(bench: Bench) -> None:
+    """A loop that is left and then summed goes on where it was."""
     items = bench.tracker.track(range(20_000))
     for item in items:
         if item == 5:
@@ -157,7 +159,8 @@ def test_an_abandoned_iterator_is_cancelled(bench: Bench) -> None:
     assert ended(bench) == ("cancelled", 1)
 
 
-def test_a_dict_that_changes_fails_as_the_bare_loop_does(bench: Bench) -> None:
+def test_changed_dict_fails_as_the_bare_loop(bench: Bench) -> None:
+    """A dict that changes fails as the bare loop does."""
     table = {1: 1, 2: 2}
     with pytest.raises(RuntimeError, match="changed size"):
         for key in bench.tracker.track(table):
@@ -251,7 +254,9 @@ def test_large_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("make", "count"), [(range, 4_000_000), (numbers, 4_000_000), (lambda n: [0] * n, 16_000_000)])
-def test_an_error_of_a_signals_handler_ends_a_loop_in_c_and_its_task(bench: Bench, make: Any, count: int) -> None:
+def test_handlers_error_ends_a_loop_in_c(bench: Bench, make: Any, count: int) -> None:
+    """An error of a signal's handler ends a loop in C and its task."""
+
     def interrupt(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
 
@@ -271,7 +276,8 @@ def test_an_error_of_a_signals_handler_ends_a_loop_in_c_and_its_task(bench: Benc
     assert completed < count
 
 
-def test_a_task_of_many_loops_counts_them_all_and_stays_small(bench: Bench) -> None:
+def test_task_of_many_loops_stays_small(bench: Bench) -> None:
+    """A task of many loops counts them all and stays small."""
     task = bench.tracker.add_task("Chunks")
     for number in range(200):
         assert sum(task.track(numbers(3), finish=False)) == 3

@@ -20,7 +20,8 @@ def measuring(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return measuring
 
 
-def test_an_interval_covers_the_true_median_nineteen_times_in_twenty(measuring: ModuleType) -> None:
+def test_interval_covers_the_true_median(measuring: ModuleType) -> None:
+    """An interval covers the true median nineteen times in twenty."""
     noise = random.Random(1)
     runs = [measuring.interval([noise.expovariate(1.0) for _ in range(21)]) for _ in range(400)]
     covered = sum(run.low <= 0.6931 <= run.high for run in runs)  # the median of this skewed distribution is log 2
@@ -33,13 +34,15 @@ def test_of_few_values_the_interval_is_all_of_them(measuring: ModuleType) -> Non
     assert measuring.interval([5.0]) == (5.0, 5.0, 5.0)
 
 
-def test_a_wave_that_slows_both_variants_of_a_round_cancels(measuring: ModuleType) -> None:
+def test_slow_wave_cancels(measuring: ModuleType) -> None:
+    """A wave that slows both variants of a round cancels."""
     waves = [1.0, 5.0, 2.0, 9.0, 3.0, 4.0, 7.0]
     times = {"bare": waves, "ours": [wave + 0.25 for wave in waves]}
     assert measuring.over(times, "ours", "bare") == (0.25, 0.25, 0.25)
 
 
-def test_a_ratio_is_of_what_both_cost_beyond_the_control(measuring: ModuleType) -> None:
+def test_ratio_is_beyond_the_control(measuring: ModuleType) -> None:
+    """A ratio is of what both cost beyond the control."""
     times = {"bare": [1.0, 2.0], "call": [2.0, 3.0], "tick": [1.5, 2.5]}
     assert measuring.ratio(times, "tick", "call", "bare").middle == 0.5
 
@@ -63,9 +66,10 @@ def test_variants_run_in_turn_and_in_both_orders(measuring: ModuleType) -> None:
         ((float("inf"),) * 3, 1.0, "FAIL"),
     ],
 )
-def test_a_bar_within_the_interval_is_neither_passed_nor_failed(
+def test_bar_within_the_interval_is_undecided(
     measuring: ModuleType, figure: tuple[float, float, float], bar: float | None, verdict: str
 ) -> None:
+    """A bar within the interval is neither passed nor failed."""
     line = measuring.Line("what", measuring.Interval(*figure), bar, "unit")
     assert line.verdict == verdict
     assert f"| {verdict} | what |" in measuring.text_of([line])

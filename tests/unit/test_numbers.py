@@ -204,8 +204,11 @@ def test_a_huge_int_of_any_digits(bench: Bench) -> None:
     assert bench.tick().tasks[0].completed == 4.5
 
 
-def test_threads_that_count_while_odd_values_are_taken_out(bench: Bench) -> None:
-    """Nothing that other threads count meanwhile is lost, ints or floats."""
+def test_threads_count_beside_odd_values(bench: Bench) -> None:
+    """Threads that count while odd values are taken out.
+
+    Nothing that other threads count meanwhile is lost, ints or floats.
+    """
     task = bench.tracker.add_task("shared")
 
     def count() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from progresskit._display.web.state import MOST_ENDED, MOST_ROWS, PageState
+from progresskit._model.curves import POINTS, Curve
 from progresskit._model.frames import Frame, sample_view
 from progresskit._model.slots import assign_rows, cut
-from progresskit._web.state import MOST_ENDED, MOST_ROWS, POINTS, Curve, PageState
 from progresskit.testing import ManualClock
 
 
@@ -72,7 +73,7 @@ def test_bounds() -> None:
     found = picture(page)
     assert len(found["live"]) == MOST_ROWS and found["more"] == 57
     assert len(found["prints"]) == 500 and len(found["prints"][0][1]) == 2_000
-    curve = Curve()
+    curve = Curve(1.0)
     for second in range(100_000):
         curve.note(float(second), float(second))
     assert POINTS / 2 <= len(curve.points) <= POINTS + 1 and curve.points[0] == (0.0, 0.0)

@@ -51,6 +51,55 @@ def test_nothing_of_a_reason_or_a_field_is_lost() -> None:
             assert "a.csv" in words and "lost" in words
 
 
+def test_a_number_stays_with_its_unit() -> None:
+    """Where a kept line is broken, a duration, an amount, a rate and a field stay whole, unless one is wider than the terminal."""
+    view = sample_view(state="finished", elapsed=4.2, completed=1_500, total=1_500, unit="row", rate=357.1)
+    text = view._replace(completed=0, total=None, unit="it", description="w " * 30)
+
+    def pieces(view: TaskView, columns: int) -> set[str]:
+        (line,) = KeptLines().lines((view,), columns)
+        return {piece.strip() for piece in line.replace("\n", "  ").split("  ")}
+
+    for columns in range(24, 80):
+        assert {"1,500 rows", "4.2 s", "357 rows/s"} <= pieces(view._replace(description="w " * 30), columns), columns
+        assert "4.2 s" in pieces(text, columns), columns
+        fields = {"loss": 0.5, "lr": 0.1, "best so far": 7}
+        assert {"loss 0.5", "lr 0.1", "best so far 7"} <= pieces(view._replace(fields=fields), columns), columns
+
+
+def test_lines_together_share_columns() -> None:
+    """Lines that come together have the same columns."""
+    views = [
+        sample_view(id=n, state="finished", description="x" * n, completed=1, total=1, elapsed=1.0) for n in (3, 40, 9)
+    ]
+    assert len({line.index(" 1/1") for line in KeptLines().lines(views, 119)}) == 1
+
+
+def test_the_total_of_bytes_has_its_unit() -> None:
+    view = sample_view(state="cancelled", completed=750_000, total=1_000_000, unit="B", elapsed=3.0)
+    assert KeptLines().lines((view,), 119)[0].endswith("cancelled at 75% of 1.00 MB")
+
+
+def test_row_is_written_anew_for_new_texts() -> None:
+    """A count that is too small to be seen makes no new row; a bar, a percentage, a number and a time each do."""
+    painter = Painter()
+    view = sample_view(
+        description="a", completed=5_000_000, total=10_000_000, unit="row", elapsed=1.0, rate=9.0, eta=8.0
+    )
+    before = row(view, painter=painter)
+    assert row(view._replace(completed=5_000_100, elapsed=1.1), painter=painter, time=0.1) is before
+    for change in (
+        {"completed": 5_200_000},
+        {"completed": 5_020_000},
+        {"elapsed": 2.5},
+        {"description": "b"},
+        {"state": "paused"},
+    ):
+        changed = view._replace(**change)
+        assert row(changed, painter=painter, time=0.2) == row(changed), change
+        row(view, painter=painter, time=0.2)
+
+
 def test_colours_of_a_bar() -> None:
     """The done part has the task's colour, the rest is faint, and each part ends with a reset; where nothing moves there is none."""
     view = sample_view(description="Files", completed=3, total=12, unit="file")
@@ -137,14 +186,16 @@ def test_a_bar_is_full_at_the_end_alone() -> None:
     assert STYLES["block"].bar(0.5, 3) == ("█▌", "░")
 
 
-def test_a_spinner_turns_ten_steps_a_second_and_only_where_something_runs() -> None:
+def test_spinner_turns_ten_steps_a_second() -> None:
+    """A spinner turns ten steps a second and only where something runs."""
     view = sample_view(description="a", unit="row", completed=1)
     assert [row(view, time=step / 10 + 0.01)[0] for step in range(11)] == [*"⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏⠋"]
     assert row(view._replace(state="paused"))[0] == "‖"
     assert row(view._replace(idle=11.0)).startswith("  a") and row(view._replace(idle=11.0)).endswith("idle 0:11")
 
 
-def test_columns_do_not_get_narrower_while_rows_stand_and_do_after_them() -> None:
+def test_columns_stay_wide_while_rows_stand() -> None:
+    """Columns do not get narrower while rows stand and do after them."""
     painter = Painter()
     short = (sample_view(id=1, description="a", completed=1, total=2),)
     before = painter.rows(short, 79, 0.0)
@@ -166,8 +217,11 @@ def test_a_layout_never_comes_back_while_rows_stand() -> None:
     assert "812/s" in painter.rows((loop,), 80, 3.0)[0]
 
 
-def test_rate_time_left_and_fields_stand_for_half_a_second() -> None:
-    """A figure that changes ten times a second cannot be read; bar, share and count move with every frame."""
+def test_figures_stand_for_half_a_second() -> None:
+    """Rate, time left and fields stand for half a second.
+
+    A figure that changes ten times a second cannot be read; bar, share and count move with every frame.
+    """
     painter = Painter()
     view = sample_view(description="a", total=1000, completed=10, rate=10.0, eta=99.0, unit="row", fields={"loss": 0.5})
     rows = [
@@ -247,7 +301,8 @@ def test_any_names_at_any_width(names: list[str], columns: int) -> None:
     assert len(rows) == len(views) and all(cell_width(text) <= columns for text in rows)
 
 
-def test_escapes_of_an_encoding_are_counted_in_the_columns() -> None:
+def test_escapes_count_in_the_columns() -> None:
+    """Escapes of an encoding are counted in the columns."""
     renderer, terminal = AnsiRenderer(), EmulatedTerminal(79, 5, unicode=False)
     renderer.start(terminal)
     views = [sample_view(id=at, position=at, description=name, total=10) for at, name in enumerate(("größe", "alpha"))]

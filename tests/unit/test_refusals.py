@@ -50,7 +50,8 @@ def test_a_line_that_is_no_frame_is_refused(change: dict[str, Any], words: str) 
         ({"description": 3}, "'description' is 3: it is a string"),
     ],
 )
-def test_a_task_of_a_frame_with_a_wrong_field_is_refused(change: dict[str, Any], words: str) -> None:
+def test_frame_with_a_wrong_field_is_refused(change: dict[str, Any], words: str) -> None:
+    """A task of a frame with a wrong field is refused."""
     with pytest.raises(ValueError, match=words):
         decode(json.dumps({**GOOD, "tasks": [{**GOOD["tasks"][0], **change}]}))
 
@@ -84,7 +85,9 @@ def test_a_wrong_argument_is_refused_at_the_call(bench: Bench, call: Callable[[A
         call(bench.tracker)
 
 
-def test_an_error_that_cannot_be_read_is_told_by_its_class() -> None:
+def test_unreadable_error_is_told_by_its_class() -> None:
+    """An error that cannot be read is told by its class."""
+
     class Mute(Exception):
         def __str__(self) -> str:
             raise RuntimeError
@@ -92,13 +95,15 @@ def test_an_error_that_cannot_be_read_is_told_by_its_class() -> None:
     assert describe(Mute()) == "Mute"
 
 
-def test_a_filter_that_makes_errors_of_warnings_does_not_reach_the_job() -> None:
+def test_warning_filter_does_not_reach_the_job() -> None:
+    """A filter that makes errors of warnings does not reach the job."""
     warn_once(
         "said under a filter that makes errors of warnings"
     )  # the suite's own filter does: nothing is raised here
 
 
-def test_a_terminal_is_a_text_file_for_libraries_that_want_one() -> None:
+def test_terminal_is_a_text_file() -> None:
+    """A terminal is a text file for libraries that want one."""
     terminal = EmulatedTerminal(columns=20, lines=2)
     file = terminal.file
     assert (file.write("words"), file.writable(), file.isatty(), file.encoding) == (5, True, True, "utf-8")
@@ -110,7 +115,8 @@ def test_a_terminal_is_a_text_file_for_libraries_that_want_one() -> None:
     assert terminal.text == ["words"]
 
 
-def test_a_file_has_a_descriptor_of_its_own_and_the_size_of_a_fallback(tmp_path: Any) -> None:
+def test_file_has_the_size_of_a_fallback(tmp_path: Any) -> None:
+    """A file has a descriptor of its own and the size of a fallback."""
     with open(tmp_path / "log", "w+", encoding="utf-8") as stream:
         terminal = StreamTerminal(stream, {"FORCE_COLOR": "1"})
         assert terminal.file.fileno() not in (stream.fileno(), None)
@@ -121,7 +127,9 @@ def test_a_file_has_a_descriptor_of_its_own_and_the_size_of_a_fallback(tmp_path:
         assert stream.read() == "words\n"
 
 
-def test_an_encoding_that_does_not_exist_is_taken_for_ascii() -> None:
+def test_unknown_encoding_is_ascii() -> None:
+    """An encoding that does not exist is taken for ASCII."""
+
     class Odd(io.StringIO):
         encoding = "klingon"  # type: ignore[assignment]
 
@@ -132,7 +140,8 @@ def test_an_encoding_that_does_not_exist_is_taken_for_ascii() -> None:
     assert encodable("ö東", "latin-1") == "ö\\u6771"
 
 
-def test_a_position_that_was_asked_for_twice_is_given_once() -> None:
+def test_position_is_given_once() -> None:
+    """A position that was asked for twice is given once."""
     slots = Slots()
     first, second = type("Leaf", (), {"children": None})(), type("Leaf", (), {"children": None})()
     assert slots.allocate(first, 3) == 3
@@ -141,19 +150,22 @@ def test_a_position_that_was_asked_for_twice_is_given_once() -> None:
     assert slots.allocate(first, 3) == 3
 
 
-def test_rows_out_of_reach_of_a_lower_screen_are_left_in_its_history() -> None:
+def test_rows_out_of_reach_stay_in_history() -> None:
+    """Rows out of reach of a lower screen are left in its history."""
     region = Region()
     region.draw(["a", "b", "c"], size=(80, 24))
     assert "\x1b[1A" in region.draw(["x"], size=(80, 2))
 
 
-def test_a_name_that_is_no_module_and_auto_are_told_apart() -> None:
+def test_missing_module_and_auto() -> None:
+    """A name that is no module and auto are told apart."""
     assert named("auto", {}).make is None
     with pytest.warns(ProgressWarning, match="cannot be imported"):
         assert named("no_such_module:Renderer", {}).name == "auto"
 
 
-def test_trackers_that_share_a_screen_count_what_does_not_fit() -> None:
+def test_shared_screen_counts_what_does_not_fit() -> None:
+    """Trackers that share a screen count what does not fit."""
     ticker, renderer, terminal = ManualTicker(), RecordingRenderer(), EmulatedTerminal(lines=5)
     trackers = [ProgressTracker(renderer, terminal=terminal, ticker=ticker) for _ in range(2)]
     for tracker in trackers:
@@ -181,7 +193,8 @@ def test_a_display_whose_last_renderer_fails_is_dark(monkeypatch: pytest.MonkeyP
     assert (task.state, terminal.dark) == ("finished", True)
 
 
-def test_the_command_is_a_module_too_and_tells_an_unusable_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_is_a_module_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is a module too and tells an unusable renderer."""
     done = subprocess.run(
         [sys.executable, "-m", "progresskit", "--version"], capture_output=True, text=True, timeout=60
     )

@@ -34,11 +34,13 @@ def sent(text: str) -> str:
     return text.removeprefix(BEGIN).removesuffix(END).replace("\x1b[", "<")
 
 
-def test_new_rows_are_written_each_on_a_line_of_its_own() -> None:
+def test_new_rows_have_lines_of_their_own() -> None:
+    """New rows are written each on a line of its own."""
     assert sent(Region().draw(["one", "two"])) == fresh() + CLEAR + row("one") + "\r\n" + row("two") + "\r\n"
 
 
-def test_only_the_rows_that_have_changed_are_sent_and_the_cursor_ends_below_all() -> None:
+def test_only_changed_rows_are_sent() -> None:
+    """Only the rows that have changed are sent and the cursor ends below all."""
     region = Region()
     region.draw(["one", "two", "six"])
     assert sent(region.draw(["one", "ten", "six"])) == "<2A" + row("ten") + "\n\n\r"
@@ -48,7 +50,8 @@ def test_only_the_rows_that_have_changed_are_sent_and_the_cursor_ends_below_all(
     assert sent(region.draw(["1ne", "ten", "\x1b[31mlonger\x1b[0m"])) == "<1A" + row("<31mlonger<0m") + "\n\r"
 
 
-def test_rows_that_are_gone_are_made_blank_and_the_cursor_comes_up() -> None:
+def test_gone_rows_become_blank() -> None:
+    """Rows that are gone are made blank and the cursor comes up."""
     region = Region()
     region.draw(["one", "two", "six"])
     assert sent(region.draw(["one"])) == "\r<2K<2A\r<2K\n\r<2K<1A\r"
@@ -78,7 +81,8 @@ def test_rows_are_added_below_those_that_stand() -> None:
     assert sent(region.draw(["one", "two", "six"])) == CLEAR + row("two") + "\r\n" + row("six") + "\r\n"
 
 
-def test_lines_go_above_into_the_place_of_the_rows_which_follow() -> None:
+def test_lines_go_above_the_rows() -> None:
+    """Lines go above into the place of the rows which follow."""
     region = Region()
     region.draw(["one", "two"])
     assert sent(region.draw(["one"], ["a", "b"])) == CLEAR + UP * 2 + "<?7ha\r\nb\r\n<?7l" + row("one") + "\r\n"
@@ -94,7 +98,8 @@ def test_a_new_size_has_all_rows_drawn_anew_once() -> None:
     assert region.draw([], size=(80, 24)) == ""
 
 
-def test_on_demand_all_rows_are_written_where_they_stand() -> None:
+def test_all_rows_on_demand() -> None:
+    """On demand all rows are written where they stand."""
     region = Region(reflow=False)
     assert region.draw([], whole=True) == ""
     region.draw(["one", "two"])
@@ -103,7 +108,8 @@ def test_on_demand_all_rows_are_written_where_they_stand() -> None:
     assert region.draw(["one", "2"]) == ""
 
 
-def test_what_was_typed_at_the_cursor_is_erased_when_the_rows_move_or_end() -> None:
+def test_typed_text_is_erased() -> None:
+    """What was typed at the cursor is erased when the rows move or end."""
     terminal = EmulatedTerminal(40, 9)
     region = Region(reflow=False)
     steps: list[tuple[list[str], list[str], tuple[int, int]]] = [
@@ -137,7 +143,8 @@ def test_it_stands_while_rows_change_where_they_are() -> None:
     assert terminal.text == ["ten", "two", "^C"]
 
 
-def test_a_terminal_that_wraps_has_made_several_lines_of_a_wide_row() -> None:
+def test_wide_row_has_wrapped() -> None:
+    """A terminal that wraps has made several lines of a wide row."""
     wraps, cuts = Region(), Region(reflow=False)
     for region, lines in ((wraps, 4), (cuts, 2)):
         region.draw(["x" * 30, "y" * 11], size=(40, 24))
@@ -162,7 +169,8 @@ def test_rows_pushed_out() -> None:
     )  # what is above the line stays there
 
 
-def test_of_a_row_that_was_pushed_out_in_part_the_part_is_remembered() -> None:
+def test_pushed_out_part_is_remembered() -> None:
+    """Of a row that was pushed out in part the part is remembered."""
     region = Region()
     region.draw(["x" * 30, "two"], size=(40, 9))
     region.draw([""], size=(14, 3))  # three lines of x and one of the other: two are in reach
@@ -171,11 +179,13 @@ def test_of_a_row_that_was_pushed_out_in_part_the_part_is_remembered() -> None:
     )  # two pieces are one line again
 
 
-def test_a_row_that_is_not_ascii_follows_blanks_that_wrap_as_it_does() -> None:
+def test_wide_characters_follow_wrapped_blanks() -> None:
+    """A row that is not ASCII follows blanks that wrap as it does."""
     assert sent(Region().draw(["━ 東"])) == fresh() + CLEAR + CLEAR + "<?7h  \u3000<?7l\r━ 東\r\n"
 
 
-def test_where_sizes_are_late_rows_are_followed_up_and_not_counted() -> None:
+def test_late_sizes_follow_rows() -> None:
+    """Where sizes are late rows are followed up and not counted."""
     region = Region(late=True)
     assert sent(region.draw(["x" * 30, "━"], size=(40, 9))) == f"{fresh(40)}{CLEAR}{CLEAR}{'x' * 30}\r\n{CLEAR}━\r\n"
     blank = "\r <K"
@@ -241,9 +251,8 @@ def test_no_word_is_lost_where_sizes_are_told_late(steps: list[Any], reflow: boo
 
 @LATE
 @given(STEPS, st.sampled_from([str, outlined]))
-def test_no_word_is_lost_where_a_window_became_narrower_while_a_frame_was_on_its_way(
-    steps: list[Any], make: Callable[[str], str]
-) -> None:
+def test_narrower_window_loses_no_word(steps: list[Any], make: Callable[[str], str]) -> None:
+    """No word is lost where a window became narrower while a frame was on its way."""
     play(steps, Region(), reflow=True, in_time=True, make=make)
 
 
@@ -293,7 +302,8 @@ def show(renderer: Names, terminal: EmulatedTerminal, frame: Frame) -> list[str]
     return terminal.text
 
 
-def test_a_row_may_have_all_columns_but_the_last_and_is_told_the_frames_time() -> None:
+def test_row_is_one_cell_narrower() -> None:
+    """A row may have all columns but the last and is told the frame's time."""
     renderer, terminal = begun()
     show(renderer, terminal, Frame(7.5, views("alpha"), views("beta", state="finished", keep=True)))
     assert renderer.asked == [("alpha", 39, 7.5), ("beta", 39, 7.5)]
@@ -303,9 +313,8 @@ def test_a_row_may_have_all_columns_but_the_last_and_is_told_the_frames_time() -
 
 
 @pytest.mark.parametrize(("reflow", "healed"), [(True, "alpha"), (False, "alpha is long")])
-def test_a_row_that_was_cut_between_two_frames_is_whole_within_a_second_where_terminals_cut(
-    reflow: bool, healed: str
-) -> None:
+def test_cut_row_is_whole_within_a_second(reflow: bool, healed: str) -> None:
+    """A row that was cut between two frames is whole within a second where terminals cut."""
     renderer, terminal = Names(), EmulatedTerminal(40, 9, reflow=False)
     terminal.reflows = reflow
     renderer.start(terminal)
@@ -331,11 +340,13 @@ def test_a_renderer_that_leaves_a_row_out_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(("columns", "line"), [(40, "  ... 1,234 more"), (17, "  ... 1,234 more"), (10, "  ... 1,2")])
-def test_the_line_that_counts_the_others_is_cut_without_a_sign(columns: int, line: str) -> None:
+def test_line_of_more_is_cut_plainly(columns: int, line: str) -> None:
+    """The line that counts the others is cut without a sign."""
     assert show(*begun(columns=columns), Frame(0.0, views("alpha"), more=1234)) == ["alpha", line]
 
 
-def test_a_window_that_has_become_lower_since_the_frame_was_made_gets_what_fits() -> None:
+def test_lower_window_gets_what_fits() -> None:
+    """A window that has become lower since the frame was made gets what fits."""
     names = ("alpha", "beta", "gamma", "delta")
     assert show(*begun(lines=3), Frame(0.0, views(*names))) == ["alpha", "beta"]
     assert show(*begun(lines=2), Frame(0.0, views(*names))) == ["alpha"]
@@ -365,7 +376,8 @@ def test_lines_that_are_written_are_lines_above() -> None:
     assert sent(terminal.output[0]) == fresh(40) + "\r<2K<?7hone\r\ntwo\r\nsix\r\n<?7l\ralpha<K\r\n"
 
 
-def test_a_renderer_has_all_lines_but_one_or_its_rows_of_a_block() -> None:
+def test_room_of_a_renderer() -> None:
+    """A renderer has all lines but one or its rows of a block."""
     renderer = Names()
     assert renderer.room(9) == 8
     renderer.place(1, 3)

@@ -40,7 +40,8 @@ class TestPlain(RendererContract):
     def make_renderer(self) -> Renderer:
         return PlainRenderer()
 
-    def test_a_task_gets_a_line_at_start_some_between_and_one_at_the_end(self) -> None:
+    def test_lines_of_a_tasks_life(self) -> None:
+        """A task gets a line at start some between and one at the end."""
         renderer, terminal = self.begin()
         view = sample_view(description="alpha", total=100, unit="row")
         for second in range(100):

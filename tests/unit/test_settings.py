@@ -35,7 +35,8 @@ def test_what_people_mean_by_yes_is_on(value: str) -> None:
     assert is_disabled({"PROGRESSKIT_DISABLE": value})
 
 
-def test_a_word_that_is_neither_warns_once_and_is_ignored() -> None:
+def test_odd_word_warns_once() -> None:
+    """A word that is neither warns once and is ignored."""
     with pytest.warns(ProgressWarning, match="'maybe', and is ignored") as caught:
         assert [is_disabled({"PROGRESSKIT_DISABLE": "maybe"}) for _ in range(3)] == [False] * 3
     assert len(caught) == 1
@@ -47,7 +48,9 @@ def test_a_bad_number_warns_and_the_default_holds(value: str) -> None:
         assert number({"PROGRESSKIT_INTERVAL": value}, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) == 0.1
 
 
-def test_an_argument_beats_the_environment_which_beats_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_argument_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument beats the environment which beats the default."""
+
     def settled(**arguments: float) -> tuple[float, float]:
         tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker(), **arguments)
         display = display_of(tracker._core, EmulatedTerminal(), ManualClock(), ManualClock())
@@ -89,7 +92,8 @@ def test_the_streams_name_leads_to_the_stream(tmp_path: Path) -> None:
         (False, {"TERM": "xterm"}, "plain"),
     ],
 )
-def test_auto_is_ansi_on_a_terminal_and_plain_elsewhere(is_tty: bool, environ: dict[str, str], name: str) -> None:
+def test_auto_is_ansi_or_plain(is_tty: bool, environ: dict[str, str], name: str) -> None:
+    """Auto is ansi on a terminal and plain elsewhere."""
     assert automatic(EmulatedTerminal(is_tty=is_tty), environ).name == name
 
 
@@ -115,7 +119,8 @@ def test_colours_follow_the_ecosystems_words(environ: dict[str, str], colors: bo
     assert StreamTerminal(Terminal(), environ).colors is colors
 
 
-def test_columns_and_lines_are_obeyed_where_they_are_numbers() -> None:
+def test_columns_and_lines_are_obeyed() -> None:
+    """Columns and lines are obeyed where they are numbers."""
     assert StreamTerminal(None, {"COLUMNS": "100", "LINES": "50"}).size() == (100, 50)
     assert StreamTerminal(None, {"COLUMNS": "wide", "LINES": ""}).size() == (80, 24)
 
@@ -128,7 +133,8 @@ def test_a_renderer_is_found_by_module_and_attribute() -> None:
     assert by_environment.make is RecordingRenderer
 
 
-def test_a_module_or_attribute_that_is_missing_warns_and_what_suits_is_used() -> None:
+def test_missing_renderer_warns() -> None:
+    """A module or attribute that is missing warns and what suits is used."""
     for name in ("no_such_module:Renderer", "progresskit.testing:NoSuchRenderer"):
         with pytest.raises(RendererUnavailable, match="cannot be imported"):
             find(name)
@@ -136,7 +142,8 @@ def test_a_module_or_attribute_that_is_missing_warns_and_what_suits_is_used() ->
             assert named(None, {"PROGRESSKIT_RENDERER": name}).name == "auto"
 
 
-def test_a_renderer_says_by_its_check_why_it_is_not_usable_here() -> None:
+def test_check_tells_why() -> None:
+    """A renderer says by its check why it is not usable here."""
     with pytest.warns(ProgressWarning, match="only on Sundays"):
         assert named(f"{__name__}:Choosy").name == "auto"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from progresskit import ProgressTracker, TaskView
 from progresskit._model.frames import sample_view
 from progresskit.renderers import _templates as templates
 from progresskit.renderers._bars import Painter
-from progresskit.renderers._templates import COLUMNS, OWN, parse, register_column
+from progresskit.renderers._templates import COLUMNS, OWN, own_text, parse, register_column
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker
 
 VIEW = sample_view(
@@ -83,7 +84,8 @@ def test_a_column_of_ones_own() -> None:
     [
         ("{descripton}", "there is no column 'descripton': give {description}"),
         ("{desc} {n_fmt}", "there is no column 'desc': give {description}"),
-        ("{bar:wide}", "bar does not take 'wide'"),
+        ("{bar:wide}", "bar does not take 'wide'; it takes a number of cells from 1 to 999."),
+        ("{percent:5}", "percent does not take '5'; it takes nothing after a colon."),
         ("{rate:.2f}", "rate does not take '.2f'"),
         ("{bar", "has a brace without its other half"),
         ("bar}", "has a brace without its other half"),
@@ -108,7 +110,7 @@ def test_a_bad_template_is_refused(template: str, words: str) -> None:
             call()
         assert words in str(refused.value)
         assert "half" in words or "take" in words or "format" in words or "description, bar" in str(refused.value)
-    with pytest.raises(TypeError, match="give a template"):
+    with pytest.raises(TypeError, match="columns is 7, an int: give a template"):
         tracker.add_task("a", columns=7)  # type: ignore[arg-type]
     with pytest.raises((TypeError, ValueError), match="line, box, ascii, block"):
         ProgressTracker("none", style="solid")
@@ -149,3 +151,18 @@ def test_a_template_of_another_process() -> None:
 
 def test_every_column_has_its_words() -> None:
     assert all(row(f"{{{name}}}") for name in COLUMNS if name not in ("mark", "nothing"))
+
+
+@pytest.mark.usefixtures("own_columns")
+def test_a_column_that_raises_is_told_of_by_us() -> None:
+    """From the drawing thread there is no line of the job's to point at, and the interpreter's own says nothing."""
+
+    def broken(view: TaskView) -> str:
+        raise ZeroDivisionError("nothing")
+
+    register_column("broken", broken)
+    with pytest.warns(match="the column 'broken' cannot be shown: ZeroDivisionError: nothing") as told:
+        thread = threading.Thread(target=own_text, args=(parse("{broken}").parts[0], VIEW))
+        thread.start()
+        thread.join()
+    assert told[0].filename == "<progresskit>"

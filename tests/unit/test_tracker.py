@@ -44,7 +44,8 @@ def test_rows_move_up(bench: Bench) -> None:
     assert names(bench.tick()) == [(0, "two"), (1, "three")]
 
 
-def test_a_task_between_two_ticks_reaches_no_renderer_but_counts_in_its_parent(bench: Bench) -> None:
+def test_short_task_counts_in_its_parent(bench: Bench) -> None:
+    """A task between two ticks reaches no renderer but counts in its parent."""
     files = bench.tracker.add_task("Files", total=1000, rollup="count")
     bench.tick()
     for number in range(1000):
@@ -119,7 +120,8 @@ def test_paused_time_does_not_count(bench: Bench) -> None:
     assert task.elapsed == 5
 
 
-def test_more_tasks_than_rows_leaves_a_row_for_the_rest(bench: Bench) -> None:
+def test_too_many_tasks_leave_a_row_for_the_rest(bench: Bench) -> None:
+    """More tasks than rows leaves a row for the rest."""
     for number in range(40):
         bench.tracker.add_task(f"task {number}", start=number >= 35)
     frame = bench.tracker.frame(rows=10)
@@ -142,12 +144,14 @@ def test_a_bad_total_is_refused_in_a_sentence(bench: Bench, total: Any) -> None:
         bench.tracker.add_task("one", total=total)
 
 
-def test_an_unknown_renderer_is_refused_with_the_names_that_exist() -> None:
+def test_unknown_renderer_is_refused() -> None:
+    """An unknown renderer is refused with the names that exist."""
     with pytest.raises(ValueError, match=r"no renderer 'nope'.*ansi.*plain"):
         ProgressTracker("nope")
 
 
-def test_an_unknown_renderer_in_the_environment_warns_and_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_renderer_in_the_environment_warns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown renderer in the environment warns and falls back."""
     monkeypatch.setenv("PROGRESSKIT_RENDERER", "nope-of-this-test")
     with pytest.warns(UserWarning, match="nope-of-this-test"):
         assert ProgressTracker()._core.renderer.name == "auto"
@@ -165,7 +169,8 @@ def test_ticks_and_advances_add_up(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_none_of_ten_million_updates_from_eight_threads_is_lost(bench: Bench) -> None:
+def test_no_update_is_lost(bench: Bench) -> None:
+    """None of ten million updates from eight threads is lost."""
     task, ticked = bench.tracker.add_task("one"), bench.tracker.add_task("two")
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -188,7 +193,8 @@ def test_none_of_ten_million_updates_from_eight_threads_is_lost(bench: Bench) ->
     assert (task.completed, ticked.completed) == (10_000_000, 400_000)
 
 
-def test_a_parent_that_ends_right_after_its_child_gives_back_one_row_only(bench: Bench) -> None:
+def test_parent_and_child_give_back_one_row(bench: Bench) -> None:
+    """A parent that ends right after its child gives back one row only."""
     files = bench.tracker.add_task("Files")
     outer = bench.tracker.add_task("outer")
     inner = bench.tracker.add_task("inner", parent=outer)
@@ -199,7 +205,8 @@ def test_a_parent_that_ends_right_after_its_child_gives_back_one_row_only(bench:
     assert bench.tracker.tasks == (files,)
 
 
-def test_children_outlive_their_parent_and_then_both_rows_are_free(bench: Bench) -> None:
+def test_children_outlive_their_parent(bench: Bench) -> None:
+    """Children outlive their parent and then both rows are free."""
     outer = bench.tracker.add_task("outer")
     inner = bench.tracker.add_task("inner", parent=outer)
     bench.tick()
@@ -222,7 +229,8 @@ def test_a_with_block_ends_its_task_by_how_it_is_left(bench: Bench) -> None:
         assert task.state == state
 
 
-def test_leaving_a_tracker_finishes_what_is_complete_and_cancels_the_rest(bench: Bench) -> None:
+def test_leaving_a_tracker_ends_its_tasks(bench: Bench) -> None:
+    """Leaving a tracker finishes what is complete and cancels the rest."""
     with bench.tracker as tracker:
         done, open_ended = tracker.add_task("done", total=2), tracker.add_task("open", total=2)
         done.advance(2)
@@ -231,7 +239,8 @@ def test_leaving_a_tracker_finishes_what_is_complete_and_cancels_the_rest(bench:
     assert bench.renderer.calls[-1] == "stop"
 
 
-def test_the_locked_cell_of_free_threaded_builds_loses_nothing() -> None:
+def test_locked_cell_loses_nothing() -> None:
+    """The locked cell of free-threaded builds loses nothing."""
     from progresskit._tracking.counters import LockedCell, LockedTicks
 
     cell, ticks = LockedCell(), LockedTicks()
@@ -259,7 +268,8 @@ def test_a_slow_renderer_is_drawn_less_often(bench: Bench) -> None:
     assert display.tick() >= 0.3 / 0.01
 
 
-def test_a_renderer_that_raises_is_replaced_with_one_warning(bench: Bench) -> None:
+def test_raising_renderer_is_replaced(bench: Bench) -> None:
+    """A renderer that raises is replaced with one warning."""
     from progresskit.testing import EmulatedTerminal
 
     class Broken(RecordingRenderer):
@@ -278,7 +288,8 @@ def test_a_renderer_that_raises_is_replaced_with_one_warning(bench: Bench) -> No
     assert "alpha: finished" in text
 
 
-def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(bench: Bench) -> None:
+def test_slow_terminal_is_written_to_half_the_time(bench: Bench) -> None:
+    """A terminal that takes its time is written to half of the time at most."""
     from progresskit._display.display import Display
     from progresskit.renderers.registry import named
     from progresskit.testing import EmulatedTerminal, ManualClock
@@ -294,7 +305,8 @@ def test_a_terminal_that_takes_its_time_is_written_to_half_of_the_time_at_most(b
     assert display.tick() >= 0.8
 
 
-def test_a_row_that_was_asked_for_stays_where_it_is_whoever_comes_and_goes(bench: Bench) -> None:
+def test_requested_row_stays(bench: Bench) -> None:
+    """A row that was asked for stays where it is whoever comes and goes."""
     last = bench.tracker.add_task("last", position=3)
     assert names(bench.tick()) == [(3, "last")]
     first, free = bench.tracker.add_task("first", position=0), bench.tracker.add_task("free")

@@ -1,6 +1,6 @@
 """alive-progress's part: its styles, drawn to strings by the time that is handed in.
 
-Knows the factories in `alive_progress.styles` and what their drawings are made of. Must not know tasks or rows.
+Knows the factories in `alive_progress.styles` and what their drawings are made of. Does not know tasks or rows.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much of a client's graphs is computed.
 
-Knows which of the client's keys are waited for, and what became of the others. Must not know the scheduler: it is told of
+Knows which of the client's keys are waited for, and what became of the others. Does not know the scheduler: it is told of
 every step. What is submitted while something is computed, or within a moment after it, is one *wave*, which has one bar.
 """
 

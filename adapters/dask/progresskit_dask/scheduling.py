@@ -1,7 +1,7 @@
 """In the scheduler: who watches, and what each watcher is told.
 
 Knows Dask's scheduler: its workers' messages, its clients and its tasks' states. Of each worker no more is kept than the newest
-rows, until they are sent; no event is logged, so that nothing is left. Must not know what is in a report.
+rows, until they are sent; no event is logged, so that nothing is left. Does not know what is in a report.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """In the client: a tracker that shows what the cluster computes and what its workers report.
 
-Knows Dask's clients. Must not know how anything is drawn.
+Knows Dask's clients. Does not know how anything is drawn.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """In a worker: one reporter, whose reports go to the scheduler with the worker's own messages.
 
-Knows Dask's workers, and which Dask task is at work where. Must not know who watches.
+Knows Dask's workers, and which Dask task is at work where. Does not know who watches.
 """
 
 from __future__ import annotations

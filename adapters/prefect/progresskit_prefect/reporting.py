@@ -1,6 +1,6 @@
 """Within a flow or task run: `track` and `ProgressTracker()` become progress artifacts of that run.
 
-Knows which run a thread is at, from Prefect's context. Must not know how artifacts are sent.
+Knows which run a thread is at, from Prefect's context. Does not know how artifacts are sent.
 """
 
 from __future__ import annotations

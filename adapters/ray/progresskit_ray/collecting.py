@@ -1,7 +1,7 @@
 """The actor between the workers and the driver: it keeps what workers report until the driver takes it.
 
 Knows which workers have reported, and which have died. Of each worker no more is kept than the newest rows and all news since
-the driver last asked. Must not know what is in a report.
+the driver last asked. Does not know what is in a report.
 """
 
 from __future__ import annotations

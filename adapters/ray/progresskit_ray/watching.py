@@ -1,6 +1,6 @@
 """In the driver: a tracker that shows what the workers of its job report.
 
-Knows Ray's drivers. Must not know how anything is drawn.
+Knows Ray's drivers. Does not know how anything is drawn.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """In a worker process: one reporter, whose reports go to the driver's actor.
 
-Knows how Ray calls the functions of tasks and actors. Must not know what is shown.
+Knows how Ray calls the functions of tasks and actors. Does not know what is shown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Rich's part: from its bars, spinners and styles to text with colours.
 
-Knows a `Console` that is asked for styles and never prints. Must not know tasks or rows.
+Knows a `Console` that is asked for styles and never prints. Does not know tasks or rows.
 """
 
 from __future__ import annotations

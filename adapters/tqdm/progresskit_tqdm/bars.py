@@ -1,7 +1,7 @@
 """The tqdm object of one row: it formats, and does nothing else.
 
 Knows tqdm's habits and keeps them out: a plain `tqdm`, even a disabled one, starts a monitor thread, makes a lock across
-processes and takes a place among all other bars of the program. Must not know tasks.
+processes and takes a place among all other bars of the program. Does not know tasks.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ class TestAlive(AdapterContract):
         assert terminal.text == [f"alpha |{bar}| ▁▃▅ 25/100 rows [25%] in 5s (~15s, 5.0 rows/s)"]
         self.finish(renderer, terminal)
 
-    def test_a_task_that_ended_early_is_marked_as_alive_progress_does(self) -> None:
+    def test_early_end_is_marked_as_by_alive_progress(self) -> None:
+        """A task that ended early is marked as alive-progress does."""
         renderer, terminal = self.begin()
         failed = self.views("alpha")[0]._replace(state="failed", reason="no room")
         self.draw(renderer, terminal, Frame(0.0, (), (failed,)))

@@ -22,7 +22,7 @@ from progresskit_dask import watch
 from shown import Shown
 
 from progresskit import track
-from progresskit._web import live
+from progresskit._display.web import live
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
 

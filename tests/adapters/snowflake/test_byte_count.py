@@ -18,8 +18,11 @@ SIZE = 50_000_000
 
 
 @given(EVENTS)
-def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple[int, int, str]]) -> None:
-    """A model beside the count: four slots, each with a connection at a time, that sends, is answered, reset or cut off."""
+def test_count_of_any_order(events: list[tuple[int, int, str]]) -> None:
+    """The count is what lives or was answered in any order.
+
+    A model beside the count: four slots, each with a connection at a time, that sends, is answered, reset or cut off.
+    """
     byte_count = ByteCount()
     byte_count.begin(SIZE)
     serial, kept, breaks = 0, 0, 0
@@ -31,7 +34,7 @@ def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple
             number = serial
         carried += count
         ends = event != "send"
-        look = SocketSample(carried, int(event == "answer"), event == "cut", event == "reset", ends)
+        sample = SocketSample(carried, int(event == "answer"), event == "cut", event == "reset", ends)
         if ends:
             live.pop(slot, None)
             kept += carried if event == "answer" else 0
@@ -39,7 +42,7 @@ def test_the_count_is_what_lives_or_was_answered_in_any_order(events: list[tuple
         else:
             live[slot] = (number, carried)
         others = {own: SocketSample(sent) for other, (own, sent) in live.items() if other != slot}
-        said = byte_count.add({**others, number: look})
+        said = byte_count.add({**others, number: sample})
         assert said == kept + sum(sent for _, sent in live.values())
     assert byte_count.attempts == 1 + breaks
 
@@ -56,7 +59,8 @@ def test_the_count_never_exceeds_the_sizes(steps: list[int], sizes: list[int]) -
 
 
 @given(st.lists(st.tuples(st.integers(1, 1_000_000), st.booleans()), min_size=1, max_size=12))
-def test_after_the_last_upload_the_count_begins_at_nothing(files: list[tuple[int, bool]]) -> None:
+def test_count_restarts_after_the_last_upload(files: list[tuple[int, bool]]) -> None:
+    """After the last upload the count begins at nothing."""
     byte_count = ByteCount()
     carried = 0
     for size, well in files:

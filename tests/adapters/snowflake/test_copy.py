@@ -60,7 +60,8 @@ def parts(number: int, rows: int) -> dict[str, str]:
     return {f"{part}.csv.gz": "a,b\n" + "1,x\n" * rows for part in range(number)}
 
 
-def test_batches_stand_in_one_transaction_and_rows_are_exact_after_each(sessions: Any, tmp_path: Path) -> None:
+def test_batches_share_a_transaction(sessions: Any, tmp_path: Path) -> None:
+    """Batches stand in one transaction and rows are exact after each."""
     cursor, reader = sessions().cursor(), sessions().cursor()
     cursor.execute("CREATE TABLE batched (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "batched_stage", parts(3, 10))
@@ -85,7 +86,8 @@ def test_batches_stand_in_one_transaction_and_rows_are_exact_after_each(sessions
     tracker.stop()
 
 
-def test_a_row_that_fails_in_the_last_batch_takes_all_of_them_back(sessions: Any, tmp_path: Path) -> None:
+def test_failed_last_batch_rolls_back_all(sessions: Any, tmp_path: Path) -> None:
+    """A row that fails in the last batch takes all of them back."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE whole (a INT, b VARCHAR)")
     cursor.execute("INSERT INTO whole VALUES (7, 'before')")
@@ -101,7 +103,8 @@ def test_a_row_that_fails_in_the_last_batch_takes_all_of_them_back(sessions: Any
     assert (copied.rows, count(cursor, "whole"), copied.strategy) == (30, 31, "one statement")
 
 
-def test_purged_files_go_once_they_are_committed_and_kept_ones_stay(sessions: Any, tmp_path: Path) -> None:
+def test_purged_after_the_commit(sessions: Any, tmp_path: Path) -> None:
+    """Purged files go once they are committed and kept ones stay."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE purged (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "purged_stage", {**parts(3, 1), "bad.csv.gz": "a,b\noops,x\n"})
@@ -125,14 +128,14 @@ def test_purged_files_go_once_they_are_committed_and_kept_ones_stay(sessions: An
     assert (names(), count(cursor, "purged")) == ([], before)
 
 
-def test_what_a_caller_may_still_roll_back_is_not_purged(sessions: Any) -> None:
+def test_no_purge_in_an_open_transaction(sessions: Any) -> None:
+    """What a caller may still roll back is not purged."""
     with pytest.raises(ValueError, match="remove them after your own COMMIT"):
         copy_into(sessions().cursor(), "t", "s", purge=True, transaction=False)
 
 
-def test_parquet_goes_to_columns_by_name_and_a_callers_transaction_is_the_callers(
-    sessions: Any, tmp_path: Path
-) -> None:
+def test_parquet_goes_to_columns_by_name(sessions: Any, tmp_path: Path) -> None:
+    """Parquet goes to columns by name and a caller's transaction is the caller's."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -180,7 +183,8 @@ def test_single_file(server: Any, sessions: Any, tmp_path: Path) -> None:
         server.hold("running")
 
 
-def test_inside_a_batch_the_estimate_is_marked_and_stays_within_it(server: Any, sessions: Any, tmp_path: Path) -> None:
+def test_estimate_stays_within_its_batch(server: Any, sessions: Any, tmp_path: Path) -> None:
+    """Inside a batch the estimate is marked and stays within it."""
     cursor, reader = sessions().cursor(), sessions().cursor()
     cursor.execute("CREATE TABLE guessed (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "guessed_stage", parts(2, 1_000))
@@ -213,9 +217,8 @@ def test_inside_a_batch_the_estimate_is_marked_and_stays_within_it(server: Any, 
 
 
 @pytest.mark.parametrize("kind", [pytest.param(ProgressTracker, marks=pytest.mark.slow), SnowflakeProgress])
-def test_several_tables_at_once_have_a_bar_each_that_is_right_and_overlaps_no_other(
-    kind: Any, server: Any, sessions: Any, tmp_path: Path
-) -> None:
+def test_several_tables_have_a_bar_each(kind: Any, server: Any, sessions: Any, tmp_path: Path) -> None:
+    """Several tables at once have a bar each that is right and overlaps no other."""
     tables = [f"at_once_{kind.__name__}_{number}" for number in range(3)]
     cursors = [sessions().cursor() for _ in tables]
     for cursor, table, rows in zip(cursors, tables, (10, 20, 30), strict=True):
@@ -246,9 +249,8 @@ def test_several_tables_at_once_have_a_bar_each_that_is_right_and_overlaps_no_ot
     tracker.stop()
 
 
-def test_a_session_that_is_lost_in_the_middle_is_told_and_nothing_is_loaded(
-    server: Any, sessions: Any, bar: Any, tmp_path: Path
-) -> None:
+def test_lost_session_loads_nothing(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
+    """A session that is lost in the middle is told and nothing is loaded."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE lost (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "lost_stage", parts(2, 10))
@@ -272,7 +274,8 @@ def test_a_session_that_is_lost_in_the_middle_is_told_and_nothing_is_loaded(
     assert count(sessions().cursor(), "lost") == 0
 
 
-def test_mistakes_of_the_caller_are_told_before_anything_is_copied(sessions: Any, tmp_path: Path) -> None:
+def test_mistakes_are_told_before_copying(sessions: Any, tmp_path: Path) -> None:
+    """Mistakes of the caller are told before anything is copied."""
     cursor = sessions().cursor()
     cursor.execute("CREATE STAGE mistakes")
     with pytest.raises(ValueError, match="on_error is 'ignore': give one of abort, continue, skip_file"):
@@ -346,9 +349,8 @@ def bar() -> Iterator[Any]:
     tracker.stop()
 
 
-def test_a_statement_that_waits_says_what_for_and_nobody_sees_half_a_load(
-    server: Any, sessions: Any, bar: Any, tmp_path: Path
-) -> None:
+def test_waiting_statement_says_what_for(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
+    """A statement that waits says what for and nobody sees half a load."""
     cursor, reader = sessions().cursor(), sessions().cursor()
     cursor.execute("CREATE TABLE held (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "held_stage", parts(2, 10))
@@ -366,9 +368,8 @@ def test_a_statement_that_waits_says_what_for_and_nobody_sees_half_a_load(
     assert (count(reader, "held"), bar.completed, bar.fields.get("phase")) == (20, 20, None)
 
 
-def test_a_statement_that_is_called_off_is_aborted_and_the_session_can_be_used(
-    server: Any, sessions: Any, bar: Any, tmp_path: Path
-) -> None:
+def test_cancelled_statement_is_aborted(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
+    """A statement that is called off is aborted and the session can be used."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE aborted (a INT, b VARCHAR)")
     stage(cursor, tmp_path, "aborted_stage", parts(1, 10))
@@ -387,9 +388,10 @@ def test_a_statement_that_is_called_off_is_aborted_and_the_session_can_be_used(
 
 
 @pytest.mark.parametrize(("on_error", "rows", "rejected"), [("continue", 12, 1), ("skip_file", 10, 3)])
-def test_rows_that_the_server_rejects_are_told_by_file_with_the_first_error(
+def test_rejected_rows_are_told_by_file(
     on_error: str, rows: int, rejected: int, sessions: Any, bar: Any, tmp_path: Path
 ) -> None:
+    """Rows that the server rejects are told by file with the first error."""
     cursor, name = sessions().cursor(), f"rejected_{on_error}"
     cursor.execute(f"CREATE TABLE {name} (a INT, b VARCHAR)")
     stage(cursor, tmp_path, f"{name}_stage", {**parts(1, 10), "bad.csv": "a,b\n1,x\noops,y\n3,z\n"})
@@ -402,7 +404,8 @@ def test_rows_that_the_server_rejects_are_told_by_file_with_the_first_error(
     assert "oops" in (trouble.error or "")
 
 
-def test_json_lines_go_to_columns_by_name_compressed_or_not(sessions: Any, bar: Any, tmp_path: Path) -> None:
+def test_json_lines_go_to_columns_by_name(sessions: Any, bar: Any, tmp_path: Path) -> None:
+    """JSON lines go to columns by name compressed or not."""
     cursor = sessions().cursor()
     cursor.execute("CREATE TABLE lines (a INT, b VARCHAR)")
     files = {"1.json": '{"b": "x", "a": 1}\n{"a": 2}\n', "2.json.gz": '{"a": 3, "b": "z"}\n'}

@@ -34,7 +34,8 @@ def staged(sizes: list[int]) -> list[Staged]:
 
 
 @given(st.lists(st.integers(0, 10_000), max_size=200), st.integers(1, 20_000), st.integers(1, 50))
-def test_batches_hold_each_file_once_and_no_more_than_a_statement_takes(sizes: list[int], size: int, most: int) -> None:
+def test_batches_hold_each_file_once(sizes: list[int], size: int, most: int) -> None:
+    """Batches hold each file once and no more than a statement takes."""
     files = staged(sizes)
     found = batches(files, size=size, most=most)
     assert sorted(file for batch in found for file in batch) == sorted(files)
@@ -42,7 +43,8 @@ def test_batches_hold_each_file_once_and_no_more_than_a_statement_takes(sizes: l
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=100), st.integers(1, 200_000))
-def test_batches_differ_by_no_more_than_the_largest_file(sizes: list[int], size: int) -> None:
+def test_batches_are_of_even_size(sizes: list[int], size: int) -> None:
+    """Batches differ by no more than the largest file."""
     weights = [sum(file.size for file in batch) for batch in batches(staged(sizes), size=size)]
     assert max(weights) - min(weights) <= max(sizes)
     assert len(weights) == max(1, min(round(sum(sizes) / size), len(sizes)))
@@ -93,7 +95,8 @@ def test_rejected_rows() -> None:
     assert results(["status"], [("Copy executed with 0 files processed.",)]) == []
 
 
-def test_an_estimate_never_goes_beyond_its_batch_and_needs_a_speed() -> None:
+def test_estimate_needs_a_speed() -> None:
+    """An estimate never goes beyond its batch and needs a speed."""
     speed = Speed()
     assert speed.share(100, 5.0) is None
     speed.add(100, 10.0)
@@ -103,7 +106,8 @@ def test_an_estimate_never_goes_beyond_its_batch_and_needs_a_speed() -> None:
     assert estimated_rows([Staged("a", 10)], 0.5, rows=0, size=0) is None
 
 
-def test_a_watch_shows_states_counts_no_waiting_and_marks_what_it_estimates() -> None:
+def test_watch_marks_its_estimates() -> None:
+    """A watch shows states, counts no waiting, and marks what it estimates."""
     clock, batch = ManualClock(), [Staged("a", 1_000, 100)]
     tracker = ProgressTracker("none", clock=clock)
     bar = tracker.add_task("COPY t", total=300, unit="row")
@@ -147,7 +151,8 @@ def test_a_watch_shows_states_counts_no_waiting_and_marks_what_it_estimates() ->
         ("002003 (42S02): Table T does not exist\nor not authorized", "002003 (42S02): Table T does not exist\nor not authorized"),
     ],
 )  # fmt: skip
-def test_an_error_is_told_by_the_users_own_file_and_line_where_the_server_names_them(message: str, people: str) -> None:
+def test_error_names_the_users_file_and_line(message: str, people: str) -> None:
+    """An error is told by the user's own file and line where the server names them."""
     assert told(message, {"000001.csv.gz": "orders.csv"}) == people
 
 
@@ -168,7 +173,8 @@ def test_the_total_of_what_is_packed_grows_exact(files: list[tuple[int, int]]) -
     assert (total.exact, total.bytes) == (True, done)
 
 
-def test_a_summary_gives_files_rows_bytes_seconds_and_rate_of_each_phase() -> None:
+def test_summary_of_each_phase() -> None:
+    """A summary gives files, rows, bytes, seconds and rate of each phase."""
     summary = Summary(files=2, rows=10, source="whole files", left_out=["C"], names={"1.gz": "orders.csv"})
     summary.copied = Copied([FileResult("s/1.gz", "PARTIALLY_LOADED", 7, 3, "no number\nat all", 4)], "one statement")
     summary.seconds = {"QC": 2.0, "compression": 1.0, "upload": 4.0, "COPY": 0.5}

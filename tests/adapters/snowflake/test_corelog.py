@@ -38,7 +38,8 @@ class Heard:
         self.calls.append(status)
 
 
-def test_attempts_and_answers_are_heard_only_while_somebody_listens() -> None:
+def test_heard_only_while_somebody_listens() -> None:
+    """Attempts and answers are heard only while somebody listens."""
     log, heard = CoreLog(), Heard()
     logged(SENDING)
     log.add(heard)
@@ -51,7 +52,8 @@ def test_attempts_and_answers_are_heard_only_while_somebody_listens() -> None:
 
 
 @pytest.mark.parametrize("level", [logging.NOTSET, logging.DEBUG, logging.WARNING])
-def test_the_users_log_has_neither_more_nor_less_for_it(level: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_users_log_is_unchanged(level: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The user's log has neither more nor less for it."""
     logger = logging.getLogger(NAME)
     before = logger.level
     logger.setLevel(level)
@@ -70,7 +72,9 @@ def test_the_users_log_has_neither_more_nor_less_for_it(level: int, caplog: pyte
         logger.setLevel(before)
 
 
-def test_a_listener_that_fails_is_no_matter_to_the_core() -> None:
+def test_failing_listener_does_no_harm() -> None:
+    """A listener that fails is no matter to the core."""
+
     class Failing(Heard):
         def answered(self, status: int) -> None:
             raise RuntimeError("of the listener")
@@ -81,7 +85,8 @@ def test_a_listener_that_fails_is_no_matter_to_the_core() -> None:
     log.remove(failing)
 
 
-def test_an_object_that_is_refused_is_taken_back_when_its_next_attempt_begins() -> None:
+def test_refused_object_is_taken_back() -> None:
+    """An object that is refused is taken back when its next attempt begins."""
     byte_count = ByteCount()
     byte_count.begin(1_000_000)
     assert byte_count.add({7: SocketSample(1_000_300)}) == 1_000_000
@@ -90,7 +95,9 @@ def test_an_object_that_is_refused_is_taken_back_when_its_next_attempt_begins() 
     assert (byte_count.add({7: SocketSample(2_000_600)}), byte_count.attempts) == (1_000_000, 2)
 
 
-def test_the_bar_says_how_it_was_refused_and_counts_each_attempt_once() -> None:
+def test_bar_counts_each_attempt_once() -> None:
+    """The bar says how it was refused and counts each attempt once."""
+
     class Known(WholeFiles):
         attempts = 1
         count = 500

@@ -46,7 +46,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         os.sched_yield()
 
 
-def test_remove_takes_the_files_that_it_names_and_no_others(cursor: Any, stage: str, upload: Any) -> None:
+def test_remove_takes_the_named_files_only(cursor: Any, stage: str, upload: Any) -> None:
+    """REMOVE takes the files that it names and no others."""
     for name in ("a.csv", "a.csv.bak", "b.csv"):
         upload(name, b"1,x,\n")
     assert cursor.execute(f"REMOVE @{stage}/b.csv").fetchall() == [(f"{stage.lower()}/b.csv", "removed")]
@@ -66,9 +67,10 @@ def test_list_tells_size_and_checksum_and_takes_a_path(cursor: Any, stage: str, 
 
 
 @pytest.mark.slow
-def test_a_stage_shows_no_file_that_is_still_being_uploaded(
+def test_stage_hides_unfinished_uploads(
     server: Any, session: Callable[..., Any], cursor: Any, stage: str, tmp_path: Path
 ) -> None:
+    """A stage shows no file that is still being uploaded."""
     path = tmp_path / "large.bin"
     path.write_bytes(os.urandom(2_000_000))
     server.pace = 100_000.0
@@ -83,7 +85,8 @@ def test_a_stage_shows_no_file_that_is_still_being_uploaded(
     assert names(cursor, stage) == [f"{stage.lower()}/large.bin"]
 
 
-def test_a_dropped_stage_is_gone_with_its_files_and_no_other(cursor: Any, stage: str, upload: Any) -> None:
+def test_dropped_stage_is_gone(cursor: Any, stage: str, upload: Any) -> None:
+    """A dropped stage is gone with its files and no other."""
     upload("a.csv", b"1,x,\n")
     cursor.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
     cursor.execute("USE SCHEMA embedded.public")
@@ -132,7 +135,8 @@ with embedded_server() as server:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_the_server_ends_with_whoever_started_it_and_leaves_nothing(how: signal.Signals, tmp_path: Path) -> None:
+def test_server_ends_with_its_starter(how: signal.Signals, tmp_path: Path) -> None:
+    """The server ends with whoever started it and leaves nothing."""
     process = subprocess.Popen(
         [sys.executable, "-c", STARTS],
         stdin=subprocess.PIPE,
@@ -167,9 +171,8 @@ def test_a_session_that_is_closed_is_rolled_back(session: Callable[..., Any], cu
     assert count(cursor, table) == 0
 
 
-def test_a_file_of_a_load_that_was_rolled_back_is_loaded_the_next_time(
-    cursor: Any, stage: str, table: str, upload: Any
-) -> None:
+def test_rolled_back_file_is_loaded_again(cursor: Any, stage: str, table: str, upload: Any) -> None:
+    """A file of a load that was rolled back is loaded the next time."""
     upload("a.csv", b"1,x,\n")
     statement = f"COPY INTO {table} FROM @{stage} {CSV}"
     cursor.execute("BEGIN")
@@ -181,9 +184,10 @@ def test_a_file_of_a_load_that_was_rolled_back_is_loaded_the_next_time(
     assert count(cursor, table) == 1
 
 
-def test_an_asynchronous_copy_is_queued_waits_for_the_warehouse_runs_and_is_done(
+def test_asynchronous_copy_goes_through_its_states(
     server: Any, session: Callable[..., Any], stage: str, table: str, upload: Any
 ) -> None:
+    """An asynchronous COPY is queued, waits for the warehouse, runs and is done."""
     upload("a.csv", b"1,x,\n2,y,\n")
     connection = session()
     cursor = connection.cursor()
@@ -200,15 +204,17 @@ def test_an_asynchronous_copy_is_queued_waits_for_the_warehouse_runs_and_is_done
     assert connection.get_query_status(query).name == "SUCCESS"
 
 
-def test_a_state_that_nothing_can_be_held_in_is_refused(server: Any) -> None:
+def test_unknown_hold_state_is_refused(server: Any) -> None:
+    """A state that nothing can be held in is refused."""
     with pytest.raises(ValueError, match="'done' is no state to hold at: give one of queued, resuming, running"):
         server.hold("done")
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
-def test_a_statement_that_is_cancelled_fails_and_loads_nothing(
+def test_cancelled_statement_loads_nothing(
     server: Any, session: Callable[..., Any], cursor: Any, stage: str, table: str, upload: Any, state: str
 ) -> None:
+    """A statement that is cancelled fails and loads nothing."""
     upload("a.csv", b"1,x,\n")
     connection = session()
     copying = connection.cursor()
@@ -230,7 +236,8 @@ def test_a_statement_that_runs_for_ever_is_interrupted(session: Callable[..., An
     assert connection.cursor().execute("SELECT 1").fetchall() == [(1,)]
 
 
-def test_what_the_server_cannot_run_is_said_and_not_asked_again(cursor: Any, stage: str) -> None:
+def test_unsupported_statement_is_refused_for_good(cursor: Any, stage: str) -> None:
+    """What the server cannot run is said and not asked again."""
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match=r"cannot run this: .*Unknown copy parameter"):
         cursor.execute(f"COPY INTO t FROM @{stage} NONSENSE = TRUE {CSV}")
 
@@ -252,7 +259,8 @@ def test_uploads_keep_to_the_pace_all_together() -> None:
     assert controls.delay(10**9) == 0
 
 
-def test_what_arrives_is_written_down_by_the_millisecond() -> None:
+def test_arrivals_are_noted_by_the_millisecond() -> None:
+    """What arrives is written down by the millisecond."""
     clock = ManualClock()
     controls = Controls(clock=clock)
     began = clock()

@@ -50,9 +50,10 @@ def copy(cursor: Any, table: str, stage: str, options: str) -> list[tuple[Any, .
 
 @pytest.mark.parametrize("packed", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize(("kind", "options"), [("csv", CSV), ("json", JSON), ("parquet", PARQUET)])
-def test_each_format_is_loaded_by_the_names_of_its_files(
+def test_each_format_is_loaded_by_name(
     cursor: Any, table: str, stage: str, upload: Any, kind: str, options: str, packed: bool
 ) -> None:
+    """Each format is loaded by the names of its files."""
     name, content = f"a.{kind}", GOODS[kind]
     if packed and kind != "parquet":  # which has a compression of its own
         name, content = f"{name}.gz", gzip.compress(content)
@@ -63,9 +64,8 @@ def test_each_format_is_loaded_by_the_names_of_its_files(
     assert rows(cursor, table) == [(1, "x"), (2, "y")]
 
 
-def test_continue_loads_the_good_rows_and_tells_of_the_first_error(
-    cursor: Any, table: str, stage: str, upload: Any
-) -> None:
+def test_continue_loads_the_good_rows(cursor: Any, table: str, stage: str, upload: Any) -> None:
+    """CONTINUE loads the good rows and tells of the first error."""
     upload("bad.csv.gz", gzip.compress(BAD))
     upload("good.csv", GOOD)
     told = copy(cursor, table, stage, f"{CSV} ON_ERROR = CONTINUE")
@@ -86,9 +86,8 @@ def test_continue_loads_the_good_rows_and_tells_of_the_first_error(
         *(pytest.param(*one, marks=pytest.mark.slow) for one in (("_4", 0), ("_81%", 1))),
     ],
 )
-def test_skip_file_leaves_out_files_with_as_many_errors(
-    cursor: Any, table: str, stage: str, upload: Any, limit: str, taken: int
-) -> None:
+def test_skip_file_counts_errors(cursor: Any, table: str, stage: str, upload: Any, limit: str, taken: int) -> None:
+    """SKIP_FILE leaves out files with as many errors."""
     upload("bad.csv", BAD)
     upload("good.csv", GOOD)
     told = copy(cursor, table, stage, f"{CSV} ON_ERROR = 'SKIP_FILE{limit}'")
@@ -132,9 +131,10 @@ def test_skip_file_leaves_out_files_with_as_many_errors(
         ),
     ],
 )
-def test_an_error_stops_the_statement_with_file_and_line_and_nothing_is_loaded(
+def test_abort_names_file_and_line(
     cursor: Any, table: str, stage: str, upload: Any, name: str, content: bytes, options: str, words: str
 ) -> None:
+    """An error stops the statement with file and line and nothing is loaded."""
     upload(f"good.{name}", GOODS[name.rpartition(".")[2]])
     upload(name, content)
     with pytest.raises(snowflake.connector.errors.ProgrammingError, match=words):
@@ -142,9 +142,8 @@ def test_an_error_stops_the_statement_with_file_and_line_and_nothing_is_loaded(
     assert rows(cursor, table) == []
 
 
-def test_a_statement_that_fails_in_a_transaction_takes_nothing_of_it_along(
-    cursor: Any, table: str, stage: str, upload: Any
-) -> None:
+def test_failed_statement_keeps_its_transaction(cursor: Any, table: str, stage: str, upload: Any) -> None:
+    """A statement that fails in a transaction takes nothing of it along."""
     upload("good.csv", GOOD)
     upload("bad.csv", BAD)
     cursor.execute("BEGIN")
@@ -156,9 +155,10 @@ def test_a_statement_that_fails_in_a_transaction_takes_nothing_of_it_along(
     assert rows(cursor, table) == [(1, "x"), (2, "y")]
 
 
-def test_nobody_else_sees_a_load_before_it_is_committed(
+def test_load_is_unseen_before_its_commit(
     session: Callable[..., Any], cursor: Any, table: str, stage: str, upload: Any
 ) -> None:
+    """Nobody else sees a load before it is committed."""
     upload("good.csv", GOOD)
     copying = session().cursor()
     copying.execute("BEGIN")
@@ -190,7 +190,8 @@ def test_two_sessions_copy_into_one_table_at_once(
     assert sorted(found) == [(number, 20_000) for number in range(4)]
 
 
-def test_force_loads_a_file_again_and_so_does_a_newer_file(cursor: Any, table: str, stage: str, upload: Any) -> None:
+def test_force_loads_a_file_again(cursor: Any, table: str, stage: str, upload: Any) -> None:
+    """FORCE loads a file again and so does a newer file."""
     upload("good.csv", GOOD)
     statuses = [copy(cursor, table, stage, f"{CSV} {more}")[0][1] for more in ("", "FORCE = FALSE", "FORCE = TRUE")]
     assert statuses == ["LOADED", "LOAD_SKIPPED", "LOADED"]

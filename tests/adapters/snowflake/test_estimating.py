@@ -101,19 +101,24 @@ def worst(seen: list[tuple[float, float]]) -> float:
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.06, 0.12, 0.2])
-def test_gaps_between_files_are_in_the_time_left_from_the_first_tenth_on(gap: float) -> None:
+def test_gaps_count_in_the_time_left(gap: float) -> None:
+    """Gaps between files are in the time left from the first tenth on."""
     assert worst(upload([gap] * FILES)) <= 0.10
 
 
 @pytest.mark.parametrize("at_once", [0, 60_000, 120_000])
-def test_long_gaps_mislead_no_bar_that_knows_of_its_files(at_once: int) -> None:
+def test_long_gaps_mislead_no_bar(at_once: int) -> None:
+    """Long gaps mislead no bar that knows of its files."""
     ours, plain = (worst(upload([0.4] * FILES, at_once=at_once, known=known)) for known in (True, False))
     assert ours <= 0.17
     assert plain >= 0.24
 
 
-def test_gaps_as_they_are_keep_the_end_within_a_tenth_from_the_first_tenth_on() -> None:
-    """As a load has them: a tenth of a second give or take a third, packets that a look sees one or two of, buffers' bytes."""
+def test_real_gaps_keep_the_end_within_a_tenth() -> None:
+    """Gaps as they are keep the end within a tenth from the first tenth on.
+
+    As a load has them: a tenth of a second give or take a third, packets that a look sees one or two of, buffers' bytes.
+    """
     found = []
     for seed in range(20):
         chance = random.Random(seed)
@@ -140,7 +145,8 @@ def gaps_of(gaps: list[float]) -> list[float]:
     return wrong
 
 
-def test_one_gap_unlike_any_before_is_not_expected_again() -> None:
+def test_single_gap_is_not_expected_again() -> None:
+    """One gap unlike any before is not expected again."""
     usual = [1.0] * 4
     assert gaps_of(usual * 2) == pytest.approx([0.0] * 8)
     assert gaps_of([*usual, 30.0, *usual])[4:] == pytest.approx([0.0] * 5)
@@ -150,7 +156,8 @@ def test_two_such_gaps_in_a_row_are_no_exception() -> None:
     assert gaps_of([1.0] * 4 + [30.0, 30.0] + [1.0] * 4)[5] > 10.0
 
 
-def test_files_too_small_to_be_seen_are_estimated_as_a_whole() -> None:
+def test_tiny_files_are_estimated_together() -> None:
+    """Files too small to be seen are estimated as a whole."""
     estimate = UploadEstimate(0, files=100)
     for begun in range(1, 51):
         estimate.goes(begun - 0.5, begun * 10 - 5, sending=True, begun=begun)
@@ -159,7 +166,8 @@ def test_files_too_small_to_be_seen_are_estimated_as_a_whole() -> None:
     assert estimate.eta(50.0, 500, 1_000) == pytest.approx(50.0)
 
 
-def test_gaps_show_without_a_connector_that_tells_of_attempts() -> None:
+def test_gaps_without_a_telling_connector() -> None:
+    """Gaps show without a connector that tells of attempts."""
     ours, plain = (upload([0.4] * FILES, told=False, known=known) for known in (True, False))
     assert worst(ours) <= 0.2 < 0.26 <= worst(plain)
 
@@ -170,7 +178,8 @@ def test_gaps_that_become_shorter_are_followed() -> None:
     assert all(abs(time + left - ended) / ended < 0.06 for time, left in seen if time > ended / 2)
 
 
-def test_the_time_left_runs_down_in_a_gap_and_stands_still_in_one_that_is_too_long() -> None:
+def test_time_left_in_a_gap() -> None:
+    """The time left runs down in a gap and stands still in one that is too long."""
     estimate = UploadEstimate(0, files=3)
     for time, completed, sending, begun in [(1, 0, True, 1), (5, 40, True, 1), (5, 40, False, 1)]:
         estimate.goes(time, completed, sending=sending, begun=begun)
@@ -179,7 +188,8 @@ def test_the_time_left_runs_down_in_a_gap_and_stands_still_in_one_that_is_too_lo
     assert left == [10.0, 9.5, 9.0, 9.0]
 
 
-def test_bytes_that_no_gap_has_interrupted_are_estimated_as_anything_else() -> None:
+def test_bytes_without_gaps() -> None:
+    """Bytes that no gap has interrupted are estimated as anything else."""
     plain, ours = Estimate(0.0, 0), UploadEstimate(0, files=1)
     ours.goes(0.0, 0, sending=True, begun=1)
     for time in range(1, 9):
@@ -203,7 +213,8 @@ def test_whole_files_are_estimated_as_anything_else() -> None:
     assert task.eta == pytest.approx(4.0)
 
 
-def test_what_a_connector_asks_for_before_a_file_moves_no_bar() -> None:
+def test_requests_before_a_file_move_no_bar() -> None:
+    """What a connector asks for before a file moves no bar."""
     clock, wire = ManualClock(), Wire()
     tracker = ProgressTracker(RecordingRenderer(), clock=clock, ticker=ManualTicker())
     task = tracker.add_task("Upload", total=SIZE, unit="B", start=False)

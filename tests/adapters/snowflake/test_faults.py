@@ -99,9 +99,8 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def test_a_connection_that_is_reset_is_taken_up_again_and_the_bar_steps_back(
-    warehouse: Warehouse, large: Path, tmp_path: Path
-) -> None:
+def test_reset_connection_is_taken_up_again(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
+    """A connection that is reset is taken up again and the bar steps back."""
     renderer, server = RecordingRenderer(), warehouse.server
     server.reset_next()
     server.stall(RESET_AFTER // 2)
@@ -122,9 +121,8 @@ def test_a_connection_that_is_reset_is_taken_up_again_and_the_bar_steps_back(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [503, 429])
-def test_a_server_that_refuses_twice_is_asked_again_and_the_bar_says_so(
-    warehouse: Warehouse, large: Path, tmp_path: Path, status: int
-) -> None:
+def test_refusing_server_is_asked_again(warehouse: Warehouse, large: Path, tmp_path: Path, status: int) -> None:
+    """A server that refuses twice is asked again and the bar says so."""
     renderer = RecordingRenderer()
     warehouse.server.refuse(status, status)
     summary = load(warehouse, tmp_path, [large], f"refused_{status}", renderer)
@@ -137,9 +135,10 @@ def test_a_server_that_refuses_twice_is_asked_again_and_the_bar_says_so(
 
 
 @pytest.mark.slow
-def test_an_upload_that_fails_for_good_loads_nothing_and_a_second_run_loads_all(
+def test_failed_upload_loads_nothing(
     warehouse: Warehouse, large: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An upload that fails for good loads nothing and a second run loads all."""
     small = tmp_path / "small.csv"
     small.write_text("a,b\n1,x\n", "utf-8")
     with warehouse.session() as connection:
@@ -221,9 +220,8 @@ COMMAND = [sys.executable, "-c", "from progresskit_snowflake.cli import main; ra
 
 @pytest.mark.slow
 @pytest.mark.parametrize("new", [True, False])
-def test_sessions_that_are_lost_during_copy_end_the_command_with_nothing_loaded(
-    warehouse: Warehouse, tmp_path: Path, new: bool
-) -> None:
+def test_lost_sessions_load_nothing(warehouse: Warehouse, tmp_path: Path, new: bool) -> None:
+    """Sessions that are lost during COPY end the command with nothing loaded."""
     small, table = tmp_path / "small.csv", f"lost_{new}"
     small.write_text("a,b\n1,x\n", "utf-8")
     if not new:

@@ -98,7 +98,8 @@ def test_the_sample_is_in_the_table_row_by_row(sessions: Any, connection: Any, t
     assert list((tmp_path / "packed").iterdir()) == []
 
 
-def test_names_that_need_quotes_and_hostile_files_are_loaded(sessions: Any, connection: Any, tmp_path: Path) -> None:
+def test_quoted_names_and_hostile_files(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """Names that need quotes and hostile files are loaded."""
     header = 'select,two words,größe,"a ""quoted"" one"\n'
     paths = [
         write(tmp_path / "it's; DROP\n'x'.csv", header + '1,"x, y\nz",2.5,a\n2,w,3,b\n'),
@@ -111,9 +112,8 @@ def test_names_that_need_quotes_and_hostile_files_are_loaded(sessions: Any, conn
     assert count(connection, 'SELECT count("a ""quoted"" one") FROM "odd table"') == 3
 
 
-def test_an_error_of_the_server_names_the_users_file_and_line_and_nothing_is_loaded(
-    sessions: Any, connection: Any, tmp_path: Path
-) -> None:
+def test_server_error_names_file_and_line(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """An error of the server names the user's file and line and nothing is loaded."""
     connection.cursor().execute("CREATE TABLE refusing (a INT, b VARCHAR)")
     good, bad = write(tmp_path / "good.csv", "a,b\n1,x\n"), write(tmp_path / "it's bad.csv", "a,b\n1,x\n2,y\noops,z\n")
     with pytest.raises(LoadError, match=r"copying into refusing failed: .*it's bad.csv:4: .*oops"):
@@ -161,9 +161,8 @@ def copy_bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int | None, dict[st
     return bars
 
 
-def test_a_single_file_has_its_checked_rows_for_what_is_expected_and_no_measure(
-    sessions: Any, tmp_path: Path, copy_bars: list[Any]
-) -> None:
+def test_single_file_expects_its_checked_rows(sessions: Any, tmp_path: Path, copy_bars: list[Any]) -> None:
+    """A single file has its checked rows for what is expected and no measure."""
     path = write(tmp_path / "one.csv", "a\n1\n2\n")
     summary = load(sessions, tmp_path, [path], "one_file")
     assert copy_bars == [(2, {"completed": 0, "measured": False})]
@@ -172,9 +171,10 @@ def test_a_single_file_has_its_checked_rows_for_what_is_expected_and_no_measure(
     assert copy_bars[1:] == [(None, {"completed": 0, "measured": False})]  # nobody has counted
 
 
-def test_parquet_is_loaded_by_name_with_the_rows_of_its_footers(
+def test_parquet_has_the_rows_of_its_footers(
     sessions: Any, connection: Any, tmp_path: Path, copy_bars: list[Any]
 ) -> None:
+    """Parquet is loaded by name with the rows of its footers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -290,9 +290,8 @@ def test_columns_of_an_existing_table_go_by_name(sessions: Any, connection: Any,
     assert rows == [(1, "x", 3), (2, "y", 3)]
 
 
-def test_a_header_that_does_not_go_with_the_table_is_refused_before_anything_is_loaded(
-    sessions: Any, connection: Any, tmp_path: Path
-) -> None:
+def test_foreign_header_is_refused_first(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """A header that does not go with the table is refused before anything is loaded."""
     connection.cursor().execute("""CREATE TABLE needs (a INT NOT NULL, b INT)""")
     for header, reason in {
         "a,z": "needs has no column z: it has A, B",
@@ -323,9 +322,8 @@ def test_identifiers_of_any_length_keep_every_digit(sessions: Any, connection: A
     assert found[-1][2] == 1234567890123456789
 
 
-def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
-    sessions: Any, connection: Any, tmp_path: Path
-) -> None:
+def test_later_row_widens_the_column(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """A later row that needs a wider type widens the column of all."""
     whole = write(tmp_path / "whole.csv", "a,b\n" + WIDE * 500)
     mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "2.5,x\n")  # beyond the block that decides
     summary = load(sessions, tmp_path, [whole, mixed], "widened")
@@ -335,8 +333,11 @@ def test_a_later_row_that_needs_a_wider_type_widens_the_column_of_all(
     assert tables(connection) == ["WIDENED"]
 
 
-def test_a_later_row_that_is_no_number_makes_text_of_the_column(sessions: Any, connection: Any, tmp_path: Path) -> None:
-    """COPY never sees a value that the table has no room for: whatever has been checked by then."""
+def test_later_text_makes_text_of_the_column(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """A later row that is no number makes text of the column.
+
+    COPY never sees a value that the table has no room for: whatever has been checked by then.
+    """
     whole = write(tmp_path / "whole.csv", "a,b\n" + WIDE * 500)
     mixed = write(tmp_path / "mixed.csv", "a,b\n" + WIDE * 6_000 + "x,y\n")  # beyond the block that decides
     assert load(sessions, tmp_path, [whole, mixed, write(tmp_path / "last.csv", "a,b\n2,x\n")], "texts").loaded == 6_502
@@ -344,9 +345,10 @@ def test_a_later_row_that_is_no_number_makes_text_of_the_column(sessions: Any, c
     assert count(connection, "SELECT count(*) FROM texts WHERE a IN ('x', '2')") == 2
 
 
-def test_a_type_that_is_widened_before_the_copying_begins_widens_the_table_too(
+def test_early_widening_widens_the_table(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A type that is widened before the copying begins widens the table too."""
     start = ThreadGroup.start
 
     def in_turn(group: ThreadGroup, name: str, work: Any) -> None:
@@ -366,9 +368,8 @@ def tables(connection: Any) -> list[str]:
     return sorted(row[1] for row in rows if row[1].startswith(("PROGRESSKIT", "WIDENED", "NEVER")))
 
 
-def test_bad_rows_found_after_other_files_were_copied_leave_the_table_as_it_was(
-    sessions: Any, connection: Any, tmp_path: Path
-) -> None:
+def test_late_bad_rows_leave_the_table(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """Bad rows found after other files were copied leave the table as it was."""
     connection.cursor().execute("CREATE TABLE ledger (a INT, b VARCHAR)")
     connection.cursor().execute("INSERT INTO ledger VALUES (7, 'x')")
     first = write(tmp_path / "first.csv", "a,b\n1,x\n")
@@ -378,9 +379,8 @@ def test_bad_rows_found_after_other_files_were_copied_leave_the_table_as_it_was(
     assert count(connection, "SELECT count(*) FROM ledger") == 1
 
 
-def test_bad_rows_stop_the_load_by_file_and_line_and_leave_no_table(
-    sessions: Any, connection: Any, tmp_path: Path
-) -> None:
+def test_bad_rows_leave_no_table(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """Bad rows stop the load by file and line, and leave no table."""
     rows = "".join(f"{n},x\n" for n in range(50))
     path = write(tmp_path / "bad.csv", 'a,b\n0,"two\nlines"\n\n' + rows + '7,"y"z\n5\n')
     with pytest.raises(BadData, match=r"bad.csv:55: b: 'z' stands behind .*\n.*bad.csv:56: 1 column, but 2"):
@@ -391,7 +391,8 @@ def test_bad_rows_stop_the_load_by_file_and_line_and_leave_no_table(
     assert (summary.loaded, summary.bad) == (51, 2)
 
 
-def test_a_copy_that_comes_after_the_rollback_loads_nothing(sessions: Any, connection: Any, tmp_path: Path) -> None:
+def test_copy_after_the_rollback_loads_nothing(sessions: Any, connection: Any, tmp_path: Path) -> None:
+    """A COPY that comes after the rollback loads nothing."""
     connection.cursor().execute("CREATE TABLE late (a INT)")
     path = tmp_path / "late.csv.gz"
     path.write_bytes(gzip.compress(b"a\n1\n2\n"))
@@ -410,9 +411,10 @@ def test_a_copy_that_comes_after_the_rollback_loads_nothing(sessions: Any, conne
     assert count(connection, "SELECT count(*) FROM late") == 0
 
 
-def test_the_bar_of_copy_is_there_for_a_statement_and_closed_with_it(
+def test_copy_bar_lives_as_long_as_its_statement(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The bar of COPY is there for a statement and closed with it."""
     paths = [write(tmp_path / f"{n}.csv", "a\n" + "1\n" * (n + 1)) for n in range(3)]
     bars: list[Any] = []
     begin, copy, put = SnowflakeProgress.start_copy_operation, Loading.copy, Staging.put
@@ -449,7 +451,8 @@ def test_an_existing_table_decides_the_types(sessions: Any, connection: Any, tmp
     assert count(connection, "SELECT count(*) FROM typed WHERE b = '007'") == 1
 
 
-def test_a_whole_number_widens_to_a_decimal_one_and_a_code_stays_text(tmp_path: Path) -> None:
+def test_number_widens_and_code_stays_text(tmp_path: Path) -> None:
+    """A whole number widens to a decimal one and a code stays text."""
     columns = [Column("a"), Column("b")]
     check(write(tmp_path / "one.csv", "a,b\n1,007\n2,010\n"), columns, lambda rows: None)
     report = check(write(tmp_path / "two.csv", "a,b\n1.5,011\n"), columns, lambda rows: None)
@@ -497,9 +500,10 @@ def test_a_load_goes_to_the_connection_of_that_name(connecting_command: Any, tmp
     assert len(unknown.err.splitlines()) == 1
 
 
-def test_validation_checks_against_the_table_and_loads_nothing(
+def test_validation_loads_nothing(
     connection: Any, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Validation checks against the table and loads nothing."""
     bars: list[Any] = []
     begin = SnowflakeProgress.phase
 
@@ -527,9 +531,8 @@ def test_validation_checks_against_the_table_and_loads_nothing(
 
 
 @pytest.mark.slow
-def test_quiet_shows_the_bars_and_nothing_else_and_no_progress_no_bars(
-    named_connection: dict[str, str], command: Any, tmp_path: Path
-) -> None:
+def test_quiet_and_no_progress(named_connection: dict[str, str], command: Any, tmp_path: Path) -> None:
+    """`--quiet` shows the bars and nothing else, and `--no-progress` no bars."""
     path = write(tmp_path / "one.csv", "a,b\n" + "1,x\n" * 300_000)
     target = (path, "--table", "quiet")
     quiet = run(*target, "--connection", "local", "--quiet", **SHOWN, **named_connection)
@@ -547,7 +550,8 @@ def test_quiet_shows_the_bars_and_nothing_else_and_no_progress_no_bars(
     assert bare.out.startswith("quiet: 300,000 rows of 1 files\n")
 
 
-def test_a_server_that_refuses_is_quoted_and_leaves_nothing(command: Any, tmp_path: Path) -> None:
+def test_refusal_is_quoted(command: Any, tmp_path: Path) -> None:
+    """A server that refuses is quoted and leaves nothing."""
     path = write(tmp_path / "one.csv", "a,b\n1,x\n")
     done = command(path, "--table", "no_such_schema.t")
     assert done.status == 1
@@ -576,7 +580,8 @@ def test_bars_says_how_many_rows_a_load_takes(mode: list[str], rows: int, capsys
     assert capsys.readouterr().out == f"{rows}\n"
 
 
-def test_an_unknown_mode_is_refused_with_those_that_exist() -> None:
+def test_unknown_mode_is_refused() -> None:
+    """An unknown mode is refused with those that exist."""
     with pytest.raises(ValueError, match="give one of normal, skip-qc, validate-only, analyze-only"):
         SnowflakeProgress("quick")
 
@@ -641,7 +646,8 @@ def bars_of(rows: list[str]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_make_load_shows_each_of_its_five_bars_at_its_own_row_and_fills_the_table(tmp_path: Path) -> None:
+def test_make_load_shows_five_bars(tmp_path: Path) -> None:
+    """`make load` shows each of its five bars at its own row and fills the table."""
     root = Path(__file__).parents[3]
     made = subprocess.run(["make", "-n", "load"], capture_output=True, text=True, cwd=root, check=True).stdout
     _, command, rest = made.splitlines()[-1].partition("progresskit-snowflake ")
@@ -687,7 +693,8 @@ def test_make_load_shows_each_of_its_five_bars_at_its_own_row_and_fills_the_tabl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", ["ansi", "tqdm", "rich", "alive"])
-def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
+def test_five_bars_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
+    """Five bars stand at their own rows in a real terminal."""
     if renderer != "ansi":
         pytest.importorskip(f"progresskit_{renderer}", reason="the adapter is not installed in this environment")
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")
@@ -718,9 +725,8 @@ def test_five_bars_stand_at_their_own_rows_in_a_real_terminal(renderer: str, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("renderer", ["plain", "none"])
-def test_renderers_that_append_carry_the_load_in_a_terminal_too(
-    renderer: str, named_connection: dict[str, str], new_table: str
-) -> None:
+def test_appending_renderers_in_a_terminal(renderer: str, named_connection: dict[str, str], new_table: str) -> None:
+    """Renderers that append carry the load in a terminal too."""
     arguments = [str(FLIGHTS[0]), "--table", new_table, "--connection", "local", "--null", "NA"]
     pid, fd, _ = in_a_pty(arguments, renderer, **named_connection)
     sent = b""
@@ -734,7 +740,8 @@ def test_renderers_that_append_carry_the_load_in_a_terminal_too(
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_a_long_upload_does_not_wait_for_its_end(tmp_path: Path) -> None:
+def test_ctrl_c_does_not_wait_for_an_upload(tmp_path: Path) -> None:
+    """Ctrl-C in a long upload does not wait for its end."""
     path = tmp_path / "large.csv.gz"
     noise = random.Random(3)
     with gzip.open(path, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
@@ -753,7 +760,8 @@ def test_ctrl_c_in_a_long_upload_does_not_wait_for_its_end(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_load_that_fails_does_not_wait_for_a_long_upload(tmp_path: Path) -> None:
+def test_failed_load_does_not_wait_for_an_upload(tmp_path: Path) -> None:
+    """A load that fails does not wait for a long upload."""
     noise = random.Random(3)
     long = tmp_path / "long.csv.gz"
     with gzip.open(long, "wt", compresslevel=1, encoding="utf-8", newline="") as file:
@@ -779,9 +787,10 @@ PHASES = ["Upload", *(pytest.param(phase, marks=pytest.mark.slow) for phase in (
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_ctrl_c_exits_130_restores_the_terminal_and_leaves_nothing(
+def test_ctrl_c_exits_130_and_leaves_nothing(
     phase: str, server: Any, connection: Any, named_connection: dict[str, str], tmp_path: Path
 ) -> None:
+    """Ctrl-C exits 130, restores the terminal and leaves nothing."""
     server.pace = 700e3
     before = own_stages(connection)
     head, _, body = FLIGHTS[0].read_text("utf-8").partition("\n")

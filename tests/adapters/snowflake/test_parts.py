@@ -55,9 +55,8 @@ def test_a_small_file_goes_whole(s3: Any, storage: Any, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not KernelBytes.available(), reason="the kernel does not tell what is acknowledged")
 @pytest.mark.parametrize("resets", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_a_large_file_goes_in_parts_and_is_counted_to_its_end(
-    s3: Any, storage: Any, tmp_path: Path, resets: int
-) -> None:
+def test_large_file_goes_in_parts(s3: Any, storage: Any, tmp_path: Path, resets: int) -> None:
+    """A large file goes in parts and is counted to its end."""
     content = random.Random(1).randbytes(1_000_000) * (LARGE // 1_000_000)
     path = tmp_path / "large.bin"
     path.write_bytes(content)

@@ -116,7 +116,8 @@ def test_a_tunnel_is_counted_as_its_bytes_arrive(sink: Sink, chained: bool) -> N
 
 
 @pytest.mark.parametrize("chained", [False, True])
-def test_under_tls_the_count_is_right_to_the_frames_of_its_records(tmp_path: Path, chained: bool) -> None:
+def test_count_is_right_under_tls(tmp_path: Path, chained: bool) -> None:
+    """Under TLS the count is right to the frames of its records."""
     theirs, ours = contexts(tmp_path)
     server = Sink(theirs)
     with (
@@ -131,7 +132,8 @@ def test_under_tls_the_count_is_right_to_the_frames_of_its_records(tmp_path: Pat
 
 
 @pytest.mark.parametrize("chained", [False, True])
-def test_plain_http_goes_on_without_what_is_the_proxys_own_and_is_counted(chained: bool) -> None:
+def test_plain_http_is_counted(chained: bool) -> None:
+    """Plain HTTP goes on without what is the proxy's own and is counted."""
     listening = socket.create_server((HERE, 0))
     port = listening.getsockname()[1]
     heads: list[str] = []
@@ -182,7 +184,8 @@ def test_plain_http_goes_on_without_what_is_the_proxys_own_and_is_counted(chaine
         ("nonsense", 400, "that is no request."),
     ],
 )
-def test_every_host_but_those_of_the_connection_is_refused(first: str, status: int, sentence: str) -> None:
+def test_other_hosts_are_refused(first: str, status: int, sentence: str) -> None:
+    """Every host but those of the connection is refused."""
     with CountingProxy("account.example") as proxy:
         said = answer(ask(proxy, first))
     assert said.startswith(f"HTTP/1.1 {status} ")
@@ -205,7 +208,8 @@ def test_a_head_without_end_is_refused() -> None:
         client.close()
 
 
-def test_it_listens_on_loopback_only_and_no_longer_than_its_block() -> None:
+def test_listens_on_loopback_for_its_block() -> None:
+    """It listens on loopback only and no longer than its block."""
     with CountingProxy("account.example") as proxy:
         address = proxy._listening.getsockname()
         assert address[0] == "127.0.0.1"
@@ -222,9 +226,8 @@ def test_a_host_that_cannot_be_reached_is_told_as_such() -> None:
     assert f"127.0.0.1:{port} cannot be reached" in said
 
 
-def test_credentials_of_the_users_own_proxy_are_in_no_answer_error_or_log(
-    sink: Sink, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_proxy_credentials_stay_secret(sink: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    """Credentials of the user's own proxy are in no answer, error or log."""
     caplog.set_level(logging.DEBUG)
     with (
         CountingProxy(HERE, sink.port) as theirs,
@@ -257,7 +260,8 @@ def test_a_reset_reaches_the_client_and_counts_no_more(sink: Sink, carried: int)
             assert (source.attempts, source.broken) == (2, False)
 
 
-def test_the_account_does_not_count_once_the_storage_is_known(sink: Sink) -> None:
+def test_account_stops_counting_beside_a_storage(sink: Sink) -> None:
+    """The account does not count once the storage is known."""
     storage = Sink()
     with CountingProxy("localhost", sink.port) as proxy, counting(proxy, 2 * MB) as source:
         proxy.admit(HERE, storage.port)
@@ -271,7 +275,9 @@ def test_the_account_does_not_count_once_the_storage_is_known(sink: Sink) -> Non
     storage.close()
 
 
-def test_the_hosts_of_the_stages_are_those_that_the_server_names() -> None:
+def test_stage_hosts_are_the_servers() -> None:
+    """The hosts of the stages are those that the server names."""
+
     class Cursor:
         """Answers as Snowflake does; the local server has no such function."""
 

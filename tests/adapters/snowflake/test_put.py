@@ -116,9 +116,10 @@ def no_upload_goes_on() -> None:
         assert not thread.is_alive()
 
 
-def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
+def test_one_file_has_a_bar(
     server: EmbeddedServer, connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
+    """One file goes with a bar of what goes over the wire."""
     path = tmp_path / "orders.csv"
     path.write_bytes(os.urandom(MB).hex().encode())  # which compression halves
 
@@ -142,9 +143,8 @@ def test_one_file_goes_with_a_bar_of_what_goes_over_the_wire(
     assert (compression.total, compression.completed, compression.state) == (2 * MB, 2 * MB, "finished")
 
 
-def test_several_files_are_one_bar_and_files_counts_them(
-    connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
-) -> None:
+def test_several_files_share_a_bar(connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path) -> None:
+    """Several files are one bar and files counts them."""
     for number in range(5):
         noise(tmp_path / f"{number}.bin", 30_000 + number)
     rows = put(connection.cursor(), f"{tmp_path}/*.bin", stage, compress=False, tracker=observed.tracker)
@@ -155,9 +155,8 @@ def test_several_files_are_one_bar_and_files_counts_them(
     assert (upload.completed, upload.total) == (150_010, 150_010)
 
 
-def test_several_cursors_share_one_bar_that_is_right_in_sum(
-    server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path
-) -> None:
+def test_several_cursors_share_a_bar(server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path) -> None:
+    """Several cursors share one bar that is right in sum."""
     server.pace = 4 * MB
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", unit="B")
@@ -181,9 +180,8 @@ def test_several_cursors_share_one_bar_that_is_right_in_sum(
     assert listed(connection, stage) == ["0.bin", "1.bin", "2.bin"]
 
 
-def test_files_that_are_there_are_skipped_and_told_as_such(
-    connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
-) -> None:
+def test_present_files_are_skipped(connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path) -> None:
+    """Files that are there are skipped and told as such."""
     path = noise(tmp_path / "a.bin", 1_000)
     put(connection.cursor(), path, stage, tracker=ProgressTracker("none"))
     rows = put(connection.cursor(), path, stage, tracker=observed.tracker)
@@ -193,9 +191,10 @@ def test_files_that_are_there_are_skipped_and_told_as_such(
 
 
 @pytest.mark.parametrize("observed", [SnowflakeProgress], indirect=True)
-def test_a_loads_tracker_has_the_bars_where_its_phases_are(
+def test_bars_stand_where_the_phases_are(
     server: EmbeddedServer, connection: Any, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
+    """A load's tracker has the bars where its phases are."""
     (tmp_path / "a.csv").write_bytes(os.urandom(200_000).hex().encode())
     server.stall()
     with going(put, connection.cursor(), tmp_path / "a.csv", stage, tracker=observed.tracker):
@@ -205,7 +204,8 @@ def test_a_loads_tracker_has_the_bars_where_its_phases_are(
     assert {view.position for view in observed.views("Upload", "a.csv")} == {3}
 
 
-def test_what_fails_for_good_is_told_by_file_stage_and_the_connectors_words(connection: Any, tmp_path: Path) -> None:
+def test_final_failure_is_told_with_its_words(connection: Any, tmp_path: Path) -> None:
+    """What fails for good is told by file, stage and the connector's words."""
     path = noise(tmp_path / "a.bin", 1_000)
     with pytest.raises(
         UploadError, match=r"^uploading a.bin failed \(to @no_such_stage\): .*(?s:.*)NO_SUCH_STAGE"
@@ -216,7 +216,8 @@ def test_what_fails_for_good_is_told_by_file_stage_and_the_connectors_words(conn
 
 
 @pytest.mark.parametrize("arguments", [{"parallel": 0}, {"stage": "s; DROP TABLE t"}])
-def test_what_cannot_be_is_refused_before_anything_is_done(tmp_path: Path, arguments: Any) -> None:
+def test_impossible_put_is_refused_first(tmp_path: Path, arguments: Any) -> None:
+    """What cannot be is refused before anything is done."""
     with pytest.raises(ValueError, match="is no "):
         put(None, tmp_path / "not there", **{"stage": "s", **arguments})
 
@@ -232,9 +233,10 @@ def test_each_source_brings_the_bar_to_its_end(
     assert (observed.task("Upload").completed, observed.task("Upload").total) == (MB, MB)
 
 
-def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
+def test_upload_through_the_proxy_is_counted(
     server: EmbeddedServer, stage: str, observed: ObservedUploads, tmp_path: Path
 ) -> None:
+    """Through the counting proxy an upload is counted as it goes."""
     path = noise(tmp_path / "a.bin", 2 * MB)
     server.stall()
     with (
@@ -254,9 +256,8 @@ def test_through_the_counting_proxy_an_upload_is_counted_as_it_goes(
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_put_ends_the_upload_within_a_second_and_the_session_goes_on(
-    server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path
-) -> None:
+def test_ctrl_c_in_put_keeps_the_session(server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path) -> None:
+    """Ctrl-C in PUT ends the upload within a second and the session goes on."""
     server.pace = MB
     path = noise(tmp_path / "large.bin", 40 * MB)  # forty seconds, if nobody stopped it
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
@@ -287,9 +288,8 @@ def test_ctrl_c_in_put_ends_the_upload_within_a_second_and_the_session_goes_on(
 
 
 @pytest.mark.slow
-def test_a_load_that_is_broken_off_stops_its_upload_and_can_use_the_session(
-    server: EmbeddedServer, connection: Any, tmp_path: Path
-) -> None:
+def test_broken_off_load_keeps_the_session(server: EmbeddedServer, connection: Any, tmp_path: Path) -> None:
+    """A load that is broken off stops its upload and can use the session."""
     server.pace = MB
     path = noise(tmp_path / "large.csv.gz", 40 * MB)
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
@@ -353,5 +353,6 @@ def test_ctrl_c_in_a_terminal_leaves_it_as_it_was(server: EmbeddedServer, stage:
     assert not any("Traceback" in row for row in screen.display), screen.display
 
 
-def test_the_best_source_is_the_kernels_where_there_is_one(connection: Any) -> None:
+def test_kernel_is_the_best_source(connection: Any) -> None:
+    """The best source is the kernel's where there is one."""
     assert isinstance(best_source(connection), KernelBytes) == KernelBytes.available()

@@ -70,7 +70,8 @@ def test_what_has_arrived_is_counted_as_it_arrives(sink: Sink) -> None:
         assert source.attempts == 1
 
 
-def test_bytes_of_an_earlier_upload_on_the_same_connection_do_not_count(sink: Sink) -> None:
+def test_earlier_upload_does_not_count(sink: Sink) -> None:
+    """Bytes of an earlier upload on the same connection do not count."""
     source = KernelBytes(to(sink))
     with sink.connect() as client:
         for _ in range(2):
@@ -89,7 +90,8 @@ def test_several_connections_are_added_up(sink: Sink) -> None:
         assert source.attempts == 1
 
 
-def test_several_uploads_are_right_in_sum_while_they_come_and_go(sink: Sink) -> None:
+def test_several_uploads_add_up(sink: Sink) -> None:
+    """Several uploads are right in sum while they come and go."""
     with sink.connect() as one, sink.connect() as two, counting(KernelBytes(to(sink)), 8 * MB) as source:
         send(one, 3)
         with counting(source, 2 * MB):
@@ -123,7 +125,8 @@ def test_part_ends_with_its_answer(sink: Sink, seen: bool) -> None:
 
 
 @pytest.mark.parametrize("carried", [2, 30_000, 3 * MB])
-def test_a_connection_that_is_reset_counts_no_more_however_little_it_carried(sink: Sink, carried: int) -> None:
+def test_reset_connection_stops_counting(sink: Sink, carried: int) -> None:
+    """A connection that is reset counts no more however little it carried."""
     with counting(KernelBytes(to(sink)), 5 * MB) as source:
         with sink.connect() as client:
             client.sendall(bytes(carried))
@@ -136,7 +139,8 @@ def test_a_connection_that_is_reset_counts_no_more_however_little_it_carried(sin
             assert (source.sent(), source.attempts) == (about(5 * MB), 2)
 
 
-def test_an_object_that_is_sent_again_on_the_same_connection_steps_back_too(sink: Sink) -> None:
+def test_object_sent_again_steps_back(sink: Sink) -> None:
+    """An object that is sent again on the same connection steps back too."""
     with sink.connect() as client, counting(KernelBytes(to(sink)), 2 * MB) as source:
         send(client, 2)
         assert source.sent() == about(2 * MB)
@@ -160,7 +164,8 @@ def test_no_socket_is_held_once_the_uploads_are_over(sink: Sink) -> None:
         assert held(client) == 1
 
 
-def test_under_tls_the_count_is_right_to_the_frames_of_its_records(tmp_path: Path) -> None:
+def test_count_is_right_under_tls(tmp_path: Path) -> None:
+    """Under TLS the count is right to the frames of its records."""
     theirs, ours = contexts(tmp_path)
     server = Sink(theirs)
     source = KernelBytes(to(server))
@@ -174,7 +179,8 @@ def test_under_tls_the_count_is_right_to_the_frames_of_its_records(tmp_path: Pat
     server.close()
 
 
-def test_the_bar_follows_and_is_complete_only_when_the_answer_is_there(sink: Sink) -> None:
+def test_bar_completes_with_the_answer(sink: Sink) -> None:
+    """The bar follows and is complete only when the answer is there."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=3 * MB, unit="B")
     seen = threading.Event()
@@ -221,7 +227,8 @@ def test_one_bar_over_several_files_is_right_in_sum(sink: Sink) -> None:
     assert (task.completed, task.total, dict(task.fields)) == (7 * MB, 7 * MB, {})
 
 
-def test_files_uploaded_by_many_threads_are_all_counted_whole() -> None:
+def test_files_of_many_threads_are_counted() -> None:
+    """Files uploaded by many threads are all counted whole."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", unit="B")
     uploads = Uploads(task, WholeFiles(), grow=True)
@@ -239,7 +246,8 @@ def test_files_uploaded_by_many_threads_are_all_counted_whole() -> None:
     assert (task.completed, task.total) == (2_000, 2_000)
 
 
-def test_without_a_counter_the_bar_says_that_it_counts_files() -> None:
+def test_without_a_counter_files_are_counted() -> None:
+    """Without a counter the bar says that it counts files."""
     tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
     task = tracker.add_task("Upload", total=MB, unit="B")
     said = threading.Event()
@@ -300,7 +308,9 @@ def test_storage_host(
     assert {index for index, peer in enumerate(PEERS) if is_storage(peer)} == set(counted)
 
 
-def test_where_the_account_is_not_known_every_peer_may_be_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_account_trusts_every_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the account is not known every peer may be the storage."""
+
     def unknown(*_: Any, **__: Any) -> Any:
         raise socket.gaierror("no such host")
 
@@ -313,16 +323,18 @@ def test_where_the_account_is_not_known_every_peer_may_be_the_storage(monkeypatc
     ("kernel", "bodies", "kind"),
     [(True, True, KernelBytes), (True, False, KernelBytes), (False, True, BodyBytes), (False, False, WholeFiles)],
 )
-def test_the_best_source_is_the_most_truthful_that_there_is(
+def test_best_source_is_the_most_truthful(
     monkeypatch: pytest.MonkeyPatch, kernel: bool, bodies: bool, kind: type
 ) -> None:
+    """The best source is the most truthful that there is."""
     monkeypatch.setattr(KernelBytes, "available", lambda: kernel)
     monkeypatch.setattr(BodyBytes, "available", lambda: bodies)
     source = best_source(Connection("127.0.0.1", 8080))
     assert type(source) is kind
 
 
-def test_a_system_that_does_not_tell_what_was_acknowledged_has_no_such_source(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_without_acknowledgements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that does not tell what was acknowledged has no such source."""
     for missing in ("TCP_INFO", "elsewhere"):
         tells_acknowledged.cache_clear()
         with monkeypatch.context() as patch:
@@ -335,11 +347,12 @@ def test_a_system_that_does_not_tell_what_was_acknowledged_has_no_such_source(mo
     assert KernelBytes.available()
 
 
-def test_the_kernels_struct_has_what_is_read_where_it_is_read(sink: Sink) -> None:
+def test_kernel_struct_has_its_fields(sink: Sink) -> None:
+    """The kernel's struct has what is read where it is read."""
     with sink.connect() as client:
         send(client, 1)
-        look = sample_socket(client)
-    assert (look.acked, look.received, look.pending, look.dead) == (about(MB), 1, False, False)
+        sample = sample_socket(client)
+    assert (sample.acked, sample.received, sample.pending, sample.dead) == (about(MB), 1, False, False)
 
 
 @pytest.mark.parametrize(
@@ -373,7 +386,8 @@ def test_the_end_of_a_connection_is_no_byte_that_waits(
     assert parse_sample(bytes(info)) == SocketSample(acked, 99, pending)
 
 
-def test_a_connection_that_both_sides_have_ended_in_order_is_no_break(sink: Sink) -> None:
+def test_orderly_end_is_no_break(sink: Sink) -> None:
+    """A connection that both sides have ended in order is no break."""
     with counting(KernelBytes(to(sink)), 4 * MB) as source:
         for _ in range(2):
             with sink.connect() as client:

@@ -24,7 +24,8 @@ pytestmark = [
 MB = 1_000_000
 
 
-def test_a_body_is_read_like_a_file_until_it_is_stopped() -> None:
+def test_body_reads_like_a_file() -> None:
+    """A body is read like a file until it is stopped."""
     stopped = threading.Event()
     body = Body(b"abcdef", stopped)
     assert (len(body), bytes(body.read(4)), body.tell()) == (6, b"abcd", 4)
@@ -65,7 +66,8 @@ def test_nobody_holds_the_bytes_of_a_part_that_is_sent(cursor: Any) -> None:
     source.end(3, well=True)
 
 
-def test_the_connector_is_as_it_was_after_an_upload_that_counted(cursor: Any, stage: str, tmp_path: Path) -> None:
+def test_connector_is_restored(cursor: Any, stage: str, tmp_path: Path) -> None:
+    """The connector is as it was after an upload that counted."""
     from snowflake.connector.storage_client import SnowflakeStorageClient
 
     before = SnowflakeStorageClient._send_request_with_retry

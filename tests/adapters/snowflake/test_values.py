@@ -81,8 +81,11 @@ def checked(tmp_path: Path, text: str, **columns: Any) -> tuple[list[str | None]
 
 
 @pytest.mark.parametrize("odd", ["-", "+", "e5", ".", "-e5", "007", "", "9" * 39])
-def test_what_is_no_number_makes_text_of_a_column_and_is_told_by_line(tmp_path: Path, odd: str) -> None:
-    """No value is bad in a new table: the type gives way, and the note names the line."""
+def test_text_makes_text_of_a_column(tmp_path: Path, odd: str) -> None:
+    """What is no number makes text of a column and is told by line.
+
+    No value is bad in a new table: the type gives way, and the note names the line.
+    """
     columns = [Column("a")]
     path = write(tmp_path / "x.csv", "a,b\n" + "1,x\n" * 50 + f'"{odd}",x\n')
     report = check(path, [*columns, Column("b")], lambda rows: None)
@@ -123,8 +126,11 @@ def test_ranges_hold_numbers_of_any_length_and_sign(tmp_path: Path) -> None:
         (["10:00:00.5"], "TIME"),
     ],
 )  # fmt: skip
-def test_a_guess_is_the_narrowest_type_that_holds_every_value(values: list[str], kind: str) -> None:
-    """Whatever the order, and whatever comes together."""
+def test_guess_is_the_narrowest_type(values: list[str], kind: str) -> None:
+    """A guess is the narrowest type that holds every value.
+
+    Whatever the order, and whatever comes together.
+    """
     for order in (values, values[::-1]):
         together, apart = Guess(), Guess()
         together.add(pyarrow.array(order, pyarrow.string()))
@@ -133,7 +139,8 @@ def test_a_guess_is_the_narrowest_type_that_holds_every_value(values: list[str],
         assert (together.type, apart.type) == (kind, kind)
 
 
-def test_lengths_scales_and_missing_values_are_held_to_the_table(tmp_path: Path) -> None:
+def test_lengths_scales_and_missing_values(tmp_path: Path) -> None:
+    """Lengths, scales and missing values are held to the table."""
     text = "a,b,c,d\nabc,1.25,true,\nabcd,1.25,true,x\nabc,1.255,true,x\nabc,1,maybe,x\n,1,1,y\n"
     _, report = checked(
         tmp_path,
@@ -152,7 +159,8 @@ def test_lengths_scales_and_missing_values_are_held_to_the_table(tmp_path: Path)
     }
 
 
-def test_names_mean_columns_whatever_their_case_unless_two_differ_in_case_alone() -> None:
+def test_names_mean_columns_in_any_case() -> None:
+    """Names mean columns whatever their case unless two differ in case alone."""
     table = [Column("A"), Column("a"), Column("B c")]
     assert [column.target for column in matched(["a", "B C"], "t", table)[0]] == ['"a"', '"B c"']
     with pytest.raises(ValueError, match="two names of the header mean the column"):
@@ -162,5 +170,6 @@ def test_names_mean_columns_whatever_their_case_unless_two_differ_in_case_alone(
 
 
 @pytest.mark.parametrize("kind", list(PATTERNS))
-def test_a_guess_is_what_an_existing_column_would_take_too(kind: str) -> None:
+def test_guess_fits_an_existing_column(kind: str) -> None:
+    """A guess is what an existing column would take too."""
     assert rule_for(kind) is not None

@@ -54,13 +54,15 @@ def packed(files: list[Path], folder: Path, *, compress: bool = True) -> list[li
     return found
 
 
-def test_a_file_is_taken_by_its_name_however_much_that_looks_like_a_wildcard(tmp_path: Path) -> None:
+def test_file_name_is_no_wildcard(tmp_path: Path) -> None:
+    """A file is taken by its name however much that looks like a wildcard."""
     files = [written(tmp_path / name) for name in HOSTILE]
     assert [expand(str(file)) for file in files] == [[file] for file in files]
     assert expand(files) == files
 
 
-def test_a_wildcard_stands_for_files_in_their_order_and_never_for_folders(tmp_path: Path) -> None:
+def test_wildcard_means_files_in_order(tmp_path: Path) -> None:
+    """A wildcard stands for files in their order and never for folders."""
     files = [written(tmp_path / name) for name in ("b.csv", "a.csv", "c.txt")]
     (tmp_path / "d.csv").mkdir()
     assert expand(f"{tmp_path}/*.csv") == [files[1], files[0]]
@@ -86,7 +88,8 @@ def test_what_is_compressed_already_goes_as_it_is(tmp_path: Path) -> None:
     assert not is_compressed(written(tmp_path / "b.csv", b"PA"))
 
 
-def test_what_is_compressed_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+def test_compression_is_reproducible(tmp_path: Path) -> None:
+    """What is compressed is the same bytes each time."""
     read: list[int] = []
     source = written(tmp_path / "a.csv", b"1,2\n" * 1_000_000)
     for target in ("one.gz", "two.gz"):
@@ -125,7 +128,8 @@ def test_small_files_go_together_and_large_ones_alone(
     assert batches == [[10], [2_000], [10, 20, 30], [40], [990, 10]]
 
 
-def test_two_files_of_one_name_are_refused_before_anything_goes(tmp_path: Path, folder: Path) -> None:
+def test_two_files_of_one_name_are_refused(tmp_path: Path, folder: Path) -> None:
+    """Two files of one name are refused before anything goes."""
     (tmp_path / "other").mkdir()
     files = [written(tmp_path / "a.csv"), written(tmp_path / "other" / "a.csv")]
     with pytest.raises(ValueError, match=r"'a.csv.gz' would be the name of two files on the stage"):

@@ -33,7 +33,8 @@ class TestTqdm(AdapterContract):
         assert "2.50 s/file" in terminal.text[0]
         self.finish(renderer, terminal)
 
-    def test_the_programs_own_bars_know_nothing_of_the_rows(self) -> None:
+    def test_own_bars_know_nothing_of_rows(self) -> None:
+        """The program's own bars know nothing of the rows."""
         renderer, terminal = self.begin()
         self.draw(renderer, terminal, Frame(0.0, self.views("alpha", "beta")))
         with tqdm.tqdm(total=3, file=io.StringIO()) as own:

@@ -35,7 +35,7 @@ from ..sql.columns import literal, stage_name, table_name
 from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
-SOON, LOOK, SELDOM = 0.03, 0.05, 0.5
+SOON, FIRST_PAUSE, SELDOM = 0.03, 0.05, 0.5
 """Seconds between two questions for a statement's state: when it should be done, at its beginning, and later."""
 EARLY, OVERDUE = 0.7, 0.25
 """Share of the seconds that a statement should still take after which its state is asked for, and of those that it is overdue."""
@@ -71,7 +71,7 @@ def execute_watched(
     """
     connection = cursor.connection
     cursor.execute_async(sql)
-    query, pause = cursor.sfqid, LOOK
+    query, pause = cursor.sfqid, FIRST_PAUSE
     try:
         while connection.is_still_running(status := _state(cursor, query)):
             told(STATES.get(getattr(status, "name", ""), ""))

@@ -1,6 +1,6 @@
 """The time left of an upload of several files: what the bytes take, and what lies between one file and the next.
 
-Pure: time is handed in as the seconds that the bar has been at work. Must not know bars or connectors.
+Pure: time is handed in as the seconds that the bar has been at work. Does not know bars or connectors.
 
 Before a file's first byte the connector asks the server where to, and after its last one it waits for an answer. Nothing moves
 meanwhile. A pace of bytes a second that such a gap has just gone into is too slow, and one that has not met the next gap yet is
@@ -44,7 +44,7 @@ class UploadEstimate(Estimate):
         9.0
     """
 
-    __slots__ = ("_before", "_files", "_sending", "_stand")
+    __slots__ = ("_before", "_files", "_sending", "_progress")
 
     def __init__(self, completed: float, files: int) -> None:
         super().__init__(0.0, completed)
@@ -52,7 +52,7 @@ class UploadEstimate(Estimate):
         self._sending = Estimate(0.0, 0.0)  # the slope
         self._before = 0.0
         # One value, since one thread tells it and another one reads it.
-        self._stand = _Stand(completed=completed)
+        self._progress = _Progress(completed=completed)
 
     def waited(self, seconds: float) -> None:
         """Learn how much of the first gap came before the bar was at work."""
@@ -67,25 +67,25 @@ class UploadEstimate(Estimate):
             sending: Whether any are on their way. Where none are any more, they have not been since the look before.
             begun: How many files have begun by now.
         """
-        stand = self._stand
+        progress = self._progress
         if not sending:
-            self._stand = stand._replace(begun=begun, gap=True)
+            self._progress = progress._replace(begun=begun, gap=True)
             return
-        seconds, size = time - stand.time, completed - stand.completed
-        stand = stand._replace(time=time, completed=completed, begun=begun, gap=False, met=begun)
-        before = self._stand
+        seconds, size = time - progress.time, completed - progress.completed
+        progress = progress._replace(time=time, completed=completed, begun=begun, gap=False, met=begun)
+        before = self._progress
         if not before.gap:
-            stand = stand._replace(seconds=before.seconds + seconds, bytes=before.bytes + max(size, 0.0))
+            progress = progress._replace(seconds=before.seconds + seconds, bytes=before.bytes + max(size, 0.0))
             seconds = size = 0.0  # files that have begun meanwhile had no gap
         elif not before.met:
             seconds += self._before
-        self._stand = stand._replace(gaps=before.gaps.then(begun - before.met, seconds, size))
+        self._progress = progress._replace(gaps=before.gaps.then(begun - before.met, seconds, size))
 
     def sample(self, time: float, completed: float) -> None:
         """Learn that `completed` bytes were up at `time`."""
         super().sample(time, completed)
-        stand = self._stand
-        self._sending.sample(stand.seconds, stand.bytes)
+        progress = self._progress
+        self._sending.sample(progress.seconds, progress.bytes)
 
     def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
         """Return the rate and the seconds left; the latter takes the gaps between files into account."""
@@ -94,19 +94,21 @@ class UploadEstimate(Estimate):
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
         """Return the seconds left; 0.0 when all is up, None when unknown."""
-        stand = self._stand
-        if total is None or completed >= total or stand.bytes <= ENOUGH * (completed - self._initial):
+        progress = self._progress
+        if total is None or completed >= total or progress.bytes <= ENOUGH * (completed - self._initial):
             return super().eta(time, completed, total)  # done, or without an end, or without a slope
-        since = max(time - stand.time, 0.0)
+        since = max(time - progress.time, 0.0)
         left = total - completed
-        seconds = self._sending.eta(stand.seconds + (0.0 if stand.gap else since), stand.bytes, stand.bytes + left)
+        seconds = self._sending.eta(
+            progress.seconds + (0.0 if progress.gap else since), progress.bytes, progress.bytes + left
+        )
         if seconds is None:
             return None
         cost = seconds / left
-        gap = stand.gaps.cost(cost)
-        files = max(self._files - stand.begun, 0)
-        if stand.gap and files:
-            gone = since - (completed - stand.completed) * cost
+        gap = progress.gaps.cost(cost)
+        files = max(self._files - progress.begun, 0)
+        if progress.gap and files:
+            gone = since - (completed - progress.completed) * cost
             return max(seconds + max(gap - gone, 0.0) + (files - 1) * gap, 0.0)
         return max(seconds + files * gap, 0.0)
 
@@ -143,7 +145,7 @@ class _Gaps(NamedTuple):
         return (self.seconds - self.bytes * cost) / self.files if self.files else 0.0
 
 
-class _Stand(NamedTuple):
+class _Progress(NamedTuple):
     """Where an upload stands.
 
     Attributes:

@@ -1,6 +1,6 @@
 """The arithmetic of an upload's count: from what each socket says of itself to the bytes that are up, in sum.
 
-Knows sockets as values that are handed in, breaks and repetitions. Must not know how a socket is read, nor bars.
+Knows sockets as values that are handed in, breaks and repetitions. Does not know how a socket is read, nor bars.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Connector 5.x: what its compiled core logs of an upload: that an attempt begins, and how the storage answers.
 
 Knows the core's logger and the form of its lines. It hears them at a level that is off otherwise, and lets nothing more through
-than before. Must not know bars.
+than before. Does not know bars.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Knows HTTP proxying and its own sockets. It listens on 127.0.0.1, serves only who has its password, and refuses every host but
 those that it was told. What is encrypted passes through it as it is. A proxy that the user has is asked in its turn; its
-credentials are in no log, and in no answer. Must not know uploads nor bars.
+credentials are in no log, and in no answer. Does not know uploads nor bars.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Knows how that connector hands an object to its HTTP client: each attempt asks a function for the arguments of the request,
 and there the bytes are given a body that is read block by block. The method is patched while an upload is under way and put
-back after it. Must not know bars.
+back after it. Does not know bars.
 
 Read block by block, a body is also sent block by block: the connector's 10 seconds for a send then hold for a block, where
 they would hold for the whole object over a plain socket.

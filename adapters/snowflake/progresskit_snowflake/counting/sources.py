@@ -1,6 +1,6 @@
 """Where the bytes of an upload are counted: behind one small interface, each source usable alone.
 
-A source knows how much of one upload has gone, and how often it began anew. Must not know bars. What it is called stands in
+A source knows how much of one upload has gone, and how often it began anew. Does not know bars. What it is called stands in
 the load's summary, since a number is worth what it was counted by.
 """
 

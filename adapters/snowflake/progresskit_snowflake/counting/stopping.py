@@ -1,7 +1,7 @@
 """Statements that can be called off while they upload, with each line of the connector.
 
 Knows how each line lets go of an upload: 4.x asks for the bytes block by block, and refuses the next one; 5.x leaves what it
-does to a compiled core, which drops a call that is awaited and cancelled. Must not know bars.
+does to a compiled core, which drops a call that is awaited and cancelled. Does not know bars.
 """
 
 from __future__ import annotations

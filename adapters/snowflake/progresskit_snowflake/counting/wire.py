@@ -1,6 +1,6 @@
 """What of the user's files goes over the wire: which files, under which names, compressed or as they are.
 
-Knows files and folders. Must not know servers, SQL, nor bars.
+Knows files and folders. Does not know servers, SQL, nor bars.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A certificate for loopback, for what speaks TLS there. Knows x509. Must not know who shows it, nor who believes it."""
+"""A certificate for loopback, for servers that speak TLS there.
+
+Knows x509. Does not know which server shows it, nor which client trusts it.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ..sql.columns import folded
 from .opening import BLOCK, BadData, FileReader, Unpacked
 from .records import LONGEST, Chunk, without
 
-LOOKED_AT = 1_000
+SAMPLED_LINES = 1_000
 """Objects whose members are a file's columns."""
 ROWS = 10_000
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -73,7 +73,7 @@ class JsonReader(FileReader):
     def _members(self) -> list[str]:
         names: dict[str, str] = {}
         troubles: list[str] = []
-        for line, found in islice(_objects(self._file), LOOKED_AT):
+        for line, found in islice(_objects(self._file), SAMPLED_LINES):
             if isinstance(found, dict):
                 for name in found:
                     names.setdefault(folded(name), name)

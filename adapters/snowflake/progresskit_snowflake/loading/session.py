@@ -1,6 +1,6 @@
 """Talking to the warehouse: connecting, PUT, COPY, and the columns of a table.
 
-Two sessions make a load: one uploads, the other holds a transaction open and copies. Must not know bars.
+Two sessions make a load: one uploads, the other holds a transaction open and copies. Does not know bars.
 """
 
 from __future__ import annotations

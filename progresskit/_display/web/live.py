@@ -1,6 +1,6 @@
-"""The process's one live page: when it is served, and what renderers tell it.
+"""The live page of the process: when it is served, and how frames reach it.
 
-Knows the environment, displays' renderers and forks. Does not know HTTP or what the page looks like.
+Knows the environment, renderers and forks. Does not know HTTP, nor what the page looks like.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .._display.observed import OBSERVERS, ObservedRenderer, WholeFrames
-from .._display.process_hooks import at_end, in_child
-from .._system.run_identity import run_identity, without_secrets
-from .._system.warnings import warn_once
+from ..._system.run_identity import run_identity, without_secrets
+from ..._system.warnings import warn_once
+from ..observed import OBSERVERS, ObservedRenderer, WholeFrames
+from ..process_hooks import at_end, in_child
 from .server import LAST_PICTURE_SECONDS, LOOPBACK, PageServer
 from .state import PageState
 
 if TYPE_CHECKING:
-    from .._model.frames import Frame
-    from ..renderers.base import Renderer
+    from ..._model.frames import Frame
+    from ...renderers.base import Renderer
 
 _served: PageServer | None = None
-_told = False  # whether somebody has been told the address
+_told = False  # whether the user has been told the address
 
 
 class LivePageRenderer(WholeFrames):
-    """A renderer whose frames and lines the page shows too.
+    """A renderer whose frames and lines are also shown on the page.
 
     Args:
         renderer: What draws.
@@ -50,15 +50,15 @@ class LivePageRenderer(WholeFrames):
 
 
 def serve(host: str = LOOPBACK, port: int = 0, command: list[str] | None = None) -> PageServer:
-    """Serve the page of this process, where it is not, and return its server.
+    """Serve the page of this process, unless it is served already, and return its server.
 
     Args:
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        command: What the page is called; None: this program's own command.
+        command: The page's title; None: this program's own command.
 
     Raises:
-        OSError: the address cannot be had, or no thread.
+        OSError: the address cannot be used, or no thread can be started.
     """
     global _served
     if _served is None:
@@ -81,13 +81,13 @@ def serve(host: str = LOOPBACK, port: int = 0, command: list[str] | None = None)
 
 
 def told() -> None:
-    """Note that somebody has been told the address."""
+    """Note that the user has been told the address."""
     global _told
     _told = True
 
 
 def words(server: PageServer) -> str:
-    """Return the line that tells where the page is, and who can reach it where that is not this machine alone."""
+    """Return the line that tells the address of the page, and a warning if other machines can reach it."""
     line = f"progresskit: the live page is at {server.url}"
     if server.is_loopback:
         return line
@@ -98,7 +98,7 @@ _hooked: list[object] = []
 
 
 def _observe(renderer: Renderer) -> Renderer:
-    """Return `renderer` with the page told of its frames; the first one says where the page is."""
+    """Wrap `renderer` so that its frames reach the page. Its first frame prints the address."""
     assert _served is not None
     if not _told:
         told()
@@ -110,7 +110,7 @@ def _observe(renderer: Renderer) -> Renderer:
 
 
 def serve_as_asked(text: str) -> None:
-    """Serve the page as `PROGRESSKIT_WEB` asks. What cannot be served is left out, with one warning."""
+    """Serve the page at the address in `PROGRESSKIT_WEB`. Warn once if that is impossible."""
     try:
         host, port = address(text)
         serve(host, port)
@@ -121,7 +121,7 @@ def serve_as_asked(text: str) -> None:
 
 
 def address(text: str) -> tuple[str, int]:
-    """Return the host and the port that `text` names: `1` or nothing, a port, or `HOST:PORT`.
+    """Return the host and the port that `text` names. It is `1` or empty, a port, or `HOST:PORT`.
 
     Raises:
         ValueError: it names none.
@@ -140,7 +140,7 @@ def address(text: str) -> tuple[str, int]:
 
 
 def give_last_picture() -> None:
-    """Wait until a page that is open has the last picture, for a moment at the most."""
+    """Wait briefly until an open page has received the last picture."""
     if _served is None:
         return
     until = time.monotonic() + LAST_PICTURE_SECONDS
@@ -149,7 +149,7 @@ def give_last_picture() -> None:
 
 
 def _forget() -> None:
-    """In a forked child: the page is the parent's."""
+    """Forget the page in a forked child: it is the parent's."""
     global _served
     if _served is not None:
         _served.forget()
@@ -159,7 +159,7 @@ def _forget() -> None:
 
 
 def stop() -> None:
-    """Serve the page no longer."""
+    """Stop serving the page."""
     global _served, _told
     if _served is not None:
         _served.stop()
@@ -168,5 +168,5 @@ def stop() -> None:
 
 
 def here() -> PageServer | None:
-    """Return the server of this process's page; None where there is none."""
+    """Return the server of this process's page; None if there is none."""
     return _served

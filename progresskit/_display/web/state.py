@@ -1,6 +1,7 @@
-"""What the live page knows: the newest frame of each source, tasks that have ended, curves, and the last printed lines.
+"""The state of the live page: the newest frame of each source, ended tasks, curves, and the last printed lines.
 
-Knows frames, and makes the page's JSON of them, once for all tabs. Does not know HTTP, threads other than by its lock, or displays.
+Knows frames, and makes the page's JSON of them, once for all tabs. Has a lock, and does not know threads, HTTP or
+displays.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .._model.frames import Frame, TaskView
-from .._model.metrics import prometheus_text
-from .._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
+from ..._model.curves import Curve
+from ..._model.frames import Frame, TaskView
+from ..._model.metrics import prometheus_text
+from ..._text.formatting import format_duration, format_percent, format_progress, format_rate, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -27,8 +29,6 @@ MOST_PRINTS = 500
 """Printed lines that are kept: the last ones."""
 LONGEST_PRINT = 2_000
 """Characters of a printed line that are kept."""
-POINTS = 240
-"""Points of a curve at the most."""
 CURVES = 200
 """Tasks at the top whose curves are kept."""
 CURVE_SECONDS = 1.0
@@ -44,26 +44,8 @@ SHARE = 0.005
 comes later."""
 
 
-class Curve:
-    """How far one task was at which time: at most `POINTS` points, twice as far apart each time these are full."""
-
-    def __init__(self) -> None:
-        self.points: list[tuple[float, float]] = []
-        self._step = CURVE_SECONDS
-
-    def note(self, time: float, completed: float) -> None:
-        """Note that `completed` units were done at `time`, where the last point is old enough."""
-        points = self.points
-        if points and time - points[-1][0] < self._step:
-            return
-        points.append((time, completed))
-        if len(points) > POINTS:
-            del points[1:-1:2]
-            self._step *= 2
-
-
 class _Source:
-    """What one source has shown: this process, or one run of an events file."""
+    """The state of one source: this process, or one run of an events file."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -73,10 +55,10 @@ class _Source:
 
 
 class PageState:
-    """What the page shows. Its methods may be called from any thread; `note` never waits for a reader.
+    """The page's state. Its methods may be called from any thread; `note` never waits for a reader.
 
     Args:
-        header: What tells this run from others, as `progresskit._system.run_identity` has it.
+        header: Identifies this run, as `progresskit._system.run_identity` gives it.
         wall: Gives the seconds since 1970.
         clock: Gives the time in seconds and never goes back.
     """
@@ -105,17 +87,17 @@ class PageState:
         self._waiting = 0
         self._readers = 0
         self._asked = float("-inf")  # when a picture was asked for last
-        self._given = 0  # the newest one that somebody has been given
+        self._given = 0  # the newest one that was sent to a page
 
     # What is told
 
     def add_source(self, source: Hashable, title: str) -> None:
-        """Have the tasks of `source` stand below `title`; without it they stand below no title."""
+        """Show the tasks of `source` below `title`; without this call they have no title."""
         with self._changed:
             self._sources.setdefault(source, _Source(title)).title = title
 
     def note(self, frame: Frame, source: Hashable = "", display: int = 0) -> None:
-        """Note what `frame` shows, on one of the displays of `source`."""
+        """Add `frame` of one of the displays of `source`."""
         now = self._clock()
         with self._changed:
             known = self._sources.get(source)
@@ -134,7 +116,7 @@ class PageState:
             self._note_change()
 
     def note_lines(self, text: str) -> None:
-        """Note printed lines."""
+        """Add printed lines."""
         now = self._wall()
         with self._changed:
             for line in text.split("\n")[-MOST_PRINTS:]:
@@ -142,14 +124,14 @@ class PageState:
             self._note_change()
 
     def note_stop(self, source: Hashable = "", display: int = 0) -> None:
-        """Note that a display has stopped; its last frame stands until another one comes."""
+        """Note that a display has stopped. Its last frame stays until another one comes."""
         with self._changed:
             known = self._sources.get(source)
             if known is not None:
                 known.stale.add(display)
 
     def note_lost(self, source: Hashable, reason: str) -> None:
-        """Note that nothing is to be expected of `source` any more, and why; its last picture stays."""
+        """Note that `source` is lost, and why. Its last picture stays."""
         with self._changed:
             known = self._sources.get(source)
             if known is not None and known.lost != reason:
@@ -167,7 +149,7 @@ class PageState:
         if curve is None:
             if len(self._curves) >= CURVES:
                 del self._curves[next(iter(self._curves))]
-            curve = self._curves[source, view.id] = Curve()
+            curve = self._curves[source, view.id] = Curve(CURVE_SECONDS)
         curve.note(now, float(view.completed))
 
     def _note_change(self) -> None:
@@ -179,7 +161,8 @@ class PageState:
     # What is asked
 
     def picture(self, since: int = 0, patience: float = 0.0) -> bytes | None:
-        """Return the page's JSON, made once for each change and all tabs; None where nothing is newer than `since`.
+        """Return the page's JSON, which is made once for each change and all tabs; None if nothing is newer than
+        `since`.
 
         Args:
             since: The number of the picture that the caller has; 0: none.
@@ -208,7 +191,7 @@ class PageState:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Count a reader, from its question until it has the answer."""
+        """Count a reader, from its request until it has the answer."""
         with self._changed:
             self._readers += 1
         try:
@@ -219,7 +202,7 @@ class PageState:
 
     @property
     def owes_picture(self) -> bool:
-        """Whether a reader waits for a picture, or has asked a moment ago and lacks the newest one."""
+        """Return whether a reader waits for a picture, or has asked a moment ago and lacks the newest one."""
         return bool(self._readers) or (self._given < self._sequence and self._clock() - self._asked < OPEN_SECONDS)
 
     def metrics(self) -> str:
@@ -238,7 +221,7 @@ class PageState:
         )
 
     def _made(self) -> bytes:
-        """Return the newest picture, making it where there is none yet."""
+        """Return the newest picture; make it if necessary."""
         with self._making:
             with self._changed:
                 now = self._clock()
@@ -257,7 +240,7 @@ class PageState:
             return text
 
     def _document(self) -> dict[str, Any]:
-        """Return what the picture has, with views where rows will be. The caller holds the lock."""
+        """Return the contents of the picture, with views in place of rows. The caller holds the lock."""
         live: list[tuple[Hashable, TaskView, int | None]] = []
         more = 0
         sources = []
@@ -304,7 +287,7 @@ def _key(source: Hashable, number: int) -> str:
 
 
 def _row(view: TaskView, source: Hashable, parent: int | None) -> dict[str, Any]:
-    """Return what the page shows of `view`."""
+    """Return the page's row for `view`."""
     row: dict[str, Any] = {
         "id": _key(source, view.id),
         "depth": min(view.depth, 20),

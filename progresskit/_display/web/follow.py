@@ -1,4 +1,4 @@
-"""An events file in the live page: what stands in it, and what is added while somebody looks.
+"""Follow an events file for the live page: its contents, and what is added while the page is open.
 
 Knows files and runs. Does not know HTTP.
 """
@@ -9,9 +9,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from .._model.events import EventDecoder
-from .._system.platform import IS_WINDOWS
-from .._system.run_identity import run_identity
+from ..._model.events import EventDecoder
+from ..._system.platform import IS_WINDOWS
+from ..._system.run_identity import run_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,8 @@ class Follower:
         self._file.close()
 
     def read(self) -> int:
-        """Tell the page what has been added, and return how many bytes that was; tell which runs are lost."""
+        """Add new lines of the file to the page's state, and return how many bytes they had. Mark runs whose process is
+        gone as lost."""
         another = self._replacement()  # first: what is added to the file until it is replaced is read
         count = self._read_rest()
         if another is not None:
@@ -123,7 +124,7 @@ class Follower:
 
 
 def _is_there(process: int) -> bool:
-    """Whether a process of that number runs on this machine."""
+    """Return whether a process with that number runs on this machine."""
     if IS_WINDOWS:  # where signal 0 would end it
         return True
     try:

@@ -1,7 +1,8 @@
-"""The live page's server: three paths, read only, for whoever has the token.
+"""The server of the live page: three paths, read only, for clients with the token.
 
-Knows HTTP, and who may ask: the token in the address or in a cookie, a `Host` that is this machine's own, so that no other site's
-page can ask by a name of its own, and no method that could change anything. Does not know tasks.
+Knows HTTP, and which requests are allowed: those with the token, in the address or in a cookie, and with a `Host` that
+is this machine's own, so that a page of another site cannot reach the server by a name of its own. No method changes
+anything. Does not know tasks.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ LAST_PICTURE_SECONDS = 0.5
 
 
 class PageServer:
-    """Serves one state, from threads of its own.
+    """Serves one page state, in its own threads.
 
     Args:
         state: What the page shows.
@@ -43,7 +44,7 @@ class PageServer:
         token: The secret; None makes one.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the address cannot be used.
 
     Attributes:
         token: The secret.
@@ -74,29 +75,29 @@ class PageServer:
         return self._host.lower() == "localhost" or _is_loopback(self._host)
 
     def start(self) -> None:
-        """Serve.
+        """Start to serve.
 
         Raises:
-            RuntimeError: there is no thread to be had.
+            RuntimeError: no thread can be started.
         """
         self._thread.start()
 
     def stop(self) -> None:
-        """Serve no longer."""
+        """Stop serving."""
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
 
     def forget(self) -> None:
-        """In a forked child: give up the sockets, which are the parent's."""
+        """Close the sockets in a forked child: the parent serves them."""
         self._server.socket.close()
         for connection in list(self._server.open):
             connection.close()
 
     def is_own_name(self, host: str, connection: socket.socket) -> bool:
-        """Whether `host`, what a browser takes the server to be called, is a name or an address of this machine.
+        """Return whether `host`, the server's name in a request, is a name or an address of this machine.
 
-        A page of another site may have a name of its own lead here; it cannot have one of these.
+        Another site may point a name of its own at this machine, but not one of these.
         """
         name = _host_name(host)
         if name in ("localhost", self._host.lower()):
@@ -121,20 +122,20 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Bind, without asking what the address is called, which may take seconds."""
+        """Bind without looking up the address's name, which may take seconds."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread of its own, where there are not too many."""
+        """Serve a connection in its own thread, unless there are too many."""
         if len(self.open) >= MOST_CONNECTIONS:
             self.shutdown_request(request)
             return
         self.open.add(request)
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
+        except RuntimeError:  # no thread can be started
             self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
@@ -143,7 +144,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a connection that broke: the terminal is the job's."""
+        """Print nothing about a broken connection: the terminal is the job's."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -192,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _may(self, given: dict[str, list[str]]) -> bool:
-        """Whether the request has the token: in its address, as a bearer's, or in the cookie."""
+        """Return whether the request has the token: in its address, as a bearer token, or in the cookie."""
         page = self.server.page
         offered = list(given.get("token", ()))
         kind, _, bearer = self.headers.get("Authorization", "").partition(" ")
@@ -228,11 +229,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Write nothing: the terminal is the job's."""
+        """Print nothing: the terminal is the job's."""
 
 
 def _page() -> tuple[bytes, str]:
-    """Return the page, whole, and the policy that lets nothing else run in it."""
+    """Return the complete page, and the policy that lets no other script run in it."""
     style = "\n" + _part("shared.css") + _part("page.css")
     script = "\n" + _part("shared.js") + _part("page.js")
     policy = (

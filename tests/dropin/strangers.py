@@ -1,0 +1,198 @@
+"""Programs in the ways that people write for tqdm, and what each says and shows: `python strangers.py WAY MODE` tells it as JSON.
+
+WAY is `tqdm`, `install` or `patch`; MODE is `pipes` or `terminal`. Each runs in a fork of this process, which imports but once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import sys
+import tempfile
+import termios
+import traceback
+
+PROGRAMS = """
+# === generator methods
+it = iter(tqdm(range(10), desc="gen"))
+print(next(it), next(it))
+it.close()
+def use():
+    yield from tqdm(range(10), desc="inner")
+g = use(); print(next(g)); g.close()
+# === what update returns
+bar, told = tqdm(total=3, desc="told", mininterval=1e-6), 0
+for number in range(3):
+    sleep(0.001)
+    if bar.update():
+        told += 1
+        bar.set_postfix(number=number)
+bar.close()
+print(told)
+# === format_meter
+class Own(tqdm):
+    def format_meter(self, n, total, elapsed, prefix="", **rest):
+        return f"{prefix}{n} of {total}!"
+for _ in Own(range(4), desc="own"): pass
+# === format_dict
+class Whole(tqdm):
+    @property
+    def format_dict(self):
+        return {**super().format_dict, "bar_format": "{desc}: {n} in all"}
+for _ in Whole(range(4), desc="whole"): pass
+# === format_num
+class Three(tqdm):
+    @staticmethod
+    def format_num(n): return f"{n:.3f}"
+bar = Three(total=1, desc="three"); bar.set_postfix(loss=0.5); print(bar.postfix); bar.update(); bar.close()
+# === iterated twice
+bar = tqdm(range(3), desc="twice")
+print(list(bar), list(bar), bar.n)
+# === attributes of the class
+class UpTo(tqdm):
+    total = None
+    now = 0
+    def update_to(self, current, total):
+        self.total = total
+        self.update(current - self.now)
+        self.now = current
+with UpTo(unit="B", unit_scale=True, unit_divisor=1024, miniters=1, desc="up") as bar:
+    for part in range(1, 5): bar.update_to(part * 250, 1000)
+    print(bar.n, bar.total, bar.now)
+# === not text
+bar = tqdm(total=2, desc="words")
+try: tqdm.write(3)
+except TypeError: print("TypeError")
+bar.update(2); bar.close()
+# === all instances closed
+bars = [tqdm(total=5, desc=f"bar {number}") for number in range(3)]
+for bar in bars: bar.update(2)
+for bar in sorted(tqdm._instances): bar.leave = False; bar.close()
+print([bar.n for bar in bars], len(tqdm._instances), [bar.disable for bar in bars])
+# === a place in a list as postfix
+with tqdm(total=10, desc="Batch", bar_format="{desc} {postfix[0]} {postfix[1][value]:>8.2g}", postfix=["at", dict(value=0)]) as bar:
+    for number in range(10):
+        bar.postfix[1]["value"] = number / 2
+        bar.update()
+print(bar.postfix)
+# === a stream that logs
+class Log(StringIO):
+    def write(self, text): self.text = text.strip()
+    def flush(self): lines.append(self.text)
+lines = []
+for _ in tqdm(range(3), file=Log(), mininterval=30, desc="logged"): pass
+print("3/3" in lines[-1])
+# === a print that writes
+def write(*words): tqdm.write(" ".join(map(str, words)))
+for number in tqdm(range(3), desc="printed"): write("row", number)
+# === a description that is a path
+list(tqdm(range(2), desc=str(Path("a"))))
+# === a hook of urlretrieve
+with NamedTemporaryFile() as file:
+    file.write(bytes(50000)); file.flush()
+    class Hook(tqdm):
+        def update_to(self, blocks=1, size=1, total=None):
+            if total is not None: self.total = total
+            return self.update(blocks * size - self.n)
+    with Hook(unit="B", unit_scale=True, unit_divisor=1024, miniters=1, desc="file") as bar:
+        urlretrieve("file://" + file.name, file.name + ".copy", reporthook=bar.update_to)
+        bar.total = bar.n
+    os.unlink(file.name + ".copy")
+print(bar.n)
+# === generators that share a screen
+def run(position):
+    bar = tqdm(total=4, position=position, desc=f"at {position}")
+    for _ in range(4):
+        bar.update()
+        yield
+    bar.close()
+for _ in zip(*[run(number) for number in range(3)]): pass
+# === after the end
+bar = tqdm(total=4, desc="over")
+bar.update(4); bar.close()
+bar.update(3); bar.close(); bar.refresh(); bar.set_postfix(a=1); bar.set_description("other", refresh=False)
+print(bar.n, bar.format_dict["n"], bar.format_dict["elapsed"] >= 0)
+"""
+NAMES = {
+    "from io import StringIO": None, "from pathlib import Path": None, "from tempfile import NamedTemporaryFile": None,
+    "from time import sleep": None, "from urllib.request import urlretrieve": None, "from tqdm import tqdm": None, "import os": None,
+}  # fmt: skip
+
+
+def programs() -> dict[str, str]:
+    """Return the programs by their names."""
+    parts = re.split(r"(?m)^# === (.+)\n", PROGRAMS)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def run(code: str) -> None:
+    """Run `code` in this forked child, as an interpreter of its own would, and end."""
+    sys.stdout = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    status, names = 0, {"__name__": "__main__"}
+    try:
+        exec("\n".join(NAMES), names)
+        exec(code, names)
+    except BaseException as error:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+        status = 1
+    names.clear()
+    import atexit
+
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(status)
+
+
+def in_pipes(code: str) -> dict[str, object]:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            run(code)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        told = []
+        for file in (out, err):
+            file.seek(0)
+            told.append(file.read().decode())
+    return {"status": status, "out": told[0], "err": told[1]}
+
+
+def on_terminal(code: str) -> dict[str, object]:
+    child, fd = pty.fork()
+    if child == 0:
+        os.environ |= {"TERM": "xterm"}
+        while os.get_terminal_size().columns != 100:  # the parent sets it
+            pass
+        run(code)
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    raw = b""
+    while True:
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # Linux's word for the end of a pty
+            break
+        if not data:
+            break
+        raw += data
+    os.close(fd)
+    return {"status": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), "raw": raw.decode("utf-8", "replace")}
+
+
+if __name__ == "__main__":
+    way, mode = sys.argv[1:]
+    if way != "tqdm":
+        import progresskit.tqdm
+
+        getattr(progresskit.tqdm, way)()
+    import urllib.request  # noqa: F401
+
+    import tqdm  # noqa: F401  # before the forks
+
+    how = in_pipes if mode == "pipes" else on_terminal
+    print(json.dumps({name: how(code) for name, code in programs().items()}))

@@ -1,0 +1,78 @@
+"""Programs in the ways that people write for tqdm: what they say is what they say with tqdm, on streams so is what they show."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyte
+import pytest
+from strangers import programs
+
+pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+FOLDER = Path(__file__).parent
+ROWS = {
+    "generator methods": ["gen .*stopped early", "inner .*stopped early"], "what update returns": ["told .*3/3 .*number 2"],
+    "format_meter": ["own4 of 4!|own: 4 of 4!"], "format_dict": ["whole: 4 in all"], "format_num": ["three .*1/1 .*loss 0.500"],
+    "iterated twice": ["twice .*3/3"], "attributes of the class": ["up .*1,000 B"], "not text": ["words .*2/2"],
+    "all instances closed": [], "a place in a list as postfix": ["Batch at +4.5"], "a stream that logs": [],
+    "a print that writes": ["row 0", "row 1", "row 2", "printed .*3/3"], "a description that is a path": ["a .*2/2"],
+    "a hook of urlretrieve": ["file .*56.0 KiB"], "generators that share a screen": ["at 0 .*4/4", "at 1 .*4/4", "at 2 .*4/4"],
+    "after the end": ["over .*4/4"],
+}  # fmt: skip
+"""Program -> the rows that it leaves on a terminal, besides what it says itself."""
+
+
+@cache
+def told(way: str, mode: str) -> dict[str, Any]:
+    """Return what all programs have said and shown."""
+    root = Path(__file__).parents[2]
+    environ = {**os.environ, "PYTHONPATH": str(root)}
+    for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
+        environ.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "strangers.py"), way, mode],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def lasting(text: str) -> list[str]:
+    """Return the last state of each line of `text`, without times and rates."""
+    lines = [line.split("\r")[-1] for line in text.replace("\x1b[A", "").split("\n")]
+    return [re.sub(r" \[.*", "", line).rstrip() for line in lines if line.strip()]
+
+
+def screen(raw: str) -> list[str]:
+    display = pyte.Screen(100, 40)
+    pyte.Stream(display).feed(raw)
+    return [row.rstrip() for row in display.display if row.strip()]
+
+
+@pytest.mark.parametrize("name", programs())
+@pytest.mark.parametrize("way", ["install", "patch"])
+def test_stranger(way: str, name: str) -> None:
+    """A program says the same, and ends the same, in pipes and on a terminal; its bars are lines of tqdm's in pipes, and rows there."""
+    theirs, ours, shown = told("tqdm", "pipes")[name], told(way, "pipes")[name], told(way, "terminal")[name]
+    assert theirs["status"] == 0, theirs["err"]
+    assert (ours["status"], ours["out"]) == (0, theirs["out"]), ours["err"]
+    assert sorted(lasting(ours["err"])) == sorted(lasting(theirs["err"]))
+    rows = screen(shown["raw"])
+    assert shown["status"] == 0, rows
+    wanted = [
+        *(f"^{re.escape(line)}$" for line in theirs["out"].splitlines() if not line.startswith("row ")),
+        *ROWS[name],
+    ]
+    for pattern in wanted:
+        assert sum(re.search(pattern, row) is not None for row in rows) == 1, (pattern, rows)
+    assert len(rows) == len(wanted), rows
