@@ -323,14 +323,16 @@ def _follow_descriptor(descriptor: int) -> None:
 _registry = _Registry()
 
 
-def relay_forks() -> None:
-    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it."""
+def relay_forks() -> bool:
+    """Before a fork: make a relay for each terminal with rows, so that the child's words go through it. Return whether anything is
+    captured."""
     if not STREAMS:
-        return
+        return bool(_registry.relays)
     for capture in {capture for captured in captured_streams() for capture in captured.captures}:
         _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.forwarder.hold()
+    return True
 
 
 def _begin_relay(capture: Capture, wanted: tuple[object, ...] | None = None) -> None:

@@ -15,6 +15,7 @@ from .._system.platform import HAS_FORK
 from .._tracking import counters as counting
 from .._tracking.core import TrackerCore
 from .._tracking.task_record import TREE_LOCK
+from . import forked_child
 from .ticker import ThreadTicker
 
 TYPE_CHECKING = False
@@ -93,6 +94,12 @@ TICKER = ThreadTicker(begin=_begin)
 _held: list[Any] = []  # the drawing lock, if we have it
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
+DESCRIPTORS: set[int] = set()
+"""Descriptors of sockets that no forked child may keep: it closes them at once. Whoever holds the sockets detaches them."""
+at_once: Callable[[], None] | None = None
+"""What a child that is forked now must do at once, if all else can wait until it uses a tracker; None: nothing can. Set by a function
+that `before_fork` was given."""
+_in_order: list[Callable[[], None]] = []
 _at_end: list[Callable[[], None]] = []
 
 
@@ -102,16 +109,24 @@ def before_fork(call: Callable[[], None]) -> None:
 
 
 def in_child(call: Callable[[], None]) -> None:
-    """Register `call` for each forked child, before anything else is done there."""
+    """Register `call` for each forked child, before the child uses a tracker."""
     _in_child.append(call)
 
 
+def when_in_order(call: Callable[[], None]) -> None:
+    """Have `call` called in every forked child once all that it inherits is in order."""
+    _in_order.append(call)
+
+
 def _before_fork() -> None:
+    global at_once
+    forked_child.settle()
+    at_once = None
     for call in _before:
         call()
     capture = sys.modules.get("progresskit._display.capture")
-    if capture is not None:
-        capture.relay_forks()
+    if capture is not None and capture.relay_forks():
+        at_once = None
     # All locks, in the order in which the ticker takes them, so that none is held by a thread that the child lacks. A
     # frame that is stuck in a blocked terminal must not hold up the fork: the child replaces the locks in any case.
     drawing = TICKER.scheduler.drawing
@@ -135,16 +150,32 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    _held.clear()
-    _at_end.clear()
     counting.LOCK.release()
     TREE_LOCK.release()
+    for fd in DESCRIPTORS:
+        try:
+            os.close(fd)
+        except OSError:  # another thread was just closing it
+            pass
+    if at_once is None:
+        _enter_child()
+    else:
+        forked_child.put_off(_enter_child, TICKER)
+        at_once()
+
+
+def _enter_child() -> None:
+    _held.clear()
+    _at_end.clear()
+    DESCRIPTORS.clear()
     capture = sys.modules.get("progresskit._display.capture")
     if capture is not None:
         capture.forget_captures()
     for call in _in_child:
         call()
     TICKER.forget()
+    for call in _in_order:
+        call()
 
 
 if HAS_FORK:

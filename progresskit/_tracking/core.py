@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import Any, ClassVar, TextIO
+    from typing import Any, ClassVar, Protocol, TextIO
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
@@ -29,8 +29,16 @@ if TYPE_CHECKING:
     from .interfaces import Display, Ticker
     from .task import Task, Tracker
 
-current_loop: ContextVar[Task | None] = ContextVar("progresskit_loop", default=None)
-"""The task of the loop that this thread or async task is in."""
+    class BegunLoop(Protocol):
+        """A loop that has begun without a task: see `brief_loop`."""
+
+        @property
+        def added(self) -> Task | None:
+            """The task that a loop within this one is a part of."""
+
+
+current_loop: ContextVar[Task | BegunLoop | None] = ContextVar("progresskit_loop", default=None)
+"""The task of the loop that this thread or async task is in; the loop itself if it began without a task."""
 
 
 class TrackerCore:

@@ -1,12 +1,13 @@
-"""What the package's root offers on the current tracker: `track`, `add_task`, `print`, `configure` and `disabled`.
+"""The root's functions for the current tracker: `track`, `add_task`, `print`, `configure` and `disabled`.
 
-Knows which tracker a call without one means. Does not know how a tracker keeps its tasks, or how they are drawn.
+Knows which tracker is meant where none is given. Does not know how a tracker keeps its tasks, or how they are drawn.
 """
 
 from __future__ import annotations
 
 import os
 
+from . import multiprocessing_hook
 from . import tracker as trackers
 from .arguments import UNCHANGED, unknown_argument
 from .task import Task
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+
+_NONE_GIVEN = (None,) * 6  # arguments of a loop that a worker's first loop may have
 
 if TYPE_CHECKING:
 
@@ -117,6 +120,12 @@ def track(
     """
     if misspelt:
         raise unknown_argument(track, misspelt)
+    first_loop = multiprocessing_hook.first_loop
+    if first_loop is not None and not (disable or completed or delay):
+        given = (total, parent, keep, color, fields, columns)
+        loop = first_loop(iterable, description, unit) if given == _NONE_GIVEN else None
+        if loop is not None:
+            return loop
     try:
         tracker, parent = _home_of(parent)
     except UNAVAILABLE:

@@ -94,7 +94,7 @@ MOST_COUNTERS = 16
 
 # Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
 # hint is lost when the container changes under the loop, which is when the count is wanted.
-_SIZED = tuple(
+SIZED = tuple(
     {
         type(iterator)
         for iterator in (
@@ -253,6 +253,10 @@ class PausingCounter:
         self._final = final
         self.iterator = None
         self._selectors, self._end = (), final  # the list holds this counter
+
+
+if TYPE_CHECKING:
+    Counter = SizedCounter | AnyCounter | PausingCounter
 
 
 class AsyncCounter:
@@ -513,7 +517,7 @@ class AsyncLoop:
     def __del__(self) -> None:
         # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
         if self._task is not None and caller is not None:  # as for other loops
-            self._loop.broken(self._task, self._counter, caller())
+            self._loop.broken(self._counter, caller())
 
 
 # The last name of the module: a signal's handler that comes in the middle of this import finds all of it, or none.
@@ -587,44 +591,50 @@ class Loop:
     def _portions(self) -> Generator[Iterator[Any], None, None]:
         """Yield what the consumer runs through: the whole source, or slices of it."""
         self.remember_consumer(caller())
-        task = self.begin()
-        source, self._source = self._source, None
-        iterable, self._iterable = self._iterable, None
-        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
-        pace = Pace(task.tracker.clock)
-        counter: SizedCounter | AnyCounter | PausingCounter
-        if type(source) in _SIZED:
-            counter = SizedCounter(source, iterable if type(iterable) is list else None)
-            if whole:
-                portions = iter((source,))
-            elif type(iterable) in _CUT:
-                portions = _cut(iterable, counter, pace)
-            else:
-                portions = _sliced(source, counter, pace)
-        else:
-            counter = AnyCounter(source) if whole else PausingCounter(source, pace)
-            portions = iter((counter.iterator,))
-        del iterable
-        count_in(task, counter)
+        source = self._source
+        counter, portions = self._open(source)
+        self._source = self._iterable = None
         try:
             yield from portions
         except GeneratorExit:
             if (
                 caller is not None
             ):  # at the very end of a free-threaded interpreter modules are emptied before generators
-                self.broken(task, counter, caller(), source)
+                self.broken(counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
             counter.close(counter.handed())
             if self._finish:
                 if is_failure(type(error)):
-                    task.fail(error)
+                    self.task.fail(error)
                 else:
-                    task.cancel()
+                    self.task.cancel()
             raise
+        self._complete(counter)
+
+    def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
+        """Begin the task; return what counts, and the portions of `source`."""
+        task, iterable = self.begin(), self._iterable
+        counter: Counter
+        whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
+        if type(source) in SIZED:
+            counter = SizedCounter(source, iterable if type(iterable) is list else None)
+            if whole:
+                portions: Iterator[Iterator[Any]] = iter((source,))
+            else:
+                cut, pace = type(iterable) in _CUT, Pace(task.tracker.clock)
+                portions = _cut(iterable, counter, pace) if cut else _sliced(source, counter, pace)
+        else:
+            counter = AnyCounter(source) if whole else PausingCounter(source, Pace(task.tracker.clock))
+            portions = iter((counter.iterator,))  # type: ignore[arg-type]  # it has one until it is closed
+        count_in(task, counter)
+        return counter, portions
+
+    def _complete(self, counter: Counter) -> None:
+        """End the task at the end of the source."""
         counter.close(max(counter.handed(), counter.count()))
         if self._finish:
-            task.finish()
+            self.task.finish()
 
     def remember_consumer(self, frame: Any) -> None:
         """Note which instruction requested the first item. It tells a loop from a call at the end."""
@@ -633,14 +643,8 @@ class Loop:
             self._instruction = frame.f_lasti
         self._held = holders()
 
-    def broken(
-        self,
-        task: LoopTask,
-        counter: SizedCounter | AnyCounter | PausingCounter | AsyncCounter,
-        frame: Any,
-        source: Any = None,
-    ) -> None:
-        """End a task whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
+    def broken(self, counter: Counter | AsyncCounter, frame: Any, source: Any = None) -> None:
+        """End the task, whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
 
         The task fails only if an exception is in flight, and is cancelled by one such as KeyboardInterrupt. Otherwise
         it finishes if the count is complete, and has stopped early if not: `zip`, `islice` and `any` drop an iterator
@@ -652,6 +656,7 @@ class Loop:
         by_statement = asked_by in ASKING
         over = getattr(source, "gi_code", None) if getattr(source, "gi_frame", source) is None else None
         error = self._error(counter, frame if by_statement else None, over, left_at)
+        task = self.task
         if error is not None:
             counter.close(handed if over is not None or left_at in ASKING else max(handed - 1, 0))
             if self._finish and is_failure(type(error)):

@@ -29,6 +29,8 @@ terminal_key: TerminalKey | None = None
 """In a worker, the key of the terminal that shows its hub's rows; None if none does, and outside of workers."""
 is_worker = False
 """Whether this process is a worker, which its parent may kill as soon as it has a result."""
+first_loop: Callable[[Any, object, object], Any] | None = None
+"""In a worker that was forked and has shown nothing yet, makes the iterator of its first loop; see `brief_loop`."""
 
 
 class JoinHub:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
+MANY_ROWS, CLOSE_SECONDS = 10, 0.2
+"""Rows from which on not every estimate learns from every frame, where frames follow each other within so many seconds."""
 MOST_WAIT_SECONDS = 0.05
 """Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
@@ -87,6 +89,8 @@ class TaskTree:
         self.is_told: bool = True
         self.is_closing: bool = False
         self._inherited = 0  # the highest number of a task that is a parent process's
+        self._learned = 0.0  # when estimates have learned last
+        self._turn = 0
 
     # Tasks
 
@@ -339,7 +343,11 @@ class TaskTree:
             self._placed = (rows, placed) if self._rows_stay and not (more or self._delays) else None
         counts: list[Sums | None] = [None] * len(placed)
         if sampled:  # all tasks first: whether a parent is idle depends on its children
-            counts = [snapshot.sample(item, now, sums) if isinstance(item, Task) else None for item, _, _ in placed]
+            skipped = self._skipped(len(placed), now)
+            counts = [
+                snapshot.sample(item, now, sums, learns=at % 2 != skipped) if isinstance(item, Task) else None
+                for at, (item, _, _) in enumerate(placed)
+            ]
         views = []
         for (item, depth, row), known in zip(placed, counts, strict=True):
             if not isinstance(item, Task):
@@ -350,6 +358,16 @@ class TaskTree:
                 view = view._replace(state=item._state, reason=None)
             views.append(view)
         return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late
+
+    def _skipped(self, rows: int, now: float) -> int:
+        """Return which rows' estimates learn nothing from this frame: 0 every other one, 1 those between, 2 none.
+
+        With many rows that follow each other closely half of them learn in turn: what is shown of an estimate stands for a second,
+        and learning is a quarter of the cost of a row.
+        """
+        closely, self._learned = now - self._learned < CLOSE_SECONDS, now
+        self._turn = 1 - self._turn
+        return self._turn if rows >= MANY_ROWS and closely else 2
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:
         """Return the entries that get a row, with depths: tasks, views of other processes' tasks, and None for a blank

@@ -381,7 +381,7 @@ class ProgressTracker:
         if misspelt:
             raise unknown_argument(ProgressTracker.track, misspelt)
         if disable:
-            return _silent_tracker().track(
+            return silent_tracker().track(
                 iterable,
                 description,
                 total=total,
@@ -692,6 +692,8 @@ def bare(iterable: Any) -> Any:
 def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     """Return the live task of the loop that this thread or async task is in, if it belongs to `tracker`."""
     task = current_loop.get()
+    if task is not None and not isinstance(task, Task):
+        task = task.added
     while task is not None and task._end is not None:
         task = task.parent
     return task if task is not None and task.tracker is tracker else None
@@ -733,7 +735,7 @@ def current_tracker() -> ProgressTracker:
         True
     """
     if disabled_blocks:
-        return _silent_tracker()
+        return silent_tracker()
     active = _active.get()
     if active is not None and active in _entered:
         return active
@@ -743,7 +745,7 @@ def current_tracker() -> ProgressTracker:
     return _entered[-1] if _entered else shared_tracker()
 
 
-def _silent_tracker() -> ProgressTracker:
+def silent_tracker() -> ProgressTracker:
     """Return the tracker for progress that is switched off: its tasks count, and nothing is shown."""
     global _silent
     if _silent is None:

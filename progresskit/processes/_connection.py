@@ -43,6 +43,7 @@ class Connection:
         self._connected = False
         self._splitter: Splitter | None = None
         _connections.append(self)
+        process_hooks.DESCRIPTORS.add(self.socket.fileno())
 
     def flush(self) -> bool:
         """Send pending bytes as far as the hub accepts them, and return whether all were sent.
@@ -112,6 +113,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection. The hub treats a client that has not sent `BYE` as lost."""
+        process_hooks.DESCRIPTORS.discard(self.socket.fileno())
         self.socket.close()
         if self in _connections:
             _connections.remove(self)
@@ -145,8 +147,11 @@ def _before_fork() -> None:
 def _in_child() -> None:
     global _forked
     _forked = _fork
-    for connection in list(_connections):
-        connection.close()  # the parent's: while the child holds it, the hub cannot see the parent close it
+    for (
+        connection
+    ) in _connections:  # the parent's: while the child held them, the hub could not see the parent close them
+        connection.socket.detach()
+    _connections.clear()
 
 
 process_hooks.before_fork(_before_fork)

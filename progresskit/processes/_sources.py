@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .._model.frames import Frame, TaskView
     from .._tracking.core import TrackerCore
+    from ._brief_ends import BriefEnd
 
 BLANK_SECONDS = 1.0
 """Seconds for which the rows of a source without tasks stay blank, in case it adds one, before the rows below move up."""
@@ -163,15 +164,20 @@ class SourceTree(TaskTree):
             self._ended_counts[source] = ended_counts
             if not new.tasks:
                 return False
-            now = self._clock()
-            began = now - max(age, 0.0)
-            self._rest(now)
-            self.crowd.add_unseen(new, began, now)
-            if self.total is not None:
-                self.total.ended_counts.merge(new)
-                self.total.begin(began)
+            self._add_unseen(new, age)
             self._note_process(source if order is None else order)
             return True
+
+    def add_brief_ends(self, ends: Iterable[BriefEnd]) -> bool:
+        """Count loops that came to their `ends` before they were tasks, and return whether there is any."""
+        with self.lock:
+            new, age = EndedCounts(), 0.0
+            for end in ends:
+                new.add("finished", end.unit, end.amount)
+                age = max(age, end.seconds)
+            if new.tasks:
+                self._add_unseen(new, age)
+            return bool(new.tasks)
 
     def succeed(self, other: SourceTree) -> None:
         """Adopt the ended counts that `other` has already shown. See `Feed.succeed`."""
@@ -244,6 +250,16 @@ class SourceTree(TaskTree):
                     self.total.begin(now - max(view.elapsed, 0.0))
                 view = self.crowd.end(view, now)
             self._core.lines.items.append(view)
+
+    def _add_unseen(self, ended_counts: EndedCounts, age: float) -> None:
+        """Count tasks that no frame has shown, the first of which began `age` seconds ago."""
+        now = self._clock()
+        began = now - max(age, 0.0)
+        self._rest(now)
+        self.crowd.add_unseen(ended_counts, began, now)
+        if self.total is not None:
+            self.total.ended_counts.merge(ended_counts)
+            self.total.begin(began)
 
     def _begin(self, began: float, now: float) -> None:
         """Note a live task that began at the instant `began`."""

@@ -15,10 +15,11 @@ from ._summary import Total
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from typing import Any, ClassVar, Self
 
     from .._model.frames import Frame
+    from ._brief_ends import BriefEnd
     from ._sources import Order
 
 
@@ -178,6 +179,11 @@ class Feed(ProgressTracker):
             order: The place of the process, as in `receive`.
         """
         if self._core.tree.add_ended_counts(source, ended_counts, age, order):
+            self.show()
+
+    def add_brief_ends(self, ends: Iterable[BriefEnd]) -> None:
+        """Count loops of forked workers that came to their end before they were tasks."""
+        if self._core.tree.add_brief_ends(ends):
             self.show()
 
     def lose(self, source: Hashable, reason: str = "lost") -> None:

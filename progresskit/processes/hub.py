@@ -1,9 +1,8 @@
 """The hub: a socket on which other processes send their frames, for a feed to show.
 
-Knows sockets, which processes may connect, and how much each may send. Does not know how anything is drawn: it is a transport of
-`progresskit.processes.feed`. Its own thread reads, and keeps for each client only the newest frame, the newest numbers, ended tasks
-and lines. The drawing thread decodes frames, once for each frame that it draws. A thread that asks for a count first reads the
-sockets, so a count is exact as soon as the caller can know that the counting process has ended.
+Knows connections: who is there, when to read, and how much each may send. Does not know how anything is drawn: it is a transport
+of `progresskit.processes.feed`. Its own thread reads, and the inbox keeps what it has read until a frame is drawn. A thread that asks
+for a count first reads the sockets, so a count is exact as soon as the caller can know that the counting process has ended.
 """
 
 from __future__ import annotations
@@ -12,43 +11,26 @@ import os
 import select
 import selectors
 import socket
-import struct
-import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from .._display import process_hooks
-from .._model.address import Address
-from .._model.frames import decode
-from .._system.platform import has_peer_credentials, has_poll, has_unix_sockets
+from .._system.platform import HAS_FORK, has_poll, has_unix_sockets
+from .._system.threads import QuickThread, is_patched
 from .._tracking.multiprocessing_hook import VARIABLE
 from ..renderers import registry
-from ._ended_counts import EndedCounts
-from ._protocol import (
-    ANSWER,
-    ASK,
-    BYE,
-    COUNTS,
-    CROWD,
-    ENDED,
-    ENDED_COUNTS,
-    FRAME,
-    HELLO,
-    LARGEST,
-    LINES,
-    Splitter,
-    message,
-    read_count,
-    read_hello,
-    split_counts,
-)
+from ._brief_ends import Pipe
+from ._inbox import Inbox, Sender
+from ._listener import Listener
+from ._protocol import ASK, CROWD, ENDED, FRAME, HELLO, LARGEST, Splitter, message, read_hello
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
+    from .._model.address import Address
     from .feed import Feed
 
 PAUSE = 0.02
@@ -59,38 +41,24 @@ STRANGERS = 256
 """The most connections without a `HELLO`; beyond it the hub closes the oldest, after `GRACE_SECONDS`."""
 GRACE_SECONDS = 0.5
 """Seconds that each connection has for its `HELLO`, however many there are."""
-MOST_MISTAKES = 100
-"""Malformed messages after which the hub ignores a client."""
 MOST_LINES = 10_000
 """Pending lines beyond which the hub stops reading until the display has drawn some."""
-MOST_PATH_BYTES = 100
-"""The longest path of a Unix socket: some systems allow 104 bytes."""
-MOST_COUNTS = 100_000
-"""Pending counts of a client; further ones are dropped."""
 MOST_READ = 1 << 16
 """Bytes in one read."""
+LONGEST_JOIN = 86_400.0
+"""Seconds that `stop` waits for the thread, which ends by itself."""
 MOST_READS = 1_000
 """Reads after which `_read_all` leaves the rest to the hub's thread."""
-_LOST = b"lost"  # the end of a connection without BYE, among its messages
 
 
-class _Client:
+class _Client(Sender):
     """One connection."""
 
     def __init__(self, connection: socket.socket, since: float) -> None:
+        super().__init__()
         self.socket = connection
         self.since = since
         self.splitter = Splitter()
-        self.order: tuple[float, ...] | None = None  # None until its `HELLO`
-        self.inbox: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in order of arrival
-        self.frame: bytes | None = None  # the newest, unless a frame with ended tasks has followed it
-        self.counts: dict[bytes, bytes] = {}
-        self.ended_counts: bytes | None = None
-        self.is_counter = False  # whether it counts in handed-out tasks
-        self.sends_frames = False
-        self.answered = 0  # the number of the last `ASK` that it has answered
-        self.leaving = False
-        self.mistakes = 0
 
 
 class Hub:
@@ -104,10 +72,6 @@ class Hub:
         tcp: Whether to listen on the loopback interface, where only the key protects the hub; None: only if the system has no
             Unix sockets.
 
-    Attributes:
-        refused: The number of refused connections: a wrong key, another user, no `HELLO` in time.
-        dropped: The number of dropped messages: malformed or oversized.
-
     Raises:
         OSError: no socket can be made (from `start`).
 
@@ -119,27 +83,36 @@ class Hub:
     """
 
     def __init__(self, feed: Feed, *, tcp: bool | None = None) -> None:
-        self.feed: Feed = feed
-        self.refused: int = 0
-        self.dropped: int = 0
+        self._inbox = Inbox(feed)
         self._tcp = not has_unix_sockets() if tcp is None else tcp
-        self._folder: str | None = None
-        self._address: Address | None = None
-        self._lock = threading.Lock()  # guards inboxes and what follows
-        self._ready: dict[_Client, None] = {}  # clients with pending messages, in order of arrival
-        self._counted: dict[_Client, None] = {}  # clients with pending counts
+        self._listener: Listener | None = None
+        self._pipe: Pipe | None = None  # which forked workers inherit
+        self._refused = self._dropped = 0
+        self._lock = threading.Lock()  # guards the clients
         self._clients: set[_Client] = set()
-        self._handing = threading.RLock()  # held while delivering: a client's `BYE` must not overtake its frame
-        self._counting = threading.RLock()  # the same for numbers, which do not wait for the decoding of frames
         self._reading = threading.Lock()  # held while reading from the sockets
         self._reader: int | None = None  # the thread that holds `_reading`
-        self._lines = 0  # `LINES` messages in all inboxes
         self._crowd = self._told_crowd = 0  # clients that send frames: now, and as last sent to all of them
         self._questions = 0
         self._poll: Callable[[int], object] | None = None
         self._closed = True
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: QuickThread | threading.Thread | None = None
+
+    @property
+    def feed(self) -> Feed:
+        """The feed that shows the clients' tasks."""
+        return self._inbox.feed
+
+    @property
+    def refused(self) -> int:
+        """The number of refused connections: a wrong key, another user, no `HELLO` in time."""
+        return self._refused + (0 if self._listener is None else self._listener.refused)
+
+    @property
+    def dropped(self) -> int:
+        """The number of dropped messages: malformed or oversized."""
+        return self._dropped + self._inbox.dropped
 
     @property
     def address(self) -> Address:
@@ -148,9 +121,9 @@ class Hub:
         Raises:
             RuntimeError: the hub has not been started.
         """
-        if self._address is None:
+        if self._listener is None:
             raise RuntimeError("this hub has no address: start it first.")
-        return self._address
+        return self._listener.address
 
     @property
     def environment(self) -> dict[str, str]:
@@ -163,26 +136,38 @@ class Hub:
         with self._lock:
             return sum(client.order is not None for client in self._clients)
 
+    @property
+    def brief_writer(self) -> int | None:
+        """The descriptor to which forked workers write the ends of brief loops; None if there is none."""
+        return None if self._pipe is None else self._pipe.writer
+
     # Start and stop
 
     def start(self) -> None:
         """Open the socket, and start the thread that reads from it."""
-        self._listener = self._listen()
-        self._listener.setblocking(False)
+        self._listener = Listener(tcp=self._tcp)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._listener.socket, selectors.EVENT_READ)
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
+        if HAS_FORK:
+            self._pipe = Pipe()
+            self._selector.register(self._pipe.reader, selectors.EVENT_READ)
+            process_hooks.DESCRIPTORS.add(self._pipe.reader)
+        process_hooks.DESCRIPTORS.update(each.fileno() for each in self._sockets())
         self._poll = _poll_for(self._selector)
-        self.feed.before_frame = self._hand_in
+        self.feed.before_frame = self._inbox.give
         registry.OWN_HUBS[str(self.address)] = os.getpid()
         _hubs.append(self)
         self._closed = False
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
-        self._thread.start()
+        if is_patched():
+            self._thread = threading.Thread(target=self._serve, name="progresskit hub", daemon=True)
+            self._thread.start()
+        else:  # a thread that `threading` knows costs each forked child a dozen memory pages
+            self._thread = QuickThread(self._serve)
 
     def stop(self) -> None:
         """Read and deliver everything that clients have sent so far, and close. Clients that run on fall back to `plain`."""
@@ -190,36 +175,26 @@ class Hub:
             return
         self._stopping.set()
         self._wake()
-        self._thread.join()
+        self._thread.join(LONGEST_JOIN)
         self._thread = None
         self._read_all(1.0)  # messages in transit, above all the final states
-        self._hand_in()
+        self._inbox.give()
         with self._reading:
             self._close()
         registry.OWN_HUBS.pop(str(self.address), None)
         _hubs.remove(self)
-        if self._folder is not None:
-            for remove, path in ((os.unlink, self.address.place), (os.rmdir, self._folder)):
-                try:
-                    remove(path)
-                except OSError:  # another process has removed it
-                    pass
+        if self._listener is not None:
+            self._listener.remove()
 
     def move(self, feed: Feed) -> None:
         """Show the clients with `feed` from now on: each appears with its next frame."""
-        with self._handing:
-            old, self.feed = self.feed, feed
-            old.before_frame = None
-            feed.succeed(old)
-            feed.before_frame = self._hand_in
-        if self._ready:
-            feed.announce()
+        self._inbox.move(feed)
 
     def catch_up(self, patience: float = 1.0) -> None:
         """Deliver all that clients have sent so far, reading for at most `patience` seconds."""
         if self._thread is not None:
             self._read_all(patience)
-            self._hand_in()
+            self._inbox.give()
 
     def read_counts(self) -> None:
         """Deliver the counts that clients have sent so far. Costs a microsecond if there are none."""
@@ -227,9 +202,9 @@ class Hub:
             return
         if self._has_news():
             self._read_all(1.0)
-            if self._ready:
+            if self._inbox.is_pending:
                 self._wake()  # so that the hub's thread announces the other messages
-        self._hand_in_counts()
+        self._inbox.give_counts()
 
     def _has_news(self) -> bool:
         """Whether there is something to read, or another thread is sorting what it has read."""
@@ -276,35 +251,30 @@ class Hub:
         self.stop()
 
     def forget(self) -> None:
-        """Close everything in a forked child: while the child holds a connection, nobody can see the parent's end of it close."""
-        self._thread = None
-        self._close()
+        """Leave the sockets to the parent, in a forked child: it has closed its descriptors, so that it can be seen when the parent
+        closes its own. The pipe's end to write to stays."""
+        self._thread = self._pipe = None
+        self._closed = True
+        self._selector.close()  # do not unregister: after a fork that would change the parent's selector
+        for each in self._sockets():
+            each.detach()
+        self._clients.clear()
+
+    def _sockets(self) -> list[socket.socket]:
+        listening = [] if self._listener is None else [self._listener.socket]
+        return [*listening, self._waker, self._woken, *(client.socket for client in self._clients)]
 
     def _close(self) -> None:
         self._closed = True
-        self._selector.close()  # do not unregister: after a fork that would change the parent's selector
-        close = socket.SocketType.close  # the C method: a forked child copies each memory page that it touches
-        for each in (self._listener, self._waker, self._woken):
-            close(each)
-        for client in self._clients:
-            close(client.socket)
+        self._selector.close()
+        for each in self._sockets():
+            process_hooks.DESCRIPTORS.discard(each.fileno())
+            each.close()
+        if self._pipe is not None:
+            process_hooks.DESCRIPTORS.discard(self._pipe.reader)
+            self._pipe.close()
+            self._pipe = None
         self._clients.clear()
-
-    def _listen(self) -> socket.socket:
-        key = os.urandom(16).hex()
-        if self._tcp:
-            listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-            host, port = listener.getsockname()
-            self._address = Address(key, f"{host}:{port}")
-            return listener
-        parents = (tempfile.gettempdir(), "/tmp")
-        parent = next((folder for folder in parents if len(os.fsencode(folder)) <= MOST_PATH_BYTES - 45), "/tmp")
-        self._folder = tempfile.mkdtemp(prefix="progresskit-", dir=parent)  # mode 0700
-        self._address = Address(key, os.path.join(self._folder, os.urandom(8).hex()))
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(self._address.place)
-        listener.listen(1024)
-        return listener
 
     # Reading, mostly in the hub's thread
 
@@ -315,14 +285,14 @@ class Hub:
             with self._reading:
                 strangers = self._strangers()
             moved = self._read_sockets(1.0 if strangers else None)
-            if self._ready:
+            if self._inbox.is_pending:
                 self.feed.announce()
             if moved:
                 self._stopping.wait(PAUSE)
 
     @property
     def _behind(self) -> bool:
-        return len(self.feed._core.lines.items) + self._lines > MOST_LINES
+        return len(self.feed._core.lines.items) + self._inbox.lines > MOST_LINES
 
     def _read_all(self, patience: float) -> None:
         """Read all that clients have sent so far, in the calling thread. Clients that keep sending are read later."""
@@ -361,39 +331,26 @@ class Hub:
             except BlockingIOError:  # another thread was here first
                 pass
         for each in ready:
-            if each is self._listener:
-                self._accept()
+            if self._listener is not None and each is self._listener.socket:
+                self._accept(self._listener)
+            elif self._pipe is not None and each == self._pipe.reader:
+                self._inbox.store_brief_ends(self._pipe.read())
         for key, _ in events:
             if key.data in self._clients:
                 self._read(key.data)
         return len(ready)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError:  # no descriptor left: queued connections wait until a client has closed
-                self._stopping.wait(0.1)
-                return
-            if not self._same_user(connection):
-                self.refused += 1
-                connection.close()
-                continue
-            connection.setblocking(False)
-            client = _Client(connection, time.monotonic())
-            with self._lock:
-                self._clients.add(client)
-            self._selector.register(connection, selectors.EVENT_READ, client)
-            self._read(client)  # its `HELLO` has usually arrived, so many new clients do not count as strangers
-
-    def _same_user(self, connection: socket.socket) -> bool:
-        if not has_peer_credentials() or connection.family != socket.AF_UNIX:
-            return True  # only the folder's mode and the key protect the hub
-        size = struct.calcsize("3i")
-        _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-        return bool(user == os.getuid())
+    def _accept(self, listener: Listener) -> None:
+        try:
+            for connection in listener.accept():
+                process_hooks.DESCRIPTORS.add(connection.fileno())
+                client = _Client(connection, time.monotonic())
+                with self._lock:
+                    self._clients.add(client)
+                self._selector.register(connection, selectors.EVENT_READ, client)
+                self._read(client)  # its `HELLO` has usually arrived, so many new clients do not count as strangers
+        except OSError:  # no descriptor left: queued connections wait until a client has closed
+            self._stopping.wait(0.1)
 
     def _strangers(self) -> bool:
         """Return whether a connection has not sent its `HELLO`, and close those that take too long."""
@@ -405,7 +362,7 @@ class Hub:
         for number, client in enumerate(waiting):
             patience = GRACE_SECONDS if len(waiting) - number > STRANGERS else PATIENCE
             if now - client.since > patience:
-                self.refused += 1
+                self._refused += 1
                 self._drop(client)
         return True
 
@@ -426,13 +383,13 @@ class Hub:
                     messages = self._introduce(client, messages[0])
             except ValueError:
                 if client.order is None:
-                    self.refused += 1
+                    self._refused += 1
                 else:
-                    self.dropped += 1
+                    self._dropped += 1
                 self._drop(client)
                 return
             if messages:
-                self._sort(client, messages)
+                self._store(client, messages)
             if len(data) < MOST_READ and not client.leaving:
                 return  # the selector reports further data; another read would cost as much
 
@@ -445,37 +402,11 @@ class Hub:
         client.splitter.largest = LARGEST
         return client.splitter.feed(b"")
 
-    def _sort(self, client: _Client, messages: list[tuple[bytes, bytes]]) -> None:
-        """Store `messages` by kind. A frame replaces a pending one."""
+    def _store(self, client: _Client, messages: list[tuple[bytes, bytes]]) -> None:
         if not client.sends_frames and any(kind in (FRAME, ENDED) for kind, _ in messages):
             client.sends_frames = True
             self._tell_crowd(1, client)
-        with self._lock:
-            for kind, body in messages:
-                if kind == FRAME:
-                    client.frame = body
-                elif kind == ENDED:
-                    client.frame = None
-                    client.inbox.append((kind, body))
-                elif kind == LINES:
-                    client.inbox.append((kind, body))
-                    self._lines += 1
-                elif kind == COUNTS:
-                    client.is_counter = True
-                    self._counted[client] = None
-                    if len(client.counts) < MOST_COUNTS:
-                        client.counts.update(split_counts(body))
-                    else:
-                        self.dropped += 1
-                elif kind == ENDED_COUNTS:
-                    client.ended_counts = body
-                elif kind == ANSWER and body.isdigit() and len(body) < 19:
-                    client.answered = int(body)
-                elif kind == BYE:
-                    client.leaving = True
-                else:
-                    self.dropped += 1
-            self._ready[client] = None
+        self._inbox.store(client, messages)
 
     def _tell_crowd(self, change: int, newcomer: _Client | None = None) -> None:
         """Change the number of clients that send frames by `change`, and send it to `newcomer`.
@@ -501,89 +432,14 @@ class Hub:
     def _drop(self, client: _Client) -> None:
         """Remove `client`, whose connection has ended."""
         self._selector.unregister(client.socket)
+        process_hooks.DESCRIPTORS.discard(client.socket.fileno())
         client.socket.close()
         with self._lock:
             self._clients.discard(client)
         if client.sends_frames:
             self._tell_crowd(-1)
-        with self._lock:
-            if client.order is not None:
-                client.inbox.append((BYE if client.leaving else _LOST, b""))
-                self._ready[client] = None
-
-    # Delivery to the feed, in the drawing thread
-
-    def _hand_in(self) -> None:
-        with self._handing:
-            with self._lock:
-                ready, self._ready = self._ready, {}
-                taken = [(client, *self._emptied(client)) for client in ready]
-                self._lines = 0
-            self._hand_in_counts()  # first: counts must arrive before their client is removed
-            for client, inbox, frame, ended_counts in taken:
-                if ended_counts is not None:
-                    self._hand_in_ended_counts(client, ended_counts)
-                over = None
-                for kind, body in inbox:
-                    if kind == LINES:
-                        self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
-                    elif kind == ENDED:
-                        self._hand_in_frame(client, body)
-                    else:
-                        over = kind
-                if frame is not None:
-                    self._hand_in_frame(client, frame)
-                if over is not None:
-                    (self.feed.leave if over == BYE else self.feed.lose)(client)
-            if taken and self.feed._core.pending_output:
-                self.feed.show()
-
-    @staticmethod
-    def _emptied(client: _Client) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
-        """Return and forget the pending messages of `client`. The caller holds the lock."""
-        taken = client.inbox, client.frame, client.ended_counts
-        client.inbox, client.frame, client.ended_counts = [], None, None
-        return taken
-
-    def _hand_in_frame(self, client: _Client, body: bytes) -> None:
-        if client.mistakes < MOST_MISTAKES:
-            try:
-                frame = decode(body)
-            except ValueError:
-                self._note_mistake(client)
-                return
-            self.feed.receive(client, frame, client.order)
-
-    def _hand_in_ended_counts(self, client: _Client, body: bytes) -> None:
-        if client.mistakes < MOST_MISTAKES:
-            try:
-                ended_counts, age = EndedCounts.decode_with_age(body)
-            except ValueError:
-                self._note_mistake(client)
-                return
-            self.feed.add_ended_counts(client, ended_counts, age=age, order=client.order)
-
-    def _note_mistake(self, client: _Client) -> None:
-        self.dropped += 1
-        client.mistakes += 1
-
-    def _hand_in_counts(self) -> None:
-        """Deliver pending counts. Any thread may call this, also one that holds a tracker's lock, because this acquires none."""
-        with self._counting:
-            with self._lock:
-                counting = [(client, client.counts) for client in self._counted]
-                self._counted.clear()
-                for client, _ in counting:
-                    client.counts = {}
-            for client, counts in counting:
-                found: dict[int, int | float] = {}
-                for number, count in counts.items():
-                    try:
-                        found.update((read_count(number, count),))
-                    except ValueError:
-                        self._note_mistake(client)
-                if found and client.mistakes < MOST_MISTAKES:
-                    self.feed.count(client, found)
+        if client.order is not None:
+            self._inbox.store_end(client)
 
 
 def _poll_for(selector: selectors.BaseSelector) -> Callable[[int], object] | None:

@@ -13,8 +13,9 @@ from _thread import RLock
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .._display import process_hooks
+from .._display import forked_child, process_hooks
 from .._system.environment import is_disabled
+from .._system.threads import is_patched
 from .._tracking import multiprocessing_hook
 from .._tracking import tracker as trackers
 from .._tracking.arguments import shared_kind
@@ -23,6 +24,7 @@ from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import draws_rows, hub_address, hub_client, load
+from . import _brief_ends
 from ._numbers import numbers_for
 
 if TYPE_CHECKING:
@@ -33,7 +35,12 @@ if TYPE_CHECKING:
 
 FORK = "multiprocessing.popen_fork"
 """The module whose forks start workers."""
-PRELOADED = ("progresskit._tracking.loops", "progresskit._tracking.snapshot", "progresskit.processes._client")
+PRELOADED = (
+    "progresskit._tracking.brief_loop",
+    "progresskit._tracking.loops",
+    "progresskit._tracking.snapshot",
+    "progresskit.processes._client",
+)
 """The modules that a worker needs for its first loop and its first frame."""
 MOST_HANDLES = 1_000
 """The number of handed-out tasks from which on ended ones are removed."""
@@ -157,6 +164,8 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
+_first_loop: Any = None  # what makes the first loop of that worker, if it can be a brief one
+_variable = b""  # the hub's address for the same worker
 _terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for the same worker
 
 
@@ -240,6 +249,8 @@ def _before_fork() -> None:
             for tracker in (*trackers._entered, *shared):
                 for task in tracker.tasks:
                     _host.hand_out(task)
+        if _given is not None and _terminal is None and not _handles and not is_patched():
+            _prepare_brief_loop(_given)
     except Exception:  # an error of the display must not keep the worker from starting
         _given = None
 
@@ -251,37 +262,85 @@ def _preload() -> None:
             import_module(name)
 
 
-def _in_child() -> None:
-    """Join the parent's hub, in a worker that was forked.
+def _prepare_brief_loop(given: str) -> None:
+    """Have the worker that is being forked put off all that can wait until it uses a tracker, and its first loop be a brief one."""
+    global _first_loop, _variable
+    from .._tracking import brief_loop
 
-    The child copies each memory page that it writes to, at some microseconds each, and may run for only a millisecond. So it does not
-    free the parent's objects, and sets only attributes that differ.
-    """
-    global _host, _parents_host, _lock, _given
+    if _host is not None:
+        _brief_ends.writer = _host.hub.brief_writer
+    if _brief_ends.writer is not None:  # of this process, or of the one that it was forked from
+        brief_loop.tell, brief_loop.settle = _brief_ends.tell, forked_child.settle
+        _first_loop, _variable = brief_loop.first_loop, given.encode()
+        process_hooks.at_once = _at_once
+
+
+def _at_once() -> None:
+    """Do what cannot wait, in a worker that was forked and may live for only a millisecond: the child copies each memory page that
+    it writes to, at some microseconds each."""
+    global _parents_host, _host
     _parents_host, _host = _host, None
-    _lock = RLock()
-    given, _given = _given, None
-    handed = [(each.address, *known) for each in _handles.values() for known in each.known.items()] if _handles else ()
-    if _numbers:
-        for table in (_handles, _origins, _numbers):
-            table.clear()
-    for known in handed:  # tasks of a process further up: the parent sends the counts so far
-        _share(*known)
-    if given is None:
-        return
-    multiprocessing_hook.is_worker = True
-    os.environ[VARIABLE] = given
-    if _parents_host is not None:
+    multiprocessing_hook.first_loop = _first_loop
+    _set_variable()
+    _share_tasks()
+
+
+def _set_variable() -> None:
+    """Set the environment variable of the hub as `os.environ` does, which copies twenty pages to encode it."""
+    try:
+        os.environ._data[VARIABLE.encode()] = _variable  # type: ignore[attr-defined]  # private: as below without it
+        os.putenv(VARIABLE, _variable)
+    except Exception:
+        os.environ[VARIABLE] = os.fsdecode(_variable)
+
+
+def _share_tasks() -> None:
+    """Have the tasks of the parent be counted for the parent."""
+    if _parents_host is not None and _parents_host.handles:
         own = _parents_host.address
         for number, task in _parents_host.handles.items():
             if task._end is None:
                 _share(own, number, task)
+
+
+def _in_child() -> None:
+    """Join the parent's hub, in a worker that was forked."""
+    global _host, _parents_host, _lock, _given
+    if _host is not None:
+        _parents_host, _host = _host, None
+    _lock = RLock()
+    given, _given = _given, None
+    if process_hooks.at_once is None:
+        _share_again()
+    if given is None:
+        return
+    multiprocessing_hook.is_worker = True
+    os.environ[VARIABLE] = given
+    if process_hooks.at_once is None:
+        _share_tasks()
     for tracker in trackers._entered:
         _make_client(tracker._core)
     if trackers._shared is not None:
         _make_client(trackers._shared._core)
     if _terminal is not None:
         multiprocessing_hook.capture_words(_terminal)
+
+
+def _share_again() -> None:
+    """Have the tasks of processes further up be counted for them: the parent sends its own counts so far."""
+    handed = [(each.address, *known) for each in _handles.values() for known in each.known.items()] if _handles else ()
+    if _numbers:
+        for table in (_handles, _origins, _numbers):
+            table.clear()
+    for known in handed:
+        _share(*known)
+
+
+def _add_brief_loop() -> None:
+    """Have the first loop of a worker that was forked be a task from here on."""
+    brief_loop = sys.modules.get("progresskit._tracking.brief_loop")
+    if brief_loop is not None:
+        brief_loop.add_tasks()
 
 
 def _make_client(core: TrackerCore) -> None:
@@ -300,6 +359,7 @@ _CLIENT = hub_client(None, "the parent has a hub")
 _parents_host: _Host | None = None  # in a forked child
 process_hooks.before_fork(_before_fork)
 process_hooks.in_child(_in_child)
+process_hooks.when_in_order(_add_brief_loop)
 
 
 # Handles: tasks of another process
@@ -361,6 +421,7 @@ class _Untouched(Task):
 
     def _begin(self) -> None:
         """Become an ordinary task whose counts are sent to the hub."""
+        forked_child.settle()
         with _lock:
             origin = _origins.pop(id(self), None)
             if origin is None:  # another thread has done it
@@ -386,6 +447,7 @@ def _share(address: str, number: int, task: Task) -> None:
 
 def reduce(task: Task) -> tuple[Any, ...]:
     """Return the function and arguments that make `task` in the process that unpickles it."""
+    forked_child.settle()
     origin = _numbers.get(id(task))
     if origin is None:
         host = _hosting()
@@ -397,6 +459,7 @@ def reduce(task: Task) -> tuple[Any, ...]:
 
 def handle(address: str, number: int, description: str, total: Count | None, unit: str, color: str | None) -> Task:
     """Return the task `number` of the process whose hub is at `address`: there the task itself, elsewhere a handle for it."""
+    forked_child.settle()
     if _host is not None and _host.address == address and number in _host.handles:
         return _host.handles[number]
     handles = _handles_of(address)

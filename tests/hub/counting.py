@@ -10,11 +10,12 @@ import multiprocessing
 import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 from progresskit import ProgressTracker, Task, track
+from progresskit.processes._brief_ends import BriefEnd
 from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.feed import Feed
 from progresskit.testing import RecordingRenderer
@@ -25,6 +26,10 @@ Item = tuple[tuple[Task, ...], int, int]
 def work(item: Item) -> int:
     """Count in each task, and do some short tasks of one's own."""
     tasks, steps, own = item
+    if not tasks:  # its first loop is a brief one, where the worker was forked and has been handed nothing
+        for _ in track(range(steps), f"own {own}"):
+            pass
+        return steps
     for number, task in enumerate(tasks):
         if number % 2:
             task.advance(steps)
@@ -65,6 +70,11 @@ class Play:
         self.own += own
         return tasks, steps, own
 
+    def own_item(self) -> Item:
+        """Return a loop of the worker's own, and nothing to count in."""
+        self.own += 1
+        return (), self.dice.choice((0, 1, 3, 200)), 1
+
     def items(self, own: int | None = None) -> list[Item]:
         return [self.item(own) for _ in range(self.dice.randint(1, 6))]
 
@@ -98,6 +108,18 @@ class Play:
         process = self.context.Process(target=work, args=(self.item(),))
         process.start()
         process.join()
+
+    def short_processes(self, _: ProcessPoolExecutor) -> None:
+        """Each lives for one loop."""
+        processes = [self.context.Process(target=work, args=(self.own_item(),)) for _ in range(3)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+
+    def pool_of_own(self, _: ProcessPoolExecutor) -> None:
+        with self.context.Pool(2, maxtasksperchild=self.dice.choice((None, 1))) as pool:
+            pool.map(work, [self.own_item() for _ in range(4)], chunksize=1)
 
     def process_that_lives_on(self, _: ProcessPoolExecutor) -> None:
         done, gate = self.context.Event(), self.context.Event()
@@ -146,6 +168,8 @@ KINDS = (
     "executor",
     "executor_before",
     "process",
+    "short_processes",
+    "pool_of_own",
     "process_that_lives_on",
     "here",
 )
@@ -153,7 +177,7 @@ KINDS = (
 
 def accounted(play: Play) -> int:
     """Return how many of the workers' own tasks have been told: in a line each, or in counts of ended tasks."""
-    return len(_seen_own(play)) + sum(ended_counts.tasks for ended_counts in TOLD)
+    return len(_seen_own(play)) + sum(ended_counts.tasks for ended_counts in TOLD) + len(BRIEF)
 
 
 def _seen_own(play: Play) -> list[str]:
@@ -161,7 +185,15 @@ def _seen_own(play: Play) -> list[str]:
 
 
 TOLD: list[EndedCounts] = []
+BRIEF: list[BriefEnd] = []
+_brief_ends = Feed.add_brief_ends
 _ended_counts = Feed.add_ended_counts
+
+
+def forget() -> None:
+    """Forget what feeds have been told."""
+    TOLD.clear()
+    BRIEF.clear()
 
 
 def note_ended_counts() -> Callable[[], None]:
@@ -171,9 +203,16 @@ def note_ended_counts() -> Callable[[], None]:
         TOLD.append(ended_counts.since(self._core.tree._ended_counts.get(source, EndedCounts())))
         _ended_counts(self, source, ended_counts, **more)
 
+    def add_brief_ends(self: Feed, ends: Iterable[BriefEnd]) -> None:
+        found = list(ends)
+        BRIEF.extend(found)
+        _brief_ends(self, found)
+
+    Feed.add_brief_ends = add_brief_ends  # type: ignore[method-assign]
     Feed.add_ended_counts = add_ended_counts  # type: ignore[method-assign, assignment]
 
     def end() -> None:
+        Feed.add_brief_ends = _brief_ends  # type: ignore[method-assign]
         Feed.add_ended_counts = _ended_counts  # type: ignore[method-assign]
 
     return end
@@ -187,7 +226,7 @@ def main() -> None:
         with ProcessPoolExecutor(2, mp_context=context) as before:
             before.submit(abs, -1).result()
             for seed in range(int(first), int(last)):
-                TOLD.clear()
+                forget()
                 play = Play(seed, method)
                 play.play(before, 4, (*KINDS, "joblib"))
                 assert accounted(play) == play.own, (seed, method, accounted(play), play.own)

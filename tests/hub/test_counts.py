@@ -31,7 +31,7 @@ METHODS = multiprocessing.get_all_start_methods()
 @pytest.fixture
 def ended_counts() -> Iterator[None]:
     end = counting.note_ended_counts()
-    counting.TOLD.clear()
+    counting.forget()
     yield
     end()
 

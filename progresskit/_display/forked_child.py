@@ -1,0 +1,74 @@
+"""A forked child that has not used the display: what the child inherits is put in order at the first use.
+
+A child copies each memory page that it writes to, at some microseconds each, and hundreds of pages hold what trackers, the ticker
+and the hub are made of. Many a worker lives for a millisecond and never uses them. So the hooks of a fork that may be put off wait
+until the child asks a tracker or the ticker for anything: a descriptor on `ProgressTracker` and a subclass of the ticker see that.
+Does not know what is put off.
+"""
+
+from __future__ import annotations
+
+from _thread import RLock
+from typing import TYPE_CHECKING
+
+from .._tracking.tracker import ProgressTracker
+from .ticker import ThreadTicker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+CORE = "_core"
+"""The attribute by which every public method of a tracker gets at anything."""
+
+
+class _InheritedTicker(ThreadTicker):
+    """The parent's ticker, until the child uses it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        settle()
+        return object.__getattribute__(self, name)
+
+
+class _InheritedCore:
+    """Stands in the class for the attribute `_core` of all trackers, until the child uses one."""
+
+    def __get__(self, tracker: ProgressTracker | None, kind: type[ProgressTracker]) -> Any:
+        settle()
+        return self if tracker is None else tracker.__dict__[CORE]
+
+    def __set__(self, tracker: ProgressTracker, core: object) -> None:
+        tracker.__dict__[CORE] = core
+
+
+_INHERITED_CORE = _InheritedCore()
+_lock = RLock()
+_ticker: ThreadTicker | None = None
+_put_off: Callable[[], None] | None = None
+_is_settling = False
+
+
+def put_off(call: Callable[[], None], ticker: ThreadTicker) -> None:
+    """Have `call` called in this forked child before it uses `ticker` or a tracker."""
+    global _put_off, _ticker
+    _put_off, _ticker = call, ticker
+    ticker.__class__ = _InheritedTicker
+    setattr(ProgressTracker, CORE, _INHERITED_CORE)
+
+
+def settle() -> None:
+    """Do what has been put off, unless that has been done. Other threads wait for it."""
+    global _put_off, _is_settling
+    with _lock:
+        if _is_settling or _ticker is None or _put_off is None:
+            return
+        _is_settling = True
+        try:
+            _put_off()
+        except Exception:  # a display's trouble is not the job's
+            pass
+        finally:
+            _put_off = None
+            _ticker.__class__ = ThreadTicker
+            delattr(ProgressTracker, CORE)
+            _is_settling = False

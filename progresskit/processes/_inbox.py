@@ -1,0 +1,204 @@
+"""What a hub's clients have sent and the feed has not been given: only the newest frame and numbers, all ended tasks and lines.
+
+Knows the kinds of messages. Does not know sockets. The hub's thread stores messages; the drawing thread takes and decodes frames,
+once for each frame that it draws; counts are given by any thread that asks for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from .._model.frames import decode
+from ._ended_counts import EndedCounts
+from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, read_count, split_counts
+
+if TYPE_CHECKING:
+    from ._brief_ends import BriefEnd
+    from .feed import Feed
+
+MOST_MISTAKES = 100
+"""Malformed messages after which a client is ignored."""
+MOST_COUNTS = 100_000
+"""Pending counts of a client; further ones are dropped."""
+_LOST = b"lost"  # the end of a connection without BYE, among its messages
+
+
+class Sender:
+    """A client, as far as its messages go.
+
+    Attributes:
+        order: The place of its process among the others; None until it is known.
+        is_counter: Whether it counts in handed-out tasks.
+        sends_frames: Whether it has sent a frame.
+        answered: The number of the last question that it has answered.
+        leaving: Whether it has said that it ends.
+    """
+
+    def __init__(self) -> None:
+        self.order: tuple[float, ...] | None = None
+        self.is_counter = False
+        self.sends_frames = False
+        self.answered = 0
+        self.leaving = False
+        self.messages: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in order of arrival
+        self.frame: bytes | None = None  # the newest, unless a frame with ended tasks has followed it
+        self.counts: dict[bytes, bytes] = {}
+        self.ended_counts: bytes | None = None
+        self.mistakes = 0
+
+
+class Inbox:
+    """The pending messages of all clients, for `feed`.
+
+    Attributes:
+        feed: Who is given them.
+        lines: The number of pending messages with printed lines.
+        dropped: The number of dropped messages: malformed, or too many.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed: Feed = feed
+        self.lines = 0
+        self.dropped = 0
+        self._lock = threading.Lock()
+        self._ready: dict[Sender, None] = {}  # clients with pending messages, in order of arrival
+        self._counted: dict[Sender, None] = {}  # clients with pending counts
+        self._brief_ends: list[BriefEnd] = []
+        self._giving = threading.RLock()  # held while giving: a client's `BYE` must not overtake its frame
+        self._counting = threading.RLock()  # the same for numbers, which do not wait for the decoding of frames
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is anything to give but counts."""
+        return bool(self._ready or self._brief_ends)
+
+    # The hub's thread
+
+    def store(self, client: Sender, messages: list[tuple[bytes, bytes]]) -> None:
+        """Store the `messages` of `client` by kind. A frame replaces a pending one."""
+        with self._lock:
+            for kind, body in messages:
+                if kind == FRAME:
+                    client.frame = body
+                elif kind == ENDED:
+                    client.frame = None
+                    client.messages.append((kind, body))
+                elif kind == LINES:
+                    client.messages.append((kind, body))
+                    self.lines += 1
+                elif kind == COUNTS:
+                    client.is_counter = True
+                    self._counted[client] = None
+                    if len(client.counts) < MOST_COUNTS:
+                        client.counts.update(split_counts(body))
+                    else:
+                        self.dropped += 1
+                elif kind == ENDED_COUNTS:
+                    client.ended_counts = body
+                elif kind == ANSWER and body.isdigit() and len(body) < 19:
+                    client.answered = int(body)
+                elif kind == BYE:
+                    client.leaving = True
+                else:
+                    self.dropped += 1
+            self._ready[client] = None
+
+    def store_end(self, client: Sender) -> None:
+        """Note that the connection of `client` has ended."""
+        with self._lock:
+            client.messages.append((BYE if client.leaving else _LOST, b""))
+            self._ready[client] = None
+
+    def store_brief_ends(self, ends: list[BriefEnd]) -> None:
+        """Store the `ends` of brief loops of forked workers."""
+        with self._lock:
+            self._brief_ends += ends
+
+    # The drawing thread
+
+    def move(self, feed: Feed) -> None:
+        """Give all that is pending, and what comes, to `feed` from now on: each client appears with its next frame."""
+        with self._giving:
+            old, self.feed = self.feed, feed
+            old.before_frame = None
+            feed.succeed(old)
+            feed.before_frame = self.give
+        if self.is_pending:
+            feed.announce()
+
+    def give(self) -> None:
+        """Give the feed all that is pending."""
+        with self._giving:
+            with self._lock:
+                ready, self._ready = self._ready, {}
+                taken = [(client, *_emptied(client)) for client in ready]
+                brief_ends, self._brief_ends = self._brief_ends, []
+                self.lines = 0
+            if brief_ends:
+                self.feed.add_brief_ends(brief_ends)
+            self.give_counts()  # first: counts must arrive before their client is removed
+            for client, messages, frame, ended_counts in taken:
+                if ended_counts is not None:
+                    self._give_ended_counts(client, ended_counts)
+                over = None
+                for kind, body in messages:
+                    if kind == LINES:
+                        self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
+                    elif kind == ENDED:
+                        self._give_frame(client, body)
+                    else:
+                        over = kind
+                if frame is not None:
+                    self._give_frame(client, frame)
+                if over is not None:
+                    (self.feed.leave if over == BYE else self.feed.lose)(client)
+            if taken and self.feed._core.pending_output:
+                self.feed.show()
+
+    def _give_frame(self, client: Sender, body: bytes) -> None:
+        if client.mistakes < MOST_MISTAKES:
+            try:
+                frame = decode(body)
+            except ValueError:
+                self._note_mistake(client)
+                return
+            self.feed.receive(client, frame, client.order)
+
+    def _give_ended_counts(self, client: Sender, body: bytes) -> None:
+        if client.mistakes < MOST_MISTAKES:
+            try:
+                ended_counts, age = EndedCounts.decode_with_age(body)
+            except ValueError:
+                self._note_mistake(client)
+                return
+            self.feed.add_ended_counts(client, ended_counts, age=age, order=client.order)
+
+    def _note_mistake(self, client: Sender) -> None:
+        self.dropped += 1
+        client.mistakes += 1
+
+    def give_counts(self) -> None:
+        """Give pending counts. Any thread may call this, also one that holds a tracker's lock, because this acquires none."""
+        with self._counting:
+            with self._lock:
+                counting = [(client, client.counts) for client in self._counted]
+                self._counted.clear()
+                for client, _ in counting:
+                    client.counts = {}
+            for client, counts in counting:
+                found: dict[int, int | float] = {}
+                for number, count in counts.items():
+                    try:
+                        found.update((read_count(number, count),))
+                    except ValueError:
+                        self._note_mistake(client)
+                if found and client.mistakes < MOST_MISTAKES:
+                    self.feed.count(client, found)
+
+
+def _emptied(client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
+    """Return and forget the pending messages of `client`. The caller holds the lock."""
+    taken = client.messages, client.frame, client.ended_counts
+    client.messages, client.frame, client.ended_counts = [], None, None
+    return taken

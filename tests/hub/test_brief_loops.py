@@ -1,0 +1,232 @@
+"""Claims about the first loop of a forked worker: it costs the worker little, and nothing of it is lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import counting
+import pytest
+from shown import Shown
+
+from progresskit import ProgressTracker, Task, current_tracker, track
+from progresskit._system.platform import HAS_FORK
+from progresskit._tracking import brief_loop
+from progresskit.processes import _brief_ends
+from progresskit.processes._brief_ends import BriefEnd, Pipe
+from progresskit.testing import EmulatedTerminal
+
+pytestmark = pytest.mark.skipif(not HAS_FORK, reason="this system does not fork")
+
+
+class Here(Shown):
+    """What a tracker of this process has shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tracker = ProgressTracker(self.renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0)
+
+    def run(self, target: Callable[..., object], *arguments: Any) -> None:
+        """Have a forked worker do `target`, and wait for its end."""
+        with self.tracker:
+            process = multiprocessing.get_context("fork").Process(target=target, args=arguments)
+            process.start()
+            process.join()
+        assert process.exitcode == 0
+
+
+@pytest.fixture
+def here() -> Iterator[Here]:
+    end = counting.note_ended_counts()
+    counting.forget()
+    yield Here()
+    end()
+
+
+def brief() -> list[tuple[int, str]]:
+    return [(end.amount, end.unit) for end in counting.BRIEF]
+
+
+def told() -> tuple[int, int, int]:
+    counts = counting.TOLD
+    return (
+        sum(each.finished for each in counts),
+        sum(each.failed for each in counts),
+        sum(each.cancelled for each in counts),
+    )
+
+
+def two_loops() -> None:
+    for _ in track(range(5), "first", unit="row"):
+        pass
+    for _ in track(iter("abc"), "second", unit="row"):
+        pass
+
+
+def test_counted(here: Here) -> None:
+    """A worker's first loop is told in one write, the next ones as those of other workers; the summary has both."""
+    here.run(two_loops)
+    assert (brief(), told()) == ([(5, "row")], (1, 0, 0))
+    assert "2 tasks" in here.renderer.lines[-1]
+    assert "8 rows" in here.renderer.lines[-1]
+
+
+def items_of_all_kinds(kind: str) -> None:
+    source: Any = {
+        "list": [1, 2, 3],
+        "generator": (number for number in range(3)),
+        "enumerate": enumerate("abc"),
+        "dict": dict.fromkeys("abc"),
+        "empty": [],
+    }[kind]
+    for _ in track(source):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["list", "generator", "enumerate", "dict", "empty"])
+def test_sources(kind: str, here: Here) -> None:
+    """The count is exact whatever the loop runs over."""
+    here.run(items_of_all_kinds, kind)
+    assert brief() == [(0 if kind == "empty" else 3, "it")]
+
+
+def leave() -> None:
+    for number in track(range(5), "left"):
+        if number == 2:
+            break
+
+
+def raise_within() -> None:
+    try:
+        for number in track(range(5), "broken"):
+            if number == 2:
+                raise ValueError("bad row")
+    except ValueError:
+        pass
+
+
+def test_other_ends(here: Here) -> None:
+    """A loop that is left early is a cancelled task, and one that fails has its line with the reason."""
+    here.run(leave)
+    assert (brief(), told()) == ([], (0, 0, 1))
+    here.run(raise_within)
+    assert brief() == []
+    assert ("broken", "ValueError: bad row") in here.endings
+
+
+def live_on(gate: str) -> None:
+    for _ in track(range(3), "long"):
+        while not Path(gate).exists():
+            time.sleep(0.01)
+
+
+def test_lives_on(here: Here, tmp_path: Path) -> None:
+    """A loop that lives on has a row with its name, and ends as a task."""
+    gate = tmp_path / "gate"
+    with here.tracker:
+        process = multiprocessing.get_context("fork").Process(target=live_on, args=(str(gate),))
+        process.start()
+        here.until(lambda: "long" in here.live)
+        gate.touch()
+        process.join()
+    assert brief() == []
+    assert ("long", "finished") in here.endings
+    assert [(view.completed, view.total) for view in here.ended] == [(3, 3)]
+
+
+def nest() -> None:
+    for _ in track(range(2), "outer"):
+        for _ in track(range(3), "inner"):
+            pass
+        current_tracker().print("said within")
+
+
+def test_nested(here: Here) -> None:
+    """The first loop becomes a task when another one begins within it, and that one is a part of it: one task at the top."""
+    here.run(nest)
+    assert brief() == []
+    outer = [view for view in here.ended if view.description == "outer"]
+    assert sum(told()) + len(outer) == 1
+    assert all(view.depth for view in here.ended if view.description == "inner")
+    assert here.renderer.lines.count("said within") == 2
+
+
+def ask_for_its_task(found: Any) -> None:
+    loop: Any = track(range(4), "asked", unit="row")
+    before = loop.task
+    for _ in loop:
+        loop.task.update(description="named later")
+    found.put((before is loop.task, loop.task.state, loop.task.completed, loop.task.description))
+
+
+def ask_afterwards(found: Any) -> None:
+    loop: Any = track(range(4), "asked", unit="row")
+    for _ in loop:
+        pass
+    task: Task = loop.task
+    found.put((task is loop.task, task.state, task.completed, task.description, task.total))
+
+
+def test_asked_for(here: Here) -> None:
+    """The loop's task is there for whoever asks, and counts once."""
+    found = multiprocessing.get_context("fork").SimpleQueue()
+    here.run(ask_for_its_task, found)
+    assert found.get() == (True, "finished", 4, "named later")
+    assert (brief(), told()) == ([], (1, 0, 0))
+    here.run(ask_afterwards, found)
+    assert found.get() == (True, "finished", 4, "asked", 4)
+    assert (brief(), told()) == ([(4, "row")], (1, 0, 0))
+
+
+def fork_another() -> None:
+    process = multiprocessing.get_context("fork").Process(target=two_loops)
+    process.start()
+    for _ in track(range(7), "above", unit="row"):
+        pass
+    process.join()
+    assert process.exitcode == 0
+
+
+def test_below_workers(here: Here) -> None:
+    """Workers of workers have a first loop as well."""
+    here.run(fork_another)
+    assert brief() == [(5, "row")]
+    assert sum(told()) + len(here.endings) == 2
+
+
+def consume_in_c(found: Any) -> None:
+    found.put((sum(track(range(1000))), list(track("abc"))))
+
+
+def test_consumers(here: Here) -> None:
+    """What runs through the loop in C gets all items."""
+    found = multiprocessing.get_context("fork").SimpleQueue()
+    here.run(consume_in_c, found)
+    assert found.get() == (499500, ["a", "b", "c"])
+    assert len(brief()) + sum(told()) + len(here.endings) == 2
+
+
+def test_full_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that takes nothing more says so, and what comes from strangers is left out."""
+    pipe = Pipe()
+    monkeypatch.setattr(_brief_ends, "writer", pipe.writer)
+    while _brief_ends.tell(1, 0.5, "it"):
+        pass
+    ends = pipe.read()
+    assert len(ends) > 100
+    assert set(ends) == {BriefEnd(1, 0.5, "it")}
+    os.write(pipe.writer, b"\n-1 2 it\n1 2\nx 2 it\n" + b"9" * 200 + b" 2 it\n1 2 \x1b[31mrow\n")
+    assert [end.amount for end in pipe.read()] == [1]
+    pipe.close()
+
+
+def test_not_elsewhere() -> None:
+    """The loops of a process that was not forked are tasks from the beginning."""
+    assert brief_loop.tell is None or multiprocessing.parent_process() is None
+    with ProgressTracker("none") as tracker:
+        for _ in track(range(2)):
+            assert len(tracker.tasks) == 1
