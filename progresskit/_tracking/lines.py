@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from contextvars import copy_context
 
-from .._system.lazy import CAPTURE, WRITE_AT_ONCE, WRITE_LINES, load
+from .._system.lazy import CAPTURE, WRITE_AT_ONCE, WRITE_IN_CELL, WRITE_LINES, load
 from . import multiprocessing_hook
 from .counters import CountingTicks
 
@@ -107,6 +107,15 @@ class LineQueue:
         self.append(line[:-1] if line.endswith("\n") else line)
         self.context = copy_context()
         self.announce()
+        if "IPython" in sys.modules and core.attached:
+            self._write_in_cell()
+
+    def _write_in_cell(self) -> None:
+        """Have the caller's own thread write the lines, where they go to a notebook's cell."""
+        try:
+            load(WRITE_IN_CELL)(self._core)
+        except Exception:  # a display's trouble is not the job's
+            pass
 
     def _is_written_at_once(self, line: str) -> bool:
         """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
