@@ -24,6 +24,7 @@ class TrackerGroup:
 
     def __init__(self) -> None:
         self._trackers: list[ref[TrackerCore]] = []
+        self._last: ref[TrackerCore] | None = None  # the tracker whose lines were drained last
 
     @property
     def trackers(self) -> list[TrackerCore]:
@@ -69,10 +70,22 @@ class TrackerGroup:
         return any(tracker.pending_output for tracker in self.trackers)
 
     @property
+    def has_ends(self) -> bool:
+        """Whether a task that has ended waits to be shown, alone or among the lines."""
+        return any(
+            tracker.tree.has_ends or any(not isinstance(item, str) for item in tracker.lines.items)
+            for tracker in self.trackers
+        )
+
+    @property
     def context(self) -> Context | None:
-        """The context of the last tracker, by which a notebook finds the cell of a line; None without trackers."""
+        """The context of the tracker whose lines were drained last, by which a notebook finds the cell of a line; None without
+        trackers."""
         trackers = self.trackers
-        return trackers[-1].lines.context if trackers else None
+        last = None if self._last is None else self._last()
+        if last not in trackers:
+            last = trackers[-1] if trackers else None
+        return None if last is None else last.lines.context
 
     def note_behind(self) -> None:
         """Note that the terminal is behind with what the trackers have to show."""
@@ -94,7 +107,10 @@ class TrackerGroup:
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
-            for item in tracker.lines.drain():
+            drained = tracker.lines.drain()
+            if drained:
+                self._last = ref(tracker)
+            for item in drained:
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
                     ended.append(item)
@@ -118,17 +134,19 @@ class TrackerGroup:
             return trackers[0].tree.next_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
+        unseen: list[TaskView] = []
         more, used = 0, 0
         for tracker in trackers:
             part = tracker.tree.next_frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
+            unseen.extend(part.unseen)
             more += part.more
             used = tasks[-1].position + 1 if tasks else 0
         if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more)
+        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more, unseen=tuple(unseen))
 
 
 def _cleaned(lines: list[str], *, colors: bool) -> list[str]:

@@ -22,6 +22,8 @@ from .numbers import LARGEST
 from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
+DEEPEST = 64
+"""The deepest level of a task that is read: a stranger's line must not make an indentation that fills the memory."""
 
 
 class TaskView(NamedTuple):
@@ -150,6 +152,8 @@ class Frame(NamedTuple):
         counts: Units that this process has done of tasks that another one has handed to it, by the
             number that the task has there; all of them since the beginning, so that a frame that is
             lost costs nothing.
+        unseen: Tasks that began and ended between two frames and leave no line, for renderers that
+            record each end; empty for all others. An events file has them among those that ended.
 
     Example:
         >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)
@@ -162,6 +166,7 @@ class Frame(NamedTuple):
     ended: tuple[TaskView, ...] = ()
     more: int = 0
     counts: Mapping[int, int | float] = {}
+    unseen: tuple[TaskView, ...] = ()
 
 
 def sample_view(**changes: Any) -> TaskView:
@@ -187,7 +192,7 @@ def encode(frame: Frame) -> str:
         >>> encode(Frame(1.5))
         '{"time":1.5,"tasks":[],"ended":[],"more":0}'
     """
-    time, tasks, ended, more, counts = frame
+    time, tasks, ended, more, counts, _ = frame
     try:
         seconds = repr(time) if time.__class__ is float and -LARGEST < time < LARGEST else _encoded(time)
         line = (
@@ -323,7 +328,7 @@ def view_of(entry: object) -> TaskView:
     return TaskView(
         id=_whole(entry, "id"),
         parent=None if entry.get("parent") is None else _whole(entry, "parent"),
-        depth=_whole(entry, "depth"),
+        depth=min(_whole(entry, "depth"), DEEPEST),
         position=_whole(entry, "position"),
         description=_text(entry, "description"),
         completed=_number(entry, "completed"),
