@@ -56,7 +56,7 @@ frame = pandas.concat([pandas.read_csv(path, na_values="NA") for path in paths])
 write_pandas(connection, frame, table.upper(), quote_identifiers=False)
 """
 SCRIPT, PANDAS = CONNECT + CREATE + COPY, CONNECT + CREATE + WRITE
-OURS = "import sys; from progresskit_snowflake.cli import main; raise SystemExit(main(sys.argv[1:]))"
+OURS = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
 
 
 class Cost(NamedTuple):

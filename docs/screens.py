@@ -19,13 +19,18 @@ from xml.sax.saxutils import escape
 
 import pyte
 
-from progresskit._model.frames import sample_view
+from progresskit._model.frames import TaskView
 from progresskit._text.colors import TRUE_COLORS
 from progresskit._text.styles import STYLES
 from progresskit.renderers._bars import Painter
 from progresskit.renderers._kept import KeptLines
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests" / "unit"))
+import look_samples  # noqa: E402  # what the tests hold rows to is what the pictures show
+
+LOADER_COLORS = (None, "yellow", "magenta", "blue", "cyan")
+"""Colours of the loader's five bars."""
 IMAGES = ROOT / "docs" / "images"
 CELL, HEIGHT, MARGIN = 8.0, 19, 14
 FRAMES_A_SECOND = 4.0
@@ -152,27 +157,22 @@ def color(name: str, theme: Theme) -> str:
 
 def example_rows(style: str, columns: int) -> list[str]:
     """Return kept lines and live rows of each kind, as the terminal gets them."""
-    kept = [
-        sample_view(state="finished", description="customers.csv", completed=45_000, unit="row", elapsed=0.5, rate=89_042.0),
-        sample_view(state="cancelled", reason="stopped early", description="Searching", completed=1_204, total=10_000, unit="row",
-                    elapsed=0.3),
-        sample_view(state="failed", reason="line 121 has 4 columns where 5 were expected: 'a;b;c;d'", description="broken.csv",
-                    completed=120, total=500, unit="row", elapsed=1.3),
-    ]  # fmt: skip
-    live = [
-        sample_view(description="Files", completed=1, total=3, unit="file", elapsed=6.0, rate=1 / 4.2, eta=8.4),
-        sample_view(description="orders-2024-11.parquet", depth=1, completed=351_000_000, total=812_000_000, unit="B", elapsed=2.4,
-                    rate=143e6, eta=3.2, color="blue"),
-        sample_view(description="index.json", depth=1, completed=183_000, unit="B", elapsed=2.4, rate=75_000.0),
-        sample_view(description="Training", completed=1_236_000, total=1_600_000, unit="tok", elapsed=35.0, rate=35_400.0, eta=10.3,
-                    color="magenta", fields={"loss": 0.026}),
-        sample_view(description="Mirror", completed=11_800_000, total=23_000_000, unit="B", elapsed=21.0, idle=12.3),
-        sample_view(description="Paused copy", state="paused", completed=4, total=10, unit="table", elapsed=3.2),
-        sample_view(description="Vacuum", state="pending", total=10, unit="table"),
-    ]  # fmt: skip
-    views = tuple(view._replace(id=number) for number, view in enumerate(live))
-    above = "\n".join(KeptLines(STYLES[style], TRUE_COLORS).lines(kept, columns - 1)).split("\n")
-    return [*above, *Painter(STYLES[style], TRUE_COLORS).rows(views, columns - 1, 0.55)]
+    above = "\n".join(KeptLines(STYLES[style], TRUE_COLORS).lines(look_samples.KEPT[3:], columns - 1)).split("\n")
+    return [*above, *rows_at(look_samples.GROUP, style, columns)]
+
+
+def all_rows(columns: int) -> list[str]:
+    """Return rows of every kind, screen by screen: a loop, nested loops, a pool, a load, tasks without a total, a group."""
+    loader = tuple(view._replace(color=color) for view, color in zip(look_samples.LOADER, LOADER_COLORS, strict=True))
+    found: list[str] = []
+    for views in (look_samples.LOOP, look_samples.NESTED, look_samples.POOL, loader, look_samples.SPINNERS):
+        found += [*rows_at(views, "line", columns), ""]
+    return [*found, *example_rows("line", columns)]
+
+
+def rows_at(views: tuple[TaskView, ...], style: str, columns: int) -> list[str]:
+    """Return the rows of `views` on a terminal of so many `columns`."""
+    return Painter(STYLES[style], TRUE_COLORS).rows(views, columns - 1, 0.55)
 
 
 def main() -> int:
@@ -183,7 +183,7 @@ def main() -> int:
     (IMAGES / "demo.svg").write_text(animation(frames, 84, 14, DARK, "progresskit demo"), "utf-8")
     for columns in (60, 80, 120):
         for name, theme in (("dark", DARK), ("light", LIGHT)):
-            picture = still(example_rows("line", columns), columns, theme, f"rows at {columns} columns, {name}")
+            picture = still(all_rows(columns), columns, theme, f"rows at {columns} columns, {name}")
             (IMAGES / f"rows-{columns}-{name}.svg").write_text(picture, "utf-8")
     for style in STYLES:
         picture = still(example_rows(style, 100), 100, DARK, f"the style {style}")

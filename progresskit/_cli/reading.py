@@ -6,21 +6,58 @@ Knows tasks and line ends. Does not know the messages of any program, nor where 
 from __future__ import annotations
 
 import codecs
+import os
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 from .._text.line_splitter import last_state
 from .._text.program_progress import HEADING, reader_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .._text.program_progress import Report
     from .._tracking.task import Task
     from .._tracking.tracker import ProgressTracker
 
 _ENDS = re.compile("\r\n|\r|\n")
 _COLORS = re.compile("\x1b\\[[0-9;:]*m")
-VARIABLES = {"pip": {"PIP_PROGRESS_BAR": "raw"}}
-"""Environment variables, by program, that make the program print its progress as lines."""
+_PIP = re.compile(r"pip[\d.]*(?:\.exe)?")
+_PIP_VERSION = re.compile(r"pip (\d+)\.(\d+)")
+FIRST_RAW = 24, 1
+"""The first pip that takes `--progress-bar raw`: an older one ends with an error."""
+
+
+def variables_for(program: str | None, command: Sequence[str]) -> dict[str, str]:
+    """Return the environment variables that make `command` print the progress of `program` as lines.
+
+    Only pip needs one. Its version is asked for: what is not known to be new enough gets none, and shows its own bar.
+    """
+    ask = _pip_of(command) if program == "pip" else None
+    if ask is None:
+        return {}
+    try:
+        said = subprocess.run(
+            [*ask, "--version"], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL
+        ).stdout
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {}
+    found = _PIP_VERSION.match(said)
+    is_new = found is not None and (int(found[1]), int(found[2])) >= FIRST_RAW
+    return {"PIP_PROGRESS_BAR": "raw"} if is_new else {}
+
+
+def _pip_of(command: Sequence[str]) -> list[str] | None:
+    """Return the words of `command` that start pip; None where it starts something else."""
+    if _PIP.fullmatch(os.path.basename(command[0])):
+        return [command[0]]
+    for index, word in enumerate(command[1:], 1):
+        if word == "-m":
+            return list(command[: index + 2]) if command[index + 1 : index + 2] == ["pip"] else None
+        if not word.startswith("-"):  # a script, or the value of an option
+            return None
+    return None
 
 
 class ProgressReader:
@@ -39,6 +76,7 @@ class ProgressReader:
         self._inside = False  # whether the beginning of the current line has passed through
         self._task: Task | None = None
         self._name = ""
+        self._last: Report | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Return `data` without progress messages; hold back an unfinished line until its end arrives."""
@@ -63,10 +101,15 @@ class ProgressReader:
         self._inside = False
         if report is None:
             passed.append(line + end)
-        elif report is not HEADING:
+        elif report is HEADING:
+            self._last = None
+        else:
             self._show(report)
 
     def _show(self, report: Report) -> None:
+        if report == self._last and self._task is None:  # said once more
+            return
+        self._last = report
         task = self._task
         # A count that falls under the same name is a new phase, such as the next file.
         if task is None or report.name != self._name or report.done < task.completed:

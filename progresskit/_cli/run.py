@@ -23,7 +23,7 @@ from ..processes.feed import Feed
 from ..processes.hub import Hub
 from ..renderers.registry import default_stream, hub_address
 from .pty_keeper import PtyKeeper
-from .reading import VARIABLES, ProgressReader
+from .reading import ProgressReader, variables_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,11 +92,12 @@ def run(
             os.execvp(command[0], list(command))
         except OSError as error:
             return _cannot(command[0], error)
+    variables = variables_for(read, command)
     waited = {*PASSED_ON, signal.SIGCHLD, signal.SIGWINCH}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)  # before the first thread: threads inherit the mask
     try:
         feed = Feed(renderer, totals=totals or jobs is not None, expected=jobs, budget=_budget())
-        return _run(command, feed, _Outputs(feed, quiet, pty, read), mask, waited, web)
+        return _run(command, feed, _Outputs(feed, quiet, pty, read, variables), mask, waited, web)
     except RuntimeError as error:
         if "thread" not in str(error):
             raise
@@ -241,11 +242,11 @@ def _stop() -> None:
 class _Outputs:
     """The outputs of the command that pass through this process: those for the display's terminal."""
 
-    def __init__(self, feed: Feed, quiet: bool, pty: bool, read: str | None = None) -> None:
+    def __init__(self, feed: Feed, quiet: bool, pty: bool, read: str | None, variables: dict[str, str]) -> None:
         self._feed = feed
         self._read_from = read
         self._readers: dict[int, ProgressReader] = {}
-        self.variables = VARIABLES.get(read or "", {})
+        self.variables = variables
         self._quiet = quiet
         self._last: deque[str] = deque(maxlen=MOST_LAST_LINES)
         self._lines: dict[int, Lines] = {}

@@ -6,6 +6,7 @@ of text, and the tracker shows them.
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import get_ident
 from collections import deque
@@ -13,17 +14,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from .._system.platform import HAS_PTY
+from .._system.platform import HAS_PTY, has_poll
 from .._system.threads import native
 from .._system.warnings import describe, warn_once
-from .._text.cells import clean_lines, encodable
+from .._text.cells import clean_lines, encodable, plain_line
 from .._tracking.lines import MOST_CAPTURED
 from .._tracking.tracker import current_tracker
 from . import questions
 from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .programs import HookedPrograms
 from .redirects import HookedDup2
-from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor
+from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor, wants_colors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 KEPT = 10_000
 """Lines that a quiet capture keeps, the latest ones."""
+MOST_AT_ONCE = 1_000
+"""Characters of a line that is written without asking whether there is more room than a page: four bytes each at the most."""
+POLLOUT = 4
+"""`select.POLLOUT`, which is not there where `select.poll` is not."""
 
 
 class Capture:
@@ -447,13 +452,49 @@ def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
     if stream is None or not tracker.renderer.accepts_plain_lines:  # an events file holds events alone
         return
     try:
-        encoding = stream.encoding or "utf-8"
-        text = "".join(f"{encodable(clean_lines(entry), encoding)}\n" for entry in lines)
-        with Uncaptured():
-            stream.write(text)
-            stream.flush()
+        _write(stream, _text(stream, lines))
     except Exception:  # closed, a broken pipe, or whatever a stream of the user's own may raise
         pass
+
+
+def write_at_once(tracker: TrackerCore, line: str) -> bool:
+    """Write `line` to the stream of `tracker` itself, and return whether that could be done without waiting for a reader."""
+    stream: Any = tracker.current_stream()
+    try:
+        text = _text(stream, [line])
+        if len(text) > MOST_AT_ONCE or not _is_writable(stream):
+            return False
+        _write(stream, text)
+    except Exception:  # the display knows what to do with such a stream
+        return False
+    return True
+
+
+def _is_writable(stream: Any) -> bool:
+    """Return whether `stream` takes a page of bytes without waiting; one without a descriptor is taken to."""
+    try:
+        descriptor = stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return stream is not None and not getattr(stream, "closed", False)
+    if not has_poll():
+        return True
+    poll = native("select", "poll")()
+    poll.register(descriptor, POLLOUT)
+    return any(events & POLLOUT for _, events in poll.poll(0))
+
+
+def _text(stream: Any, lines: list[str]) -> str:
+    encoding = stream.encoding or "utf-8"
+    cleaned = map(clean_lines, lines)
+    if not wants_colors(stream.isatty(), os.environ):
+        cleaned = map(plain_line, cleaned)
+    return "".join(f"{encodable(entry, encoding)}\n" for entry in cleaned)
+
+
+def _write(stream: Any, text: str) -> None:
+    with Uncaptured():
+        stream.write(text)
+        stream.flush()
 
 
 def draws_on(tracker: TrackerCore, stream: Any) -> bool:

@@ -132,8 +132,7 @@ class CapturedStream(Generic[Capture]):
             return len(text)
         capture = self._capture_for(thread)
         if capture is None:
-            if self._lines or self._redrawn is not None:
-                self.write_partial(thread)
+            self._write_begun(thread)
             count = self._write_text(text)
             if text and text[-1] != "\n":
                 _flush(self.stream)
@@ -155,8 +154,7 @@ class CapturedStream(Generic[Capture]):
         thread = get_ident()
         capture = self._capture_for(thread)
         if capture is None:
-            if self._lines or self._redrawn is not None:
-                self.write_partial(thread)
+            self._write_begun(thread)
             count = self._write_bytes(data)
             _flush(self._buffer)
             return count
@@ -164,6 +162,16 @@ class CapturedStream(Generic[Capture]):
         with memoryview(data) as view:
             self._capture(before + self._decoder(thread).decode(view), thread, capture)
             return view.nbytes
+
+    def _write_begun(self, thread: int) -> None:
+        """Write what comes before the words of `thread`, which go to the stream itself: a line that has begun, of its own or of a
+        program."""
+        if self._lines or self._redrawn is not None:
+            self.write_partial(thread)
+        if thread not in UNCAPTURED and not self._is_redirected:
+            for capture in self.captures:
+                if capture.relay is not None:
+                    capture.relay.drain()
 
     def _capture_for(self, thread: int) -> Capture | None:
         """Return the capture that takes what `thread` writes now."""

@@ -302,7 +302,7 @@ class Display:
         if not rows and in_place:
             frame = frame._replace(tasks=(), more=0)
         outbox.frame = frame
-        self._moved = bool(lines or frame.ended) or _differs(frame.tasks, self._shown)
+        self._moved = bool(lines or frame.ended or frame.unseen) or _differs(frame.tasks, self._shown)
         self._shown = frame.tasks
         self._drew_lines = bool(lines)
         if self._moved or frame.tasks or frame.more or last or not rows:
@@ -310,6 +310,7 @@ class Display:
                 if part:
                     renderer.write(part)
                 renderer.render(frame if len(parts) == 1 else frame._replace(ended=tuple(group)))
+                frame = frame._replace(unseen=()) if frame.unseen else frame
 
     def _start(self) -> None:
         """Start the renderer, and take its default budget where the tracker has none."""

@@ -122,7 +122,7 @@ class Teed(WholeFrames):
     def render(self, frame: Frame) -> None:
         super().render(frame)
         now = self._clock()
-        if frame.ended or self._prints or not frame.tasks or now - self._written >= INTERVAL:
+        if frame.ended or frame.unseen or self._prints or not frame.tasks or now - self._written >= INTERVAL:
             self._write(frame, now)
         else:
             self._last = frame

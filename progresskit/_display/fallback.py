@@ -15,9 +15,8 @@ from .._system.threads import is_main_thread
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
-from ..renderers.registry import BUILTIN, RendererChoice, events_path
+from ..renderers.registry import BUILTIN, OBSERVERS, RendererChoice, events_path
 from .hangs import Retired
-from .observed import OBSERVERS
 
 if TYPE_CHECKING:
     from typing import Any

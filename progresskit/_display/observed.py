@@ -11,13 +11,8 @@ from .._model.slots import cut
 from ..renderers.base import draws_in_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._model.frames import Frame
     from ..renderers.base import Renderer, Terminal
-
-OBSERVERS: list[Callable[[Renderer], Renderer]] = []
-"""Functions that wrap each renderer of this process from its next frame on, for example for the live page."""
 
 
 class ObservedRenderer:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from .relay_descriptors import OwnDescriptors
 
 LEAVE_BEHIND = '"$@" &'
-"""What a shell does to start the keeper: it is no child of the job's, which may wait for all of its children."""
+"""The shell command that starts the keeper. The keeper is then no child of the job, which may wait for all of its
+children."""
 PIECE = 1 << 16
 """Bytes that are moved or read at once."""
 KEPT_BYTES = 1 << 20

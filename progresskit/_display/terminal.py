@@ -272,7 +272,7 @@ class StreamTerminal:
         # A console takes any character, whatever its code page or the stream's encoding.
         self.encoding: str = "utf-8" if self._writes_to_console else _codec(_asked(stream, "encoding", None))
         self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
-        self.colors: bool = _colors(self.is_tty and self.has_sequences, self._environ)
+        self.colors: bool = wants_colors(self.is_tty and self.has_sequences, self._environ)
         self.color_depth: int = depth_of(self._environ)
         self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
@@ -627,7 +627,7 @@ def _codec(encoding: object) -> str:
         return "ascii"
 
 
-def _colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
+def wants_colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
     """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR and CLICOLOR_FORCE ask, CLICOLOR=0 forbids again, a terminal
     that is not dumb has them."""
     if environ.get("NO_COLOR"):

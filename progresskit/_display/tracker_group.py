@@ -118,17 +118,19 @@ class TrackerGroup:
             return trackers[0].tree.next_frame(rows)
         tasks: list[TaskView] = []
         ended: list[TaskView] = []
+        unseen: list[TaskView] = []
         more, used = 0, 0
         for tracker in trackers:
             part = tracker.tree.next_frame(None if rows is None else max(rows - used, 0))
             tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
             ended.extend(part.ended)
+            unseen.extend(part.unseen)
             more += part.more
             used = tasks[-1].position + 1 if tasks else 0
         if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
             dropped = sum(view.position >= rows - 1 for view in tasks)
             tasks, more = tasks[: len(tasks) - dropped], more + dropped
-        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more)
+        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more, unseen=tuple(unseen))
 
 
 def _cleaned(lines: list[str], *, colors: bool) -> list[str]:

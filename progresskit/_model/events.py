@@ -55,6 +55,8 @@ class EventEncoder:
 
     def lines(self, frame: Frame, prints: list[str]) -> Iterator[str]:
         """Return the lines for `prints` and for `frame`, which is left out where it and the one before have no tasks."""
+        if frame.unseen:
+            frame = frame._replace(ended=(*frame.unseen, *frame.ended), unseen=())
         is_empty = not (frame.tasks or frame.ended)
         if is_empty and self._is_empty and not prints:
             return

@@ -150,6 +150,8 @@ class Frame(NamedTuple):
         counts: Units that this process has done of tasks that another one has handed to it, by the
             number that the task has there; all of them since the beginning, so that a frame that is
             lost costs nothing.
+        unseen: Tasks that began and ended between two frames and leave no line, for renderers that
+            record each end; empty for all others. An events file has them among those that ended.
 
     Example:
         >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)
@@ -162,6 +164,7 @@ class Frame(NamedTuple):
     ended: tuple[TaskView, ...] = ()
     more: int = 0
     counts: Mapping[int, int | float] = {}
+    unseen: tuple[TaskView, ...] = ()
 
 
 def sample_view(**changes: Any) -> TaskView:
@@ -187,7 +190,7 @@ def encode(frame: Frame) -> str:
         >>> encode(Frame(1.5))
         '{"time":1.5,"tasks":[],"ended":[],"more":0}'
     """
-    time, tasks, ended, more, counts = frame
+    time, tasks, ended, more, counts, _ = frame
     try:
         seconds = repr(time) if time.__class__ is float and -LARGEST < time < LARGEST else _encoded(time)
         line = (

@@ -17,6 +17,8 @@ TERMINAL_DEVICE = 0x80045432
 """The request `TIOCGDEV` of Linux: which device a descriptor of `/dev/tty` stands for."""
 WRITTEN = 2
 """`IN_MODIFY` of inotify(7)."""
+MOST_NOTES = 256
+"""Bytes of notes that are read at once: the same one again is not noted twice, so that there is one as a rule."""
 
 
 class OtherWriters:
@@ -41,6 +43,7 @@ class OtherWriters:
         name = os.ttyname(descriptor)
         self.own = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         self.notes = -1
+        self._read = native("os", "read")
         try:
             device = int.from_bytes(fcntl.ioctl(self.own, TERMINAL_DEVICE, b"\0" * 4), sys.byteorder)
             is_named = (
@@ -71,7 +74,7 @@ class OtherWriters:
     def have_written(self) -> bool:
         """Return whether others have written since the last time."""
         try:
-            return bool(native("os", "read")(self.notes, 1 << 12))
+            return bool(self._read(self.notes, MOST_NOTES))
         except OSError:  # nothing
             return False
 

@@ -1,4 +1,5 @@
-"""What this platform has: POSIX, Windows or WebAssembly. Each question is decided here; the rest of the package asks.
+"""The capabilities of this platform: POSIX, Windows or WebAssembly. Each is decided here; the rest of the package asks
+this module.
 
 Knows which calls of the system exist, and under gevent, which takes some away while the program runs. Does not know what they are
 used for. Modules that take long to import are asked when they are needed: nothing here imports them before.

@@ -1,6 +1,6 @@
-"""What tells one run of a program from all others: a number, the process, the host, the command and the time.
+"""The identity of one run of a program: a number, the process, the host, the command and the time.
 
-Knows the system. Does not know who asks.
+Knows the system. Does not know where the identity is shown.
 """
 
 from __future__ import annotations

@@ -7,9 +7,6 @@ colours (90 to 107) are never used: themes such as Solarized have greys there. D
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +31,7 @@ STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 """State -> the colour that replaces the task's own, for renderers in the look of another library."""
 NO_COLORS, EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS = -1, 0, 1, 2
 """What a terminal has; the last three are the places in a row of `PALETTE`."""
-_HEX = re.compile("#[0-9a-fA-F]{6}")
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _INDEXED_TERMS = ("xterm-kitty", "alacritty", "foot", "wezterm", "xterm-ghostty")
 _LEVELS = (0, 95, 135, 175, 215, 255)  # of the cube of 216 colours
 
@@ -46,7 +43,10 @@ def is_color(value: object) -> bool:
         >>> is_color("green"), is_color("#ff8800"), is_color("#f80"), is_color("pink")
         (True, True, False, False)
     """
-    return isinstance(value, str) and (value in PALETTE or _HEX.fullmatch(value) is not None)
+    if not isinstance(value, str):
+        return False
+    # By hand: `re` takes longer to import than all of progresskit.
+    return value in PALETTE or (len(value) == 7 and value[0] == "#" and _HEX_DIGITS.issuperset(value[1:]))
 
 
 def depth_of(environ: Mapping[str, str]) -> int:
@@ -62,7 +62,6 @@ def depth_of(environ: Mapping[str, str]) -> int:
     return INDEXED_COLORS if "256color" in term or term.startswith(_INDEXED_TERMS) else EIGHT_COLORS
 
 
-@lru_cache(maxsize=256)
 def sgr(color: str, depth: int = EIGHT_COLORS) -> str:
     """Return the SGR parameters of `color`, a name or `#rrggbb`, mapped to what a terminal of that `depth` has.
 
@@ -72,6 +71,18 @@ def sgr(color: str, depth: int = EIGHT_COLORS) -> str:
     """
     if color in PALETTE:
         return PALETTE[color][depth]
+    known = _parameters.get((color, depth))
+    if known is None:
+        if len(_parameters) > 1000:  # made up by the thousand: start over rather than grow
+            _parameters.clear()
+        known = _parameters[color, depth] = _parameters_of(color, depth)
+    return known
+
+
+_parameters: dict[tuple[str, int], str] = {}
+
+
+def _parameters_of(color: str, depth: int) -> str:
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     if depth == TRUE_COLORS:
         return f"38;2;{red};{green};{blue}"

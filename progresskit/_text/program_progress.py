@@ -1,6 +1,6 @@
-r"""What git, pip, curl, rsync and ffmpeg say of their progress.
+r"""Read the progress messages of git, pip, curl, rsync and ffmpeg.
 
-Pure: one line in, figures out. A line is what stands between two ends of line or carriage returns. Does not know tasks.
+Pure: from one line to figures. A line is the text between two newlines or carriage returns. Does not know tasks.
 
     reader = reader_of("git")
     reader.read("Receiving objects:  45% (9/20), 1.00 MiB | 2.00 MiB/s")
@@ -35,7 +35,7 @@ HEADING = Report("", 0, None, "")
 
 
 class Git:
-    """Phases: `remote: Counting objects: 100% (20/20), done.`
+    """Phases, in the words of any language: `remote: Counting objects: 100% (20/20), done.`; a rebase: `Rebasing (3/10)`.
 
     Example:
         >>> Git().read("remote: Compressing objects:  50% (5/10)")
@@ -43,18 +43,22 @@ class Git:
     """
 
     _line = re.compile(
-        r"(?:remote: )?(?P<name>[A-Z][A-Za-z ]+): +(?:\d+% \((?P<done>\d+)/(?P<total>\d+)\)|(?P<count>\d+))"
-        r"(?:, [\d.]+ \S+(?: \| [\d.]+ \S+)?)?(?P<last>, done\.)?\s*"
+        r"(?:remote: )?(?P<name>[^\W\d_][^:%]*?) ?: +(?:\d+% \((?P<done>\d+)/(?P<total>\d+)\)|(?P<count>\d+))"
+        r"(?:, [\d.,]+ [^\s,]+(?: \| [\d.,]+ [^\s,]+)?)?(?P<last>, [^\W\d_]+[.。]?)?\s*"
     )
+    _rebase = re.compile(r"(?P<name>[^\W\d_]+) \((?P<done>\d+)/(?P<total>\d+)\)\s*")
 
     def read(self, line: str) -> Report | None:
         """Return what `line` says; None where it is no progress."""
         found = self._line.fullmatch(line)
         if found is None:
-            return None
+            found = self._rebase.fullmatch(line)
+            return None if found is None else Report(found["name"], int(found["done"]), int(found["total"]), "commit")
         name, last = found["name"], found["last"] is not None
         unit = {"objects": "object", "deltas": "delta", "files": "file"}.get(name.rpartition(" ")[2], "it")
         if found["count"] is not None:
+            if not last and " " not in name:  # `error: 404`
+                return None
             return Report(name, int(found["count"]), None, unit, last)
         return Report(name, int(found["done"]), int(found["total"]), unit, last)
 
@@ -88,7 +92,7 @@ class Pip:
 
 
 class Curl:
-    """The share that curl says, in its table and with `-#`.
+    """The share that curl says, in its table, with `-#`, and in the table of several at once (`-Z`).
 
     Example:
         >>> Curl().read("###########               45.2%")
@@ -99,17 +103,31 @@ class Curl:
 
     _bar = re.compile(r"[#=O\- ]*?(?P<done>\d{1,3}\.\d)%\s*")
     _table = re.compile(
-        r"\s*(?P<done>\d{1,3}) +[\d.]+[kMGTP]? +\d{1,3} +[\d.]+[kMGTP]? +\d{1,3} +[\d.]+[kMGTP]?(?: +[\d.:kMGTPdh-]+){6}\s*"
+        r"\s*(?P<done>\d{1,3}) +[\d.]+[kMGTP]? +(?P<received>\d{1,3}) +(?P<size>[\d.]+)(?P<prefix>[kMGTP]?) +"
+        r"(?P<sent>\d{1,3}) +(?P<upload>[\d.]+)[kMGTP]?(?: +[\d.:kMGTPdhms-]+){6,9}\s*"
     )
-    _heading = re.compile(r"\s*% Total +% Received.*|\s*Dload +Upload +Total +Spent +Left +Speed\s*")
+    _together = re.compile(
+        r"\s*(?P<done>\d{1,3}|--) +(?:\d{1,3}|--) +[\d.]+[kMGTP]? +[\d.]+[kMGTP]? +\d+ +\d+(?: +[\d.:kMGTPdhms-]+){4,7}\s*"
+    )
+    _no_length = re.compile(r"[-=O# ]*[=O#][-=O# ]*")
+    _heading = re.compile(r"\s*% Total +% Received.*|\s*Dload +Upload +Total +Spent +Left +Speed\s*|DL% +UL% +Dled.*")
 
     def read(self, line: str) -> Report | None:
         """Return what `line` says; None where it is no progress."""
-        if self._heading.fullmatch(line):
+        if self._heading.fullmatch(line) or self._no_length.fullmatch(line):
             return HEADING
-        found = self._bar.fullmatch(line) or self._table.fullmatch(line)
+        table = self._table.fullmatch(line)
+        if table is not None and table["received"] == table["sent"] == "0":
+            if float(table["size"]) == float(table["upload"]) == 0:  # nothing has come yet
+                return HEADING
+            if table["done"] == "100":  # of what has come: there is no length
+                size = float(table["size"]) * 1024 ** " kMGTP".index(table["prefix"] or " ")
+                return Report("curl", size, None, "B")
+        found = table or self._bar.fullmatch(line) or self._together.fullmatch(line)
         if found is None:
             return None
+        if found["done"] == "--":
+            return HEADING
         done = float(found["done"])
         return Report("curl", done, 100, "%", done >= 100)
 
@@ -123,7 +141,8 @@ class Rsync:
     """
 
     _line = re.compile(
-        r"\s*[\d,.]+[KMGT]? +(?P<done>\d{1,3})% +[\d.]+[kMGT]?B/s +\d+:\d\d:\d\d(?: \(xfr#\d+, (?:ir|to)-chk=\d+/\d+\))?\s*"
+        r"\s*\d[\d,.'\u00a0\u202f]*[KMGTP]? +(?P<done>\d{1,3})% +[\d.,]+[kKMGT]?B/s +(?:\d+:\d\d:\d\d|\?\?:\?\?:\?\?)"
+        r"(?: +\(xfe?r#\d+, (?:ir|to)-che?c?k=\d+/\d+\))?\s*"
     )
 
     def read(self, line: str) -> Report | None:
@@ -143,7 +162,7 @@ class Ffmpeg:
     """
 
     _duration = re.compile(r"\s*Duration: (?P<time>\d+:\d\d:\d\d\.\d+),.*")
-    _line = re.compile(r"(?:frame|size)= *.* time=(?P<time>-?\d+:\d\d:\d\d\.\d+) .*")
+    _line = re.compile(r"(?:frame|L?size)= *.* time=(?P<time>-?\d+:\d\d:\d\d\.\d+|N/A) .*")
 
     def __init__(self) -> None:
         self._total: float | None = None
@@ -155,12 +174,17 @@ class Ffmpeg:
             self._total = self._total or _seconds(found["time"])
             return None
         found = self._line.fullmatch(line)
-        return None if found is None else Report("ffmpeg", max(_seconds(found["time"]), 0.0), self._total, "s")
+        if found is None:
+            return None
+        return (
+            HEADING if found["time"] == "N/A" else Report("ffmpeg", max(_seconds(found["time"]), 0.0), self._total, "s")
+        )
 
 
 def _seconds(text: str) -> float:
-    hours, minutes, seconds = text.split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    hours, minutes, seconds = text.removeprefix("-").split(":")
+    sign = -1 if text.startswith("-") else 1  # what comes before the beginning of a stream
+    return sign * (int(hours) * 3600 + int(minutes) * 60 + float(seconds))
 
 
 Reader = Git | Pip | Curl | Rsync | Ffmpeg

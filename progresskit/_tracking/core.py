@@ -168,6 +168,7 @@ class TrackerCore:
             except UNAVAILABLE:
                 return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
             self.attached = True
+            self.tree.is_recorded = self.renderer.records_ends
             if self._drawn_on is None:
                 self._drawn_on = self.current_stream()
             self.capture.begin(self)  # before the first frame may come, which would go over what has no newline

@@ -1,6 +1,6 @@
-"""What the package's root offers on the current tracker: `track`, `add_task`, `print`, `configure` and `disabled`.
+"""The root's functions for the current tracker: `track`, `add_task`, `print`, `configure` and `disabled`.
 
-Knows which tracker a call without one means. Does not know how a tracker keeps its tasks, or how they are drawn.
+Knows which tracker is meant where none is given. Does not know how a tracker keeps its tasks, or how they are drawn.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a tracker needs of the floors above it, as types: its ticker, its display, and a capture.
+"""The protocols of what a tracker needs of the floors above it: its ticker, its display, and a capture.
 
 Imported for type checking alone. Does not know who implements these protocols, nor the tracker: that is their parameter.
 """

@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from contextvars import copy_context
 
-from .._system.lazy import CAPTURE, WRITE_LINES, load
+from .._system.lazy import CAPTURE, WRITE_AT_ONCE, WRITE_LINES, load
 from . import multiprocessing_hook
 from .counters import CountingTicks
 
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
         @property
         def mute(self) -> bool:
             """Whether nothing can be shown of it."""
+
+        @property
+        def has_news(self) -> bool:
+            """Whether a line, or the end of a task that was shown or has failed, waits to be shown."""
 
         @property
         def ticker(self) -> Ticker[Any]:
@@ -82,6 +86,7 @@ class LineQueue:
         self.characters: int = 0
         self.behind: bool = False
         self.context: Context = copy_context()
+        self._asked: tuple[Any, bool] | None = None  # a stream, and whether lines are written to it at once
         self._dropped = CountingTicks()
         self._lines_missing = False  # whether lines were dropped since that was last checked
         self._told = 0  # how many of the dropped lines have been reported
@@ -89,6 +94,8 @@ class LineQueue:
     def print(self, line: str) -> None:
         """Show `line`, which may end with a newline; as `ProgressTracker.print`."""
         core = self._core
+        if self._is_written_at_once(line.removesuffix("\n")):
+            return
         if self.characters > MOST_WAITING:
             if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time
                 core.ticker.wait_for_lines(core, terminal=False)
@@ -99,6 +106,28 @@ class LineQueue:
         self.append(line[:-1] if line.endswith("\n") else line)
         self.context = copy_context()
         self.announce()
+
+    def _is_written_at_once(self, line: str) -> bool:
+        """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
+
+        That is so in a log: no rows stand there, the job's other words do not go through the display, and a line that it draws would
+        come after them. The last lines of tasks that have ended come first.
+        """
+        try:
+            from ..renderers.registry import OBSERVERS, writes_as_printed
+        except ImportError:  # the interpreter ends, and imports nothing any more
+            return False
+        core = self._core
+        stream = core.current_stream()
+        if self._asked is None or self._asked[0] is not stream:
+            self._asked = stream, core.terminal is None and writes_as_printed(core.renderer, stream)
+        if not self._asked[1] or OBSERVERS:
+            return False
+        if core.attached and core.has_news:
+            core.ticker.flush_soon()
+            if core.has_news:
+                return False
+        return bool(load(WRITE_AT_ONCE)(core, line))
 
     def print_captured(self, line: str) -> None:
         """Show a line that the job has written to the terminal. A job that writes faster than the terminal accepts waits.

@@ -19,8 +19,9 @@ Each iterator in C that an item passes costs it one to three nanoseconds, and so
 from __future__ import annotations
 
 import sys
+from _thread import RLock
 from itertools import chain, compress, count, cycle, islice, repeat
-from operator import length_hint
+from operator import attrgetter, length_hint
 
 from .._model.states import STOPPED_EARLY, is_failure
 from .._system.warnings import describe
@@ -86,8 +87,9 @@ WHOLE = 16
 """How many portions of a list are handed over together at its end, without a cost per item: some sixteen milliseconds'
 worth."""
 
-ENTRIES = 2_048
-"""Entries of the list that a `PausingCounter` counts by, and so the most items of its portions."""
+ENTRIES, PAUSES = 2_048, 256
+"""Entries of the list that a `PausingCounter` counts by, and so the most items of its portions; and the threads that may share
+a loop."""
 
 MOST_COUNTERS = 16
 """Counters of a task before those of finished loops are added up."""
@@ -178,9 +180,9 @@ class SizedCounter:
         handed = self.handed()
         return max(handed - 1, 0) if self._final is None else self._final
 
-    def close(self, final: int) -> None:
-        """Count `final` from now on and let the iterator go."""
-        self._final = final
+    def close(self, final: int | None) -> None:
+        """Count `final` from now on, or as many as were handed out where that is None, and let the iterator go."""
+        self._final = max(self.handed(), self.count()) if final is None else final
         self._until, self._sequence = ((), 0), None
 
 
@@ -200,59 +202,71 @@ class AnyCounter:
     def count(self) -> int:
         return max(self.handed() - 1, 0) if self._final is None else self._final
 
-    def close(self, final: int) -> None:
-        self._final = final
+    def close(self, final: int | None) -> None:
+        self._final = max(self.handed(), self.count()) if final is None else final
         self.iterator = None
 
 
 class PausingCounter:
     """The same, with visits of the interpreter's loop on the way.
 
-    Each item takes one from an iterator over a list instead. Its last entry is this counter: asked whether it is true, it runs
-    some Python, and sets the iterator back. (An error that a signal's handler raises just there takes the item with it; the
-    consumer in C that it ends has lost all the others.)
+    Each item takes one from an iterator over a list instead. The last entries of the list are this counter: asked whether it is
+    true, it runs some Python, and sets the iterator back. There are several, for threads that share the loop: each takes one, and
+    waits here for the first. (An error that a signal's handler raises just there takes the item with it; the consumer in C that
+    it ends has lost all the others.)
     """
 
-    __slots__ = ("_end", "_final", "_pace", "_pausing", "_selectors", "iterator")
+    __slots__ = ("_final", "_lock", "_pace", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
 
     def __init__(self, source: Iterator[Any], pace: Pace) -> None:
         self._pace = pace
-        self._selectors: Any = iter([*repeat(True, ENTRIES - 1), self])
-        self._end = 0  # how many will have been handed out when the iterator is at its end
+        self._lock = RLock()
+        self._selectors: Any = iter([*repeat(True, ENTRIES - 1), *repeat(self, PAUSES)])
+        self._size = 1  # of the portion, its pause among them
+        self._trues = 0  # items of the portions before it that met no pause
+        self._pauses = 0  # items that met one
         self._pausing: int | None = None
         self._final: int | None = None
-        self._go_on(0)
+        self._go_on()
         self.iterator: Iterator[Any] | None = compress(source, self._selectors)
 
-    def _go_on(self, handed: int) -> None:
+    def _go_on(self) -> None:
         size = min(self._pace.next(), ENTRIES)
-        self._pausing = handed  # a reader of the count would find one number changed and the other not
+        self._pausing = self.handed()  # a reader of the count would find one number changed and the other not
+        self._trues += self._size - 1
+        self._size = size
         self._selectors.__setstate__(ENTRIES - size)
-        self._end = handed + size
         self._pausing = None
 
     def __bool__(self) -> bool:
-        self._go_on(self._end)
+        with self._lock:
+            if self._final is not None:  # the loop has ended in another thread
+                self._final += 1
+            else:
+                self._pauses += 1
+                if length_hint(self._selectors) < PAUSES:  # nobody has set it back since
+                    self._go_on()
         return True
 
     def handed(self) -> int:
         while True:
-            end = self._end
-            handed = end - length_hint(self._selectors)
-            pausing = self._pausing
+            pausing, before = self._pausing, self._trues + self._pauses
             if pausing is not None:
                 return pausing
-            if end == self._end:
+            handed = before + self._size - 1 - max(length_hint(self._selectors) - PAUSES, 0)
+            if self._pausing is None and self._trues + self._pauses == before:
                 return handed
 
     def count(self) -> int:
         handed = self.handed()
         return max(handed - 1, 0) if self._final is None else self._final
 
-    def close(self, final: int) -> None:
-        self._final = final
-        self.iterator = None
-        self._selectors, self._end = (), final  # the list holds this counter
+    def close(self, final: int | None) -> None:
+        with self._lock:  # another thread may be about to say that it has an item
+            self._final = max(self.handed(), self.count()) if final is None else final
+            self.iterator = None
+            self._size, self._trues, self._pauses = 1, self._final, 0
+            self._selectors = ()  # the list holds this counter
 
 
 if TYPE_CHECKING:
@@ -411,7 +425,7 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
 
     __slots__ = ("_loop", "_portions")
     _loop: Loop
-    _portions: Generator[Iterator[Any], None, None]
+    _portions: _Portions
 
     @property
     def task(self) -> LoopTask:
@@ -520,6 +534,49 @@ class AsyncLoop:
             self._loop.broken(self._counter, caller())
 
 
+class _Portions:
+    """The portions of a loop, for as many threads as share its iterator.
+
+    A thread that comes while another one is being given a portion gets the same one: a generator would raise ValueError, and
+    the iterator in C that asks would then drop what is left.
+
+    Attributes:
+        last: The portion that the consumer has; None before the first.
+    """
+
+    __slots__ = ("_lock", "_loop", "_newest", "_portions", "last")
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._portions = loop.portions()
+        self._lock = RLock()  # a signal's handler may come by in the middle
+        self._newest: Any = None
+        self.last: Any = None
+
+    def iterator(self) -> Iterator[Iterator[Any]]:
+        """Return an iterator over them.
+
+        Which portion a thread has found to be at its end is read in C, in the same step: between two instructions of Python
+        another thread could be given the next one.
+        """
+        return map(self._after, map(attrgetter("last"), repeat(self)))
+
+    def close(self) -> None:
+        """End the loop as one that is left early."""
+        self._portions.close()
+
+    def _after(self, last: Any) -> Iterator[Any]:
+        """Return the portion after `last`."""
+        with self._lock:
+            if last is None and self._newest is None:
+                self._loop.remember_consumer(caller())
+            if self._newest is last:
+                self._newest = next(self._portions)
+            newest: Iterator[Any] = self._newest
+        self.last = newest  # right before the consumer has it
+        return newest
+
+
 # The last name of the module: a signal's handler that comes in the middle of this import finds all of it, or none.
 class Loop:
     """One run over an iterable.
@@ -563,8 +620,8 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        portions = self._portions()
-        tracked: Any = Tracked.from_iterable(portions)
+        portions = _Portions(self)
+        tracked: Any = Tracked.from_iterable(portions.iterator())
         tracked._loop, tracked._portions = self, portions
         return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`
 
@@ -588,9 +645,8 @@ class Loop:
             self._not_begun = _NotBegun(self._task)
         return self._task
 
-    def _portions(self) -> Generator[Iterator[Any], None, None]:
+    def portions(self) -> Generator[Iterator[Any], None, None]:
         """Yield what the consumer runs through: the whole source, or slices of it."""
-        self.remember_consumer(caller())
         source = self._source
         counter, portions = self._open(source)
         self._source = self._iterable = None
@@ -632,7 +688,7 @@ class Loop:
 
     def _complete(self, counter: Counter) -> None:
         """End the task at the end of the source."""
-        counter.close(max(counter.handed(), counter.count()))
+        counter.close(None)
         if self._finish:
             self.task.finish()
 

@@ -93,10 +93,10 @@ def _count(task: Task, sums: dict[int, Sums]) -> Sums:
     return completed, total
 
 
-def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
+def sample(task: Task, now: float, sums: dict[int, Sums], *, learns: bool = True) -> Sums | None:
     """Let the estimate of `task` learn what is done at `now`, and return completed and total; None where it has ended.
 
-    A task that moved before it was started is started here.
+    A task that moved before it was started is started here. Without `learns` an estimate that there is learns nothing.
     """
     if task._end is not None:
         return None
@@ -111,6 +111,8 @@ def sample(task: Task, now: float, sums: dict[int, Sums]) -> Sums | None:
             return count
         task.start()
     estimate = task.estimate
+    if estimate is not None and not learns:
+        return count
     if estimate is None:
         make = task.tracker.estimator
         estimate = task.estimate = Estimate(0.0, task.initial) if make is None else GuardedEstimate(make, task.initial)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
+MANY_ROWS, CLOSE_SECONDS = 10, 0.2
+"""Rows from which on not every estimate learns from every frame, where frames follow each other within so many seconds."""
 MOST_WAIT_SECONDS = 0.05
 """Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
@@ -63,6 +65,7 @@ class TaskTree:
         lock: Guards the tree. One for all trackers: it is held for microseconds, and a fork has one lock to take.
         last_shown: The highest number of a task that a frame could have shown.
         is_told: Whether ended tasks are shown at all.
+        is_recorded: Whether somebody records each end, also of tasks that no frame has shown.
         is_closing: Whether all tasks are being ended, after which the last frame is drawn in any case.
     """
 
@@ -81,12 +84,16 @@ class TaskTree:
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
+        self._unseen: list[TaskView] = []  # ended tasks that leave no line, for those who record each end
         self._polled: tuple[Task, ...] = ()  # tasks with a `counter`
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are still hidden
         self.last_shown: int = 0
         self.is_told: bool = True
+        self.is_recorded: bool = False
         self.is_closing: bool = False
         self._inherited = 0  # the highest number of a task that is a parent process's
+        self._learned = 0.0  # when estimates have learned last
+        self._turn = 0
 
     # Tasks
 
@@ -172,11 +179,12 @@ class TaskTree:
         self.is_told = True
         self._gaps.clear()
         self._placed = None
-        if self._live or self._ended:
+        if self._live or self._ended or self._unseen:
             self._slots = Slots()
             self._live = 0
             self._endings.clear()
             self._ended.clear()
+            self._unseen.clear()
 
     def note_seen(self, task: Task) -> None:
         """Note that a frame has shown `task`, so that its end is shown too."""
@@ -191,7 +199,7 @@ class TaskTree:
     @property
     def has_ends(self) -> bool:
         """Whether a task has ended since the last frame, as far as can be told without a lock."""
-        return bool(self._endings or self._ended)
+        return bool(self._endings or self._ended or self._unseen)
 
     @property
     def has_shown_ends(self) -> bool:
@@ -254,7 +262,7 @@ class TaskTree:
             or task._kind[2] is True  # keep=True: its line stays, however short the task was
             or (task.parent is None and self._tells_unseen(task))
         )
-        if told and self.is_told:
+        if (told or self.is_recorded) and self.is_told:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
@@ -263,7 +271,11 @@ class TaskTree:
             except UNAVAILABLE:  # nothing can be shown
                 pass
             else:
-                self._ended.append(snapshot.view_of(task, task._end[1], depth, 0, {}))
+                view = snapshot.view_of(task, task._end[1], depth, 0, {})
+                if told:
+                    self._ended.append(view)
+                else:
+                    self._unseen.append(view._replace(keep=False))
         self._vacate(task)
 
     def _was_seen(self, task: Task) -> bool:
@@ -313,6 +325,7 @@ class TaskTree:
             frame = self._make_frame(rows, sampled=True)
             self.last_shown = _last_number
             self._ended.clear()
+            self._unseen.clear()
             return frame
 
     def _make_frame(self, rows: int | None, *, sampled: bool = False) -> Frame:
@@ -339,7 +352,11 @@ class TaskTree:
             self._placed = (rows, placed) if self._rows_stay and not (more or self._delays) else None
         counts: list[Sums | None] = [None] * len(placed)
         if sampled:  # all tasks first: whether a parent is idle depends on its children
-            counts = [snapshot.sample(item, now, sums) if isinstance(item, Task) else None for item, _, _ in placed]
+            skipped = self._skipped(len(placed), now)
+            counts = [
+                snapshot.sample(item, now, sums, learns=at % 2 != skipped) if isinstance(item, Task) else None
+                for at, (item, _, _) in enumerate(placed)
+            ]
         views = []
         for (item, depth, row), known in zip(placed, counts, strict=True):
             if not isinstance(item, Task):
@@ -349,7 +366,17 @@ class TaskTree:
             if item._end is not None:  # since `settle`: this frame still shows it as running
                 view = view._replace(state=item._state, reason=None)
             views.append(view)
-        return frame(now, tuple(views), tuple(self._ended), more)  # type: ignore[no-any-return]  # loaded late
+        return frame(now, tuple(views), tuple(self._ended), more, unseen=tuple(self._unseen))  # type: ignore[no-any-return]  # loaded late
+
+    def _skipped(self, rows: int, now: float) -> int:
+        """Return which rows' estimates learn nothing from this frame: 0 every other one, 1 those between, 2 none.
+
+        With many rows that follow each other closely half of them learn in turn: what is shown of an estimate stands for a second,
+        and learning is a quarter of the cost of a row.
+        """
+        closely, self._learned = now - self._learned < CLOSE_SECONDS, now
+        self._turn = 1 - self._turn
+        return self._turn if rows >= MANY_ROWS and closely else 2
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:
         """Return the entries that get a row, with depths: tasks, views of other processes' tasks, and None for a blank

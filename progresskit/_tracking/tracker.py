@@ -436,7 +436,8 @@ class ProgressTracker:
 
         Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
         nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
-        prints faster than lines can be drawn waits once so many are kept.
+        prints faster than lines can be drawn waits once so many are kept. In a log, and where progress is switched off, the line
+        is written at once, and so stands where `print` would have put it.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")

@@ -1,4 +1,4 @@
-"""What libraries take as their progress object, one module for each library.
+"""The progress objects that other libraries accept, one module for each library.
 
 Each imports its library when it is imported itself, and nothing else does.
 

@@ -1,4 +1,4 @@
-"""How a task ends whose library says that it is over, and not whether it is complete."""
+"""End a task whose library reports the end of the work, and not whether it is complete."""
 
 from __future__ import annotations
 

@@ -1,96 +1,99 @@
-"""click: have `click.progressbar` draw on this display."""
+"""click: have `click.progressbar` draw on this display.
+
+The methods of click's bar that draw are replaced in place, so that modules that have imported `progressbar` already follow, and the
+bar stays click's own: its position, its label, its times. A bar on a stream of its own, as in click's test runner, is left alone.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from functools import wraps
+from typing import Any
 
-import click  # type: ignore[import-not-found,unused-ignore]
+from click._termui_impl import ProgressBar  # type: ignore[import-not-found,unused-ignore]
 
 from .._tracking.tracker import current_tracker
 from ._ending import end
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+_originals: dict[str, Any] = {}
+_TASK = "_progresskit_task"
+"""The attribute of a bar that is drawn here: its task, None when that has ended."""
 
-_original: Callable[..., Any] | None = None
+
+def _is_shown_here(bar: Any) -> bool:
+    """Return whether `bar`, whose block is entered, is drawn by this display."""
+    hidden = getattr(bar, "hidden", getattr(bar, "is_hidden", False))  # the first since click 8.2
+    if hidden or bar.file not in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        return False
+    try:
+        bar.file.fileno()
+    except (OSError, ValueError, AttributeError):  # a stand-in, which is read by a test
+        return False
+    return True
 
 
-class ProgressBar:
-    """What `click.progressbar` returns, on this display: a context manager that is iterated over or updated by hand.
+def _mirror(bar: Any) -> None:
+    """Bring the task of `bar` to its state."""
+    task = bar.__dict__[_TASK]
+    if task is None:
+        return
+    if task.description != bar.label:
+        task.update(description=bar.label)
+    task.report(bar.pos, bar.length or None)
+    if bar.item_show_func is not None:
+        words = bar.item_show_func(bar.current_item)
+        task.update(fields={} if words is None else {"item": str(words)})
 
-    Args:
-        iterable: What to iterate over; None: `update` counts.
-        length: How many items there are; None: as many as the iterable says it has.
-        label: The row's name.
-        hidden: Whether nothing is shown.
-        item_show_func: Returns the words for the item that is worked on.
-    """
 
-    def __init__(
-        self, iterable: Iterable[Any] | None = None, length: int | None = None, label: str | None = None,
-        hidden: bool = False, show_eta: bool = True, show_percent: bool | None = None, show_pos: bool = False,
-        item_show_func: Callable[[Any], str | None] | None = None, **_: Any,
-    ) -> None:  # fmt: skip
-        if iterable is None and length is None:
-            raise TypeError("iterable or length is required")
-        if length is None:
-            from operator import length_hint
+def _methods() -> dict[str, Any]:
+    """Return the methods that click's class gets, by name."""
+    own = {name: getattr(ProgressBar, name) for name in ("__enter__", "__exit__", "render_progress", "render_finish")}
 
-            length = length_hint(iterable) or None
-        self.iterable, self.length, self.label, self.is_hidden = iterable, length, label or "", hidden
-        self._words = item_show_func
-        self._task = None if hidden else current_tracker().add_task(self.label, total=length or None, keep=True)
-        self.pos = 0
-        self.finished = False
-        self.current_item: Any = None
+    @wraps(own["__enter__"])
+    def enter(bar: Any) -> Any:
+        if _is_shown_here(bar):
+            bar.__dict__[_TASK] = current_tracker().add_task(bar.label, total=bar.length or None, keep=True)
+            bar._is_atty = True  # elsewhere click's loop does not count
+        return own["__enter__"](bar)
 
-    def __enter__(self) -> ProgressBar:
-        return self
+    @wraps(own["__exit__"])
+    def leave(bar: Any, kind: Any, error: Any, traceback: Any) -> None:
+        if error is not None:
+            end(bar.__dict__.get(_TASK), error)
+        own["__exit__"](bar, kind, error, traceback)
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        self.render_finish(error)
+    @wraps(own["render_progress"])
+    def render(bar: Any) -> None:
+        if _TASK in bar.__dict__:
+            _mirror(bar)
+        else:
+            own["render_progress"](bar)
 
-    def render_finish(self, error: BaseException | None = None) -> None:
-        """End the row."""
-        end(self._task, error)
+    @wraps(own["render_finish"])
+    def finish(bar: Any) -> None:
+        if _TASK not in bar.__dict__:
+            own["render_finish"](bar)
+            return
+        steps, bar._completed_intervals = bar._completed_intervals, 0  # those that `update_min_steps` has held back
+        if steps:
+            bar.make_step(steps)
+            _mirror(bar)
+        end(bar.__dict__[_TASK])
+        bar.__dict__[_TASK] = None
 
-    def __iter__(self) -> Iterator[Any]:
-        return self.generator()
-
-    def generator(self) -> Iterator[Any]:
-        """Yield the items, counting each when its turn is over."""
-        for item in self.iterable if self.iterable is not None else range(self.length or 0):
-            self._show(item)
-            yield item
-            self.update(1)
-        self.finished = True
-
-    def _show(self, item: Any) -> None:
-        self.current_item = item
-        if self._words is not None and self._task is not None:
-            words = self._words(item)
-            self._task.update(fields={"item": None if words is None else str(words)})
-
-    def update(self, n_steps: int, current_item: Any = None) -> None:
-        """Count `n_steps`."""
-        if current_item is not None:
-            self._show(current_item)
-        self.pos += n_steps
-        if self._task is not None:
-            self._task.advance(n_steps)
+    return {"__enter__": enter, "__exit__": leave, "render_progress": render, "render_finish": finish}
 
 
 def patch() -> None:
-    """Have `click.progressbar` return a bar of this display. Doing it twice does no harm; `unpatch` undoes it."""
-    global _original
-    if _original is None:
-        _original = click.progressbar
-        click.progressbar = ProgressBar  # type: ignore[assignment]  # with the arguments of click's
+    """Have the bars of `click.progressbar` drawn by this display. Doing it twice does no harm; `unpatch` undoes it."""
+    if not _originals:
+        for name, replacement in _methods().items():
+            _originals[name] = getattr(ProgressBar, name)
+            setattr(ProgressBar, name, replacement)
 
 
 def unpatch() -> None:
-    """Give click its own bar back."""
-    global _original
-    if _original is not None:
-        click.progressbar = _original
-        _original = None
+    """Give click's bars their own methods back."""
+    for name, original in _originals.items():
+        setattr(ProgressBar, name, original)
+    _originals.clear()

@@ -1,16 +1,22 @@
 """rich: have `rich.progress.track` and `rich.progress.Progress` draw on this display.
 
-Knows the methods of `rich.progress.Progress` that programs use. Columns of rich's are not taken over: the row is the display's.
+The methods of rich's class are replaced in place, so that subclasses and modules that have imported it already follow; the tasks stay
+rich's own, and each has one of this display beside it while its progress is started. Left alone, and so drawn by rich: a progress
+that is part of a `rich.live.Live` or is printed, one whose class draws a picture of its own, and one on another stream. Columns of
+rich's are not taken over: the row is the display's.
 """
 
 from __future__ import annotations
 
+import sys
+from functools import wraps
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import rich.progress  # type: ignore[import-not-found,unused-ignore]
 from rich.text import Text  # type: ignore[import-not-found,unused-ignore]
 
-from .._tracking import tracker as trackers
+from .._tracking.loops import size_of
 from .._tracking.tracker import current_tracker
 from ._ending import end
 
@@ -18,9 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .._tracking.task import Task
-    from .._tracking.tracker import ProgressTracker
 
 _originals: dict[str, Any] = {}
+_track: Any = None
+PICTURES = ("get_renderable", "get_renderables", "make_tasks_table", "__rich__")
+"""What a class overrides that draws a picture of its own."""
+BYTES = {"DownloadColumn", "TransferSpeedColumn", "FileSizeColumn", "TotalFileSizeColumn"}
+"""Columns whose tasks count bytes."""
+_ROWS = "_progresskit_rows"
+"""The attribute of a progress that is started here: number of rich's task -> the task of this display."""
 
 
 def plain(text: Any) -> str:
@@ -31,208 +43,148 @@ def plain(text: Any) -> str:
         return str(text)
 
 
-class _Row:
-    """What `Progress.tasks` holds: the figures of a task under rich's names."""
-
-    def __init__(self, number: int, task: Task, fields: dict[str, Any]) -> None:
-        self.id, self._task, self.fields = number, task, fields
-        self.visible = True
-
-    description = property(lambda row: row._task.description)
-    completed = property(lambda row: row._task.completed)
-    total = property(lambda row: row._task.total)
-    elapsed = property(lambda row: row._task.elapsed)
-    speed = property(lambda row: row._task.rate)
-    time_remaining = property(lambda row: row._task.eta)
-    started = property(lambda row: not row._task.waiting)
-
-    @property
-    def percentage(self) -> float:
-        """Units done of a hundred."""
-        return 100 * self.completed / self.total if self.total else 0.0
-
-    @property
-    def finished(self) -> bool:
-        """Whether the count has reached the total."""
-        return self.total is not None and self.completed >= self.total
-
-    @property
-    def remaining(self) -> float | None:
-        """Units left; None where the total is unknown."""
-        return None if self.total is None else self.total - self.completed
+def _is_shown_here(progress: Any) -> bool:
+    """Return whether `progress`, which is started, is drawn by this display."""
+    cls, root = type(progress), rich.progress.Progress
+    own_picture = any(getattr(cls, name) is not getattr(root, name) for name in PICTURES)
+    return not (own_picture or progress.disable) and _is_on_display(progress.console)
 
 
-class Progress:
-    """`rich.progress.Progress` on this display. Its columns and looks are taken and not used."""
+def _is_on_display(console: Any) -> bool:
+    return not console.quiet and console.file in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
 
-    def __init__(
-        self, *columns: Any, console: Any = None, transient: bool = False, disable: bool = False, **_: Any
-    ) -> None:
-        self.columns, self.console = columns, console or rich.get_console()
-        self.live = self
-        self.disable, self._keep = disable, not transient
-        self._tracker: ProgressTracker = trackers.ProgressTracker("none") if disable else current_tracker()
-        self._rows: dict[int, _Row] = {}
 
-    @staticmethod
-    def get_default_columns() -> tuple[Any, ...]:
-        """Return rich's columns."""
-        return _original("Progress").get_default_columns()  # type: ignore[no-any-return]  # rich's
-
-    def start(self) -> None:
-        """Nothing to do: a task shows itself."""
-
-    def refresh(self) -> None:
-        """Have the display look soon."""
-        self._tracker._core.wake()
-
-    def stop(self) -> None:
-        """End what is still there, as it stands."""
-        self._end(None)
-
-    def _end(self, error: BaseException | None) -> None:
-        for row in self._rows.values():
-            end(row._task, error)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        self._end(error)
-
-    def add_task(
-        self, description: str, start: bool = True, total: float | None = 100.0, completed: float = 0, visible: bool = True,
-        **fields: Any,
-    ) -> int:  # fmt: skip
-        """Add a task, and return its number."""
-        task = self._tracker.add_task(
-            plain(description),
-            total=total or None,
-            completed=completed,
-            start=start,
-            keep=self._keep,
-            unit=self._unit(),
+def _mirror(progress: Any, number: int) -> Task | None:
+    """Bring the task of this display to the state of rich's task `number`, and return it; None where there is none."""
+    rows = progress.__dict__.get(_ROWS)
+    if rows is None:
+        return None
+    theirs = progress._tasks.get(number)
+    task: Task | None = rows.get(number)
+    if theirs is None or not theirs.visible:
+        if task is not None:
+            task.update(keep=False)
+            end(rows.pop(number))
+        return None
+    fields = {name: plain(value) for name, value in theirs.fields.items()}
+    description = plain(theirs.description)
+    if task is None:
+        units = {type(column).__name__ for column in progress.columns}
+        rows[number] = task = current_tracker().add_task(
+            description,
+            total=theirs.total or None,
+            completed=theirs.completed,
+            start=theirs.started,
+            keep=not progress.live.transient,
+            unit="B" if units & BYTES else "it",
         )
-        self._rows[task.id] = _Row(task.id, task, fields)
-        self._show(task, fields)
-        return task.id
+    else:
+        if task.description != description:
+            task.update(description=description)
+        task.report(theirs.completed, theirs.total)
+    if fields or task.fields:
+        task.update(fields=fields)
+    return task
 
-    def _unit(self) -> str:
-        names = {type(column).__name__ for column in self.columns}
-        return (
-            "B" if names & {"DownloadColumn", "TransferSpeedColumn", "FileSizeColumn", "TotalFileSizeColumn"} else "it"
-        )
 
-    @staticmethod
-    def _show(task: Task, fields: dict[str, Any]) -> None:
-        task.update(fields={name: plain(value) for name, value in fields.items()})
+def _methods(progress_class: Any) -> dict[str, Any]:
+    """Return the methods that rich's class gets, by name."""
+    names = (
+        "start",
+        "stop",
+        "__exit__",
+        "add_task",
+        "update",
+        "advance",
+        "reset",
+        "start_task",
+        "stop_task",
+        "remove_task",
+        "track",
+    )
+    own = {name: getattr(progress_class, name) for name in names}
 
-    def update(
-        self, task_id: int, *, total: float | None = None, completed: float | None = None, advance: float | None = None,
-        description: str | None = None, visible: bool | None = None, refresh: bool = False, **fields: Any,
-    ) -> None:  # fmt: skip
-        """Change a task."""
-        row = self._rows[task_id]
-        task = row._task
-        if total is not None:
-            task.update(total=total)
-        if description is not None:
-            task.update(description=plain(description))
-        if completed is not None:
-            task.report(completed)
-        if advance is not None:
+    @wraps(own["start"])
+    def start(progress: Any) -> None:
+        if not _is_shown_here(progress):
+            own["start"](progress)
+        elif _ROWS not in progress.__dict__:
+            progress.__dict__[_ROWS] = {}
+            for number in progress.task_ids:
+                _mirror(progress, number)
+
+    def finish(progress: Any, error: BaseException | None) -> bool:
+        rows = progress.__dict__.pop(_ROWS, None)
+        for task in (rows or {}).values():
+            end(task, error)
+        return rows is not None
+
+    @wraps(own["stop"])
+    def stop(progress: Any) -> None:
+        if not finish(progress, None):
+            own["stop"](progress)
+
+    @wraps(own["__exit__"])
+    def leave(progress: Any, kind: Any, error: Any, traceback: Any) -> None:
+        if not finish(progress, error):
+            own["__exit__"](progress, kind, error, traceback)
+
+    @wraps(own["add_task"])
+    def add_task(progress: Any, *args: Any, **options: Any) -> Any:
+        number = own["add_task"](progress, *args, **options)
+        _mirror(progress, number)
+        return number
+
+    @wraps(own["advance"])
+    def advance(progress: Any, task_id: Any, advance: float = 1) -> None:
+        own["advance"](progress, task_id, advance)
+        task = progress.__dict__.get(_ROWS, {}).get(task_id)
+        if task is not None:
             task.advance(advance)
-        if visible is not None:
-            row.visible = visible
-        row.fields.update(fields)
-        self._show(task, fields)
-        self._finish(row)
 
-    def advance(self, task_id: int, advance: float = 1) -> None:
-        """Count."""
-        row = self._rows[task_id]
-        row._task.advance(advance)
-        self._finish(row)
-
-    def _finish(self, row: _Row) -> None:
-        """Nothing to do: rich's rows stand until the display ends."""
-
-    def reset(
-        self, task_id: int, *, start: bool = True, total: float | None = None, completed: int = 0,
-        visible: bool | None = None, description: str | None = None, **fields: Any,
-    ) -> None:  # fmt: skip
-        """Begin a task anew."""
-        self._rows[task_id]._task.restart()
-        self.update(task_id, total=total, completed=completed or None, description=description, **fields)
-
-    def start_task(self, task_id: int) -> None:
-        """Begin a task that was added with `start=False`."""
-        self._rows[task_id]._task.start()
-
-    def stop_task(self, task_id: int) -> None:
-        """Stop the time of a task."""
-        self._rows[task_id]._task.pause()
-
-    def remove_task(self, task_id: int) -> None:
-        """Take a task away."""
-        end(self._rows.pop(task_id)._task)
-
-    @property
-    def tasks(self) -> list[_Row]:
-        """The tasks, in the order in which they were added."""
-        return list(self._rows.values())
-
-    @property
-    def task_ids(self) -> list[int]:
-        """The numbers of the tasks."""
-        return list(self._rows)
-
-    @property
-    def finished(self) -> bool:
-        """Whether every task has reached its total."""
-        return all(row.finished for row in self._rows.values())
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print above the rows."""
-        self.console.print(*objects, **options)
-
-    log = print
-
-    def track(
-        self, sequence: Iterable[Any], total: float | None = None, completed: int = 0, task_id: int | None = None,
-        description: str = "Working...", update_period: float = 0.1,
+    @wraps(own["track"])
+    def loop(
+        progress: Any, sequence: Any, total: Any = None, completed: int = 0, task_id: Any = None, description: str = "Working...",
+        update_period: float = 0.1,
     ) -> Iterator[Any]:  # fmt: skip
-        """Yield from `sequence`, counting."""
-        if total is None:
-            try:
-                total = len(sequence)  # type: ignore[arg-type]  # it may have a length or not
-            except TypeError:
-                total = None
+        if _ROWS not in progress.__dict__:
+            yield from own["track"](progress, sequence, total, completed, task_id, description, update_period)
+            return
+        total = size_of(sequence) if total is None else total
         if task_id is None:
-            task_id = self.add_task(description, total=total, completed=completed)
+            task_id = progress.add_task(description, total=total, completed=completed)
         else:
-            self.update(task_id, total=total, completed=completed or None)
-        for item in sequence:
-            yield item
-            self._rows[task_id]._task.advance()
+            progress.update(task_id, total=total, completed=completed)
+        done, due = 0, monotonic() + update_period  # rich's own thread counts only while rich draws
+        try:
+            for item in sequence:
+                yield item
+                done += 1
+                if monotonic() >= due:
+                    progress.advance(task_id, done)
+                    done, due = 0, monotonic() + update_period
+        finally:
+            if done:
+                progress.advance(task_id, done)
 
-    def wrap_file(
-        self, file: Any, total: int | None = None, *, task_id: int | None = None, description: str = "Reading..."
-    ) -> Any:
-        """Return `file` as one whose bytes count."""
-        from .._tracking.files import wrap_file
+    def mirrored(name: str, then: Callable[[Task], object] = lambda task: None) -> Any:
+        @wraps(own[name])
+        def method(progress: Any, task_id: Any, *args: Any, **options: Any) -> Any:
+            result = own[name](progress, task_id, *args, **options)
+            task = progress.__dict__.get(_ROWS, {}).get(task_id)
+            if task is not None:
+                then(task)
+            _mirror(progress, task_id)
+            return result
 
-        if task_id is None:
-            task_id = self.add_task(description, total=total)
-        return wrap_file(file, self._rows[task_id]._task)
+        return method
 
-    def open(self, file: Any, mode: str = "r", **options: Any) -> Any:
-        """Open a file whose bytes count."""
-        import os
-
-        description, task_id = options.pop("description", "Reading..."), options.pop("task_id", None)
-        total = options.pop("total", None) or os.stat(file).st_size
-        return self.wrap_file(open(file, mode, **options), total, task_id=task_id, description=description)
+    return {
+        "start": start, "stop": stop, "__exit__": leave, "add_task": add_task, "advance": advance, "track": loop,
+        "update": mirrored("update"), "remove_task": mirrored("remove_task"), "reset": mirrored("reset", lambda task: task.restart()),
+        "start_task": mirrored("start_task", lambda task: task.start()),
+        "stop_task": mirrored("stop_task", lambda task: task.pause()),
+    }  # fmt: skip
 
 
 def track(
@@ -243,32 +195,38 @@ def track(
     **options: Any,
 ) -> Iterator[Any]:
     """Yield from `sequence` with a row: rich's `track` on this display."""
-    keep = not options.get("transient", False)
+    console = options.get("console")
     if options.get("disable"):
         yield from sequence
-        return
-    yield from current_tracker().track(sequence, plain(description), total=total, keep=keep)
+    elif completed or not (console is None or _is_on_display(console)):
+        yield from _track(sequence, description, total, completed, **options)
+    else:
+        keep = not options.get("transient", False)
+        yield from current_tracker().track(sequence, plain(description), total=total, keep=keep)
 
 
 def patch() -> None:
-    """Replace rich's `track` and `Progress`, so that later imports of them draw on this display.
+    """Have rich's progress drawn by this display. Doing it twice does no harm; `unpatch` undoes it.
 
-    Modules that have imported the names already keep rich's. Doing it twice does no harm; `unpatch` undoes it.
+    What is started by then stays with rich, as does `track` for modules that have imported it: its rows are here, but its loop is
+    rich's.
     """
+    global _track
     if _originals:
         return
-    replacements: dict[str, Callable[..., Any]] = {"track": track, "Progress": Progress}
-    for name, replacement in replacements.items():
-        _originals[name] = getattr(rich.progress, name)
-        setattr(rich.progress, name, replacement)
+    progress = rich.progress.Progress
+    for name, replacement in _methods(progress).items():
+        _originals[name] = getattr(progress, name)
+        setattr(progress, name, replacement)
+    _track = rich.progress.track
+    setattr(rich.progress, "track", track)  # noqa: B010  # not of rich's very type
 
 
 def unpatch() -> None:
-    """Give rich its own names back."""
+    """Give rich its own methods back."""
+    if not _originals:
+        return
     for name, original in _originals.items():
-        setattr(rich.progress, name, original)
+        setattr(rich.progress.Progress, name, original)
     _originals.clear()
-
-
-def _original(name: str) -> Any:
-    return _originals.get(name) or getattr(rich.progress, name)
+    rich.progress.track = _track

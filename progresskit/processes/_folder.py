@@ -15,6 +15,8 @@ import socket
 import stat
 import time
 from collections import deque
+from contextlib import suppress
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
@@ -134,7 +136,7 @@ class _File:
     """The file of this process."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
+        self._folder = _absolute(folder)
         self._host = socket.gethostname()
         self._start = time.time()
         self._frames: dict[int, Frame] = {}  # by display
@@ -143,9 +145,11 @@ class _File:
         self._unseen = UnseenTasks()
         self._written = float("-inf")  # on the displays' clock
         self._is_over = False
-        name = f"{re.sub('[^A-Za-z0-9.-]', '_', self._host)[:64]}-{os.getpid()}-{int(self._start * 1000):x}"
-        self._path = os.path.join(folder, name + SUFFIX)
-        self._temporary = os.path.join(folder, f".{name}.tmp")
+        host = re.sub("[^A-Za-z0-9.-]", "_", self._host)[:64]
+        # Containers may share a host name, a process ID and the moment of their start.
+        name = f"{host}-{os.getpid()}-{int(self._start * 1000):x}-{os.urandom(4).hex()}"
+        self._path = os.path.join(self._folder, name + SUFFIX)
+        self._temporary = os.path.join(self._folder, f".{name}.tmp")
         process_hooks.at_end(self._end)
 
     def show(self, display: int, frame: Frame | None, now: float, *, at_once: bool = False) -> None:
@@ -197,7 +201,18 @@ class _File:
                 file.write(record.encode())
             os.replace(self._temporary, self._path)
         except OSError as error:
+            with suppress(OSError):  # on a full disk the file is there, and empty
+                os.unlink(self._temporary)
             warn_once(f"{VARIABLE} is {self._folder!r:.200}, where nothing can be written: {error.strerror}.")
+
+
+@cache
+def _absolute(folder: str) -> str:
+    """Return `folder` as an absolute path, by the directory and the home of the first call: a job may change its directory."""
+    try:
+        return os.path.abspath(os.path.expanduser(folder))
+    except OSError:  # the current directory has been removed
+        return folder
 
 
 _files: dict[tuple[int, str], _File] = {}

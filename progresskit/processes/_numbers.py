@@ -42,7 +42,7 @@ MOST_UNSENT = 1 << 16
 """Bytes kept while the hub does not read; beyond that, counts are sent later, in one message."""
 MOST_IN_ONE = 10_000
 """Counts in one message."""
-LINES_SECONDS = 1.0
+LINES_SECONDS = 5.0
 """The most seconds that a worker's result waits for lines that the worker wrote before it."""
 CLOSE_SECONDS = 1.0
 """Seconds that the process waits at its end for a hub that does not read."""

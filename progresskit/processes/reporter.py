@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 import zlib
-from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +22,9 @@ from .._tracking.tracker import ProgressTracker, tracker_providers
 from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts, UnseenTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextvars import Token
+    from typing import Self
 
     from .._model.frames import TaskView
     from .._tracking.task import Task
@@ -139,11 +140,21 @@ def _unpack(data: bytes) -> bytes:
 class Work:
     """One piece of an engine's work: a Dask task, a Ray task. Its progress tasks end with it. `Reporter.work` makes it."""
 
-    __slots__ = ("_reporter", "_tracker")
+    __slots__ = ("_reporter", "_token", "_tracker")
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
         self._tracker: ProgressTracker | None = None
+        self._token: Token[Work | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _work.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _work.reset(self._token)
+        self.end()
 
     @property
     def tracker(self) -> ProgressTracker:
@@ -265,16 +276,9 @@ class Reporter:
             if not _reporters and threading.Thread.start is _start:
                 threading.Thread.start = _thread_start  # type: ignore[method-assign]
 
-    @contextmanager
-    def work(self) -> Iterator[Work]:
+    def work(self) -> Work:
         """Return a context manager: code within it, in this context or in threads that it starts, is one piece of work."""
-        work = Work(self)
-        token = _work.set(work)
-        try:
-            yield work
-        finally:
-            _work.reset(token)
-            work.end()
+        return Work(self)
 
     def _provided_tracker(self) -> ProgressTracker | None:
         if self._watched is not None and not self._watched():
@@ -317,10 +321,10 @@ class Reporter:
         with TrackerCore.lock:
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
+                self._rouse()
                 if not tracker.let_go():  # it has something left to show
                     self._keep(tracker, tracker.tree.next_frame())
-                self._rouse()
-            tracker.let_go()
+                    tracker.let_go()
 
     def _rouse(self) -> None:
         """Wake the transport unless `carry` is already due. The caller holds the lock."""

@@ -192,10 +192,8 @@ class KeptLines:
         return [line for text in (words, fields) if text for line in wrap(text, room)]
 
     def _rate(self, view: TaskView) -> str:
-        if view.elapsed < 0.1:
+        if view.elapsed < 0.1 or isinstance(view.total, float):  # a measure, not a number of things, has no pace
             return ""
-        if view.total is not None and not isinstance(view.total, int):  # a measure, not a number of things: no pace
-            return encodable(f"100% of {' '.join(amount(view.total, None, view.unit))}".rstrip(), self._encoding)
         return encodable(format_rate(view.rate, view.unit), self._encoding)
 
     def _fields(self, view: TaskView) -> list[str]:

@@ -1,4 +1,4 @@
-"""How the columns of all rows share the width of a terminal.
+"""The layout: how the columns of all rows share the width of a terminal.
 
 The columns of all live rows are measured together, and never get narrower while rows stand. Where they do not fit, columns give
 way in a fixed order: eleven layouts, each of which gives up something more than the one before it. While rows stand and the

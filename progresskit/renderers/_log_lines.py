@@ -1,4 +1,4 @@
-"""What a line of a log says about a task: one line, ASCII punctuation, no marks, no padding, no colour.
+"""The lines of a log about a task: one line each, ASCII punctuation, no marks, no padding, no colour.
 
 Pure; a task's name has the names of its parents before it. For people who listen, words take the place of signs.
 """

@@ -79,8 +79,10 @@ class RowTexts:
         "_clock",
         "_completed",
         "_encoding",
+        "_had_share",
         "_held_until",
         "_mark",
+        "_moved",
         "_percent",
         "_scale",
         "_scaled",
@@ -152,6 +154,7 @@ class RowTexts:
         self.pieces_of: tuple[object, int] = (None, -1)
         # What the texts so far were made of.
         self._stands: tuple[object, ...] | None = None
+        self._had_share = self._moved = False
         self._completed: int | float = 0
         self._clock = -1
         self._held_until = float("-inf")
@@ -176,9 +179,10 @@ class RowTexts:
             elif fraction < 0.0:
                 fraction = 0.0
         self.fraction = fraction
-        stands = *_standing(view), view.idle is None, fraction is None
-        changed = stands != self._stands
+        stands, has_share, moves = _standing(view), fraction is not None, view.idle is None
+        changed = stands != self._stands or has_share is not self._had_share or moves is not self._moved
         if changed:
+            self._had_share, self._moved = has_share, moves
             self._changes(view, stands)
         elif completed != self._completed:
             self._completed = completed

@@ -147,6 +147,7 @@ class RendererOptions(Protocol):
         calls_others: Whether drawing runs foreign code, which may hang. That is assumed of a renderer that is not built in.
         shows_tasks: Whether it shows tasks at all.
         accepts_plain_lines: Whether a line that no renderer can show any more may be written to the stream as it is.
+        records_ends: Whether frames have in `unseen` the tasks that no frame has shown. Asked of the class, before it is made.
 
     Example:
         >>> class Cell:
@@ -164,6 +165,7 @@ class RendererOptions(Protocol):
     calls_others: ClassVar[bool] = False
     shows_tasks: ClassVar[bool] = True
     accepts_plain_lines: ClassVar[bool] = True
+    records_ends: ClassVar[bool] = False
 
     @classmethod
     def check(cls) -> None:

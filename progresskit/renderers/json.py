@@ -20,6 +20,7 @@ class JsonRenderer:
 
     in_place: ClassVar[bool] = False
     accepts_plain_lines: ClassVar[bool] = False
+    records_ends: ClassVar[bool] = True
 
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal

@@ -27,7 +27,8 @@ class LogRenderer(PlainRenderer):
     `progress_rate` (units a second), `progress_elapsed`, `progress_eta` (seconds),
     `progress_reason` and `progress_fields`; None means unknown. A failed task is logged as an
     error, a cancelled one as a warning, everything else at `level`. Lines that the job prints go to
-    the stream unchanged. Where logging has no handlers, the records go to the stream as lines.
+    the stream unchanged. Where logging has no handlers, or the logger is disabled, the records go
+    to the stream as lines.
 
     Args:
         logger: A logger, or its name.
@@ -63,7 +64,10 @@ class LogRenderer(PlainRenderer):
         self.heartbeat = heartbeat
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
-        if not self.logger.hasHandlers():
+        # `logging.config` switches off loggers that it is not told of, unless `disable_existing_loggers` is False.
+        if (
+            getattr(self.logger, "disabled", False) or not self.logger.hasHandlers()
+        ):  # a LoggerAdapter has no `disabled`
             self._terminal.write(encodable(no_command(text), self._terminal.encoding) + "\n")
             return
         level = LEVELS.get(view.state, self.level) if event == "end" else self.level

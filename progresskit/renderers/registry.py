@@ -45,7 +45,16 @@ class BuiltIn:
     The other arguments are those options of the class that are asked before it is imported.
     """
 
-    __slots__ = ("accepts_plain_lines", "has_check", "in_place", "is_remote", "path", "priority", "shows_tasks")
+    __slots__ = (
+        "accepts_plain_lines",
+        "has_check",
+        "in_place",
+        "is_remote",
+        "path",
+        "priority",
+        "records_ends",
+        "shows_tasks",
+    )
 
     def __init__(
         self,
@@ -57,6 +66,7 @@ class BuiltIn:
         is_remote: bool = False,
         shows_tasks: bool = True,
         accepts_plain_lines: bool = True,
+        records_ends: bool = False,
     ) -> None:
         self.path: str = path
         self.priority: Callable[[DrawTarget], float | None] | None = priority
@@ -65,6 +75,7 @@ class BuiltIn:
         self.is_remote: bool = is_remote
         self.shows_tasks: bool = shows_tasks
         self.accepts_plain_lines: bool = accepts_plain_lines
+        self.records_ends: bool = records_ends
 
     def __call__(self, *arguments: Any) -> Renderer:
         """Return a new renderer."""
@@ -79,7 +90,7 @@ BUILTIN = {
         priority=lambda terminal: 10.0 if terminal.is_redrawable else None,
     ),
     "plain": BuiltIn("progresskit.renderers.plain:PlainRenderer", priority=lambda terminal: 0.0),
-    "json": BuiltIn("progresskit.renderers.json:JsonRenderer", accepts_plain_lines=False),
+    "json": BuiltIn("progresskit.renderers.json:JsonRenderer", accepts_plain_lines=False, records_ends=True),
     "log": BuiltIn("progresskit.renderers.log:LogRenderer"),
     "notebook": BuiltIn(
         "progresskit._display.notebook_cells:NotebookRenderer",
@@ -95,6 +106,8 @@ children are."""
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 """Variables with the number of this process among those of a job: Open MPI, PMIx, MPICH and Intel MPI, MVAPICH,
 `srun`."""
+OBSERVERS: list[Callable[[Renderer], Renderer]] = []
+"""Functions that wrap each renderer of this process from its next frame on, for example for the live page."""
 EXTRAS = ("tqdm", "rich", "alive")
 """Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
 
@@ -149,6 +162,11 @@ class RendererChoice:
     def accepts_plain_lines(self) -> bool:
         """Whether lines may be written to its stream as they are, as far as is known before it is made."""
         return bool(getattr(self.make, "accepts_plain_lines", True))
+
+    @property
+    def records_ends(self) -> bool:
+        """Whether somebody records each task's end, however short it was: the renderer, or an events file beside it."""
+        return bool(getattr(self.make, "records_ends", False)) or events_path(self) is not None
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
         """Return the choice for `terminal`, where this one is `auto`."""
@@ -374,6 +392,26 @@ def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None
     """
     path = (os.environ if environ is None else environ).get("PROGRESSKIT_EVENTS", "").strip()
     return None if not path or choice.is_remote or (choice.in_code and choice.name == "none") else path
+
+
+def writes_as_printed(choice: RendererChoice, stream: Any, environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether a printed line is written to `stream` just as it is, so that whoever prints it may as well write it.
+
+    That is so where `plain` or `none` draws, and nobody else is told of the line: no hub, page, folder, service manager or
+    events file.
+    """
+    environ = os.environ if environ is None else environ
+    if choice.make is BUILTIN["none"] and choice.in_code:
+        return True
+    if any(environ.get(name) for name in _TOLD) or stream is None:
+        return False
+    if choice.make is None:
+        return not (draws_rows(choice, stream, environ=environ) or is_cell_stream(stream) or candidates())
+    return choice.make in (BUILTIN["plain"], BUILTIN["none"])
+
+
+_TOLD = ("PROGRESSKIT_HUB", "PROGRESSKIT_EVENTS", "PROGRESSKIT_FOLDER", "PROGRESSKIT_WEB", "NOTIFY_SOCKET")
+"""Variables that name somebody who is told of printed lines as well."""
 
 
 def draws_rows(

@@ -1,5 +1,5 @@
-"""What tests of progress displays need: a clock moved by hand, a ticker that ticks when told, an emulated terminal, and the
-contract that every renderer's tests inherit.
+"""Tools for tests of progress displays: a clock moved by hand, a ticker that ticks when told, an emulated terminal, and
+the contract that every renderer's tests inherit.
 
 The emulated terminal needs pyte (`pip install "progresskit[testing]"`); everything else stands on the core alone.
 

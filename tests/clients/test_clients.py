@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -492,6 +493,67 @@ def test_rich(tracked: Any) -> None:
     assert (tracked.added[1].unit, dict(tracked.added[1].fields)) == ("B", {"speed": "slow"})
 
 
+def test_rich_strangers(tracked: Any, tmp_path: Path) -> None:
+    """Programs that were written for rich, patched after they have imported it: subclasses, files, threads, rows that come and go.
+
+    What is part of another picture, or goes elsewhere, is drawn by rich.
+    """
+    rich = need("rich.progress")
+    from rich.console import Console, Group  # type: ignore[import-not-found,unused-ignore]
+    from rich.live import Live  # type: ignore[import-not-found,unused-ignore]
+    from rich.panel import Panel  # type: ignore[import-not-found,unused-ignore]
+
+    from progresskit.clients.rich import patch, unpatch
+
+    class Framed(rich.Progress):  # type: ignore[misc,name-defined,unused-ignore]
+        def get_renderables(self) -> Any:
+            yield Panel(self.make_tasks_table(self.tasks))
+
+    early_progress, early_track, elsewhere = rich.Progress, rich.track, io.StringIO()
+    path = tmp_path / "file"
+    path.write_bytes(bytes(5000))
+    patch()
+    try:
+        assert list(early_track(range(3), "Early")) == [0, 1, 2]
+        with early_progress(
+            rich.TextColumn("{task.fields[name]}"), rich.BarColumn(), rich.MofNCompleteColumn()
+        ) as progress:
+            assert list(progress.track([1, 2, 3], description="Method")) == [1, 2, 3]
+            number = progress.add_task("Rows", total=None, name="x")
+            progress.update(number, total=4, name="y")
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda _: progress.advance(number), range(4)))
+            assert progress.tasks[-1].fields == {"name": "y"} and progress.tasks[-1].finished
+            hidden = progress.add_task("Hidden", visible=False, total=2)
+            progress.update(hidden, visible=True, advance=1)
+            progress.update(hidden, visible=False)
+            progress.console.print("[b]words")
+        by_hand = early_progress(transient=True)
+        by_hand.add_task("Before the start", total=1, completed=1)
+        by_hand.start()
+        by_hand.stop()
+        with rich.open(path, "rb", description="File") as file:
+            assert len(file.read()) == 5000
+        before = len(tracked.added)
+        console = Console(file=elsewhere, force_terminal=True, width=60)
+        with early_progress(console=console) as progress:
+            progress.update(progress.add_task("Elsewhere", total=1), advance=1)
+        with Framed(console=console) as progress:
+            progress.update(progress.add_task("Framed", total=1), advance=1)
+        inner = early_progress()
+        with Live(Group(Panel(inner)), console=console):
+            inner.update(inner.add_task("Inner", total=1), advance=1)
+        assert len(tracked.added) == before and all(
+            name in elsewhere.getvalue() for name in ("Elsewhere", "Framed", "Inner")
+        )
+    finally:
+        unpatch()
+    assert tracked.ended() == [
+        ("Early", 3, 3, "finished"), ("Method", 3, 3, "finished"), ("Rows", 4, 4, "finished"), ("Hidden", 1, 2, "cancelled"),
+        ("Before the start", 1, 1, "finished"), ("File", 5000, 5000, "finished"),
+    ]  # fmt: skip
+
+
 def test_click(tracked: Any) -> None:
     """click: `progressbar` draws here after `patch`: loops, counts by hand, errors."""
     click = need("click")
@@ -511,3 +573,48 @@ def test_click(tracked: Any) -> None:
         unpatch()
     assert click.progressbar is own
     assert tracked.ended() == [("Loop", 3, 3, "finished"), ("By hand", 4, 10, "cancelled"), ("Broken", 0, 3, "failed")]
+
+
+def test_click_strangers(tracked: Any) -> None:
+    """Programs that were written for click: labels that change, steps that are held back, hidden bars, `next`, and click's runner."""
+    click = need("click")
+    from click import progressbar as early  # imported before the patch
+    from click.testing import CliRunner  # type: ignore[import-not-found,unused-ignore]
+
+    from progresskit.clients.click import patch, unpatch
+
+    @click.command()  # type: ignore[untyped-decorator,unused-ignore]
+    def command() -> None:
+        with early(range(3), label="In the runner") as bar:
+            for _ in bar:
+                pass
+
+    said = CliRunner().invoke(command).output
+    patch()
+    try:
+        with early("abc", label="Label", show_pos=True, bar_template="%(label)s %(bar)s %(info)s") as bar:
+            for letter in bar:
+                bar.label = f"at {letter}"
+        assert (bar.pos, bar.pct, bar.finished) == (3, 1.0, True)
+        with early(length=10, label="Steps", update_min_steps=4) as bar:
+            for _ in range(10):
+                bar.update(1, current_item=bar)
+            bar.label = "Other"
+            bar.render_progress()
+        with early(range(3), label="Next") as bar:
+            assert next(bar) == 0
+        with early((n for n in range(2)), label="No length", width=0) as bar:
+            assert list(bar) == [0, 1]
+        with (
+            early(range(2), hidden=True) if "hidden" in inspect.signature(early).parameters else early(range(2)) as bar
+        ):
+            assert list(bar) == [0, 1]
+        bar = early(range(2), label="Never entered")
+        with pytest.raises(RuntimeError):
+            list(bar)
+        assert CliRunner().invoke(command).output == said
+    finally:
+        unpatch()
+    assert tracked.ended() == [
+        ("at c", 3, 3, "finished"), ("Other", 10, 10, "finished"), ("Next", 0, 3, "cancelled"), ("No length", 2, None, "finished"),
+    ]  # fmt: skip

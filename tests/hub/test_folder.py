@@ -202,6 +202,29 @@ def test_writes_at_most_every_five_seconds(tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_relative_folder_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that changes its directory goes on writing where it began, and `~` is the home: cron and systemd expand nothing."""
+    places = [tmp_path / name for name in ("start", "later", "home")]
+    for place in places:
+        place.mkdir()
+    monkeypatch.setenv("HOME", str(places[2]))
+    clock = ManualClock()
+    for folder in (f"relative-{tmp_path.name}", f"~/{tmp_path.name}"):
+        monkeypatch.chdir(places[0])
+        recorded = Recorded(NoneRenderer(), folder, clock)
+        recorded.start(EmulatedTerminal())
+        recorded.render(Frame(clock(), (sample_view(),)))
+        monkeypatch.chdir(places[1])
+        clock.advance(WRITE_SECONDS)
+        recorded.render(Frame(clock(), (sample_view(),)))
+        recorded.stop()
+    assert [sorted(path.parent.name for path in place.rglob(f"*{SUFFIX}")) for place in places] == [
+        [f"relative-{tmp_path.name}"],
+        [],
+        [tmp_path.name],
+    ]
+
+
 def test_unwritable_folder_warns(tmp_path: Path) -> None:
     """A folder that cannot be written costs the job a warning."""
     (tmp_path / "file").touch()

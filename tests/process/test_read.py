@@ -171,6 +171,18 @@ def test_pieces(cuts: list[int]) -> None:
     ]  # fmt: skip
 
 
+def test_said_again() -> None:
+    """The end that is said twice is one task; the next file's is one of its own."""
+    tracker = ProgressTracker(RecordingRenderer(), ticker=ManualTicker())
+    added: list[str] = []
+    add_task = tracker.add_task
+    tracker.add_task = lambda name, **options: (added.append(name), add_task(name, **options))[1]  # type: ignore[method-assign]
+    reader = ProgressReader(tracker, "curl")
+    begin = b"  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0\r"
+    end = b"100 28.6M  100 28.6M    0     0   500M      0 --:--:-- --:--:-- --:--:--  500M\r"
+    assert reader.feed(begin + end + end + begin + end) + reader.rest() == b"" and added == ["curl", "curl"]
+
+
 def test_question() -> None:
     """What looks like the beginning of progress and is a question is shown after a while of silence."""
     reader = ProgressReader(ProgressTracker(RecordingRenderer(), ticker=ManualTicker()), "git")

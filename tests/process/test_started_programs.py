@@ -78,6 +78,23 @@ def test_begun_line_that_nobody_ends() -> None:
     assert [row for row in program.everything if "Files" not in row] == ["line 0", "line 1", "begun"]
 
 
+AFTER = """
+import subprocess
+from progresskit import current_tracker, track
+for n in track(range(2), "Files"):
+    current_tracker().refresh(60)
+    subprocess.run(["printf", "begun"])
+print(" and ended")
+"""
+
+
+def test_begun_line_after_the_loop() -> None:
+    """What a program has begun comes before what the job says after the loop, which goes on with it."""
+    program = Program(AFTER)
+    assert program.end() == 0
+    assert [row for row in program.everything if "Files" not in row] == ["begunbegun and ended"]
+
+
 PROMPT = """
 import subprocess
 from progresskit import current_tracker, track

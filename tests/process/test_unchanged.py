@@ -211,3 +211,38 @@ with ProgressTracker("ansi", interval=0.001) as tracker:
     assert "alpha" in program.rows[0]
     assert 60 < len(program.rows[0]) < 80
     program.check_restored()
+
+
+IN_ORDER = """
+import os, sys
+import progresskit as pk
+for n in pk.track(range(3), "Files"):
+    pk.print("a", n)
+    print("b", n, file=sys.stderr)
+    os.write(2, b"c %d\\n" % n)
+pk.print("d")
+os.write(2, b"e\\n")
+with pk.ProgressTracker() as tracker:
+    task = tracker.add_task("Rows", total=1, keep=True)
+    tracker.print("f", "\\x1b[31mred\\x1b[0m")
+    task.finish()
+    tracker.print("g")
+    os.write(2, b"h\\n")
+"""
+
+
+@pytest.mark.parametrize("renderer", ["plain", "none", "off"])
+def test_words_in_a_log(renderer: str) -> None:
+    """A line of `tracker.print` stands where `print` would have put it, and after what has ended before it."""
+    variable = {"PROGRESSKIT_DISABLE": "1"} if renderer == "off" else {"PROGRESSKIT_RENDERER": renderer}
+    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | variable
+    done = subprocess.run(
+        [sys.executable, "-c", IN_ORDER], stderr=subprocess.PIPE, text=True, timeout=60, env=env, cwd=ROOT
+    )
+    lines = [line for line in done.stderr.splitlines() if "started" not in line]
+    expected = [f"{letter} {n}" for n in range(3) for letter in "abc"] + ["d", "e", "f red", "g", "h"]
+    if renderer == "plain":
+        at = next(index for index, line in enumerate(lines) if line.startswith("Rows: finished"))
+        assert at == expected.index("g")
+        del lines[at]
+    assert [line for line in lines if not line.startswith("Files")] == expected

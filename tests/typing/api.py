@@ -84,6 +84,8 @@ def tasks(tracker: ProgressTracker) -> None:
     assert_type(part.state, State)
     assert_type(part.eta, float | None)
     assert_type(part.parent, Task | None)
+    assert_type(part.tracker.add_task("of the same tracker"), Task)
+    part.tracker.print("a line")
     assert_type(part.fields, Mapping[str, str | int | float | bool | None])
     assert_type(part.reason, str | None)
     part.fail(ValueError("no disk"))

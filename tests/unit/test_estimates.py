@@ -13,7 +13,9 @@ from bench import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from progresskit import ProgressTracker
 from progresskit._model.estimates import Estimate
+from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 
 def fed(samples: Iterable[tuple[float, float]], start: float = 0.0) -> Estimate:
@@ -206,3 +208,33 @@ def test_what_is_there_at_once_is_no_pace() -> None:
     assert (estimate.rate(0.0), estimate.eta(0.0, 500, 1_000)) == (None, None)
     estimate.sample(1.0, 600)
     assert estimate.eta(1.0, 600, 1_000) == pytest.approx(2 / 3)  # 600 units in the one second that there was
+
+
+@pytest.mark.parametrize(("tasks", "seconds", "learnt"), [(3, 0.1, 20), (10, 0.1, 10), (10, 0.5, 20)])
+def test_many_estimates_learn_in_turn(tasks: int, seconds: float, learnt: int) -> None:
+    """With ten rows and more half of the estimates learn from a frame, unless frames are far apart; each count is right in all."""
+    clock, ticker, renderer = ManualClock(), ManualTicker(), RecordingRenderer()
+    samples: dict[int, int] = {}
+
+    class Counting(Estimate):
+        def __init__(self, initial: float) -> None:
+            super().__init__(0.0, initial)
+            samples[id(self)] = 0
+
+        def sample(self, time: float, completed: float) -> None:
+            super().sample(time, completed)
+            samples[id(self)] += 1
+
+    with ProgressTracker(
+        renderer, terminal=EmulatedTerminal(80, 40), clock=clock, ticker=ticker, estimator=Counting
+    ) as tracker:
+        added = [tracker.add_task(f"task {number}", total=1_000) for number in range(tasks)]
+        for _ in range(20):
+            clock.advance(seconds)
+            for task in added:
+                task.advance()
+            ticker.tick()
+            assert {view.completed for view in renderer.frames[-1].tasks} == {added[0].completed}
+        assert all(abs(count - learnt) <= 1 for count in samples.values()), samples
+        for task in added:
+            task.cancel()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -194,6 +195,34 @@ def test_tee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         tracker.stop()
     (run,) = read((tmp_path / "events").read_text().splitlines()).runs
     assert run.tasks[task.id - 1].outcome == "finished" and run.prints[0][1] == "words"
+
+
+@pytest.mark.parametrize("is_beside", [False, True], ids=["alone", "beside"])
+def test_short_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_beside: bool) -> None:
+    """A task that no frame has shown is in the events file, and leaves no line on the screen."""
+    path = tmp_path / "events"
+    terminal, lines, ticker = EmulatedTerminal(columns=60), StringIO(), ManualTicker()
+    if is_beside:
+        monkeypatch.setenv("PROGRESSKIT_EVENTS", str(path))
+        tracker = ProgressTracker("ansi", terminal=terminal, clock=ManualClock(), ticker=ticker)
+    else:
+        tracker = ProgressTracker("json", stream=lines, clock=ManualClock(), ticker=ticker)
+    assert [*tracker.track("ab", "short")] == ["a", "b"]
+    with tracker.add_task("parent", total=1) as parent:
+        tracker.add_task("child", parent=parent).finish()
+        parent.advance()
+    ticker.tick()
+    tracker.add_task("last").cancel()
+    tracker.stop()
+    assert terminal.text == []
+    (run,) = read((path.read_text() if is_beside else lines.getvalue()).splitlines()).runs
+    told = {each.view.description: (each.outcome, each.view.completed, each.view.keep) for each in run.tasks.values()}
+    assert told == {
+        "short": ("finished", 2, False),
+        "child": ("finished", 0, False),
+        "parent": ("finished", 1, False),
+        "last": ("cancelled", 0, False),
+    }
 
 
 @pytest.mark.parametrize("name", ["ansi", "tqdm"])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
+import logging.handlers
+import queue
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -72,6 +77,70 @@ def test_idle_task_has_a_record_a_minute(logger: logging.Logger) -> None:
         renderer.render(Frame(float(second), (sample_view(description="100 %s {}"),)))
     assert len(kept.records) == 11
     assert all(record.getMessage().startswith("100 %s {}") for record in kept.records)
+
+
+def drawn(renderer: LogRenderer) -> list[str]:
+    """What stands on the terminal after a task has begun and ended."""
+    terminal, ticker = EmulatedTerminal(), ManualTicker()
+    with ProgressTracker(renderer, terminal=terminal, ticker=ticker, clock=ManualClock()) as tracker:
+        with tracker.add_task("load", total=2) as task:
+            ticker.tick()
+            task.advance(2)
+        ticker.tick()
+    return terminal.text
+
+
+def test_a_disabled_logger(logger: logging.Logger) -> None:
+    """`logging.config` disables loggers that it is not told of: their records go to the stream, as where there is no handler."""
+    logger.addHandler(kept := Kept())
+    logger.disabled = True
+    assert drawn(LogRenderer(logger)) == ["load: started, 2", "load: finished, 2 in <0.1 s"]
+    logger.disabled = False
+    assert drawn(LogRenderer(logger)) == []
+    assert len(kept.records) == 2
+
+
+class AsJson(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        extra = {name: value for name, value in vars(record).items() if name.startswith("progress_")}
+        return json.dumps({"message": record.getMessage(), **extra})
+
+
+def test_handlers(logger: logging.Logger) -> None:
+    """Queues, buffers and formatters of JSON get every record with its figures; an adapter adds its own words."""
+    written = io.StringIO()
+    target = logging.StreamHandler(written)
+    target.setFormatter(AsJson())
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    buffered = logging.handlers.MemoryHandler(100, target=target)
+    logger.addHandler(logging.handlers.QueueHandler(records))
+    logger.addHandler(buffered)
+    assert drawn(LogRenderer(logger)) == []
+    buffered.close()
+    queued = [records.get_nowait() for _ in range(2)]
+    told = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [record.getMessage() for record in queued] == [each["message"] for each in told]
+    assert [(each["progress_event"], each["progress_completed"]) for each in told] == [("start", 0), ("end", 2)]
+
+    class Adapter(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic for type checkers alone
+        def process(self, message: Any, arguments: Any) -> tuple[Any, Any]:
+            return f"run 7: {message}", arguments
+
+    assert drawn(LogRenderer(Adapter(logger, {}))) == []  # type: ignore[arg-type]  # used as the logger that it stands for
+    assert records.get_nowait().getMessage().startswith("run 7: ")
+
+
+def test_a_handler_that_fails(logger: logging.Logger) -> None:
+    """Its error is not the job's, and the lines are shown all the same."""
+
+    class Full(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("no space left")
+
+    logger.addHandler(Full())
+    lines = drawn(LogRenderer(logger))
+    assert "OSError: no space left" in lines[0]
+    assert lines[-2:] == ["load: started, 2", "load: finished, 2 in <0.1 s"]
 
 
 def test_printed_lines_go_to_the_stream(logger: logging.Logger) -> None:

@@ -80,6 +80,12 @@ def test_the_total_of_bytes_has_its_unit() -> None:
     assert KeptLines().lines((view,), 119)[0].endswith("cancelled at 75% of 1.00 MB")
 
 
+def test_a_measure_has_no_pace() -> None:
+    """A kept line says what was done, never a percentage of it."""
+    view = sample_view(state="finished", completed=2.5, total=3.5, unit="mile", elapsed=3.0, rate=0.8)
+    assert KeptLines().lines((view,), 119) == ["✓ task                             2.5 miles     3.0 s"]
+
+
 def test_row_is_written_anew_for_new_texts() -> None:
     """A count that is too small to be seen makes no new row; a bar, a percentage, a number and a time each do."""
     painter = Painter()

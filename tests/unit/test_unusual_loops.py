@@ -252,6 +252,43 @@ def test_unusual_loops(bench: Bench, name: str) -> None:
             assert reason == wanted or (wanted is not None and wanted in str(reason)), found
 
 
+def by_for(items: Iterator[int], seen: list[int]) -> None:
+    for item in items:
+        seen.append(item)
+
+
+def by_next(items: Iterator[int], seen: list[int]) -> None:
+    while (item := next(items, None)) is not None:
+        seen.append(item)
+
+
+def by_extend(items: Iterator[int], seen: list[int]) -> None:
+    seen.extend(items)
+
+
+@pytest.mark.parametrize("consume", [by_for, by_next, by_extend])
+@pytest.mark.parametrize(
+    "make", [range, lambda n: [*range(n)], lambda n: dict.fromkeys(range(n))], ids=["range", "list", "dict"]
+)
+def test_a_loop_that_threads_share(bench: Bench, make: Callable[[int], Any], consume: Callable[..., None]) -> None:
+    """Each item goes to one thread, as from the bare iterator, and all are counted."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            items: Any = bench.tracker.track(make(2_000))
+            seen: list[int] = []
+            threads = [threading.Thread(target=consume, args=(items, seen)) for _ in range(5)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert sorted(seen) == [*range(2_000)]
+            assert (items.task.state, items.task.completed) == ("finished", 2_000)
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_a_loop_that_is_never_run(bench: Bench) -> None:
     """It adds no task; and it has of a sequence what iterators have: membership alone."""
     items = bench.tracker.track(range(3), "never")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..._system.run_identity import run_identity, without_secrets
 from ..._system.warnings import warn_once
-from ..observed import OBSERVERS, ObservedRenderer, WholeFrames
+from ...renderers.registry import OBSERVERS
+from ..observed import ObservedRenderer, WholeFrames
 from ..process_hooks import at_end, in_child
 from .server import LAST_PICTURE_SECONDS, LOOPBACK, PageServer
 from .state import PageState

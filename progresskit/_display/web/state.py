@@ -106,9 +106,9 @@ class PageState:
             for stopped in known.stale:
                 known.frames.pop(stopped, None)
             known.stale.clear()
-            known.frames[display] = frame._replace(ended=())
+            known.frames[display] = frame._replace(ended=(), unseen=())
             known.lost = None
-            for view in frame.ended:
+            for view in (*frame.unseen, *frame.ended):
                 self._note_end(source, view, now)
             for view in frame.tasks:
                 if view.depth == 0:

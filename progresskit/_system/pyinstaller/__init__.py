@@ -1,4 +1,4 @@
-"""What PyInstaller is told of this package: it finds the folder through the entry-point group `pyinstaller40`."""
+"""The hook for PyInstaller, which finds this folder through the entry-point group `pyinstaller40`."""
 
 from __future__ import annotations
 

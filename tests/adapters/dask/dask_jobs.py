@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from distributed import Queue, get_client, rejoin, secede, worker_client
 from seen import until_seen
 
 from progresskit import ProgressTracker, track
+from progresskit import print as print_above
 from progresskit._tracking.tracker import current_tracker
 
 LIVE: list[Any] = []
 """What a task leaves behind in its worker."""
+HIDDEN: list[Any] = []
+"""The module that `hide_package` has hidden."""
 
 
 def square(number: int) -> int:
@@ -195,3 +201,96 @@ def note_reports(dask_scheduler: Any) -> None:
 def noted_reports(dask_scheduler: Any) -> list[str]:
     """Return the worker of each report."""
     return list(dask_scheduler.noted)
+
+
+def loop(name: str, number: int = 3) -> int:
+    total = 0
+    for each in track(range(number), name):
+        until_seen()
+        total += each
+    return total
+
+
+def generated(number: int) -> int:
+    """A loop over a generator, whose total nobody knows."""
+    return sum(each for each in track((each for each in range(number)), "generated") if until_seen() is None)
+
+
+def starts_others(number: int) -> int:
+    """A task that starts tasks and waits for them, as one that has left its thread."""
+    with worker_client() as client:
+        return sum(
+            track(client.gather(client.map(loop, [f"inner {each}" for each in range(number)], pure=False)), "outer")
+        )
+
+
+def starts_others_in_place(number: int) -> int:
+    """The same, in Dask's other way; and a loop in the thread that the task has come back to."""
+    client = get_client()
+    futures = client.map(loop, [f"placed {each}" for each in range(number)], pure=False)
+    secede()
+    found: int = sum(client.gather(futures))
+    rejoin()
+    return found + loop("after rejoin")
+
+
+class Counter:
+    """An actor."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def add(self, number: int) -> int:
+        self.number += loop(f"actor {number}", number)
+        return self.number
+
+
+def pool_within() -> int:
+    with ThreadPoolExecutor(3) as pool:
+        return sum(pool.map(loop, [f"thread {each}" for each in range(3)]))
+
+
+def produces(name: str, number: int) -> None:
+    queue = Queue(name)
+    for each in track(range(number), "producer"):
+        until_seen()
+        queue.put(each)
+
+
+def consumes(name: str, number: int) -> int:
+    queue = Queue(name)
+    return sum(queue.get(timeout=60) for _ in track(range(number), "consumer"))
+
+
+async def asynchronous(number: int) -> int:
+    """A coroutine task with an async loop."""
+
+    async def items() -> Any:
+        for each in range(number):
+            await asyncio.to_thread(until_seen)
+            yield each
+
+    return sum([each async for each in track(items(), "async", total=number)])
+
+
+def many(number: int) -> int:
+    for each in range(number):
+        for _ in track(range(2), f"m{each}"):
+            pass
+    return number
+
+
+def words(number: int) -> None:
+    for each in range(number):
+        print_above("x" * 100 + str(each))
+
+
+def hide_package(hidden: bool) -> None:
+    """Have this worker be one without the package, or with it again."""
+    if hidden:
+        HIDDEN.append(sys.modules.pop("progresskit_dask.working", None))
+        sys.modules["progresskit_dask.working"] = None  # type: ignore[assignment]  # so an import fails
+    elif (module := HIDDEN.pop()) is None:
+        del sys.modules["progresskit_dask.working"]
+    else:
+        sys.modules["progresskit_dask.working"] = module

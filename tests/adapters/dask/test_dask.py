@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,11 @@ pytest.importorskip("progresskit_dask", reason="the adapter is not installed in 
 import dask
 import dask.bag
 import dask_jobs
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, LocalCluster, as_completed, fire_and_forget
 from progresskit_dask import watch
 from shown import Shown
 
-from progresskit import track
+from progresskit import ProgressWarning, track
 from progresskit._display.web import live
 from progresskit.processes.feed import Feed
 from progresskit.testing import EmulatedTerminal
@@ -37,9 +38,18 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-    ) as cluster:
+    # A busy machine takes its time.
+    patience = {f"distributed.comm.timeouts.{what}": "240s" for what in ("connect", "tcp")}
+    with (
+        dask.config.set(patience),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
         yield cluster
 
 
@@ -211,7 +221,7 @@ def test_as_completed(client: Client) -> None:
     """`track(as_completed(futures))` counts the futures as they are done."""
     with Tasks(client) as shown:
         futures = client.map(dask_jobs.square, range(3), pure=False)
-        done = track(as_completed(futures), "Done", total=3)
+        done = track(as_completed(futures), "Done", total=3, keep=True)  # however soon they are done
         assert sorted(future.result() for future in done) == [0, 1, 4]
     assert ("Done", "finished") in shown.endings
 
@@ -231,6 +241,23 @@ def test_every_is_a_limit(client: Client) -> None:
     assert reports
     assert all(reports.count(worker) <= most for worker in set(reports))
     assert 1 <= len(told) <= most
+
+
+def test_worker_without_the_package(client: Client) -> None:
+    """One warning names the worker and the remedy; the job goes on, and the other worker is shown."""
+    one, other = sorted(client.scheduler_info()["workers"])
+    client.run(dask_jobs.hide_package, True, workers=[one])
+    try:
+        with (
+            pytest.warns(ProgressWarning, match=re.escape(f"1 of the workers ({one}) cannot report")),
+            Tasks(client) as shown,
+        ):
+            for number, worker in enumerate((one, other)):
+                assert client.submit(dask_jobs.quick, number, workers=[worker], pure=False).result() == number
+            assert client.submit(dask_jobs.loop, "shown", workers=[other], pure=False).result() == 3
+    finally:
+        client.run(dask_jobs.hide_package, False, workers=[one])
+    assert ("shown", "finished") in shown.endings
 
 
 def test_left_by_an_error(client: Client, tmp_path: Path) -> None:
@@ -316,6 +343,73 @@ def test_cancelled_futures(client: Client, tmp_path: Path) -> None:
         (tmp_path / "gate").touch()
         assert client.gather(futures[:2]) == [0, 1]
     assert counted(shown) == 2
+
+
+def finished(shown: Shown) -> dict[str, float]:
+    """How far the tasks came that finished, by name; each name once."""
+    ends = [(view.description, view.completed) for view in shown.ended if view.state == "finished"]
+    assert len(dict(ends)) == len(ends)
+    return dict(ends)
+
+
+def test_started_by_tasks(client: Client) -> None:
+    """Tasks that tasks start and wait for, in both of Dask's ways, are shown beside them, each once."""
+    with Tasks(client) as shown:
+        assert client.submit(dask_jobs.starts_others, 3, pure=False).result() == 9
+        assert client.submit(dask_jobs.starts_others_in_place, 3, pure=False).result() == 12
+    inner = {f"{kind} {number}": 3 for kind in ("inner", "placed") for number in range(3)}
+    assert finished(shown) == {**inner, "after rejoin": 3, **({"outer": 3} if "outer" in finished(shown) else {})}
+    assert {name for name, _ in shown.endings} == set(finished(shown))
+
+
+def test_actors_and_forgotten_futures(client: Client) -> None:
+    """The methods of an actor, and tasks whose futures nobody holds."""
+    with Tasks(client) as shown:
+        actor = client.submit(dask_jobs.Counter, actor=True, pure=False).result()
+        assert [actor.add(number).result() for number in (3, 4)] == [3, 9]
+        for number in range(3):
+            fire_and_forget(client.submit(dask_jobs.loop, f"forgotten {number}", pure=False))
+        shown.until(lambda: len(shown.endings) == 5)
+    assert finished(shown) == {"actor 3": 3, "actor 4": 4, **{f"forgotten {number}": 3 for number in range(3)}}
+
+
+def test_threads_within_a_task(client: Client) -> None:
+    """Loops of a pool of threads within a task, of a generator, and of a coroutine task."""
+    with Tasks(client) as shown:
+        assert client.submit(dask_jobs.pool_within, pure=False).result() == 9
+        assert client.submit(dask_jobs.generated, 4, pure=False).result() == 6
+        assert client.submit(dask_jobs.asynchronous, 4, pure=False).result() == 6
+    assert finished(shown) == {**{f"thread {number}": 3 for number in range(3)}, "generated": 4, "async": 4}
+
+
+def test_queue_between_tasks(client: Client) -> None:
+    """Two tasks that wait for each other by a queue."""
+    with Tasks(client) as shown:
+        consumer = client.submit(dask_jobs.consumes, "progress", 5, pure=False)
+        client.submit(dask_jobs.produces, "progress", 5, pure=False).result()
+        assert consumer.result() == 10
+    assert {name: state for name, state in shown.endings if name == "producer"} == {"producer": "finished"}
+
+
+def test_many_within_a_task(client: Client) -> None:
+    """Loops that no report could show are counted, and two thousand lines arrive whole and in order."""
+    with Tasks(client) as shown:
+        client.gather(client.map(dask_jobs.many, [500] * 4, pure=False))
+        client.submit(dask_jobs.words, 2_000, pure=False).result()
+    lines = [line for line in shown.renderer.lines if line.startswith("x")]
+    assert lines == ["x" * 100 + str(number) for number in range(2_000)]
+    (told,) = [line for line in shown.renderer.lines if "4,000 items" in line]
+    assert "2,000 tasks" in told
+
+
+def test_watched_again(client: Client) -> None:
+    """One `watch` can be entered again; a pure task that is computed already is not counted again."""
+    shown = Tasks(client)
+    for _ in range(2):
+        with shown:
+            future = client.submit(dask_jobs.loop, "pure")
+            assert future.result() == 3
+    assert finished(shown) == {"pure": 3}
 
 
 def test_asynchronous_client(cluster: LocalCluster) -> None:

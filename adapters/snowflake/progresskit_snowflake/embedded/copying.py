@@ -354,6 +354,9 @@ def _values(connection: Any, how: CsvFormat, columns: list[Column], path: str) -
         kind = column.type.partition("(")[0]
         if kind in ("JSON", "BLOB") or (texts[number].null_count and not column.nullable):
             return None
+        if column.type == "TIMESTAMP" and (moments := _moments(texts[number])) is not None:
+            texts[number] = moments
+            continue
         whole = _whole(texts[number]) if kind in _NUMERIC else None
         if whole is not None:
             texts[number] = whole
@@ -380,14 +383,43 @@ _HOLDS_WHOLE = ("DECIMAL(38,0)", "DOUBLE", "BIGINT")
 
 
 def _whole(texts: Any) -> Any:
-    """Return texts that are all whole numbers of 64 bits, written the shortest way, as numbers; None where any is not."""
+    """Return texts that are all whole numbers of 64 bits as numbers; None where any is not, or is 0x1F or a FLOAT's -0."""
     import pyarrow
 
+    data = _data(texts)
+    if any(mark in data for mark in (b"x", b"X", b"-0")):
+        return None
     try:
-        numbers = texts.cast(pyarrow.int64())
+        return texts.cast(pyarrow.int64())
     except pyarrow.ArrowInvalid:
         return None
-    return numbers if numbers.cast(pyarrow.string()).equals(texts) else None
+
+
+_SECONDS = len("2013-01-31T10:00:00")
+
+
+def _moments(texts: Any) -> Any:
+    """Return texts that are all moments like 2013-01-31T10:00:00Z, the commonest form, as such; None where any is another."""
+    import pyarrow
+
+    data, count = _data(texts), len(texts) - texts.null_count
+    size, left = divmod(len(data), count) if count else (0, 0)
+    marks = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":"), *([(_SECONDS, b"Z")] if size == _SECONDS + 1 else [])]
+    if left or size not in (_SECONDS, _SECONDS + 1) or data[10::size].strip(b"T ") or b"0" in data[::size]:
+        return None  # the years before 1000 are looked at one by one
+    if any(data[at::size] != mark * count for at, mark in marks):
+        return None
+    try:
+        found = texts.cast(pyarrow.timestamp("us", "UTC" if size > _SECONDS else None))
+    except pyarrow.ArrowInvalid:
+        return None
+    return found.cast(pyarrow.timestamp("us")) if size > _SECONDS else found
+
+
+def _data(texts: Any) -> bytes:
+    """Return the bytes of all texts of an array, one behind the other."""
+    buffer = texts.buffers()[2]
+    return b"" if buffer is None else bytes(buffer)
 
 
 def _read_csv(
@@ -528,6 +560,8 @@ def _read_objects(
         )
     parquet = isinstance(reader, theirs.ReadParquet)
     if parquet:
+        if (cut := _cut_moment(path)) is not None:
+            raise _aborted(stage.internal_file_name(path), cut)
         there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM read_parquet({_file(path)})").fetchall()]
         fields = {name if match == "CASE_SENSITIVE" else name.upper(): _quoted(name) for name in there}
         packed = ", ".join(f"{_text(name)}, {_quoted(name)}" for name in there)
@@ -638,6 +672,34 @@ def _result(results: list[tuple[Any, ...]]) -> str:
         return "SELECT 'Copy executed with 0 files processed.' AS status"
     values = exp.values(results, alias="t", columns=COLUMNS)
     return str(exp.select("*").from_(values).sql(dialect="duckdb"))
+
+
+def _cut_moment(path: str) -> Reject | None:
+    """Return where a moment of 96 bits in a Parquet file has nanoseconds, which DuckDB would cut; None where none has."""
+    import pyarrow
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file, pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as coarse:
+        for at in range(len(file.schema)):
+            column = file.schema.column(at)
+            if column.physical_type != "INT96" or column.path != column.name:
+                continue
+            seen = 0
+            pairs = zip(
+                file.iter_batches(columns=[column.name]), coarse.iter_batches(columns=[column.name]), strict=True
+            )
+            for fine, whole in pairs:
+                # Beyond the years that 64 bits of nanoseconds hold, only the microseconds are known.
+                far = pc.not_equal(pc.year(fine.column(0)), pc.year(whole.column(0)))
+                left = pc.not_equal(pc.nanosecond(fine.column(0)), 0)
+                row = pc.index(pc.and_not(left, far), True).as_py()
+                if row >= 0:
+                    text = fine.column(0).cast(pyarrow.string())[row].as_py()
+                    words = f"Failed to cast value '{text}' to TIMESTAMP: {KEPT}"
+                    return Reject(words, seen + row + 1, None, column.name, 100071, "22000")
+                seen += len(left)
+    return None
 
 
 def _aborted(file: str, first: Reject) -> Exception:

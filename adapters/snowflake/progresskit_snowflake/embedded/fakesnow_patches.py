@@ -19,6 +19,10 @@ _FIXED = re.compile(
 """The results whose columns are always the same: that a statement was executed, and a table's description."""
 
 
+_QUOTED = re.compile(r"""("(?:[^"]|"")*"|'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)""", re.DOTALL)
+"""A name or a text in a statement, in which a dollar is a dollar."""
+
+
 class _Written(exp.Command):
     """SQL that is written already."""
 
@@ -91,6 +95,18 @@ def apply_patches() -> None:
         return made  # type: ignore[no-any-return]  # fakesnow's
 
     transforms.integer_precision = integer_precision
+
+    variables: Any = importlib.import_module("fakesnow.variables").Variables
+    inlined = variables.inline_variables
+
+    def inline_variables(known: Any, statement: str) -> str:
+        """Put a session's variables into a statement, but into no name or text in it."""
+        if "$" not in statement:
+            return statement
+        parts = _QUOTED.split(statement)
+        return "".join(part if at % 2 else inlined(known, part) for at, part in enumerate(parts))
+
+    variables.inline_variables = inline_variables
 
     arrow: Any = importlib.import_module("fakesnow.arrow")
     structured = arrow.timestamp_to_sf_struct

@@ -259,7 +259,9 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
 
 def _refuse_longer(lines: bytes, delimiter: str) -> None:
     """Raise DialectError where each delimiter of the lines is the middle of a longer one, as `~|~`, or every other one ends it."""
-    found = _BESIDE[delimiter].search(lines)
+    first = lines.find(delimiter.encode())
+    # Every delimiter is part of it, or none: the first one tells.
+    found = _BESIDE[delimiter].search(lines, max(first - 2, 0), first + 3)
     if found is None:
         return
     longer = found[0]

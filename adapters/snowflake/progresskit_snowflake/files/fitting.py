@@ -5,6 +5,7 @@ The types tell for most columns that nothing can be lost; the values of the othe
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,9 +34,7 @@ def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule],
         columns: The columns, with the types of the table.
         misses: Says where texts stand that are no values by a rule.
     """
-    import pyarrow.parquet as pq
-
-    with telling(path), pq.ParquetFile(path) as file:
+    with _opened(path) as file:
         schema = list(file.schema_arrow)
         order = order_of([field.name for field in schema], [column.name for column in columns]) or []
         for column, at in zip(columns, order, strict=False):
@@ -56,9 +55,8 @@ def hold_to_calendar(path: Path) -> None:
     """Raise BadData where a day or moment of the Parquet file at `path` lies outside of the years 1 to 9999, which tables hold."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    with telling(path), pq.ParquetFile(path) as file:
+    with _opened(path) as file:
         for field in file.schema_arrow:
             if (unit := _unit_of(field.type)) is None:
                 continue
@@ -74,6 +72,20 @@ def hold_to_calendar(path: Path) -> None:
                         "which no table holds: write it otherwise."
                     )
                 seen += len(values)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a Parquet file; moments of 96 bits, which may lie beyond what 64 bits of nanoseconds hold, as microseconds."""
+    import pyarrow.parquet as pq
+
+    with telling(path), pq.ParquetFile(path) as file:
+        columns = [file.schema.column(at) for at in range(len(file.schema))]
+        if all(column.physical_type != "INT96" for column in columns):
+            yield file
+            return
+    with telling(path), pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+        yield file
 
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896

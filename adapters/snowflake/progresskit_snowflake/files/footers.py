@@ -82,6 +82,8 @@ def _of_nested(kind: Any) -> str:
     names = [field.name.upper() for field in fields]
     for field in fields:
         own = kind_of(field.type)
-        if own == "BINARY" or own.startswith("no ") or names.count(field.name.upper()) > 1:
+        # A number in JSON keeps no zeros behind its last digit.
+        scaled = own.startswith("NUMBER(") and not own.endswith(",0)")
+        if own == "BINARY" or own.startswith("no ") or scaled or names.count(field.name.upper()) > 1:
             return f"no {kind}"
     return "VARIANT"

@@ -28,8 +28,9 @@ from ..errors import LoadError
 from ..files.dialects import Dialect
 from ..files.opening import BadData, digest_of, identity
 from ..files.packing import CanonicalForm, PackedTotal, link
-from ..files.quality import Reading, Report, bad_rows, check, columns_of, names_of, peek, unchanged
+from ..files.quality import Reading, Report, bad_rows, check, columns_of, unchanged
 from ..sql.columns import Column, table_name
+from .checking import Checking, as_made, distinct, typed
 from .ledger import Entry, Ledger
 from .session import Keep, Loading, Staging
 from .summary import Summary
@@ -83,6 +84,7 @@ class Load:
         all_text: Whether all other columns of a new table are texts.
         if_exists: What happens where the table is there: `append`, `replace` its rows, or `fail`.
         skip_loaded: Whether files whose content the table has got are left out, and what is loaded is remembered.
+        early: The check of the same `distinct` files for a new table, where it has begun already.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Load:
         all_text: bool = False,
         if_exists: IfExists = "append",
         skip_loaded: bool = False,
+        early: Checking | None = None,
     ) -> None:
         self.table, self.loading = table, loading
         self.stagings = [staging, *more]
@@ -115,16 +118,18 @@ class Load:
         self.types, self.all_text = dict(types or {}), all_text
         self.if_exists: IfExists = if_exists
         self.skip_loaded = skip_loaded
+        self._early = early
         self.published = False
         self.keep_staged: Keep = keep_staged
         self._expected: int | None = None  # rows of all files, once somebody has counted them
         self.summary = Summary(source=staging.source.name)
-        self.paths = self._distinct(paths)
+        self.paths, again = distinct(paths)
+        self.summary.said += again
         self.summary.files = len(self.paths)
         self.reports: list[Report] = []
         self._reports: dict[str, tuple[Path, Report | None]] = {}  # by the name on the stage
         self.format = file_format
-        self.columns = [Column(name) for name in names_of(self.paths, self.reading)]
+        self.columns: list[Column] = []
         self.packing = CanonicalForm(self.reading, self.columns)
         self._sizes = [identity(path).size for path in self.paths]
         self._group = ThreadGroup()
@@ -147,16 +152,6 @@ class Load:
             "COPY": self._copying,
         }
 
-    def _distinct(self, paths: Sequence[Path]) -> list[Path]:
-        """Return the files, each of them once, whatever its names are; the summary says which came again."""
-        found: dict[tuple[int, int], Path] = {}
-        for path in paths:
-            first = found.setdefault(identity(path).file, path)
-            if first is not path:
-                same = "named twice" if first == path else f"the same file as {first}"
-                self.summary.said.append(f"{path} is {same}: it is loaded once")
-        return list(found.values())
-
     def run(self) -> Summary:
         """Load, and return what was done.
 
@@ -170,59 +165,61 @@ class Load:
         ledger, entries = self._left_to_load(existing)
         if not self.paths:
             return self._finished()
-        if existing is None:
-            self._typed()
-        else:
-            self.columns, self.summary.left_out = columns_of(self.paths, self.table, existing, self.reading)
-        self.packing = CanonicalForm(self.reading, self.columns)
-        made_with = self._types()  # before the check begins, which may widen them
         staging = self.stagings[0]
         emptied = existing is not None and self.if_exists == "replace"
-        with (
-            staging.stage(self.loading, self.keep_staged),
-            self.loading.table(self.table, self.columns, staging, new=existing is None, emptied=emptied) as table,
-        ):
-            files = self.progress.phase("Files", len(self.paths), "file")
-            self._group.start("QC", lambda: self._check_all(fixed=existing is not None))
-            for session in self.stagings:
-                self._group.start("compression", self._pack_all)
-                self._group.start("upload", functools.partial(self._upload_all, session))
-            self._group.start(
-                "COPY", lambda: self._copy_all(table, made_with, files.advance, existing, ledger, entries)
-            )
-            try:
-                self._group.join()
-            except Exception as error:
-                files.fail(str(error).splitlines()[0])
-                raise
-        files.finish()
+        with self._checking(existing) as checking:
+            self.columns = checking.columns()
+            self.packing = CanonicalForm(self.reading, self.columns)
+            made = as_made(self.columns)  # the check, which runs by now, may widen them
+            with (
+                staging.stage(self.loading, self.keep_staged),
+                self.loading.table(self.table, made, staging, new=existing is None, emptied=emptied) as table,
+            ):
+                self._run_phases(checking, table, [column.type for column in made], existing, ledger, entries)
         self.summary.kept = staging.name if self.keep_staged == "always" else ""
         return self._finished()
 
-    def _typed(self) -> None:
-        """Give the columns of a new table their types: by hand, or of the first rows; of rows that nobody checks, text.
+    def _run_phases(
+        self,
+        checking: Checking,
+        table: str,
+        made_with: list[str | None],
+        existing: Sequence[Column] | None,
+        ledger: Ledger | None,
+        digests: list[str],
+    ) -> None:
+        """Have all phases go on at the same time, until all is published or the first of them fails."""
+        files = self.progress.phase("Files", len(self.paths), "file")
+        self._group.start("QC", lambda: self._check_all(checking, fixed=existing is not None))
+        for session in self.stagings:
+            self._group.start("compression", self._pack_all)
+            self._group.start("upload", functools.partial(self._upload_all, session))
+        self._group.start("COPY", lambda: self._copy_all(table, made_with, files.advance, existing, ledger, digests))
+        try:
+            self._group.join()
+        except Exception as error:
+            files.fail(str(error).splitlines()[0])
+            raise
+        files.finish()
 
-        Raises:
-            BadData: a type is given for a column that there is not.
-        """
-        known = {column.name: column for column in self.columns}
-        for name, kind in self.types.items():
-            alike = [one for one in known if one == name] or [one for one in known if one.upper() == name.upper()]
-            if len(alike) != 1:
-                raise BadData(
-                    f"{self.paths[0]} has no column {name}, for which a type is given: it has {', '.join(known):.200}."
-                )
-            known[alike[0]].type, known[alike[0]].given = kind, True
+    def _checking(self, existing: list[Column] | None) -> Checking:
+        """Return the check: the one that has begun, where the table is not there as it supposed."""
+        if existing is not None:
+            if self._early is not None:
+                self._early.break_off()
+            columns, self.summary.left_out = columns_of(self.paths, self.table, existing, self.reading)
+            return Checking(self.paths if self.quality else [], self.reading, lambda: columns, fixed=True)
+        return self._early or Checking(self.paths if self.quality else [], self.reading, self._typed)
+
+    def _typed(self) -> list[Column]:
+        """Return the columns of a new table; of rows that nobody checks, as texts."""
         unchecked = not self.quality and self.format != "parquet"
-        if self.all_text or unchecked:
-            for column in self.columns:
-                if not column.given:
-                    column.type, column.given = "VARCHAR", True
-            if unchecked and not self.all_text and len(self.types) < len(self.columns):
-                self.summary.said.append(
-                    "columns are VARCHAR, since nobody has checked the rows: give --type, or leave out --skip-qc"
-                )
-        peek(self.paths, self.columns, self.reading)
+        columns = typed(self.paths, self.reading, self.types, all_text=self.all_text or unchecked)
+        if unchecked and not self.all_text and len(self.types) < len(columns):
+            self.summary.said.append(
+                "columns are VARCHAR, since nobody has checked the rows: give --type, or leave out --skip-qc"
+            )
+        return columns
 
     def _left_to_load(self, existing: Sequence[Column] | None) -> tuple[Ledger | None, list[str]]:
         """Leave out what the table has got, where that is asked for; return the ledger and the digests of the others."""
@@ -258,7 +255,7 @@ class Load:
 
     # Phases
 
-    def _check_all(self, *, fixed: bool) -> None:
+    def _check_all(self, checking: Checking, *, fixed: bool) -> None:
         if not self.quality and self.format == "parquet":  # the footers tell the rows at no price
             reports = [
                 check(path, self.columns, lambda _: None, fixed=fixed, reading=self.reading, footer=True)
@@ -276,17 +273,16 @@ class Load:
                 def seen(count: int) -> None:
                     self._group.goes_on()
                     bar.advance(count)
+                    bar.update(fields={"": checking.path.name if checking.path else ""})
 
-                for number, path in enumerate(self.paths):
-                    bar.update(fields={"": path.name})
-                    report = check(path, self.columns, seen, fixed=fixed, reading=self.reading)
+                for number, report in enumerate(checking.reports(seen)):
                     self.reports.append(report)
                     self._count_bytes("QC", self._sizes[number])
                     self.summary.bad += len(report.bad)
                     if self.summary.bad > self.max_bad_rows:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
                     self._tell(report)
-                    self._checked.put(Checked(number, path, report))
+                    self._checked.put(Checked(number, report.path, report))
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
             self.summary.said += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
         self._checked.close()

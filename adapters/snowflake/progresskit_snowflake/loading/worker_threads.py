@@ -56,6 +56,12 @@ class ThreadGroup:
         if self.errors:
             raise self.errors[0]
 
+    def stop(self) -> None:
+        """Have the threads end at their next look, and give them a moment for it."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(POLL)
+
     def goes_on(self) -> None:
         """Raise `Stopped` where the work does not go on."""
         if self._stop.is_set():

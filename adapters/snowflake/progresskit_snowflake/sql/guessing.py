@@ -187,11 +187,15 @@ def whole_span(values: Any) -> tuple[int, int] | None:
 
     if not pa.types.is_string(values.type):
         return None
+    buffer = values.buffers()[2]
+    data = b"" if buffer is None else bytes(buffer)
+    if b"x" in data or b"X" in data or b"-0" in data:  # 0x1F, -0
+        return None
     try:
         numbers = values.cast(pa.int64())
     except pa.ArrowInvalid:
         return None
-    if not numbers.cast(pa.string()).equals(values):  # 007, -0, 0x1F
+    if pc.sum(pc.starts_with(values, "0")).as_py() != pc.sum(pc.equal(values, "0")).as_py():  # 007
         return None
     low, high = pc.min_max(numbers).as_py().values()
     return low, high

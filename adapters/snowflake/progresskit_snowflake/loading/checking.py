@@ -1,0 +1,180 @@
+"""The check of a load's files, one after the other, in a thread of its own: it may begin before the sessions are open.
+
+Opening them takes a second, nearly all of it imports, and most of the check is C code that runs beside these. Whether the table
+is there is known only afterwards. Where it is, its types rule, and what was done by then is thrown away.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from ..files.opening import BadData, identity
+from ..files.quality import Reading, Report, check, names_of, peek
+from ..sql.columns import Column
+from .worker_threads import Channel, ThreadGroup
+
+INTERVAL = 0.0001
+"""Seconds after which an import hands the interpreter over: with the usual 5 ms, the check would wait that long behind each call."""
+
+
+class Checking:
+    """The check of some files, which goes on from its beginning to its end whether anybody looks or not.
+
+    Args:
+        paths: The files.
+        reading: How they are read.
+        prepare: Returns the columns, with the types of the table or of the first rows. Called in the thread.
+        fixed: Whether the types are the table's.
+
+    Attributes:
+        path: The file that is being checked.
+
+    Example:
+        >>> checking = Checking([Path("orders.csv")], Reading(), lambda: [Column("ID")])  # doctest: +SKIP
+        >>> with checking:  # doctest: +SKIP
+        ...     reports = list(checking.reports(print))
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], reading: Reading, prepare: Callable[[], list[Column]], *, fixed: bool = False
+    ) -> None:
+        self._paths, self._reading, self._prepare, self._fixed = paths, reading, prepare, fixed
+        self.path: Path | None = None
+        self._group = ThreadGroup()
+        self._found = Channel(self._group)
+        self._prepared = threading.Event()
+        self._columns: list[Column] = []
+        self._error: BaseException | None = None
+        self._one = threading.Lock()
+        self._listener: Callable[[int], None] | None = None
+        self._seen = 0  # rows that nobody was told of
+        self._begun = self._hurried = False
+
+    def __enter__(self) -> Self:
+        """Begin, unless that has been done."""
+        if not self._begun:
+            self._begun = True
+            self._group.start("QC", self._work)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Break off what is left."""
+        self._relax()
+        self._group.stop()
+
+    def break_off(self) -> None:
+        """Have nothing more checked."""
+        self.__exit__()
+
+    def hurry(self) -> Self:
+        """Begin beside imports, which hand the interpreter over sooner until somebody asks for the columns."""
+        self._hurried = sys.getswitchinterval() == 0.005  # a process that has chosen another one keeps it
+        if self._hurried:
+            sys.setswitchinterval(INTERVAL)
+        return self.__enter__()
+
+    def columns(self) -> list[Column]:
+        """Return the columns, whose types the check may widen from now on.
+
+        Raises:
+            BadData: a file cannot be read, or its header is none.
+        """
+        self._relax()
+        self._prepared.wait()
+        if self._error is not None:
+            raise self._error
+        return self._columns
+
+    def reports(self, seen: Callable[[int], None]) -> Iterator[Report]:
+        """Yield what the check of each file found, once it is over.
+
+        Args:
+            seen: Called in the thread with the number of rows of each block; first with those that were seen before.
+
+        Raises:
+            BadData: a file cannot be read, its header is another one, or it changed meanwhile.
+        """
+        self.columns()
+        with self._one:
+            self._listener = seen
+            seen(self._seen)
+        for found in self._found:
+            if isinstance(found, BaseException):
+                raise found
+            yield found
+
+    def _work(self) -> None:
+        try:
+            self._columns = self._prepare()
+        except Exception as error:
+            self._error = error
+            return
+        finally:
+            self._prepared.set()
+        for path in self._paths:
+            self.path = path
+            try:
+                found: object = check(path, self._columns, self._count, fixed=self._fixed, reading=self._reading)
+            except Exception as error:
+                found = error
+            self._found.put(found)
+            if isinstance(found, Exception):
+                break
+        self._found.close()
+
+    def _count(self, rows: int) -> None:
+        self._group.goes_on()
+        with self._one:
+            if self._listener is not None:
+                self._listener(rows)
+            else:
+                self._seen += rows
+
+    def _relax(self) -> None:
+        if self._hurried:
+            self._hurried = False
+            sys.setswitchinterval(0.005)
+
+
+def distinct(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the files, each of them once, whatever its names are, and what is to be said of those that came again."""
+    found: dict[tuple[int, int], Path] = {}
+    said = []
+    for path in paths:
+        first = found.setdefault(identity(path).file, path)
+        if first is not path:
+            same = "named twice" if first == path else f"the same file as {first}"
+            said.append(f"{path} is {same}: it is loaded once")
+    return list(found.values()), said
+
+
+def typed(paths: list[Path], reading: Reading, types: Mapping[str, str], *, all_text: bool = False) -> list[Column]:
+    """Return the columns of a new table: their types by hand, as texts, or of the first rows of all files.
+
+    Raises:
+        BadData: a file cannot be read, or a type is given for a column that there is not.
+    """
+    columns = [Column(name) for name in names_of(paths, reading)]
+    known = {column.name: column for column in columns}
+    for name, kind in types.items():
+        alike = [one for one in known if one == name] or [one for one in known if one.upper() == name.upper()]
+        if len(alike) != 1:
+            raise BadData(
+                f"{paths[0]} has no column {name}, for which a type is given: it has {', '.join(known):.200}."
+            )
+        known[alike[0]].type, known[alike[0]].given = kind, True
+    for column in columns:
+        if all_text and not column.given:
+            column.type, column.given = "VARCHAR", True
+    peek(paths, columns, reading)
+    return columns
+
+
+def as_made(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns as they are now: the check that runs meanwhile changes the types of its own."""
+    return [replace(column) for column in columns]
