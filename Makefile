@@ -81,7 +81,7 @@ bench-pytest:  ## an item, an update: on pytest-benchmark
 	$(PY) -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
 bench-compare:  ## the same, beside the last commit for which it was run (kept in .benchmarks)
 	$(NEEDS) test bench
-	$(PY) -m pytest benchmarks --benchmark-only --benchmark-autosave --benchmark-compare --benchmark-columns=min,median,iqr,rounds
+	$(PY) -m pytest benchmarks -W default --benchmark-only --benchmark-autosave --benchmark-columns=min,median,iqr,rounds $(if $(wildcard .benchmarks/*/*.json),--benchmark-compare)
 constraints:  ## refresh constraints.txt for every Python from 3.11.0 on: names and versions only
 	$(NEEDS) core
 	.ci/constraints --upgrade

@@ -81,6 +81,22 @@ def drawing_lines(drawn: dict[str, dict[int, comparison.Drawn | str]]) -> list[L
     return lines
 
 
+def import_lines(imports: dict[str, Interval]) -> list[Line]:
+    """Return what our imports take, and how that compares with the import of the peer that takes least."""
+    ours = ("progresskit", "from progresskit import track")
+    lines = [Line(f"import: {name}", imports[name], None, "ms of processor time over bare Python") for name in ours]
+    peers = {name: value for name, value in imports.items() if name not in ours}
+    if not peers:
+        return lines
+    quickest = min(peers, key=lambda name: peers[name].middle)
+    least = peers[quickest]
+    for name in ours:
+        low, middle, high = imports[name]
+        ratio = Interval(low / least.high, middle / least.middle, high / least.low if least.low > 0 else float("inf"))
+        lines.append(Line(f"import: {name}", ratio, 1.0, f"x that of the quickest peer, {quickest}"))
+    return lines
+
+
 def slow_line() -> Line:
     """Return what a renderer that computes for 300 ms a frame is allowed to take, over a minute and more."""
     found = comparison.slow_renderer(0.3, frames=5)
@@ -192,14 +208,7 @@ def main() -> int:
     manual = {peer.name: comparison.updates(peer, 40_000, 8) for peer in peers if peer.manual is not None}
     say("imports")
     imports = comparison.imports(peers, 9 if quick else 15)
-    best = min(
-        value.low for name, value in imports.items() if name not in ("progresskit", "from progresskit import track")
-    )
-    for name in ("progresskit", "from progresskit import track"):
-        lines.append(Line(f"import: {name}", imports[name], None, "ms of processor time over bare Python"))
-        lines.append(
-            Line(f"import: {name}, and the quickest peer", imports[name], best, "ms of processor time over bare Python")
-        )
+    lines += import_lines(imports)
     say("memory of the peers")
     memory = dict(comparison.memory_of_peers(1_000))
     drawn: dict[str, dict[int, comparison.Drawn | str]] = {}

@@ -141,5 +141,5 @@ def markdown(log: Log) -> str:
 
 def _escaped(text: str) -> str:
     """Return `text` escaped, so that Markdown shows it literally."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"&#{ord(character)};" if character in "|`*_[]\\~#@:" else character for character in text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("www.", "www&#46;")
+    return "".join(f"&#{ord(character)};" if character in "|`*_[]\\~#@:$" else character for character in text)

@@ -312,6 +312,18 @@ class Display:
                 renderer.render(frame if len(parts) == 1 else frame._replace(ended=tuple(group)))
                 frame = frame._replace(unseen=()) if frame.unseen else frame
 
+    def write_lines(self) -> None:
+        """Write the waiting lines now, without a frame where they need none: a renderer that appends them."""
+        renderer = self.renderer
+        if renderer.current is None or renderer.in_place or self._inherited or self.group.has_ends:
+            self.tick()
+            return
+        for lines, _ in self.group.drain_lines(colors=self.terminal.colors):
+            if lines:
+                self.outbox.owe(lines)
+                renderer.write(lines)
+        self.outbox.send()
+
     def _start(self) -> None:
         """Start the renderer, and take its default budget where the tracker has none."""
         self.renderer.start()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .._model.events import EventEncoder
 from .._model.frames import Frame
-from .._system.platform import CLOSE_ON_EXEC
+from .._system.platform import CLOSE_ON_EXEC, file_locks
 from .._system.run_identity import run_identity
 from .._system.warnings import warn_once
 from .observed import WholeFrames
@@ -64,18 +64,36 @@ class EventsFile:
         Raises:
             OSError: another one cannot be opened.
         """
+        if self._is_in_place():
+            if os.fstat(self._descriptor).st_size < self._largest or not self._lock():
+                return False
+            if self._is_in_place():  # nobody has moved it since; the lock goes with the descriptor
+                os.replace(self._path, f"{self._path}.1")
+        os.close(self._descriptor)
+        self._descriptor = self._open()
+        return True
+
+    def _is_in_place(self) -> bool:
+        """Whether the path still leads to this file."""
         mine = os.fstat(self._descriptor)
         try:
             there = os.stat(self._path)
-            is_same = (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
         except FileNotFoundError:
-            is_same = False
-        if is_same and mine.st_size < self._largest:
             return False
-        if is_same:
-            os.replace(self._path, f"{self._path}.1")
-        os.close(self._descriptor)
-        self._descriptor = self._open()
+        return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+
+    def _lock(self) -> bool:
+        """Return whether this process may move the file: two that move it at once would put the second file in the place of the
+        first. A system without locks has it."""
+        locks = file_locks()
+        if locks is None:
+            return True
+        try:
+            locks.flock(self._descriptor, locks.LOCK_EX | locks.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file server that knows no locks
+            pass
         return True
 
     def close(self) -> None:

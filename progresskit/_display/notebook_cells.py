@@ -183,6 +183,18 @@ def place(tracker: TrackerCore, task: Task) -> None:
         tracker.tree.note_seen(task)
 
 
+def write_lines(tracker: TrackerCore) -> None:
+    """Write the waiting lines of `tracker` in the caller's thread, where they go to a cell.
+
+    The job's own `print` sends a line and its end apart: a line of another thread would come between the two, or too late.
+    """
+    if kernel_shell() is None or tracker.terminal is not None or not is_cell_stream(tracker.current_stream()):
+        return
+    write = getattr(tracker.ticker, "write_lines", None)
+    if write is not None:
+        write(tracker)
+
+
 def _draws_in_cells(tracker: TrackerCore) -> bool:
     choice = tracker.renderer
     if choice.make is BUILTIN["notebook"] or choice.make is NotebookRenderer:

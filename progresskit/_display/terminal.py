@@ -387,7 +387,10 @@ class StreamTerminal:
         """Write `text` with the stream's own `write`, which may lead to a stream that is captured."""
         with Uncaptured():
             self._stream.write(text)
-            self._stream.flush()
+            if (
+                not self.in_notebook
+            ):  # a kernel's stream flushes by itself, and makes whoever asks for it wait for a thread
+                self._stream.flush()
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
         nonblocking = HAS_BLOCKING_FLAG and not os.get_blocking(descriptor)

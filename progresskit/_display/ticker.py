@@ -259,6 +259,17 @@ class ThreadTicker:
             if not (is_behind and goes_on()):
                 return
 
+    def write_lines(self, tracker: TrackerCore) -> None:
+        """Write the waiting lines of `tracker` from the caller's thread."""
+        with self.scheduler.hold():
+            self.scheduler.adopt()
+            display = self.scheduler.set.of(tracker)
+            if display is not None:
+                try:
+                    display.write_lines()
+                except Retired:
+                    pass
+
     def close(self, *, wait: bool = True) -> None:
         """Draw everything for the last time at the end of the process.
 

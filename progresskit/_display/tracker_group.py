@@ -24,6 +24,7 @@ class TrackerGroup:
 
     def __init__(self) -> None:
         self._trackers: list[ref[TrackerCore]] = []
+        self._last: ref[TrackerCore] | None = None  # the tracker whose lines were drained last
 
     @property
     def trackers(self) -> list[TrackerCore]:
@@ -69,10 +70,22 @@ class TrackerGroup:
         return any(tracker.pending_output for tracker in self.trackers)
 
     @property
+    def has_ends(self) -> bool:
+        """Whether a task that has ended waits to be shown, alone or among the lines."""
+        return any(
+            tracker.tree.has_ends or any(not isinstance(item, str) for item in tracker.lines.items)
+            for tracker in self.trackers
+        )
+
+    @property
     def context(self) -> Context | None:
-        """The context of the last tracker, by which a notebook finds the cell of a line; None without trackers."""
+        """The context of the tracker whose lines were drained last, by which a notebook finds the cell of a line; None without
+        trackers."""
         trackers = self.trackers
-        return trackers[-1].lines.context if trackers else None
+        last = None if self._last is None else self._last()
+        if last not in trackers:
+            last = trackers[-1] if trackers else None
+        return None if last is None else last.lines.context
 
     def note_behind(self) -> None:
         """Note that the terminal is behind with what the trackers have to show."""
@@ -94,7 +107,10 @@ class TrackerGroup:
         """
         parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
         for tracker in self.trackers:
-            for item in tracker.lines.drain():
+            drained = tracker.lines.drain()
+            if drained:
+                self._last = ref(tracker)
+            for item in drained:
                 lines, ended = parts[-1]
                 if not isinstance(item, str):
                     ended.append(item)

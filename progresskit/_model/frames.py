@@ -22,6 +22,8 @@ from .numbers import LARGEST
 from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
+DEEPEST = 64
+"""The deepest level of a task that is read: a stranger's line must not make an indentation that fills the memory."""
 
 
 class TaskView(NamedTuple):
@@ -326,7 +328,7 @@ def view_of(entry: object) -> TaskView:
     return TaskView(
         id=_whole(entry, "id"),
         parent=None if entry.get("parent") is None else _whole(entry, "parent"),
-        depth=_whole(entry, "depth"),
+        depth=min(_whole(entry, "depth"), DEEPEST),
         position=_whole(entry, "position"),
         description=_text(entry, "description"),
         completed=_number(entry, "completed"),

@@ -38,7 +38,8 @@ def prometheus_text(
         >>> text.splitlines()[2]
         'progresskit_task_completed{run="a1",task="1",description="Files",unit="it"} 3'
     """
-    listed = [(run, [view for view in views if every_task or not view.depth]) for run, views in runs]
+    # A name and its labels stand once, or the whole text is refused: of two views of one task the last one counts.
+    listed = [(run, {view.id: view for view in views if every_task or not view.depth}.values()) for run, views in runs]
     lines = []
     for metric, words in METRICS:
         name = f"progresskit_task_{metric}"

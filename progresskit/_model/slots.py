@@ -60,18 +60,17 @@ class Slots:
 
         Empty slots below a preferred one stay free for requests by number.
         """
+        self._live += (
+            1  # first: a signal's handler that adds and ends an item of its own must not find that none is left
+        )
         slot = item._slot = self._place(item, preferred)
-        self._live += 1
         return slot
 
     def _place(self, item: Any, preferred: int | None) -> int:
         cells = self._cells
         if preferred is not None:
             self._fixed = max(self._fixed, preferred + 1)
-            if preferred >= len(cells):
-                cells.extend([None] * (preferred - len(cells)))
-                cells.append(item)
-                return preferred
+            cells.extend([None] * (preferred + 1 - len(cells)))
             if cells[preferred] is None:
                 cells[preferred] = item
                 return preferred
@@ -80,8 +79,9 @@ class Slots:
             if slot < len(cells) and cells[slot] is None:
                 cells[slot] = item
                 return slot
+        slot = len(cells)
         cells.append(item)
-        return len(cells) - 1
+        return slot if cells[slot] is item else cells.index(item)  # a signal's handler came between the two lines
 
     def release(self, item: Any, *, pinned: bool = False) -> None:
         """Empty the slot of `item`. A `pinned` slot is kept for requests by number."""

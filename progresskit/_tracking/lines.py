@@ -10,7 +10,7 @@ import sys
 from collections import deque
 from contextvars import copy_context
 
-from .._system.lazy import CAPTURE, WRITE_AT_ONCE, WRITE_LINES, load
+from .._system.lazy import CAPTURE, WRITE_AT_ONCE, WRITE_IN_CELL, WRITE_LINES, load
 from . import multiprocessing_hook
 from .counters import CountingTicks
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         attached: bool
         capture: AutomaticCapture
         display: Display | None
+        given_ticker: Any
         renderer: Any
         stream: TextIO | None
         terminal: Any
@@ -106,6 +107,15 @@ class LineQueue:
         self.append(line[:-1] if line.endswith("\n") else line)
         self.context = copy_context()
         self.announce()
+        if "IPython" in sys.modules and core.attached:
+            self._write_in_cell()
+
+    def _write_in_cell(self) -> None:
+        """Have the caller's own thread write the lines, where they go to a notebook's cell."""
+        try:
+            load(WRITE_IN_CELL)(self._core)
+        except Exception:  # a display's trouble is not the job's
+            pass
 
     def _is_written_at_once(self, line: str) -> bool:
         """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
@@ -120,7 +130,13 @@ class LineQueue:
         core = self._core
         stream = core.current_stream()
         if self._asked is None or self._asked[0] is not stream:
-            self._asked = stream, core.terminal is None and writes_as_printed(core.renderer, stream)
+            is_remote = getattr(
+                core.given_ticker, "is_remote", False
+            )  # an engine's worker: another process shows the line
+            self._asked = (
+                stream,
+                core.terminal is None and not is_remote and writes_as_printed(core.renderer, stream),
+            )
         if not self._asked[1] or OBSERVERS:
             return False
         if core.attached and core.has_news:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from .._model.frames import TaskView
+    from .._tracking.task import Task
 
     Count = int | float
 
@@ -59,7 +60,7 @@ class EndedCounts:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EndedCounts) and all(
-            getattr(self, name) == getattr(other, name) for name in self.__slots__
+            getattr(self, name) == getattr(other, name) for name in EndedCounts.__slots__
         )
 
     @property
@@ -150,6 +151,30 @@ class EndedCounts:
         if type(age) not in (int, float) or not 0 <= age < 1e12:
             raise ValueError("an age is a number of seconds.")
         return ended_counts, age
+
+
+class UnseenTasks(EndedCounts):
+    """Counts of tasks that ended before anything could show them, and when the first of them began.
+
+    Attributes:
+        began: When it began, in seconds on the clock of `note`; None if no task has been noted.
+    """
+
+    __slots__ = ("began",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began: float | None = None
+
+    def note(self, task: Task, now: float) -> None:
+        """Count `task`, which has ended at the instant `now`."""
+        began = now - task.elapsed
+        self.began = began if self.began is None else min(self.began, began)
+        self.add(task.state, task.unit, task.completed)
+
+    def age(self, now: float) -> float:
+        """Return the seconds from the start of the first task to the instant `now`; 0.0 if there is none."""
+        return 0.0 if self.began is None else max(now - self.began, 0.0)
 
 
 def amount_text(amount: int | float, unit: str) -> str:

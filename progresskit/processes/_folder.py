@@ -29,7 +29,7 @@ from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
 from ..renderers.registry import prefer_hub, shared_folder
-from ._ended_counts import STATES, EndedCounts
+from ._ended_counts import STATES, EndedCounts, UnseenTasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,8 +142,7 @@ class _File:
         self._frames: dict[int, Frame] = {}  # by display
         self._ended: deque[TaskView] = deque(maxlen=MOST_ENDED)
         self._counts = dict.fromkeys(STATES, 0)
-        self._unseen = EndedCounts()
-        self._unseen_since = self._start  # when the first of these tasks began
+        self._unseen = UnseenTasks()
         self._written = float("-inf")  # on the displays' clock
         self._is_over = False
         host = re.sub("[^A-Za-z0-9.-]", "_", self._host)[:64]
@@ -172,9 +171,7 @@ class _File:
 
         The next record includes it, at the latest that of the process's end, so that the job does not wait for a file server.
         """
-        began = time.time() - task.elapsed
-        self._unseen_since = min(self._unseen_since, began) if self._unseen.tasks else began
-        self._unseen.add(task.state, task.unit, task.completed)
+        self._unseen.note(task, time.time())
         self._counts[task.state] += 1
 
     def _end(self) -> None:
@@ -196,7 +193,7 @@ class _File:
         now = time.time()
         record = Record(self._host, os.getpid(), self._start, now, self._is_over, self._counts, self._frame())
         if self._unseen.tasks:
-            record = record._replace(unseen=self._unseen, age=max(now - self._unseen_since, 0.0))
+            record = record._replace(unseen=self._unseen, age=self._unseen.age(now))
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_FOLLOW

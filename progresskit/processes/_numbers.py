@@ -27,7 +27,7 @@ from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.hub_link import settle_ended
 from ..renderers.registry import hub_address, prefer_hub
 from ._connection import Connection
-from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
+from ._ended_counts import SHORT_TASK_SECONDS, UnseenTasks
 from ._protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ class Numbers:
         self._is_gone = False
         self._shares: dict[int, _Share] = {}
         self._recent: dict[int, None] = {}  # the latest last
-        self._ended_counts = EndedCounts()
+        self._unseen = UnseenTasks()
         self._told = 0  # how many of these tasks have been sent
-        self._first: float | None = None  # when the first unsent task began
         self._flushed = time.monotonic()
         self._thread: Any = None
 
@@ -101,12 +100,9 @@ class Numbers:
     def note_unseen(self, task: Task) -> None:
         """Count `task`, which has ended before a frame could show it."""
         _prepare()
-        elapsed = task.elapsed
         now = time.monotonic()
         with self._lock:
-            self._ended_counts.add(task.state, task.unit, task.completed)
-            began = now - elapsed
-            self._first = began if self._first is None else min(self._first, began)
+            self._unseen.note(task, now)
         if now - self._flushed > SHORTEST_WAIT:
             self.flush()
 
@@ -142,10 +138,9 @@ class Numbers:
                     counts = {}
         if counts:
             data += message(COUNTS, pack_counts(counts))
-        if self._ended_counts.tasks != self._told:
-            age = 0.0 if self._first is None else max(self._flushed - self._first, 0.0)
-            data += message(ENDED_COUNTS, self._ended_counts.encode(age=age))
-            self._told, self._first = self._ended_counts.tasks, None
+        if self._unseen.tasks != self._told:
+            data += message(ENDED_COUNTS, self._unseen.encode(age=self._unseen.age(self._flushed)))
+            self._told, self._unseen.began = self._unseen.tasks, None  # the age is that of what is new
         return data
 
     def _send(self, data: bytes) -> None:

@@ -19,7 +19,7 @@ from .._model.frames import Frame, decode, encode
 from .._system.platform import THREAD_TIME
 from .._tracking.core import TrackerCore
 from .._tracking.tracker import ProgressTracker, tracker_providers
-from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts
+from ._ended_counts import SHORT_TASK_SECONDS, EndedCounts, UnseenTasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -239,8 +239,7 @@ class Reporter:
         self._lines: list[str] = []
         self._line_bytes = 0  # of _lines, in JSON
         self._missing = [0, 0]  # ended tasks and lines dropped for lack of room
-        self._unseen = EndedCounts()  # tasks that ended before a report could show them
-        self._unseen_since = 0.0  # when the first of them began
+        self._unseen = UnseenTasks()
         self._counts: dict[int, int | float] = {}
         self._last: tuple[object, ...] = ()  # the contents of the last report
         self._reported = -UNCHANGED_INTERVAL  # when it was made
@@ -312,12 +311,9 @@ class Reporter:
 
         The caller holds the lock.
         """
-        elapsed = task.elapsed
-        if elapsed >= SHORT_TASK_SECONDS:
+        if task.elapsed >= SHORT_TASK_SECONDS:
             return True
-        began = self._clock() - elapsed
-        self._unseen_since = min(self._unseen_since, began) if self._unseen.tasks else began
-        self._unseen.add(task.state, task.unit, task.completed)
+        self._unseen.note(task, self._clock())
         return False
 
     def detach(self, tracker: TrackerCore) -> None:
@@ -400,9 +396,9 @@ class Reporter:
             if missing:
                 lines.append(f"progresskit: {missing:,d} {what} are missing here: there were too many in one interval.")
         self._missing, self._line_bytes = [0, 0], 0
-        unseen, self._unseen = self._unseen, EndedCounts()
+        unseen, self._unseen = self._unseen, UnseenTasks()
         report = Report(Frame(now, tuple(views), ended, more, dict(self._counts)), tuple(lines))
-        return report._replace(unseen=unseen, age=max(now - self._unseen_since, 0.0)) if unseen.tasks else report
+        return report._replace(unseen=unseen, age=unseen.age(now)) if unseen.tasks else report
 
 
 def _here() -> Work | None:

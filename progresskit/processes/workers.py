@@ -42,6 +42,8 @@ PRELOADED = (
     "progresskit.processes._client",
 )
 """The modules that a worker needs for its first loop and its first frame."""
+PRELOADED_FOR_WORDS = ("progresskit._display.capture", "progresskit._display.questions", "getpass")
+"""The modules that it needs besides, where its words go to the hub."""
 MOST_HANDLES = 1_000
 """The number of handed-out tasks from which on ended ones are removed."""
 
@@ -241,9 +243,11 @@ def _before_fork() -> None:
     if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host or is_wanted()):
         return
     try:
-        _preload()
+        _preload(PRELOADED)
         _given = address()
         _terminal = rows_terminal() if _given is not None else None
+        if _terminal is not None:
+            _preload(PRELOADED_FOR_WORDS)
         if _host is not None:
             shared = [trackers._shared] if trackers._shared is not None and is_wanted() else []
             for tracker in (*trackers._entered, *shared):
@@ -255,11 +259,13 @@ def _before_fork() -> None:
         _given = None
 
 
-def _preload() -> None:
-    """Import the modules of a loop before forking: a worker with one short loop would spend most of its time on imports."""
-    for name in PRELOADED:
-        if name not in sys.modules:
-            import_module(name)
+def _preload(names: tuple[str, ...]) -> None:
+    """Import modules before forking: a worker with one short loop would spend most of its time on imports.
+
+    A module that another thread is just importing is waited for: the worker, which has no such thread, would wait for ever.
+    """
+    for name in names:
+        import_module(name)
 
 
 def _prepare_brief_loop(given: str) -> None:

@@ -5,6 +5,8 @@ Knows the emulator, which it imports when the first terminal is made, since that
 
 from __future__ import annotations
 
+from collections import deque
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from .._display.terminal import Handle, StreamTerminal
@@ -52,7 +54,10 @@ class EmulatedTerminal(StreamTerminal):
         late_sizes: bool = False,
     ) -> None:
         self._told = columns, lines
-        self._screen, self._parser = _new_screen(columns, lines, reflow)
+        self._emulated, self._parser = _new_screen(columns, lines, reflow)
+        # The thread that reads the screen shows it what was sent, so that no reader sees a part of a frame which another thread sends.
+        self._unseen: deque[str] = deque()
+        self._reading = RLock()
         self.output: list[str] = []
         super().__init__(_EmulatedStream(self, is_tty, "utf-8" if unicode else "ascii"), {})
         self.colors = colors
@@ -76,7 +81,20 @@ class EmulatedTerminal(StreamTerminal):
     def feed(self, text: str) -> None:
         """Show `text`, as a program's output would be."""
         self.output.append(text)
-        self._parser.feed(text.replace("\r\n", "\n").replace("\n", "\r\n"))  # as a tty's ONLCR does
+        self._unseen.append(text)
+
+    @property
+    def _screen(self) -> Any:
+        """The emulated screen, after all that was sent."""
+        with self._reading:
+            while self._unseen:
+                text = self._unseen.popleft()
+                self._parser.feed(text.replace("\r\n", "\n").replace("\n", "\r\n"))  # as a tty's ONLCR does
+            return self._emulated
+
+    @_screen.setter
+    def _screen(self, screen: Any) -> None:
+        self._emulated = screen
 
     def size(self) -> tuple[int, int]:
         return self._told
@@ -94,20 +112,26 @@ class EmulatedTerminal(StreamTerminal):
     @property
     def screen(self) -> list[str]:
         """The rows of the screen from the top, without trailing blanks."""
-        return self._screen.rows(self._screen.visible)  # type: ignore[no-any-return]  # made from a module loaded late
+        return self._rows("visible")
 
     @property
     def scrollback(self) -> list[str]:
         """The rows that have left the screen at the top, the oldest first, without trailing blanks."""
-        return self._screen.rows(self._screen.scrollback)  # type: ignore[no-any-return]
+        return self._rows("scrollback")
 
     @property
     def text(self) -> list[str]:
         """Scrollback and screen, up to the last row that is not blank."""
-        rows = self.scrollback + self.screen
+        rows = self._rows("scrollback", "visible")
         while rows and not rows[-1]:
             rows.pop()
         return rows
+
+    def _rows(self, *parts: str) -> list[str]:
+        """Return the rows of these parts of the screen, all as of one moment."""
+        with self._reading:
+            screen = self._screen
+            return [row for part in parts for row in screen.rows(getattr(screen, part))]
 
     @property
     def cursor(self) -> tuple[int, int, bool]:

@@ -11,7 +11,7 @@ import pyte
 import pytest
 
 TESTS = """
-from progresskit import track
+from progresskit import ProgressTracker, track
 
 def job(name):
     for number in track(range(3), name, keep=True):
@@ -31,7 +31,8 @@ def test_shown(capsys):
         job("Shown")
 
 def test_fails():
-    job("Told")
+    with ProgressTracker():  # its lines are written by the end of the block
+        job("Told")
     raise AssertionError("as it should")
 """
 

@@ -57,6 +57,20 @@ def test_words(nb: Notebook) -> None:
     assert "3/3" in first.rows[0], "a task stays in the cell that has added it"
 
 
+def test_order(nb: Notebook) -> None:
+    """Lines come where they were printed among the job's own, whole, in the cell that prints them; an open tracker of another cell
+    takes none of them."""
+    code = "for n in range(20): {0}.print('kept', n); print('plain', n)"
+    want = "".join(f"kept {n}\nplain {n}\n" for n in range(20))
+    assert (
+        nb.run("opened = ProgressTracker(); left = opened.add_task('Left', total=3)\n" + code.format("opened")).text
+        == want
+    )
+    assert nb.run(code.format("pk")).text == want
+    assert nb.run("for x in track(range(2), 'Loop'):\n  " + code.format("pk")).text == 2 * want
+    assert nb.run(code.format("opened") + "\nleft.finish(); print('end')").text == want + "end\n"
+
+
 def test_ends(nb: Notebook) -> None:
     """An error fails the row, an interrupt cancels it, and each cell shows so before the kernel says that it is done."""
     error = nb.run("for x in track(range(30), 'Error'):\n  if x == 5: raise ValueError('no such row')")

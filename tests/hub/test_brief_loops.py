@@ -16,7 +16,7 @@ from shown import Shown
 from progresskit import ProgressTracker, Task, current_tracker, track
 from progresskit._system.platform import HAS_FORK
 from progresskit._tracking import brief_loop
-from progresskit.processes import _brief_ends
+from progresskit.processes import _brief_ends, workers
 from progresskit.processes._brief_ends import BriefEnd, Pipe
 from progresskit.testing import EmulatedTerminal
 
@@ -40,7 +40,9 @@ class Here(Shown):
 
 
 @pytest.fixture
-def here() -> Iterator[Here]:
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
+    monkeypatch.setattr(brief_loop, "TASK_SECONDS", 60.0)  # as long as a busy machine may take for a loop
+    monkeypatch.setattr(workers, "_handles", {})  # of other tests: a process with handles has no brief loops
     end = counting.note_ended_counts()
     counting.forget()
     yield Here()
@@ -124,8 +126,9 @@ def live_on(gate: str) -> None:
             time.sleep(0.01)
 
 
-def test_lives_on(here: Here, tmp_path: Path) -> None:
+def test_lives_on(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop that lives on has a row with its name, and ends as a task."""
+    monkeypatch.setattr(brief_loop, "TASK_SECONDS", 0.05)
     gate = tmp_path / "gate"
     with here.tracker:
         process = multiprocessing.get_context("fork").Process(target=live_on, args=(str(gate),))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
+import importlib
 import multiprocessing
 import os
 import pickle
 import subprocess
 import sys
+import threading
+import types
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -293,3 +297,35 @@ def environment() -> dict[str, str]:
     for name in ("PROGRESSKIT_HUB", "PROGRESSKIT_RENDERER", "CI"):
         environ.pop(name, None)
     return environ
+
+
+HALF_IMPORTED = """
+import builtins
+builtins.half_imported.begun.set()
+builtins.half_imported.gate.wait(60)
+whole = True
+"""
+
+
+def test_half_imported_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork waits for a module that another thread is importing: the worker, which lacks that thread, would wait for ever."""
+    state = types.SimpleNamespace(begun=threading.Event(), gate=threading.Event())
+    monkeypatch.setattr(builtins, "half_imported", state, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "half_imported_module.py").write_text(HALF_IMPORTED)
+    importing = threading.Thread(target=importlib.import_module, args=("half_imported_module",))
+    importing.start()
+    assert state.begun.wait(60)
+    found: list[bool] = []
+
+    def preload() -> None:
+        workers._preload(("half_imported_module",))
+        found.append(hasattr(sys.modules["half_imported_module"], "whole"))
+
+    preloading = threading.Thread(target=preload)
+    preloading.start()
+    state.gate.set()
+    for each in (importing, preloading):
+        each.join(60)
+    assert found == [True]
+    del sys.modules["half_imported_module"]

@@ -155,3 +155,19 @@ def test_wide_character_at_the_edge_is_cut() -> None:
     terminal.feed("東京都")
     terminal.resize(3, 2)
     assert terminal.screen == ["東", ""]
+
+
+def test_a_reading_is_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent while the screen is read changes nothing of that reading: no row is missed on its way to the scrollback."""
+    terminal = EmulatedTerminal(10, 2)
+    terminal.feed("a\nb\nc")
+    rows = terminal._emulated.rows
+
+    def interrupted(part: object) -> list[str]:
+        terminal.feed("\nd")
+        return rows(part)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(terminal._emulated, "rows", interrupted)
+    assert terminal.text == ["a", "b", "c"]
+    monkeypatch.undo()
+    assert terminal.text == ["a", "b", "c", "d", "d"]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from progresskit._display.web import live
+from progresskit._display.web import follow, live
 from progresskit._display.web.follow import Follower
 from progresskit._display.web.server import MOST_CONNECTIONS, PageServer
 from progresskit._display.web.state import PageState
@@ -118,6 +118,21 @@ def test_who_may_ask(server: PageServer, path: str, method: str, headers: dict[s
     found, _, body = ask(server, path.replace("TOKEN", server.token), method, **headers)
     assert found == status
     assert found == 200 or (HOSTILE.encode() not in body and server.token.encode() not in body)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("/?token={} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example", "403"),
+        ("http://[::1/?token={} HTTP/1.1\r\nHost: localhost", "400"),
+    ],
+    ids=["two names", "half an address"],
+)
+def test_odd_requests(server: PageServer, head: str, status: str) -> None:
+    """A request with a second `Host`, a stranger's, or with an address that is none, is answered, and told nothing."""
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=30)) as connection:
+        connection.sendall(f"GET {head.format(server.token)}\r\n\r\n".encode())
+        assert connection.recv(1_000).startswith(f"HTTP/1.1 {status}".encode())
 
 
 def test_many_connections(server: PageServer) -> None:
@@ -257,6 +272,38 @@ def test_follow(tmp_path: Path) -> None:
         follower.close()
     found = json.loads(state.picture() or b"{}")
     assert found["live"][0]["done"].startswith("2") and found["sources"][0]["lost"] == "the process has gone."
+
+
+def test_follow_rotation(tmp_path: Path) -> None:
+    """What was added to a file before another took its place is read, and then the other one; a line without an end fills no memory."""
+    from progresskit._model.events import EventEncoder
+
+    def lines(run: str, name: str) -> str:
+        encoder = EventEncoder({"progresskit": 1, "run": run})
+        return "".join(f"{line}\n" for line in encoder.lines(Frame(0.0, (sample_view(description=name),)), [name]))
+
+    path = tmp_path / "events"
+    path.write_text(lines("a", "first"))
+    state = PageState({})
+    follower = Follower(str(path), state)
+    with closing(follower):
+        follower.read()
+        with path.open("a") as file:
+            file.write(lines("b", "second"))
+        path.rename(tmp_path / "events.1")
+        path.write_text(lines("c", "third"))
+        follower.read()
+        with path.open("a") as file:
+            file.write("x" * 100)
+        follow.LONGEST_LINE, before = 50, follow.LONGEST_LINE
+        try:
+            follower.read()
+        finally:
+            follow.LONGEST_LINE = before
+        assert follower.strange == 1
+    found = json.loads(state.picture() or b"{}")
+    assert [row["name"] for row in found["live"]] == ["first", "second", "third"]
+    assert [line for _, line in found["prints"]] == ["first", "second", "third"]
 
 
 def test_taken_port(server: PageServer, recwarn: pytest.WarningsRecorder) -> None:

@@ -19,7 +19,8 @@ from progresskit._cli.event_page import page
 from progresskit._cli.main import main
 from progresskit._cli.replay import replay
 from progresskit._model.events import EventEncoder
-from progresskit._model.frames import Frame, sample_view
+from progresskit._model.frames import DEEPEST, Frame, decode, encode, sample_view
+from progresskit._model.metrics import prometheus_text
 from progresskit.testing import EmulatedTerminal
 
 HEADER = {"progresskit": 1, "run": "a1", "pid": 7, "host": "box", "argv": ["python", "job.py"], "monotonic": 100.0}
@@ -88,6 +89,13 @@ def test_prometheus(log: Log) -> None:
     assert 'state="left"} 1' in text
 
 
+def test_one_series_a_task(log: Log) -> None:
+    """A task that two displays show, or that has ended on another, has one series: the last one."""
+    text = prometheus_text([("a1", [FILES, FILES._replace(completed=2, state="finished")])])
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(series) == len(set(series)) and 'state="finished"} 1' in text
+
+
 def test_table(log: Log) -> None:
     """A line a task, which a spreadsheet takes for no formula."""
     log.runs[0].tasks[1].view = FILES._replace(description="=HYPERLINK(1)")
@@ -109,6 +117,22 @@ def test_markdown(log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lin
     target.write_text("before\n")
     assert main(["report", "--step-summary", str(events)]) == 0
     assert target.read_text() == f"before\n{text}"
+
+
+def test_words_of_markdown(log: Log) -> None:
+    """No mathematics, link, mention or number of an issue is made of a description, and no row is broken."""
+    log.runs[0].tasks[1].view = FILES._replace(description="$x$ www.a.example @me #1 a|b `c` _d_ <e> \\")
+    row = next(line for line in markdown(log).splitlines() if "example" in line)
+    assert not set("$@`_\\").intersection(row) and "www." not in row and row.count("|") == 7
+
+
+def test_depth(log: Log) -> None:
+    """A stranger's task that claims to be a thousand million levels down is drawn in a row as long as others."""
+    line = encode(Frame(1.0, (FILES,))).replace('"depth":0', '"depth":1000000000')
+    assert decode(line).tasks[0].depth == DEEPEST
+    terminal = EmulatedTerminal()
+    replay([line], renderer="ansi", terminal=terminal, sleep=lambda _: None)
+    assert sum(map(len, terminal.output)) < 1_000
 
 
 class _Scripts(HTMLParser):

@@ -176,6 +176,23 @@ def test_rotation(tmp_path: Path) -> None:
     file.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_two_that_move_a_file(tmp_path: Path) -> None:
+    """Of two processes that find a file to have grown enough, one moves it: the other's move would put the new file in its place."""
+    import fcntl
+
+    path = tmp_path / "events"
+    first, second = EventsFile(str(path), largest=1), EventsFile(str(path), largest=1)
+    first.append(["many lines"])
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)  # as one does that is about to move it
+        assert not second.begins_anew()
+    assert first.begins_anew() and second.begins_anew() and not first.begins_anew()
+    assert Path(f"{path}.1").read_text() == "many lines\n"
+    first.close()
+    second.close()
+
+
 def test_tee(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PROGRESSKIT_EVENTS writes what the terminal shows too; a path that cannot be written is one warning."""
     for path in (tmp_path / "events", tmp_path / "no" / "such"):

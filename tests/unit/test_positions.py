@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
+from types import FrameType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,3 +231,42 @@ def test_end_during_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     third.finish()
     fourth.finish()
     tracker.stop()
+
+
+@pytest.mark.parametrize("preferred", [None, 0, 2])
+def test_a_handler_between_two_lines(preferred: int | None) -> None:
+    """A signal's handler that adds and ends an item of its own in the middle of either call leaves each item in its slot."""
+
+    def interrupted_at(nth: int) -> bool:
+        """Return whether there was an `nth` line to interrupt."""
+        slots, item, count = Slots(), Item("outer"), 0
+
+        def trace(frame: FrameType, event: str, _: object) -> object:
+            nonlocal count
+            if frame.f_code.co_filename != Slots.allocate.__code__.co_filename:
+                return None
+            if event == "line":
+                count += 1
+                if count == nth:
+                    sys.settrace(None)
+                    inner = Item("inner")
+                    slots.allocate(inner)
+                    slots.release(inner)
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            slots.allocate(item, preferred)
+        finally:
+            sys.settrace(before)
+        assert list(slots) == [item] and slots._cells[item._slot] is item and len(slots) == 1
+        sys.settrace(trace)
+        try:
+            slots.release(item)
+        finally:
+            sys.settrace(before)
+        assert list(slots) == [] and len(slots) == 0
+        return count >= nth
+
+    assert sum(itertools.takewhile(bool, map(interrupted_at, itertools.count(1)))) > 5

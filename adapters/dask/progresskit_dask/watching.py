@@ -142,14 +142,20 @@ class Watching:
 
     async def _end(self) -> None:
         """Hear what workers have still to report, for a bounded time."""
+        if self._client.status != "running":  # the client is closed, or the scheduler has gone
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL + 0.5):
-                await self._leave(patient=True)
-                await self._over.wait()
+                if await self._leave(patient=True):
+                    await self._over.wait()
 
-    async def _leave(self, patient: bool) -> None:
-        with contextlib.suppress(Exception):
+    async def _leave(self, patient: bool) -> bool:
+        """Take leave of the scheduler, and return whether it was there."""
+        try:
             await self._client.run_on_scheduler(leave, topic=self._topic, patient=patient)
+        except Exception:
+            return False
+        return True
 
     def _hear(self, event: tuple[float, Any]) -> None:
         """The scheduler tells what is new."""

@@ -15,6 +15,7 @@ from ..._system.run_identity import run_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
     from .state import PageState
 
@@ -22,6 +23,8 @@ SILENT_SECONDS = 30.0
 """Seconds without a line after which a run that has live tasks is lost, where its process cannot be asked for."""
 AT_ONCE = 1 << 20
 """Bytes that are read at a time."""
+LONGEST_LINE = 64 << 20
+"""Bytes of a line at the most: what goes on beyond them is no events file."""
 
 
 class Follower:
@@ -40,7 +43,7 @@ class Follower:
         self._path = path
         self._state = state
         self._clock = clock
-        self._file = open(path, "rb")  # noqa: SIM115  # read for as long as the page is served
+        self._file: BinaryIO = open(path, "rb")  # noqa: SIM115  # read for as long as the page is served
         self._rest = b""
         self._decoder = EventDecoder()
         self._heads: dict[str, dict[str, Any]] = {}
@@ -55,6 +58,17 @@ class Follower:
     def read(self) -> int:
         """Add new lines of the file to the page's state, and return how many bytes they had. Mark runs whose process is
         gone as lost."""
+        another = self._replacement()  # first: what is added to the file until it is replaced is read
+        count = self._read_rest()
+        if another is not None:
+            self._file.close()
+            self._file, self._rest = another, b""
+            count += self._read_rest()
+        self._note_lost_processes()
+        return count
+
+    def _read_rest(self) -> int:
+        """Read the file to its end, and return how many bytes that was."""
         count = 0
         while data := self._file.read(AT_ONCE):
             count += len(data)
@@ -62,8 +76,9 @@ class Follower:
             for line in lines:
                 if line.strip():
                     self._read_event(line.decode("utf-8", "replace"))
-        self._reopen_if_replaced()
-        self._note_lost_processes()
+            if len(self._rest) > LONGEST_LINE:
+                self.strange += 1
+                self._rest = b""
         return count
 
     def _read_event(self, line: str) -> None:
@@ -85,18 +100,15 @@ class Follower:
         elif event.print is not None:
             self._state.note_lines(event.print)
 
-    def _reopen_if_replaced(self) -> None:
-        """Continue with the file that has replaced this one, if there is one: a file is replaced when it has grown
-        enough."""
+    def _replacement(self) -> BinaryIO | None:
+        """Return the file that has taken this one's place, if one has: this one had grown enough, or was emptied."""
         try:
             mine, there = os.fstat(self._file.fileno()), os.stat(self._path)
             if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino) and there.st_size >= self._file.tell():
-                return
-            another = open(self._path, "rb")  # noqa: SIM115  # likewise
+                return None
+            return open(self._path, "rb")  # read for as long as the page is served
         except OSError:
-            return
-        self._file.close()
-        self._file, self._rest = another, b""
+            return None
 
     def _note_lost_processes(self) -> None:
         here = run_identity().get("host")

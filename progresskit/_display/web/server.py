@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .state import PageState
 
 LOOPBACK = "127.0.0.1"
-LOOPBACK_NAMES = (LOOPBACK, "::1", "localhost")
 PATIENCE = 1.0
 """Seconds that a request for a newer picture is held, so that the last one of a job that ends reaches an open page. No longer:
 a browser has six connections for all tabs."""
@@ -73,7 +72,7 @@ class PageServer:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self._host in LOOPBACK_NAMES
+        return self._host.lower() == "localhost" or _is_loopback(self._host)
 
     def start(self) -> None:
         """Start to serve.
@@ -161,10 +160,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # the names that http.server looks for
         """Answer."""
         page = self.server.page
-        if not page.is_own_name(self.headers.get("Host", ""), self.connection):
+        if not page.is_own_name(", ".join(self.headers.get_all("Host", ())), self.connection):
             self._answer(403, "text/plain", b"This address is not one of this server's.\n")
             return
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:  # half an IPv6 address
+            self._answer(400, "text/plain", b"This is no address.\n")
+            return
         given = parse_qs(parts.query)
         if not self._may(given):
             self._answer(
@@ -265,6 +268,19 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether `host` is an address that only this machine has.
+
+    Example:
+        >>> _is_loopback("127.0.0.2"), _is_loopback("::1"), _is_loopback("10.0.0.1"), _is_loopback("localhost")
+        (True, True, False, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _in_url(host: str) -> str:

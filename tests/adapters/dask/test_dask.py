@@ -274,6 +274,15 @@ def test_left_by_an_error(client: Client, tmp_path: Path) -> None:
     shown.until(lambda: client.run_on_scheduler(dask_jobs.left) == [])
 
 
+def test_client_closed_within(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is closed within the block has nobody to take leave of, and waits for nothing."""
+    monkeypatch.setattr("progresskit_dask.watching.FAREWELL", 3600.0)
+    with Client(cluster, set_as_default=False) as other, Tasks(other) as shown:
+        assert other.submit(dask_jobs.loop, "before", pure=False).result() == 3
+        shown.until(lambda: ("before", "finished") in shown.endings)
+        other.close()
+
+
 def test_left_while_a_task_runs(client: Client, tmp_path: Path) -> None:
     """Leaving does not wait for a task that runs: it is left running."""
     with There(client) as shown:

@@ -51,15 +51,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("RAY_raylet_start_wait_time_s", "240")  # a busy machine takes its time
     patch.setenv("RAY_gcs_server_request_timeout_seconds", "240")
     folders = os.pathsep.join((str(HERE), str(HERE.parents[1])))
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="error",
-        _temp_dir=str(sessions),
-        _node_ip_address="127.0.0.1",
-        runtime_env=progresskit_ray.runtime_env(env_vars={"PYTHONPATH": folders}, worker_process_setup_hook=users_hook),
-    )
+    for attempt in range(4):  # Ray gives its processes thirty seconds, which a busy machine may not keep
+        try:
+            ray.init(
+                num_cpus=2,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="error",
+                _temp_dir=str(sessions),
+                _node_ip_address="127.0.0.1",
+                runtime_env=progresskit_ray.runtime_env(
+                    env_vars={"PYTHONPATH": folders}, worker_process_setup_hook=users_hook
+                ),
+            )
+            break
+        except Exception as error:
+            if attempt == 3 or "timed out" not in str(error):
+                raise
+            ray.shutdown()
     patch.setattr("progresskit_ray.watching.FAREWELL", 60.0)
     yield
     ray.shutdown()

@@ -166,6 +166,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "blanks": ("\n\n\n", r"f.csv has no header line"),
     "twice": ("a,b,A\n1,2,3\n", r"f.csv: the header has 'A' more than once"),
     "nameless": ("a,\n1,2\n", r"f.csv:1: the header has no name for column 2 of 2"),
+    "blank-name": (b"   \n", r"f.csv:1: the header has no name for column 1 of 1"),
     "zip": (b"PK\x03\x04 and so on", r"f.csv is a zip archive, or a workbook of Excel's"),
     "parquet": (b"PAR1\x15\x04 and so on", r"f.csv is a Parquet file: give --format parquet"),
     "truncated": (gzip.compress(b"a,b\n" + random.Random(1).randbytes(9_000).hex().encode())[:-40], r"damaged or ends too early"),

@@ -186,8 +186,9 @@ class CsvReader(FileReader):
             raise BadData(f"{self.path} has no header line: give a CSV file with one, or rows and --no-header.")
         names = [text or "" for text in self._first_fields(record)]
         self._valid(record)
-        if "" in names:
-            number = names.index("") + 1
+        nameless = [number for number, name in enumerate(names, 1) if not name.strip()]
+        if nameless:
+            number = nameless[0]
             why = " (pandas and R write an index so)" if number == 1 else ""
             why = " (a delimiter ends the line)" if number == len(names) > 1 else why
             raise BadData(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ class Checking:
 
     Attributes:
         path: The file that is being checked.
+        seconds: How long the check has taken, by the last file that is over.
 
     Example:
         >>> checking = Checking([Path("orders.csv")], Reading(), lambda: [Column("ID")])  # doctest: +SKIP
@@ -45,6 +47,7 @@ class Checking:
     ) -> None:
         self._paths, self._reading, self._prepare, self._fixed = paths, reading, prepare, fixed
         self.path: Path | None = None
+        self.seconds = 0.0
         self._group = ThreadGroup()
         self._found = Channel(self._group)
         self._prepared = threading.Event()
@@ -116,12 +119,14 @@ class Checking:
             return
         finally:
             self._prepared.set()
+        began = time.monotonic()
         for path in self._paths:
             self.path = path
             try:
                 found: object = check(path, self._columns, self._count, fixed=self._fixed, reading=self._reading)
             except Exception as error:
                 found = error
+            self.seconds = time.monotonic() - began
             self._found.put(found)
             if isinstance(found, Exception):
                 break

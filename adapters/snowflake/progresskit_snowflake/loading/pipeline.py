@@ -119,6 +119,7 @@ class Load:
         self.if_exists: IfExists = if_exists
         self.skip_loaded = skip_loaded
         self._early = early
+        self._check_seconds = 0.0
         self.published = False
         self.keep_staged: Keep = keep_staged
         self._expected: int | None = None  # rows of all files, once somebody has counted them
@@ -247,6 +248,7 @@ class Load:
     def _finished(self) -> Summary:
         for name, phase in self._phases.items():
             self.summary.seconds[name] = phase.seconds
+        self.summary.seconds["QC"] = self._check_seconds
         return self.summary
 
     def _count_bytes(self, phase: str, size: int) -> None:
@@ -283,6 +285,7 @@ class Load:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
                     self._tell(report)
                     self._checked.put(Checked(number, report.path, report))
+            self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
             self.summary.said += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
         self._checked.close()
@@ -299,6 +302,12 @@ class Load:
         return self.progress.phase("Compression", sum(self._sizes), "B", completed=done)
 
     def _pack_all(self) -> None:
+        # The check may be over before there are bars: its row stays as long as what it has let pass is packed.
+        with self._qc if self.quality else contextlib.nullcontext():
+            self._pack_checked()
+        self._packed.close()
+
+    def _pack_checked(self) -> None:
         for number, path, report in self._checked:
             target = (
                 self.folder / f"{number + 1:06d}{ENDINGS[self.format]}"
@@ -328,7 +337,6 @@ class Load:
                 self._total.add(size, target.stat().st_size)
             self._tell_total()
             self._packed.put(Packed(path, target, rows))
-        self._packed.close()
 
     def _begin_upload(self) -> contextlib.ExitStack:
         self._upload_bar = self.progress.start_upload(start=False)
