@@ -121,7 +121,7 @@ class LineQueue:
         """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
 
         That is so in a log: no rows stand there, the job's other words do not go through the display, and a line that it draws would
-        come after them. The last lines of tasks that have ended come first.
+        come after them. The last lines of tasks that have ended come first. A stream that hangs is left to the display.
         """
         try:
             from ..renderers.registry import OBSERVERS, writes_as_printed
@@ -130,14 +130,12 @@ class LineQueue:
         core = self._core
         stream = core.current_stream()
         if self._asked is None or self._asked[0] is not stream:
-            is_remote = getattr(
+            is_told = getattr(
                 core.given_ticker, "is_remote", False
             )  # an engine's worker: another process shows the line
-            self._asked = (
-                stream,
-                core.terminal is None and not is_remote and writes_as_printed(core.renderer, stream),
-            )
-        if not self._asked[1] or OBSERVERS:
+            at_once = core.terminal is None and not is_told and writes_as_printed(core.renderer, stream)
+            self._asked = stream, at_once
+        if not self._asked[1] or OBSERVERS or (core.display is not None and not core.display.shows_lines):
             return False
         if core.attached and core.has_news:
             core.ticker.flush_soon()
