@@ -24,11 +24,11 @@ ticker = ThreadTicker()
 
 def attempt(at, terminal):
     '''Interrupt once so many bytes have been sent, and return whether it came to that.'''
-    sent, hit = 0, []
+    sent, hit, said = 0, [], []
     def write(fd, data):
         nonlocal sent
         data = bytes(data)
-        if hit or fd <= 2 or sent + len(data) < at:
+        if hit or fd <= 2 or not said or sent + len(data) < at:
             sent += len(data)
             return real(fd, data)
         count = real(fd, data[: at - sent]) if at > sent else 0
@@ -41,6 +41,7 @@ def attempt(at, terminal):
             task = tracker.add_task("alpha", total=1000, unit="row")
             tracker.add_task("beta", total=10, keep=False)
             tracker.print("first words")
+            said.append(True)  # a frame that comes before may not be the one that is broken off
             turn = 0
             while not hit and sent < %d:
                 task.advance()

@@ -30,7 +30,7 @@ from progresskit_snowflake.files.jsonlines import JsonReader
 from progresskit_snowflake.files.opening import BadData
 from progresskit_snowflake.files.packing import CanonicalForm
 from progresskit_snowflake.files.quality import Reading, check
-from progresskit_snowflake.loading import pipeline
+from progresskit_snowflake.loading import checking
 from progresskit_snowflake.loading.session import Loading
 from progresskit_snowflake.sql.columns import Column, beside, parts_of, quoted, table_name
 
@@ -554,7 +554,7 @@ def test_file_changes_during_the_load(
         change(path)
         return report
 
-    monkeypatch.setattr(pipeline, "check", changed_behind)
+    monkeypatch.setattr(checking, "check", changed_behind)
     done = command(path, "--table", new_table)
     assert (done.status, there(cursor, new_table), len(done.err.splitlines())) == (1, False, 1), done.err
     assert "f.csv" in done.err
