@@ -95,7 +95,7 @@ class LineQueue:
     def print(self, line: str) -> None:
         """Show `line`, which may end with a newline; as `ProgressTracker.print`."""
         core = self._core
-        if self._is_written_at_once(line.removesuffix("\n")):
+        if core.capture.current is None and self._is_written_at_once(line.removesuffix("\n")):
             return
         if self.characters > MOST_WAITING:
             if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time

@@ -247,7 +247,7 @@ def test_ctrl_c_at_random_instants(times: int) -> None:
         assert program.end() == -signal.SIGINT
         program.sent = program.sent.replace(b"^C", b"")
         program.check_restored()
-        assert sum("■ alpha" in row for row in program.rows) == 1
+        assert sum("■ alpha" in row for row in program.everything) == 1  # a long traceback may have scrolled it away
         # A row may stay above where the terminal has forgotten what was to take it away.
         assert sum("alpha" in row for row in program.rows) <= (1 if keeps else 2)
 
