@@ -13,6 +13,8 @@ from ..copying import counted_rows
 COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
 ROW = "{mark} {description}  {bar} {percent}  {amount}  {rate:short!}  {status}   {fields}"
 """What the bars of a load show: fields and bar give way before the rate."""
+FRAME_SECONDS = 0.1
+"""The most seconds that the beginning of a phase waits for a frame; a few milliseconds as a rule."""
 OF_FILES = ("QC rows", "Compression", "Upload")
 """The phases whose bars name the file that is at work."""
 MODES = {
@@ -45,10 +47,12 @@ class SnowflakeProgress(ProgressTracker):
         title = name if name in OF_FILES else f"{name} {detail}".rstrip()
         fields = {"": detail} if detail and name in OF_FILES else None
         keep = name in ("Files", "Validation", "Analysis")
-        return self.add_task(
+        bar = self.add_task(
             title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep,
             fields=fields, **more,
         )  # fmt: skip
+        self.refresh(FRAME_SECONDS)  # seen at least once, however soon the phase is over
+        return bar
 
     def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:
         """Begin the Upload bar for the file at `path`; `size` is what goes over the wire, in bytes, None its size.
