@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from pty_reading import read_pty
 
 TESTS = """
 from progresskit import ProgressTracker, track
@@ -56,13 +57,7 @@ def test_pytest(tmp_path: Path) -> None:
         os.execve(sys.executable, [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], environ)
     screen = pyte.Screen(80, 60)
     stream = pyte.ByteStream(screen)
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         stream.feed(data)
     os.close(fd)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == pytest.ExitCode.TESTS_FAILED

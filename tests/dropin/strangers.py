@@ -16,6 +16,8 @@ import tempfile
 import termios
 import traceback
 
+from pty_reading import read_pty
+
 PROGRAMS = """
 # === generator methods
 it = iter(tqdm(range(10), desc="gen"))
@@ -172,13 +174,7 @@ def on_terminal(code: str) -> dict[str, object]:
         run(code)
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     raw = b""
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError:  # Linux's word for the end of a pty
-            break
-        if not data:
-            break
+    while data := read_pty(fd):
         raw += data
     os.close(fd)
     return {"status": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), "raw": raw.decode("utf-8", "replace")}

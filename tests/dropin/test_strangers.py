@@ -33,7 +33,7 @@ ROWS = {
 def told(way: str, mode: str) -> dict[str, Any]:
     """Return what all programs have said and shown."""
     root = Path(__file__).parents[2]
-    environ = {**os.environ, "PYTHONPATH": str(root)}
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests")))}
     for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
         environ.pop(name, None)
     done = subprocess.run(

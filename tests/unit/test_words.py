@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progresskit import ProgressTracker
+from progresskit._display.capture import MOST_AT_ONCE, write_at_once
 from progresskit._display.captured_stream import CapturedStream
 from progresskit._display.terminal import StreamTerminal
 from progresskit._text import line_splitter
@@ -303,3 +304,44 @@ def test_a_line_is_gone_through_a_few_times(piece: str, tail: str, monkeypatch: 
     line.add(tail)
     line.end()
     assert seen <= 8 * written
+
+
+def test_written_at_once() -> None:
+    """A line is written at once where that takes no waiting, without colours that nobody shows; others are the display's."""
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="ascii") as stream:
+        core = ProgressTracker("plain", stream=stream)._core
+        assert write_at_once(core, "\x1b[31mred\x1b[0m and é")
+        assert os.read(reader, 100) == b"red and \\xe9\n"
+        assert not write_at_once(core, "x" * MOST_AT_ONCE)
+        os.set_blocking(writer, False)
+        with pytest.raises(BlockingIOError):
+            while os.write(writer, bytes(1 << 16)):
+                pass
+        assert not write_at_once(core, "nobody reads")
+        os.set_blocking(reader, False)
+        with pytest.raises(BlockingIOError):
+            while os.read(reader, 1 << 20):
+                pass
+        assert write_at_once(core, "read again")
+        assert os.read(reader, 100) == b"read again\n"
+    assert not write_at_once(core, "closed")
+    os.close(reader)
+
+
+def test_printed_at_once() -> None:
+    """A line comes after the last line of a task that has ended before it, and an events file has it beside what is drawn."""
+    stream, ticker = io.StringIO(), ManualTicker()
+    tracker = ProgressTracker("plain", stream=stream, clock=ManualClock(), ticker=ticker)
+    tracker.print("before")
+    assert stream.getvalue() == "before\n"
+    task = tracker.add_task("Files", total=1, keep=True)
+    ticker.tick()
+    task.finish()
+    tracker.print("after")
+    assert "after" not in stream.getvalue()  # the end waits for a frame, and so does the line
+    ticker.tick()
+    assert [line.partition(":")[0] for line in stream.getvalue().splitlines()] == ["before", "Files", "Files", "after"]
+    tracker.print("at once again")
+    assert stream.getvalue().endswith("after\nat once again\n")
+    tracker.stop()
