@@ -57,7 +57,7 @@ def load(path: str) -> Any:
     """
     module, _, name = path.partition(":")
     found = sys.modules.get(module)
-    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
+    if found is not None and not _is_being_imported(found):
         return getattr(found, name)
     if found is not None or not module.startswith("progresskit."):
         return getattr(__import__(module, fromlist=(name,)), name)
@@ -77,6 +77,7 @@ def attribute(package: str, homes: Mapping[str, str], name: str) -> Any:
 
     Raises:
         AttributeError: the package has no such name.
+        ImportError: this thread has interrupted the module's own import, as the handler of a signal does.
 
     Example:
         >>> attribute("progresskit", {"State": "progresskit._model.states"}, "State")
@@ -86,4 +87,20 @@ def attribute(package: str, homes: Mapping[str, str], name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     # `importlib` would cost some hundreds of microseconds that nothing else here needs.
-    return getattr(__import__(home, fromlist=(name,)), name)
+    return getattr(whole(__import__(home, fromlist=(name,))), name)
+
+
+def whole(module: Any) -> Any:
+    """Return `module`, which has just been imported.
+
+    Raises:
+        ImportError: this thread has interrupted the module's own import, as the handler of a signal does: its names are not
+            all there. (Another thread that imports it is waited for by `import`.)
+    """
+    if _is_being_imported(module):
+        raise ImportError(f"{module.__name__} is being imported")
+    return module
+
+
+def _is_being_imported(module: Any) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
