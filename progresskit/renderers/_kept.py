@@ -1,7 +1,7 @@
 """The lines that ended tasks leave above the rows: mark, name, count, duration, rate and fields, or how a task ended.
 
-They have columns of their own, each as wide as its widest so far, and neither bar nor percentage of what is done: a line that
-stays says what was done. Pure. Nothing of a reason or a field is lost: what does not fit goes on lines below.
+They have columns of their own, each as wide as its widest so far, and no bar; of what is finished, only a measure (3.5 miles) has a
+percentage, in the place of a rate: a line that stays says what was done. Pure. Nothing of a reason or a field is lost: what does not fit goes on lines below.
 """
 
 from __future__ import annotations
@@ -192,7 +192,9 @@ class KeptLines:
         return [line for text in (words, fields) if text for line in wrap(text, room)]
 
     def _rate(self, view: TaskView) -> str:
-        if view.elapsed < 0.1 or isinstance(view.total, float):  # a measure, not a number of things, has no pace
+        if isinstance(view.total, float):  # a measure, not a number of things, has no pace, and its sum may read 0.9999
+            return "100%" if view.fraction == 1.0 else ""
+        if view.elapsed < 0.1:
             return ""
         return encodable(format_rate(view.rate, view.unit), self._encoding)
 
