@@ -192,7 +192,7 @@ class KeptLines:
         return [line for text in (words, fields) if text for line in wrap(text, room)]
 
     def _rate(self, view: TaskView) -> str:
-        if isinstance(view.total, float):  # a measure, not a number of things, has no pace, and its sum may read 0.9999
+        if isinstance(view.total, float):  # a measure, not a number of things, has no pace
             return "100%" if view.fraction == 1.0 else ""
         if view.elapsed < 0.1:
             return ""
