@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from progresskit_snowflake.files.jsonlines import JsonReader
 from progresskit_snowflake.files.opening import BadData
 from progresskit_snowflake.files.packing import CanonicalForm
 from progresskit_snowflake.files.quality import Reading, check
-from progresskit_snowflake.loading import checking
+from progresskit_snowflake.loading import checking, pipeline
+from progresskit_snowflake.loading.pipeline import Load
 from progresskit_snowflake.loading.session import Loading
 from progresskit_snowflake.sql.columns import Column, beside, parts_of, quoted, table_name
 
@@ -574,6 +576,55 @@ def test_counts_are_held_against_each_other(
     assert re.search(r"2 rows of .*f.csv were sent, and COPY has read [13]|COPY has left out .*f.csv", done.err), (
         done.err
     )
+
+
+RETURNING = {
+    "narrower": (["1", "2.5"], "NUMBER(38,1)"),
+    "signs": (["+1", "-2"], "NUMBER(38,0)"),
+    "missing": (["", "x"], "VARCHAR(16777216)"),
+}
+"""Values of two files: by the first alone the column has another type than by both."""
+
+
+@pytest.mark.parametrize("case", RETURNING)
+def test_no_file_is_forgotten(
+    case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that COPY could not take by the types of that moment is copied once the types are back at the table's."""
+    values, kind = RETURNING[case]
+    paths = [write(tmp_path / f"{number}.csv", f"k,v\n{number},{one}\n") for number, one in enumerate(values)]
+    made, looked = threading.Event(), threading.Event()
+
+    def after(event: threading.Event, function: Any) -> Any:
+        def called(*arguments: Any) -> Any:
+            found = function(*arguments)
+            event.set()
+            return found
+
+        return called
+
+    def in_turn(path: Path, *arguments: Any, **more: Any) -> Any:
+        """Check the first file when the table is decided upon, the second when it was asked whether the first can be copied."""
+        assert (made if path == paths[0] else looked).wait(60)
+        return check(path, *arguments, **more)
+
+    monkeypatch.setattr(pipeline, "as_made", after(made, pipeline.as_made))
+    monkeypatch.setattr(Load, "_types", after(looked, Load._types))
+    monkeypatch.setattr(checking, "check", in_turn)
+    done = command(*paths, "--table", new_table)
+    assert done.status == 0, done.err
+    assert dict(row[:2] for row in cursor.execute(f"DESCRIBE TABLE {new_table}").fetchall())["V"] == kind
+    assert [row[0] for row in cursor.execute(f"SELECT k FROM {new_table} ORDER BY k").fetchall()] == [0, 1]
+
+
+def test_files_are_held_against_each_other(
+    command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where COPY has not taken each file just once, nothing is loaded."""
+    monkeypatch.setattr(Load, "_copy", lambda *more: None)
+    done = command(write(tmp_path / "f.csv", "a\n1\n2\n"), "--table", new_table)
+    assert (done.status, there(cursor, new_table)) == (1, False)
+    assert "1 files were to be loaded, 1 were uploaded, and COPY has taken 0: nothing is loaded" in done.err
 
 
 def test_packed_rows_are_held_against_checked_ones(tmp_path: Path) -> None:
