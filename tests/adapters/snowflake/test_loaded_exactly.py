@@ -251,6 +251,8 @@ MISTAKES = {
     "null": (["a.parquet", "--null", "NA"], r"--null is of CSV and JSON files"),
     "table": (["a.csv", "--table", 'a."b'], r"is no table"),
     "parts": (["a.csv", "--table", "a.b.c.d"], r"is no table"),
+    "long": (["a.csv", "--table", "x" * 256], r"has 256 characters, and a name has at most 255"),
+    "half": (["a.csv", "--table", "x\udcff"], r"is no name for a table"),
 }
 
 
@@ -301,6 +303,12 @@ def test_types_hold_every_value(command: Any, cursor: Any, new_table: str, tmp_p
     ]
     assert f"zip is text: {path}:3 has '02134', which is no NUMBER(38,0)" in done.out, done.out
     assert "phone is text: " in done.out
+
+
+def test_a_plus_sign(command: Any, new_table: str, tmp_path: Path) -> None:
+    """A plus sign among negative numbers is none of a telephone number's, and no column is said to be text for it."""
+    done = command(write(tmp_path / "f.csv", "a\n+5\n-3\n"), "--table", new_table)
+    assert (done.status, "is text" in done.out) == (0, False), done.out
 
 
 def test_types_by_hand(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
@@ -449,7 +457,10 @@ def test_members_that_differ_in_case(command: Any, cursor: Any, new_table: str, 
     assert (done.status, "c.json:2: it has two members for the column id" in done.err) == (1, True), done.err
     with JsonReader(write(tmp_path / "d.json", '{"A": 1}\n{"a": 2}\n'), ["a"], exact=frozenset(["a"])) as reader:
         (chunk,) = reader.chunks()  # the table has A too, which no local server can have
-    assert ([text.to_pylist() for text in chunk.texts], chunk.bad) == ([["2"]], {1: "it has A, which is no column"})
+    assert ([text.to_pylist() for text in chunk.texts], chunk.bad) == (
+        [["2"]],
+        {1: "it has A, which is no column: those of a new table are its first 1,000 objects' members"},
+    )
 
 
 def parquet(path: Path, arrays: list[Any], names: list[str]) -> Path:
