@@ -251,7 +251,7 @@ async def leave(topic: str, patient: bool, dask_scheduler: Scheduler) -> None:
             _drop  # of what is on its way: an unknown message would cost a worker its connection
         )
         dask_scheduler.worker_plugins.pop(OP, None)
-        await dask_scheduler.broadcast(msg={"op": "plugin-remove", "name": OP}, on_error="return")
+        await dask_scheduler.broadcast(msg={"op": bootstrap.REMOVE}, on_error="return")
 
 
 def _drop(**_: Any) -> None:
