@@ -1,4 +1,4 @@
-"""What is sent to every worker: it brings the reporter there, where the package is installed.
+"""The plugin that the scheduler sends to every worker: it starts the reporter if the package is installed there.
 
 Pickled by value, as its class and not as the class's name: a worker that cannot import what it is sent does not start at all.
 So it must not need anything but Dask.
@@ -15,7 +15,7 @@ REMOVE = "progresskit-remove"
 
 
 class Bootstrap(WorkerPlugin):
-    """Makes the worker's side, if the package is there.
+    """Starts the worker's side, if the package is installed.
 
     Args:
         interval: Seconds between two reports of a worker at the least.
@@ -31,7 +31,7 @@ class Bootstrap(WorkerPlugin):
         self.worker: Any = None
 
     def setup(self, worker: Any) -> None:
-        """The plugin has come to `worker`."""
+        """Start the worker's side. Dask calls this when the plugin arrives at `worker`."""
         self.worker = worker
         worker.handlers[REMOVE] = self.remove
         try:
@@ -41,13 +41,13 @@ class Bootstrap(WorkerPlugin):
         self.side = WorkerSide(worker, self.interval, self.process)
 
     async def remove(self) -> str:
-        """Remove the plugin, unless it has gone: a worker that closes removes it too, and logs an error where it does not find it."""
+        """Remove the plugin unless the worker, which may be closing, has removed it: Dask logs an error for a missing plugin."""
         self.worker.handlers.pop(REMOVE, None)
         if self.worker.plugins.get(self.name) is self:
             await self.worker.plugin_remove(name=self.name)
         return "OK"
 
     def teardown(self, worker: Any) -> None:
-        """The plugin goes, or `worker` does."""
+        """Close the worker's side. Dask calls this when the plugin or `worker` is removed."""
         if self.side is not None:
             self.side.close()
