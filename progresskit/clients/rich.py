@@ -223,7 +223,7 @@ def patch() -> None:
 
 
 def unpatch() -> None:
-    """Give rich its own methods back."""
+    """Restore rich's own methods."""
     if not _originals:
         return
     for name, original in _originals.items():
