@@ -255,7 +255,7 @@ class TrackerCore:
             self.detach()
 
     def drop(self) -> None:
-        """Have the ticker draw the last frame of a tracker that is garbage-collected. A finaliser calls this."""
+        """Hand a tracker that is garbage-collected to the ticker for its last frame. A finaliser calls this."""
         if self.attached or self.display is not None:
             if self.capture.current is not None:
                 self.capture.current.hold(self)

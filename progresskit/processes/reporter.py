@@ -264,7 +264,7 @@ class Reporter:
     # The piece of work of a thread
 
     def begin(self) -> None:
-        """Have `track` and `ProgressTracker()` report here if they run within a piece of work."""
+        """Make `track` and `ProgressTracker()` report here if they run within a piece of work."""
         tracker_providers.append(self._provided_tracker)
         _reporters.append(self)
         if len(_reporters) == 1:

@@ -234,7 +234,7 @@ def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Rea
 
 
 def _settle(columns: Sequence[Column]) -> None:
-    """Give columns the types that their values have made."""
+    """Set the types of columns by the values seen so far."""
     for column in columns:
         if not column.given:
             column.type = column.guess.type or TEXT
