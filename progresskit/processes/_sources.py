@@ -169,7 +169,7 @@ class SourceTree(TaskTree):
             return True
 
     def add_brief_ends(self, ends: Iterable[BriefEnd]) -> bool:
-        """Count loops that came to their `ends` before they were tasks, and return whether there is any."""
+        """Count the `ends` of loops that ended before they became tasks, and return whether there is any."""
         with self.lock:
             new, age = EndedCounts(), 0.0
             for end in ends:
@@ -230,6 +230,13 @@ class SourceTree(TaskTree):
                 self.total = Total(next(NUMBERS), self.total.expected)
             self._sources.clear()
             self._in_order.clear()
+
+    def sum_up(self) -> None:
+        """Close the crowd at once if no task is live."""
+        self._hand_in()
+        with self.lock:
+            if not self._top:
+                self._close_crowd()
 
     def forget(self) -> None:
         """Start over in a forked child, without sources."""

@@ -376,7 +376,7 @@ def _imported() -> None:
 
 @contextlib.contextmanager
 def _early(options: argparse.Namespace, reading: Reading) -> Iterator[Checking | None]:
-    """Have the check for a new table begin, where there will be one, before the connector is imported."""
+    """Start the check for a new table, if there will be one, before the connector is imported."""
     if options.validate_only or options.skip_qc or options.skip_loaded or options.format == "parquet":
         yield None
         return
@@ -384,7 +384,7 @@ def _early(options: argparse.Namespace, reading: Reading) -> Iterator[Checking |
 
     paths, _ = distinct(options.files)
     checking = Checking(paths, reading, lambda: typed(paths, reading, options.types, all_text=options.all_text))
-    with checking.hurry():
+    with checking.start_beside_imports():
         yield checking
 
 

@@ -143,7 +143,7 @@ class EmbeddedServer:
         self._tell("stall", after)
 
     def release(self) -> None:
-        """Let the statements and uploads that are held go on."""
+        """Release the held statements and uploads."""
         self._tell("hold", None)
         self._tell("stall", None)
 

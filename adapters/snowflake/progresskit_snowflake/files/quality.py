@@ -214,8 +214,8 @@ def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # i
     return names
 
 
-def peek(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
-    """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
+def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
+    """Set the types of `columns` by the first rows of each of `paths`; VARCHAR for a column without a value there."""
     if reading.file_format == "parquet":
         kinds = dict(schema_of(paths[0])[0])
         for column in columns:
@@ -235,7 +235,7 @@ def peek(paths: list[Path], columns: list[Column], reading: Reading = Reading())
 
 
 def _settle(columns: Sequence[Column]) -> None:
-    """Give columns the types that their values have made."""
+    """Set the types of columns by the values seen so far."""
     for column in columns:
         if not column.given:
             column.type = column.guess.type or TEXT

@@ -190,7 +190,7 @@ class Load:
         ledger: Ledger | None,
         digests: list[str],
     ) -> None:
-        """Have all phases go on at the same time, until all is published or the first of them fails."""
+        """Run all phases at the same time, until the load is published or a phase fails."""
         files = self.progress.phase("Files", len(self.paths), "file")
         self._group.start("QC", lambda: self._check_all(checking, fixed=existing is not None))
         for session in self.stagings:
@@ -292,7 +292,7 @@ class Load:
         self._checked.close()
 
     def _tell(self, report: Report) -> None:
-        """Have the summary say how a file was read, where that was not plain."""
+        """Note in the summary how a file was read, if that was not by the defaults."""
         self.summary.said += [f"{report.path}: {words}" for words in report.said]
         if report.blank_lines:
             lines = f"{report.blank_lines:,d} blank line{'s' * (report.blank_lines > 1)}"
