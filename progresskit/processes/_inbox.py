@@ -66,7 +66,7 @@ class Inbox:
         self.lines = 0
         self.dropped = 0
         self.follows_marks = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler that prints may interrupt its holder
         self._ready: dict[Sender, None] = {}  # clients with pending messages, in order of arrival
         self._counted: dict[Sender, None] = {}  # clients with pending counts
         self._brief_ends: list[BriefEnd] = []
@@ -134,9 +134,11 @@ class Inbox:
         if self.is_pending:
             feed.announce()
 
-    def give(self) -> None:
-        """Give the feed all pending messages."""
-        with self._giving:
+    def give(self, patience: float = -1.0) -> None:
+        """Give the feed all pending messages, unless another thread does so for `patience` seconds; below 0: wait for it."""
+        if not self._giving.acquire(timeout=patience):
+            return
+        try:
             with self._lock:
                 ready, self._ready = self._ready, {}
                 taken = [(client, *self._take(client)) for client in ready]
@@ -163,6 +165,8 @@ class Inbox:
                     (self.feed.leave if over == BYE else self.feed.lose)(client)
             if taken and self.feed._core.pending_output:
                 self.feed.show()
+        finally:
+            self._giving.release()
 
     def _take(self, client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
         """Return and forget the pending messages of `client`, up to the first mark that has not been reached. The caller holds the

@@ -22,6 +22,7 @@ from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
+from .._tracking.task_record import TREE_LOCK
 from .._tracking.tracker import ProgressTracker
 from ..renderers.registry import draws_rows, hub_address, hub_client, load
 from . import _brief_ends
@@ -47,6 +48,8 @@ PRELOADED_FOR_WORDS = ("progresskit._display.capture", "progresskit._display.que
 MOST_HANDLES = 1_000
 """The number of handed-out tasks from which on ended ones are removed."""
 
+LINE_SECONDS = 0.02
+"""The most seconds that a line of this process waits for workers' lines from before it."""
 ASK_SECONDS = 1.0
 """The most seconds that the end of a tracker waits for the workers' counts."""
 
@@ -82,12 +85,33 @@ class _Host:
 
         feed = Feed.beside(tracker)
         feed.counted = self._count
+        # The feed's own lines are what is printed while the feed is the last to have begun to capture.
+        tracker._core.lines.before_line = feed._core.lines.before_line = self._deliver_lines
         return feed
+
+    def _deliver_lines(self) -> None:
+        """Put the lines that workers have sent by now before a line that this process is about to add."""
+        if _host is not self:  # in a forked child
+            return
+        try:
+            self.hub.deliver_lines(LINE_SECONDS)
+            theirs, ours = self.feed._core.lines.items, self.tracker._core.lines.items
+            if theirs and TREE_LOCK.acquire(timeout=LINE_SECONDS):  # which guards the ended tasks among them
+                try:
+                    while theirs:
+                        ours.append(theirs.popleft())
+                except IndexError:  # they are just being drawn
+                    pass
+                finally:
+                    TREE_LOCK.release()
+        except Exception:  # a display's trouble is not the job's
+            pass
 
     def move(self, tracker: ProgressTracker) -> None:
         """Show the workers with `tracker` from now on."""
         if tracker is self.tracker:
             return
+        self.tracker._core.lines.before_line = None
         old, self.feed, self.tracker = self.feed, self._feed(tracker), tracker
         self.hub.move(self.feed)
         old.stop()

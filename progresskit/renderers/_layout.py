@@ -45,7 +45,7 @@ GIVEN_UP: tuple[frozenset[str], ...] = tuple(
         ),
     )
 )
-"""What each layout does without."""
+"""The parts of a row that each layout leaves out."""
 _FIGURES = ("bar", "percent", "amount", "rate")
 
 
