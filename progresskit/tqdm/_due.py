@@ -22,8 +22,11 @@ from .._tracking.unwinding import caller, instruction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALWAYS = float("inf")
-"""A bar's `_least_step` where each `update` looks: the least step that only counts. While a thread waits for it, that is 0."""
+NEVER = float("inf")
+"""When a bar is due that does not wait."""
+ALWAYS = float("nan")
+"""A bar's `_least_step` where each `update` looks: the least step that only counts, and no number is at least this one, nor
+infinity. While a thread waits for the bar, it is 0."""
 SELDOM = 16
 """Looks between two lines after which the thread is told to wait."""
 PORTION = 512
@@ -40,7 +43,7 @@ class _Alarm(Thread):
 
     def __init__(self) -> None:
         super().__init__(name="progresskit-due", daemon=True)
-        self.wakes_at = ALWAYS
+        self.wakes_at = NEVER
         self.wake = Event()
 
     def run(self) -> None:
@@ -52,8 +55,8 @@ class _Alarm(Thread):
 
     def _tell(self) -> float | None:
         """Tell who is due; return the seconds until the next one is, None where nobody waits. Holds none of them on return."""
-        self.wakes_at = ALWAYS  # so that whoever comes from here on wakes this thread
-        now, earliest = time(), ALWAYS
+        self.wakes_at = NEVER  # so that whoever comes from here on wakes this thread
+        now, earliest = time(), NEVER
         with _lock:
             for each, due in list(_waiting.items()):
                 if due <= now:
@@ -62,7 +65,7 @@ class _Alarm(Thread):
                 else:
                     earliest = min(earliest, due)
         self.wakes_at = min(earliest, self.wakes_at)
-        return None if earliest == ALWAYS else earliest - now
+        return None if earliest == NEVER else earliest - now
 
 
 _alarm: _Alarm | None = None

@@ -120,7 +120,9 @@ def test_rsync(tmp_path: Path) -> None:
     assert "No such file" in "".join(said)
 
 
-@pytest.mark.parametrize(("options", "seconds"), [([], r"[23]\.\d s"), (["-t", "1"], r"(0\.9|1\.\d) s")], ids=["whole", "part"])
+@pytest.mark.parametrize(
+    ("options", "seconds"), [([], r"[23]\.\d s"), (["-t", "1"], r"(0\.9|1\.\d) s")], ids=["whole", "part"]
+)
 def test_ffmpeg(tmp_path: Path, options: list[str], seconds: str) -> None:
     """A recoding is one row of seconds, of the source's; one that is told to end before has finished as well."""
     if shutil.which("ffmpeg") is None:
@@ -128,7 +130,17 @@ def test_ffmpeg(tmp_path: Path, options: list[str], seconds: str) -> None:
     made = ["-f", "lavfi", "-i", "testsrc=duration=3:size=64x64", "-pix_fmt", "yuv420p", "-c:v", "mpeg4"]
     source = tmp_path / "source.mp4"
     subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *made, str(source)], check=True)
-    command = ["ffmpeg", "-nostdin", "-hide_banner", "-i", str(source), *options, "-c:v", "mpeg4", str(tmp_path / "to.mp4")]
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-hide_banner",
+        "-i",
+        str(source),
+        *options,
+        "-c:v",
+        "mpeg4",
+        str(tmp_path / "to.mp4"),
+    ]
     rows = screen_of("ffmpeg", *command)
     (line,) = [row for row in rows if row.startswith("✓ ffmpeg")]
     assert re.search(seconds, line) and not [row for row in rows if row.startswith("frame=")]
