@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 KERNELS = frozenset(("ipykernel", "pyodide_kernel", "xeus_python_shell"))
 """Packages whose streams lead to the cell that runs."""
-_POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-")
-"""Beginnings of the names of threads that work for any caller."""
+_POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-", "IO loop")
+"""Beginnings of the names of threads that work for any caller. `IO loop` is the thread in which a Dask client hears its scheduler."""
 _own = threading.local()
 
 

@@ -17,7 +17,8 @@ from .._system.threads import block_signals
 from . import multiprocessing_hook
 from . import tracker as trackers
 from .core import current_loop
-from .loops import SIZED, AnyCounter, Loop, SizedCounter, count_in, size_of
+from .loop_counters import SIZED, AnyCounter, SizedCounter, count_in, size_of
+from .loops import Loop
 from .unwinding import instruction
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from .loops import Counter
+    from .loop_counters import Counter
     from .task import Task
     from .tracker import ProgressTracker
 
@@ -44,7 +45,7 @@ possible. None where loops are tasks from the beginning."""
 settle: Callable[[], object] = int
 """Puts in order what a forked worker inherits, before it uses a tracker, and calls `add_tasks` at last."""
 _pending: list[BriefLoop] = []
-"""The loop while it is no task: whoever takes it out decides what becomes of it."""
+"""The loop while it is no task. The code that removes it from here decides whether it becomes a task."""
 
 
 def first_loop(iterable: Any, description: object, unit: object) -> Iterator[Any] | None:
@@ -161,9 +162,9 @@ class BriefLoop(Loop):
         if tell_end is not None and seconds <= TASK_SECONDS and tell_end(done, seconds, self._unit):
             self._is_told = True
             counter.close(done)
-        else:
-            _pending.append(self)
+        else:  # a task after all; from here on it is no other thread's to make
             settle()
+            self.add_task()
             super()._complete(counter)
 
     def add_task(self) -> Task:

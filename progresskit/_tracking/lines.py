@@ -16,6 +16,7 @@ from .counters import CountingTicks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import Context
     from typing import Any, Protocol, TextIO
 
@@ -78,6 +79,7 @@ class LineQueue:
         items: The lines, and the tasks that ended before one of them, in the order in which they came.
         characters: Roughly the characters of the lines that have come since the queue was last emptied.
         behind: Whether the terminal accepts nothing at the moment; the display sets it.
+        before_line: Called before a line of this process's is added; None for no call.
         context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
     """
 
@@ -86,6 +88,7 @@ class LineQueue:
         self.items: deque[Any] = deque()
         self.characters: int = 0
         self.behind: bool = False
+        self.before_line: Callable[[], object] | None = None
         self.context: Context = copy_context()
         self._asked: tuple[Any, bool] | None = None  # a stream, and whether lines are written to it at once
         self._dropped = CountingTicks()
@@ -111,7 +114,7 @@ class LineQueue:
             self._write_in_cell()
 
     def _write_in_cell(self) -> None:
-        """Have the caller's own thread write the lines, where they go to a notebook's cell."""
+        """Write the lines in the caller's thread, if they go to a notebook's cell."""
         try:
             load(WRITE_IN_CELL)(self._core)
         except Exception:  # a display's trouble is not the job's
@@ -121,7 +124,8 @@ class LineQueue:
         """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
 
         That is so in a log: no rows stand there, the job's other words do not go through the display, and a line that it draws would
-        come after them. The last lines of tasks that have ended come first. A stream that hangs is left to the display.
+        come after them. The last lines of tasks that have ended come first, as far as the job may be kept waiting. A stream that
+        hangs is left to the display.
         """
         try:
             from ..renderers.registry import OBSERVERS, writes_as_printed
@@ -139,7 +143,7 @@ class LineQueue:
             return False
         if core.attached and core.has_news:
             core.ticker.flush_soon()
-            if core.has_news:
+            if self.items:  # an earlier line still waits; the end of a task may come late, which is no word of the job
                 return False
         return bool(load(WRITE_AT_ONCE)(core, line))
 
@@ -157,7 +161,7 @@ class LineQueue:
             core.ticker.flush_lines()
 
     def announce(self) -> None:
-        """Have the ticker draw the lines that were added."""
+        """Ask the ticker to draw the added lines."""
         core = self._core
         if not core.attached:
             core.show()
@@ -175,6 +179,8 @@ class LineQueue:
     def append(self, line: str) -> None:
         """Add `line`, after the last lines of tasks that have ended."""
         core = self._core
+        if self.before_line is not None:
+            self.before_line()
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
         self.items.append(line)
@@ -183,6 +189,8 @@ class LineQueue:
     def extend(self, lines: list[str]) -> None:
         """Add `lines`, after the last lines of tasks that have ended."""
         core = self._core
+        if self.before_line is not None:
+            self.before_line()
         if core.tree.has_ends and core.display is not None:
             core.tree.move_ends(self.items)
         self.items.extend(lines)
@@ -202,7 +210,12 @@ class LineQueue:
         self.behind = False
         self._core.capture.before_frame()
         self.characters = 0
-        lines = [self.items.popleft() for _ in range(len(self.items))] if self.items else []
+        lines: list[Any] = []
+        try:
+            for _ in range(len(self.items)):
+                lines.append(self.items.popleft())
+        except IndexError:  # another thread has moved some to the lines of another tracker
+            pass
         if self._lines_missing:
             self._lines_missing = False
             missing = self._dropped.count() - self._told

@@ -1,4 +1,4 @@
-"""What a hub's clients have sent and the feed has not been given: only the newest frame and numbers, all ended tasks and lines.
+"""The messages of a hub's clients that wait for the feed: each client's newest frame and numbers, and all ended tasks and lines.
 
 Knows the kinds of messages. Does not know sockets. The hub's thread stores messages; the drawing thread takes and decodes frames,
 once for each frame that it draws; counts are given by any thread that asks for them.
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from .._model.frames import decode
 from ._ended_counts import EndedCounts
-from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, read_count, split_counts
+from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, MARK, read_count, split_counts
 
 if TYPE_CHECKING:
     from ._brief_ends import BriefEnd
+    from ._marks import Mark
     from .feed import Feed
 
 MOST_MISTAKES = 100
@@ -33,6 +34,7 @@ class Sender:
         sends_frames: Whether it has sent a frame.
         answered: The number of the last question that it has answered.
         leaving: Whether it has said that it ends.
+        reached: The number of the last of its marks among the words that have been shown.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Sender:
         self.sends_frames = False
         self.answered = 0
         self.leaving = False
+        self.reached = 0
         self.messages: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in order of arrival
         self.frame: bytes | None = None  # the newest, unless a frame with ended tasks has followed it
         self.counts: dict[bytes, bytes] = {}
@@ -52,25 +55,27 @@ class Inbox:
     """The pending messages of all clients, for `feed`.
 
     Attributes:
-        feed: Who is given them.
+        feed: The feed that receives them.
         lines: The number of pending messages with printed lines.
         dropped: The number of dropped messages: malformed, or too many.
+        follows_marks: Whether somebody reads the clients' words, and says which marks have been reached.
     """
 
     def __init__(self, feed: Feed) -> None:
         self.feed: Feed = feed
         self.lines = 0
         self.dropped = 0
-        self._lock = threading.Lock()
+        self.follows_marks = False
+        self._lock = threading.RLock()  # a signal handler that prints may interrupt its holder
         self._ready: dict[Sender, None] = {}  # clients with pending messages, in order of arrival
         self._counted: dict[Sender, None] = {}  # clients with pending counts
         self._brief_ends: list[BriefEnd] = []
         self._giving = threading.RLock()  # held while giving: a client's `BYE` must not overtake its frame
-        self._counting = threading.RLock()  # the same for numbers, which do not wait for the decoding of frames
+        self._counting = threading.RLock()  # held while giving numbers, which do not wait for the decoding of frames
 
     @property
     def is_pending(self) -> bool:
-        """Whether there is anything to give but counts."""
+        """Whether a message other than counts is pending."""
         return bool(self._ready or self._brief_ends)
 
     # The hub's thread
@@ -87,6 +92,8 @@ class Inbox:
                 elif kind == LINES:
                     client.messages.append((kind, body))
                     self.lines += 1
+                elif kind == MARK and body.isdigit() and len(body) < 19:
+                    client.messages.append((kind, body))
                 elif kind == COUNTS:
                     client.is_counter = True
                     self._counted[client] = None
@@ -118,7 +125,7 @@ class Inbox:
     # The drawing thread
 
     def move(self, feed: Feed) -> None:
-        """Give all that is pending, and what comes, to `feed` from now on: each client appears with its next frame."""
+        """Give all pending and later messages to `feed`. Each client appears there with its next frame."""
         with self._giving:
             old, self.feed = self.feed, feed
             old.before_frame = None
@@ -127,14 +134,17 @@ class Inbox:
         if self.is_pending:
             feed.announce()
 
-    def give(self) -> None:
-        """Give the feed all that is pending."""
-        with self._giving:
+    def give(self, patience: float = -1.0) -> None:
+        """Give the feed all pending messages, unless another thread does so for `patience` seconds; below 0: wait for it."""
+        if not self._giving.acquire(timeout=patience):
+            return
+        try:
             with self._lock:
                 ready, self._ready = self._ready, {}
-                taken = [(client, *_emptied(client)) for client in ready]
+                taken = [(client, *self._take(client)) for client in ready]
+                self._ready = {client: None for client in ready if client.messages}
                 brief_ends, self._brief_ends = self._brief_ends, []
-                self.lines = 0
+                self.lines = sum(kind == LINES for client in self._ready for kind, _ in client.messages)
             if brief_ends:
                 self.feed.add_brief_ends(brief_ends)
             self.give_counts()  # first: counts must arrive before their client is removed
@@ -147,7 +157,7 @@ class Inbox:
                         self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
                     elif kind == ENDED:
                         self._give_frame(client, body)
-                    else:
+                    elif kind != MARK:
                         over = kind
                 if frame is not None:
                     self._give_frame(client, frame)
@@ -155,6 +165,40 @@ class Inbox:
                     (self.feed.leave if over == BYE else self.feed.lose)(client)
             if taken and self.feed._core.pending_output:
                 self.feed.show()
+        finally:
+            self._giving.release()
+
+    def _take(self, client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
+        """Return and forget the pending messages of `client`, up to the first mark that has not been reached. The caller holds the
+        lock."""
+        messages, ended_counts = client.messages, client.ended_counts
+        client.messages, client.ended_counts = [], None
+        if self.follows_marks:
+            for at, (kind, body) in enumerate(messages):
+                if kind == MARK and int(body) > client.reached:
+                    messages, client.messages = messages[:at], messages[at:]
+                    return messages, None, ended_counts
+        frame, client.frame = client.frame, None
+        return messages, frame, ended_counts
+
+    def awaited_marks(self) -> list[Mark]:
+        """Return the last mark of each client whose messages are held back."""
+        if not (self.follows_marks and self._ready):
+            return []
+        with self._lock:
+            return [
+                (int(client.order[1]), max(numbers))
+                for client in self._ready
+                if client.order is not None
+                and (numbers := [int(body) for kind, body in client.messages if kind == MARK])
+            ]
+
+    def reach(self, mark: Mark) -> None:
+        """Note that the words up to `mark` have been shown."""
+        with self._lock:
+            for client in self._ready:
+                if client.order is not None and client.order[1] == mark[0]:
+                    client.reached = max(client.reached, mark[1])
 
     def _give_frame(self, client: Sender, body: bytes) -> None:
         if client.mistakes < MOST_MISTAKES:
@@ -195,10 +239,3 @@ class Inbox:
                         self._note_mistake(client)
                 if found and client.mistakes < MOST_MISTAKES:
                     self.feed.count(client, found)
-
-
-def _emptied(client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
-    """Return and forget the pending messages of `client`. The caller holds the lock."""
-    taken = client.messages, client.frame, client.ended_counts
-    client.messages, client.frame, client.ended_counts = [], None, None
-    return taken

@@ -26,11 +26,12 @@ from ._listener import Listener
 from ._protocol import ASK, CROWD, ENDED, FRAME, HELLO, LARGEST, Splitter, message, read_hello
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
     from .._model.address import Address
+    from ._marks import Mark
     from .feed import Feed
 
 PAUSE = 0.02
@@ -196,6 +197,22 @@ class Hub:
             self._read_all(patience)
             self._inbox.give()
 
+    def follow_marks(self, follow: bool = True) -> None:
+        """Hold back what clients have sent behind a mark until `reach` is called for it, or until no mark is followed any more."""
+        self._inbox.follows_marks = follow
+
+    def awaited_marks(self) -> list[Mark]:
+        """Return the marks for which something is held back."""
+        return self._inbox.awaited_marks()
+
+    def reach(self, marks: Iterable[Mark], patience: float) -> None:
+        """Deliver what clients have sent up to the next mark behind `marks`, which have been reached among their words; read for at
+        most `patience` seconds."""
+        self._read_all(patience)
+        for mark in marks:
+            self._inbox.reach(mark)
+        self._inbox.give()
+
     def read_counts(self) -> None:
         """Deliver the counts that clients have sent so far. Costs a microsecond if there are none."""
         if self._thread is None or self._reader == threading.get_ident():
@@ -206,10 +223,23 @@ class Hub:
                 self._wake()  # so that the hub's thread announces the other messages
         self._inbox.give_counts()
 
+    def deliver_lines(self, patience: float) -> None:
+        """Deliver the lines that clients have sent so far, and what came with them, within `patience` seconds for each of reading and
+        waiting for others. Costs a microsecond if there is nothing to read."""
+        if self._thread is None or self._reader == threading.get_ident():
+            return
+        if self._has_news():
+            self._read_all(patience)
+            if self._inbox.is_pending:
+                self._wake()
+        if self._inbox.lines:
+            self._inbox.give(patience)
+
     def _has_news(self) -> bool:
         """Whether there is something to read, or another thread is sorting what it has read."""
         try:
-            return self._poll is None or bool(self._poll(0)) or self._reader is not None  # in this order
+            # Poll first: in the other order, both checks could miss a read that begins between them.
+            return self._poll is None or bool(self._poll(0)) or self._reader is not None
         except RuntimeError:  # another thread polls at the same time
             return True
 
@@ -251,8 +281,8 @@ class Hub:
         self.stop()
 
     def forget(self) -> None:
-        """Leave the sockets to the parent, in a forked child: it has closed its descriptors, so that it can be seen when the parent
-        closes its own. The pipe's end to write to stays."""
+        """Drop the sockets in a forked child, without closing them: the child has closed its descriptors already, so that clients
+        see when the parent closes its own. The child keeps the writing end of the pipe."""
         self._thread = self._pipe = None
         self._closed = True
         self._selector.close()  # do not unregister: after a fork that would change the parent's selector

@@ -90,3 +90,27 @@ def test_words_before_a_result(methods: list[str]) -> None:
     assert (len(lines), set(lines.values())) == (2000, {len(methods)})
     assert not [row for row in program.everything if "━" in row]
     program.check_restored()
+
+
+IN_TURN = """
+import multiprocessing
+from progresskit import ProgressTracker
+with ProgressTracker() as tracker:
+    task = tracker.add_task("Files", total=40)
+    until = time.monotonic() + 30
+    while not (tracker._core.display and tracker._core.display.renderer.standing) and time.monotonic() < until: time.sleep(0.005)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        for number in range(15):
+            pool.apply(print, (f"worker {number}",))
+            (print if number % 3 else tracker.print)(f"parent {number}")
+            task.advance()
+"""
+
+
+@pytest.mark.slow
+def test_words_in_turn() -> None:
+    """A line that the parent prints once it has a worker's result stands below what the worker wrote before that result."""
+    program = Program(f"import time\n{IN_TURN}", PYTHONPATH=FOLDER)
+    assert program.end() == 0, program.everything
+    said = [row for row in program.everything if re.fullmatch(r"(worker|parent) \d+", row)]
+    assert said == [f"{who} {number}" for number in range(15) for who in ("worker", "parent")]

@@ -1,4 +1,4 @@
-"""What is sent to every worker: it brings the reporter there, where the package is installed.
+"""The plugin that the scheduler sends to every worker: it starts the reporter if the package is installed there.
 
 Pickled by value, as its class and not as the class's name: a worker that cannot import what it is sent does not start at all.
 So it must not need anything but Dask.
@@ -10,9 +10,12 @@ from typing import Any
 
 from distributed import WorkerPlugin
 
+REMOVE = "progresskit-remove"
+"""The name of the message that removes the plugin."""
+
 
 class Bootstrap(WorkerPlugin):
-    """Makes the worker's side, if the package is there.
+    """Starts the worker's side, if the package is installed.
 
     Args:
         interval: Seconds between two reports of a worker at the least.
@@ -25,16 +28,26 @@ class Bootstrap(WorkerPlugin):
         self.interval = interval
         self.process = process
         self.side: Any = None
+        self.worker: Any = None
 
     def setup(self, worker: Any) -> None:
-        """The plugin has come to `worker`."""
+        """Start the worker's side. Dask calls this when the plugin arrives at `worker`."""
+        self.worker = worker
+        worker.handlers[REMOVE] = self.remove
         try:
             from progresskit_dask.working import WorkerSide
         except ImportError:
             return
         self.side = WorkerSide(worker, self.interval, self.process)
 
+    async def remove(self) -> str:
+        """Remove the plugin unless the worker, which may be closing, has removed it: Dask logs an error for a missing plugin."""
+        self.worker.handlers.pop(REMOVE, None)
+        if self.worker.plugins.get(self.name) is self:
+            await self.worker.plugin_remove(name=self.name)
+        return "OK"
+
     def teardown(self, worker: Any) -> None:
-        """The plugin goes, or `worker` does."""
+        """Close the worker's side. Dask calls this when the plugin or `worker` is removed."""
         if self.side is not None:
             self.side.close()

@@ -15,7 +15,7 @@ from ..sql.columns import Column, check_header, folded, matched, order_of
 from ..sql.guessing import TEXT, Guess
 from ..sql.values import Rule, rule_for
 from .dialects import Dialect
-from .fitting import hold_to, hold_to_calendar
+from .fitting import hold_to, hold_to_calendar, hold_to_limits
 from .footers import schema_of
 from .jsonlines import JsonReader
 from .opening import BadData, Identity, identity
@@ -119,6 +119,7 @@ def check(
         report.rows = _same_schema(path, columns, fixed=fixed)
         if not footer:
             hold_to_calendar(path)
+            hold_to_limits(path)
         held = [column for column in columns if fixed or column.given]
         if held and not footer:
             hold_to(
@@ -213,8 +214,8 @@ def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # i
     return names
 
 
-def peek(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
-    """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
+def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
+    """Set the types of `columns` by the first rows of each of `paths`; VARCHAR for a column without a value there."""
     if reading.file_format == "parquet":
         kinds = dict(schema_of(paths[0])[0])
         for column in columns:
@@ -234,10 +235,12 @@ def peek(paths: list[Path], columns: list[Column], reading: Reading = Reading())
 
 
 def _settle(columns: Sequence[Column]) -> None:
-    """Give columns the types that their values have made."""
+    """Set the types of columns by the values seen so far."""
     for column in columns:
         if not column.given:
             column.type = column.guess.type or TEXT
+            if column.type != TEXT:
+                column.note = ""  # a plus sign alone made text of it, and then there was a minus
 
 
 def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:
