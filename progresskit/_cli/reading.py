@@ -139,8 +139,13 @@ class ProgressReader:
             self._line(held.removesuffix("\r"), "", passed)
         return "".join(passed).encode("utf-8", "surrogateescape")
 
-    def end(self, *, failed: bool = False) -> None:
-        """End the current task, if any: finished if its count is complete or has no total, else failed or stopped early."""
+    def end(self, *, failed: bool | None = None) -> None:
+        """End the current task, if any: finished if its count is complete or has no total, else failed or stopped early.
+
+        Args:
+            failed: Whether the command has failed. False finishes the task whatever its count: rsync counts no file that is
+                up to date, and ffmpeg may be told to leave a source before its end. None while the command runs.
+        """
         task, self._task = self._task, None
         if task is None:
             return
@@ -148,8 +153,12 @@ class ProgressReader:
             task.finish()
         elif failed:
             task.fail()
-        else:
+        elif failed is None:
             task.cancel("stopped early")
+        else:
+            if self._last is not None and self._last.unit == "%":
+                task.report(task.total)
+            task.finish()
 
 
 def _bare(line: str) -> str:

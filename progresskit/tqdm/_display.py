@@ -58,6 +58,10 @@ class Attribute:
         task = bar.__dict__.get("_task")
         if task is not None and self._name == "n":
             return task.completed
+        if task is not None and self._name == "disable" and task._end is not None and not bar.__dict__["disable"]:
+            bar.__dict__["disable"] = True  # its loop is over, which ends a bar
+            bar._decr_instances(bar)
+            close(bar)
         try:
             return bar.__dict__[self._name]
         except KeyError:
@@ -66,7 +70,9 @@ class Attribute:
     def __set__(self, bar: Any, value: Any) -> None:
         bar.__dict__[self._name] = value
         task = bar.__dict__.get("_task")
-        if task is None or (self._name == "ncols" and bar.dynamic_ncols):  # which only notes the terminal's
+        if (
+            task is None or self._name == "disable" or (self._name == "ncols" and bar.dynamic_ncols)
+        ):  # which only notes the terminal's
             return
         if self._name == "n":
             task.report(value)  # which refuses what is no number: the bar is the job's, and the job goes on
@@ -91,7 +97,7 @@ LOOKS = ("ascii", "bar_format", "ncols", "unit_scale")
 """Attributes of a bar that decide its row's text, or the scale of its numbers."""
 ATTRIBUTES = {
     name: Attribute(name)
-    for name in ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
+    for name in ("n", "disable", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
 }
 """Descriptors that replace attributes of a bar while it is a task."""
 
@@ -314,7 +320,11 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     if bar._task._end is not None:
         bar.close()
         return iter(iterable)
-    loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
+    try:
+        loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
+    except TypeError:  # there is nothing to iterate over
+        bar.close()
+        raise
     bar._looping = True
     layout = bar.__dict__.get("_layout")
     if layout is not None:

@@ -23,8 +23,11 @@ from .._tracking.unwinding import caller, instruction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ALWAYS = float("inf")
-"""The `_least_step` of a bar whose every `update` reads the clock: steps below it do. The thread waits for a bar with 0."""
+NEVER = float("inf")
+"""When a bar that does not wait is due."""
+ALWAYS = float("nan")
+"""The `_least_step` of a bar whose every `update` reads the clock: steps of at least that much do not, and no number is at least
+this one, not even infinity. A bar that the thread waits for has 0."""
 SELDOM = 16
 """Reads of the clock between two lines after which the thread takes over."""
 PORTION = 512
@@ -41,7 +44,7 @@ class _Alarm(Thread):
 
     def __init__(self) -> None:
         super().__init__(name="progresskit-due", daemon=True)
-        self.wakes_at = ALWAYS
+        self.wakes_at = NEVER
         self.wake = Event()
 
     def run(self) -> None:
@@ -56,8 +59,8 @@ class _Alarm(Thread):
 
         Holds no reference to any of them when it returns, so that a dropped bar ends at once.
         """
-        self.wakes_at = ALWAYS  # so that each bar added from now on wakes this thread
-        now, earliest = time(), ALWAYS
+        self.wakes_at = NEVER  # so that each bar added from now on wakes this thread
+        now, earliest = time(), NEVER
         with _lock:
             for each, due in list(_waiting.items()):
                 if due <= now:
@@ -66,7 +69,7 @@ class _Alarm(Thread):
                 else:
                     earliest = min(earliest, due)
         self.wakes_at = min(earliest, self.wakes_at)
-        return None if earliest == ALWAYS else earliest - now
+        return None if earliest == NEVER else earliest - now
 
 
 _alarm: _Alarm | None = None

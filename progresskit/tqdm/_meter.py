@@ -7,7 +7,7 @@ the `{eta}` field is a point of.
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCALES = ("", "k", "M", "G", "T", "P", "E", "Z")
 DEFAULT_BAR_FORMAT = "{l_bar}{bar}{r_bar}"
-NO_ETA = datetime(1970, 1, 1)
+NO_ETA = datetime(1970, 1, 1, tzinfo=UTC)
 """What `{eta}` is where no end is known."""
 
 
@@ -129,10 +129,11 @@ def colour_sequence(value: str | None) -> str | None:
     """Return the escape sequence of a colour; None, with a warning, where the colour is unknown."""
     if not value:
         return None
-    if value.upper() in Bar.COLOURS:
-        return Bar.COLOURS[value.upper()]
-    digits = value[1:]
-    if value[0] == "#" and len(digits) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
+    text = str(value)  # a program may have set anything
+    if text.upper() in Bar.COLOURS:
+        return Bar.COLOURS[text.upper()]
+    digits = text[1:]
+    if text[0] == "#" and len(digits) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in digits):
         red, green, blue = bytes.fromhex(digits)
         return f"\x1b[38;2;{red};{green};{blue}m"
     names = ", ".join([*Bar.COLOURS, "hex (#00ff00)"])
@@ -244,7 +245,6 @@ def _fields(
         postfix = f", {postfix}" if postfix else ""
     rate_fmt = inverse_text if is_slow else rate_text
     head = prefix if not prefix or prefix.endswith(": ") else f"{prefix}: "
-    tail = "" if not isinstance(postfix, str) else postfix
     return {
         "n": n, "n_fmt": counts["n"], "total": total, "total_fmt": counts["total"],
         "elapsed": elapsed_text, "elapsed_s": elapsed, "remaining": remaining_text, "remaining_s": remaining,
@@ -252,7 +252,7 @@ def _fields(
         "rate": inverse if is_slow else rate, "rate_fmt": rate_fmt, "rate_noinv": rate, "rate_noinv_fmt": rate_text,
         "rate_inv": inverse, "rate_inv_fmt": inverse_text, "eta": _eta(remaining) if rate and total else NO_ETA,
         "l_bar": head,
-        "r_bar": f"| {counts['n']}/{counts['total']} [{elapsed_text}<{remaining_text}, {rate_fmt}{tail}]",
+        "r_bar": f"| {counts['n']}/{counts['total']} [{elapsed_text}<{remaining_text}, {rate_fmt}{postfix}]",
     }  # fmt: skip
 
 
@@ -267,6 +267,8 @@ def _eta(seconds: float) -> datetime:
         return datetime.now() + timedelta(seconds=seconds)
     except OverflowError:
         return datetime.max
+    except ValueError:  # no number
+        return NO_ETA
 
 
 def _filled(

@@ -113,10 +113,13 @@ def _methods(tqdm: Any) -> dict[str, Any]:
 
     @wraps(own["update"])
     def update(bar: Any, n: Any = 1) -> Any:
-        if n < bar._least_step:
-            return None if bar.disable else look(bar, n)
-        bar.n += n
-        return None
+        try:
+            if n >= bar._least_step:
+                bar.n += n
+                return None
+        except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
+            pass
+        return None if bar.disable else look(bar, n)
 
     def look(bar: Any, n: Any) -> Any:
         if _task(bar) is not None:  # of a class that has an `update` of its own

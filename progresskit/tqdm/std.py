@@ -367,9 +367,10 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
     def __iter__(self) -> Iterator[Any]:
         iterable = self.iterable
         if iterable is None:
+            self.close()
             raise TypeError("'NoneType' object is not iterable: the bar has no iterable")
         if self.disable:
-            return iter(iterable)
+            return (item for item in iterable)  # which can be closed, as the loop of a bar that is shown
         if self._task is not None:
             return _display.iterate(self, iterable)
         loop = _due.iterate(self)
@@ -400,10 +401,13 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
         Returns:
             True where a line was written.
         """
-        if n < self._least_step:
-            return None if self.disable else self._look(n)
-        self.n += n
-        return None
+        try:
+            if n >= self._least_step:
+                self.n += n
+                return None
+        except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
+            pass
+        return None if self.disable else self._look(n)
 
     def _look(self, n: float) -> bool | None:
         """Count `n` more units, and write a line if it is time to."""
@@ -672,7 +676,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
             if instance.gui:
                 return
             last = (instance.nrows or 20) - 1
-            hidden = [bar for bar in cls._instances if hasattr(bar, "pos") and abs(bar.pos) >= last]
+            hidden = [bar for bar in cls._instances if hasattr(bar, "pos") and bar.pos >= last]
             if hidden:
                 bar = min(hidden, key=lambda each: each.pos)
                 bar.clear(nolock=True)

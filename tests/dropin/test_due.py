@@ -211,7 +211,7 @@ def test_forked() -> None:
     assert bar._least_step == 0
     child = os.fork()
     if child == 0:
-        os._exit(int(bar._least_step != _due.ALWAYS or _due._alarm is not None))
+        os._exit(int(bar._least_step is not _due.ALWAYS or _due._alarm is not None))
     assert os.waitpid(child, 0)[1] == 0
     bar.close()
 
@@ -225,5 +225,5 @@ def test_no_thread() -> None:
         bar = tqdm(total=100, file=file, mininterval=60)
         for _ in range(100):
             bar.update()
-        assert bar._least_step == _due.ALWAYS and bar.n == 100
+        assert bar._least_step is _due.ALWAYS and bar.n == 100
         bar.close()

@@ -1,10 +1,11 @@
-"""`progresskit run --read`: what git, pip and curl say of their progress becomes rows."""
+"""`progresskit run --read`: what git, pip, curl, rsync and ffmpeg say of their progress becomes rows."""
 
 from __future__ import annotations
 
 import http.server
 import os
 import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -99,6 +100,50 @@ def test_curl(served: tuple[str, Path], tmp_path: Path, flag: str) -> None:
     assert (tmp_path / "got").stat().st_size == 3_000_000
     (line,) = rows
     assert line.startswith("✓ curl") and "100" in line and "#" not in line
+
+
+def test_rsync(tmp_path: Path) -> None:
+    """A copy is one row, which is complete when rsync ends well: it counts no file that was there already."""
+    if shutil.which("rsync") is None:
+        pytest.skip("rsync is not installed here")
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.mkdir()
+    for number in range(4):
+        (source / f"file {number}").write_bytes(bytes(200_000))
+    rsync = ["rsync", "-a", "--info=progress2", f"{source}/", f"{copy}/"]
+    (line,) = screen_of("rsync", *rsync)
+    assert line.startswith("✓ rsync") and "100 %" in line and len(list(copy.iterdir())) == 4
+    (copy / "file 2").unlink()
+    (line,) = screen_of("rsync", *rsync)
+    assert line.startswith("✓ rsync") and "100 %" in line
+    *said, _ = screen_of("rsync", "rsync", "-a", "--info=progress2", str(tmp_path / "nowhere"), f"{copy}/", status=23)
+    assert "No such file" in "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"), [([], r"[23]\.\d s"), (["-t", "1"], r"(0\.9|1\.\d) s")], ids=["whole", "part"]
+)
+def test_ffmpeg(tmp_path: Path, options: list[str], seconds: str) -> None:
+    """A recoding is one row of seconds, of the source's; one that is told to end before has finished as well."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed here")
+    made = ["-f", "lavfi", "-i", "testsrc=duration=3:size=64x64", "-pix_fmt", "yuv420p", "-c:v", "mpeg4"]
+    source = tmp_path / "source.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *made, str(source)], check=True)
+    command = [
+        "ffmpeg",
+        "-nostdin",
+        "-hide_banner",
+        "-i",
+        str(source),
+        *options,
+        "-c:v",
+        "mpeg4",
+        str(tmp_path / "to.mp4"),
+    ]
+    rows = screen_of("ffmpeg", *command)
+    (line,) = [row for row in rows if row.startswith("✓ ffmpeg")]
+    assert re.search(seconds, line) and not [row for row in rows if row.startswith("frame=")]
 
 
 @pytest.mark.slow
