@@ -161,9 +161,9 @@ class BriefLoop(Loop):
         if tell_end is not None and seconds <= TASK_SECONDS and tell_end(done, seconds, self._unit):
             self._is_told = True
             counter.close(done)
-        else:
-            _pending.append(self)
+        else:  # a task after all; from here on it is no other thread's to make
             settle()
+            self.add_task()
             super()._complete(counter)
 
     def add_task(self) -> Task:
