@@ -114,7 +114,7 @@ def in_child(call: Callable[[], None]) -> None:
 
 
 def when_in_order(call: Callable[[], None]) -> None:
-    """Have `call` called in every forked child once all that it inherits is in order."""
+    """Register `call` for every forked child, after all other hooks have put its state in order."""
     _in_order.append(call)
 
 

@@ -48,7 +48,7 @@ class EventEncoder:
         self._is_empty = True
 
     def begin_anew(self) -> None:
-        """Have the next line be the header, and the next frame a whole one: for a new file."""
+        """Start over for a new file: the next line is the header, and the next frame a whole one."""
         self._has_begun = False
         self._views = {}
         self._is_empty = True

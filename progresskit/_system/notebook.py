@@ -19,8 +19,8 @@ _NO_TERMINALS = frozenset(("idlelib", "spyder_kernels"))
 """Packages whose streams say that they are terminals, and show escape sequences as words."""
 _APPENDING = ("jupyter-console", "jupyter-qtconsole", "jupyter-run")
 """Programs that start a kernel and write each output below the last: of a display they show the first picture alone."""
-_POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-")
-"""Beginnings of the names of threads that work for any caller."""
+_POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-", "IO loop")
+"""Beginnings of the names of threads that work for any caller. `IO loop` is the thread in which a Dask client hears its scheduler."""
 _own = threading.local()
 
 

@@ -73,7 +73,7 @@ class OtherWriters:
         return self._read(self.notes, self._buffer, MOST_NOTES) > 0  # type: ignore[no-any-return]  # a C function has no types
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         for descriptor in {self.own, self.notes} - {-1}:
             os.close(descriptor)
         self.own = self.notes = -1

@@ -100,7 +100,7 @@ def open_console(descriptor: int) -> Console | None:
 
 
 def put_mode_back() -> None:
-    """Have the console treat escape sequences as it did before: the shell, and what it starts next, have the same one."""
+    """Restore the console's mode, because the shell and its next programs use the same console."""
     global _original
     with _lock:
         if _original is None:

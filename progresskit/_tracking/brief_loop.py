@@ -17,7 +17,8 @@ from .._system.threads import block_signals
 from . import multiprocessing_hook
 from . import tracker as trackers
 from .core import current_loop
-from .loops import SIZED, AnyCounter, Loop, SizedCounter, count_in, size_of
+from .loop_counters import SIZED, AnyCounter, SizedCounter, count_in, size_of
+from .loops import Loop
 from .unwinding import instruction
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from .loops import Counter
+    from .loop_counters import Counter
     from .task import Task
     from .tracker import ProgressTracker
 

@@ -199,10 +199,15 @@ class TrackerCore:
             return None
         return default_stream(opened=False)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no live task, and nothing waits to be shown."""
+        return not self.tree.live and not self.pending_output
+
     def let_go(self) -> bool:
         """Detach from the ticker and return True, if nothing is left to show; otherwise return False."""
         with self.lock:
-            if self.tree.live or self.pending_output:
+            if not self.is_idle:
                 return False
             self.attached = False
             self._drawn_on = None
@@ -250,7 +255,7 @@ class TrackerCore:
             self.detach()
 
     def drop(self) -> None:
-        """Have the ticker draw the last frame of a tracker that is garbage-collected. A finaliser calls this."""
+        """Hand a tracker that is garbage-collected to the ticker for its last frame. A finaliser calls this."""
         if self.attached or self.display is not None:
             if self.capture.current is not None:
                 self.capture.current.hold(self)

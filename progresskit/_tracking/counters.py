@@ -161,7 +161,7 @@ poll: Callable[[], None] | None = None
 
 
 def draw_from_advance(draw: Callable[[], None]) -> None:
-    """Have every `advance` from now on call `draw`, because no thread can be started."""
+    """Call `draw` in every `advance` from now on, because no thread can be started."""
     global poll
     poll = draw
     add = CountingCell.advance

@@ -111,7 +111,7 @@ class LineQueue:
             self._write_in_cell()
 
     def _write_in_cell(self) -> None:
-        """Have the caller's own thread write the lines, where they go to a notebook's cell."""
+        """Write the lines in the caller's thread, if they go to a notebook's cell."""
         try:
             load(WRITE_IN_CELL)(self._core)
         except Exception:  # a display's trouble is not the job's
@@ -158,7 +158,7 @@ class LineQueue:
             core.ticker.flush_lines()
 
     def announce(self) -> None:
-        """Have the ticker draw the lines that were added."""
+        """Ask the ticker to draw the added lines."""
         core = self._core
         if not core.attached:
             core.show()

@@ -93,7 +93,7 @@ def patch() -> None:
 
 
 def unpatch() -> None:
-    """Give click's bars their own methods back."""
+    """Restore the methods of click's bars."""
     for name, original in _originals.items():
         setattr(ProgressBar, name, original)
     _originals.clear()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import rich.progress  # type: ignore[import-not-found,unused-ignore]
 from rich.text import Text  # type: ignore[import-not-found,unused-ignore]
 
-from .._tracking.loops import size_of
+from .._tracking.loop_counters import size_of
 from .._tracking.tracker import current_tracker
 from ._ending import end
 
@@ -223,7 +223,7 @@ def patch() -> None:
 
 
 def unpatch() -> None:
-    """Give rich its own methods back."""
+    """Restore rich's own methods."""
     if not _originals:
         return
     for name, original in _originals.items():

@@ -170,10 +170,13 @@ class Work:
     def end(self) -> None:
         """End live tasks: those whose count is complete finish, others are cancelled."""
         tracker, self._tracker = self._tracker, None  # a thread that runs on gets a new one
-        if tracker is not None:
+        if tracker is None:
+            return
+        is_idle = tracker._core.is_idle  # releases the ended tasks, which hold their tracker
+        if not is_idle or sys.getrefcount(tracker) != ONE_VARIABLE:
             tracker.stop()
-            if sys.getrefcount(tracker) == ONE_VARIABLE:
-                self._reporter.keep_tracker(tracker)
+        if sys.getrefcount(tracker) == ONE_VARIABLE:
+            self._reporter.keep_tracker(tracker)
 
 
 _work: ContextVar[Work | None] = ContextVar("progresskit_work", default=None)
@@ -261,7 +264,7 @@ class Reporter:
     # The piece of work of a thread
 
     def begin(self) -> None:
-        """Have `track` and `ProgressTracker()` report here if they run within a piece of work."""
+        """Make `track` and `ProgressTracker()` report here if they run within a piece of work."""
         tracker_providers.append(self._provided_tracker)
         _reporters.append(self)
         if len(_reporters) == 1:

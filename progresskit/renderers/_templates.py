@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
 
 LIVE = "{mark} {description}  {bar} {percent}  {amount}  {rate:short}  {elapsed}  {status}   {fields}"
-"""What a row shows unless it is told otherwise."""
+"""The default template of a live row."""
 COLUMNS: dict[str, str] = {
     "mark": "the state's mark, or a spinner",
     "description": "the task's name, indented by its level",
@@ -51,7 +51,7 @@ _FOREIGN = {
     "r_bar": "amount} {rate", "ncols": "bar", "task": "description", "text": "description", "title": "description",
     "count": "completed", "speed": "rate", "name": "description", "spinner": "mark", "prefix": "description",
 }  # fmt: skip
-"""What others call a column -> ours."""
+"""Names of columns in other libraries -> names of ours."""
 _NOTHING = "nothing after a colon"
 _TAKES = {
     "bar": "a number of cells from 1 to 999",

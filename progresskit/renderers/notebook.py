@@ -142,7 +142,7 @@ class Area:
         self._publish({"text/html": html, "text/plain": text}, not is_first)
 
     def show_anew(self) -> None:
-        """Have the next picture published as the first one, because the output that it stood in was cleared."""
+        """Publish the next picture as the first one, because the output that showed the area was cleared."""
         self._picture = None
 
     def _shown(self) -> tuple[list[TaskView], int]:

@@ -1,7 +1,8 @@
 """Tools for tests of progress displays: a clock moved by hand, a ticker that ticks when told, an emulated terminal, and
 the contract that every renderer's tests inherit.
 
-The emulated terminal needs pyte (`pip install "progresskit[testing]"`); everything else stands on the core alone.
+Knows the public protocol of renderers. Does not know any built-in renderer. The emulated terminal needs pyte
+(`pip install "progresskit[testing]"`); everything else stands on the core alone.
 
     from progresskit.testing import RendererContract
 

@@ -88,16 +88,16 @@ class Attribute:
 
 
 LOOKS = ("ascii", "bar_format", "ncols", "unit_scale")
-"""What a row's own text, or the scale of its numbers, comes from."""
+"""Attributes of a bar that decide its row's text, or the scale of its numbers."""
 ATTRIBUTES = {
     name: Attribute(name)
     for name in ("n", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
 }
-"""What a bar that is a task has in place of attributes."""
+"""Descriptors that replace attributes of a bar while it is a task."""
 
 
 TEXTS = ("format_dict", "format_meter", "__str__")
-"""What a class overrides that has a text of its own."""
+"""Methods that a subclass overrides to give its bars a text of their own."""
 
 
 def is_shown() -> bool:
@@ -217,7 +217,7 @@ def color_of(bar: Any) -> str | None:
 
 
 def _take_look(bar: Any, task: Task) -> None:
-    """Have `task` show what `bar` asks for besides columns: numbers times a factor, a text of its own."""
+    """Set the factor for the numbers of `task`, and its own text, as `bar` asks."""
     scale = plain_number(bar.unit_scale)
     factor = 1 if scale is None or isinstance(bar.unit_scale, bool) or scale <= 0 else scale
     if factor != 1 or task._extras is not None:
@@ -345,7 +345,7 @@ def close(bar: Any) -> None:
 
 
 def refresh(bar: Any) -> None:
-    """Have the display look soon."""
+    """Ask the display for a frame soon."""
     bar._task.tracker._core.ticker.wake()
 
 

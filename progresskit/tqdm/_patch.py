@@ -25,7 +25,7 @@ BEFORE_NCOLS = 5
 
 
 def patch() -> None:
-    """Have the installed tqdm's bars drawn by progresskit's display where they would be on its terminal.
+    """Draw the installed tqdm's bars on progresskit's display if they would be written to its terminal.
 
     Doing it twice does no harm. `unpatch` undoes it; bars that are there by then stay as they are.
 
@@ -44,7 +44,7 @@ def patch() -> None:
 
 
 def unpatch() -> None:
-    """Give the installed tqdm its own methods back."""
+    """Restore the installed tqdm's own methods."""
     if not _originals:
         return
     from tqdm.std import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]

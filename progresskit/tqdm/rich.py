@@ -74,7 +74,7 @@ class tqdm_rich(std_tqdm):  # tqdm's name
         self._row = self._progress.add_task(self.desc or "", total=self.total, completed=self.n)
 
     def display(self, *_: Any, **__: Any) -> bool | None:
-        """Have rich show the count."""
+        """Show the count on rich's display."""
         if hasattr(self, "_row"):
             self._progress.update(self._row, completed=self.n, total=self.total, description=self.desc)
         return True

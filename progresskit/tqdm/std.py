@@ -666,7 +666,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
 
     @classmethod
     def _decr_instances(cls, instance: Any) -> None:
-        """Let go of a bar; the lowest bar that has no row on the screen takes the one that is free."""
+        """Remove a bar, and give its row to the first bar that has none on the screen."""
         with cls._lock:
             cls._instances.discard(instance)
             if instance.gui:
@@ -700,7 +700,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
     @classmethod
     @contextmanager
     def external_write_mode(cls, file: Any = None, nolock: bool = False) -> Iterator[None]:
-        """Have no bar in the way of what the block writes to `file`, None for standard output."""
+        """Clear the bars while the block writes to `file`; None: standard output."""
         stream = sys.stdout if file is None else file
         cleared = []
         with _locked(cls.get_lock(), nolock), _display.cleared(stream):
@@ -730,7 +730,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
 
     @classmethod
     def pandas(cls, **options: Any) -> None:
-        """Give pandas' objects `progress_apply`, `progress_map` and their kin, with bars of these options."""
+        """Add `progress_apply`, `progress_map` and similar methods to pandas' objects, with bars of these options."""
         from ._pandas import register
 
         register(cls, **options)

@@ -121,6 +121,29 @@ def test_workers() -> None:
         assert [row.split()[1] for row in after.rows] == ["After"] and not after.text
 
 
+@pytest.mark.slow
+def test_dask_graph() -> None:
+    """The count of a Dask graph and the loops of its tasks stand in the cell that computes, each time anew, and in no other cell."""
+    pytest.importorskip("progresskit_dask", reason="Dask is not installed beside the kernel")
+    with notebook() as nb:
+        begun = nb.run(
+            "import dask, logging\nfrom distributed import Client, LocalCluster\nfrom progresskit_dask import watch\n"
+            "def work(n):\n  for _ in track(range(3), f'part {n}'): time.sleep(0.3)\n  return n\n"
+            "cluster = LocalCluster(n_workers=1, threads_per_worker=2, "
+            "dashboard_address='127.0.0.1:0', silence_logs=logging.CRITICAL)\n"
+            "client = Client(cluster)\nlazy = [dask.delayed(work)(n, pure=False) for n in range(2)]"
+        )
+        cells = [nb.run("with watch(client):\n  print(sum(dask.compute(*lazy)))") for _ in range(2)]
+        after = nb.run("for x in track(range(2), 'After'): pass")
+        nb.run("client.close(); cluster.close()")
+        for cell in cells:
+            assert cell.text == "1\n" and len(cell.pictures) == 1, cell.outputs
+            assert sorted(row.split()[1] for row in cell.rows) == ["computing", "part", "part"], cell.rows
+            assert all("2 tasks" in row if "computing" in row else "3/3" in row for row in cell.rows), cell.rows
+            assert "computing" in cell.pictures[0]["text/html"]
+        assert [row.split()[1] for row in after.rows] == ["After"] and not begun.pictures and not nb.lost
+
+
 def test_budget(nb: Notebook) -> None:
     """Four pictures a second at the most, 12 kB each with 50 rows, no row that is not there; nothing when nothing changes."""
     began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,21 @@ def test_the_walk() -> None:
     names = re.findall(r"`(_?\w+/\w+)`", part)
     assert len(names) > 12
     assert all((ROOT / "progresskit" / f"{name}.py").exists() for name in names)
+
+
+def test_decisions() -> None:
+    """Each decision names its context, what was decided, and what it costs."""
+    for page in (ROOT / "docs" / "architecture.md", ROOT / "adapters" / "snowflake" / "ARCHITECTURE.md"):
+        decisions = page.read_text("utf-8").rpartition("## Decisions")[2]  # the whole page where no heading says so
+        for decision in re.findall(r"(?ms)^- \*\*.*?(?=^- \*\*|^#|\Z)", decisions):
+            assert [part for part in ("Context", "Decision", "Cost") if f"*{part}:*" not in decision] == [], decision
+
+
+def test_each_folder_says_what_it_is() -> None:
+    """The `__init__` of each folder says what the folder knows and what it does not."""
+    for file in sorted((ROOT / "progresskit").glob("*/__init__.py")):
+        words = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+        assert "know" in words and ("Does not" in words or "does not" in words), file
 
 
 def test_reference_has_every_public_member() -> None:

@@ -13,7 +13,7 @@ import pytest
 from bench import Bench
 
 from progresskit import ProgressTracker, Task
-from progresskit._tracking.loops import Pace
+from progresskit._tracking.loop_counters import Pace
 
 
 @pytest.fixture(autouse=True, scope="module")

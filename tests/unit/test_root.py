@@ -20,7 +20,7 @@ import progresskit
 from progresskit import ProgressTracker, Task, add_task, configure, current_tracker, disabled, track
 from progresskit._text.spelling import nearest
 from progresskit._tracking import tracker as trackers
-from progresskit._tracking.loops import size_of
+from progresskit._tracking.loop_counters import size_of
 from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from distributed import WorkerPlugin
 
+REMOVE = "progresskit-remove"
+"""The name of the message that removes the plugin."""
+
 
 class Bootstrap(WorkerPlugin):
     """Starts the worker's side, if the package is installed.
@@ -25,14 +28,24 @@ class Bootstrap(WorkerPlugin):
         self.interval = interval
         self.process = process
         self.side: Any = None
+        self.worker: Any = None
 
     def setup(self, worker: Any) -> None:
         """Start the worker's side. Dask calls this when the plugin arrives at `worker`."""
+        self.worker = worker
+        worker.handlers[REMOVE] = self.remove
         try:
             from progresskit_dask.working import WorkerSide
         except ImportError:
             return
         self.side = WorkerSide(worker, self.interval, self.process)
+
+    async def remove(self) -> str:
+        """Remove the plugin unless the worker, which may be closing, has removed it: Dask logs an error for a missing plugin."""
+        self.worker.handlers.pop(REMOVE, None)
+        if self.worker.plugins.get(self.name) is self:
+            await self.worker.plugin_remove(name=self.name)
+        return "OK"
 
     def teardown(self, worker: Any) -> None:
         """Close the worker's side. Dask calls this when the plugin or `worker` is removed."""

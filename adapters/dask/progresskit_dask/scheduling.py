@@ -250,7 +250,7 @@ async def leave(topic: str, patient: bool, dask_scheduler: Scheduler) -> None:
         # Dask closes the connection of a worker whose message has no handler, and some may be on their way.
         dask_scheduler.stream_handlers[OP] = _drop
         dask_scheduler.worker_plugins.pop(OP, None)
-        await dask_scheduler.broadcast(msg={"op": "plugin-remove", "name": OP}, on_error="return")
+        await dask_scheduler.broadcast(msg={"op": bootstrap.REMOVE}, on_error="return")
 
 
 def _drop(**_: Any) -> None:

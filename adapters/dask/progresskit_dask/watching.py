@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Literal
 from uuid import uuid4
@@ -68,10 +69,12 @@ class Watching:
         self._over = asyncio.Event()
         self._computing = Computing(feed)
         self._reader = ReportReader(feed)
+        self._context = copy_context()  # of the block: a notebook knows its cell by that
 
     def __enter__(self) -> Feed:
         if self._client.asynchronous:
             raise TypeError("the client is asynchronous: use `async with watch(client)`.")
+        self._context = copy_context()
         self._feed.__enter__()
         try:
             self._client.sync(self._begin)
@@ -95,6 +98,7 @@ class Watching:
     async def __aenter__(self) -> Feed:
         if not self._client.asynchronous:
             raise TypeError("the client is not asynchronous: use `with watch(client)`.")
+        self._context = copy_context()
         self._feed.__enter__()
         try:
             await self._begin()
@@ -165,7 +169,7 @@ class Watching:
         for worker in message["lost"]:
             self._reader.lose(worker)
         for wave in message["graphs"]:
-            self._computing.show(**wave)
+            self._context.run(self._computing.show, **wave)
         if message["bye"]:
             self._client._event_handlers.pop(self._topic, None)
             self._over.set()

@@ -108,6 +108,9 @@ class Watching:
         actor, self._actor = self._actor, None
         if actor is None:
             return
+        if not ray.is_initialized():  # a call of the actor would start Ray again
+            self._leaving = True
+            return
         try:
             if patient:
                 self._leaving = True
@@ -124,7 +127,7 @@ class Watching:
 
         actor = self._actor
         with contextlib.suppress(Exception):  # the actor has gone, or all of Ray
-            while not self._leaving:
+            while not self._leaving and ray.is_initialized():
                 self._receive(*ray.get(actor.next_reports.remote()))
 
     def _receive(self, reports: list[tuple[str, bytes, list[bytes]]], lost: list[str]) -> None:

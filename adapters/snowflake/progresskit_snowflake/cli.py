@@ -19,7 +19,7 @@ import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .bars.progress import SnowflakeProgress
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _broken_off(_told("Ctrl-C came after the commit: everything is loaded.", 0))
         return _broken_off(_told("called off: nothing is loaded.", 130))
     except Exception as error:
-        said = _sentence(error)
+        said = command.as_given(_sentence(error))
         if command.committed:
             return _broken_off(_told(f"everything is loaded, and then something failed: {said}", 0))
         return _broken_off(_told(said, 1))
@@ -60,6 +60,7 @@ class _Command:
 
     def __init__(self) -> None:
         self._load: Load | None = None
+        self._copies: dict[str, str] = {}  # of what can be read once alone -> what the user calls that
 
     @property
     def loading(self) -> bool:
@@ -68,6 +69,12 @@ class _Command:
     @property
     def committed(self) -> bool:
         return self._load is not None and self._load.published
+
+    def as_given(self, words: str) -> str:
+        """Return words with the user's names for files that were copied first."""
+        for copy, name in self._copies.items():
+            words = words.replace(copy, name)
+        return words
 
     def run(self, arguments: Sequence[str] | None) -> int:
         parser = _parser()
@@ -86,7 +93,7 @@ class _Command:
         if not options.analyze_only and not (options.embedded or options.connection):
             parser.error("give --connection NAME, or --embedded for a local server.")
         with _private_folder() as folder:
-            options.files = _files(parser, options.files, folder)
+            options.files = _files(parser, options.files, folder, self._copies)
             _decide_format(parser, options)
             reading = _reading(parser, options)
             if options.analyze_only:
@@ -96,7 +103,7 @@ class _Command:
                     text = analyze(options.files, progress, reading)
             else:
                 text = self._with_server(options, reading, folder)
-        _print(text, options)
+        _print(self.as_given(text), options)
         return 0
 
     def _with_server(self, options: argparse.Namespace, reading: Reading, folder: Path) -> str:
@@ -143,44 +150,51 @@ class _Command:
         return summarize(options.table, summary)
 
 
-def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path) -> list[Path]:
-    """Return the files that are named, by wildcards too; what can be read once alone is copied to `folder`."""
+def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path, copies: dict[str, str]) -> list[Path]:
+    """Return the files that are named, by wildcards too; what can be read once alone is copied to `folder`, as `copies` says."""
+    found: list[Path] = []
+    for number, name in enumerate(given):
+        try:
+            found += _named(parser, name, given, folder / f"input-{number}", copies)
+        except OSError as error:
+            parser.error(f"{name:.200}: {error.strerror or error}.")
+    return found
+
+
+def _named(
+    parser: argparse.ArgumentParser, name: str, given: Sequence[str], own: Path, copies: dict[str, str]
+) -> list[Path]:
+    """Return the files that one of the names `given` means; a copy goes to the folder `own`."""
     import glob
 
     from .files.opening import is_pipe, spooled
 
-    found: list[Path] = []
-    for number, name in enumerate(given):
-        path = Path(name)
-        if name == "-":
-            if given.count("-") > 1:
-                parser.error("- is given twice: standard input can be read once.")
-            if sys.stdin is None or sys.stdin.closed:
-                parser.error("- is standard input, and that is closed: give a file, or what to read by a pipe.")
-            found.append(spooled(sys.stdin.buffer, _input(folder, number) / "standard input"))
-        elif is_pipe(path):
-            with path.open("rb") as pipe:
-                found.append(spooled(pipe, _input(folder, number) / path.name))
-        elif not path.exists() and any(mark in name for mark in "*?["):
-            matching = sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())
-            if not matching:
-                parser.error(f"there is no file that matches {name}.")
-            found += matching
-        else:
-            found.append(path)
-    folders = [str(path) for path in found if path.is_dir()]
-    if folders:
-        parser.error(f"{', '.join(folders)} is a folder: give the files in it, as {folders[0]}/*.csv.")
-    missing = [str(path) for path in found if not path.is_file()]
-    if missing:
-        parser.error(f"there is no file {', '.join(missing)}.")
-    return found
+    def copied(source: IO[bytes], called: str) -> list[Path]:
+        own.mkdir()
+        target = own / (Path(called).name or "input")
+        copies[str(target)] = called
+        return [spooled(source, target)]
 
-
-def _input(folder: Path, number: int) -> Path:
-    own = folder / f"input-{number}"
-    own.mkdir()
-    return own
+    path = Path(name)
+    if name == "-":
+        if given.count("-") > 1:
+            parser.error("- is given twice: standard input can be read once.")
+        if sys.stdin is None or sys.stdin.closed:
+            parser.error("- is standard input, and that is closed: give a file, or what to read by a pipe.")
+        return copied(sys.stdin.buffer, "standard input")
+    if is_pipe(path):
+        with path.open("rb") as pipe:
+            return copied(pipe, name)
+    if name and not path.exists() and any(mark in name for mark in "*?["):
+        matching = sorted(Path(one) for one in glob.glob(name, recursive=True) if Path(one).is_file())
+        if not matching:
+            parser.error(f"there is no file that matches {name}.")
+        return matching
+    if name and path.is_dir():
+        parser.error(f"{path} is a folder: give the files in it, as {path}/*.csv.")
+    if not name or not path.is_file():
+        parser.error(f"there is no file {name!r}." if not name or "://" in name else f"there is no file {name}.")
+    return [path]
 
 
 def _decide_format(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -271,10 +285,10 @@ def _print(text: str, options: argparse.Namespace) -> None:
     if options.quiet:
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = _shown(text)
     try:
         if sys.stdout is not None and sys.stdout.isatty():
             text = _wrapped(text, shutil.get_terminal_size().columns)
-        # Names of files may hold what the output has no characters for: bytes that are no UTF-8, or all but ASCII.
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except (OSError, ValueError) as error:
         with contextlib.suppress(OSError, ValueError):
@@ -326,8 +340,15 @@ def _sentence(error: Exception) -> str:
 def _told(words: str, status: int) -> int:
     """Print a sentence to standard error, if that takes it, and return `status`."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"{PROGRAM}: {words}", file=sys.stderr, flush=True)
+        print(f"{PROGRAM}: {_shown(words)}", file=sys.stderr, flush=True)
     return status
+
+
+def _shown(text: str) -> str:
+    """Return lines for people: what steers a terminal, or is no character, as Python writes it. Names of files may hold anything."""
+    return "".join(
+        one if one == "\n" or one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 @contextlib.contextmanager
@@ -355,7 +376,7 @@ def _imported() -> None:
 
 @contextlib.contextmanager
 def _early(options: argparse.Namespace, reading: Reading) -> Iterator[Checking | None]:
-    """Have the check for a new table begin, where there will be one, before the connector is imported."""
+    """Start the check for a new table, if there will be one, before the connector is imported."""
     if options.validate_only or options.skip_qc or options.skip_loaded or options.format == "parquet":
         yield None
         return

@@ -300,7 +300,7 @@ def estimated_rows(batch: Sequence[Staged], share: float, rows: int, size: int) 
 
 
 _WHERE = [
-    re.compile(r"File '(?P<file>[^']+)', line (?P<line>\d+)"),  # the service's words
+    re.compile(r"File '(?P<file>[^']+)'(?:, line (?P<line>\d+))?"),  # the service's words
     re.compile(r"CSV Error on Line: (?P<line>\d+).*?file = (?P<file>[^\n]+)", re.DOTALL),  # DuckDB's
     re.compile(r'JSON in file "(?P<file>[^"]+)",? in (?:line|record/value) (?P<line>\d+)'),
 ]
@@ -315,7 +315,7 @@ def located(message: str) -> tuple[str | None, int | None]:
     """
     for pattern in _WHERE:
         if found := pattern.search(message):
-            return found["file"].strip().rpartition("/")[2], int(found["line"])
+            return found["file"].strip().rpartition("/")[2], int(found["line"]) if found["line"] else None
     return None, None
 
 

@@ -1,5 +1,5 @@
 """The live page: everything that the displays of this process show, in a browser.
 
-The page observes the displays' frames, so it has whatever a display shows: a hub's processes, a cluster's tasks.
-Nothing here is imported unless the page is requested.
+Knows HTTP, and the frames that displays draw: so it has whatever a display shows, such as a hub's processes or a cluster's tasks.
+Does not know tasks or trackers. No module here is imported unless the page is requested.
 """

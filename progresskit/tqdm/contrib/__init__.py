@@ -1,4 +1,7 @@
-"""Shorthands over iterables, and a stream that writes above the bars."""
+"""tqdm's `contrib`: shorthands for bars over iterables, and a stream that writes above the bars.
+
+Knows tqdm's names. Does not know how a bar is drawn.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ MANY = 1000
 
 @contextmanager
 def _worker_lock(tqdm_class: Any, lock_name: str = "") -> Iterator[Any]:
-    """Give the lock that workers are to write under, and put the class's own back afterwards."""
+    """Return a context manager that yields the lock for workers' bars, and restores the class's own lock."""
     before = getattr(tqdm_class, "_lock", None)
     lock = before or tqdm_class.get_lock()
     try:

@@ -43,7 +43,7 @@ def _get_first_found_console_logging_handler(handlers: Sequence[logging.Handler]
 def logging_redirect_tqdm(
     loggers: Sequence[logging.Logger] | None = None, tqdm_class: Any = std_tqdm
 ) -> Iterator[None]:
-    """Have the console handlers of `loggers`, None for the root's, write above the bars while the block runs."""
+    """Write the records of the console handlers of `loggers`, None for the root logger, above the bars while the block runs."""
     loggers = [logging.root] if loggers is None else loggers
     before = [logger.handlers for logger in loggers]
     try:

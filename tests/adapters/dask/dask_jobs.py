@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging.handlers
 import os
 import signal
 import sys
@@ -177,6 +178,24 @@ def garbage(dask_worker: Any) -> None:
     """Messages of a stranger, which are none of a reporter's."""
     for rows, news in ((b"", b""), (b"{", b"{}"), (b"x\x9c junk", b""), (b'{"time":1}', b'{"ended":1,"lines":2}')):
         dask_worker.batched_send({"op": "progresskit", "rows": rows, "news": news})
+
+
+async def close_plugins(dask_worker: Any) -> None:
+    """Remove the worker's plugins, as a worker does that closes, and begin to note the errors that it logs."""
+    await dask_worker.plugin_remove(name="progresskit")
+    handler = logging.handlers.BufferingHandler(100)
+    handler.setLevel(logging.ERROR)
+    worker_log = logging.getLogger("distributed.worker")
+    worker_log.setLevel(logging.ERROR)
+    worker_log.addHandler(handler)
+    LIVE.append(handler)
+
+
+def logged_errors() -> list[str]:
+    """Return the errors that this worker has logged since `close_plugins`."""
+    handler = LIVE.pop()
+    logging.getLogger("distributed.worker").removeHandler(handler)
+    return [record.getMessage() for record in handler.buffer]
 
 
 def left(dask_scheduler: Any) -> list[str]:

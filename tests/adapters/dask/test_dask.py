@@ -134,6 +134,16 @@ def test_nothing_left(client: Client) -> None:
     assert client.submit(dask_jobs.quick, 3, pure=False).result() == 3
 
 
+def test_plugin_gone(client: Client) -> None:
+    """A worker that has removed the plugin, as one that closes does, logs no error when the watch ends."""
+    with There(client):
+        assert client.submit(dask_jobs.square, 3, pure=False).result() == 9
+        client.run(dask_jobs.close_plugins)
+    logged = client.run(dask_jobs.logged_errors)
+    assert not [error for errors in logged.values() for error in errors]
+    assert client.run_on_scheduler(dask_jobs.left) == []
+
+
 def test_garbage(client: Client) -> None:
     """What is no report is dropped."""
     with Tasks(client) as shown:

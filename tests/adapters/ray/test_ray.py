@@ -243,3 +243,10 @@ def test_started_without_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "get_runtime_context", Context)
     with pytest.warns(ProgressWarning, match="use ray.init"), There():
         pass
+
+
+def test_shut_down_within() -> None:
+    """Leaving a block that has shut Ray down does not start Ray again. The last test here: the others need Ray."""
+    with There():
+        ray.shutdown()
+    assert not ray.is_initialized()

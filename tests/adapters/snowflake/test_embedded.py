@@ -21,8 +21,10 @@ pytest.importorskip("progresskit_snowflake", reason="the adapter is not installe
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
 import snowflake.connector
+from progresskit_snowflake import embedded
 from progresskit_snowflake.embedded import NO_DETECTION, embedded_server
 from progresskit_snowflake.embedded.controls import Controls
+from progresskit_snowflake.errors import LoadError
 
 from progresskit.testing import ManualClock
 
@@ -243,10 +245,22 @@ def test_unsupported_statement_is_refused_for_good(cursor: Any, stage: str) -> N
         cursor.execute(f"COPY INTO t FROM @{stage} NONSENSE = TRUE {CSV}")
 
 
-def test_a_server_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "uvicorn.py").write_text("raise ImportError('no uvicorn here')", "utf-8")
+NO_START = {
+    "missing": ("raise ImportError('no uvicorn here')", 180, r" \(ImportError: no uvicorn here\): pip install"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", 180, r" \(signal 9 ended its process\)\.$"),
+    "silent": ("import os; os._exit(3)", 180, r" \(its process ended with the status 3\)\.$"),
+    "slow": ("import time; time.sleep(600)", 0.1, r" within 0\.1 seconds, and was ended: this machine may be too busy"),
+}
+
+
+@pytest.mark.parametrize("case", NO_START)
+def test_a_server_that_does_not_start(case: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server that does not start says why, and what to install only where that is what it takes."""
+    program, seconds, words = NO_START[case]
+    (tmp_path / "uvicorn.py").write_text(program, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(Exception, match=r"did not start .*no uvicorn here"), embedded_server():
+    monkeypatch.setattr(embedded, "STARTING", seconds)
+    with pytest.raises(LoadError, match=f"the embedded server did not start{words}"), embedded_server():
         pass
 
 

@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from progresskit_snowflake.files.jsonlines import JsonReader
 from progresskit_snowflake.files.opening import BadData
 from progresskit_snowflake.files.packing import CanonicalForm
 from progresskit_snowflake.files.quality import Reading, check
-from progresskit_snowflake.loading import checking
+from progresskit_snowflake.loading import checking, pipeline
+from progresskit_snowflake.loading.pipeline import Load
 from progresskit_snowflake.loading.session import Loading
 from progresskit_snowflake.sql.columns import Column, beside, parts_of, quoted, table_name
 
@@ -250,6 +252,8 @@ MISTAKES = {
     "null": (["a.parquet", "--null", "NA"], r"--null is of CSV and JSON files"),
     "table": (["a.csv", "--table", 'a."b'], r"is no table"),
     "parts": (["a.csv", "--table", "a.b.c.d"], r"is no table"),
+    "long": (["a.csv", "--table", "x" * 256], r"has 256 characters, and a name has at most 255"),
+    "half": (["a.csv", "--table", "x\udcff"], r"is no name for a table"),
 }
 
 
@@ -300,6 +304,12 @@ def test_types_hold_every_value(command: Any, cursor: Any, new_table: str, tmp_p
     ]
     assert f"zip is text: {path}:3 has '02134', which is no NUMBER(38,0)" in done.out, done.out
     assert "phone is text: " in done.out
+
+
+def test_a_plus_sign(command: Any, new_table: str, tmp_path: Path) -> None:
+    """A plus sign among negative numbers is none of a telephone number's, and no column is said to be text for it."""
+    done = command(write(tmp_path / "f.csv", "a\n+5\n-3\n"), "--table", new_table)
+    assert (done.status, "is text" in done.out) == (0, False), done.out
 
 
 def test_types_by_hand(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
@@ -450,7 +460,10 @@ def test_members_that_differ_in_case(command: Any, cursor: Any, new_table: str, 
     assert (done.status, "c.json:2: it has two members for the column id" in done.err) == (1, True), done.err
     with JsonReader(write(tmp_path / "d.json", '{"A": 1}\n{"a": 2}\n'), ["a"], exact=frozenset(["a"])) as reader:
         (chunk,) = reader.chunks()  # the table has A too, which no local server can have
-    assert ([text.to_pylist() for text in chunk.texts], chunk.bad) == ([["2"]], {1: "it has A, which is no column"})
+    assert ([text.to_pylist() for text in chunk.texts], chunk.bad) == (
+        [["2"]],
+        {1: "it has A, which is no column: those of a new table are its first 1,000 objects' members"},
+    )
 
 
 def parquet(path: Path, arrays: list[Any], names: list[str]) -> Path:
@@ -577,6 +590,55 @@ def test_counts_are_held_against_each_other(
     assert re.search(r"2 rows of .*f.csv were sent, and COPY has read [13]|COPY has left out .*f.csv", done.err), (
         done.err
     )
+
+
+RETURNING = {
+    "narrower": (["1", "2.5"], "NUMBER(38,1)"),
+    "signs": (["+1", "-2"], "NUMBER(38,0)"),
+    "missing": (["", "x"], "VARCHAR(16777216)"),
+}
+"""Values of two files: by the first alone the column has another type than by both."""
+
+
+@pytest.mark.parametrize("case", RETURNING)
+def test_no_file_is_forgotten(
+    case: str, command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that COPY could not take by the types of that moment is copied once the types are back at the table's."""
+    values, kind = RETURNING[case]
+    paths = [write(tmp_path / f"{number}.csv", f"k,v\n{number},{one}\n") for number, one in enumerate(values)]
+    made, looked = threading.Event(), threading.Event()
+
+    def after(event: threading.Event, function: Any) -> Any:
+        def called(*arguments: Any) -> Any:
+            found = function(*arguments)
+            event.set()
+            return found
+
+        return called
+
+    def in_turn(path: Path, *arguments: Any, **more: Any) -> Any:
+        """Check the first file when the table is decided upon, the second when it was asked whether the first can be copied."""
+        assert (made if path == paths[0] else looked).wait(60)
+        return check(path, *arguments, **more)
+
+    monkeypatch.setattr(pipeline, "as_made", after(made, pipeline.as_made))
+    monkeypatch.setattr(Load, "_types", after(looked, Load._types))
+    monkeypatch.setattr(checking, "check", in_turn)
+    done = command(*paths, "--table", new_table)
+    assert done.status == 0, done.err
+    assert dict(row[:2] for row in cursor.execute(f"DESCRIBE TABLE {new_table}").fetchall())["V"] == kind
+    assert [row[0] for row in cursor.execute(f"SELECT k FROM {new_table} ORDER BY k").fetchall()] == [0, 1]
+
+
+def test_files_are_held_against_each_other(
+    command: Any, cursor: Any, new_table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where COPY has not taken each file just once, nothing is loaded."""
+    monkeypatch.setattr(Load, "_copy", lambda *more: None)
+    done = command(write(tmp_path / "f.csv", "a\n1\n2\n"), "--table", new_table)
+    assert (done.status, there(cursor, new_table)) == (1, False)
+    assert "1 files were to be loaded, 1 were uploaded, and COPY has taken 0: nothing is loaded" in done.err
 
 
 def test_packed_rows_are_held_against_checked_ones(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import datetime
 import gzip
 import io
 import json
+import lzma
 import os
 import re
 import sys
 import threading
+import zlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,9 @@ READ: dict[str, tuple[bytes, list[str | None]]] = {
     "gzip-padded": (gzip.compress(b"k,v\ngzip-padded,x\n") + bytes(512), ["x"]),
     "zstd-frames": (zstd(b"k,v\nzstd-frames,x\n") + zstd(b"zstd-frames,y\n"), ["x", "y"]),
     "zstd-skippable": (b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + zstd(b"k,v\nzstd-skippable,x\n"), ["x"]),
-    "bz2-streams": (bz2.compress(b"k,v\nbz2-streams,x\n") + bz2.compress(b"bz2-streams,y\n"), ["x", "y"]),
+    "bz2-streams": (bz2.compress(b"k,v\nbz2-streams,x\n") + bz2.compress(b"") + bz2.compress(b"bz2-streams,y\n"), ["x", "y"]),
+    "bz2-padded": (bz2.compress(b"k,v\nbz2-padded,x\n") + bytes(512) + bz2.compress(b"bz2-padded,y\n") + bytes(3), ["x", "y"]),
+    "mark-in-quotes": ("k,v\n\"mark-in-quotes\",\"x\n\ufeffy\"\n".encode(), ["x\n\ufeffy"]),
     "header-alone": (b"k,v\r\n", []),
     "LZIP": (b"k,v\nLZIP,PAR1\n", ["PAR1"]),
 }  # fmt: skip
@@ -183,6 +187,22 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "pdf": (b"%PDF-1.4\n", [], r"is a PDF document"),
     "sqlite": (b"SQLite format 3\0" + bytes(90), [], r"a database of SQLite's"),
     "lz4": (b"\x04\x22\x4d\x18" + b"x" * 20, [], r"packed in a way that is not read"),
+    "title": (b"Report\n\nid;t\n1;x\n2;y\nTotal\n", [], r"a semicolon splits its lines from line 3 on, .* --skip-lines 2, or"),
+    "excel-sep-word": (b"sep=tab\na\tb\n1\t2\n", [], r"a tab splits its lines from line 2 on"),
+    "apostrophes": (b"'id','t'\n'1','it''s'\n", [], r"""its fields stand in apostrophes: give --quote "'", or --quote none"""),
+    "apostrophes-alone": (b"'1';'x'\n'2';'y'\n", ["--no-header", "--delimiter", ";"], r"its fields stand in apostrophes"),
+    "comment-of-one-width": (b"# made by x, y\nid,t\n1,x\n", [], r"begins with '#', and may be a comment or the header"),
+    "markdown": (b"| id | t |\n|----|:-:|\n| 1  | x |\n", ["--no-header"], r"is a table of Markdown"),
+    "utf-16-russian": ("имя;город\nИван;Омск\n".encode("utf-16-be"), [], r"like UTF-16 without a mark: give --encoding utf-16-be"),
+    "utf-32": ("a,b\n1,2\n".encode("utf-32-le"), ["--no-header"], r"like UTF-32 without a mark: give --encoding utf-32-le"),
+    "mainframe": ("id,t\n1,x\n".encode("cp037"), [], r"give --encoding cp037"),
+    "zip": (b"PK\x03\x04" + bytes(90), [], r"is a zip archive"),
+    "zip-empty": (b"PK\x05\x06" + bytes(18), [], r"is a zip archive"),
+    "xz": (lzma.compress(b"a\n1\n"), [], r"is packed with xz: unpack it"),
+    "lzma": (lzma.compress(b"a\n1\n", format=lzma.FORMAT_ALONE), [], r"is packed with lzma or zlib"),
+    "zlib": (zlib.compress(b"a\n1\n"), [], r"is packed with lzma or zlib"),
+    "bz2-more": (bz2.compress(b"a\n1\n") + b"more", [], r"is damaged or ends too early"),
+    "bz2-second": (bz2.compress(b"a\n1\n") + bz2.compress(b"2\n")[:9], [], r"is damaged or ends too early"),
     "tar": (tar(b"a\n1\n"), [], r"is a tar archive"),
     "tar-gz": (gzip.compress(tar(b"a\n1\n")), [], r"is a tar archive"),
     "packed-twice": (gzip.compress(gzip.compress(b"a\n1\n")), [], r"is packed twice"),
@@ -247,6 +267,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "quote-after-blank": (b'id,t\n1, "a,b"\n', "f.csv:2: 3 columns, but 2 are expected"),
     "comment": (b"# by x\nid,t\n1,x\n", "f.csv:2: 2 columns, but 1 is expected (lines before the header: --skip-lines)"),
     "end-of-dos": (b"id,t\r\n1,x\r\n\x1a", "f.csv:3: 1 column, but 2 are expected"),
+    "joined-marks": ("\ufeffid,t\n1,x\n\ufeffid,t\n2,y\n".encode(), "f.csv:3: a byte order mark begins this row, as where"),
+    "joined": (b'id,t\n1,"x"\nid,t\n2,y\n', "f.csv:3: it is the header once more, as where files were joined"),
+    "joined-at-once": (b"id,t\nid,t\n2,y\n", "f.csv:2: it is the header once more"),
     "r-index": (b'"a","b"\n"1",5,6\n', "f.csv:2: 3 columns, but 2 are expected"),
 }  # fmt: skip
 
@@ -301,14 +324,15 @@ def test_members_are_kept(command: Any, cursor: Any, new_table: str, tmp_path: P
 
 
 NO_OBJECTS = {
-    "pair": (b'{"a":"\\ud83d"}\n', r"f\.json:1: .*half of a pair of surrogates"),
+    "pair-of-a-name": (b'{"\\ud83d":1}\n', r"'\\ud83d' is no name .* no half of a pair of surrogates"),
     "twice": (b'{"a":1,"a":2}\n', r"f\.json:1: it has the member 'a' twice"),
     "nameless": (b'{"":1}\n', r"'' is no name"),
     "scalars": (b"1\n2\n", r"f\.json:1: it is no JSON object"),
     "arrays": (b"[[1,2],[3,4]]", r"f\.json:1: it is no JSON object"),
     "comma": (b'[{"a":1},]', r"f\.json:1: the element that begins here is no JSON object"),
     "pretty": (b'{\n "a":1\n}\n', r"f\.json:1: it is no JSON: .*: write each object on one line, or all in an array"),
-    "utf-16": ('{"a":1}\n'.encode("utf-16"), r"is UTF-16: JSON is UTF-8"),
+    "utf-16": ('{"a":1}\n'.encode("utf-16"), r"is UTF-16 or UTF-32: JSON is UTF-8"),
+    "utf-32-unmarked": ('{"a":1}\n'.encode("utf-32-be"), r"is UTF-16 or UTF-32: JSON is UTF-8"),
     "latin-1": (b'{"a":"\xe9"}\n', r"f\.json:1: byte 0xe9 is no UTF-8"),
     "deep": (b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}\n", r"f\.json:1: it is no JSON: .*recursion"),
     "empty": (b"{}\n{}\n", r"has no objects"),
@@ -320,6 +344,28 @@ def test_nested_json(tmp_path: Path) -> None:
     (tmp_path / "f.json").write_bytes(b'{"a":' + b"[" * 900 + b"]" * 900 + b"}\n")
     report = check(tmp_path / "f.json", [Column("a")], lambda rows: None, reading=Reading("json"))
     assert report.bad == {1: "it is nested more deeply than can be written"}
+
+
+BAD_OBJECTS = b"""{"a": "x", "b": 1}
+{"a": "\\udc0d", "b": 2}
+{"a": "y", "b": {"c": ["\\ud83d"]}}
+\xef\xbb\xbf{"a": "z", "b": 4}
+{"a": "z", "c": 5}
+{"a": "z", "b": 6}
+"""
+
+
+def test_bad_objects(tmp_path: Path) -> None:
+    """Each row that cannot be taken is told by its line, and those around it are."""
+    (tmp_path / "f.json").write_bytes(BAD_OBJECTS)
+    report = check(tmp_path / "f.json", [Column("a"), Column("b")], lambda rows: None, reading=Reading("json"))
+    assert report.rows == 2
+    assert report.bad == {
+        2: "a has half of a pair of surrogates, which is no character",
+        3: "b has half of a pair of surrogates, which is no character",
+        4: "a byte order mark begins it, as where files were joined: take it out",
+        5: "it has c, which is no column: those of a new table are its first 1,000 objects' members",
+    }
 
 
 @pytest.mark.parametrize("case", NO_OBJECTS)
@@ -348,6 +394,9 @@ TYPED: dict[str, tuple[Any, str, Any]] = {
     "flag": (pyarrow.array([True]), "BOOLEAN", True),
     "single": (pyarrow.array([0.1], pyarrow.float32()), "FLOAT", 0.10000000149011612),
     "nothing": (pyarrow.array([None], pyarrow.null()), TEXT, None),
+    "uuid": (pyarrow.array([bytes(15) + b"\x05"], pyarrow.uuid()), "BINARY(8388608)", bytes(15) + b"\x05"),
+    "document": (pyarrow.array(['{"x": 1.10}'], pyarrow.json_()), TEXT, '{"x": 1.10}'),
+    "map": (pyarrow.array([[("k", 1)]], pyarrow.map_(pyarrow.string(), pyarrow.int64())), "VARIANT", '{"k":1}'),
     "list": (pyarrow.array([[1, None]]), "VARIANT", "[1,null]"),
     "struct": (pyarrow.array([{"x": 1, "y": ["a"]}]), "VARIANT", '{"x":1,"y":["a"]}'),
     "a.b": (pyarrow.array([1]), "NUMBER(38,0)", 1),
@@ -374,6 +423,7 @@ def test_parquet_is_refused(command: Any, cursor: Any, new_table: str, tmp_path:
     for array, words in (
         (pyarrow.array([Decimal("1" * 60)], pyarrow.decimal256(76, 0)), "whose values no SQL type holds exactly"),
         (pyarrow.array([datetime.timedelta(1)]), "whose values no SQL type holds exactly"),
+        (pyarrow.array([b"\xff"]).view(pyarrow.string()), "f.parquet: 100144: Invalid UTF8 detected in string"),
         (pyarrow.array([1_704_103_200_123_456_789], pyarrow.timestamp("ns")), "f.parquet"),  # the local server keeps microseconds
     ):  # fmt: skip
         old = pyarrow.types.is_timestamp(array.type)  # 96 bits, which DuckDB would cut without a word
@@ -465,6 +515,18 @@ def test_parquet_out_of_range(tmp_path: Path) -> None:
     edges = pyarrow.array([-719_162, 2_932_896, None], pyarrow.date32())
     pyarrow.parquet.write_table(pyarrow.table({"a": edges}), path)
     assert check(path, [Column("a")], lambda rows: None, reading=Reading("parquet")).rows == 3
+    maps = pyarrow.map_(pyarrow.string(), pyarrow.int64())
+    for array, words in (
+        (pyarrow.array([[("k", 1)], [("k", 1), ("k", 2)]], maps), "a is a map with a key twice"),
+        (
+            pyarrow.array([[], [{"m": [("k", 1), ("k", 2)]}]], pyarrow.list_(pyarrow.struct([("m", maps)]))),
+            "a is a map with a key twice",
+        ),
+        (pyarrow.array(["x", "x" * ((1 << 24) + 1)]), "a is longer than 16,777,216 bytes"),
+        (pyarrow.array([b"x", b"x" * ((1 << 23) + 1)]).dictionary_encode(), "a is longer than 8,388,608 bytes"),
+    ):
+        pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
+        refused(rf"f\.parquet: row 2: {words}")
     for array in NO_JSON:
         pyarrow.parquet.write_table(pyarrow.table({"a": array}), path)
         refused("whose values no SQL type holds exactly")
@@ -508,9 +570,45 @@ def test_paths(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> Non
     writer.join(60)
     assert done.status == 0, done.err
     assert sorted(cursor.execute(f"SELECT a FROM {new_table}").fetchall()) == [(1,), (2,), (3,)]
-    for name, words in {"gone.csv": "there is no file", ".": "is a folder", "b[1].csv": "there is no file"}.items():
-        done = command(tmp_path / name, "--table", new_table)
+    for name, words in {
+        tmp_path / "gone.csv": "there is no file",
+        tmp_path: "is a folder",
+        tmp_path / "b[1].csv": "there is no file",
+        "": "there is no file ''",
+        "x" * 5_000: "File name too long",
+        "s3://bucket/f.csv": "there is no file 's3://bucket/f.csv'",
+        tmp_path / "part-2.csv" / "f.csv": "there is no file",
+    }.items():
+        done = command(name, "--table", new_table)
         assert (done.status, words in done.err) == (2, True), done.err
+
+
+def test_what_can_be_read_once(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
+    """What a shell's <(...) and its pipes name is loaded, and is told by the name that was given."""
+
+    def piped(content: bytes) -> str:
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(content)
+        opened.callback(os.close, reading)
+        return f"/dev/fd/{reading}"
+
+    with contextlib.ExitStack() as opened:
+        done = command(piped(b"a;b\n1;x\n"), piped(gzip.compress(b"a,b\n2,y\n")), "--table", new_table)
+        assert done.status == 0, done.err
+        assert sorted(cursor.execute(f"SELECT * FROM {new_table}").fetchall()) == [(1, "x"), (2, "y")]
+        assert re.search(r"^  /dev/fd/\d+: columns are split by a semicolon$", done.out, re.MULTILINE), done.out
+        bad = piped(b"a,b\n1,x\n2\n")
+        for name, words in (
+            (bad, f"{bad}:3: 1 column, but 2 are expected"),
+            (piped(b""), " is empty: give a CSV file"),
+        ):
+            done = command(name, "--table", new_table)
+            assert (done.status, words in done.err, "progresskit-snowflake: /tmp" in done.err) == (1, True, False), (
+                done.err
+            )
+    done = command("/dev/null", "--table", new_table)
+    assert done.err.startswith("progresskit-snowflake: /dev/null is empty"), done.err
 
 
 def test_names_that_cannot_be_printed(
@@ -525,6 +623,12 @@ def test_names_that_cannot_be_printed(
         status = cli.main(["load", str(path), "--analyze-only", "--no-progress"])
     assert status == 0
     assert rb"caf\udce9.csv: 1 rows" in printed.getvalue()
+    hostile = tmp_path / "a\x1b[2Jb.csv"
+    hostile.write_bytes(b"a,b\n1\n")
+    for options in (["--analyze-only"], ["--table", new_table]):
+        done = command(hostile, *options)
+        assert r"a\x1b[2Jb.csv" in done.out + done.err
+        assert "\x1b" not in done.out + done.err
     monkeypatch.setattr(sys, "stdin", None)
     done = command("-", "--table", new_table)
     assert (done.status, "standard input, and that is closed" in done.err) == (2, True)

@@ -21,7 +21,7 @@ _UPLOADS = "file_manager"
 
 
 class Listener(Protocol):
-    """Whoever is told of attempts."""
+    """An object that is called for each attempt."""
 
     def attempted(self, name: str, attempt: int) -> None:
         """An attempt at the file `name` begins: 1 is the first."""

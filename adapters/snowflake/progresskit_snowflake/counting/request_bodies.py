@@ -81,7 +81,7 @@ class Body:
 
 
 class Watcher(Protocol):
-    """Whoever is told of each body. Once `stopped` is set, the bodies that it serves are read no further."""
+    """An object that is called for each body. Once its `stopped` is set, its bodies are not read any further."""
 
     @property
     def stopped(self) -> threading.Event | None:
@@ -221,7 +221,7 @@ def _hands_over_bodies() -> bool:
 
 
 class Listener(Protocol):
-    """Whoever is told of attempts, and of their answers."""
+    """An object that is called for each attempt, and for each answer."""
 
     def attempted(self, name: str, attempt: int) -> None:
         """An attempt at the file `name` begins: 1 is the first."""

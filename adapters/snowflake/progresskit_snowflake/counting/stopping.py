@@ -28,7 +28,7 @@ class Stopper(Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
     def stop(self) -> None:
-        """Have what the cursor executes end at once, with whatever error. From any thread."""
+        """End at once what the cursor executes, with any error. Any thread may call this."""
 
 
 class AwaitedCall:

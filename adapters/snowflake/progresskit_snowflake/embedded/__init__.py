@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,8 +28,9 @@ BUFFER = 1 << 15
 """Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
 RESET_AFTER = 1 << 20
 """Bytes of an upload after which its connection is reset, unless told otherwise."""
-STARTING = 60.0
-"""Seconds that the server may take to start."""
+STARTING = 180.0
+"""Seconds that the server may take to start: three or four, and many times that on a machine that is busy."""
+_MISSING = re.compile("ImportError|ModuleNotFoundError")
 NO_DETECTION = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
 """What both lines of the connector look at before they ask the metadata addresses of clouds which machine this is."""
 
@@ -141,7 +143,7 @@ class EmbeddedServer:
         self._tell("stall", after)
 
     def release(self) -> None:
-        """Let the statements and uploads that are held go on."""
+        """Release the held statements and uploads."""
         self._tell("hold", None)
         self._tell("stall", None)
 
@@ -236,17 +238,37 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
     """Tell the process what it needs, and return the ports that it then listens on."""
     assert process.stdin is not None
     assert process.stdout is not None
-    late = threading.Timer(STARTING, process.kill)
-    late.daemon = True
-    late.start()
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(STARTING, end)
+    timer.daemon = True
+    timer.start()
     try:
         with contextlib.suppress(OSError):  # it is gone; its last words say why
             print(json.dumps(settings), file=process.stdin, flush=True)
         answer = process.stdout.readline()
     finally:
-        late.cancel()
+        timer.cancel()
     if answer:
         return [int(port) for port in json.loads(answer)[0]]
     process.wait()
-    words = errors.read_text("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
-    raise LoadError(f'the embedded server did not start ({words[0]}): pip install "progresskit[snowflake,embedded]"')
+    if late.is_set():
+        raise LoadError(
+            f"the embedded server did not start within {STARTING:g} seconds, and was ended: this machine may be too busy. "
+            "Try again when it is less so."
+        )
+    why = _last_words(errors, process.returncode)
+    install = ': pip install "progresskit[snowflake,embedded]"' if _MISSING.match(why) else "."
+    raise LoadError(f"the embedded server did not start ({why}){install}")
+
+
+def _last_words(errors: Path, status: int) -> str:
+    """Return why a process has ended: what it said last, or how it ended."""
+    if status < 0:
+        return f"signal {-status} ended its process"
+    words = errors.read_text("utf-8", "replace").strip().splitlines()
+    return words[-1] if words else f"its process ended with the status {status}"

@@ -198,14 +198,14 @@ class Application:
         return JSONResponse({"data": {"queries": found}, "code": None, "message": None, "success": True})
 
     async def _abort(self, request: Request) -> Response:
-        """Have a statement end, named by the request that began it."""
+        """End the statement that the request with this id began."""
         query = self._queries.asked(token_of(request), str((await body_of(request)).get("requestId", "")))
         if query is not None:
             self._queries.abort(query)
         return JSONResponse({"data": None, "code": None, "message": None, "success": True})
 
     async def _abort_by_id(self, request: Request) -> Response:
-        """Have a statement end, named by its own number."""
+        """End the statement with this id."""
         query = self._queries.get(request.path_params["id"])
         if query is not None and query.session == token_of(request):
             self._queries.abort(query)

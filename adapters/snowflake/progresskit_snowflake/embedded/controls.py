@@ -45,11 +45,11 @@ class Controls:
         self.parts = 0  # that have come in, of files that go in parts
 
     def on_away(self, call: Callable[[], None]) -> None:
-        """Have `call` drop the connections that there are, when the server goes away."""
+        """Register `call`, which drops all connections when the server goes away."""
         self._away = call
 
     def on_lose(self, call: Callable[[], None]) -> None:
-        """Have `call` end all sessions, when that is asked for."""
+        """Register `call`, which ends all sessions on request."""
         self._lose = call
 
     def delay(self, size: int) -> float:

@@ -583,12 +583,21 @@ def _read_objects(
         f"SELECT row_number() OVER () AS progresskit_line, {valid} AS progresskit_valid, "
         f"{empty} AS progresskit_empty, {text} AS progresskit_text"
     )
-    connection.execute(f"CREATE TEMP TABLE {raw} AS {told}, {listed} FROM {source}")
+    try:
+        connection.execute(f"CREATE TEMP TABLE {raw} AS {told}, {listed} FROM {source}")
+    except Exception as error:
+        if "Invalid string encoding" not in str(error):
+            raise
+        invalid = Reject("Invalid UTF8 detected in string", None, None, None, 100144, "22000")
+        raise _aborted(stage.internal_file_name(path), invalid) from error
+    kinds = {column.name: column.type for column in columns}
     casts = {column.name: f"TRY_CAST({_quoted(column.name)} AS {column.type})" for column in columns}
     for name, kind in connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE temp.{raw})").fetchall():
         if kind in ("TIMESTAMP_NS", "TIME_NS"):  # DuckDB's own tables keep microseconds: what it would round is refused
             exact = f"TRY_CAST({casts[name]} AS {kind}) = {_quoted(name)}"
             casts[name] = f"CASE WHEN {exact} THEN {casts[name]} END"
+        if kind == "UUID" and kinds.get(name) == "BLOB":  # to Parquet it is 16 bytes
+            casts[name] = f"unhex(replace(CAST({_quoted(name)} AS VARCHAR), '-', ''))"
     wrong = " OR ".join(f"({_quoted(name)} IS NOT NULL AND {cast} IS NULL)" for name, cast in casts.items())
     taken = ", ".join(f"{cast} AS {_quoted(name)}" for name, cast in casts.items())
     fit = f"progresskit_valid AND NOT ({wrong})"

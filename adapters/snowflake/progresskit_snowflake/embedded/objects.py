@@ -179,7 +179,7 @@ class Relay:
         return Response(status_code=412) if there.status_code == 200 else None
 
     async def answer(self, request: Request, body: Path | None) -> Response:
-        """Have the emulator answer."""
+        """Pass a request to the emulator, and return its answer."""
         asked = self._cloud.passed_on(request)
         if body is None:
             asked = asked._replace(body=await request.body())
@@ -189,7 +189,7 @@ class Relay:
         return response
 
     def remove(self, key: str) -> None:
-        """Have the emulator remove an object."""
+        """Remove an object from the emulator."""
         self._own(self._cloud.removed(key))
 
     def _fetch(self, key: str) -> None:

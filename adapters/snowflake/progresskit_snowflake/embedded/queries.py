@@ -134,7 +134,7 @@ class Queries:
         return self._turns.setdefault(session, asyncio.Lock())
 
     def abort(self, query: Query) -> None:
-        """Have a statement end; what it has done is undone."""
+        """End a statement, and undo its changes."""
         if query.answer is None and not query.aborted:
             query.aborted = True
             query.ending = asyncio.create_task(self._end(query))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -33,8 +34,17 @@ _BESIDE = {
     for one in DELIMITERS
 }
 """A delimiter that is part of a longer one."""
+_ENDS = (
+    ("utf-32-le", b"\n\0\0\0", 4), ("utf-32-be", b"\0\0\0\n", 4), ("utf-16-le", b"\n\0", 2), ("utf-16-be", b"\0\n", 2),
+)  # fmt: skip
+"""Encodings of several bytes a character -> what a line ends with, and how many bytes a character has."""
 _NEVER_WRITTEN = 16
 """NUL bytes at the end that no field has."""
+_COMMENT = re.compile(rb"#[ \t]|//|-- ")
+"""What a comment before the header begins with."""
+_ENCLOSED = re.compile(rb"'[^']+(?:''[^']*)*'")
+_RULED = re.compile(rb"\|(?: *:?-+:? *\|)+")
+"""The second line of a table in Markdown."""
 _GAP = re.compile(rb"[^ ]  +[^ ]")
 _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL)
 
@@ -162,7 +172,7 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
     elif name:
         dialect = replace(dialect, encoding=name, mark=mark)
     else:
-        _refuse_utf_16(data[:4096])
+        _refuse_unmarked(data[:4096])
         dialect = replace(dialect, encoding="utf-8")
     body = data[dialect.mark :]
     if dialect.encoding == "utf-8":
@@ -171,14 +181,18 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
     return dialect, body.decode(dialect.encoding, "ignore").encode("utf-8", "ignore")
 
 
-def _refuse_utf_16(data: bytes) -> None:
-    """Raise DialectError where every second byte is mostly nothing, as in UTF-16, or there is nothing but NULs."""
+def _refuse_unmarked(data: bytes) -> None:
+    """Raise DialectError where bytes look like UTF-16 or UTF-32 without a mark, or there is nothing but NULs from some place on."""
     text = data.rstrip(b"\0")  # what a file system or a crash has filled up is no text
-    even, odd = data[: len(text) + 1 : 2].count(0), data[1 : len(text) + 1 : 2].count(0)
     if len(data) - len(text) >= _NEVER_WRITTEN:
         raise DialectError(
             "it has nothing but NUL bytes from some place on: the rest of it was never written, or it is no CSV."
         )
+    for encoding, end, width in _ENDS:
+        found = [match.start() for match in re.finditer(re.escape(end), data)]
+        if found and len(found) == data.count(b"\n") and not any(at % width for at in [*found, len(data)]):
+            raise DialectError(f"it looks like {encoding[:6].upper()} without a mark: give --encoding {encoding}.")
+    even, odd = data[: len(text) + 1 : 2].count(0), data[1 : len(text) + 1 : 2].count(0)
     if even + odd > len(text) // 4 and max(even, odd) > 3 * min(even, odd):
         raise DialectError(
             f"it looks like UTF-16 without a mark: give --encoding utf-16-{'le' if odd >= even else 'be'}."
@@ -209,6 +223,7 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         said = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
         return replace(dialect, delimiter=delimiter, skip_lines=1), said
     if dialect.delimiter:
+        _refuse_apostrophes(_without_lines(sample, dialect), dialect)
         return dialect, ""
     if _JSON.match(sample):
         raise DialectError("it is JSON: give --format json; or --delimiter, if it is CSV all the same.")
@@ -229,7 +244,9 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         )
     if len(good) == 1:
         _refuse_longer(lines, good[0])
+        _refuse_markdown(lines)
     if not several:
+        _refuse_titled(lines, dialect)
         _refuse_aligned(lines)
         bare = lines.replace(dialect.quote.encode(), b"") if dialect.quote else b""
         for one in DELIMITERS:
@@ -254,7 +271,50 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         names = " or ".join(_NAMES[one] for one in several)
         raise DialectError(f"its first line looks as if {names} split its columns, and other lines have another number of them: "
                            "give --delimiter.")  # fmt: skip
-    return replace(dialect, delimiter=chosen), "" if chosen == "," else f"columns are split by {_NAMES[chosen]}"
+    dialect = replace(dialect, delimiter=chosen)
+    _refuse_apostrophes(lines, dialect)
+    if dialect.header and (mark := _COMMENT.match(lines)) and len(set(_widths(lines, dialect))) == 1:
+        raise DialectError(
+            f"its first line begins with {mark[0].decode().strip()!r}, and may be a comment or the header: leave it out by "
+            "--skip-lines 1, or take the mark away."
+        )
+    return dialect, "" if chosen == "," else f"columns are split by {_NAMES[chosen]}"
+
+
+def _refuse_titled(lines: bytes, dialect: Dialect) -> None:
+    """Raise DialectError where no delimiter is in the first line, and one splits all lines behind the first ones alike."""
+    for one in DELIMITERS:
+        if one == "," or one in (dialect.quote, dialect.escape):
+            continue  # lines with commas are bad rows of a file of one column
+        widths = list(_widths(lines, replace(dialect, delimiter=one)))
+        split = [at for at, width in enumerate(widths) if width != 1]
+        inner = widths[split[0] : split[-1] + 1] if split else []
+        if len(inner) > 1 and inner[0] is not None and len(set(inner)) == 1:
+            before = dialect.skip_lines + lines[: lines.index(one.encode())].count(dialect.newline.encode())
+            raise DialectError(
+                f"{_NAMES[one]} splits its lines from line {before + 1} on, and is not in the first: leave out what "
+                f"stands before the header by --skip-lines {before}, or give --delimiter comma if it has one column."
+            )
+
+
+def _refuse_apostrophes(lines: bytes, dialect: Dialect) -> None:
+    """Raise DialectError where fields stand in apostrophes and none in quotes: they would be part of each name and value."""
+    if dialect.quote != '"' or not lines.startswith(b"'") or b'"' in lines:
+        return
+    records = [record[0] for record in itertools.islice(dialect.record.finditer(lines), 2)]
+    fields = [[field[1] for field in dialect.field.finditer(record)] for record in records]
+    enclosed = [[bool(_ENCLOSED.fullmatch(field)) for field in row] for row in fields]
+    if enclosed and all(enclosed[0]) and (any(enclosed[1]) if len(enclosed) > 1 else dialect.header):
+        raise DialectError(
+            'its fields stand in apostrophes: give --quote "\'", or --quote none if these belong to the names and values.'
+        )
+
+
+def _refuse_markdown(lines: bytes) -> None:
+    """Raise DialectError where the lines are a table of Markdown."""
+    found = [line.strip() for line in lines.splitlines() if line.strip()]
+    if len(found) > 1 and _RULED.fullmatch(found[1]) and all(line[:1] == line[-1:] == b"|" for line in found):
+        raise DialectError("it is a table of Markdown: export it as CSV.")
 
 
 def _refuse_longer(lines: bytes, delimiter: str) -> None:
@@ -342,6 +402,10 @@ def suggestion(data: bytes) -> str:
     # No language of the West has so many of these letters in a row, and a text of two-byte characters has others too.
     if re.search(rb"[\xc0-\xff]{4}", data) and not re.search(rb"[\x80-\xa7\xa9-\xb7\xb9-\xbf]", data):
         return "cp1251"
+    with contextlib.suppress(UnicodeDecodeError):
+        text = data.decode("cp037")
+        if text and sum(one.isascii() and (one.isprintable() or one in "\r\n\t") for one in text) * 20 > len(text) * 19:
+            return "cp037"
     for name, pattern in _WRITTEN.items():
         with contextlib.suppress(UnicodeDecodeError):
             text = re.sub(r"[\x00-\x7f]+", "", data.decode(name))

@@ -74,6 +74,68 @@ def hold_to_calendar(path: Path) -> None:
                 seen += len(values)
 
 
+def hold_to_limits(path: Path) -> None:
+    """Raise BadData where a value of the Parquet file at `path` is longer than any column holds, or a map has a key twice."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with _opened(path) as file:
+        for field in file.schema_arrow:
+            most = _MOST_BYTES.get(kind_of(field.type), 0)
+            long, maps = most and _may_be_longer(file, field.name, most), _has_map(field.type)
+            if not (long or maps):
+                continue
+            seen = 0
+            for batch in file.iter_batches(columns=[field.name]):
+                values = batch.column(0)
+                if long:
+                    values = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+                    values = values.storage if hasattr(values, "storage") else values
+                    row, what = (
+                        pc.index(pc.greater(pc.binary_length(values), most), True).as_py(),
+                        f"longer than {most:,d} bytes",
+                    )
+                else:
+                    row = next((at for at, one in enumerate(values.to_pylist()) if _key_twice(one, field.type)), -1)
+                    what = "a map with a key twice"
+                if row >= 0:
+                    raise BadData(
+                        f"{path}: row {seen + row + 1:,d}: {field.name} is {what}, which no table holds: write it otherwise."
+                    )
+                seen += len(values)
+
+
+_MOST_BYTES = {"VARCHAR": LONGEST, "BINARY": LONGEST // 2}
+"""SQL type -> bytes of a value at most."""
+
+
+def _may_be_longer(file: Any, name: str, most: int) -> bool:
+    """Return whether a column has so many bytes somewhere that one of its values may have them."""
+    leaves = [at for at in range(len(file.schema)) if file.schema.column(at).path == name]
+    groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+    return any(group.column(at).total_uncompressed_size > most for group in groups for at in leaves)
+
+
+def _has_map(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_map(kind)) or any(_has_map(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _key_twice(value: Any, kind: Any) -> bool:
+    """Return whether a map within a value has two keys that are one in JSON."""
+    from pyarrow import types
+
+    if value is None:
+        return False
+    if types.is_map(kind):
+        names = [str(name) for name, _ in value]
+        return len(set(names)) < len(names) or any(_key_twice(item, kind.item_type) for _, item in value)
+    if types.is_struct(kind):
+        return any(_key_twice(value[field.name], field.type) for field in kind)
+    return bool(types.is_nested(kind)) and any(_key_twice(one, kind.value_type) for one in value)
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a Parquet file; moments of 96 bits, which may lie beyond what 64 bits of nanoseconds hold, as microseconds."""

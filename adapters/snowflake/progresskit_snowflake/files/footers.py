@@ -45,6 +45,8 @@ def kind_of(kind: Any) -> str:
     """Return the SQL type that holds the values of an Arrow type; `no` and its name where none does."""
     from pyarrow import types
 
+    if hasattr(kind, "storage_type"):  # a UUID is 16 bytes, a JSON document a text: Parquet has them so
+        return kind_of(kind.storage_type)
     if types.is_dictionary(kind):
         return kind_of(kind.value_type)
     if types.is_decimal(kind):

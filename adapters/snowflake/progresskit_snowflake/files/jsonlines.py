@@ -20,6 +20,7 @@ from .records import LONGEST, Chunk, without
 SAMPLED_LINES = 1_000
 """Objects whose members are a file's columns."""
 ROWS = 10_000
+_HALF = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -119,17 +120,28 @@ class JsonReader(FileReader):
             if taken:
                 try:
                     texts = [pa.array(column, pa.string()) for column in columns]
-                except UnicodeEncodeError as error:
-                    raise BadData(
-                        f"{self.path}:{lines[0]}: this row, or one of the next {len(lines):,d}, has half of a pair of "
-                        f"surrogates ({error.reason}), which is no text."
-                    ) from error
+                except UnicodeEncodeError:
+                    lines, columns = self._without_halves(lines, columns, bad)
+                    texts = [pa.array(column, pa.string()) for column in columns]
                 yield Chunk(
                     without(texts, self._nulls), first, len(lines), _given(lines), bad, stringy=frozenset(stringy)
                 )
                 first += len(lines)
             if taken < ROWS:
                 return
+
+    def _without_halves(
+        self, lines: list[int], columns: list[list[str | None]], bad: dict[int, str]
+    ) -> tuple[list[int], list[list[str | None]]]:
+        """Move the rows with halves of pairs of surrogates, which JSON can say and are no characters, to `bad`."""
+        good = []
+        for at, line in enumerate(lines):
+            broken = [name for name, column in zip(self.names, columns, strict=True) if _HALF.search(column[at] or "")]
+            if broken:
+                bad[line] = f"{broken[0]:.60} has half of a pair of surrogates, which is no character"
+            else:
+                good.append(at)
+        return [lines[at] for at in good], [[column[at] for at in good] for column in columns]
 
     def _row(self, found: dict[str, Any]) -> list[str | None] | None:
         """Return an object's values as texts; None where they are nested more deeply than the interpreter follows."""
@@ -145,7 +157,7 @@ class JsonReader(FileReader):
             column = name if name in self._known else self._folded.get(folded(name))
             if column is None:
                 more = ", ".join(one for one in found if one not in self._known and folded(one) not in self._folded)
-                return f"it has {more:.100}, which is no column"
+                return f"it has {more:.100}, which is no column: those of a new table are its first {SAMPLED_LINES:,d} objects' members"
             if column in renamed:
                 return f"it has two members for the column {column:.60}, which differ in case alone"
             renamed[column] = value
@@ -160,8 +172,8 @@ def _objects(file: Unpacked) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield each object with the line that it begins on, or what is wrong with it; blank lines are left out."""
     data = file.first()
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise BadData(f"{file.path} is UTF-16: JSON is UTF-8. Write it so.")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:  # with a mark, or without
+        raise BadData(f"{file.path} is UTF-16 or UTF-32: JSON is UTF-8. Write it so.")
     yield from (_elements if data.lstrip()[:1] == b"[" else _lines)(file, data)
 
 
@@ -190,6 +202,8 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
         return str(error)
     except (ValueError, RecursionError) as error:
         line = line.strip()
+        if line.startswith(codecs.BOM_UTF8):
+            return "a byte order mark begins it, as where files were joined: take it out"
         several = line.startswith(b"{") and not line.endswith(b"}")
         return f"it is no JSON: {error}" + several * ": write each object on one line, or all in an array"
     return found if isinstance(found, dict) else "it is no JSON object"

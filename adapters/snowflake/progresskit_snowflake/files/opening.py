@@ -30,8 +30,9 @@ _PACKINGS = {
 }
 """What a file is packed with -> what it begins with."""
 _FOREIGN = {
-    rb"PK\x03\x04": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
+    rb"PK(?:\x03\x04|\x05\x06|\x07\x08)": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
     rb"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip, bz2 or zstd",
+    rb"\x5d\x00\x00[\x00-\xff]\x00|\x78[\x01\x9c\xda]": "packed with lzma or zlib: unpack it, or pack it with gzip, bz2 or zstd",
     rb"7z\xbc\xaf": "a 7-zip archive: unpack it",
     rb"Rar!\x1a": "a rar archive: unpack it",
     rb"\x04\x22M\x18|\xff\x06\x00\x00sNaPpY|\x1f\x9d|LZIP[\x00-\x02]": "packed in a way that is not read: use gzip, bz2 or zstd",
@@ -118,7 +119,7 @@ class Unpacked:
         if self.packed == "gzip":
             return gzip.GzipFile(fileobj=self._raw)
         if self.packed == "bz2":
-            return bz2.BZ2File(self._raw)
+            return _Bz2Streams(self._raw)
         if self.packed == "zstd":
             import pyarrow
 
@@ -169,6 +170,42 @@ class Unpacked:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+class _Bz2Streams:
+    """What a bz2 file holds, stream after stream.
+
+    Python's own reader takes whatever follows a stream for nothing, unless it begins as one: where a file was joined of several
+    and the second is damaged, its rows would be missing without a word.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._stream = bz2.BZ2Decompressor()
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, none at the end.
+
+        Raises:
+            OSError: something else than a stream follows.
+            EOFError: the file ends within a stream.
+        """
+        while True:
+            data = b""
+            if self._stream.eof:
+                data = self._stream.unused_data
+                while not (data := data.lstrip(b"\0")):  # tapes and copies are padded so
+                    if not (data := self._raw.read(BLOCK)):
+                        return b""
+                self._stream = bz2.BZ2Decompressor()
+            elif self._stream.needs_input and not (data := self._raw.read(BLOCK)):
+                raise EOFError("the file ends before its last stream")
+            if found := self._stream.decompress(data, size):
+                return found
+
+    def close(self) -> None:
+        """Drop what was read ahead."""
+        self._stream = bz2.BZ2Decompressor()
 
 
 def _packed_with(head: bytes) -> str:
@@ -232,11 +269,6 @@ def spooled(source: IO[bytes], target: Path) -> Path:
         while block := source.read(BLOCK):
             file.write(block)
     return target
-
-
-def is_regular(path: Path) -> bool:
-    """Whether there is a file at `path` that can be read more than once."""
-    return path.is_file()
 
 
 def is_pipe(path: Path) -> bool:

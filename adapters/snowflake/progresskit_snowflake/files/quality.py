@@ -15,7 +15,7 @@ from ..sql.columns import Column, check_header, folded, matched, order_of
 from ..sql.guessing import TEXT, Guess
 from ..sql.values import Rule, rule_for
 from .dialects import Dialect
-from .fitting import hold_to, hold_to_calendar
+from .fitting import hold_to, hold_to_calendar, hold_to_limits
 from .footers import schema_of
 from .jsonlines import JsonReader
 from .opening import BadData, Identity, identity
@@ -119,6 +119,7 @@ def check(
         report.rows = _same_schema(path, columns, fixed=fixed)
         if not footer:
             hold_to_calendar(path)
+            hold_to_limits(path)
         held = [column for column in columns if fixed or column.given]
         if held and not footer:
             hold_to(
@@ -234,10 +235,12 @@ def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Rea
 
 
 def _settle(columns: Sequence[Column]) -> None:
-    """Give columns the types that their values have made."""
+    """Set the types of columns by the values seen so far."""
     for column in columns:
         if not column.given:
             column.type = column.guess.type or TEXT
+            if column.type != TEXT:
+                column.note = ""  # a plus sign alone made text of it, and then there was a minus
 
 
 def _same_schema(path: Path, columns: list[Column], *, fixed: bool) -> int:

@@ -20,6 +20,7 @@ from .opening import BLOCK, BadData, FileReader
 
 LONGEST = 256 << 20
 """Bytes of a record at most: a quote that is never closed would have all of a file read into memory."""
+JOINED = "as where files were joined: load those by themselves, or leave it out by --max-bad-rows"
 CUTS = 8
 """Places at which a block is tried to be cut."""
 _FILLED = re.compile(rb"[^\r\n]")
@@ -83,6 +84,7 @@ class CsvReader(FileReader):
         self._proved = False
         self._nulls = [*nulls, *([""] if dialect.empty == "null" else [])]
         self.names: list[str] = []
+        self._header_again = b""
         self._line = 1
         self._rows = 0
         self._over = False
@@ -205,6 +207,7 @@ class CsvReader(FileReader):
                 f"{self.path}:{self._line}: the header has the character {unseen[0]!a}, which is not shown: {what}."
             )
         self._drop(blank, record)
+        self._header_again = record if len(names) > 1 else b""  # a value may be called as its column is
         return names
 
     def _first_fields(self, record: bytes) -> list[str | None]:
@@ -275,6 +278,8 @@ class CsvReader(FileReader):
         if self.dialect.newline != "\n" or self.dialect.escape:
             return 0, False
         end = self._data.rfind(b"\n")
+        if self._files_joined(end):
+            return 0, False
         for _ in range(CUTS if self.dialect.quote else 1):
             if end < 0:
                 break
@@ -286,6 +291,11 @@ class CsvReader(FileReader):
             at = self._data.rfind(self.dialect.quote.encode(), 0, end)
             end = self._data.rfind(b"\n", 0, at) if at >= 0 else -1
         return 0, False
+
+    def _files_joined(self, end: int) -> bool:
+        """Whether a line up to `end` of what waits begins as only the first line of a file does."""
+        starts = (codecs.BOM_UTF8, self._header_again) if self._header_again else (codecs.BOM_UTF8,)
+        return any(self._data.startswith(start) or self._data.find(b"\n" + start, 0, end + 1) >= 0 for start in starts)
 
     def _canonical(self, data: bytes) -> bool:
         """Whether bytes that hold quotes are records in canonical form; that without quotes takes no such look."""
@@ -412,8 +422,13 @@ class CsvReader(FileReader):
                     self.blank_lines += 1
                 at, line = at + blank, line + 1
             elif found := self.dialect.record.match(data, at):
-                records.append(found[0])
-                lines.append(line)
+                if found[0].startswith(codecs.BOM_UTF8):
+                    bad[line] = f"a byte order mark begins this row, {JOINED}"
+                elif found[0] == self._header_again:
+                    bad[line] = f"it is the header once more, {JOINED}"
+                else:
+                    records.append(found[0])
+                    lines.append(line)
                 at, line = found.end(), line + self._lines(found[0])
             elif reason := self._trouble(at, line):
                 bad[line] = reason

@@ -14,6 +14,7 @@ import contextlib
 import functools
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -189,7 +190,7 @@ class Load:
         ledger: Ledger | None,
         digests: list[str],
     ) -> None:
-        """Have all phases go on at the same time, until all is published or the first of them fails."""
+        """Run all phases at the same time, until the load is published or a phase fails."""
         files = self.progress.phase("Files", len(self.paths), "file")
         self._group.start("QC", lambda: self._check_all(checking, fixed=existing is not None))
         for session in self.stagings:
@@ -291,7 +292,7 @@ class Load:
         self._checked.close()
 
     def _tell(self, report: Report) -> None:
-        """Have the summary say how a file was read, where that was not plain."""
+        """Note in the summary how a file was read, if that was not by the defaults."""
         self.summary.said += [f"{report.path}: {words}" for words in report.said]
         if report.blank_lines:
             lines = f"{report.blank_lines:,d} blank line{'s' * (report.blank_lines > 1)}"
@@ -378,23 +379,28 @@ class Load:
         digests: list[str],
     ) -> None:
         staged: list[Staged] = []
+        left: list[Staged] = []
         watch = CopyWatch(names=self.summary.names)
         count = counted = 0
         for waiting in self._staged.together():
             staged += waiting
+            left += waiting
             # What a row found later has widened, COPY would refuse or round: all wait then for what the check says at its end.
+            # They may also be narrower by now than the table's, of which the first rows of later files have had a say.
             if self._types() == made_with:
-                for batch in batches(waiting):
+                for batch in batches(left):
                     self._copy(table, batch, watch, existing)
                     done(len(batch))
                     count, counted = count + 1, counted + len(batch)
+                left = []
         if staged and self._types() != made_with:
             self.loading.begin_anew(self.columns)
-            watch, count = CopyWatch(names=self.summary.names), 0
-            for batch in batches(staged):
-                self._copy(table, batch, watch, existing)
-                count += 1
-            done(len(staged) - counted)
+            watch, count, left = CopyWatch(names=self.summary.names), 0, staged
+        for batch in batches(left):
+            self._copy(table, batch, watch, existing)
+            count += 1
+        done(len(staged) - counted)
+        self._hold_all_against(staged, watch.copied.files)
         self._group.goes_on()
         with self._copying:
             if ledger is not None:
@@ -457,6 +463,15 @@ class Load:
         """Return which line of the user's file a line of a staged file is."""
         path, report = self._reports[staged]
         return None if self.format == "parquet" else self.packing.line_of(path, report, line)
+
+    def _hold_all_against(self, staged: Sequence[Staged], files: Sequence[FileResult]) -> None:
+        """Raise LoadError where a file of the load has not been copied, or not once."""
+        copied = Counter(file.file.rpartition("/")[2] for file in files)
+        if len(staged) != len(self.paths) or copied != Counter(file.name for file in staged):
+            raise LoadError(
+                f"{len(self.paths):,d} files were to be loaded, {len(staged):,d} were uploaded, and COPY has taken "
+                f"{copied.total():,d}: nothing is loaded. That is a fault of this program: please report it."
+            )
 
     def _hold_against(self, batch: Sequence[Staged], files: Sequence[FileResult]) -> None:
         """Raise LoadError where COPY has read other rows of a file than were sent."""

@@ -30,7 +30,7 @@ class ThreadGroup:
         self.errors: list[BaseException] = []
 
     def start(self, name: str, work: Callable[[], None]) -> None:
-        """Have `work` done in a thread of its own."""
+        """Start a thread that does `work`."""
 
         def run() -> None:
             try:
@@ -57,7 +57,7 @@ class ThreadGroup:
             raise self.errors[0]
 
     def stop(self) -> None:
-        """Have the threads end at their next look, and give them a moment for it."""
+        """Ask the threads to end at their next check, and wait for them briefly."""
         self._stop.set()
         for thread in self._threads:
             thread.join(POLL)
@@ -83,14 +83,14 @@ class Channel:
         self._items: queue.Queue[Any] = queue.Queue(limit)
 
     def put(self, item: object) -> None:
-        """Give `item`; wait for room."""
+        """Put `item` into the channel, and wait until there is room for it."""
         while True:
             self._group.goes_on()
             with contextlib.suppress(queue.Full):
                 return self._items.put(item, timeout=POLL)
 
     def close(self) -> None:
-        """Give no more."""
+        """Close the channel: no further item will come."""
         with self._lock:
             self._givers -= 1
             last = not self._givers

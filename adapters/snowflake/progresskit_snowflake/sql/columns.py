@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from .guessing import Guess
 
+LONGEST_NAME = 255
+"""Characters of a name at most."""
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+")'
 _PART = r'(?:"(?:[^"\0]|"")+"|[^".\0]+)'
 _STAGE = re.compile(rf"@?((?:~|%{_NAME}|(?:{_NAME}\.){{0,2}}%?{_NAME})(?:/[A-Za-z0-9_.=:+/-]*)?)")
+_NO_NAME = re.compile("[\0\ud800-\udfff]")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 _RESERVED = frozenset(
     """
@@ -54,14 +57,16 @@ def identifier(name: str) -> str:
     """Return `name` as SQL takes it: as it is where it is plain, so that case does not matter, else quoted.
 
     Raises:
-        ValueError: the name is empty or has a NUL.
+        ValueError: the name is empty, or has a NUL or what is no character.
 
     Example:
         >>> identifier("origin"), identifier("select"), identifier('a "b"')
         ('origin', '"select"', '"a ""b\"""')
     """
-    if not name or "\0" in name:
-        raise ValueError(f"{name!r:.80} is no name for a table or column: give one character or more, and no NUL.")
+    if not name or _NO_NAME.search(name):
+        raise ValueError(
+            f"{name!r:.80} is no name for a table or column: give one character or more, no NUL and no half of a pair of surrogates."
+        )
     return name if _PLAIN.fullmatch(name) and name.upper() not in _RESERVED else quoted(name)
 
 
@@ -99,6 +104,13 @@ def parts_of(name: str) -> list[str]:
             f"{name!r:.200} is no table: give its name, with schema and database before it where they are needed, "
             'and double quotes around a part that has a dot or lower-case letters: raw."Orders.2026".'
         )
+    for part in parts:
+        bare = part[1:-1].replace('""', '"') if part.startswith('"') else part
+        identifier(bare)
+        if len(bare) > LONGEST_NAME:
+            raise ValueError(
+                f"{bare!r:.80} has {len(bare):,d} characters, and a name has at most {LONGEST_NAME}: give a shorter one."
+            )
     return [part if part.startswith('"') else identifier(part) for part in parts]
 
 
@@ -151,10 +163,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-LONGEST_NAME = 255
-"""Characters of a name at most."""
-
-
 def check_header(names: list[str]) -> None:
     """Raise ValueError where a header has an empty name, one that is too long, or the same one twice."""
     for name in names:
@@ -180,14 +188,36 @@ def order_of(names: Sequence[str], expected: Sequence[str]) -> list[int] | None:
         >>> order_of(["name", "ID"], ["id", "name"])
         [1, 0]
     """
-    found = []
+    known, found = _Names(names), []
     for name in expected:
-        same = [at for at, one in enumerate(names) if one == name]
-        alike = same or [at for at, one in enumerate(names) if one.upper() == name.upper()]
+        alike = known.meant_by(name)
         if len(alike) != 1:
             return None
         found.append(alike[0])
     return found if sorted(found) == list(range(len(names))) else None
+
+
+class _Names:
+    """Names, found by one that means them: the very same ones, else those that differ from it in case alone.
+
+    Args:
+        names: The names; tables have thousands of them.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._same: dict[str, list[int]] = {}
+        self._near: dict[str, list[int]] = {}
+        for at, name in enumerate(names):
+            self._same.setdefault(name, []).append(at)
+            self._near.setdefault(name.upper(), []).append(at)
+
+    def meant_by(self, name: str) -> list[int]:
+        """Return where the names stand that `name` means."""
+        return self._same.get(name) or self.near(name)
+
+    def near(self, name: str) -> list[int]:
+        """Return where the names stand that are `name` but for their case."""
+        return self._near.get(name.upper(), [])
 
 
 def create_table(table: str, columns: list[Column]) -> str:
@@ -216,20 +246,18 @@ def matched(header: list[str], table: str, existing: list[Column]) -> tuple[list
         >>> [column.type for column in columns], left
         (['DATE', 'FLOAT'], ['C'])
     """
-    found = []
+    known, found = _Names([column.name for column in existing]), []
     for name in header:
-        same = [column for column in existing if column.name == name]
-        near = [column for column in existing if column.name.upper() == name.upper()]
-        alike = same or near
+        alike = [existing[at] for at in known.meant_by(name)]
         if len(alike) != 1:
             names = ", ".join(column.name for column in alike or existing)
             few = f"has no column {name}: it has {names:.300}" if not alike else f"has {names:.300} for {name}"
             raise ValueError(f"{table} {few}. Give the header the names of the table's columns.")
-        found.append(replace(alike[0], name=name, target=quoted(alike[0].name), exact=len(near) > 1))
-    targets = [column.target for column in found]
-    for column in found:
-        if targets.count(column.target) > 1:
-            raise ValueError(f"two names of the header mean the column {column.target} of {table}: name one otherwise.")
+        found.append(replace(alike[0], name=name, target=quoted(alike[0].name), exact=len(known.near(name)) > 1))
+    targets = Counter(column.target for column in found)
+    for target, count in targets.items():
+        if count > 1:
+            raise ValueError(f"two names of the header mean the column {target} of {table}: name one otherwise.")
     left = [column for column in existing if quoted(column.name) not in targets]
     needed = [column.name for column in left if not column.nullable and not column.default]
     if needed:

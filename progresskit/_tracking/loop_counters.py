@@ -1,0 +1,335 @@
+"""How many items a loop has, and how many it has handed out so far.
+
+A counter reads its number from outside: from how much a builtin iterator says it has left, or from a second iterator that runs
+beside the source. So no Python code runs for an item. Knows iterators. Does not know how a loop ends, rows or renderers.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import RLock
+from itertools import compress, count, cycle, repeat
+from operator import length_hint
+
+from . import counters as counting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sized
+    from typing import Any, Protocol
+
+    class LoopTask(Protocol):
+        """What a loop needs of its task."""
+
+        @property
+        def tracker(self) -> Any:
+            """The tracker, for its clock."""
+
+        @property
+        def _made_extras(self) -> Any: ...
+
+        @property
+        def waiting(self) -> bool:
+            """Whether the task has not begun."""
+
+        @property
+        def is_complete(self) -> bool:
+            """Whether the count has reached the total."""
+
+        def finish(self) -> None:
+            """End the task: it is done."""
+
+        def fail(self, reason: str | BaseException = "") -> None:
+            """End the task: it could not be done."""
+
+        def cancel(self, reason: str = "") -> None:
+            """End the task: it will not be done."""
+
+        def _change(self, event: Any, reason: str | None = None) -> None: ...
+
+
+FIRST, MOST = 64, 262_144
+"""Items of the first portion, and of the largest one."""
+MOST_UNTHREADED = 256
+"""Items of the largest portion if no thread can be started: frames are then drawn between two portions, and items may become
+slow at any time."""
+PORTION = 0.001
+"""A portion that took at least this many seconds is not followed by a larger one, so that none takes longer than the usual wait
+for the interpreter's lock, 5 ms."""
+
+WHOLE = 16
+"""Portions at the end of a list that are handed over together, without a cost for each item: about 16 milliseconds of work."""
+
+ENTRIES, PAUSES = 2_048, 256
+"""Entries of the list by which a `PausingCounter` counts, which limit its portions; and the most threads that may share a loop."""
+
+MOST_COUNTERS = 16
+"""Counters of a task before those of finished loops are added up."""
+
+# Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
+# hint is lost when the container changes under the loop, which is when the count is wanted.
+SIZED = tuple(
+    {
+        type(iterator)
+        for iterator in (
+            iter(()),
+            iter([]),
+            iter(""),
+            iter("é"),
+            iter(b""),
+            iter(bytearray()),
+            iter(range(0)),
+            reversed([]),
+        )
+    }
+)
+
+
+class Pace:
+    """The size of the next portion: four times the last one, as long as a portion takes less than `PORTION`.
+
+    Example:
+        >>> times = iter([0.0, 0.0001, 0.5])
+        >>> pace = Pace(lambda: next(times))
+        >>> pace.next(), pace.next(), pace.next()
+        (64, 256, 1)
+    """
+
+    __slots__ = ("_began", "_clock", "_size")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._size = 0
+        self._began = 0.0
+
+    def next(self) -> int:
+        """Return the size of the portion that begins now. If only this loop can draw, draw what is due first."""
+        first, most = FIRST, MOST
+        if counting.poll is not None:
+            counting.poll()
+            first, most = 1, MOST_UNTHREADED
+        now = self._clock()
+        took, self._began = now - self._began, now
+        if not self._size:
+            self._size = first
+        elif took < PORTION:
+            self._size = min(4 * self._size, most)
+        else:
+            self._size = max(int(self._size * PORTION / took), 1)
+        return self._size
+
+
+class SizedCounter:
+    """The items that a builtin iterator has handed out.
+
+    A list may grow meanwhile, so its length is read each time; if it shrank, the count does not go back.
+    """
+
+    __slots__ = ("_final", "_sequence", "_until")
+
+    def __init__(self, iterator: Any, sequence: Sized | None = None) -> None:
+        self._sequence = sequence
+        self._until: tuple[Any, int] = (iterator, length_hint(iterator))
+        self._final: int | None = None
+
+    def turn_to(self, iterator: Any, before: int) -> None:
+        """Count `iterator` from now on, on top of the items `before` it."""
+        self._until = (iterator, before + length_hint(iterator))
+
+    def handed(self) -> int:
+        """Return how many items have been handed out."""
+        iterator, end = self._until
+        if self._sequence is not None:
+            end = len(self._sequence)
+        return max(end - length_hint(iterator), 0)
+
+    def count(self) -> int:
+        """Return how many items are done: the one that was handed out last is still being worked on."""
+        handed = self.handed()
+        return max(handed - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int | None) -> None:
+        """Count `final` from now on, or as many as were handed out where that is None, and let the iterator go."""
+        self._final = max(self.handed(), self.count()) if final is None else final
+        self._until, self._sequence = ((), 0), None
+
+
+class AnyCounter:
+    """The items that have passed through `iterator`, whatever it is: each takes one from a `repeat`."""
+
+    __slots__ = ("_final", "_repeat", "iterator")
+
+    def __init__(self, source: Iterator[Any]) -> None:
+        self._repeat = repeat(True, sys.maxsize)
+        self.iterator: Iterator[Any] | None = compress(source, self._repeat)
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        return sys.maxsize - length_hint(self._repeat)
+
+    def count(self) -> int:
+        return max(self.handed() - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int | None) -> None:
+        self._final = max(self.handed(), self.count()) if final is None else final
+        self.iterator = None
+
+
+class PausingCounter:
+    """The same, with visits of the interpreter's loop on the way.
+
+    Each item takes one from an iterator over a list instead. The last entries of the list are this counter: asked whether it is
+    true, it runs some Python, and sets the iterator back. There are several, for threads that share the loop: each takes one, and
+    waits here for the first. (An error that a signal's handler raises just there takes the item with it; the consumer in C that
+    it ends has lost all the others.)
+    """
+
+    __slots__ = ("_final", "_lock", "_pace", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
+
+    def __init__(self, source: Iterator[Any], pace: Pace) -> None:
+        self._pace = pace
+        self._lock = RLock()
+        self._selectors: Any = iter([*repeat(True, ENTRIES - 1), *repeat(self, PAUSES)])
+        self._size = 1  # of the portion, its pause among them
+        self._trues = 0  # items of the portions before it that met no pause
+        self._pauses = 0  # items that met one
+        self._pausing: int | None = None
+        self._final: int | None = None
+        self._go_on()
+        self.iterator: Iterator[Any] | None = compress(source, self._selectors)
+
+    def _go_on(self) -> None:
+        size = min(self._pace.next(), ENTRIES)
+        self._pausing = self.handed()  # a reader of the count would find one number changed and the other not
+        self._trues += self._size - 1
+        self._size = size
+        self._selectors.__setstate__(ENTRIES - size)
+        self._pausing = None
+
+    def __bool__(self) -> bool:
+        with self._lock:
+            if self._final is not None:  # the loop has ended in another thread
+                self._final += 1
+            else:
+                self._pauses += 1
+                if length_hint(self._selectors) < PAUSES:  # nobody has set it back since
+                    self._go_on()
+        return True
+
+    def handed(self) -> int:
+        while True:
+            pausing, before = self._pausing, self._trues + self._pauses
+            if pausing is not None:
+                return pausing
+            handed = before + self._size - 1 - max(length_hint(self._selectors) - PAUSES, 0)
+            if self._pausing is None and self._trues + self._pauses == before:
+                return handed
+
+    def count(self) -> int:
+        handed = self.handed()
+        return max(handed - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int | None) -> None:
+        with self._lock:  # another thread may be about to say that it has an item
+            self._final = max(self.handed(), self.count()) if final is None else final
+            self.iterator = None
+            self._size, self._trues, self._pauses = 1, self._final, 0
+            self._selectors = ()  # the list holds this counter
+
+
+if TYPE_CHECKING:
+    Counter = SizedCounter | AnyCounter | PausingCounter
+
+
+class AsyncCounter:
+    """The items that an async loop has asked for, less the one it works on."""
+
+    __slots__ = ("_final", "asked")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._final: int | None = None
+
+    def handed(self) -> int:
+        return self.asked
+
+    def count(self) -> int:
+        return max(self.asked - 1, 0) if self._final is None else self._final
+
+    def close(self, final: int) -> None:
+        self._final = final
+
+
+class Total:
+    """The count of finished loops."""
+
+    __slots__ = ("_final",)
+
+    def __init__(self, final: int) -> None:
+        self._final = final
+
+    def count(self) -> int:
+        return self._final
+
+
+def count_in(task: LoopTask, counter: Any) -> None:
+    """Add `counter` to `task`. The counters of finished loops become one, so that a task of many loops stays small."""
+    extras = task._made_extras
+    before = extras.counters
+    if len(before) > MOST_COUNTERS:
+        over = [one for one in before if getattr(one, "_final", None) is not None]
+        after = (Total(sum(one.count() for one in over)), *(one for one in before if one not in over), counter)
+        if extras.counters is before:  # no other thread can come between this and the store
+            extras.counters = after
+            return
+    extras.counters += (counter,)
+
+
+_THROUGH = frozenset((enumerate, map, zip))
+"""Builtin iterators that yield one item for each item of their source, and tell the source without being run."""
+_ENDLESS = frozenset((count, cycle, repeat))
+"""Iterators that end no `zip`; a `repeat` with a number of times knows its length."""
+
+
+def size_of(iterable: Any, iterator: Any = None) -> int | None:
+    """Return the number of items of `iterable` by `len` or its length hint; None if it is unknown.
+
+    An `enumerate`, `zip` or `map` has as many items as its source.
+
+    Example:
+        >>> size_of([1, 2, 3]), size_of(iter([1, 2])), size_of(x for x in "ab")
+        (3, 2, None)
+        >>> size_of(enumerate(zip("abc", [1, 2]))), size_of(map(str, (x for x in "ab")))
+        (2, None)
+    """
+    for source in (iterable, iterator):
+        try:
+            size = len(source)
+        except Exception:  # the user's __len__ may raise anything: an unknown size is no reason to stop a loop
+            try:
+                size = length_hint(source, -1)
+            except Exception:
+                continue
+        if size >= 0:
+            return size
+    try:
+        return _size_through(iterable) if type(iterable) in _THROUGH else None
+    except RecursionError:  # a thousand of them around each other
+        return None
+
+
+def _size_through(iterator: Any) -> int | None:
+    """Return how many items an `enumerate`, `zip` or `map` will yield; None if its source does not know."""
+    inner = iterator.__reduce__()[1]
+    if type(iterator) is map:
+        inner = inner[1:]  # the function comes first
+    elif type(iterator) is enumerate:
+        inner = inner[:1]  # the next number comes second
+    sizes = []
+    for each in inner:
+        size = size_of(each)
+        if size is not None:
+            sizes.append(size)
+        elif type(each) not in _ENDLESS:
+            return None
+    return min(sizes, default=None if inner else 0)
