@@ -9,6 +9,7 @@ import argparse
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from .._display.terminal import StreamTerminal
@@ -222,7 +223,9 @@ def _opened(path: str) -> TextIO:
     Raises:
         OSError: the file cannot be opened.
     """
-    return open(0 if path == "-" else path, encoding="utf-8", errors="replace", closefd=path != "-")
+    from .._display.events_input import open_events
+
+    return TextIOWrapper(open_events(path), encoding="utf-8", errors="replace")
 
 
 def _write(path: str, text: str, *, append: bool) -> None:

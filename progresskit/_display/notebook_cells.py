@@ -16,7 +16,7 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakSet
 
 from .._system.lazy import CATCH_UP_WITH_WORKERS, TICKER, load
-from .._system.notebook import is_cell_stream, kernel_shell, running_cell
+from .._system.notebook import is_cell_stream, kernel_shell, replaces_outputs, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
 from ..renderers.notebook import ROWS, Area
@@ -230,7 +230,7 @@ def _draws_in_cells(tracker: TrackerCore) -> bool:
     if choice.make is not None or tracker.terminal is not None:
         return False
     stream = default_stream(opened=False) if tracker.stream is None else tracker.stream
-    return is_cell_stream(stream) and not prefer_hub(choice).is_remote
+    return is_cell_stream(stream) and replaces_outputs() and not prefer_hub(choice).is_remote
 
 
 class NotebookRenderer:

@@ -18,7 +18,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import ref
 
-from .._system.notebook import is_cell_stream
+from .._system.notebook import is_cell_stream, is_no_terminal
 from .._system.other_writers import OtherWriters
 from .._system.platform import HAS_BLOCKING_FLAG, IS_WINDOWS, file_locks, has_poll
 from .._text.cells import encodable
@@ -237,6 +237,8 @@ class StreamTerminal:
         try:
             if IS_WINDOWS and self.fd is not None:
                 return self._console is not None  # `NUL` says that it is a terminal as well
+            if is_no_terminal(self._stream):
+                return False
             return os.isatty(self.fd) if self.fd is not None else bool(self._stream.isatty())
         except Exception:  # anything may stand in for a stream, and its isatty may do anything
             return False

@@ -168,6 +168,7 @@ class EventDecoder:
         Raises:
             ValueError: it makes no sense.
         """
+        line = line.lstrip("\ufeff")  # editors and shells of Windows put it at the beginning of a file
         try:
             document = json.loads(line, parse_constant=str)
         except (ValueError, RecursionError) as error:

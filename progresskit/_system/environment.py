@@ -47,13 +47,14 @@ VARIABLES: dict[str, str] = {
     "COLORTERM": "truecolor or 24bit: the terminal has all colours; else TERM tells whether it has 256 or 8.",
     "ACCESSIBLE": "Set and not empty: auto chooses plain, whose lines then have words instead of signs.",
     "TERM": "dumb, empty or not set: the terminal cannot draw over rows, so auto chooses plain.",
-    "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION, BUILDKITE, and INSIDE_EMACS of a shell there.",
+    "CI": "On: auto chooses plain, as with GITHUB_ACTIONS, TF_BUILD, TEAMCITY_VERSION, BUILDKITE, JENKINS_URL, and INSIDE_EMACS of a "
+    "shell there.",
     "COLUMNS": "The width in cells, instead of what the terminal says.",
     "LINES": "The height in rows, instead of what the terminal says.",
 }
 """Name -> what the variable does."""
 
-CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE")
+CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE", "JENKINS_URL")
 """What CI systems set: their pages show lines."""
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))

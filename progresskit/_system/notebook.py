@@ -13,8 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-KERNELS = frozenset(("ipykernel", "pyodide_kernel", "xeus_python_shell"))
+KERNELS = frozenset(("ipykernel", "pyodide_kernel", "xeus_python_shell", "spyder_kernels"))
 """Packages whose streams lead to the cell that runs."""
+_NO_TERMINALS = frozenset(("idlelib", "spyder_kernels"))
+"""Packages whose streams say that they are terminals, and show escape sequences as words."""
+_APPENDING = ("jupyter-console", "jupyter-qtconsole", "jupyter-run")
+"""Programs that start a kernel and write each output below the last: of a display they show the first picture alone."""
 _POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-", "IO loop")
 """Beginnings of the names of threads that work for any caller. `IO loop` is the thread in which a Dask client hears its scheduler."""
 _own = threading.local()
@@ -36,6 +40,34 @@ def kernel_shell() -> Any:
 def is_cell_stream(stream: object) -> bool:
     """Return whether `stream` leads to a notebook's cell by the kernel's own means."""
     return type(stream).__module__.partition(".")[0] in KERNELS and kernel_shell() is not None
+
+
+def is_no_terminal(stream: object) -> bool:
+    """Return whether `stream` leads to a window that is no terminal, whatever its `isatty` says: IDLE's and Spyder's."""
+    return type(stream).__module__.partition(".")[0] in _NO_TERMINALS
+
+
+def replaces_outputs() -> bool:
+    """Return whether the front end replaces what a display has shown, as notebooks do and consoles do not.
+
+    A kernel is not told who shows its outputs. The program that has started it is the best that can be known.
+    """
+    starter = os.environ.get("JPY_PARENT_PID", "")
+    if starter not in _starters:
+        _starters[starter] = not _is_appending(starter)
+    return _starters[starter] and "spyder_kernels" not in sys.modules
+
+
+_starters: dict[str, bool] = {}
+
+
+def _is_appending(pid: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = os.fsdecode(file.read()).split("\0")
+    except OSError:  # not Linux, or nobody whom we know
+        return False
+    return any(os.path.basename(word) in _APPENDING for word in words[:2])
 
 
 def running_cell(shell: Any, *, now: bool = False) -> str:

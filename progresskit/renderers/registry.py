@@ -12,7 +12,7 @@ import sys
 from .._model.numbers import kind_of
 from .._system.environment import is_disabled, why_lines
 from .._system.lazy import load as load
-from .._system.notebook import is_cell_stream
+from .._system.notebook import is_cell_stream, is_no_terminal, replaces_outputs
 from .._system.platform import IS_WINDOWS
 from .._system.threads import QuickThread
 from .._system.warnings import warn_once
@@ -183,7 +183,7 @@ class _Target:
         self._terminal = terminal
         self.stream: Any = getattr(terminal, "stream", None)
         self.environ = environ
-        self.in_notebook = bool(getattr(terminal, "in_notebook", False))
+        self.in_notebook = bool(getattr(terminal, "in_notebook", False)) and replaces_outputs()
         self.is_redrawable, self.reason = redrawable(terminal.is_tty, environ)
         if self.is_redrawable and not getattr(terminal, "has_sequences", True):
             self.is_redrawable, self.reason = False, "the console does not obey escape sequences"
@@ -427,7 +427,7 @@ def draws_rows(
     """
     environ = os.environ if environ is None else environ
     try:
-        if stream is None or not stream.isatty():
+        if stream is None or is_no_terminal(stream) or not stream.isatty():
             return False
     except Exception:  # closed, or whatever a stream of the user's own may raise
         return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,6 +237,17 @@ def last_cell() -> nbformat.NotebookNode:
 def check_saved(document: nbformat.NotebookNode) -> None:
     (output,) = document.cells[-1].outputs
     assert output["data"]["text/plain"].startswith("✓ Last") and ">100%<" in output["data"]["text/html"]
+
+
+@pytest.mark.slow
+def test_run(tmp_path: Path) -> None:
+    """`jupyter run`, which replaces no output, gets lines that tell the end."""
+    command = Path(sys.executable).with_name("jupyter-run")
+    if not command.exists():
+        pytest.skip("jupyter run is not installed")
+    (tmp_path / "job.py").write_text("from progresskit import track\nfor x in track(range(7), 'Last', keep=True): pass")
+    done = subprocess.run([command, "job.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "Last: finished, 7" in done.stdout and "0%" not in done.stdout, done
 
 
 @pytest.mark.slow

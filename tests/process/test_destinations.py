@@ -20,9 +20,10 @@ from progresskit._display.taskbar import REPEAT_SECONDS, Taskbar
 from progresskit._display.terminal import StreamTerminal
 from progresskit._model.frames import Frame, sample_view
 from progresskit._system.environment import taskbar_wanted
+from progresskit._system.notebook import replaces_outputs
 from progresskit.renderers.none import NoneRenderer
 from progresskit.renderers.plain import PlainRenderer, no_command
-from progresskit.renderers.registry import named, prefer_hub
+from progresskit.renderers.registry import draws_rows, named, prefer_hub
 from progresskit.testing import EmulatedTerminal, ManualClock
 
 X = {"TERM": "xterm-256color"}
@@ -31,6 +32,8 @@ PICKS: dict[str, tuple[dict[str, str], bool, str]] = {
     "pipe": (X, False, "plain"),
     "ci": ({**X, "CI": "true"}, True, "plain"),
     "github": ({**X, "GITHUB_ACTIONS": "true"}, True, "plain"),
+    "gitlab": ({**X, "CI": "true", "GITLAB_CI": "true"}, True, "plain"),
+    "jenkins": ({**X, "JENKINS_URL": "https://ci.example/"}, True, "plain"),
     "azure": ({**X, "TF_BUILD": "True"}, True, "plain"),
     "teamcity": ({**X, "TEAMCITY_VERSION": "2026.1"}, True, "plain"),
     "buildkite": ({**X, "BUILDKITE": "true"}, True, "plain"),
@@ -41,6 +44,19 @@ PICKS: dict[str, tuple[dict[str, str], bool, str]] = {
     "emacs_compile": ({"TERM": "xterm", "INSIDE_EMACS": "29.1,compile"}, True, "plain"),
     "emacs_vterm": ({**X, "INSIDE_EMACS": "29.1,vterm"}, True, "ansi"),
     "accessible": ({**X, "ACCESSIBLE": "1"}, True, "plain"),
+    "vscode_terminal": ({**X, "TERM_PROGRAM": "vscode"}, True, "ansi"),
+    "vscode_debug_console": ({**X, "TERM_PROGRAM": "vscode"}, False, "plain"),
+    "pycharm": ({"PYCHARM_HOSTED": "1"}, False, "plain"),
+    "pycharm_terminal": ({**X, "PYCHARM_HOSTED": "1"}, True, "ansi"),
+    "docker_t": ({"TERM": "xterm"}, True, "ansi"),
+    "docker": ({}, False, "plain"),
+    "ssh": ({**X, "SSH_TTY": "/dev/pts/1", "SSH_CONNECTION": "a"}, True, "ansi"),
+    "ssh_without_tty": ({"TERM": "dumb", "SSH_CONNECTION": "a"}, False, "plain"),
+    "nohup": (X, False, "plain"),
+    "cron": ({"SHELL": "/bin/sh"}, False, "plain"),
+    "databricks_job": ({"DATABRICKS_RUNTIME_VERSION": "17.3"}, False, "plain"),
+    "tmux": ({"TERM": "tmux-256color", "TMUX": "/tmp/tmux"}, True, "ansi"),
+    "linux_console": ({"TERM": "linux"}, True, "ansi"),
     "systemd": ({"JOURNAL_STREAM": "8:1", "INVOCATION_ID": "a"}, False, "plain"),
     "hub": ({**X, "PROGRESSKIT_HUB": "ab12@127.0.0.1:9"}, True, "hub"),
 }
@@ -109,6 +125,29 @@ def test_auto(where: str) -> None:
     assert choice.settle(EmulatedTerminal(is_tty=is_tty), environ).name == pick
 
 
+@pytest.mark.parametrize("package", ["idlelib.run", "spyder_kernels.console.outstream"])
+def test_no_terminal(package: str) -> None:
+    """The windows of IDLE and Spyder say that they are terminals, and get lines."""
+    stream = type("Window", (io.StringIO,), {"__module__": package, "isatty": lambda self: True})()
+    terminal = StreamTerminal(stream, X)
+    assert named(None, X).settle(terminal, X).name == "plain" and not draws_rows(named(None, X), stream, environ=X)
+
+
+def test_front_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consoles of Jupyter write each output below the last: a display that is replaced would stay at 0 % there."""
+    for name, replaces in (("jupyter-console", False), ("jupyter-run", False), ("jupyter-lab", True)):
+        (tmp_path / name).write_text("input(1)")
+        front_end = subprocess.Popen([sys.executable, str(tmp_path / name)], stdin=-1, stdout=-1)
+        try:
+            assert front_end.stdout is not None and front_end.stdout.read(1) == b"1"
+            monkeypatch.setenv("JPY_PARENT_PID", str(front_end.pid))
+            assert replaces_outputs() is replaces or not Path("/proc/self/cmdline").exists(), name
+        finally:
+            front_end.communicate(b"\n")
+    monkeypatch.delenv("JPY_PARENT_PID")
+    assert replaces_outputs()
+
+
 def test_table() -> None:
     """The table in the documentation has a row for each place, with what is picked there."""
     text = (Path(__file__).parents[2] / "docs" / "renderers.md").read_text("utf-8")
@@ -123,6 +162,8 @@ def test_table() -> None:
         ("below a hub", "hub"),
         ("a systemd service", "plain"),
         ("Emacs", "plain"),
+        ("IDLE, Spyder, `jupyter console`, `jupyter run`, qtconsole", "plain"),
+        ("an editor's output window (VS Code's debug console, PyCharm's run window)", "plain"),
         ("a screen reader", "plain"),
     ):
         assert f"`{pick}`" in rows[place], place

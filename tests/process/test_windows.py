@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,41 @@ def test_console(obeys: bool) -> None:
     assert ("Größe: started" in program.sent.decode()) is not obeys
     assert (b"\x1b[?2026h" in program.sent) is obeys and "←" not in program.sent.decode()
     assert ("━" in program.sent.decode()) is obeys
+
+
+BREAK = f"""
+import signal, sys
+sys.path[:0] = {str(HERE)!r}, {str(HERE.parent)!r}
+signal.SIGBREAK = signal.SIGUSR1  # one that ends a process, as Ctrl-Break does there
+import windows_like
+from console_like import ConsoleLike
+console = ConsoleLike(obeys=True, shows=lambda descriptor, text: windows_like.real_write(descriptor, text.encode()))
+windows_like.pretend(console)
+import time
+from progresskit import track
+if HANDLED:
+    signal.signal(signal.SIGBREAK, signal.default_int_handler)
+mine = signal.getsignal(signal.SIGBREAK)
+try:
+    for row in track(range(6_000), "Rows", keep=True):
+        assert signal.getsignal(signal.SIGBREAK) is mine
+        time.sleep(0.01)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this is one")
+@pytest.mark.parametrize("handled", [False, True], ids=["default", "handled"])
+def test_ctrl_break(handled: bool) -> None:
+    """Ctrl-Break ends the process as it would without rows, or is the job's own to handle; no mode is left on."""
+    program = Program(BREAK.replace("HANDLED", str(handled)), TERM="", covered=False)
+    program.until("Rows")
+    program.until("\x1b[?2026l", 2)
+    program.kill(signal.SIGUSR1)
+    assert program.end() == (0 if handled else -signal.SIGUSR1), program.everything
+    assert program.sent.count(b"\x1b[?2026h") == program.sent.count(b"\x1b[?2026l")
+    assert not program.screen.cursor.hidden
+    if handled:
+        words = " ".join(" ".join(program.everything).split())  # a long line is wrapped
+        assert "■ Rows" in words and "cancelled" in words and words.endswith("interrupted"), words

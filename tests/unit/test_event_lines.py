@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 from progresskit import ProgressTracker
 from progresskit._cli.event_log import read
 from progresskit._cli.event_report import tell
+from progresskit._cli.main import main
 from progresskit._display.events_file import EventsFile, Teed
+from progresskit._display.web.follow import Follower
+from progresskit._display.web.state import PageState
 from progresskit._model.events import WHOLE_SECONDS, EventDecoder, EventEncoder
 from progresskit._model.frames import Frame, TaskView, sample_view
 from progresskit._system.warnings import ProgressWarning
@@ -263,3 +267,28 @@ def test_tee_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) ->
     assert screens[0] == screens[1] and "task 0" in " ".join(screens[0])
     (run,) = read((tmp_path / "events").read_text().splitlines()).runs
     assert len(run.tasks) == 20
+
+
+def test_compressed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that gzip has compressed is read, as far as it goes; so is one with a byte order mark."""
+    end = sample_view(description="Load", total=9, completed=9, elapsed=1.0, age=1.0, state="finished")
+    lines = EventEncoder(HEADER).lines(Frame(2.0, ended=(end,)), [])
+    data = "".join(f"{line}\n" for line in lines).encode()
+    more = data + b"".join(os.urandom(40).hex().encode() + b"\n" for _ in range(5_000))
+    said = {}
+    for name, content in (
+        ("plain", data),
+        ("marked", b"\xef\xbb\xbf" + data),
+        ("whole.gz", gzip.compress(data)),
+        ("torn.gz", gzip.compress(more)[:-50_000]),
+        ("empty.gz", b"\x1f\x8b"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert main(["report", str(path)]) == 0
+        said[name] = capsys.readouterr().out
+        followed = Follower(str(path), PageState({}))
+        assert followed.read() >= 0 and followed.read() == 0
+        followed.close()
+    assert said["plain"] == said["marked"] == said["whole.gz"] and "1 finished" in said["plain"]
+    assert "1 finished" in said["torn.gz"] and "0 tasks" in said["empty.gz"]

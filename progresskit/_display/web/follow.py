@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..._model.events import EventDecoder
 from ..._system.platform import IS_WINDOWS
 from ..._system.run_identity import run_identity
+from ..events_input import open_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class Follower:
         self._path = path
         self._state = state
         self._clock = clock
-        self._file: BinaryIO = open(path, "rb")  # noqa: SIM115  # read for as long as the page is served
+        self._file: BinaryIO = open_events(path)  # read for as long as the page is served
         self._rest = b""
         self._decoder = EventDecoder()
         self._heads: dict[str, dict[str, Any]] = {}
@@ -104,9 +105,10 @@ class Follower:
         """Return the file that has taken this one's place, if one has: this one had grown enough, or was emptied."""
         try:
             mine, there = os.fstat(self._file.fileno()), os.stat(self._path)
-            if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino) and there.st_size >= self._file.tell():
+            bytes_read = os.lseek(self._file.fileno(), 0, os.SEEK_CUR)  # of a compressed file `tell` counts others
+            if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino) and there.st_size >= bytes_read:
                 return None
-            return open(self._path, "rb")  # read for as long as the page is served
+            return open_events(self._path)
         except OSError:
             return None
 
