@@ -67,6 +67,20 @@ def test_a_number_stays_with_its_unit() -> None:
         assert {"loss 0.5", "lr 0.1", "best so far 7"} <= pieces(view._replace(fields=fields), columns), columns
 
 
+def test_an_end_stands_beside_a_broken_name() -> None:
+    """Where a name takes lines of its own, duration, end and fields follow its last word."""
+    text = sample_view(state="cancelled", elapsed=5.0, description="Query the warehouse until it answers")
+    (line,) = KeptLines().lines((text,), 39)
+    assert line == "■ Query the warehouse until it answers\n  5.0 s   cancelled"
+    over = sample_view(state="finished", elapsed=1.5, description="Over", completed=30, unit="row", rate=19.8)
+    assert KeptLines().lines((over,), 39) == ["✓ Over   30 rows   1.5 s   19.8 rows/s"]
+    group = sample_view(
+        state="failed", reason="3 of 40 failed", description="Loading", completed=5, total=40, unit="file", elapsed=3.0
+    )
+    assert KeptLines().lines((group,), 79)[0].endswith("3.0 s   failed: 3 of 40 failed")
+    assert KeptLines().lines((group,), 64)[0].endswith("3.0 s   3 of 40 failed")
+
+
 def test_lines_together_share_columns() -> None:
     """Lines that come together have the same columns."""
     views = [
