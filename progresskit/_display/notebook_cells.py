@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextvars import copy_context
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakSet
 
+from .._system.lazy import CATCH_UP_WITH_WORKERS, TICKER, load
 from .._system.notebook import is_cell_stream, kernel_shell, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
@@ -71,10 +73,14 @@ class _Cells:
             local()
         )  # the publisher to which this thread has given the hook: each thread has hooks of its own
 
-    def current(self, shell: Any) -> tuple[CellArea, bool]:
-        """Return the area of the running cell, and whether it is new. The lock of a new one is held until it has a
-        picture."""
-        cell = running_cell(shell)
+    def current(self, shell: Any, *, now: bool = False) -> tuple[CellArea, bool]:
+        """Return the area of this thread's cell, and whether it is new. The lock of a new one is held until it has a picture.
+
+        Args:
+            shell: IPython's shell.
+            now: Whether the cell that runs now is asked for, whatever this thread belongs to.
+        """
+        cell = running_cell(shell, now=now)
         with self.lock:
             area = self.by_cell.get(cell)
             if area is not None:
@@ -83,11 +89,16 @@ class _Cells:
             area.lock.acquire()
             while len(self.by_cell) > CELLS:
                 del self.by_cell[next(iter(self.by_cell))]
+        self.watch_ends(shell)
+        self._hear_of_clears(shell.display_pub)
+        return area, True
+
+    def watch_ends(self, shell: Any) -> None:
+        """Have `shell` tell of the end of each cell."""
+        with self.lock:
             if shell not in self._asked:
                 self._asked[shell] = True
                 shell.events.register("post_run_cell", self._end_cell)
-        self._hear_of_clears(shell.display_pub)
-        return area, True
 
     def _hear_of_clears(self, publisher: Any) -> None:
         """Make `publisher` report when the job clears a cell's output from this thread, if it can."""
@@ -124,9 +135,17 @@ class _Cells:
 
     def _end_cell(self, *_: object) -> None:
         """Show the state of the tasks at the end of a cell, before the kernel says that the cell is done."""
-        for tracker in list(self.trackers):
+        if CATCH_UP_WITH_WORKERS.partition(":")[0] in sys.modules:
+            load(CATCH_UP_WITH_WORKERS)()
+        for tracker in {
+            *self.trackers,
+            *load(TICKER).trackers_in_notebook(),
+        }:  # those of workers' tasks have no task here
             drain = getattr(tracker.ticker, "drain", None)
             if drain is not None:
+                drain(tracker, lambda: False)
+                tracker.lines.context = copy_context()  # what sums up the tasks of this cell belongs here
+                tracker.tree.sum_up()
                 drain(tracker, lambda: False)
             if not tracker.tree.live:
                 self.trackers.discard(tracker)
@@ -183,6 +202,15 @@ def place(tracker: TrackerCore, task: Task) -> None:
         tracker.tree.note_seen(task)
 
 
+def expect_workers() -> bool:
+    """Return whether this process is a kernel, whose cells show the tasks of workers that start now; if so, watch for the end of
+    the cell."""
+    shell = kernel_shell()
+    if shell is not None:
+        CELL_AREAS.watch_ends(shell)
+    return shell is not None
+
+
 def write_lines(tracker: TrackerCore) -> None:
     """Write the waiting lines of `tracker` in the caller's thread, where they go to a cell.
 
@@ -219,6 +247,7 @@ class NotebookRenderer:
     def __init__(self, wall: Callable[[], float] | None = None) -> None:
         self._wall = time.time if wall is None else wall
         self._strangers: set[int] = set()  # tasks that have been seen once in no area: they may be about to get one
+        self._live: dict[int, CellArea] = {}  # the tasks of the last picture that have not ended
 
     @classmethod
     def check(cls) -> None:
@@ -233,15 +262,22 @@ class NotebookRenderer:
     def render(self, frame: Frame) -> None:
         """Publish a picture of each area in which something has changed."""
         parts: dict[CellArea, tuple[list[TaskView], list[TaskView]]] = {}
+        before, self._live = self._live, {}
         for views, is_end in ((frame.tasks, False), (frame.ended, True)):
             for view in views:
                 area = self._area(view, is_end)
                 if area is not None:
                     parts.setdefault(area, ([], []))[is_end].append(view)
+                    if not is_end:
+                        self._live[view.id] = area
+        gone = before.keys() - self._live.keys() - {view.id for view in frame.ended}
+        for number in gone:
+            parts.setdefault(before[number], ([], []))
+            CELL_AREAS.by_task.pop(number, None)
         now = self._wall()
         for area, (live, ended) in parts.items():
             with area.lock:
-                area.update(live, ended)
+                area.update(live, ended, gone)
                 if not frame.tasks or abs(now - area.shown_at) >= INTERVAL:
                     area.show_at(now)
         for view in frame.ended:
@@ -258,7 +294,7 @@ class NotebookRenderer:
             shell = kernel_shell()
             if shell is None:
                 return None
-            area, is_new = CELL_AREAS.current(shell)
+            area, is_new = CELL_AREAS.current(shell, now=True)
             if is_new:
                 area.lock.release()
         self._strangers.discard(view.id)

@@ -171,6 +171,14 @@ class ThreadTicker:
         """Return the trackers whose rows stand on a terminal."""
         return [tracker for display in self.displays if display.renderer.standing for tracker in display.group.trackers]
 
+    def trackers_in_notebook(self) -> list[TrackerCore]:
+        """Return the trackers that are shown in a notebook's cells."""
+        with self.scheduler.hold():
+            self.scheduler.adopt()
+            return [
+                each for display in self.displays if display.terminal.in_notebook for each in display.group.trackers
+            ]
+
     def detach(self, tracker: TrackerCore) -> None:
         """Draw `tracker` for the last time, and let go of it.
 

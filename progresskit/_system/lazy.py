@@ -30,6 +30,8 @@ PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 """Notes which cell of a notebook a task belongs to."""
 WRITE_IN_CELL = "progresskit._display.notebook_cells:write_lines"
 """Writes lines to a notebook's cell from the thread that prints them."""
+EXPECT_WORKERS_IN_CELL = "progresskit._display.notebook_cells:expect_workers"
+"""Tells whether a notebook's cell shows the tasks of workers that start now."""
 PAGE_ADDRESS, SERVE_PAGE = "progresskit._display.web.live:address", "progresskit._display.web.live:serve"
 """Reads the address of the live page, and serves it."""
 SERVE_PAGE_AS_ASKED = "progresskit._display.web.live:serve_as_asked"
@@ -38,6 +40,8 @@ REDUCE_TASK = "progresskit.processes.workers:reduce"
 """Pickles a task for a worker."""
 HUB_ADDRESS, ROWS_TERMINAL = "progresskit.processes.workers:address", "progresskit.processes.workers:rows_terminal"
 """Return the address of the process's own hub, and the terminal that has its rows."""
+CATCH_UP_WITH_WORKERS = "progresskit.processes.workers:catch_up"
+"""Delivers what workers have sent."""
 NOTE_UNSEEN, FLUSH_NUMBERS = "progresskit.processes._numbers:note_unseen", "progresskit.processes._numbers:flush"
 """Tell a hub of a task that no frame has shown, and send it what it has not been told."""
 SEND_BEFORE_RESULTS = "progresskit.processes._numbers:send_before_results"
@@ -46,6 +50,22 @@ NOTE_UNSEEN_IN_FOLDER = "progresskit.processes._folder:note_unseen"
 """Tells the readers of a folder of a task that no frame has shown."""
 RECORDED = "progresskit.processes._folder:Recorded"
 """A renderer whose frames are written to a folder as well."""
+
+
+def _is_being_imported(module: Any) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def whole(module: Any) -> Any:
+    """Return `module`, which has just been imported.
+
+    Raises:
+        ImportError: this thread has interrupted the module's own import, as the handler of a signal does: its names are not
+            all there. (Another thread that imports it is waited for by `import`.)
+    """
+    if _is_being_imported(module):
+        raise ImportError(f"{module.__name__} is being imported")
+    return module
 
 
 def load(path: str) -> Any:
@@ -57,7 +77,7 @@ def load(path: str) -> Any:
     """
     module, _, name = path.partition(":")
     found = sys.modules.get(module)
-    if found is not None and not getattr(getattr(found, "__spec__", None), "_initializing", False):
+    if found is not None and not _is_being_imported(found):
         return getattr(found, name)
     if found is not None or not module.startswith("progresskit."):
         return getattr(__import__(module, fromlist=(name,)), name)
@@ -77,6 +97,7 @@ def attribute(package: str, homes: Mapping[str, str], name: str) -> Any:
 
     Raises:
         AttributeError: the package has no such name.
+        ImportError: this thread has interrupted the module's own import, as the handler of a signal does.
 
     Example:
         >>> attribute("progresskit", {"State": "progresskit._model.states"}, "State")
@@ -86,4 +107,4 @@ def attribute(package: str, homes: Mapping[str, str], name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
     # `importlib` would cost some hundreds of microseconds that nothing else here needs.
-    return getattr(__import__(home, fromlist=(name,)), name)
+    return getattr(whole(__import__(home, fromlist=(name,))), name)

@@ -6,7 +6,9 @@ Knows which tracker is meant where none is given. Does not know how a tracker ke
 from __future__ import annotations
 
 import os
+import sys
 
+from .._system.lazy import EXPECT_WORKERS_IN_CELL, load
 from . import multiprocessing_hook
 from . import tracker as trackers
 from .arguments import UNCHANGED, unknown_argument
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+if "IPython" in sys.modules:  # a worker of a kernel has no cell to show its tasks in: the kernel shows them
+    multiprocessing_hook.allow_joining(lambda: bool(load(EXPECT_WORKERS_IN_CELL)()))
 
 _NONE_GIVEN = (None,) * 6  # arguments of a loop that a worker's first loop may have
 

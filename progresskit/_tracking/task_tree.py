@@ -194,6 +194,9 @@ class TaskTree:
         """Note that a frame has shown `task`, so that its end is shown too."""
         self.last_shown = max(self.last_shown, task.id)
 
+    def sum_up(self) -> None:
+        """Write what sums up tasks that have ended, where that waits for further ones. Here nothing does."""
+
     # Endings
 
     def note_end(self, task: Task) -> None:

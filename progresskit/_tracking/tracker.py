@@ -12,7 +12,7 @@ import time
 from contextvars import ContextVar, copy_context
 
 from .._model.numbers import kind_of, shown
-from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load
+from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load, whole
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
@@ -123,7 +123,7 @@ class ProgressTracker:
         web: bool | int | str = False,
         **misspelt: Never,
     ) -> None:
-        from ..renderers.registry import named
+        from ..renderers import registry
 
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
@@ -140,7 +140,7 @@ class ProgressTracker:
             columns = DEFAULTS.get("columns") if columns is None else columns
             style = DEFAULTS.get("style") if style is None else style
         self.columns: str | None = checked_columns(columns)
-        choice = named(renderer)
+        choice = whole(registry).named(renderer)
         if joined is not None:
             core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker

@@ -231,6 +231,13 @@ class SourceTree(TaskTree):
             self._sources.clear()
             self._in_order.clear()
 
+    def sum_up(self) -> None:
+        """Close the crowd at once if no task is live."""
+        self._hand_in()
+        with self.lock:
+            if not self._top:
+                self._close_crowd()
+
     def forget(self) -> None:
         """Start over in a forked child, without sources."""
         super().forget()

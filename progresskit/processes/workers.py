@@ -227,6 +227,12 @@ def move(tracker: ProgressTracker) -> None:
         _host.move(tracker)
 
 
+def catch_up() -> None:
+    """Deliver all that workers have sent so far."""
+    if _host is not None:
+        _host.hub.catch_up()
+
+
 def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
     """Show what workers have sent for `tracker`, which ends."""
     if _host is not None:

@@ -23,7 +23,7 @@ from ._bars import Painter
 from ._kept import KeptLines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from .._model.frames import TaskView
 
@@ -80,8 +80,16 @@ class Area:
         self._rows = 0  # rows of the highest picture so far
         self._picture: tuple[str, str] | None = None
 
-    def update(self, views: Iterable[TaskView], ended: Iterable[TaskView]) -> None:
-        """Take the live `views` of this area, and those that have `ended` since the last time."""
+    def update(self, views: Iterable[TaskView], ended: Iterable[TaskView], gone: Collection[int] = ()) -> None:
+        """Take the live `views` of this area, and those that have `ended` since the last time.
+
+        Args:
+            views: The tasks that have not ended.
+            ended: The tasks that have.
+            gone: The numbers of rows that are no longer there, and have no end: such as one that sums up others.
+        """
+        if gone:
+            self._views = [view for view in self._views if view.id not in gone]
         at = {view.id: index for index, view in enumerate(self._views)}
         for view in (*ended, *views):
             index = at.get(view.id)

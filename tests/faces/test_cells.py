@@ -100,6 +100,25 @@ def test_other_cells(nb: Notebook) -> None:
     assert all("3/3" in row for row in a.rows) and not nb.lost
 
 
+def test_workers() -> None:
+    """Tasks of a pool's workers stand in the cell that uses it, in a kernel that has had no loop before; no worker sends messages in
+    the kernel's name, and no row that sums up others is left in a later cell."""
+    pool = "multiprocessing.get_context('fork').Pool(2) as pool:\n"
+    with notebook() as nb:
+        cell = nb.run(
+            "import multiprocessing\ndef work(name):\n  for x in track(range(4), name): time.sleep(0.1)\n"
+            f"with {pool}  pool.map(work, ['left', 'right'])"
+        )
+        assert sorted(row.split()[1] for row in cell.rows) == ["left", "right"], cell.outputs
+        assert all("4/4" in row for row in cell.rows)
+        brief = nb.run(f"def brief(n): return sum(track(range(3)))\nwith {pool}  print(sum(pool.map(brief, range(6))))")
+        after = nb.run("for x in track(range(2), 'After'): pass")
+        time.sleep(1.2)  # after a second without a task what sums them up has its end
+        nb.run("1")
+        assert brief.text.startswith("18\n") and "✓ 6 tasks" in brief.text.replace("\x1b[32m", ""), brief.outputs
+        assert [row.split()[1] for row in after.rows] == ["After"] and not after.text
+
+
 def test_budget(nb: Notebook) -> None:
     """Four pictures a second at the most, 12 kB each with 50 rows, no row that is not there; nothing when nothing changes."""
     began = time.monotonic()

@@ -45,6 +45,18 @@ def test_unchanged() -> None:
     assert [update for _, update in published] == [False, True]
 
 
+def test_gone() -> None:
+    """A row that is no longer there, and has no end, goes: one that sums up others."""
+    published = Published()
+    area = Area(published)
+    task, total = sample_view(id=1, description="one"), sample_view(id=2, description="3 tasks, 3 done")
+    area.update([task, total], [])
+    area.show("14:03:22")
+    area.update([], [task._replace(state="finished")], {2})
+    area.show("14:03:22")
+    assert [line.split()[:2] for line in published.lines] == [["✓", "one"]]
+
+
 def test_as_of() -> None:
     """A picture with a running row says of when it is; one without does not."""
     published = Published()
