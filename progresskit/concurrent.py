@@ -194,7 +194,7 @@ def map_processes(
 
 @contextmanager
 def _workers_invited() -> Iterator[None]:
-    """Let processes that start meanwhile join the display of this one."""
+    """Let processes that start within the block show their tasks on the display of this process."""
 
     def wanted() -> bool:
         return True
@@ -216,7 +216,7 @@ def _map(
     unit: str,
     options: dict[str, Any],
 ) -> list[R]:
-    """Return the results of `calls`, in order, each counted when it is done."""
+    """Return the results of `calls` in their order. Each call is counted when it is done."""
     end = None if timeout is None else time.monotonic() + timeout
     with current_tracker().add_task(description, total=len(calls), unit=unit, **options) as task:
         futures: list[Future[list[R]]] = []

@@ -1,4 +1,4 @@
-"""End a task whose library reports the end of the work, and not whether it is complete."""
+"""End a task for a library that reports that its work has ended, but not whether the work is complete."""
 
 from __future__ import annotations
 

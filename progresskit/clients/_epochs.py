@@ -61,7 +61,7 @@ class EpochTasks:
 
 
 class EpochCallback:
-    """What callbacks of libraries that train in epochs have in common. Comes before the library's own class.
+    """The common base of callbacks for libraries that train in epochs. Name it before the library's own base class.
 
     Args:
         description: The task's.
@@ -74,5 +74,5 @@ class EpochCallback:
 
     @property
     def task(self) -> Task | None:
-        """The task of the epochs; None while no training is at work."""
+        """The task of the epochs; None while no training runs."""
         return self._tasks.epochs

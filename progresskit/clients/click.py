@@ -17,7 +17,7 @@ from ._ending import end
 
 _originals: dict[str, Any] = {}
 _TASK = "_progresskit_task"
-"""The attribute of a bar that is drawn here: its task, None when that has ended."""
+"""The name of the attribute that holds a drawn bar's task; its value is None once the task has ended."""
 
 
 def _is_shown_here(bar: Any) -> bool:
@@ -27,13 +27,13 @@ def _is_shown_here(bar: Any) -> bool:
         return False
     try:
         bar.file.fileno()
-    except (OSError, ValueError, AttributeError):  # a stand-in, which is read by a test
+    except (OSError, ValueError, AttributeError):  # an object in place of the stream, whose contents a test reads
         return False
     return True
 
 
 def _mirror(bar: Any) -> None:
-    """Bring the task of `bar` to its state."""
+    """Copy the state of `bar` to its task."""
     task = bar.__dict__[_TASK]
     if task is None:
         return
@@ -53,7 +53,7 @@ def _methods() -> dict[str, Any]:
     def enter(bar: Any) -> Any:
         if _is_shown_here(bar):
             bar.__dict__[_TASK] = current_tracker().add_task(bar.label, total=bar.length or None, keep=True)
-            bar._is_atty = True  # elsewhere click's loop does not count
+            bar._is_atty = True  # click's loop counts only for a terminal
         return own["__enter__"](bar)
 
     @wraps(own["__exit__"])
@@ -85,7 +85,7 @@ def _methods() -> dict[str, Any]:
 
 
 def patch() -> None:
-    """Have the bars of `click.progressbar` drawn by this display. Doing it twice does no harm; `unpatch` undoes it."""
+    """Draw the bars of `click.progressbar` on this display. A second call does nothing; `unpatch` undoes it."""
     if not _originals:
         for name, replacement in _methods().items():
             _originals[name] = getattr(ProgressBar, name)

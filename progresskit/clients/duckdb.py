@@ -10,11 +10,11 @@ from typing import Any
 from .._tracking.tracker import current_tracker
 
 SETTINGS = {"enable_progress_bar": "true", "enable_progress_bar_print": "false"}
-"""What DuckDB needs to tell its progress, and to draw none of its own on standard output."""
+"""The settings with which DuckDB reports its progress, and draws no bar of its own on standard output."""
 
 
 class _Percent:
-    """The share that DuckDB tells, in percent; between queries it tells -1, and the last number stays."""
+    """The progress of a connection's query in percent. DuckDB reports -1 between queries: the last percentage is kept then."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -32,7 +32,7 @@ def track_query(
 ) -> Any:
     """Run `query` on `connection`, as `connection.execute` does, with a task that shows its progress in percent.
 
-    DuckDB's own bar is off on this connection from here on: to set that back would take a statement, which would take the result away.
+    DuckDB's own bar stays off on this connection: a statement that restored the setting would discard the query's result.
 
     Args:
         connection: A connection of DuckDB.

@@ -1,6 +1,6 @@
-"""fsspec: a callback for `get`, `put` and their kin, of local, HTTP, S3, GCS and Azure file systems alike.
+"""fsspec: a callback for `get`, `put` and similar methods of all its file systems, such as HTTP, S3, GCS and Azure.
 
-Knows fsspec's callbacks: the one that is handed over counts files, those that it branches into count bytes.
+Knows fsspec's callbacks: the callback that a program passes counts files, and makes one for each file, which counts bytes.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # fsspec 
 
     @property
     def task(self) -> Task:
-        """The task, which is added when there is something to tell."""
+        """The task. The first use adds it to the tracker."""
         if self._task is None:
             self._task = self._tracker.add_task(self._description, unit="B", **self._options)
         return self._task
 
     def call(self, hook_name: str | None = None, **kwargs: Any) -> None:
-        """Take fsspec's figures over. Called by fsspec."""
-        if self._task is not None or self.value or self.size:  # nothing is told of folders
+        """Copy fsspec's figures to the task. Called by fsspec."""
+        if self._task is not None or self.value or self.size:  # folders have no figures
             self.task.report(self.value, self.size or None)
         super().call(hook_name, **kwargs)
 
@@ -55,7 +55,7 @@ class ProgressCallback(Callback):  # type: ignore[misc,unused-ignore]  # fsspec 
         """Return the callback for one file. Called by fsspec."""
         if not self._branched:
             self._branched = True
-            self.task.update(unit="file")  # the first branch tells that this one counts files
+            self.task.update(unit="file")  # a callback that has branched counts files
         name = os.path.basename(str(path_1).rstrip("/")) or str(path_1)
         return type(self)(name, tracker=self._tracker, parent=self.task)
 

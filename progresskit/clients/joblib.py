@@ -1,6 +1,6 @@
 """joblib: `Parallel` with a task that counts the calls that are done.
 
-Knows joblib's `Parallel`, which tells its progress to a method that may be overridden, for every number of jobs.
+Knows joblib's `Parallel`, which reports its progress to a method that a subclass may override, for every number of jobs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Parallel(joblib.Parallel):  # type: ignore[misc,unused-ignore]  # joblib s
     Args:
         arguments: What `joblib.Parallel` takes.
         description: The task's.
-        total: How many calls there will be; None: as many as the iterable says it has.
+        total: The number of calls; None: the length of the iterable, if it has one.
         unit: A noun for a call.
         options: What `joblib.Parallel` takes by name.
     """

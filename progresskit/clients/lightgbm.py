@@ -41,4 +41,4 @@ class ProgressCallback:
             self.task.finish()
 
     def __del__(self) -> None:
-        end(self.task)  # LightGBM says nothing of an early stop, and lets go of its callbacks
+        end(self.task)  # LightGBM does not report an early stop, and drops its callbacks then

@@ -82,6 +82,6 @@ class ProgressCallback(EpochCallback, Callback):  # type: ignore[misc,unused-ign
 
 
 def _total(number: Any) -> Any:
-    """Return `number` where it is one that says how many; Lightning says -1 or infinity where nobody knows."""
+    """Return `number` if it is a number of batches or epochs; None for -1 and infinity, which mean unknown in Lightning."""
     plain = plain_number(number)
     return plain if plain is not None and plain > 0 else None

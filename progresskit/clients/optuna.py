@@ -16,7 +16,7 @@ class ProgressCallback:
     As a context manager it ends its task with the block.
 
     Args:
-        n_trials: How many there will be; None: nobody knows.
+        n_trials: The number of trials; None if unknown.
         description: The task's.
         options: What `ProgressTracker.add_task` takes besides: parent, keep, color.
     """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _originals: dict[str, Any] = {}
 _track: Any = None
 PICTURES = ("get_renderable", "get_renderables", "make_tasks_table", "__rich__")
-"""What a class overrides that draws a picture of its own."""
+"""Methods that a subclass overrides to draw a picture of its own."""
 BYTES = {"DownloadColumn", "TransferSpeedColumn", "FileSizeColumn", "TotalFileSizeColumn"}
 """Columns whose tasks count bytes."""
 _ROWS = "_progresskit_rows"
@@ -55,7 +55,7 @@ def _is_on_display(console: Any) -> bool:
 
 
 def _mirror(progress: Any, number: int) -> Task | None:
-    """Bring the task of this display to the state of rich's task `number`, and return it; None where there is none."""
+    """Copy the state of rich's task `number` to the task of this display, and return that; None if there is no such task."""
     rows = progress.__dict__.get(_ROWS)
     if rows is None:
         return None
@@ -206,10 +206,10 @@ def track(
 
 
 def patch() -> None:
-    """Have rich's progress drawn by this display. Doing it twice does no harm; `unpatch` undoes it.
+    """Draw rich's progress on this display. A second call does nothing; `unpatch` undoes it.
 
-    What is started by then stays with rich, as does `track` for modules that have imported it: its rows are here, but its loop is
-    rich's.
+    A progress that has been started before stays on rich's display. Modules that have imported `track` before keep rich's loop,
+    whose rows this display draws.
     """
     global _track
     if _originals:

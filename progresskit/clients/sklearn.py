@@ -36,7 +36,7 @@ class ProgressCallback:
         self._tasks[context.root_uuid] = current_tracker().add_task(description, unit="step", **self._options)
 
     def on_fit_task_begin(self, estimator: Any, context: Any, **_: Any) -> None:
-        """Take the number of steps over. Called by scikit-learn."""
+        """Set the task's total to the number of steps. Called by scikit-learn."""
         task = self._tasks.get(context.root_uuid)
         if task is not None and context.parent is None and context.max_subtasks:
             task.update(total=context.max_subtasks)

@@ -1,6 +1,6 @@
 """Transformers: a callback that shows a `Trainer`'s steps and its evaluations.
 
-Knows `TrainerCallback`. Only the process that is the world's first shows anything.
+Knows `TrainerCallback`. In a distributed training only the first process shows anything.
 """
 
 from __future__ import annotations

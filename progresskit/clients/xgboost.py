@@ -14,7 +14,7 @@ class ProgressCallback(TrainingCallback):  # type: ignore[misc,unused-ignore]  #
     """Counts rounds: `xgboost.train(..., num_boost_round=100, callbacks=[ProgressCallback(100)])`.
 
     Args:
-        rounds: How many there will be; None: nobody knows.
+        rounds: The number of rounds; None if unknown.
         description: The task's.
         options: What `ProgressTracker.add_task` takes besides: parent, keep, color.
     """

@@ -1,7 +1,7 @@
-"""The ends of brief loops: a pipe that forked workers inherit from the process with the hub.
+"""The pipe through which forked workers report the ends of brief loops to the process with the hub.
 
-A worker that lives for one short loop tells its end in one write, where a connection would cost more than the loop. Knows what a
-line in the pipe holds. Does not know which loops are brief, or how they are shown.
+A worker that lives for one short loop reports its end in one write: a connection would cost more than the loop. Knows the contents
+of a line in the pipe. Does not know which loops are brief, or how they are shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_READ = 1 << 16
 
 
 writer: int | None = None
-"""The end of the pipe to which a forked worker writes; None where there is none."""
+"""The descriptor to which a forked worker writes; None if it has inherited no pipe."""
 
 
 def tell(amount: int, seconds: float, unit: str) -> bool:
@@ -43,7 +43,7 @@ class BriefEnd(NamedTuple):
 
 
 class Pipe:
-    """The end of the pipe that the hub reads, and the one that its workers inherit: each line is a write of its own.
+    """A pipe that the hub reads and its workers inherit. Each line is one write, so that lines of workers do not mix.
 
     Example:
         >>> pipe = Pipe()
@@ -61,7 +61,7 @@ class Pipe:
         self._rest = b""
 
     def read(self) -> list[BriefEnd]:
-        """Return the ends that have been told since the last call."""
+        """Return the ends that workers have reported since the last call."""
         data = self._rest
         try:
             while more := os.read(self.reader, MOST_READ):
@@ -79,7 +79,7 @@ class Pipe:
 
 
 def _parsed(line: bytes) -> BriefEnd | None:
-    """Return what `line` says; None if it is malformed: whatever inherits the pipe can write to it."""
+    """Return the end that `line` reports; None if it is malformed: any process that inherits the pipe can write to it."""
     count, _, rest = line.partition(b" ")
     microseconds, _, unit = rest.partition(b" ")
     if not (count.isdigit() and microseconds.isdigit() and len(count) < 100 and len(microseconds) < 20):

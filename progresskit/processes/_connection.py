@@ -81,7 +81,7 @@ class Connection:
         try:
             if not self.socket.recv(1, socket.MSG_PEEK):
                 raise ConnectionResetError(0, "it has closed the connection")
-        except BlockingIOError:  # the hub has sent nothing
+        except BlockingIOError:  # the connection is open, and the hub has sent nothing
             pass
         except OSError as error:
             if error.errno != ENOTCONN:  # still connecting
@@ -147,9 +147,8 @@ def _before_fork() -> None:
 def _in_child() -> None:
     global _forked
     _forked = _fork
-    for (
-        connection
-    ) in _connections:  # the parent's: while the child held them, the hub could not see the parent close them
+    # They are the parent's. While the child holds them, the hub cannot see that the parent has closed them.
+    for connection in _connections:
         connection.socket.detach()
     _connections.clear()
 

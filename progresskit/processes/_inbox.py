@@ -1,4 +1,4 @@
-"""What a hub's clients have sent and the feed has not been given: only the newest frame and numbers, all ended tasks and lines.
+"""The messages of a hub's clients that wait for the feed: each client's newest frame and numbers, and all ended tasks and lines.
 
 Knows the kinds of messages. Does not know sockets. The hub's thread stores messages; the drawing thread takes and decodes frames,
 once for each frame that it draws; counts are given by any thread that asks for them.
@@ -52,7 +52,7 @@ class Inbox:
     """The pending messages of all clients, for `feed`.
 
     Attributes:
-        feed: Who is given them.
+        feed: The feed that receives them.
         lines: The number of pending messages with printed lines.
         dropped: The number of dropped messages: malformed, or too many.
     """
@@ -66,11 +66,11 @@ class Inbox:
         self._counted: dict[Sender, None] = {}  # clients with pending counts
         self._brief_ends: list[BriefEnd] = []
         self._giving = threading.RLock()  # held while giving: a client's `BYE` must not overtake its frame
-        self._counting = threading.RLock()  # the same for numbers, which do not wait for the decoding of frames
+        self._counting = threading.RLock()  # held while giving numbers, which do not wait for the decoding of frames
 
     @property
     def is_pending(self) -> bool:
-        """Whether there is anything to give but counts."""
+        """Whether a message other than counts is pending."""
         return bool(self._ready or self._brief_ends)
 
     # The hub's thread
@@ -118,7 +118,7 @@ class Inbox:
     # The drawing thread
 
     def move(self, feed: Feed) -> None:
-        """Give all that is pending, and what comes, to `feed` from now on: each client appears with its next frame."""
+        """Give all pending and later messages to `feed`. Each client appears there with its next frame."""
         with self._giving:
             old, self.feed = self.feed, feed
             old.before_frame = None
@@ -128,7 +128,7 @@ class Inbox:
             feed.announce()
 
     def give(self) -> None:
-        """Give the feed all that is pending."""
+        """Give the feed all pending messages."""
         with self._giving:
             with self._lock:
                 ready, self._ready = self._ready, {}

@@ -1,4 +1,4 @@
-"""The socket on which a hub's clients connect, and who may.
+"""The socket on which a hub's clients connect, and the check of which users may connect.
 
 Knows addresses, the folder of a Unix socket and the user at the other end. Does not know what clients send.
 """

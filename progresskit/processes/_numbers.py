@@ -211,7 +211,7 @@ def _is_readable(connection: Connection, seconds: float) -> bool:
         return True
 
 
-# Of the whole process
+# All numbers of the process
 
 _all: dict[str, Numbers] = {}
 
@@ -262,7 +262,7 @@ _prepared = 0
 
 
 def _prepare() -> None:
-    """Have numbers sent before a worker's results, and at the end of the process."""
+    """Arrange that numbers are sent before a worker's results, and at the end of the process."""
     global _prepared
     if _prepared == os.getpid():
         return

@@ -169,7 +169,7 @@ class SourceTree(TaskTree):
             return True
 
     def add_brief_ends(self, ends: Iterable[BriefEnd]) -> bool:
-        """Count loops that came to their `ends` before they were tasks, and return whether there is any."""
+        """Count the `ends` of loops that ended before they became tasks, and return whether there is any."""
         with self.lock:
             new, age = EndedCounts(), 0.0
             for end in ends:

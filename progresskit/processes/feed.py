@@ -182,7 +182,7 @@ class Feed(ProgressTracker):
             self.show()
 
     def add_brief_ends(self, ends: Iterable[BriefEnd]) -> None:
-        """Count loops of forked workers that came to their end before they were tasks."""
+        """Count loops of forked workers that ended before they became tasks."""
         if self._core.tree.add_brief_ends(ends):
             self.show()
 

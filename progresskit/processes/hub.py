@@ -209,7 +209,8 @@ class Hub:
     def _has_news(self) -> bool:
         """Whether there is something to read, or another thread is sorting what it has read."""
         try:
-            return self._poll is None or bool(self._poll(0)) or self._reader is not None  # in this order
+            # Poll first: in the other order, both checks could miss a read that begins between them.
+            return self._poll is None or bool(self._poll(0)) or self._reader is not None
         except RuntimeError:  # another thread polls at the same time
             return True
 
@@ -251,8 +252,8 @@ class Hub:
         self.stop()
 
     def forget(self) -> None:
-        """Leave the sockets to the parent, in a forked child: it has closed its descriptors, so that it can be seen when the parent
-        closes its own. The pipe's end to write to stays."""
+        """Drop the sockets in a forked child, without closing them: the child has closed its descriptors already, so that clients
+        see when the parent closes its own. The child keeps the writing end of the pipe."""
         self._thread = self._pipe = None
         self._closed = True
         self._selector.close()  # do not unregister: after a fork that would change the parent's selector

@@ -53,7 +53,7 @@ _NO_CONTEXT = Context()
 
 
 def _references_of_one_variable() -> int:
-    """Return the reference count of an object that only a local variable holds, which differs between Python versions."""
+    """Return the reference count of an object that only a local variable holds. It differs between Python versions."""
     held = object()
     return sys.getrefcount(held)
 

@@ -43,7 +43,7 @@ PRELOADED = (
 )
 """The modules that a worker needs for its first loop and its first frame."""
 PRELOADED_FOR_WORDS = ("progresskit._display.capture", "progresskit._display.questions", "getpass")
-"""The modules that it needs besides, where its words go to the hub."""
+"""The further modules of a worker that sends its printed lines to the hub."""
 MOST_HANDLES = 1_000
 """The number of handed-out tasks from which on ended ones are removed."""
 
@@ -123,7 +123,7 @@ class _Host:
 
     def read_counts(self) -> None:
         """Read the counts that workers have sent."""
-        if _host is self:  # in a forked child, this is the parent's
+        if _host is self:  # in a forked child, this object is the parent's
             self.hub.read_counts()
 
     def _count(self, source: Hashable, counts: Mapping[int, Count] | None) -> None:
@@ -166,9 +166,9 @@ class _Shares:
 _host: _Host | None = None
 _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
-_first_loop: Any = None  # what makes the first loop of that worker, if it can be a brief one
-_variable = b""  # the hub's address for the same worker
-_terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for the same worker
+_first_loop: Any = None  # makes the first loop of a worker that is being forked, if that loop can be a brief one
+_variable = b""  # the hub's address for a worker that is being forked, encoded
+_terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for a worker being forked
 
 
 def address() -> str | None:
@@ -268,28 +268,30 @@ def _before_fork() -> None:
 def _preload(names: tuple[str, ...]) -> None:
     """Import modules before forking: a worker with one short loop would spend most of its time on imports.
 
-    A module that another thread is just importing is waited for: the worker, which has no such thread, would wait for ever.
+    If another thread is just importing one of them, this waits. Without that, the worker, which lacks that thread, would hang.
     """
     for name in names:
         import_module(name)
 
 
 def _prepare_brief_loop(given: str) -> None:
-    """Have the worker that is being forked put off all that can wait until it uses a tracker, and its first loop be a brief one."""
+    """Prepare the fork of a worker whose first loop is a brief one, and that sets up everything else when it uses a tracker."""
     global _first_loop, _variable
     from .._tracking import brief_loop
 
     if _host is not None:
         _brief_ends.writer = _host.hub.brief_writer
-    if _brief_ends.writer is not None:  # of this process, or of the one that it was forked from
+    if _brief_ends.writer is not None:  # the pipe is this process's, or that of the process that forked it
         brief_loop.tell, brief_loop.settle = _brief_ends.tell, forked_child.settle
         _first_loop, _variable = brief_loop.first_loop, given.encode()
         process_hooks.at_once = _at_once
 
 
 def _at_once() -> None:
-    """Do what cannot wait, in a worker that was forked and may live for only a millisecond: the child copies each memory page that
-    it writes to, at some microseconds each."""
+    """Do the part of a forked worker's set-up that cannot wait.
+
+    The worker may live for a millisecond only, and copies each memory page that it writes to, at some microseconds a page.
+    """
     global _parents_host, _host
     _parents_host, _host = _host, None
     multiprocessing_hook.first_loop = _first_loop
@@ -307,7 +309,7 @@ def _set_variable() -> None:
 
 
 def _share_tasks() -> None:
-    """Have the tasks of the parent be counted for the parent."""
+    """Make the parent's tasks handles, so that this process sends what it counts in them to the parent."""
     if _parents_host is not None and _parents_host.handles:
         own = _parents_host.address
         for number, task in _parents_host.handles.items():
@@ -339,7 +341,7 @@ def _in_child() -> None:
 
 
 def _share_again() -> None:
-    """Have the tasks of processes further up be counted for them: the parent sends its own counts so far."""
+    """Make handles anew for tasks that the parent itself has been handed. The parent sends what was counted before the fork."""
     handed = [(each.address, *known) for each in _handles.values() for known in each.known.items()] if _handles else ()
     if _numbers:
         for table in (_handles, _origins, _numbers):
@@ -349,7 +351,7 @@ def _share_again() -> None:
 
 
 def _add_brief_loop() -> None:
-    """Have the first loop of a worker that was forked be a task from here on."""
+    """Make the brief loop of a forked worker an ordinary task."""
     brief_loop = sys.modules.get("progresskit._tracking.brief_loop")
     if brief_loop is not None:
         brief_loop.add_tasks()
@@ -448,7 +450,7 @@ class _Untouched(Task):
 
 _Untouched.__name__ = _Untouched.__qualname__ = "Task"
 _origins: dict[int, tuple[str, int]] = {}  # by id() of tasks that this process has not counted in yet
-_numbers: dict[int, tuple[str, int]] = {}  # the same for all handles, for handing them on
+_numbers: dict[int, tuple[str, int]] = {}  # by id() of all handles, so that they can be handed on
 
 
 def _share(address: str, number: int, task: Task) -> None:

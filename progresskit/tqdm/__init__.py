@@ -1,7 +1,7 @@
-"""tqdm's names, arguments and text, without needing tqdm.
+"""tqdm's names, arguments and text, for programs written for tqdm, which need not be installed.
 
-Knows tqdm's interface. A bar on a stream of its own is written as tqdm writes it; one on the display's terminal is a task of
-progresskit beside all others. Does not know how a task is drawn.
+Knows tqdm's interface. A bar on the terminal that progresskit draws on is a task there; any other bar is written as tqdm writes it.
+Does not know how a task is drawn.
 
     from progresskit.tqdm import tqdm, trange
 
@@ -57,11 +57,11 @@ tnrange = tgrange = trange
 
 
 def tqdm_pandas(tclass: Any, **options: Any) -> None:
-    """Give pandas' objects their methods with bars; `tqdm.pandas(...)` is what new programs use.
+    """Add methods with bars, such as `progress_apply`, to pandas' objects. New programs call `tqdm.pandas(...)`.
 
     Args:
         tclass: The bar's class, or a bar.
-        options: The bar's arguments, where a class was given.
+        options: The bar's arguments, if `tclass` is a class.
     """
     if isinstance(tclass, type):
         said, options = "tqdm_pandas(tqdm, ...)", options

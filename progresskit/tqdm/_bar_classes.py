@@ -1,6 +1,7 @@
-"""Classes that bars have while they are tasks, in which `update` costs a fraction of what a method of tqdm's costs.
+"""Subclasses for bars that are tasks: their `update` costs a fraction of tqdm's.
 
-A class is made of the bar's own: the same, but for `update` and the task's attributes. A bar on a stream of its own keeps its class.
+While a bar is a task, its class is a subclass of the bar's own class that replaces `update` and the attributes that the task holds.
+A bar that writes to a stream of its own keeps its class. Does not know how a task is drawn.
 """
 
 from __future__ import annotations
@@ -15,28 +16,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _made: WeakKeyDictionary[type, dict[object, type | None]] = WeakKeyDictionary()
-"""A bar's own class -> what was asked for -> the class that was made of it; None: none can be made."""
+"""A bar's own class -> the key of `_made_of` -> its subclass; None: the class cannot be subclassed."""
 
 
 def _made_of(cls: type, key: object, names: Callable[[], Mapping[str, Any]]) -> type | None:
-    """Return a class that is `cls` with `names()` of its own, the same for the same `key`; None where `cls` takes no subclass."""
+    """Return a subclass of `cls` with the attributes `names()`, made once for each `key`; None if `cls` cannot be subclassed."""
     known = _made.setdefault(cls, {})
     if key not in known:
         own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, **names()}
         try:
             known[key] = type(cls)(cls.__name__, (cls,), own)
-        except Exception:  # the program's metaclass or `__init_subclass__`, which may want anything
+        except Exception:  # the program's metaclass or `__init_subclass__` may raise anything
             known[key] = None
     return known[key]
 
 
 def class_of_tasks(cls: type, update: Any, attributes: Mapping[str, Any]) -> type | None:
-    """Return the class of bars of `cls` that are tasks; None where `cls` takes no subclass.
+    """Return the subclass that bars of `cls` have while they are tasks; None if `cls` cannot be subclassed.
 
     Args:
         cls: The bar's own class.
-        update: The method that is replaced: a class that has another keeps it.
-        attributes: What is an attribute of the task, by name; what is a property of `cls` stays one.
+        update: tqdm's method, which the subclass replaces. A class that overrides it keeps its own.
+        attributes: Descriptors of the attributes that the task holds, by name. Properties of `cls` are kept.
     """
     is_bare = counters.CountingCell is counters.Cell and counters.poll is None
 
@@ -49,13 +50,13 @@ def class_of_tasks(cls: type, update: Any, attributes: Mapping[str, Any]) -> typ
 
 
 class Shown:
-    """What `update` of a bar that is a task returns: whether the bar has been shown anew, as tqdm's tells.
+    """The result of `update` for a bar that is a task: true if tqdm would have drawn the bar in this call.
 
-    `if bar.update(): bar.set_postfix(...)` keeps what is dear out of most rounds of a loop. Only who asks whether this is true
-    pays for a look at the clock; a bool would have each update look.
+    Programs use it to do costly work seldom: `if bar.update(): bar.set_postfix(...)`. The clock is read when a program tests the
+    result. A bool would have to read the clock in each call of `update`.
 
     Args:
-        interval: Seconds between two times at which it is true.
+        interval: Seconds after which the result is true again.
     """
 
     __slots__ = ("_due", "_interval")
@@ -76,7 +77,7 @@ def _count_bare(bar: Any, n: Any = 1) -> Any:
     """Count `n` more units, and return whether the bar has been shown anew."""
     task = bar._task
     if n.__class__ is int:
-        task._n += n  # what `advance` does: calling it would take half as long again
+        task._n += n  # as `advance` does; a call of it would make this method half as slow again
         return bar._shown
     return _count(bar, n)
 

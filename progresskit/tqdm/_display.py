@@ -1,4 +1,4 @@
-"""Bars that are tasks: on the terminal that progresskit's display draws on, below a hub, and where a renderer was asked for.
+"""Make a tqdm bar a task if it would be written to a terminal that progresskit draws on, to a hub or to a notebook's cell.
 
 Knows trackers and tasks, and which streams they are drawn on. Does not know tqdm's text.
 """
@@ -33,21 +33,21 @@ COLORS = {
     "red": (205, 0, 0), "green": (0, 205, 0), "yellow": (205, 205, 0), "blue": (0, 0, 238), "magenta": (205, 0, 205),
     "cyan": (0, 205, 205), "white": (229, 229, 229),
 }  # fmt: skip
-"""The display's colours, and what xterm makes of them: a `#rrggbb` becomes the nearest."""
+"""The display's colours and their red, green and blue in xterm: a bar's `#rrggbb` becomes the nearest of them."""
 _BAR = re.compile(r"\{bar\}")
-"""Where a format has a bar that is as wide as the others leave room for."""
+"""The field of a template that is replaced by a bar, which fills the rest of the line."""
 UNKNOWN_COLUMNS = 80
-"""Columns of a screen that does not tell: a pipe to a hub."""
+"""Columns of a line whose screen is unknown, for example below a hub."""
 MOST_ROWS = 20
-"""Rows that `position` reserves at the most: tqdm shows no bar further down either, where it does not know the screen."""
+"""The most rows that `position` reserves. tqdm also shows no bar further down if it does not know the screen's height."""
 _drawn: WeakSet[Any] = WeakSet()
 """The bars that are tasks now."""
 _drawn_lock = RLock()
-"""For `_drawn`, which one thread must not go through while another adds to it. A finaliser may come while this thread holds it."""
+"""Guards `_drawn` against a change while another thread iterates over it. Reentrant: a finaliser may run while its thread holds it."""
 
 
 class Attribute:
-    """An attribute of a bar that belongs to its task while it has one: setting it is seen at once, as in tqdm."""
+    """An attribute of a bar whose value the bar's task holds: the display shows a new value at once, as tqdm does."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -101,16 +101,16 @@ TEXTS = ("format_dict", "format_meter", "__str__")
 
 
 def is_shown() -> bool:
-    """Return whether a bar on standard error would be a task: so are those of processes that start now."""
+    """Return whether a bar on standard error would be a task, here and in processes that start now."""
     return _leads_to_display(sys.stderr)
 
 
 def becomes_task(bar: Any, file: Any, root: Any) -> bool:
     """Return whether `bar`, which would be written to `file`, is to be a task.
 
-    It is where `file` is the display's terminal, or a standard stream that leads to a hub or a cell, or for which
-    `PROGRESSKIT_RENDERER` names a renderer, and the bar is drawn by the class `root` of all bars: classes that override `display`
-    have a picture of their own.
+    A bar becomes a task if `file` is the terminal that the display draws on, or if `file` is a standard stream and a hub, a
+    notebook's cell or the renderer of `PROGRESSKIT_RENDERER` shows the process's progress. A bar whose class overrides `display`
+    of `root`, the class of all bars, draws itself.
     """
     cls = type(bar)
     if file is None or getattr(cls, "display", None) is not root.display or getattr(bar, "gui", False):
@@ -131,7 +131,7 @@ def _leads_to_display(file: Any) -> bool:
 
 
 def _is_displays(file: Any) -> bool:
-    """Return whether `file` is the terminal that the display draws on; it is not where that is another stream's: `2> log`."""
+    """Return whether `file` is the terminal that the display draws on. It is not if the display writes to a log: `2> log`."""
     if is_disabled(os.environ) or not _is_terminal(file) or os.environ.get("TERM") in (None, "", "dumb"):
         return False
     return trackers.current_tracker().draws_on(file)
@@ -144,7 +144,7 @@ def stream_of(bar: Any) -> Any:
 
 
 def _is_terminal(file: Any) -> bool:
-    """Return whether `file` is a plain text file over a terminal; a stand-in that only says so is written to as it is."""
+    """Return whether `file` is a text file whose descriptor is a terminal, and not an object that only claims to be one."""
     try:
         return bool(file.isatty()) and os.isatty(file.fileno())
     except (AttributeError, OSError, ValueError):
@@ -197,7 +197,7 @@ def _bars() -> list[Any]:
 
 
 def close_ended() -> None:
-    """Close the bars whose loops are over: nobody else does so while the program holds them, and their rows are free."""
+    """Close bars whose loops have ended. While the program holds such a bar, nothing else closes it and frees its row."""
     for bar in _bars():
         task = bar.__dict__.get("_task")
         if task is not None and task._end is not None:
@@ -366,15 +366,15 @@ def _tracker_on(stream: Any) -> ProgressTracker | None:
 
 
 def prints(stream: Any, text: str) -> bool:
-    """Write `text` above the rows where bars stand on the terminal that `stream` is.
+    """Write `text` above the rows of bars, if `stream` is a terminal with such rows.
 
     Returns:
-        Whether that was done; otherwise the stream may be written to as it is.
+        Whether `text` was written. If not, no row is in the way, and the caller writes to the stream itself.
     """
     tracker = _tracker_on(stream)
     if tracker is None:
         return False
-    if tracker._core.capture.current is None:  # switched off: the rows are cleared away for the line
+    if tracker._core.capture.current is None:  # capture is off, so clear the rows while writing
         with tracker.hidden():
             stream.write(text)
             stream.flush()
@@ -385,7 +385,7 @@ def prints(stream: Any, text: str) -> bool:
 
 @contextmanager
 def cleared(stream: Any) -> Iterator[None]:
-    """Have no rows of tasks on the terminal that `stream` is."""
+    """Clear the rows of tasks from the terminal `stream` while the block runs."""
     tracker = _tracker_on(stream)
     if tracker is None:
         yield

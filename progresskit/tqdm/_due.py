@@ -1,8 +1,9 @@
-"""When a bar that writes its own text is due: a thread tells, so that neither a loop nor `update` looks at the clock meanwhile.
+"""Tell bars that write their own text when their next line is due, so that loops and `update` need not read the clock.
 
-tqdm compares two counts, and often looks at the clock, for each item and each update. Here a thread waits until the next line may
-be due and says so; the caller's thread, which alone writes lines, looks then, and only counts until then. Where items or updates
-come seldom each of them looks, as with tqdm, and there is no thread. Does not know how a line is composed.
+tqdm compares two counts for each item and each update, and often reads the clock. Here a thread waits until a bar's next line is
+due, and sets a mark. The caller's thread only counts until it sees the mark; then it reads the clock and writes the line. While
+items or updates come seldom, each of them reads the clock, as in tqdm, and the thread is not used. Does not know how a line is
+composed.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ALWAYS = float("inf")
-"""A bar's `_least_step` where each `update` looks: the least step that only counts. While a thread waits for it, that is 0."""
+"""The `_least_step` of a bar whose every `update` reads the clock: steps below it do. The thread waits for a bar with 0."""
 SELDOM = 16
-"""Looks between two lines after which the thread is told to wait."""
+"""Reads of the clock between two lines after which the thread takes over."""
 PORTION = 512
-"""Items between two visits of a loop's generator at the most."""
+"""The most items that pass between two steps of a loop's generator."""
 _TRUE = (True,) * PORTION
 _waiting: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
-"""A bar or a loop -> when it is due."""
+"""A bar or a loop -> when its next line is due, in seconds since 1970."""
 _lock = RLock()
-"""For `_waiting`, in which one thread must not look while another writes. A finaliser may come while this thread holds it."""
+"""Guards `_waiting`. Reentrant: a finaliser may run while its thread holds it."""
 
 
 class _Alarm(Thread):
-    """Tells bars and loops when they are due."""
+    """The thread that tells bars and loops when their next line is due."""
 
     def __init__(self) -> None:
         super().__init__(name="progresskit-due", daemon=True)
@@ -44,15 +45,18 @@ class _Alarm(Thread):
         self.wake = Event()
 
     def run(self) -> None:
-        """Wait for the next that is due, and tell it, until the process ends."""
+        """Wait for the next due line and tell its bar or loop, until the process ends."""
         while True:
             seconds = self._tell()
             self.wake.wait(seconds)
             self.wake.clear()
 
     def _tell(self) -> float | None:
-        """Tell who is due; return the seconds until the next one is, None where nobody waits. Holds none of them on return."""
-        self.wakes_at = ALWAYS  # so that whoever comes from here on wakes this thread
+        """Tell the bars and loops that are due, and return the seconds until the next one; None if none waits.
+
+        Holds no reference to any of them when it returns, so that a dropped bar ends at once.
+        """
+        self.wakes_at = ALWAYS  # so that each bar added from now on wakes this thread
         now, earliest = time(), ALWAYS
         with _lock:
             for each, due in list(_waiting.items()):
@@ -69,7 +73,7 @@ _alarm: _Alarm | None = None
 
 
 def _wait(each: Any, due: float) -> bool:
-    """Have `each` told when the time is `due`; return whether it will be: there may be no thread to be had."""
+    """Have the thread tell `each`, a bar or loop, at the instant `due`. Return False if no thread can be started."""
     global _alarm
     with _lock:
         if _alarm is None:
@@ -86,7 +90,7 @@ def _wait(each: Any, due: float) -> bool:
 
 
 def _after_in_child() -> None:
-    """Begin anew in a forked child, where the thread is not: everybody is due."""
+    """Start over in a forked child, which has no such thread: each bar and loop is due at once."""
     global _alarm, _lock
     _alarm, _lock = None, RLock()
     waiting = list(_waiting)
@@ -99,23 +103,23 @@ in_child(_after_in_child)
 
 
 def _is_steady(bar: Any) -> bool:
-    """Return whether the lines of `bar` come by the wall clock, some time apart: others are due by counts, or a clock of a test."""
+    """Return whether `bar` writes its lines by the wall clock, and not by counts or by the clock of a test."""
     return bool(bar._time is time and bar.mininterval > 0 and not bar.gui)
 
 
 class Due:
-    """What a bar's class needs to count without looking."""
+    """The part of a bar's class that lets `update` count without reading the clock."""
 
     _least_step = ALWAYS
     _looks = 0
 
     def _set_due(self) -> None:
-        """Have the next `update` look."""
+        """Have the next `update` read the clock."""
         self._least_step = ALWAYS
 
 
 def note_look(bar: Any) -> None:
-    """Note that an `update` of `bar` has looked and written no line: after some of them it need not, until the next is due."""
+    """Note that an `update` of `bar` has read the clock and written no line. After some such calls, the thread takes over."""
     bar._looks += 1
     if bar._looks < SELDOM:
         return
@@ -129,17 +133,17 @@ def note_look(bar: Any) -> None:
 
 
 class TextLoop(chain):  # type: ignore[type-arg]  # of any items
-    """The iterator over a bar that writes its own text: in C, but for a visit of its generator now and then."""
+    """The iterator over a bar that writes its own text. It runs in C, except for a step of its generator now and then."""
 
     __slots__ = ("_generator",)
 
     def close(self) -> None:
-        """End the loop, as a generator's `close` does."""
+        """End the loop, as `close` of a generator does."""
         self._generator.close()  # type: ignore[attr-defined]  # its slot
 
 
 def iterate(bar: Any) -> Iterator[Any] | None:
-    """Return an iterator over the iterable of `bar` that writes its lines in this thread; None where each item has to look."""
+    """Return an iterator over the iterable of `bar` that writes its lines in this thread; None if each item must read the clock."""
     if not (gil_enabled() and _is_steady(bar)):
         return None
     generator = _portions(bar)
@@ -149,7 +153,7 @@ def iterate(bar: Any) -> Iterator[Any] | None:
 
 
 def _portions(bar: Any) -> Iterator[Iterator[Any]]:
-    """Yield what the consumer shall run through, and look between: the items one by one while they come seldom."""
+    """Yield portions of items, and write a line between two of them if it is due. A portion is one item while they come seldom."""
     done = 0
     source: Any = None
     counter: Any = None
@@ -168,7 +172,7 @@ def _portions(bar: Any) -> Iterator[Iterator[Any]]:
         frame = caller() if caller is not None else None
         asked = frame is not None and instruction(frame.f_code, frame.f_lasti) in ASKING
         if not asked and getattr(source, "gi_frame", source) is not None:
-            done = max(done - 1, 0)  # at this item it was left: it is not done
+            done = max(done - 1, 0)  # the loop was left at this item, which is not done
         raise
     finally:
         if counter is not None:
@@ -178,10 +182,10 @@ def _portions(bar: Any) -> Iterator[Iterator[Any]]:
 
 
 class _Counter:
-    """Counts the items that pass, and looks whether a line is due: at each item, or only once the thread has said so.
+    """Counts the items that pass, and checks whether a line is due: at each item, or only after the thread has said so.
 
-    Each item takes an entry of a list. An entry that is this counter is asked whether it is true, and looks; those that are True
-    cost nothing. All that another thread does is to exchange the entries.
+    `compress` tests one entry of a list for each item. An entry that is this counter runs `__bool__`, which checks; an entry that is
+    True costs nothing. The thread only replaces entries of the list.
     """
 
     __slots__ = (
@@ -199,13 +203,13 @@ class _Counter:
         self._entries: list[Any] = list(_TRUE)
         self._selectors: Any = iter(self._entries)
         self._iterator = compress(source, self._selectors)
-        self.end = 0  # how many items will have been handed out when the portion is
+        self.end = 0  # the number of items handed out at the end of the portion
 
     def portion(self) -> Iterator[Any]:
         """Return the next items."""
         size = PORTION if self._is_often else 1
         if not self._is_often:
-            self._entries[-1] = True  # the generator looks after each item
+            self._entries[-1] = True  # the generator checks after each item
         self._selectors.__setstate__(PORTION - size)
         self.end += size
         return islice(self._iterator, size)
@@ -215,11 +219,11 @@ class _Counter:
         return self.end - length_hint(self._selectors)
 
     def __bool__(self) -> bool:
-        self.look(self.handed() - 1)  # the item that is handed out now is not done
+        self.look(self.handed() - 1)  # the item that is just being handed out is not done
         return True
 
     def look(self, done: int) -> None:
-        """Write a line where one is due after `done` items."""
+        """Write a line if one is due after `done` items."""
         bar = self._bar
         n = self.initial + done
         steps = n - self._last_n
@@ -240,7 +244,7 @@ class _Counter:
         return bool(now - self._last_t >= self._mininterval and now >= self._earliest)
 
     def _wait(self) -> None:
-        """Only count until the thread says that a line is due."""
+        """Only count from now on, until the thread says that a line is due."""
         self._looks = 0
         due = max(self._last_t + self._mininterval, self._earliest)
         if due > time():
@@ -248,10 +252,10 @@ class _Counter:
             self._is_often = _wait(self, due)
 
     def _set_due(self) -> None:
-        """Have each item look. Called by the thread."""
+        """Have each item check. Called by the thread."""
         if self._entries:
             self._entries[:] = [self] * PORTION
 
     def close(self) -> None:
-        """Let go of the items: a loop that is closed hands out no more."""
+        """Drop the items: a closed loop hands out no more."""
         self._entries.clear()

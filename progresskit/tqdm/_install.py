@@ -1,4 +1,4 @@
-"""Have `import tqdm` mean this package.
+"""Make `import tqdm` import this package instead.
 
 Knows `sys.modules` and the import system. Does not know bars.
 """
@@ -26,11 +26,11 @@ ALIASES = {
     "_utils": "utils",
     "_main": "cli",
 }
-"""Names of tqdm's that it keeps for programs of its early versions -> ours."""
+"""Module names that tqdm keeps for programs written for its early versions -> modules of this package."""
 
 
 class _Alias(Loader):
-    """Gives a module of ours under tqdm's name."""
+    """An import loader that returns a module of this package under tqdm's name."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         module = import_module(ours(spec.name))
@@ -38,7 +38,7 @@ class _Alias(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Put back what the import system has just written into the module: it was executed under its own name."""
+        """Restore the module's own attributes, which the import system has just overwritten. The module has been executed already."""
         spec = module.__spec__
         if spec is not None and spec.loader_state is not None:
             module.__spec__, module.__loader__ = spec.loader_state
@@ -46,7 +46,7 @@ class _Alias(Loader):
 
 
 class _Finder(MetaPathFinder):
-    """Finds `tqdm` and everything below it here, as far as it is here."""
+    """An import finder that finds `tqdm` and its modules in this package, as far as this package has them."""
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name.startswith(f"{OURS}.") and path is not None:
@@ -65,7 +65,7 @@ class _Finder(MetaPathFinder):
 
     @staticmethod
     def _installed(name: str) -> ModuleSpec | None:
-        """Find what only the installed tqdm has, such as bars in chats: it runs over our classes, under our name."""
+        """Find a module that only the installed tqdm has, such as bars in chats. It is executed under our name, with our classes."""
         found = PathFinder.find_spec("tqdm")
         folders = () if found is None else found.submodule_search_locations or ()
         inner = name.removeprefix(f"{OURS}.").split(".")[:-1]
@@ -83,9 +83,9 @@ def ours(name: str) -> str:
 
 
 def install() -> None:
-    """Have `import tqdm`, and whatever is imported from it, mean this package, whether tqdm is installed or not.
+    """Make `import tqdm`, and imports from it, use this package, whether tqdm is installed or not.
 
-    Modules that have imported tqdm before keep what they have: install first. Doing it twice does no harm.
+    Call it before other modules import tqdm: they keep what they have imported. A second call does nothing.
 
     Example:
         >>> install()
@@ -101,7 +101,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Have `import tqdm` mean tqdm again, for whoever imports it from here on."""
+    """Make later imports of `tqdm` import the installed tqdm again."""
     if finder in sys.meta_path:
         sys.meta_path.remove(finder)
         _forget()

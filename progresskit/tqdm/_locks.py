@@ -1,6 +1,6 @@
-"""The lock that all bars write under: of threads, and of processes that were forked with it.
+"""The lock that a bar holds while it writes: it excludes other threads, and processes that were forked with it.
 
-Knows locks. Does not know bars. The lock of processes is made with the first bar, not with the import.
+Knows locks. Does not know bars. The process lock is made with the first bar, not with the import, which it would slow down.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 
 class TqdmDefaultWriteLock:
-    """Holds a lock of threads and one of processes, always taken in this order."""
+    """A process lock and a thread lock, acquired in this order."""
 
     th_lock: ClassVar[Any] = RLock()
     mp_lock: ClassVar[Any]
@@ -21,7 +21,7 @@ class TqdmDefaultWriteLock:
 
     @classmethod
     def create_mp_lock(cls) -> None:
-        """Make the lock of processes, once; None where there can be none."""
+        """Make the process lock, once; None if the system has no such locks."""
         if not hasattr(cls, "mp_lock"):
             try:
                 from multiprocessing import RLock as ProcessLock
@@ -32,10 +32,10 @@ class TqdmDefaultWriteLock:
 
     @classmethod
     def create_th_lock(cls) -> None:
-        """Do nothing: the lock of threads is there from the beginning."""
+        """Do nothing: the class has its thread lock from the beginning."""
 
     def acquire(self, *args: Any, **options: Any) -> bool:
-        """Take all locks; return whether that was possible without waiting where that was asked for."""
+        """Acquire both locks, with the arguments of `Lock.acquire`, and return whether that succeeded."""
         taken: list[Any] = []
         for lock in self.locks:
             if not lock.acquire(*args, **options):
@@ -46,7 +46,7 @@ class TqdmDefaultWriteLock:
         return True
 
     def release(self) -> None:
-        """Give all locks back."""
+        """Release both locks."""
         for lock in reversed(self.locks):
             lock.release()
 

@@ -1,4 +1,4 @@
-"""A thread that has bars shown which were not for long: their number of iterations between two looks was guessed too high.
+"""A thread that refreshes bars which have not been drawn for long, because their `miniters` was guessed too high.
 
 Knows bars and the clock. Does not know how a bar is drawn.
 """
@@ -15,21 +15,21 @@ from .utils import TqdmWarning
 
 
 class TqdmSynchronisationWarning(TqdmWarning, RuntimeWarning):
-    """The monitor could not look at every bar."""
+    """The monitor could not check every bar."""
 
 
 class TMonitor(Thread):
-    """Looks at the bars of a class once in an interval, until `exit`.
+    """Checks the bars of a class once in each interval, until `exit`.
 
     Args:
         tqdm_cls: The class of the bars, with `_instances` and `get_lock()`.
-        sleep_interval: Seconds between two looks.
+        sleep_interval: Seconds between two checks.
     """
 
     _test: ClassVar[dict[str, Any]] = {}  # `Event` and `time` of a test
 
     def __init__(self, tqdm_cls: Any, sleep_interval: float) -> None:
-        super().__init__(daemon=True)  # it may wait for a lock that nobody gives back: the process ends all the same
+        super().__init__(daemon=True)  # a lock that is never released must not keep the process from ending
         self.woken: float = 0
         self.tqdm_cls = tqdm_cls
         self.sleep_interval = sleep_interval
@@ -39,18 +39,18 @@ class TMonitor(Thread):
         self.start()
 
     def exit(self) -> bool:
-        """Ask the thread to end, and wait for it for a moment; return whether it still runs."""
+        """Ask the thread to end, wait for it at most 0.5 seconds, and return whether it still runs."""
         self.was_killed.set()
         if self.is_alive():
             self.join(0.5)
         return self.report()
 
     def get_instances(self) -> list[Any]:
-        """Return the bars that are there and complete."""
+        """Return the bars whose constructors have finished."""
         return [bar for bar in self.tqdm_cls._instances.copy() if hasattr(bar, "start_t")]
 
     def run(self) -> None:
-        """Look at the bars until `exit`."""
+        """Check the bars until `exit`."""
         now = self._time()
         while True:
             self.woken = now
@@ -70,5 +70,5 @@ class TMonitor(Thread):
                     warn("Set changed size during iteration", TqdmSynchronisationWarning, stacklevel=2)
 
     def report(self) -> bool:
-        """Return whether the thread looks at bars."""
+        """Return whether the thread still checks bars."""
         return self.is_alive() and not self.was_killed.is_set()

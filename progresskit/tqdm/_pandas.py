@@ -1,4 +1,4 @@
-"""`progress_apply`, `progress_map` and their kin on pandas' objects.
+"""`progress_apply`, `progress_map` and similar methods for pandas' objects.
 
 Knows pandas' classes. Does not know how a bar is drawn.
 """
@@ -20,7 +20,7 @@ def register(bar_class: Any, **options: Any) -> None:
 
     Args:
         bar_class: The bar's class.
-        options: The bar's arguments; `deprecated_t` is a bar that is there already.
+        options: The bar's arguments; `deprecated_t` is an existing bar to use instead.
     """
     from pandas import DataFrame, Series  # type: ignore[import-untyped,import-not-found,unused-ignore]
     from pandas.core.groupby.generic import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -43,7 +43,7 @@ def register(bar_class: Any, **options: Any) -> None:
 
 
 def _calls(data: Any, method: str, options: dict[str, Any]) -> int | None:
-    """Return how often `method` of `data` will call its function; None where that is not known."""
+    """Return how often `method` of `data` will call its function; None if that is unknown."""
     groups = getattr(data, "ngroups", None)
     if groups is not None:
         return int(groups)
@@ -75,7 +75,9 @@ def _with_bar(method: str, bar_class: Any, bar_options: dict[str, Any], given: A
             )
 
         def counted(*values: Any, **named: Any) -> Any:
-            if not bar.total or bar.n < bar.total:  # pandas may call once more to see what comes out
+            if (
+                not bar.total or bar.n < bar.total
+            ):  # pandas may call the function once more, to see the type of its result
                 bar.update()
             return function(*values, **named)
 

@@ -1,4 +1,4 @@
-"""Have the bars of the installed tqdm join the display, without replacing its class.
+"""Make the bars of the installed tqdm tasks of the display, without replacing its class.
 
 Subclasses, and modules that have imported the class already, follow, because the class stays the same object. A bar whose class
 overrides `display` has a picture of its own and is left alone. Everything else is tqdm's own code.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _originals: dict[str, Any] = {}
 _MISSING = object()
 BEFORE_NCOLS = 5
-"""Arguments of a bar before `ncols`, which many a program gives by their place."""
+"""The number of a bar's arguments before `ncols`, which programs may pass by position."""
 
 
 def patch() -> None:
@@ -109,7 +109,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
         if _task(bar) is None:
             return own["__reversed__"](bar)
         reversed(bar.iterable)  # raises where it cannot be
-        return iterate(bar)  # forwards, as tqdm's, whose generator begins when the iterable is back in its place
+        return iterate(bar)  # forwards, as in tqdm, whose generator starts after it has put the iterable back
 
     @wraps(own["update"])
     def update(bar: Any, n: Any = 1) -> Any:
