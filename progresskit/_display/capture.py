@@ -22,9 +22,11 @@ from .._tracking.lines import MOST_CAPTURED
 from .._tracking.tracker import current_tracker
 from . import questions
 from .captured_stream import STREAMS, CapturedStream, captured_streams
+from .descriptors import file_key, text_descriptor
 from .programs import HookedPrograms
 from .redirects import HookedDup2
-from .terminal import UNCAPTURED, Uncaptured, file_key, text_descriptor, wants_colors
+from .terminal import UNCAPTURED, Uncaptured
+from .terminal_facts import wants_colors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

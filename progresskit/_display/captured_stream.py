@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from .._system.threads import native
 from .._text.line_splitter import Line, has_controls
 from .._text.redrawn_rows import RedrawnRows, redraws
-from .terminal import UNCAPTURED, Uncaptured, text_descriptor
+from .descriptors import text_descriptor
+from .terminal import UNCAPTURED, Uncaptured
 
 if TYPE_CHECKING:
     from collections.abc import Callable

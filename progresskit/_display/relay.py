@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .._system.threads import block_signals, native, start
+from .descriptors import RELAYED, file_key, open_anew
 from .foreground import POLL_SECONDS, Foreground
 from .outbox import EXIT_FLUSH_TIMEOUT
 from .relay_descriptors import OwnDescriptors, RedirectedDescriptors
 from .relay_forwarder import LOCK_SECONDS, Forwarder
 from .relay_spool import PIECE, Spool, start_keeper
-from .terminal import RELAYED, file_key, open_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from .terminal import file_key
+from .descriptors import file_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

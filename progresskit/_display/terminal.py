@@ -1,13 +1,11 @@
-"""The terminal: a text stream that is drawn on, what is known of it, and the only code that writes to it.
+"""The terminal: a text stream that the display draws on, and the only code that writes to it.
 
-Knows descriptors, and what the environment says of colours and size. Does not know tasks, frames or renderers. One flush is one
-`os.write` on a descriptor of its own, so that a frame is never torn by another thread's output, and a stream that fails
-once is left alone for good.
+Knows streams and their descriptors. Does not know tasks, frames or renderers. Sends each frame in one `os.write` on a descriptor of
+its own, so that output of another thread never lands within a frame. A stream that has failed once is not written to again.
 """
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import select
@@ -20,12 +18,13 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import ref
 
-from .._system.environment import is_on
 from .._system.notebook import is_cell_stream
 from .._system.other_writers import OtherWriters
 from .._system.platform import HAS_BLOCKING_FLAG, IS_WINDOWS, file_locks, has_poll
 from .._text.cells import encodable
 from .._text.colors import depth_of
+from .descriptors import console_of, file_key, open_anew, plain_descriptor
+from .terminal_facts import asked, codec_name, has_late_sizes, is_journal, reflows, wants_colors, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +46,6 @@ PIECE = 512
 """Bytes that a pipe accepts without blocking when it is ready, by POSIX."""
 UNCAPTURED: set[int] = set()
 """Threads whose writes are not captured: those that write a frame or ask a question."""
-RELAYED: dict[tuple[object, ...], int] = {}
-"""Pseudo-terminals that replace a terminal, by their keys, each with a descriptor of the terminal itself."""
 
 
 class Uncaptured:
@@ -64,56 +61,6 @@ class Uncaptured:
     def __exit__(self, *_: object) -> None:
         if self._outermost:
             UNCAPTURED.discard(self._thread)
-
-
-def text_descriptor(stream: Any) -> int | None:
-    """Return the descriptor of `stream`, if its type is the interpreter's own text file, and it agrees with the descriptor on
-    being a terminal; None otherwise."""
-    try:
-        if not isinstance(stream, io.TextIOWrapper) or type(stream).write is not io.TextIOWrapper.write:
-            return None
-        descriptor = stream.fileno()
-        agrees = type(stream.buffer).__module__ == "_io" and stream.isatty() == os.isatty(descriptor)
-        return descriptor if agrees else None
-    except Exception:  # closed, detached, without a descriptor, or whatever a stream of the user's own may raise
-        return None
-
-
-def plain_descriptor(stream: Any) -> int | None:
-    """Return the descriptor of `stream`, if the stream is a plain text file over it; None otherwise.
-
-    Any other stream (a notebook's, a Tee, one whose `write` was replaced) must be written through its own `write`,
-    which also sends the text elsewhere.
-    """
-    descriptor = text_descriptor(stream)
-    return None if descriptor is None or _replaced(stream) or _replaced(stream.buffer) else descriptor
-
-
-def _replaced(file: Any) -> bool:
-    """Return whether other code has replaced the `write` of this `file` object."""
-    own = vars(file).get("write")
-    return own is not None and not getattr(getattr(own, "__self__", None), "is_capture", False)
-
-
-def file_key(descriptor: int, *, relayed: bool = True) -> tuple[object, ...]:
-    """Return what two descriptors have in common when they lead to the same file or terminal.
-
-    Args:
-        descriptor: One of a file.
-        relayed: Whether one of our pseudo-terminals counts as the terminal that it replaces.
-
-    Raises:
-        OSError: the descriptor is closed, or Windows does not say which pipe or device it leads to.
-    """
-    status = os.fstat(descriptor)
-    if IS_WINDOWS and not stat.S_ISREG(status.st_mode):  # all numbers of any other file are 0 there
-        if console_of(descriptor) is None:
-            raise OSError(errno.ENOTSUP, "it is not known which file this is")
-        return ("console",)  # a process has one at the most
-    key = (status.st_dev, status.st_ino, status.st_rdev)
-    if relayed and key in RELAYED:
-        return file_key(RELAYED[key])
-    return key
 
 
 class TerminalFile(io.TextIOBase):
@@ -143,8 +90,9 @@ class TerminalFile(io.TextIOBase):
 
 
 class Handle:
-    """A terminal as a renderer sees it. Text that is written waits here until the display sends it, so late writes of a
-    renderer that was given up have no effect.
+    """A terminal as a renderer sees it: holds the text that the renderer writes until the display sends it.
+
+    So a renderer that has been given up can still write, without any effect.
 
     Example:
         >>> terminal = EmulatedTerminal(columns=20, lines=3)
@@ -235,29 +183,29 @@ class StreamTerminal:
     Attributes:
         dark: Whether the stream has failed. Nothing is written to it any more.
         congested: Whether the reader is behind: it has not accepted all that was sent.
-        fd: A descriptor of its own for the same file, to write to; None where the stream must be written through its `write`.
-        environ: The environment that the stream is looked at with.
-        style: What code wants rows to be drawn with; None: the environment, or what suits the stream.
-        color_depth: What the terminal has of colours, as `progresskit._text.colors` numbers it.
+        fd: A descriptor of its own for the same file, to write to; None if text must go through the stream's own `write`.
+        environ: The environment that describes the terminal.
+        style: The style that code has chosen for rows; None: the environment's, or one that suits the stream.
+        color_depth: The number of colours that the terminal has, as one of the constants of `progresskit._text.colors`.
         bytes_accepted: Bytes that the descriptor has accepted so far.
-        has_sequences: Whether it obeys escape sequences, as far as that is known: some consoles of Windows do not.
+        has_sequences: Whether the terminal obeys escape sequences. Some consoles of Windows are known not to.
         in_notebook: Whether the stream leads to a notebook's cell.
-        in_journal: Whether it leads to systemd's journal, which reads a level from the beginning of a line.
+        in_journal: Whether the stream leads to systemd's journal, which reads a level from the beginning of a line.
     """
 
     def __init__(self, stream: Any, environ: Mapping[str, str] | None = None) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self._environ = self.environ
         self._stream = stream
-        self._columns, self._lines = (_whole(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
+        self._columns, self._lines = (whole_number(self._environ.get(name)) for name in ("COLUMNS", "LINES"))
         self._backlog = b""
         self.congested: bool = False
         self._shared = bool(self._environ.get("PROGRESSKIT_POSITION", "").strip())
-        self._has_turn = False  # on a terminal that is shared: whether no other process writes until this one lets it
+        self._has_turn = False  # whether this process holds the lock of a shared terminal
         self.bytes_accepted: int = 0
         self._own: int | None = None  # to ask for the size and the foreground
         self._others: OtherWriters | None = None
-        self._may_hear_others = True  # whether that has not been tried
+        self._may_hear_others = True  # False after the first attempt
         self.dark: bool = stream is None
         try:
             self._own = open_anew(stream.fileno())
@@ -270,15 +218,15 @@ class StreamTerminal:
         self.has_sequences: bool = self._console is None or self._console.has_sequences
         self.is_tty: bool = self._ask_tty()
         # A console takes any character, whatever its code page or the stream's encoding.
-        self.encoding: str = "utf-8" if self._writes_to_console else _codec(_asked(stream, "encoding", None))
+        self.encoding: str = "utf-8" if self._writes_to_console else codec_name(asked(stream, "encoding", None))
         self.unicode: bool = encodable(_BLOCKS, self.encoding) == _BLOCKS
         self.colors: bool = wants_colors(self.is_tty and self.has_sequences, self._environ)
         self.color_depth: int = depth_of(self._environ)
         self.style: Style | str | None = None
         self.in_notebook: bool = is_cell_stream(stream)
-        self.in_journal: bool = self._own is not None and _is_journal(self._own, self._environ)
-        self.reflows: bool = _reflows(self._environ)
-        self.late_sizes: bool = _late_sizes(self._environ)
+        self.in_journal: bool = self._own is not None and is_journal(self._own, self._environ)
+        self.reflows: bool = reflows(self._environ)
+        self.late_sizes: bool = has_late_sizes(self._environ)
 
     @property
     def _writes_to_console(self) -> bool:
@@ -337,8 +285,10 @@ class StreamTerminal:
             return True
 
     def hear_others(self) -> None:
-        """Start to watch for writes of other processes, where the system can tell. Called before the first frame with rows:
-        words that come right after it stand where the next one would be drawn."""
+        """Start to watch for writes of other processes, if the system reports them.
+
+        Called before the first frame with rows: other processes may write right after it.
+        """
         if self._may_hear_others:
             self._may_hear_others = False
             if self.fd is not None and self.is_tty and not self._shared:
@@ -387,9 +337,7 @@ class StreamTerminal:
         """Write `text` with the stream's own `write`, which may lead to a stream that is captured."""
         with Uncaptured():
             self._stream.write(text)
-            if (
-                not self.in_notebook
-            ):  # a kernel's stream flushes by itself, and makes whoever asks for it wait for a thread
+            if not self.in_notebook:  # a kernel flushes by itself, and its `flush` waits for a thread
                 self._stream.flush()
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
@@ -449,8 +397,7 @@ class StreamTerminal:
 
     @property
     def awaits_turn(self) -> bool:
-        """Whether text waits because another process is writing to the terminal. It says nothing of how quickly the
-        terminal is read."""
+        """Whether text waits because another process is writing to the terminal, and not because the terminal is slow."""
         return self.congested and self._shared and not self._has_turn
 
     def _end_turn(self, descriptor: int) -> None:
@@ -465,16 +412,15 @@ class StreamTerminal:
         self.congested = bool(backlog)
 
     def give_up(self, patience: float) -> None:
-        """Send only the end of an unfinished frame, so that no mode stays set, whatever the terminal has received so
-        far.
+        """Send only what ends an unfinished frame, so that no mode of the terminal stays set. Nothing else is sent from then on.
 
         Args:
-            patience: Seconds without a byte accepted after which that is given up, too.
+            patience: Seconds without a byte accepted after which this gives up.
         """
-        if self._console is not None:  # which takes a whole frame or, while the user selects text in its window, waits
+        if self._console is not None:  # a console accepts whole frames only, and blocks while the user selects text
             self.dark = True
             return
-        # First: the thread that draws finds that nothing is sent any more, and may close the terminal while the end waits to be sent.
+        # Duplicate first: once the terminal is dark, the drawing thread may close it while this waits to send.
         descriptor = self._duplicate()
         self.dark = True
         self._keep(b"")
@@ -484,13 +430,13 @@ class StreamTerminal:
         try:
             while view and _ready(descriptor, patience):
                 view = view[os.write(descriptor, view) :]
-        except OSError:  # there is nobody to see it, or it takes nothing
+        except OSError:  # the terminal is gone, or accepts nothing
             pass
         finally:
             os.close(descriptor)
 
     def _duplicate(self) -> int | None:
-        """Return another descriptor of the terminal; None where it is none, or none is left."""
+        """Return another descriptor of the terminal; None if the stream is no terminal, or no descriptor is left."""
         try:
             return os.dup(self.fd) if self.fd is not None and self.is_tty else None
         except OSError:
@@ -539,7 +485,7 @@ _closers: dict[int, _Closer] = {}
 
 
 class ProtocolTerminal(StreamTerminal):
-    """A terminal object of the user's, of which only the members of the `Terminal` protocol are used.
+    """A user's own terminal object. Uses only the members of the `Terminal` protocol.
 
     Args:
         terminal: The user's terminal.
@@ -551,12 +497,12 @@ class ProtocolTerminal(StreamTerminal):
         self.is_tty = bool(terminal.is_tty)
         self.unicode = bool(terminal.unicode)
         self.colors = bool(terminal.colors)
-        self.encoding = _codec(terminal.encoding)
+        self.encoding = codec_name(terminal.encoding)
         self.reflows = bool(terminal.reflows)
 
     @property
     def stream(self) -> None:
-        """There is none behind it."""
+        """None: no stream is behind the user's terminal."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -574,44 +520,7 @@ class _ProtocolStream:
         self.write = terminal.write
 
     def flush(self) -> None:
-        """The terminal has no flush: a write is all that there is."""
-
-
-def _asked(stream: Any, name: str, otherwise: Any) -> Any:
-    """Return the facts of `stream`. A user's stream may raise anything when it is asked."""
-    try:
-        return getattr(stream, name, otherwise)
-    except Exception:
-        return otherwise
-
-
-def open_anew(descriptor: int) -> int:
-    """Return a descriptor of our own for the file of `descriptor`, which no child process inherits.
-
-    A terminal is opened anew, so that it can be non-blocking for us and stays as it is for the job. Where that cannot be
-    (another user's terminal, the master of a pty, Windows) it is a duplicate, and asked before each piece.
-    """
-    own = os.dup(RELAYED.get(file_key(descriptor, relayed=False), descriptor))
-    try:
-        before = os.fstat(own)
-        if os.isatty(own) and before.st_rdev != os.makedev(5, 2):  # opening ptmx by its name makes another pty
-            opened = os.open(os.ttyname(own), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-            if os.fstat(opened).st_rdev == before.st_rdev:
-                os.close(own)
-                return opened
-            os.close(opened)
-    except (OSError, AttributeError):
-        pass
-    return own
-
-
-def console_of(descriptor: int) -> Console | None:
-    """Return the console of Windows that `descriptor` leads to; None where it is something else, and on other systems."""
-    if not IS_WINDOWS:
-        return None
-    from .._system.windows import open_console
-
-    return open_console(descriptor)
+        """Do nothing: the protocol has no flush."""
 
 
 def _ready(descriptor: int, patience: float) -> bool:
@@ -621,54 +530,3 @@ def _ready(descriptor: int, patience: float) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return bool(poll.poll(patience * 1000))
-
-
-def _codec(encoding: object) -> str:
-    """Return the name of a codec that exists; ASCII where the stream names none that does."""
-    import codecs
-
-    try:
-        return codecs.lookup(encoding if isinstance(encoding, str) else "utf-8").name
-    except LookupError:
-        return "ascii"
-
-
-def wants_colors(is_tty: bool, environ: Mapping[str, str]) -> bool:
-    """Return whether colours are wanted: NO_COLOR forbids, FORCE_COLOR and CLICOLOR_FORCE ask, CLICOLOR=0 forbids again, a terminal
-    that is not dumb has them."""
-    if environ.get("NO_COLOR"):
-        return False
-    if "FORCE_COLOR" in environ:
-        return is_on(environ, "FORCE_COLOR")
-    if is_on(environ, "CLICOLOR_FORCE"):
-        return True
-    if environ.get("CLICOLOR", "").strip() == "0":
-        return False
-    return is_tty and environ.get("TERM") != "dumb"
-
-
-def _is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
-    """Return whether `descriptor` still leads to the journal, as the service manager says; it may have been
-    redirected."""
-    device, _, number = environ.get("JOURNAL_STREAM", "").partition(":")
-    if not (device.isascii() and device.isdigit() and number.isascii() and number.isdigit()):
-        return False
-    status = os.fstat(descriptor)
-    return (status.st_dev, status.st_ino) == (int(device), int(number))
-
-
-def _reflows(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal wraps rows anew when its width changes, as nearly all do; xterm and GNU screen cut them."""
-    return "TMUX" in environ or not ("XTERM_VERSION" in environ or "STY" in environ or environ.get("TERM") == "linux")
-
-
-def _late_sizes(environ: Mapping[str, str]) -> bool:
-    """Return whether a new size is heard of long after the rows have moved: tmux waits for a quarter of a second between two
-    sizes, and over ssh each takes its way."""
-    tmux = "TMUX" in environ or environ.get("TERM", "").startswith("tmux")
-    return tmux or "SSH_CONNECTION" in environ or "SSH_TTY" in environ
-
-
-def _whole(value: str | None) -> int:
-    """Return a whole number above 0, else 0. What COLUMNS and LINES hold is often empty or wrong, and nobody's fault."""
-    return int(value) if value and value.isascii() and value.isdigit() else 0

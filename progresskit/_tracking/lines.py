@@ -121,7 +121,8 @@ class LineQueue:
         """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
 
         That is so in a log: no rows stand there, the job's other words do not go through the display, and a line that it draws would
-        come after them. The last lines of tasks that have ended come first. A stream that hangs is left to the display.
+        come after them. The last lines of tasks that have ended come first, as far as the job may be kept waiting. A stream that
+        hangs is left to the display.
         """
         try:
             from ..renderers.registry import OBSERVERS, writes_as_printed
@@ -139,7 +140,7 @@ class LineQueue:
             return False
         if core.attached and core.has_news:
             core.ticker.flush_soon()
-            if core.has_news:
+            if self.items:  # an earlier line still waits; the end of a task may come late, which is no word of the job
                 return False
         return bool(load(WRITE_AT_ONCE)(core, line))
 

@@ -90,6 +90,7 @@ def test_so_are_those_of_an_executors_workers(method: str) -> None:
     assert dict(shown.endings) == SQUARES
 
 
+@pytest.mark.slow
 def test_joblib_tasks_and_lines_are_the_parents() -> None:
     """So are those of joblib's workers also when they are used again."""
     joblib = pytest.importorskip("joblib", reason="joblib is not installed in this environment")

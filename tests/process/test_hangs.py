@@ -168,6 +168,7 @@ def test_hanging_stream_without_a_descriptor() -> None:
     assert stream.writes == 1
 
 
+@pytest.mark.slow
 def test_end_waits_once_for_all_hangs() -> None:
     """The end waits once for all that hangs and not for each."""
     ticker = ThreadTicker(patience=1.0)

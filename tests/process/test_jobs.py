@@ -111,6 +111,7 @@ with ProgressTracker("ansi", interval=0.01, budget=1.0) as tracker:
 """
 
 
+@pytest.mark.slow
 def test_busy_code_is_no_stop() -> None:
     """Code that keeps the interpreter to itself is no stop."""
     if not os.path.exists("/proc/thread-self/schedstat"):

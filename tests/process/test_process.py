@@ -22,6 +22,7 @@ def test_exit_with_live_tasks_is_quick_and_clean() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_fork_in_a_frame_does_not_hang() -> None:
     """A fork while frames are drawn does not hang and the child draws nothing."""
     code = """

@@ -12,8 +12,9 @@ import pytest
 from console_like import PROCESSED, SEQUENCES, WRAPS, ConsoleLike
 
 from progresskit import ProgressTracker
-from progresskit._display import process_hooks, terminal
-from progresskit._display.terminal import StreamTerminal, console_of, file_key
+from progresskit._display import descriptors, process_hooks, terminal
+from progresskit._display.descriptors import console_of, file_key
+from progresskit._display.terminal import StreamTerminal
 from progresskit._system import environment, windows
 from progresskit.renderers import registry
 from progresskit.renderers.registry import automatic, draws_rows, named
@@ -36,7 +37,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Windows]:
                 monkeypatch.setattr(where, name, what, raising=False)
 
         console.install(replace)
-        for module in (windows, terminal, registry, environment):
+        for module in (windows, descriptors, terminal, registry, environment):
             monkeypatch.setattr(module, "IS_WINDOWS", True)
         monkeypatch.setattr(terminal, "HAS_BLOCKING_FLAG", False)
         monkeypatch.setattr(windows, "_calls", None)

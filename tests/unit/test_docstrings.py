@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,36 +33,38 @@ class Leaf(str):
     children = None
 
 
-def modules() -> Iterator[Any]:
-    for name in PACKAGES:
-        try:
-            package = importlib.import_module(name)
-        except ModuleNotFoundError:  # an adapter that is not installed here
+# Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
+SERVER_ONLY = ("embedded.app", "embedded.copying", "embedded.fakesnow_patches")
+
+
+def modules() -> Iterator[str]:
+    """Name the modules that hold an example, without importing them: each is imported where its test runs."""
+    for package in PACKAGES:
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:  # an adapter that is not installed here
             continue
-        yield package
-        for found in pkgutil.walk_packages(package.__path__, f"{name}."):
-            if found.name in ("progresskit.tqdm.dask", "progresskit.tqdm.keras", "progresskit.tqdm.rich"):
-                continue  # each needs its library; they have no examples
-            if found.name.startswith("progresskit.clients."):
-                try:
-                    yield importlib.import_module(found.name)
-                except ModuleNotFoundError:  # its library is not installed here
-                    pass
-                continue
-            # Modules that import fakesnow belong into the server's own process: see its stand-in for the connector.
-            if not found.name.endswith(
-                ("__main__", "hook-progresskit", "embedded.app", "embedded.copying", "embedded.fakesnow_patches")
-            ):
-                yield importlib.import_module(found.name)
+        folder = Path(found.origin).parent
+        for path in sorted(folder.rglob("*.py")):
+            name = ".".join((package, *path.relative_to(folder).with_suffix("").parts)).removesuffix(".__init__")
+            if ">>> " in path.read_text(encoding="utf-8") and not name.endswith(SERVER_ONLY):
+                yield name
 
 
-def examples() -> list[doctest.DocTest]:
-    finder = doctest.DocTestFinder(exclude_empty=True)
-    return [test for module in modules() for test in finder.find(module, module.__name__) if test.examples]
+@pytest.mark.parametrize("name", [*modules()])
+def test_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every example in the docstrings of a module does what it says."""
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if not name.startswith("progresskit.clients."):
+            raise
+        pytest.skip(f"{error.name} is not installed in this environment")
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+        if test.examples:
+            run(test, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("test", examples(), ids=lambda test: test.name)
-def test_an_example_does_what_it_says(test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run(test: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orders.csv").write_bytes(b"a,b,c\n1,2,3")
     tracker = progresskit.ProgressTracker(RecordingRenderer(), clock=ManualClock(), ticker=ManualTicker())
@@ -88,7 +89,7 @@ def test_an_example_does_what_it_says(test: doctest.DocTest, tmp_path: Path, mon
     found: list[str] = []
     doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=found.append)
     tracker.stop()
-    assert not found, "".join(found)
+    assert not found, f"{test.name}: " + "".join(found)
 
 
 def test_every_public_name_has_an_example() -> None:

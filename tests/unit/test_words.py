@@ -329,9 +329,11 @@ def test_written_at_once() -> None:
     os.close(reader)
 
 
-def test_printed_at_once() -> None:
-    """A line comes after the last line of a task that has ended before it, and an events file has it beside what is drawn."""
+@pytest.mark.parametrize("has_time", [True, False], ids=["in time", "no time"])
+def test_printed_at_once(has_time: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line comes after the last line of a task that has ended before it, or before that where no time is left to wait for it."""
     stream, ticker = io.StringIO(), ManualTicker()
+    monkeypatch.setattr(ticker, "flush_soon", ticker.tick if has_time else lambda: None)
     tracker = ProgressTracker("plain", stream=stream, clock=ManualClock(), ticker=ticker)
     tracker.print("before")
     assert stream.getvalue() == "before\n"
@@ -339,9 +341,10 @@ def test_printed_at_once() -> None:
     ticker.tick()
     task.finish()
     tracker.print("after")
-    assert "after" not in stream.getvalue()  # the end waits for a frame, and so does the line
+    assert stream.getvalue().endswith("after\n")  # at once: the job's own next words go past the display
     ticker.tick()
-    assert [line.partition(":")[0] for line in stream.getvalue().splitlines()] == ["before", "Files", "Files", "after"]
+    order = ["before", "Files", "Files", "after"] if has_time else ["before", "Files", "after", "Files"]
+    assert [line.partition(":")[0] for line in stream.getvalue().splitlines()] == order
     tracker.print("at once again")
-    assert stream.getvalue().endswith("after\nat once again\n")
+    assert stream.getvalue().endswith("\nat once again\n")
     tracker.stop()

@@ -1,4 +1,4 @@
-"""What is sent to every worker: it brings the reporter there, where the package is installed.
+"""The plugin that the scheduler sends to every worker: it starts the reporter if the package is installed there.
 
 Pickled by value, as its class and not as the class's name: a worker that cannot import what it is sent does not start at all.
 So it must not need anything but Dask.
@@ -12,7 +12,7 @@ from distributed import WorkerPlugin
 
 
 class Bootstrap(WorkerPlugin):
-    """Makes the worker's side, if the package is there.
+    """Starts the worker's side, if the package is installed.
 
     Args:
         interval: Seconds between two reports of a worker at the least.
@@ -27,7 +27,7 @@ class Bootstrap(WorkerPlugin):
         self.side: Any = None
 
     def setup(self, worker: Any) -> None:
-        """The plugin has come to `worker`."""
+        """Start the worker's side. Dask calls this when the plugin arrives at `worker`."""
         try:
             from progresskit_dask.working import WorkerSide
         except ImportError:
@@ -35,6 +35,6 @@ class Bootstrap(WorkerPlugin):
         self.side = WorkerSide(worker, self.interval, self.process)
 
     def teardown(self, worker: Any) -> None:
-        """The plugin goes, or `worker` does."""
+        """Close the worker's side. Dask calls this when the plugin or `worker` is removed."""
         if self.side is not None:
             self.side.close()

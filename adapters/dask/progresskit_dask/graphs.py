@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-LULL = 1.0
+WAVE_GAP_SECONDS = 1.0
 """Seconds after which a graph begins a new wave: a loop of short `submit(...).result()` has one bar."""
 MOST_PREFIXES = 30
-"""Key prefixes of a wave that are told apart; what comes later is summed up as "others"."""
+"""Key prefixes of a wave that have numbers of their own; further ones are summed up as "others"."""
 PENDING = frozenset(("waiting", "queued", "no-worker", "processing"))
 """States of a task that is still to be computed."""
 
@@ -37,7 +37,7 @@ class Wave:
         self.idle_since: float | None = None
 
     def count(self, prefix: str | None, done: int, total: int) -> None:
-        """Add to what is told of `prefix`; None: prefixes are not told apart."""
+        """Add to the numbers of `prefix`; None if prefixes have no numbers of their own."""
         if prefix is None:
             return
         if prefix not in self.prefixes and len(self.prefixes) >= MOST_PREFIXES:
@@ -157,7 +157,7 @@ class Graphs:
             return []
         if not wave.waiting and wave.idle_since is None:
             wave.idle_since = now
-        over = wave.idle_since is not None and now - wave.idle_since >= LULL
+        over = wave.idle_since is not None and now - wave.idle_since >= WAVE_GAP_SECONDS
         if over:
             self._wave = None
         changed, self._changed = self._changed or over, False
@@ -165,5 +165,5 @@ class Graphs:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a wave, of which there will be something to tell."""
+        """Whether a wave is open, which will have further changes."""
         return self._wave is not None

@@ -1,4 +1,4 @@
-"""In the scheduler: who watches, and what each watcher is told.
+"""In the scheduler: the watches of clients, and the messages that each watch receives.
 
 Knows Dask's scheduler: its workers' messages, its clients and its tasks' states. Of each worker no more is kept than the newest
 rows, until they are sent; no event is logged, so that nothing is left. Does not know what is in a report.
@@ -20,22 +20,22 @@ from . import bootstrap
 from .graphs import PENDING, Graphs
 from .working import OP
 
-FAREWELL = 2.0
+END_TIMEOUT = 2.0
 """Seconds that the end of a watch waits for what workers have not reported yet."""
-RETURN = 60.0
+ABSENCE_SECONDS = 60.0
 """Seconds that a client may be away before its watches end."""
 
-Scheduler = Any  # much of what is used of distributed's has no types
+Scheduler = Any  # much of distributed has no types
 
 
 class Watch:
-    """One watcher, and what it has not been told.
+    """A client's watch of the cluster, and the reports that have not been sent to it yet.
 
     Args:
-        topic: What names the watcher.
+        topic: The unique name of the watch.
         client: The id of its client.
-        every: Seconds between two messages at the least.
-        graphs: The count of the client's tasks; None: it is not wanted.
+        every: The least number of seconds between two messages.
+        graphs: Counts the client's tasks; None: the watch shows no such count.
     """
 
     def __init__(self, topic: str, client: str, every: float, graphs: Graphs | None) -> None:
@@ -49,7 +49,7 @@ class Watch:
         self.timer: asyncio.TimerHandle | None = None
 
     def add_report(self, worker: str, rows: bytes, news: bytes) -> None:
-        """Keep what `worker` reports until the next message."""
+        """Keep a report of `worker` until the next message."""
         had = self.reports.get(worker, (b"", []))[1]
         self.reports[worker] = rows, [*had, news] if news else had
 
@@ -100,17 +100,17 @@ class SchedulerSide(SchedulerPlugin):
         self._tell(watch, bye=True)
 
     async def ask(self, **what: Any) -> dict[str, bool]:
-        """Ask all workers for something, and return of each whether it can be asked: the package is there."""
+        """Send a request to all workers, and return for each whether it answered, which means that it has the package."""
         answers = await self.scheduler.broadcast(msg={"op": OP, **what}, on_error="return")
         return {worker: answer == "OK" for worker, answer in answers.items()}
 
     async def fence(self, name: str) -> None:
-        """Wait until all that workers had to report has come, for a bounded time."""
+        """Wait at most `END_TIMEOUT` seconds until all reports that workers had to send have arrived."""
         here: set[str] = set()
         arrived = asyncio.Event()
         self._fences[name] = here, arrived
         try:
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(END_TIMEOUT):
                 asked = {worker for worker, can in (await self.ask(fence=name)).items() if can}
                 while not asked <= here:
                     arrived.clear()
@@ -121,7 +121,7 @@ class SchedulerSide(SchedulerPlugin):
             del self._fences[name]
 
     def report(self, worker: str, rows: bytes = b"", news: bytes = b"", fence: str | None = None) -> None:
-        """A message of `worker` has come."""
+        """Pass on a report of `worker`, or note that a fence has reached it. Called for each of its messages."""
         if fence is not None:
             here, arrived = self._fences.get(fence, (set(), None))
             here.add(worker)
@@ -159,10 +159,10 @@ class SchedulerSide(SchedulerPlugin):
         event = {"op": "event", "topic": watch.topic, "event": (time.time(), message)}
         self.scheduler.send_all({watch.client: [event]}, {})
 
-    # What the scheduler tells its plugins
+    # Called by the scheduler
 
     def update_graph(self, scheduler: Scheduler, *, client: str, tasks: Collection[Any], **_: Any) -> None:
-        """`client` has sent a graph."""
+        """Count the tasks of a graph that `client` has sent."""
         for watch in self._counting:
             if watch.client == client and watch.graphs is not None:
                 known = scheduler.tasks
@@ -178,24 +178,24 @@ class SchedulerSide(SchedulerPlugin):
         watch.graphs.drop([key for key in keys if key not in known or known[key].state == "released"])
 
     def transition(self, key: Any, start: str, finish: str, *_: Any, **__: Any) -> None:
-        """A task has come into another state."""
+        """Count a task that has changed its state."""
         for watch in self._counting:
             if watch.graphs.step(key, finish) and watch.timer is None:  # type: ignore[union-attr]  # they count
                 self._arm(watch)
 
     def remove_worker(self, scheduler: Scheduler, worker: str, **_: Any) -> None:
-        """A worker has gone: whatever it was at is not at work any more."""
+        """Report a worker that has gone as lost: its tasks no longer run."""
         for watch in self.watches.values():
             watch.lost.append(worker)
             self._arm(watch)
 
     def add_client(self, scheduler: Scheduler, client: str) -> None:
-        """A client has come, or come back: its watches go on."""
+        """Continue the watches of a client that has come back. Called for each new client, too."""
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:
-        """A client has gone. It may come back; if it does not, its watches are over."""
+        """End the watches of a client that has gone, unless it comes back within `ABSENCE_SECONDS`."""
         if any(watch.client == client for watch in self.watches.values()):
-            self._loop.call_later(RETURN, self._give_up, client)
+            self._loop.call_later(ABSENCE_SECONDS, self._give_up, client)
 
     def _give_up(self, client: str) -> None:
         if client not in self.scheduler.clients:
@@ -229,11 +229,11 @@ async def join(
 
 
 async def leave(topic: str, patient: bool, dask_scheduler: Scheduler) -> None:
-    """End a watch; where it was the last one, leave the cluster as it was. Run in the scheduler.
+    """End a watch, and remove all of progresskit from the cluster with the last one. Run in the scheduler.
 
     Args:
-        topic: What names the watcher.
-        patient: Whether to wait for what workers have to report still, for a bounded time.
+        topic: The unique name of the watch.
+        patient: Whether to wait, at most `END_TIMEOUT` seconds, for what workers still have to report.
         dask_scheduler: The scheduler.
     """
     side = dask_scheduler.plugins.get(OP)
@@ -247,12 +247,11 @@ async def leave(topic: str, patient: bool, dask_scheduler: Scheduler) -> None:
         if side.watches or dask_scheduler.plugins.get(OP) is not side:
             return
         dask_scheduler.remove_plugin(OP)
-        dask_scheduler.stream_handlers[OP] = (
-            _drop  # of what is on its way: an unknown message would cost a worker its connection
-        )
+        # Dask closes the connection of a worker whose message has no handler, and some may be on their way.
+        dask_scheduler.stream_handlers[OP] = _drop
         dask_scheduler.worker_plugins.pop(OP, None)
         await dask_scheduler.broadcast(msg={"op": "plugin-remove", "name": OP}, on_error="return")
 
 
 def _drop(**_: Any) -> None:
-    """Nobody watches any more."""
+    """Drop a late report: no watch is left."""

@@ -18,11 +18,11 @@ from progresskit.processes.engines import ReportReader, check_interval, warn_onc
 from progresskit.processes.feed import Feed
 from progresskit.processes.reporter import INTERVAL
 
-from .scheduling import FAREWELL, join, leave
+from .scheduling import END_TIMEOUT, join, leave
 from .working import PROCESS
 
-GREETING = 10.0
-"""Seconds that the beginning waits for the scheduler, and for workers that are busy."""
+START_TIMEOUT = 10.0
+"""Seconds that the start of a watch waits for the scheduler, and for workers that are busy."""
 
 
 def watch(
@@ -33,7 +33,7 @@ def watch(
     graphs: bool | Literal["prefix"] = True,
     **arguments: Any,
 ) -> Watching:
-    """Return a context manager that shows what `client`'s cluster is at, in a tracker of the client's own.
+    """Return a context manager that shows the progress of the cluster of `client`, in a tracker of this process.
 
     A row `computing` counts the tasks that this client waits for. Below it stand the tasks that `track` and `ProgressTracker`
     make anywhere on the cluster.
@@ -58,7 +58,7 @@ def watch(
 
 
 class Watching:
-    """Shows what a cluster is at. Made by `watch`."""
+    """Shows the progress of a cluster. Made by `watch`."""
 
     def __init__(self, client: Client, feed: Feed, every: float, graphs: bool | str) -> None:
         self._client = client
@@ -123,7 +123,7 @@ class Watching:
         # `subscribe_topic` would have the scheduler keep the topic for good; our side there sends to this client alone.
         self._client._event_handlers[self._topic] = self._hear
         try:
-            async with asyncio.timeout(GREETING):
+            async with asyncio.timeout(START_TIMEOUT):
                 without = await self._client.run_on_scheduler(
                     join, topic=self._topic, client=self._client.id, **self._how
                 )
@@ -141,16 +141,16 @@ class Watching:
             )
 
     async def _end(self) -> None:
-        """Hear what workers have still to report, for a bounded time."""
+        """Wait at most `END_TIMEOUT` seconds for what workers still have to report."""
         if self._client.status != "running":  # the client is closed, or the scheduler has gone
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL + 0.5):
+            async with asyncio.timeout(END_TIMEOUT + 0.5):
                 if await self._leave(patient=True):
                     await self._over.wait()
 
     async def _leave(self, patient: bool) -> bool:
-        """Take leave of the scheduler, and return whether it was there."""
+        """End the watch in the scheduler, and return whether the scheduler was there."""
         try:
             await self._client.run_on_scheduler(leave, topic=self._topic, patient=patient)
         except Exception:
@@ -158,7 +158,7 @@ class Watching:
         return True
 
     def _hear(self, event: tuple[float, Any]) -> None:
-        """The scheduler tells what is new."""
+        """Show a message of the scheduler."""
         message = event[1]
         for worker, rows, news in message["reports"]:
             self._reader.read(worker, rows, *news)
@@ -171,29 +171,29 @@ class Watching:
             self._over.set()
 
     def _leave_behind(self) -> None:
-        """Leave without waiting for it: an error is on its way to the user."""
+        """End the watch without waiting for the scheduler, because an error is on its way to the user."""
         loop: Any = self._client.loop
         loop.add_callback(self._leave, patient=False)
 
     def _close(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Show what is still at work for the last time."""
-        self._client._event_handlers[self._topic] = _drop  # of what is on its way still
+        """Show tasks that are still running for the last time."""
+        self._client._event_handlers[self._topic] = _drop  # messages may still be on their way
         self._reader.close()
         self._computing.close()
         self._feed.__exit__(kind, error, trace)
 
 
 def _drop(event: tuple[float, Any]) -> None:
-    """Nobody watches any more."""
+    """Drop a late message: the watch has ended."""
 
 
 class Computing:
-    """The rows that count what is computed.
+    """The rows that count computed tasks.
 
     Args:
-        feed: The tracker that they are in.
+        feed: The tracker of the rows.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -212,7 +212,7 @@ class Computing:
         over: bool,
         prefixes: list[tuple[str, int, int]],
     ) -> None:
-        """Show what the scheduler tells of a wave: see `graphs.Wave`."""
+        """Show the numbers of a wave, as `graphs.Wave` sends them."""
         row = self._row
         if row is None or wave != self._wave:
             if row is not None:
@@ -235,7 +235,7 @@ class Computing:
             row.resume()
 
     def close(self) -> None:
-        """Show the rows for the last time: nobody counts any more."""
+        """Show the rows for the last time: the scheduler counts no further."""
         if self._row is not None:
             self._end(self._row)
 

@@ -1,6 +1,6 @@
 """In a worker: one reporter, whose reports go to the scheduler with the worker's own messages.
 
-Knows Dask's workers, and which Dask task is at work where. Does not know who watches.
+Knows Dask's workers, and which Dask task a thread runs. Does not know the watches.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from progresskit.processes.engines import warn_once
 from progresskit.processes.reporter import Report, Reporter
 
 OP = "progresskit"
-"""The name of our messages, and of what a worker can be asked."""
+"""The name of our messages and requests."""
 PROCESS = uuid4().hex
 """What names this process: a client's may have workers in it."""
 
 
 class WorkerSide:
-    """Has what the tasks of `worker` show reported to the scheduler.
+    """Reports the progress of the tasks of `worker` to the scheduler.
 
     Args:
         worker: The worker.
@@ -52,7 +52,7 @@ class WorkerSide:
             return await self._execute(key, stimulus_id=stimulus_id)
 
     def close(self) -> None:
-        """Report what there is, and leave the worker as it was."""
+        """Send a last report, and restore the worker's own methods."""
         self._reporter.close()
         self._send()
         self._closed = True
@@ -63,7 +63,7 @@ class WorkerSide:
             del self._worker.__dict__["execute"]
 
     def _ask(self, every: float | None = None, fence: str | None = None) -> str:
-        """Do what the scheduler asks for: report each `every` seconds; or report now, and let `fence` follow the report."""
+        """Handle a request of the scheduler: report every `every` seconds, or report now and then send `fence` back."""
         if every is not None:
             self._reporter.interval = every
         if fence is not None:
@@ -88,7 +88,7 @@ class WorkerSide:
     def _send(self) -> None:
         try:
             self._reporter.carry(self._put)
-        except Exception as error:  # whatever a task's counter or text may raise: it is no trouble of the worker's
+        except Exception as error:  # a task's own counter or text may raise anything, which must not end the worker
             warn_once(f"a report of the worker's progress failed: {error!r:.200}.")
 
     def _put(self, report: Report) -> None:

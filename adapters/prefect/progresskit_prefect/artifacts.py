@@ -1,6 +1,6 @@
-"""From a task's view to a progress artifact: its key, its percentage, its words.
+"""Make a progress artifact from a task's view: its key, its percentage and its text.
 
-Must not import Prefect: values in, values out.
+Pure. Must not import Prefect.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MARKUP = re.compile(r"[\\`*_\[\]<>|~#&!]")
 
 
 class Artifact(NamedTuple):
-    """What an artifact of a task says.
+    """The contents of a task's artifact.
 
     Attributes:
-        key: What names it: lower-case letters, digits and dashes.
+        key: Its name: lower-case letters, digits and dashes.
         progress: 0 to 100.
         description: Markdown.
     """

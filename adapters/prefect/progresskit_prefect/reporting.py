@@ -1,6 +1,6 @@
-"""Within a flow or task run: `track` and `ProgressTracker()` become progress artifacts of that run.
+"""Within a flow or task run: show the tasks of `track` and `ProgressTracker()` as progress artifacts of that run.
 
-Knows which run a thread is at, from Prefect's context. Does not know how artifacts are sent.
+Knows which run a thread belongs to, from Prefect's context. Does not know how artifacts are sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from progresskit.processes.engines import check_interval, provide_tracker
 from progresskit.renderers import require_distribution
 
 from .artifacts import artifact
-from .sending import EVERY, Sender
+from .sending import LEAST_INTERVAL, Sender
 
 if TYPE_CHECKING:
     from progresskit import Frame, TaskView, Terminal
@@ -27,8 +27,8 @@ LEAST = 1.0
 
 
 @contextmanager
-def report(*, every: float = EVERY) -> Iterator[None]:
-    """Return a context manager: meanwhile, what runs of flows and tasks in this process show are progress artifacts.
+def report(*, every: float = LEAST_INTERVAL) -> Iterator[None]:
+    """Return a context manager within which the progress of flow and task runs in this process becomes progress artifacts.
 
     Each top-level task of `track` or `ProgressTracker()` is one, of the run that it is in, whichever thread that has. What
     is in no run is shown as ever.
@@ -53,7 +53,7 @@ def report(*, every: float = EVERY) -> Iterator[None]:
 
 
 def _client() -> Any:
-    """Return a client of our own: the one in a run's context is closed with the run, whose last word comes after that."""
+    """Return a client of our own: the run's own client is closed before the run's last artifact is sent."""
     from prefect.client.orchestration import get_client
 
     return get_client(httpx_settings={}, sync_client=True)  # settings that no context's client has
@@ -86,7 +86,7 @@ def _update(artifact: Any, progress: float, description: str) -> None:
 
 
 class Runs:
-    """The trackers of runs, made when a run has something to show.
+    """The trackers of runs. A run's first progress makes its tracker.
 
     Args:
         sender: Sends artifacts.
@@ -100,12 +100,12 @@ class Runs:
         self._is_making = False
 
     def tracker(self) -> ProgressTracker | None:
-        """Return the tracker of the run that this thread or async task is in; None where it is in none."""
+        """Return the tracker of the run that this thread or async task belongs to; None if it belongs to none."""
         run = _run()
         if run is None:
             return None
         with self._lock:
-            if self._is_making:  # a tracker that is made asks whether there is one already
+            if self._is_making:  # making a tracker asks this provider for an existing one
                 return None
             tracker = self._trackers.get(run)
             if tracker is None:
@@ -136,7 +136,7 @@ def _run() -> Any:
 
 
 class RunTerminal:
-    """Where the lines of one run go: standard error. Trackers on one terminal share a renderer, and a run's has its context."""
+    """Standard error as the terminal of one run. Trackers on one terminal share a renderer, and each run needs its own."""
 
     is_tty = False
     unicode = True
@@ -179,7 +179,7 @@ class ArtifactRenderer:
         self._known: set[int] = set()
 
     def render(self, frame: Frame) -> None:
-        """Have what `frame` shows sent."""
+        """Send the tasks of `frame`."""
         for view in frame.ended:
             if view.depth == 0 and (view.id in self._known or view.keep):
                 self._put(view, is_last=True)
@@ -197,4 +197,4 @@ class ArtifactRenderer:
         self._terminal.write(text + "\n")
 
     def stop(self) -> None:
-        """Each artifact is complete in itself."""
+        """Do nothing: each artifact is complete in itself."""

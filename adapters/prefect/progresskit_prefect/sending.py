@@ -1,6 +1,6 @@
-"""Sends artifacts to Prefect's API, in a thread of its own: neither the flow nor any display waits for a server.
+"""Send artifacts to Prefect's API in a thread of its own, so that neither the flow nor a display waits for a server.
 
-Knows how often artifacts may be created and updated. Of what waits, the newest is sent.
+Knows how often artifacts may be created and updated. An artifact that waits is replaced by its newest version.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from progresskit.processes.engines import warn_once
 
 from .artifacts import Artifact
 
-EVERY = 5.0
-"""Seconds between two updates of an artifact at the least; its start and end are sent in any case."""
-FAREWELL = 20.0
-"""Seconds that the end of a report waits for the server."""
-MOST = 200
+LEAST_INTERVAL = 5.0
+"""The least number of seconds between two updates of an artifact. Its start and end are always sent."""
+END_TIMEOUT = 20.0
+"""Seconds that the end of `report` waits for the server."""
+MOST_ARTIFACTS = 200
 """Artifacts of one report: each costs the server a row. Tasks that begin later have none."""
 
 
@@ -27,7 +27,7 @@ class Entry:
     """One artifact.
 
     Args:
-        context: What is true of the run that it belongs to: a copy of its context.
+        context: A copy of the context of its run.
     """
 
     __slots__ = ("context", "due", "id", "is_last", "new", "sent")
@@ -42,7 +42,7 @@ class Entry:
 
 
 class Sender:
-    """Sends what `put` was given last.
+    """Sends each artifact's newest version.
 
     Args:
         create: Creates an artifact of this key, percentage and description, and returns its id.
@@ -55,7 +55,7 @@ class Sender:
         self,
         create: Callable[..., Any],
         update: Callable[..., Any],
-        every: float = EVERY,
+        every: float = LEAST_INTERVAL,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._create = create
@@ -71,14 +71,14 @@ class Sender:
         self._thread.start()
 
     def put(self, name: Any, artifact: Artifact, context: Context, *, is_last: bool = False) -> None:
-        """Have `artifact` sent as that of the task `name`; where `is_last`, at once, and nothing after it."""
+        """Queue `artifact` of the task `name`. If `is_last`, it is sent at once, and further ones are ignored."""
         with self._news:
             entry = self._entries.get(name)
             if entry is None:
-                if self._count >= MOST or self._closing:
-                    if self._count == MOST:
+                if self._count >= MOST_ARTIFACTS or self._closing:
+                    if self._count == MOST_ARTIFACTS:
                         warn_once(
-                            f"a Prefect run has more than {MOST} tasks: those that begin from here on have no artifact."
+                            f"a Prefect run has more than {MOST_ARTIFACTS} tasks: those that begin from here on have no artifact."
                         )
                         self._count += 1
                     return
@@ -88,11 +88,11 @@ class Sender:
             self._news.notify()
 
     def close(self) -> None:
-        """Send what waits, for a bounded time."""
+        """Send the waiting artifacts, for at most `END_TIMEOUT` seconds."""
         with self._news:
             self._closing = True
             self._news.notify()
-        self._thread.join(FAREWELL)
+        self._thread.join(END_TIMEOUT)
 
     def _go_on(self) -> None:
         while True:
@@ -111,7 +111,7 @@ class Sender:
                 self._send(entry, artifact)
 
     def _next(self) -> tuple[Any, Entry] | None:
-        """Return what is to be sent now. The caller holds the lock."""
+        """Return the artifacts to send now. The caller holds the lock."""
         now = self._clock()
         for name, entry in self._entries.items():
             if entry.new is not None and (entry.due <= now or entry.is_last or self._closing):
@@ -125,7 +125,7 @@ class Sender:
             else:
                 entry.context.run(self._update, entry.id, artifact.progress, artifact.description)
             entry.sent = artifact
-        except Exception as error:  # a server that is not there costs the run nothing
+        except Exception as error:  # a missing server must not fail the run
             if not self._has_failed:
                 self._has_failed = True
                 warn_once(

@@ -1,4 +1,4 @@
-"""The actor between the workers and the driver: it keeps what workers report until the driver takes it.
+"""The actor between the workers and the driver: it keeps the workers' reports until the driver asks for them.
 
 Knows which workers have reported, and which have died. Of each worker no more is kept than the newest rows and all news since
 the driver last asked. Does not know what is in a report.
@@ -20,17 +20,17 @@ def name_of(job: str) -> str:
 
 
 class Collector:
-    """Takes reports, and hands them on.
+    """Receives reports of workers, and passes them on to the driver.
 
     Args:
-        every: Seconds between two reports of a worker, and between two answers to the driver, at the least.
+        every: The least number of seconds between two reports of a worker, and between two answers to the driver.
     """
 
     def __init__(self, every: float) -> None:
         self._every = every
         self._reports: dict[str, tuple[bytes, list[bytes]]] = {}  # by worker: the newest rows, and all news
         self._lost: list[str] = []
-        self._here: set[str] = set()  # workers that have something to report, or may have
+        self._here: set[str] = set()  # workers that may have something to report
         self._news = asyncio.Event()
         self._leaving = asyncio.Event()
         self._asked = 0.0  # when the driver was told last
@@ -38,7 +38,7 @@ class Collector:
     # What workers call
 
     async def hello(self, worker: str) -> float:
-        """Expect reports of `worker`, and return how many seconds there should be between two at the least."""
+        """Expect reports of `worker`, and return the least number of seconds between two of them."""
         self._here.add(worker)
         return self._every
 
@@ -47,20 +47,20 @@ class Collector:
         await self._leaving.wait()
 
     async def guard(self, worker: str, attending: list[Any]) -> None:
-        """Note that `worker` is lost, should it die: Ray fails what it waits for, here its call of `attend`, with it."""
+        """Note that `worker` is lost when it dies: Ray then fails the call of `attend` that the worker waits for."""
         try:
             await attending[0]
         except Exception:  # OwnerDiedError, or what a later Ray raises of an owner that has gone
             self._bye(worker, lost=True)
 
     async def push(self, worker: str, rows: bytes, news: bytes) -> None:
-        """Take a report of `worker`: its live rows replace the earlier ones."""
+        """Store a report of `worker`. Its live rows replace the earlier ones."""
         had = self._reports.get(worker, (b"", []))[1]
         self._reports[worker] = rows, [*had, news] if news else had
         self._news.set()
 
     async def bye(self, worker: str) -> None:
-        """Expect nothing more of `worker`."""
+        """Note that `worker` will send no further report."""
         self._bye(worker, lost=False)
 
     def _bye(self, worker: str, *, lost: bool) -> None:
@@ -72,7 +72,7 @@ class Collector:
     # What the driver calls
 
     async def next_reports(self) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:
-        """Return the reports and the lost workers since the last call, as soon as there are some."""
+        """Wait for news, and return the reports and the lost workers since the last call."""
         await self._news.wait()
         if not self._leaving.is_set():
             rest = asyncio.ensure_future(self._leaving.wait())
@@ -82,7 +82,7 @@ class Collector:
         return self._hand_over()
 
     async def leave(self, patience: float) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:
-        """Have workers report for the last time, and return that, after a wait of `patience` seconds at most."""
+        """Ask workers for their last reports, wait for them at most `patience` seconds, and return them."""
         self._leaving.set()
         end = time.monotonic() + patience
         while self._here and time.monotonic() < end:
@@ -92,7 +92,7 @@ class Collector:
             except TimeoutError:
                 break
         left = self._hand_over()
-        self._news.set()  # whoever still asks goes home
+        self._news.set()  # so that a waiting call of `next_reports` returns
         return left
 
     def _hand_over(self) -> tuple[list[tuple[str, bytes, list[bytes]]], list[str]]:

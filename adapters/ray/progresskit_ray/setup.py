@@ -1,6 +1,6 @@
-"""What Ray has each worker process call when it starts: it brings the reporter there, where the package is installed.
+"""The function that Ray calls in each worker process as it starts: it starts the reporter if the package is installed there.
 
-Knows Ray's runtime environments. Must not import Ray: a program may name it without having it.
+Knows Ray's runtime environments. Must not import Ray: a program may name this module without having Ray.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ HOOK = "worker_process_setup_hook"
 
 
 def runtime_env(**fields: Any) -> dict[str, Any]:
-    """Return a runtime environment for `ray.init` that has workers report their progress.
+    """Return a runtime environment for `ray.init` with which workers report their progress.
 
     Args:
-        fields: What else the environment has; a `worker_process_setup_hook` of yours, a function, is called as well.
+        fields: Further fields of the environment. Your own `worker_process_setup_hook`, a function, is called as well.
 
     Raises:
         TypeError: the hook is no function.

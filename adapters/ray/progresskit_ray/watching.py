@@ -18,14 +18,14 @@ from progresskit.renderers import require_distribution
 from .collecting import WORKERS, Collector, name_of
 from .setup import HOOK, runtime_env
 
-GREETING = 30.0
-"""Seconds that the beginning waits for the actor: Ray starts a process for it."""
-FAREWELL = 5.0
+START_TIMEOUT = 30.0
+"""Seconds that the start of a watch waits for the actor, for which Ray starts a process."""
+END_TIMEOUT = 5.0
 """Seconds that the end of a watch waits for what workers have not reported yet."""
 
 
 def watch(renderer: Any = None, *, every: float = INTERVAL, **arguments: Any) -> Watching:
-    """Return a context manager that shows what the Ray tasks and actors of this job are at, in a tracker of the driver's own.
+    """Return a context manager that shows the progress of this job's Ray tasks and actors, in a tracker of the driver.
 
     Start Ray with `ray.init(runtime_env=progresskit_ray.runtime_env())`. Where Ray has not been started, `watch` does that.
 
@@ -44,7 +44,7 @@ def watch(renderer: Any = None, *, every: float = INTERVAL, **arguments: Any) ->
 
 
 class Watching:
-    """Shows what a job's workers are at. Made by `watch`."""
+    """Shows the progress of a job's workers. Made by `watch`."""
 
     def __init__(self, feed: Feed, every: float) -> None:
         self._feed = feed
@@ -94,7 +94,7 @@ class Watching:
         self._leaving = False
         try:
             self._actor = options(Collector).options(name=name).remote(self._every)
-            ray.get(self._actor.__ray_ready__.remote(), timeout=GREETING)
+            ray.get(self._actor.__ray_ready__.remote(), timeout=START_TIMEOUT)
         except Exception as error:  # nothing of the workers is shown, and the job goes on
             self._actor = None
             warn_once(f"the workers of this Ray job cannot be watched: {str(error) or type(error).__name__:.200}")
@@ -111,9 +111,9 @@ class Watching:
         try:
             if patient:
                 self._leaving = True
-                left = ray.get(actor.leave.remote(FAREWELL), timeout=FAREWELL + 1)
+                left = ray.get(actor.leave.remote(END_TIMEOUT), timeout=END_TIMEOUT + 1)
                 if self._thread is not None:
-                    self._thread.join(FAREWELL)
+                    self._thread.join(END_TIMEOUT)
                 self._receive(*left)
         finally:
             self._leaving = True

@@ -20,35 +20,35 @@ from progresskit.processes.reporter import Report, Reporter
 
 from .collecting import name_of
 
-GREETING = 10.0
-"""Seconds that the first progress of a worker waits for the driver's actor, so that the end of the watch knows of it."""
-HELLO = 60.0
-"""Seconds within which the actor must have answered that first call; what a task shows meanwhile is reported after it."""
-ASK_AGAIN = 1.0
-"""Seconds between two looks for a watch in one Ray task, while there is none."""
-FLUSH = 2.0
-"""Seconds that the end of a task waits for its report to arrive, where its process may end right after it."""
-SLOW = 5.0
+START_TIMEOUT = 10.0
+"""Seconds that a worker's first task waits for the driver's actor, so that the watch knows the worker when it ends."""
+HELLO_TIMEOUT = 60.0
+"""Seconds within which the actor must answer the worker's first call. Progress meanwhile is reported after the answer."""
+LOOKUP_SECONDS = 1.0
+"""Seconds between two lookups of the actor in one Ray task, while no driver watches."""
+FLUSH_TIMEOUT = 2.0
+"""Seconds that the end of a task waits for its report to arrive, if its process may end right after the task."""
+SEND_TIMEOUT = 5.0
 """Seconds that a report waits for the one before it to arrive."""
 
 
 class WorkerSide:
-    """Has what the tasks of this process show reported, as long as the driver watches."""
+    """Reports the progress of this process's tasks while the driver watches."""
 
     def __init__(self) -> None:
         self.reporter = Reporter(self._wake, watched=self._is_watched)
-        self._roused = threading.Event()
+        self._is_due = threading.Event()
         self._lock = threading.Lock()
         self._watch: Watch | None = None
-        self._asked = -ASK_AGAIN
+        self._asked = -LOOKUP_SECONDS
         self._is_new_work = True
 
     def wrap(self, function: Callable[..., Any], *, may_end: bool) -> Callable[..., Any]:
-        """Return `function`, of a Ray task or an actor's method, as one piece of work.
+        """Return a function that runs `function`, a Ray task or an actor's method, as one piece of work.
 
         Args:
             function: What Ray calls.
-            may_end: Whether the process may end right after the call: what it has to report must arrive before.
+            may_end: Whether the process may end right after the call, so that its report must arrive before.
         """
         method = getattr(function, "method", function)
         run: Callable[..., Any]
@@ -74,7 +74,7 @@ class WorkerSide:
                         return function(*arguments, **named)
                 finally:
                     if may_end and self._watch is not None:
-                        self._watch.flush(FLUSH)
+                        self._watch.flush(FLUSH_TIMEOUT)
 
         return functools.wraps(function)(run)
 
@@ -85,15 +85,15 @@ class WorkerSide:
             yield
 
     def end(self) -> None:
-        """Report what there is, as the process ends."""
+        """Send a last report when the process ends."""
         if self._watch is not None:
             self._watch.end()
 
     def _wake(self) -> None:
-        self._roused.set()
+        self._is_due.set()
 
     def _is_watched(self) -> bool:
-        """Whether the driver watches; where that is new, it then expects this process."""
+        """Whether the driver watches. If its watch is new, this process announces itself to it."""
         watch = self._watch
         if watch is not None and not watch.over:
             return True
@@ -101,7 +101,7 @@ class WorkerSide:
             if self._watch is not None and not self._watch.over:
                 return True
             now = time.monotonic()
-            if not self._is_new_work and now - self._asked < ASK_AGAIN:
+            if not self._is_new_work and now - self._asked < LOOKUP_SECONDS:
                 return False
             self._is_new_work, self._asked = False, now
             try:
@@ -109,27 +109,27 @@ class WorkerSide:
             except Exception:  # there is none, or Ray is about to end
                 return False
             self.reporter.collect()  # of what has ended since the last watch, nothing
-            watch = self._watch = Watch(actor, self.reporter, self._roused)
+            watch = self._watch = Watch(actor, self.reporter, self._is_due)
             return watch.begin()
 
 
 class Watch:
-    """One watch of the driver's, for as long as it lasts.
+    """A worker's side of one watch of the driver.
 
     Args:
         actor: The driver's `Collector`.
         reporter: What collects.
-        roused: Set when there is something to do.
+        is_due: Set when there is something to do.
 
     Attributes:
         over: Whether it has ended.
     """
 
-    def __init__(self, actor: Any, reporter: Reporter, roused: threading.Event) -> None:
+    def __init__(self, actor: Any, reporter: Reporter, is_due: threading.Event) -> None:
         self.over = False
         self._actor = actor
         self._reporter = reporter
-        self._roused = roused
+        self._is_due = is_due
         self._worker = ray.get_runtime_context().get_worker_id()
         self._known = threading.Event()
         self._ended = threading.Event()
@@ -140,47 +140,47 @@ class Watch:
     def begin(self) -> bool:
         """Return whether the driver expects this process now, after a bounded wait."""
         threading.Thread(target=self._go_on, name="progresskit-ray", daemon=True).start()
-        self._known.wait(GREETING)
+        self._known.wait(START_TIMEOUT)
         return not self.over
 
     def flush(self, seconds: float) -> None:
-        """Report what there is, and wait for `seconds` at most until that has arrived; where nothing is new, do nothing."""
+        """Send a report, and wait at most `seconds` until it has arrived. Does nothing if nothing is new."""
         if not self.over and self._reporter.delay is not None:
             self._flushed.clear()
             self._is_urgent = True
-            self._roused.set()
+            self._is_due.set()
             self._flushed.wait(seconds)
 
     def end(self) -> None:
-        """Report for the last time, as the process ends."""
+        """Send a last report when the process ends."""
         if not self.over:
             self.over = True
-            self._roused.set()
-            self._ended.wait(SLOW)
+            self._is_due.set()
+            self._ended.wait(SEND_TIMEOUT)
 
     def _go_on(self) -> None:
         try:
-            self._reporter.interval = ray.get(self._actor.hello.remote(self._worker), timeout=HELLO)
+            self._reporter.interval = ray.get(self._actor.hello.remote(self._worker), timeout=HELLO_TIMEOUT)
             attending = self._actor.attend.remote()
             self._actor.guard.remote(self._worker, [attending])
             attending.future().add_done_callback(self._leave)
             self._known.set()
             while not self.over:
                 delay = self._reporter.delay
-                self._roused.wait(delay)
+                self._is_due.wait(delay)
                 if self._is_urgent:
                     self._is_urgent = False
-                    self._roused.clear()
+                    self._is_due.clear()
                     self._reporter.carry(self._put)
                     if self._pushed is not None:
-                        ray.wait([self._pushed], timeout=SLOW)
+                        ray.wait([self._pushed], timeout=SEND_TIMEOUT)
                     self._flushed.set()
-                elif self._roused.is_set():
-                    self._roused.clear()
+                elif self._is_due.is_set():
+                    self._is_due.clear()
                 else:
                     self._reporter.carry(self._put)
             self._reporter.carry(self._put)
-            ray.get([self._actor.bye.remote(self._worker), *filter(None, [self._pushed])], timeout=SLOW)
+            ray.get([self._actor.bye.remote(self._worker), *filter(None, [self._pushed])], timeout=SEND_TIMEOUT)
         except Exception:  # the driver has gone, or left by an error
             pass
         finally:
@@ -191,16 +191,16 @@ class Watch:
 
     def _leave(self, attended: Any) -> None:
         self.over = True
-        self._roused.set()
+        self._is_due.set()
 
     def _put(self, report: Report) -> None:
         if self._pushed is not None:  # a slow network has one message on its way, and the newest rows win
-            ray.wait([self._pushed], timeout=SLOW)
+            ray.wait([self._pushed], timeout=SEND_TIMEOUT)
         self._pushed = self._actor.push.remote(self._worker, *report.encode())
 
 
 def begin() -> None:
-    """Have this worker process report. Called by Ray, as the process starts."""
+    """Start the reporter of this worker process. Called by Ray when the process starts."""
     side = WorkerSide()
     manager = ray._private.worker.global_worker.function_actor_manager
     find = manager.get_execution_info

@@ -276,7 +276,7 @@ def test_left_by_an_error(client: Client, tmp_path: Path) -> None:
 
 def test_client_closed_within(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that is closed within the block has nobody to take leave of, and waits for nothing."""
-    monkeypatch.setattr("progresskit_dask.watching.FAREWELL", 3600.0)
+    monkeypatch.setattr("progresskit_dask.watching.END_TIMEOUT", 3600.0)
     with Client(cluster, set_as_default=False) as other, Tasks(other) as shown:
         assert other.submit(dask_jobs.loop, "before", pure=False).result() == 3
         shown.until(lambda: ("before", "finished") in shown.endings)

@@ -8,7 +8,7 @@ pytest.importorskip("progresskit_dask", reason="the adapter is not installed in 
 
 from hypothesis import given
 from hypothesis import strategies as st
-from progresskit_dask.graphs import LULL, MOST_PREFIXES, Graphs
+from progresskit_dask.graphs import MOST_PREFIXES, WAVE_GAP_SECONDS, Graphs
 
 
 def told(graphs: Graphs, now: float = 0.0) -> tuple[int, int, int] | None:
@@ -57,11 +57,11 @@ def test_waves() -> None:
     assert (first["wave"], first["idle"], first["over"]) == (1, True, False)
     graphs.add(["b"])
     graphs.step("b", "memory")
-    assert told(graphs, LULL / 2) == (2, 0, 2)
-    over = graphs.changes(LULL * 2)[-1]
+    assert told(graphs, WAVE_GAP_SECONDS / 2) == (2, 0, 2)
+    over = graphs.changes(WAVE_GAP_SECONDS * 2)[-1]
     assert (over["wave"], over["over"]) == (1, True)
     graphs.add(["c"])
-    assert graphs.changes(LULL * 2)[-1]["wave"] == 2
+    assert graphs.changes(WAVE_GAP_SECONDS * 2)[-1]["wave"] == 2
     assert graphs.is_open
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from progresskit_prefect import report
 from progresskit_prefect.artifacts import LONGEST_KEY, LONGEST_TEXT, Artifact, artifact, key
-from progresskit_prefect.sending import MOST, Sender
+from progresskit_prefect.sending import MOST_ARTIFACTS, Sender
 from seen import until_seen
 
 from progresskit import ProgressTracker, ProgressWarning, track
@@ -104,11 +104,11 @@ def test_floods_are_bounded() -> None:
     """A run of very many tasks has a bounded number of artifacts, and one sentence says so."""
     server = Server()
     sender = Sender(server.create, server.update, every=3600.0)
-    with pytest.warns(ProgressWarning, match=f"more than {MOST} tasks"):
-        for number in range(MOST + 50):
+    with pytest.warns(ProgressWarning, match=f"more than {MOST_ARTIFACTS} tasks"):
+        for number in range(MOST_ARTIFACTS + 50):
             sender.put(number, Artifact("a", 100.0, "done"), contextvars.copy_context(), is_last=True)
     sender.close()
-    assert len(server.calls) == MOST
+    assert len(server.calls) == MOST_ARTIFACTS
 
 
 @pytest.mark.filterwarnings("ignore::progresskit.ProgressWarning")
@@ -139,7 +139,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
     patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
     patch.setenv("PREFECT_LOGGING_TO_API_ENABLED", "false")
-    patch.setattr("progresskit_prefect.sending.FAREWELL", 300.0)
+    patch.setattr("progresskit_prefect.sending.END_TIMEOUT", 300.0)
     yield
     patch.undo()
 

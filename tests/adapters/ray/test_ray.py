@@ -69,7 +69,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             if attempt == 3 or "timed out" not in str(error):
                 raise
             ray.shutdown()
-    patch.setattr("progresskit_ray.watching.FAREWELL", 60.0)
+    patch.setattr("progresskit_ray.watching.END_TIMEOUT", 60.0)
     yield
     ray.shutdown()
     patch.undo()

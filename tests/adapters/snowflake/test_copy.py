@@ -60,6 +60,7 @@ def parts(number: int, rows: int) -> dict[str, str]:
     return {f"{part}.csv.gz": "a,b\n" + "1,x\n" * rows for part in range(number)}
 
 
+@pytest.mark.slow
 def test_batches_share_a_transaction(sessions: Any, tmp_path: Path) -> None:
     """Batches stand in one transaction and rows are exact after each."""
     cursor, reader = sessions().cursor(), sessions().cursor()
@@ -86,6 +87,7 @@ def test_batches_share_a_transaction(sessions: Any, tmp_path: Path) -> None:
     tracker.stop()
 
 
+@pytest.mark.slow
 def test_failed_last_batch_rolls_back_all(sessions: Any, tmp_path: Path) -> None:
     """A row that fails in the last batch takes all of them back."""
     cursor = sessions().cursor()
@@ -103,6 +105,7 @@ def test_failed_last_batch_rolls_back_all(sessions: Any, tmp_path: Path) -> None
     assert (copied.rows, count(cursor, "whole"), copied.strategy) == (30, 31, "one statement")
 
 
+@pytest.mark.slow
 def test_purged_after_the_commit(sessions: Any, tmp_path: Path) -> None:
     """Purged files go once they are committed and kept ones stay."""
     cursor = sessions().cursor()
@@ -349,6 +352,7 @@ def bar() -> Iterator[Any]:
     tracker.stop()
 
 
+@pytest.mark.slow
 def test_waiting_statement_says_what_for(server: Any, sessions: Any, bar: Any, tmp_path: Path) -> None:
     """A statement that waits says what for and nobody sees half a load."""
     cursor, reader = sessions().cursor(), sessions().cursor()

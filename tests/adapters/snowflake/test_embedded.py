@@ -184,6 +184,7 @@ def test_rolled_back_file_is_loaded_again(cursor: Any, stage: str, table: str, u
     assert count(cursor, table) == 1
 
 
+@pytest.mark.slow
 def test_asynchronous_copy_goes_through_its_states(
     server: Any, session: Callable[..., Any], stage: str, table: str, upload: Any
 ) -> None:

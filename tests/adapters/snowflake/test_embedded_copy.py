@@ -168,6 +168,7 @@ def test_load_is_unseen_before_its_commit(
     assert len(rows(cursor, table)) == 2
 
 
+@pytest.mark.slow
 def test_two_sessions_copy_into_one_table_at_once(
     server: Any, session: Callable[..., Any], cursor: Any, table: str, stage: str, upload: Any
 ) -> None:

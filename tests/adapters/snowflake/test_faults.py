@@ -99,6 +99,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_reset_connection_is_taken_up_again(warehouse: Warehouse, large: Path, tmp_path: Path) -> None:
     """A connection that is reset is taken up again and the bar steps back."""
     renderer, server = RecordingRenderer(), warehouse.server

@@ -171,6 +171,7 @@ def test_single_file_expects_its_checked_rows(sessions: Any, tmp_path: Path, cop
     assert copy_bars[1:] == [(None, {"completed": 0, "measured": False})]  # nobody has counted
 
 
+@pytest.mark.slow
 def test_parquet_has_the_rows_of_its_footers(
     sessions: Any, connection: Any, tmp_path: Path, copy_bars: list[Any]
 ) -> None:
@@ -223,6 +224,7 @@ def test_staged_files_are_kept_or_purged_as_asked(keep: Any, sessions: Any, conn
     assert count(connection, f"SELECT count(*) FROM kept_{keep}") == 1
 
 
+@pytest.mark.slow
 def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any, tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{n}.csv", "a\n" + f"{n}\n" * 1_000) for n in range(5)]
     folder = tmp_path / "packed"
@@ -248,6 +250,7 @@ def noise(rows: int) -> str:
     return "".join(f"{number},{source.randbytes(30).hex()}\n" for number in range(rows))
 
 
+@pytest.mark.slow
 def test_bars_are_true_of_what_is_to_come(sessions: Any, tmp_path: Path) -> None:
     """Bytes go by file, not by name, and a total is mended as soon as more is known.
 
@@ -483,6 +486,7 @@ def run(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[s
 SHOWN = {"PROGRESSKIT_RENDERER": "plain", "PROGRESSKIT_INTERVAL": "0.001", "PROGRESSKIT_BUDGET": "1"}
 
 
+@pytest.mark.slow
 def test_a_load_goes_to_the_connection_of_that_name(connecting_command: Any, tmp_path: Path) -> None:
     command = connecting_command
     path = write(tmp_path / "one.csv", "a,b\n1,x\n2,y\n")
@@ -586,6 +590,7 @@ def test_unknown_mode_is_refused() -> None:
         SnowflakeProgress("quick")
 
 
+@pytest.mark.slow
 def test_the_command_loads_into_a_server_of_its_own() -> None:
     done = run(FLIGHTS[0], "--table", "flights", "--embedded", "--null", "NA", PROGRESSKIT_RENDERER="ansi")
     assert done.returncode == 0, done.stderr

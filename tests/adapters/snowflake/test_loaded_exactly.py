@@ -90,6 +90,7 @@ FOUND: dict[str, tuple[bytes, Rows]] = {
 """Name -> bytes of a file with the columns k and v, whose k is its name, and its v in the table."""
 
 
+@pytest.mark.slow
 def test_dialects_are_found(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """Each file of a load is read as it is written, and the summary says what was not plain."""
     for name, (content, _) in FOUND.items():
@@ -373,6 +374,7 @@ def test_if_exists(command: Any, cursor: Any, new_table: str, tmp_path: Path) ->
     assert "run again" not in done.out
 
 
+@pytest.mark.slow
 def test_skip_loaded(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """A table remembers, in its own schema, what it has got by content: under another name too, packed too, and no load that failed."""
     cursor.execute(f"CREATE SCHEMA S_{new_table}")
@@ -433,6 +435,7 @@ def test_json(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None
     assert len(rows_of(cursor, new_table)) == 4
 
 
+@pytest.mark.slow
 def test_members_that_differ_in_case(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """Members whose names differ in case alone are one column where they are to SQL, in one file and in several, or are refused."""
     lines = '{"id": 1, "A b": 2}\n' + '{"ID": 2}\n' * 1_000 + '{"Id": 3, "a b": 4}\n'

@@ -45,6 +45,7 @@ def s3(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     storage.forget()
 
 
+@pytest.mark.slow
 def test_a_small_file_goes_whole(s3: Any, storage: Any, tmp_path: Path) -> None:
     (tmp_path / "small.csv").write_bytes(b"1,x,\n")
     before = storage.parts

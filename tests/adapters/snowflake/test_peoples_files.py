@@ -229,6 +229,7 @@ ONE_COLUMN = {
 }
 
 
+@pytest.mark.slow
 def test_blanks_within_values(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """A file of one column may have blanks in its values: only where they could split all lines alike it is refused."""
     for content, values in ONE_COLUMN.values():
@@ -397,6 +398,7 @@ CHANGED = {
 """Type of the table -> two values of a Parquet file, of which the second would be changed, and what is said."""
 
 
+@pytest.mark.slow
 def test_parquet_that_a_table_would_change(command: Any, cursor: Any, new_table: str, tmp_path: Path) -> None:
     """Values of a Parquet file that a table would round, cut or drop are refused by row; those that it holds are loaded."""
     columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in CHANGED.items())

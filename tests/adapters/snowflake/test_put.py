@@ -155,6 +155,7 @@ def test_several_files_share_a_bar(connection: Any, stage: str, observed: Observ
     assert (upload.completed, upload.total) == (150_010, 150_010)
 
 
+@pytest.mark.slow
 def test_several_cursors_share_a_bar(server: EmbeddedServer, connection: Any, stage: str, tmp_path: Path) -> None:
     """Several cursors share one bar that is right in sum."""
     server.pace = 4 * MB
