@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .._display.process_hooks import TICKER
 from .._system.platform import HAS_SPAWN, has_signal_details, present_signals
 from .._text.line_splitter import Lines
+from ..processes._marks import VARIABLE, MarkReader, terminal_id
 from ..processes.feed import Feed
 from ..processes.hub import Hub
 from ..renderers.registry import default_stream, hub_address
@@ -27,6 +28,8 @@ from .reading import ProgressReader, variables_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ..processes._marks import Mark
 
 NOT_FOUND, NOT_RUNNABLE = 127, 126
 BUDGET = 0.03
@@ -45,6 +48,8 @@ MOST_PENDING = 1 << 16
 bytes read in one go."""
 CATCH_UP_SECONDS = 0.1
 """The most seconds that a line waits while the hub reads what clients have sent before it."""
+MOST_HELD_SECONDS = 1.0
+"""The most seconds for which the end of a task waits for the words that were written before it, while others never cease."""
 MOST_LAST_LINES = 200
 """The last lines of a quiet command that are shown if it fails."""
 PASSED_ON = present_signals(
@@ -246,10 +251,11 @@ class _Outputs:
         self._feed = feed
         self._read_from = read
         self._readers: dict[int, ProgressReader] = {}
-        self.variables = variables
+        self.variables = dict(variables)
         self._quiet = quiet
         self._last: deque[str] = deque(maxlen=MOST_LAST_LINES)
         self._lines: dict[int, Lines] = {}
+        self._marks: dict[int, MarkReader] = {}
         self._theirs: list[int] = []
         self._ends: dict[int, int] = {}
         self._keeper: PtyKeeper | None = None
@@ -268,6 +274,8 @@ class _Outputs:
             self._modes_kept(theirs)
             self.resize()
             self._add(ours, theirs, *terminals)
+            self._marks[ours] = MarkReader()
+            self.variables[VARIABLE] = terminal_id(theirs)
         else:
             for fd in terminals:
                 self._add(*os.pipe(), fd)
@@ -320,6 +328,7 @@ class _Outputs:
             RuntimeError: no thread can be started.
         """
         self._hub = hub
+        hub.follow_marks(bool(self._marks))
         if self._lines:
             thread = threading.Thread(target=self._read, name="progresskit output", daemon=True)
             thread.start()
@@ -336,8 +345,12 @@ class _Outputs:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+        if self._hub is not None:
+            self._hub.follow_marks(False)
         for fd, lines in self._lines.items():
             reader = self._readers.get(fd)
+            if fd in self._marks:
+                self._show(lines.feed(self._marks[fd].rest()))
             if reader is not None:
                 self._show(lines.feed(reader.rest()))
                 reader.end(failed=failed)
@@ -366,13 +379,18 @@ class _Outputs:
         selector = selectors.DefaultSelector()
         for fd in self._lines:
             selector.register(fd, selectors.EVENT_READ)
-        heard = time.monotonic()
+        heard = held_since = time.monotonic()
+        awaited: list[Mark] = []
         waited, drained = 0.0, 0  # since the end of the command: seconds of waiting, and bytes read
         while selector.get_map():
             began = time.monotonic()
+            before, awaited = awaited, [] if self._hub is None else self._hub.awaited_marks()
+            held_since = held_since if awaited == before else began
             ready = selector.select(SILENT_SECONDS / 4)
             now = time.monotonic()
             ended = self._ended.is_set()
+            if self._hub is not None and awaited and (not ready or now - held_since > MOST_HELD_SECONDS):
+                self._hub.reach(awaited, CATCH_UP_SECONDS)  # marks that have not come
             for key, _ in ready:
                 heard = now
                 count = self._read_output(key.fd)
@@ -410,8 +428,11 @@ class _Outputs:
                 break
             data += piece
         reader = self._readers.get(fd)
-        words = bytes(data) if reader is None else reader.feed(bytes(data))
-        self._show(self._lines[fd].feed(words))
+        marks = self._marks.get(fd)
+        for piece, mark in [(bytes(data), None)] if marks is None else marks.split(bytes(data)):
+            self._show(self._lines[fd].feed(piece if reader is None else reader.feed(piece)))
+            if mark is not None and self._hub is not None:
+                self._hub.reach([mark], CATCH_UP_SECONDS)
         return len(data)
 
     def _show(self, lines: str) -> None:

@@ -71,10 +71,8 @@ class DisplaySet:
                 because it hangs: its successor has the tracker.
         """
         display = self.of(tracker)
-        if (
-            display is not None and tracker not in display.group.trackers
-        ):  # the garbage collector found it, and cleared the reference
-            display.add(tracker)
+        if display is not None and tracker not in display.group.trackers:
+            display.add(tracker)  # the garbage collector had found it, and cleared the reference
         if display is not None and len(display.group.trackers) > 1:
             draw_last(display)
             display.remove(tracker)

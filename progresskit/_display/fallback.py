@@ -88,7 +88,7 @@ class GuardedRenderer:
         return float(option(self.current, "default_budget"))
 
     def _use(self, renderer: Renderer | None) -> None:
-        """Have `renderer` be the current one."""
+        """Make `renderer` the current one."""
         self._is_observed = False
         self.current = renderer
         self.in_place = draws_in_place(renderer)

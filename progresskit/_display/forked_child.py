@@ -49,7 +49,7 @@ _is_settling = False
 
 
 def put_off(call: Callable[[], None], ticker: ThreadTicker) -> None:
-    """Have `call` called in this forked child before it uses `ticker` or a tracker."""
+    """Put off `call` in this forked child until the child uses `ticker` or a tracker."""
     global _put_off, _ticker
     _put_off, _ticker = call, ticker
     ticker.__class__ = _InheritedTicker
@@ -57,7 +57,7 @@ def put_off(call: Callable[[], None], ticker: ThreadTicker) -> None:
 
 
 def settle() -> None:
-    """Do what has been put off, unless that has been done. Other threads wait for it."""
+    """Make the calls that were put off, once. Other threads wait for them."""
     global _put_off, _is_settling
     with _lock:
         if _is_settling or _ticker is None or _put_off is None:
@@ -65,7 +65,7 @@ def settle() -> None:
         _is_settling = True
         try:
             _put_off()
-        except Exception:  # a display's trouble is not the job's
+        except Exception:  # an error of the display must not reach the job
             pass
         finally:
             _put_off = None

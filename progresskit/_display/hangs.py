@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import ParamSpec, Protocol, TypeVar
 
     class Hangable(Protocol):
-        """What may hang: a display."""
+        """The part of a display that a hang detector needs."""
 
         window: Window
 
@@ -94,7 +94,7 @@ class HangDetector:
             if self._count >= self._checks:
                 try:
                     return display, token.pop()
-                except IndexError:  # it has come back at this instant, or another thread has found it
+                except IndexError:  # the call has just returned, or another thread has detected the hang
                     pass
             return None
         self._token = None

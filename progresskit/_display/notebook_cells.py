@@ -94,7 +94,7 @@ class _Cells:
         return area, True
 
     def watch_ends(self, shell: Any) -> None:
-        """Have `shell` tell of the end of each cell."""
+        """Register for the end of each cell of `shell`."""
         with self.lock:
             if shell not in self._asked:
                 self._asked[shell] = True

@@ -108,9 +108,7 @@ class Pace:
             even = min(even, MOST_CREDIT_SECONDS - self._balance)  # a longer wait gains nothing
             self.least = max(self.interval, even, -self._balance - MOST_DEBT_SECONDS)
         self._seen = now
-        if (
-            not lines
-        ):  # otherwise more of them would come meanwhile, and put the one after the next off for longer still
+        if not lines:  # more lines would arrive during the pause, and delay a later frame even longer
             self.least = max(self.least, 2 * seconds)
         self.delay = self.least if moved else max(min(self.delay * 1.5, IDLE_INTERVAL), self.least)
         return self.delay

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _begin() -> None:
-    """Do what must be done once something may be drawn."""
+    """Register the hooks that are needed once something may be drawn."""
     _tell_errors_on_a_clear_screen()
     _see_to_the_end()
 
@@ -95,7 +95,7 @@ _held: list[Any] = []  # the drawing lock, if we have it
 _before: list[Callable[[], None]] = []
 _in_child: list[Callable[[], None]] = []
 DESCRIPTORS: set[int] = set()
-"""Descriptors of sockets that no forked child may keep: it closes them at once. Whoever holds the sockets detaches them."""
+"""Descriptors of sockets that a forked child closes at once. The owner of such a socket detaches it in the child."""
 at_once: Callable[[], None] | None = None
 """What a child that is forked now must do at once, if all else can wait until it uses a tracker; None: nothing can. Set by a function
 that `before_fork` was given."""

@@ -144,9 +144,7 @@ class _Prompt:
         self.text = text
 
     def __str__(self) -> str:
-        if (
-            _installed and sys._getframe().f_back is None
-        ):  # otherwise a prompt of Python code's, which asks in another way
+        if _installed and sys._getframe().f_back is None:  # Python code that prompts has a frame, and asks otherwise
             _prompting.begin()
         return str(self.text)
 

@@ -65,7 +65,7 @@ class RedirectedDescriptors:
         self._redirected: list[int] = []
 
     def redirect(self) -> None:
-        """Have the descriptors that lead to the terminal lead to the pseudo-terminal."""
+        """Redirect the descriptors that lead to the terminal to the pseudo-terminal."""
         if not self._redirected:
             self._redirected = list(self._replace(self._originals))
 

@@ -27,10 +27,10 @@ MOST_HELD_BACK = 100
 
 
 class Forwarder:
-    """Hands on the words of programs, in one thread at a time.
+    """Passes on the words of programs, in one thread at a time.
 
     Args:
-        captures: Who shows the words, the latest one last.
+        captures: The captures that show the words, the latest one last.
         spool: The file with the words.
         terminal: A descriptor of the terminal itself, non-blocking.
         program_runs: Returns whether a program runs that may have the terminal for itself.
@@ -83,7 +83,7 @@ class Forwarder:
             self._lock.release()
 
     def _hand_on(self, told: list[Receiver]) -> bool:
-        """Hand on what is in the file, and return whether that was all. The caller holds the lock."""
+        """Pass on the words in the file, and return whether those were all. The caller holds the lock."""
         spool = self._spool
         end = spool.size
         if self.handed < end and self._awaits_last_frame():
@@ -108,7 +108,7 @@ class Forwarder:
         return True
 
     def _receiver(self) -> Receiver | None:
-        """Return the capture that shows what programs write now; None where it goes to the terminal as it is."""
+        """Return the capture that shows the words of programs now; None if the words go to the terminal as they are."""
         return next((each for each in self._captures[::-1] if each.captures_now), None)
 
     def _awaits_last_frame(self) -> bool:
@@ -147,7 +147,7 @@ class Forwarder:
                 pass
 
     def begin_frame(self) -> None:
-        """Note that the lines so far are drawn by the frame that begins."""
+        """Note that the frame that begins draws all lines so far."""
         self._spool.begin_frame(self.handed)
 
     def note_shown(self) -> None:
@@ -180,7 +180,7 @@ class Forwarder:
             self._lock.release()
 
     def begin_line(self, text: str) -> None:
-        """Let the next words of programs continue `text`, a line that this process has begun."""
+        """Append the next words of programs to `text`, a line that this process has begun."""
         if text and self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._lines.begin_line(text)

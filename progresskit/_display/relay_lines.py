@@ -45,10 +45,10 @@ class Receiver(Protocol):
         """Add whole `lines`; as `queue`."""
 
     def announce(self) -> None:
-        """Have the lines that were queued drawn with the next frame."""
+        """Ask for a frame that draws the queued lines."""
 
     def flush(self) -> None:
-        """Have the lines that were queued drawn now, where that is cheap."""
+        """Draw the queued lines now, if that is cheap."""
 
 
 class RelayLines:
@@ -121,7 +121,7 @@ class RelayLines:
         return capture.queue(self._end_line())
 
     def begin_line(self, text: str) -> None:
-        """Have what programs write next go on with `text`."""
+        """Append the next words of programs to `text`."""
         self._line.add(text)
         self.begun += text
 

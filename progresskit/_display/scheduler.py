@@ -218,7 +218,7 @@ class FrameScheduler:
         return True
 
     def replace(self, display: Display, kind: str) -> None:
-        """Have the successor of `display`, which hangs in a call of this `kind`, draw its trackers. The caller holds `lock`."""
+        """Replace `display`, which hangs in a call of this `kind`, by its successor. The caller holds `lock`."""
         self.set.replace(display, kind)
         self.drawing = native("_thread", "RLock")()
         if self._closing_now is not None:

@@ -77,7 +77,7 @@ class ThreadTicker:
             is_running = self.thread.is_running
             if not is_running and not self.inline.is_on:
                 self.thread.begin()
-        if is_running:  # a thread that begins is in no hurry: many a loop has ended before its first frame
+        if is_running:  # a thread that has just started may wait: many loops end before their first frame
             self.thread.bell.ring()
         return True
 
@@ -328,7 +328,7 @@ class ThreadTicker:
             tracker.forget()
             tracker.tree.is_told = not self.silent
 
-    # Who waits for the thread
+    # Waiting for the thread
 
     def _wait_for_last_frame(self, done: Bell) -> None:
         """Wait for `done`, for a bounded time. If something hangs meanwhile, another thread takes over."""

@@ -63,10 +63,7 @@ class OtherWriters:
             self._read, self._buffer = system.read, ctypes.create_string_buffer(MOST_NOTES)
             self.notes = system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
             is_begun = self.notes >= 0 and system.inotify_add_watch(self.notes, os.fsencode(name), WRITTEN) >= 0
-        except (
-            ImportError,
-            AttributeError,
-        ) as error:  # an interpreter without ctypes, or a library without these calls
+        except (ImportError, AttributeError) as error:  # no ctypes, or a C library without these calls
             raise OSError(f"no notifications: {error}") from None
         if not is_begun:
             raise OSError(f"no notifications for {name}")

@@ -61,9 +61,7 @@ class Scale:
         if self._plain:
             if number.__class__ is not int:
                 return f"{floor(number * 10) / 10:,.1f}"
-            if (
-                0 <= number < MILLION
-            ):  # by hand: a format with commas takes five times as long, and each row has one a frame
+            if 0 <= number < MILLION:  # a format with commas takes five times as long, and each row needs one a frame
                 text = str(number)
                 return text if number < 1000 else f"{text[:-3]},{text[-3:]}"
             return f"{number:,d}"

@@ -44,7 +44,7 @@ possible. None where loops are tasks from the beginning."""
 settle: Callable[[], object] = int
 """Puts in order what a forked worker inherits, before it uses a tracker, and calls `add_tasks` at last."""
 _pending: list[BriefLoop] = []
-"""The loop while it is no task: whoever takes it out decides what becomes of it."""
+"""The loop while it is no task. The code that removes it from here decides whether it becomes a task."""
 
 
 def first_loop(iterable: Any, description: object, unit: object) -> Iterator[Any] | None:
@@ -161,9 +161,9 @@ class BriefLoop(Loop):
         if tell_end is not None and seconds <= TASK_SECONDS and tell_end(done, seconds, self._unit):
             self._is_told = True
             counter.close(done)
-        else:
-            _pending.append(self)
+        else:  # a task after all; from here on it is no other thread's to make
             settle()
+            self.add_task()
             super()._complete(counter)
 
     def add_task(self) -> Task:

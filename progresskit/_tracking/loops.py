@@ -653,9 +653,7 @@ class Loop:
         try:
             yield from portions
         except GeneratorExit:
-            if (
-                caller is not None
-            ):  # at the very end of a free-threaded interpreter modules are emptied before generators
+            if caller is not None:  # a free-threaded interpreter that ends empties modules before it closes generators
                 self.broken(counter, caller(), source)
             raise
         except BaseException as error:  # a signal's handler raised it between two portions
@@ -743,9 +741,7 @@ class Loop:
         if not HAS_GENERATIONS and over is None and frame and left_by_statement(frame.f_code, frame.f_lasti):
             return None  # where it takes long to look for an exception
         error = passing(frame, counter, self._held, over) if frame is not None or over is not None else None
-        if (
-            error is None and over is not None and not left_at
-        ):  # it was dropped with the error, when that was dealt with
+        if error is None and over is not None and not left_at:  # dropped together with its error, after `except` ended
             error = UnknownError()
         if error is None and frame is not None and left_at not in _QUIET and not can_tell():
             error = UnknownError()

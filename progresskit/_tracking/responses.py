@@ -163,9 +163,7 @@ def _wire_counter(response: Any) -> Callable[[], int] | None:
         content = response.content
         return (lambda: int(content.total_raw_bytes)) if hasattr(content, "total_raw_bytes") else None
     raw = response.raw if kind == "requests" else response
-    if (
-        kind == "file" or _is_chunked(response) or not hasattr(raw, "tell")
-    ):  # urllib3 does not count what comes in chunks
+    if kind == "file" or _is_chunked(response) or not hasattr(raw, "tell"):  # urllib3 does not count chunked bodies
         return None
     return lambda: int(raw.tell())
 

@@ -15,7 +15,8 @@ from .._model.frames import encode
 from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
 from ._connection import Connection
-from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, message
+from ._marks import MarkWriter
+from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, MARK, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,7 @@ class HubRenderer:
         self._lines: list[str] = []
         self._size = 0  # characters in _lines
         self._missing = 0  # lines dropped for lack of room
+        self._marks = MarkWriter()
         self._is_told = False  # whether the hub has said how many clients there are
         self._reads_at = float("-inf")  # when to read the hub's messages next, on the frames' clock
         self._connection = Connection(os.environ.get("PROGRESSKIT_HUB", "") if self._address is None else self._address)
@@ -117,6 +119,9 @@ class HubRenderer:
         assert connection is not None  # between start and stop
         if connection.out and not connection.flush():
             return
+        number = self._marks.next_number() if self._lines or self._ended else None
+        if number is not None:
+            connection.out += message(MARK, b"%d" % number)
         if self._lines:
             text = "\n".join(self._lines)
             if self._missing:
@@ -133,6 +138,8 @@ class HubRenderer:
             if self._ended:
                 self._frame = frame
         connection.flush()
+        if number is not None:
+            self._marks.write(number)
 
     def _read_budget(self, connection: Connection, time: float) -> None:
         """Set this client's share of a core, if the hub has said how many clients there are.

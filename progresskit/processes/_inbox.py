@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from .._model.frames import decode
 from ._ended_counts import EndedCounts
-from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, read_count, split_counts
+from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, MARK, read_count, split_counts
 
 if TYPE_CHECKING:
     from ._brief_ends import BriefEnd
+    from ._marks import Mark
     from .feed import Feed
 
 MOST_MISTAKES = 100
@@ -33,6 +34,7 @@ class Sender:
         sends_frames: Whether it has sent a frame.
         answered: The number of the last question that it has answered.
         leaving: Whether it has said that it ends.
+        reached: The number of the last of its marks among the words that have been shown.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Sender:
         self.sends_frames = False
         self.answered = 0
         self.leaving = False
+        self.reached = 0
         self.messages: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in order of arrival
         self.frame: bytes | None = None  # the newest, unless a frame with ended tasks has followed it
         self.counts: dict[bytes, bytes] = {}
@@ -55,12 +58,14 @@ class Inbox:
         feed: The feed that receives them.
         lines: The number of pending messages with printed lines.
         dropped: The number of dropped messages: malformed, or too many.
+        follows_marks: Whether somebody reads the clients' words, and says which marks have been reached.
     """
 
     def __init__(self, feed: Feed) -> None:
         self.feed: Feed = feed
         self.lines = 0
         self.dropped = 0
+        self.follows_marks = False
         self._lock = threading.Lock()
         self._ready: dict[Sender, None] = {}  # clients with pending messages, in order of arrival
         self._counted: dict[Sender, None] = {}  # clients with pending counts
@@ -87,6 +92,8 @@ class Inbox:
                 elif kind == LINES:
                     client.messages.append((kind, body))
                     self.lines += 1
+                elif kind == MARK and body.isdigit() and len(body) < 19:
+                    client.messages.append((kind, body))
                 elif kind == COUNTS:
                     client.is_counter = True
                     self._counted[client] = None
@@ -132,9 +139,10 @@ class Inbox:
         with self._giving:
             with self._lock:
                 ready, self._ready = self._ready, {}
-                taken = [(client, *_emptied(client)) for client in ready]
+                taken = [(client, *self._take(client)) for client in ready]
+                self._ready = {client: None for client in ready if client.messages}
                 brief_ends, self._brief_ends = self._brief_ends, []
-                self.lines = 0
+                self.lines = sum(kind == LINES for client in self._ready for kind, _ in client.messages)
             if brief_ends:
                 self.feed.add_brief_ends(brief_ends)
             self.give_counts()  # first: counts must arrive before their client is removed
@@ -147,7 +155,7 @@ class Inbox:
                         self.feed._core.lines.items.append(body.decode("utf-8", "backslashreplace"))
                     elif kind == ENDED:
                         self._give_frame(client, body)
-                    else:
+                    elif kind != MARK:
                         over = kind
                 if frame is not None:
                     self._give_frame(client, frame)
@@ -155,6 +163,38 @@ class Inbox:
                     (self.feed.leave if over == BYE else self.feed.lose)(client)
             if taken and self.feed._core.pending_output:
                 self.feed.show()
+
+    def _take(self, client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
+        """Return and forget the pending messages of `client`, up to the first mark that has not been reached. The caller holds the
+        lock."""
+        messages, ended_counts = client.messages, client.ended_counts
+        client.messages, client.ended_counts = [], None
+        if self.follows_marks:
+            for at, (kind, body) in enumerate(messages):
+                if kind == MARK and int(body) > client.reached:
+                    messages, client.messages = messages[:at], messages[at:]
+                    return messages, None, ended_counts
+        frame, client.frame = client.frame, None
+        return messages, frame, ended_counts
+
+    def awaited_marks(self) -> list[Mark]:
+        """Return the last mark of each client whose messages are held back."""
+        if not (self.follows_marks and self._ready):
+            return []
+        with self._lock:
+            return [
+                (int(client.order[1]), max(numbers))
+                for client in self._ready
+                if client.order is not None
+                and (numbers := [int(body) for kind, body in client.messages if kind == MARK])
+            ]
+
+    def reach(self, mark: Mark) -> None:
+        """Note that the words up to `mark` have been shown."""
+        with self._lock:
+            for client in self._ready:
+                if client.order is not None and client.order[1] == mark[0]:
+                    client.reached = max(client.reached, mark[1])
 
     def _give_frame(self, client: Sender, body: bytes) -> None:
         if client.mistakes < MOST_MISTAKES:
@@ -195,10 +235,3 @@ class Inbox:
                         self._note_mistake(client)
                 if found and client.mistakes < MOST_MISTAKES:
                     self.feed.count(client, found)
-
-
-def _emptied(client: Sender) -> tuple[list[tuple[bytes, bytes]], bytes | None, bytes | None]:
-    """Return and forget the pending messages of `client`. The caller holds the lock."""
-    taken = client.messages, client.frame, client.ended_counts
-    client.messages, client.frame, client.ended_counts = [], None, None
-    return taken

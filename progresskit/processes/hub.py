@@ -26,11 +26,12 @@ from ._listener import Listener
 from ._protocol import ASK, CROWD, ENDED, FRAME, HELLO, LARGEST, Splitter, message, read_hello
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
     from .._model.address import Address
+    from ._marks import Mark
     from .feed import Feed
 
 PAUSE = 0.02
@@ -195,6 +196,22 @@ class Hub:
         if self._thread is not None:
             self._read_all(patience)
             self._inbox.give()
+
+    def follow_marks(self, follow: bool = True) -> None:
+        """Hold back what clients have sent behind a mark until `reach` is called for it, or until no mark is followed any more."""
+        self._inbox.follows_marks = follow
+
+    def awaited_marks(self) -> list[Mark]:
+        """Return the marks for which something is held back."""
+        return self._inbox.awaited_marks()
+
+    def reach(self, marks: Iterable[Mark], patience: float) -> None:
+        """Deliver what clients have sent up to the next mark behind `marks`, which have been reached among their words; read for at
+        most `patience` seconds."""
+        self._read_all(patience)
+        for mark in marks:
+            self._inbox.reach(mark)
+        self._inbox.give()
 
     def read_counts(self) -> None:
         """Deliver the counts that clients have sent so far. Costs a microsecond if there are none."""

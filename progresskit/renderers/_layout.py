@@ -172,7 +172,7 @@ class Columns:
         return plan
 
     def _try(self, layout: int, room: int, rows: list[RowTexts], *, overflows: bool = False) -> Plan | None:
-        """Return the plan of `layout`, or None where it does not fit `room` cells."""
+        """Return the plan of `layout`; None if it does not fit `room` cells."""
         given_up = GIVEN_UP[layout]
         parts = [
             (part.before if at else part.before.lstrip() if part.name == "mark" else part.before, part, at)
@@ -180,56 +180,30 @@ class Columns:
             if self._is_there(part.name, at) and (part.kept or not self._gives_way(part.name, given_up))
         ]
         names = [part.name for _, part, _ in parts]
+        if "more fields" in given_up and "fields" not in names:
+            return None
         bar_part = next((part for _, part, _ in parts if part.name == "bar"), None)
         most_bar = 0 if bar_part is None else int(bar_part.spec or WIDEST_BAR)
         least_bar = min(most_bar, NARROWEST_BAR if layout else WIDE_BAR)
-        some_fields = "fields" in names and "more fields" in given_up
         short_units = "nouns" in given_up
         unit = self._short_unit if short_units else self._unit
-        name = min(self._name, self._name_limit(given_up))
-        width = {
-            "mark": 1,
-            "description": name,
-            "bar": 0,
-            "percent": PERCENT_CELLS,
-            "amount": self._number + (unit + 1 if unit else 0),
-            "rate": max(self._rate + self._rate_unit, self._rate_least),
-            "elapsed": self._elapsed,
-            "eta": ELAPSED_CELLS,
-            "status": self._status
-            if "elapsed" in names or not rows
-            else max(self._status, self._elapsed_in_status(rows)),
-            "fields": self._fields,
-        }
-        for _, part, at in parts:
-            if part.name not in width:
-                width[part.name] = self._own[at]
-            if part.name not in ("bar", "rate") and (spec := part.spec.lstrip("<>^")).isdigit():
-                width[part.name] = int(spec)
-        used = sum(cell_width(before) + width[part.name] for before, part, _ in parts if part.name)
-        used += sum(cell_width(before) for before, part, _ in parts if not part.name)
+        width = self._column_widths(parts, rows, given_up)
+        used = sum(cell_width(before) + (width[part.name] if part.name else 0) for before, part, _ in parts)
         fields: int | None = None
-        if some_fields:
-            if not self._fields:
-                return None
+        if "more fields" in given_up:
             used -= width["fields"]
-            if used + least_bar + min(FIELD_CELLS, self._fields) > room:
-                return None
             fields = room - used - least_bar
-            width["fields"] = max((cell_width(row.fields_within(fields, self._ellipsis)) for row in rows), default=0)
+            width["fields"] = self._some_fields_width(fields, rows)
             if not width["fields"]:
                 return None
             used += width["fields"]
-        if "more fields" in given_up and not some_fields:
-            return None
         if used + least_bar > room and not overflows:
             return None
         bar = max(min(most_bar, room - used), least_bar if overflows else 0)
         width["bar"] = bar
         if not self._has_total and self._text:
             wanted = self._text - self._text_room(parts, width)
-            more = max(min(wanted, room - used), 0)
-            width["description"] = name = name + more
+            width["description"] = min(self._name, self._name_limit(given_up)) + max(min(wanted, room - used), 0)
         return Plan(
             tuple((before, part.name, width[part.name] if part.name else 0, at) for before, part, at in parts),
             tuple(self._text_parts(parts, width)),
@@ -246,6 +220,37 @@ class Columns:
             "elapsed" not in names,
             overflows,
         )
+
+    def _column_widths(
+        self, parts: list[tuple[str, Part, int]], rows: list[RowTexts], given_up: frozenset[str]
+    ) -> dict[str, int]:
+        """Return the width in cells of each column by its name, before the bar and the fields take what is left."""
+        has_elapsed = any(part.name == "elapsed" for _, part, _ in parts)
+        unit = self._short_unit if "nouns" in given_up else self._unit
+        width = {
+            "mark": 1,
+            "description": min(self._name, self._name_limit(given_up)),
+            "bar": 0,
+            "percent": PERCENT_CELLS,
+            "amount": self._number + (unit + 1 if unit else 0),
+            "rate": max(self._rate + self._rate_unit, self._rate_least),
+            "elapsed": self._elapsed,
+            "eta": ELAPSED_CELLS,
+            "status": self._status if has_elapsed or not rows else max(self._status, self._elapsed_in_status(rows)),
+            "fields": self._fields,
+        }
+        for _, part, at in parts:
+            if part.name not in width:
+                width[part.name] = self._own[at]
+            if part.name not in ("bar", "rate") and (spec := part.spec.lstrip("<>^")).isdigit():
+                width[part.name] = int(spec)
+        return width
+
+    def _some_fields_width(self, room: int, rows: list[RowTexts]) -> int:
+        """Return the cells of as many fields as fit `room` cells in each row; 0 if there is no room for any."""
+        if not self._fields or room < min(FIELD_CELLS, self._fields):
+            return 0
+        return max((cell_width(row.fields_within(room, self._ellipsis)) for row in rows), default=0)
 
     def _is_there(self, name: str, at: int) -> bool:
         """Return whether any row has something to show in the column `name`."""

@@ -64,10 +64,9 @@ class LogRenderer(PlainRenderer):
         self.heartbeat = heartbeat
 
     def _tell(self, event: str, view: TaskView, text: str) -> None:
-        # `logging.config` switches off loggers that it is not told of, unless `disable_existing_loggers` is False.
-        if (
-            getattr(self.logger, "disabled", False) or not self.logger.hasHandlers()
-        ):  # a LoggerAdapter has no `disabled`
+        # `logging.config` disables loggers that it does not configure, unless `disable_existing_loggers` is False.
+        is_disabled = getattr(self.logger, "disabled", False)  # a LoggerAdapter has no such attribute
+        if is_disabled or not self.logger.hasHandlers():
             self._terminal.write(encodable(no_command(text), self._terminal.encoding) + "\n")
             return
         level = LEVELS.get(view.state, self.level) if event == "end" else self.level

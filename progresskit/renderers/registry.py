@@ -395,7 +395,7 @@ def events_path(choice: RendererChoice, environ: Mapping[str, str] | None = None
 
 
 def writes_as_printed(choice: RendererChoice, stream: Any, environ: Mapping[str, str] | None = None) -> bool:
-    """Return whether a printed line is written to `stream` just as it is, so that whoever prints it may as well write it.
+    """Return whether a printed line goes to `stream` unchanged, so that the printing thread can write it itself.
 
     That is so where `plain` or `none` draws, and nobody else is told of the line: no hub, page, folder, service manager or
     events file.

@@ -357,9 +357,7 @@ def set_fields(task: Task, texts: dict[str, str]) -> None:
 
 def _tracker_on(stream: Any) -> ProgressTracker | None:
     """Return the tracker whose rows of bars stand on the terminal that `stream` is; None where there are none."""
-    if (
-        not _drawn or not _is_terminal(stream) or hub_address() is not None
-    ):  # a hub has what its commands write go above
+    if not _drawn or not _is_terminal(stream) or hub_address() is not None:  # a hub shows such words above its rows
         return None
     tracker = trackers.current_tracker()
     return tracker if tracker.draws_on(stream) else None

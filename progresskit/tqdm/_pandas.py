@@ -75,9 +75,7 @@ def _with_bar(method: str, bar_class: Any, bar_options: dict[str, Any], given: A
             )
 
         def counted(*values: Any, **named: Any) -> Any:
-            if (
-                not bar.total or bar.n < bar.total
-            ):  # pandas may call the function once more, to see the type of its result
+            if not bar.total or bar.n < bar.total:  # pandas may call the function once more, to see its type
                 bar.update()
             return function(*values, **named)
 

@@ -141,6 +141,27 @@ def test_lives_on(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert [(view.completed, view.total) for view in here.ended] == [(3, 3)]
 
 
+def end_while_settling() -> None:
+    """End the loop just when another thread has put everything in order, and has found no loop."""
+    told = brief_loop.tell
+
+    def tell(*_: object) -> bool:
+        brief_loop.settle()  # as the other thread does, in which the loop is not among the pending ones
+        return False
+
+    assert told is not None
+    brief_loop.tell = tell
+    for _ in track(range(5), "first", unit="row"):
+        pass
+
+
+def test_ends_while_settling(here: Here) -> None:
+    """A loop that ends while another thread makes tasks of pending loops is counted once."""
+    here.run(end_while_settling)
+    assert (brief(), told()) == ([], (1, 0, 0))
+    assert [each.amounts for each in counting.TOLD] == [{"row": 5}]
+
+
 def nest() -> None:
     for _ in track(range(2), "outer"):
         for _ in track(range(3), "inner"):

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -24,6 +25,7 @@ from screens import children, ended
 
 from progresskit._cli.pty_keeper import PtyKeeper
 from progresskit._text.line_splitter import Lines, last_state, last_states
+from progresskit.processes._marks import PREFIX, MarkReader
 from progresskit.renderers._region import BEGIN, END
 
 RUN = [sys.executable, "-m", "progresskit", "run"]
@@ -518,20 +520,40 @@ def test_stopped_keeper_has_done_nothing(number: int) -> None:
         os.close(fd)
 
 
-def test_printed_after_the_loop_stands_after_it(terminal: type[Terminal]) -> None:
-    """What a job prints after a loop stands after it.
+SPEAKING = """
+from progresskit import track
+for k in range(7):
+    for item in track(range(2), f"loop {k}", keep=True):
+        if item: print(f"in {k}")
+    print(f"after {k}")
+"""
 
-    Under run, the last line of each loop stands before what the job prints next.
-    """
-    code = (
-        "import time\nfrom progresskit import track\nfor k in range(3):\n"
-        "    for _ in track(range(4), f'step {k}'): time.sleep(0.1)\n    print(f'after step {k}', flush=True)"
-    )
-    shown = terminal(*RUN, "--", sys.executable, "-c", code)
+
+def test_printed_in_and_after_loops(terminal: type[Terminal]) -> None:
+    """What a job prints in a loop stands above the loop's last line, and what it prints after the loop below that line."""
+    shown = terminal(*RUN, "--", sys.executable, "-c", SPEAKING)
     assert shown.wait() == 0
-    rows = [row for row in shown.rows if "step" in row]
-    assert [row.split("step ")[1][0] for row in rows] == ["0", "0", "1", "1", "2", "2"]
-    assert ["after" in row for row in rows] == [False, True] * 3
+    said = [f"{found[1]} {found[2]}" for row in shown.rows if (found := re.search(r"(in|loop|after) (\d)", row))]
+    assert said == [f"{place} {k}" for k in range(7) for place in ("in", "loop", "after")], shown.rows
+    assert not any("progresskit;" in row for row in shown.rows)
+
+
+@given(
+    st.lists(st.sampled_from([b"words\n", b"\x1b", b"\x1b]77", b"\x1b[1m", PREFIX, PREFIX + b"7;1\x07", b"7;2\x07"])),
+    st.data(),
+)
+def test_marks_in_pieces_of_any_size(parts: list[bytes], data: st.DataObject) -> None:
+    """Marks are found, and nothing else is lost or moved, however the words are cut."""
+    whole = b"".join(parts)
+    reader, found = MarkReader(), list[tuple[bytes, tuple[int, int] | None]]()
+    at = 0
+    while at < len(whole):
+        size = data.draw(st.integers(1, len(whole) - at))
+        found += reader.split(whole[at : at + size])
+        at += size
+    found.append((reader.rest(), None))
+    assert b"".join(words + (b"" if mark is None else PREFIX + b"%d;%d\x07" % mark) for words, mark in found) == whole
+    assert not any(re.search(re.escape(PREFIX) + rb"\d+;\d+\x07", words) for words, _ in found)
 
 
 def test_totals_stand_above(terminal: type[Terminal], gate: str) -> None:

@@ -623,9 +623,7 @@ class Machine(RuleBasedStateMachine):
             assert times <= (not node.ended), f"{node.mark} is there {times} times" + told
 
     def check_history(self, lines: list[str], columns: int, told: str) -> None:
-        if (
-            self.pushed
-        ):  # what is left in the scrollback may look like the last line of a task: only texts are told apart
+        if self.pushed:  # a row left in the scrollback may equal a task's last line, so compare texts only
             found = iter(lines)
             for entry in self.history:
                 if isinstance(entry, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,16 @@ def test_every_public_name_has_an_example() -> None:
         if callable(value) and value is not str and "Example:" not in (value.__doc__ or ""):
             bare.append(name)
     assert bare == []
+
+
+def test_comments_stand_with_their_code() -> None:
+    """No comment follows the closing bracket of a wrapped condition, where nobody sees what it is about."""
+    root = Path(__file__).resolve().parents[2]
+    folders = ("progresskit", "adapters", "tests", "benchmarks")
+    wrapped = re.compile(r"(?m)^ *\)(?: as \w+| in [\w.]+)?:  # (?!fmt|type)")
+    assert not [
+        str(file.relative_to(root))
+        for folder in folders
+        for file in (root / folder).rglob("*.py")
+        if wrapped.search(file.read_text(encoding="utf-8"))
+    ]

@@ -126,8 +126,9 @@ def test_writes_and_hooks() -> None:
         "_system/gil.py",
         "_display/events_file.py",
         "processes/_brief_ends.py",
+        "processes/_marks.py",
     }  # pipe, forwarder and foreground hand on bytes of the user or of programs; an events file takes whole lines; gil tells a
-    # figure, and a worker the end of a brief loop
+    # figure, a worker the end of a brief loop, and a client where among its words an end belongs
     for path in files():
         here, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
         assert here in writers or "os.write(" not in text.replace("`os.write`", "")

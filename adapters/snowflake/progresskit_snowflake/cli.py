@@ -375,7 +375,7 @@ def _early(options: argparse.Namespace, reading: Reading) -> Iterator[Checking |
 
     paths, _ = distinct(options.files)
     checking = Checking(paths, reading, lambda: typed(paths, reading, options.types, all_text=options.all_text))
-    with checking.hurry():
+    with checking.start_beside_imports():
         yield checking
 
 

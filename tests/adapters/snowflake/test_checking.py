@@ -32,7 +32,7 @@ def files(tmp_path: Path) -> list[Path]:
 def test_rows_from_before(files: list[Path]) -> None:
     """Whoever comes later is told of all rows, has each report in its order, and the types that all rows need."""
     rows: list[int] = []
-    with checking(*files[:2]).hurry() as begun:
+    with checking(*files[:2]).start_beside_imports() as begun:
         assert sys.getswitchinterval() == pytest.approx(INTERVAL)
         columns = begun.columns()
         assert sys.getswitchinterval() == pytest.approx(0.005)
@@ -51,7 +51,7 @@ def test_error_waits(files: list[Path]) -> None:
 
 def test_broken_off(files: list[Path]) -> None:
     """A check that was broken off checks nothing more, and has no reports."""
-    begun = checking(*files[:2]).hurry()
+    begun = checking(*files[:2]).start_beside_imports()
     begun.break_off()
     assert sys.getswitchinterval() == pytest.approx(0.005)
     with pytest.raises(Stopped):

@@ -213,8 +213,8 @@ def names_of(paths: list[Path], reading: Reading = Reading()) -> list[str]:  # i
     return names
 
 
-def peek(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
-    """Give `columns` the types that the first rows of each of `paths` have; VARCHAR where none has a value."""
+def guess_types(paths: list[Path], columns: list[Column], reading: Reading = Reading()) -> None:
+    """Set the types of `columns` by the first rows of each of `paths`; VARCHAR for a column without a value there."""
     if reading.file_format == "parquet":
         kinds = dict(schema_of(paths[0])[0])
         for column in columns:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from ..files.opening import BadData, identity
-from ..files.quality import Reading, Report, check, names_of, peek
+from ..files.quality import Reading, Report, check, guess_types, names_of
 from ..sql.columns import Column
 from .worker_threads import Channel, ThreadGroup
 
@@ -56,28 +56,28 @@ class Checking:
         self._one = threading.Lock()
         self._listener: Callable[[int], None] | None = None
         self._seen = 0  # rows that nobody was told of
-        self._begun = self._hurried = False
+        self._begun = self._has_short_interval = False
 
     def __enter__(self) -> Self:
-        """Begin, unless that has been done."""
+        """Start the check, unless it has been started."""
         if not self._begun:
             self._begun = True
             self._group.start("QC", self._work)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Break off what is left."""
+        """Stop the check, and restore the interpreter's switch interval."""
         self._relax()
         self._group.stop()
 
     def break_off(self) -> None:
-        """Have nothing more checked."""
+        """Stop the check."""
         self.__exit__()
 
-    def hurry(self) -> Self:
-        """Begin beside imports, which hand the interpreter over sooner until somebody asks for the columns."""
-        self._hurried = sys.getswitchinterval() == 0.005  # a process that has chosen another one keeps it
-        if self._hurried:
+    def start_beside_imports(self) -> Self:
+        """Start, and shorten the interpreter's switch interval until `columns` is called, so that imports yield to the check."""
+        self._has_short_interval = sys.getswitchinterval() == 0.005  # a process that has chosen another one keeps it
+        if self._has_short_interval:
             sys.setswitchinterval(INTERVAL)
         return self.__enter__()
 
@@ -141,8 +141,8 @@ class Checking:
                 self._seen += rows
 
     def _relax(self) -> None:
-        if self._hurried:
-            self._hurried = False
+        if self._has_short_interval:
+            self._has_short_interval = False
             sys.setswitchinterval(0.005)
 
 
@@ -176,7 +176,7 @@ def typed(paths: list[Path], reading: Reading, types: Mapping[str, str], *, all_
     for column in columns:
         if all_text and not column.given:
             column.type, column.given = "VARCHAR", True
-    peek(paths, columns, reading)
+    guess_types(paths, columns, reading)
     return columns
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..bars.progress import SnowflakeProgress
 from ..errors import LoadError
 from ..files.opening import BadData
-from ..files.quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, names_of, peek
+from ..files.quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, guess_types, names_of
 from ..sql.columns import Column
 from ..sql.values import rule_for
 from .session import Session
@@ -58,7 +58,7 @@ def analyze(paths: list[Path], progress: SnowflakeProgress, reading: Reading = R
         for path in paths:
             columns = [Column(name) for name in names_of([path], reading)]
             if reading.file_format == "parquet":
-                peek([path], columns, reading)
+                guess_types([path], columns, reading)
             report = check(path, columns, bar.advance, reading=reading, measured=True)
             parts.append(_described(report, columns))
     return "\n\n".join(parts)
