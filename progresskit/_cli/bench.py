@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
+import stat
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +22,7 @@ from .._system.platform import HAS_PTY
 from .intervals import Interval, interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 IMPORTS = {
     "progresskit": "from progresskit import track",
@@ -52,7 +55,12 @@ def installed() -> list[str]:
 
 
 def on_a_terminal(
-    command: Sequence[str], environ: Mapping[str, str], *, seconds: float | None = None, answer: int | None = None
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    seconds: float | None = None,
+    answer: int | None = None,
+    source: int | None = None,
 ) -> Run:
     """Run `command` with a pseudo-terminal of 24 rows and 80 columns as its standard streams, and discard its output.
 
@@ -61,6 +69,7 @@ def on_a_terminal(
         environ: Its environment.
         seconds: Kill the command after this many seconds; None: never.
         answer: A descriptor that the command inherits; None for none.
+        source: A descriptor to read its input from; None: the terminal.
 
     Raises:
         OSError: the command cannot be started.
@@ -70,7 +79,7 @@ def on_a_terminal(
     try:
         process = subprocess.Popen(
             command,
-            stdin=terminal,
+            stdin=terminal if source is None else source,
             stdout=terminal,
             stderr=terminal,
             env=dict(environ),
@@ -240,7 +249,9 @@ def paired(
 ) -> tuple[list[tuple[Run, Run]], int]:
     """Run `command` in pairs, with and without progress, for about `seconds` seconds.
 
-    Every other pair begins with the run without progress. A first run, which warms caches, does not count.
+    Every other pair begins with the run without progress. A first run, which warms caches, does not count. Each run reads the file
+    that standard input comes from, from where it stands now; where that is no file, each finds the end of its input at once, since
+    what one run has read or what nobody types would keep the next one waiting.
 
     Returns:
         The pairs, each with progress first, and the exit status of the first run that failed, 0 if none did.
@@ -251,20 +262,55 @@ def paired(
     shown = {name: value for name, value in os.environ.items() if name != "PROGRESSKIT_DISABLE"}
     silent = {**shown, "PROGRESSKIT_DISABLE": "1"}
     began = time.monotonic()
-    first = on_a_terminal(command, silent)
+
+    def run(environ: Mapping[str, str]) -> Run:
+        with standard_input() as source:
+            return on_a_terminal(command, environ, source=source)
+
+    first = run(silent)
     if first.status:
         return [], first.status
     pairs: list[tuple[Run, Run]] = []
     while len(pairs) < LEAST_PAIRS or (len(pairs) < MOST_PAIRS and time.monotonic() - began < seconds):
         say(f"pair {len(pairs) + 1} ...")
-        two = [
-            on_a_terminal(command, silent if silently else shown) for silently in (len(pairs) % 2, 1 - len(pairs) % 2)
-        ]
-        for run in two:
-            if run.status:
-                return pairs, run.status
+        two = [run(silent if silently else shown) for silently in (len(pairs) % 2, 1 - len(pairs) % 2)]
+        for each in two:
+            if each.status:
+                return pairs, each.status
         pairs.append((two[1], two[0]) if len(pairs) % 2 else (two[0], two[1]))
     return pairs, 0
+
+
+@contextmanager
+def standard_input() -> Iterator[int]:
+    """Give a descriptor of the file that standard input comes from, and put it back to where it stood; without a file, an empty one."""
+    try:
+        start = os.lseek(0, 0, os.SEEK_CUR) if stat.S_ISREG(os.fstat(0).st_mode) else None
+    except OSError:  # there is none
+        start = None
+    if start is not None:
+        try:
+            yield 0
+        finally:
+            os.lseek(0, start, os.SEEK_SET)
+        return
+    with open(os.devnull, "rb") as nothing:
+        yield nothing.fileno()
+
+
+def ended(status: int) -> str:
+    """Return how a command ended, in words.
+
+    Example:
+        >>> ended(3), ended(-9)
+        ('ended with status 3', 'was ended by SIGKILL')
+    """
+    if status >= 0:
+        return f"ended with status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"was ended by signal {-status}"
 
 
 def judged(pairs: Sequence[tuple[Run, Run]]) -> tuple[dict[str, Any], str]:
@@ -321,7 +367,7 @@ def bench(command: Sequence[str], *, as_json: bool = False, seconds: float = 60.
         pairs, status = paired(command, seconds, say)
         say("")
         if status:
-            print(f"progresskit bench: the command ended with status {status}: nothing was compared.", file=sys.stderr)
+            print(f"progresskit bench: the command {ended(status)}: nothing was compared.", file=sys.stderr)
             return 1
         figures, sentence = judged(pairs)
         print(json.dumps(figures) if as_json else sentence)

@@ -46,8 +46,8 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
             thread.start()
         for step in range(STEPS):
             rows.advance(1_234)
-            time.sleep(pause)
-            if step == STEPS // 3:
+            time.sleep(2 * pause)  # as long as the slower uploads
+            if step == STEPS // 6:
                 tracker.print("a line printed above the bars")
         for thread in threads:
             thread.join()

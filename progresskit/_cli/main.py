@@ -38,15 +38,24 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
                 sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except BrokenPipeError:
         return reader_gone()
+    except OSError as error:  # a full disk: what the commands themselves open has sentences of its own
+        discard_output()
+        print(f"progresskit: the output cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 1
 
 
 def reader_gone() -> int:
     """Discard further output, and return the exit status of a program whose reader has closed the pipe."""
+    discard_output()
+    return 128 + 13  # a shell's status for SIGPIPE, also on systems without this signal
+
+
+def discard_output() -> None:
+    """Discard what is written to standard output from here on."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError:
         pass
-    return 128 + 13  # a shell's status for SIGPIPE, also on systems without this signal
 
 
 def _main(arguments: Sequence[str] | None, handle_interrupts: Callable[[], object]) -> int:

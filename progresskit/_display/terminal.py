@@ -343,11 +343,14 @@ class StreamTerminal:
                 self._stream.flush()
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
-        nonblocking = HAS_BLOCKING_FLAG and not os.get_blocking(descriptor)
+        others = self._others
+        if others is None:
+            pen, nonblocking = descriptor, HAS_BLOCKING_FLAG and not os.get_blocking(descriptor)
+        else:
+            pen, nonblocking = others.own, True
         if self.congested:
             self._keep(b"")
         view = memoryview(data)
-        pen = descriptor if self._others is None else self._others.own
         if self._shared and not self._acquire_turn(descriptor, patience):
             self._keep(data)
             return

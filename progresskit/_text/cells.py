@@ -14,9 +14,9 @@ from unicodedata import category, east_asian_width, normalize
 LONGEST = 1_000
 """Characters that `clean` keeps of a text."""
 
-# Joiners, variation selectors and skin tones: a terminal that supports them shows one glyph of two
+# Joiners, variation selectors, skin tones and the tags of flags: a terminal that supports them shows one glyph of two
 # cells, another one shows several glyphs. Without them all terminals show the same.
-_DROPPED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
+_DROPPED = re.compile("[\u200c\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
 _SGR = re.compile("(\x1b\\[[0-9;:]*m)")
 _PRINTABLE = bytes(range(32, 127)) + b"\n"
 _COLORED = re.compile("\x1b.*")  # from a line's first colour to its end
@@ -155,6 +155,46 @@ def cell_width(text: str) -> int:
     return sum(map(_cells_of, text))
 
 
+def clusters(text: str) -> list[str]:
+    """Return the pieces of cleaned `text` that a reader takes for one character: a letter with its marks, a flag of two letters.
+
+    Example:
+        >>> [len(cluster) for cluster in clusters("ne\u0301\U0001f1e9\U0001f1ea")]
+        [1, 2, 2]
+    """
+    found: list[str] = []
+    for character in text:
+        if found and (
+            _cells_of(character) == 0 or category(character) == "Mc" or _completes_flag(found[-1], character)
+        ):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
+def _completes_flag(cluster: str, character: str) -> bool:
+    return len(cluster) == 1 and all("\U0001f1e6" <= letter <= "\U0001f1ff" for letter in cluster + character)
+
+
+def first_cells(text: str, cells: int) -> str:
+    """Return as much of the beginning of `text` as fits in `cells`.
+
+    Example:
+        >>> first_cells("東京都", 5), first_cells("abc", 2)
+        ('東京', 'ab')
+    """
+    if text.isascii():
+        return text[: max(cells, 0)]
+    kept = ""
+    for cluster in clusters(text):
+        cells -= cell_width(cluster)
+        if cells < 0:
+            break
+        kept += cluster
+    return kept
+
+
 def fit(text: str, cells: int, *, ellipsis: str = "…", pad: bool = True) -> str:
     """Return `text` cut, with an `ellipsis`, or padded with spaces, to exactly `cells` cells.
 
@@ -170,14 +210,8 @@ def fit(text: str, cells: int, *, ellipsis: str = "…", pad: bool = True) -> st
     room = cells - cell_width(ellipsis)
     if room < 0:
         return "" if not pad else " " * max(cells, 0)
-    taken = 0
-    for at, character in enumerate(text):
-        step = _cells_of(character)
-        if taken + step > room:
-            cut = text[:at] + ellipsis
-            return cut + " " * (room - taken) if pad else cut
-        taken += step
-    return text
+    cut = first_cells(text, room)
+    return cut + ellipsis + " " * (room - cell_width(cut)) if pad else cut + ellipsis
 
 
 def wrapped(text: str, columns: int) -> list[str]:

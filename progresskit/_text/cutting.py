@@ -8,47 +8,27 @@ from __future__ import annotations
 
 import re
 
-from .cells import cell_width
+from .cells import cell_width, clusters, first_cells
 
 _PATH = re.compile(r"/|^[A-Za-z]:\\|^\\\\")  # no backslash elsewhere: it may be the escape of an unprintable character
 
 
-def first_cells(text: str, cells: int) -> str:
-    """Return as much of the beginning of `text` as fits in `cells`.
-
-    Example:
-        >>> first_cells("東京都", 5), first_cells("abc", 2)
-        ('東京', 'ab')
-    """
-    if len(text) == cell_width(text):
-        return text[: max(cells, 0)]
-    end = 0
-    for at, character in enumerate(text):
-        cells -= cell_width(character)
-        if cells < 0:
-            break
-        end = at + 1
-    return text[:end]
-
-
 def last_cells(text: str, cells: int) -> str:
-    """Return as much of the end of `text` as fits in `cells`; a combining mark stays with its letter.
+    """Return as much of the end of `text` as fits in `cells`.
 
     Example:
         >>> last_cells("東京都", 5), last_cells("abc", 2)
         ('京都', 'bc')
     """
-    if len(text) == cell_width(text):
+    if text.isascii():
         return text[-cells:] if cells > 0 else ""
-    begin = len(text)
-    for at in range(len(text) - 1, -1, -1):
-        width = cell_width(text[at])
-        cells -= width
+    kept: list[str] = []
+    for cluster in reversed(clusters(text)):
+        cells -= cell_width(cluster)
         if cells < 0:
             break
-        if width:
-            begin = at
-    return text[begin:]
+        kept.append(cluster)
+    return "".join(reversed(kept))
 
 
 def cut_middle(text: str, cells: int, ellipsis: str = "…", head: int | None = None) -> str:

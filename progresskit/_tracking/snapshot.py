@@ -123,11 +123,25 @@ def sample(task: Task, now: float, sums: dict[int, Sums], *, learns: bool = True
     return count
 
 
-def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums], count: Sums | None = None) -> TaskView:
+def view_of(
+    task: Task,
+    now: float,
+    depth: int,
+    row: int,
+    sums: dict[int, Sums],
+    count: Sums | None = None,
+    last: TaskView | None = None,
+) -> TaskView:
     """Return what `task` looks like at `now`, on `row`.
 
-    `sums` has what tasks with children come to at this instant, and is filled with what it lacks. `count` is what `sample` has
-    returned; None: not known yet.
+    Args:
+        task: The task.
+        now: Seconds on its tracker's clock.
+        depth: Its level in the tree.
+        row: Its row.
+        sums: What tasks with children come to at this instant. It is filled with what it lacks.
+        count: What `sample` has returned; None: not known yet.
+        last: A view whose rate and time left stand still; None: they are told anew.
     """
     completed, total = _count(task, sums) if count is None else count
     if total is not None and total <= 0:
@@ -146,7 +160,10 @@ def view_of(task: Task, now: float, depth: int, row: int, sums: dict[int, Sums],
         else:
             active, age = task._active(now), task._age(now)
         if estimate is not None and state == RUNNING:
-            rate, eta = estimate.outlook(active, completed, left_of)
+            if last is not None and extras is None and last.rate is not None and last.elapsed <= active:
+                rate, eta = last.rate, last.eta
+            else:
+                rate, eta = estimate.outlook(active, completed, left_of)
     else:
         state, _, reason = end
         active, age = task._active(now), task._age(now)

@@ -28,6 +28,8 @@ NUMBERS = count(1)
 """Task numbers: none is used twice in a process."""
 MANY_ROWS, CLOSE_SECONDS = 10, 0.2
 """Rows from which on not every estimate learns from every frame, where frames follow each other within so many seconds."""
+ROWS_A_TURN, MOST_TURNS = 5, 4
+"""Of how many rows one learns from such a frame, and after how many frames each has learned from one."""
 MOST_WAIT_SECONDS = 0.05
 """Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
@@ -94,6 +96,8 @@ class TaskTree:
         self._inherited = 0  # the highest number of a task that is a parent process's
         self._learned = 0.0  # when estimates have learned last
         self._turn = 0
+        self._last_placed: list[tuple[Any, int, int]] = []  # the rows of the last frame, and their views
+        self._last_views: list[TaskView] = []
 
     # Tasks
 
@@ -354,32 +358,38 @@ class TaskTree:
             placed, more = assign_rows(self._entries(now), rows)
             self._placed = (rows, placed) if self._rows_stay and not (more or self._delays) else None
         counts: list[Sums | None] = [None] * len(placed)
+        last: list[TaskView | None] = counts  # type: ignore[assignment]  # of those that learn nothing now
         if sampled:  # all tasks first: whether a parent is idle depends on its children
-            skipped = self._skipped(len(placed), now)
+            turns, turn = self._next_turn(len(placed), now)
             counts = [
-                snapshot.sample(item, now, sums, learns=at % 2 != skipped) if isinstance(item, Task) else None
+                snapshot.sample(item, now, sums, learns=at % turns == turn) if isinstance(item, Task) else None
                 for at, (item, _, _) in enumerate(placed)
             ]
+            if turns > 1 and self._last_placed is placed:
+                last = [None if at % turns == turn else view for at, view in enumerate(self._last_views)]
         views = []
-        for (item, depth, row), known in zip(placed, counts, strict=True):
+        for (item, depth, row), known, before in zip(placed, counts, last, strict=True):
             if not isinstance(item, Task):
                 views.append(item._replace(position=row))
                 continue
-            view = snapshot.view_of(item, now, depth, row, sums, known)
+            view = snapshot.view_of(item, now, depth, row, sums, known, before)
             if item._end is not None:  # since `settle`: this frame still shows it as running
                 view = view._replace(state=item._state, reason=None)
             views.append(view)
+        if sampled:
+            self._last_placed, self._last_views = placed, views
         return frame(now, tuple(views), tuple(self._ended), more, unseen=tuple(self._unseen))  # type: ignore[no-any-return]  # loaded late
 
-    def _skipped(self, rows: int, now: float) -> int:
-        """Return which rows' estimates learn nothing from this frame: 0 every other one, 1 those between, 2 none.
+    def _next_turn(self, rows: int, now: float) -> tuple[int, int]:
+        """Return in how many frames each row's estimate learns once, and which rows, modulo that number, learn now.
 
-        With many rows that follow each other closely half of them learn in turn: what is shown of an estimate stands for a second,
-        and learning is a quarter of the cost of a row.
+        Of many rows that follow each other closely a part learns in turn, and of the others the last rate and time left are shown
+        once more: what is shown of an estimate stands for a second, and estimates are a third of the cost of a frame.
         """
         closely, self._learned = now - self._learned < CLOSE_SECONDS, now
-        self._turn = 1 - self._turn
-        return self._turn if rows >= MANY_ROWS and closely else 2
+        turns = min(rows // ROWS_A_TURN, MOST_TURNS) if closely and rows >= MANY_ROWS else 1
+        self._turn += 1
+        return turns, self._turn % turns
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:
         """Return the entries that get a row, with depths: tasks, views of other processes' tasks, and None for a blank

@@ -6,6 +6,9 @@ less than the terminal has, so that no terminal wraps it.
 
 from __future__ import annotations
 
+from functools import cache
+from operator import attrgetter
+
 from .._system.warnings import warn_once
 from .._text.cells import cell_width, fit
 from .._text.colors import NO_COLORS, sgr
@@ -25,10 +28,18 @@ if TYPE_CHECKING:
     from ._templates import Template
 
 RESET = "\x1b[0m"
-_BAR, _PERCENT, _NUMBER, _SPINNER, _ELAPSED = range(5)
+_BAR, _PERCENT, _NUMBER, _RATE, _ELAPSED, _STATUS, _SPINNER = range(7)
 """What moves in a row, in the place of its text."""
-_USUAL = (_BAR, _PERCENT, _NUMBER), (_BAR, _PERCENT, _NUMBER, _ELAPSED)
-"""What moves in most rows, in this order."""
+_TEXTS = ("bar", "percent", "number", "rate", "elapsed", "status")
+"""The attributes of `RowTexts` that have the texts of what moves, but for the spinner."""
+
+
+@cache
+def _getter(moving: tuple[int, ...]) -> Callable[[RowTexts], tuple[str, ...]]:
+    """Return what gets the texts of what moves in a row, two of them at least, in one call."""
+    return attrgetter(*(_TEXTS[piece] for piece in moving))
+
+
 MANY_ROWS, MANY_HOLD = 10, 1.0
 """Rows from which on a rate, a time left and fields stand for so many seconds: nobody reads twenty of them twice a second, and
 writing them anew costs the frames more than all that moves."""
@@ -136,10 +147,7 @@ class Painter:
                 row.step, row.bar = step, self._bar(row, plan)
             elif painted is not None:
                 return painted
-            if row.has_time:
-                text = pattern % (row.bar, row.percent, row.number, row.elapsed)
-            else:
-                text = pattern % (row.bar, row.percent, row.number)
+            text = pattern % row.moving(row)
             if plan.overflows:
                 painted = fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False)
             else:
@@ -161,6 +169,10 @@ class Painter:
                 parts.append(self._spinner(row, plan, spin))
             elif piece == _ELAPSED:
                 parts.append(row.elapsed.rjust(plan.elapsed))
+            elif piece == _RATE:
+                parts.append(row.rate.rjust(plan.rate))
+            elif piece == _STATUS:
+                parts.append((row.status or "").ljust(row.status_cells))
             else:
                 parts.append(self._other(row, *piece))
         text = "".join(parts).rstrip(" ")
@@ -187,35 +199,32 @@ class Painter:
             elif name == "elapsed" and row.state == "pending":
                 text += before + " " * width
                 continue
+            elif name == "status":
+                row.status_cells = width
+                if row.status is None:
+                    text += before + (row.elapsed if plan.elapsed_in_status else "").ljust(width)
+                    continue
             elif piece is None:
                 piece = name, width, at
             texts.append(text + before)
             moving.append(piece)
-            text = _unit(row, plan) if piece == _NUMBER else ""
+            text = _unit(row, plan) if piece == _NUMBER else _rate_unit(row, plan) if piece == _RATE else ""
         row.pattern = row.painted = None
         end = text.rstrip(" ")
-        if end and tuple(moving) in _USUAL:  # without a text at the end, what moves might end in blanks
-            cells = [plan.bar, PERCENT_CELLS, plan.number, plan.elapsed]
-            row.outline = outline_of("".join([each + " " * cells[at] for at, each in enumerate(texts)]) + end)
-            places = "%s", "%s", f"%{plan.number}s", f"%{plan.elapsed}s"
-            filled = [each.replace("%", "%%") + places[at] for at, each in enumerate(texts)]
-            row.pattern, row.has_time, row.step = "".join(filled) + end.replace("%", "%%"), len(moving) > 3, -1
+        is_pattern = len(moving) > 1 and all(piece.__class__ is int and piece != _SPINNER for piece in moving)
+        if is_pattern and (end or moving[-1] == _STATUS):  # what else moves may end in blanks
+            last = row.status_cells if end else len(row.status or "")
+            cells = plan.bar, PERCENT_CELLS, plan.number, plan.rate, plan.elapsed, last
+            spaced = zip(texts, moving, strict=True)
+            row.outline = outline_of("".join([each + " " * cells[piece] for each, piece in spaced]) + end)
+            places = "%s", "%s", f"%{plan.number}s", f"%{plan.rate}s", f"%{plan.elapsed}s", f"%-{last}s"
+            filled = [each.replace("%", "%%") + places[piece] for each, piece in zip(texts, moving, strict=True)]
+            row.pattern, row.moving, row.step = "".join(filled) + end.replace("%", "%%"), _getter(tuple(moving)), -1
             return
         pieces = [each for pair in zip(texts, moving, strict=True) for each in pair]
         row.pieces = [piece for piece in (*pieces, text) if piece != ""]
 
     # What stands
-
-    def _rate(self, row: RowTexts, plan: Plan, width: int) -> str:
-        cell = row.rate.rjust(plan.rate) + row.rate_unit
-        width = plan.rate + plan.rate_unit
-        return cell.ljust(width) if cell.isascii() else cell + " " * (width - cell_width(cell))
-
-    def _status(self, row: RowTexts, plan: Plan, width: int) -> str:
-        status = row.status
-        if status is None:
-            status = row.elapsed if plan.elapsed_in_status else ""
-        return status.ljust(width)
 
     def _fields(self, row: RowTexts, plan: Plan, width: int) -> str:
         if not row.fields:
@@ -307,12 +316,17 @@ def _unit(row: RowTexts, plan: Plan) -> str:
     return f" {row.unit}{' ' * (plan.unit - row.unit_cells)}"
 
 
+def _rate_unit(row: RowTexts, plan: Plan) -> str:
+    """Return what stands behind the number of a rate."""
+    return row.rate_unit + " " * (plan.rate_unit - cell_width(row.rate_unit))
+
+
 _STANDING: dict[str, Callable[[Painter, RowTexts, Plan, int], str]] = {
-    "rate": Painter._rate,
     "description": Painter._name,
-    "status": Painter._status,
     "fields": Painter._fields,
     "": lambda painter, row, plan, width: "",
 }
 """Column -> what it shows from one change of its texts to the next."""
-_MOVING = {"bar": _BAR, "percent": _PERCENT, "amount": _NUMBER, "elapsed": _ELAPSED}
+_MOVING = {
+    "bar": _BAR, "percent": _PERCENT, "amount": _NUMBER, "rate": _RATE, "elapsed": _ELAPSED, "status": _STATUS,
+}  # fmt: skip

@@ -6,7 +6,7 @@ percentage, in the place of a rate: a line that stays says what was done. Pure. 
 
 from __future__ import annotations
 
-from .._text.cells import cell_width, encodable
+from .._text.cells import cell_width, encodable, first_cells
 from .._text.colors import NO_COLORS, sgr
 from .._text.cutting import cut_name
 from .._text.formatting import (
@@ -149,14 +149,15 @@ class KeptLines:
             head += f"{GAP}{number:>{widths[1]}} {unit}{' ' * (widths[2] - cell_width(unit))}"
         head = f"{head}{GAP}{duration:>{widths[3]}}"
         mark = self._style.marks.get(view.outcome, " ")
-        first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
-        if cell_width(head) > room - 2:  # too narrow for columns: as words
+        above: list[str] = []
+        if cell_width(head) <= room - 2:
+            first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
+        else:  # too narrow for columns: as words
             words = name if is_text else f"{name}{GAP}{_held(f'{number} {unit}'.rstrip())}"
-            head, *more = wrap(f"{words}{GAP}{_held(duration)}", room - 2)
-            first, below = "", [*more, *self._whole(view, room - 2)]
-        text = "\n".join(
-            (f"{head}{GAP}{first}".rstrip() if first else head.rstrip(), *(f"  {line}".rstrip() for line in below))
-        )
+            *above, head = wrap(f"{words}{GAP}{_held(duration)}", room - 2)
+            first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
+        lines = (*above, f"{head}{GAP}{first}" if first else head, *below)
+        text = "\n  ".join(map(str.rstrip, lines))
         return self._colored(mark, view.state) + " " + self._with_red(text, view)
 
     def _tail(self, view: TaskView, room: int, below: int) -> tuple[str, list[str]]:
@@ -175,6 +176,8 @@ class KeptLines:
                 words += f": {reason}"
             if cell_width(GAP + GAP.join(filter(None, (words, fields)))) <= room:
                 return GAP.join(filter(None, (words, fields))), []
+        if reason.endswith(" failed") and cell_width(GAP + GAP.join(filter(None, (reason, fields)))) <= room:
+            return GAP.join(filter(None, (reason, fields))), []  # `1 of 3 failed` needs no other word
         for words in (whole, outcome_words(view, rest=False), outcome_words(view, share=False)):
             first = f"{words}:" if reason else words
             if cell_width(GAP + first) <= room:
@@ -238,8 +241,6 @@ def wrap(text: str, cells: int) -> list[str]:
         >>> wrap("the disk is full", 8), wrap("abcdefgh", 5)
         (['the disk', 'is full'], ['abcde', 'fgh'])
     """
-    from .._text.cutting import first_cells
-
     cells = max(cells, 2)
     lines, line = [], ""
     words: list[str] = []

@@ -66,9 +66,10 @@ class RowTexts:
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
-        pattern: The same where bar, share and count move, perhaps the time, and nothing else: a text with a `%s` for each; None
-            where that is not so.
-        has_time: Whether `pattern` has the time.
+        pattern: The same where neither a spinner nor a column of a user's own moves: a text with a `%s` for each text that does;
+            None where that is not so.
+        moving: Gets the texts that `pattern` takes.
+        status_cells: The cells of the status column.
         outline: The outline of every row that `pattern` makes.
         step, bar: How many steps the bar has that was drawn last, and that bar.
         painted: The row that `pattern` made last; None once a text in it has changed.
@@ -98,10 +99,10 @@ class RowTexts:
         "fields_cells",
         "fraction",
         "grew",
-        "has_time",
         "indent",
         "is_moving",
         "is_text",
+        "moving",
         "name",
         "name_cells",
         "number",
@@ -119,6 +120,7 @@ class RowTexts:
         "source",
         "state",
         "status",
+        "status_cells",
         "step",
         "template",
         "unit",
@@ -147,7 +149,8 @@ class RowTexts:
         self.version = 0
         self.pieces: list[Any] = []
         self.pattern: str | None = None
-        self.has_time = False
+        self.moving: Callable[[RowTexts], tuple[str, ...]] = lambda row: ()
+        self.status_cells = 0
         self.outline = self.bar = ""
         self.step = -1
         self.painted: str | None = None
@@ -209,7 +212,8 @@ class RowTexts:
         if changed or time >= self._held_until:
             # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
             self._held_until = time + hold + (STAGGER * (view.position % 5) if last is None else 0.0)
-            self.version += 1
+            if changed:
+                self.version += 1
             self._update_held(view)
         if self.template.computes:
             own = [self._shown(own_text(part, view)) for part in self.template.parts]
@@ -276,7 +280,8 @@ class RowTexts:
     def _update_held(self, view: TaskView) -> None:
         """Update what stands for a while."""
         state, idle, rate = view.state, view.idle, view.rate
-        self.eta = UNKNOWN
+        self.eta, self.painted = UNKNOWN, None
+        rate_unit, status_before = self.rate_unit, self.status
         if state != "running" or idle is not None or rate is None or self.is_text:
             self.rate = self.rate_unit = ""
         else:
@@ -297,12 +302,15 @@ class RowTexts:
         else:
             status = None
         self.status = status if status is None else self._changed(self.status or "", status)
+        if rate_unit != self.rate_unit or status is None or len(status) != len(status_before or ""):
+            self.version += 1
         if view.fields or self.fields:
             own = self.template.own_fields
             shown = {name: value for name, value in view.fields.items() if name not in own} if own else view.fields
             fields = list(map(self._shown, format_fields(shown)))
             if fields != self.fields:
                 self.fields, self.grew = fields, True
+                self.version += 1
                 self.fields_cells = cell_width("  ".join(fields))
 
     def fields_within(self, cells: int, ellipsis: str) -> str:

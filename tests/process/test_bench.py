@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -59,7 +61,7 @@ def test_a_command_is_run_in_pairs(capsys: pytest.CaptureFixture[str], monkeypat
         return started(command, environ, **options)
 
     monkeypatch.setattr(bench, "on_a_terminal", watched)
-    assert main(["bench", "--json", "--seconds", "0", "--", "sh", "-c", "test -t 0 && test -t 1 && test -t 2"]) == 0
+    assert main(["bench", "--json", "--seconds", "0", "--", "sh", "-c", "test -t 1 && test -t 2"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["pairs"] == 6 and set(told["processor_ratio"]) == {"low", "middle", "high"}
     assert sorted(seen) == [False] * 6 + [True] * 7
@@ -73,6 +75,37 @@ def test_a_command_that_fails_is_not_compared(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as ended:
         main(["bench", "--", "./no such command"])
     assert ended.value.code == 2
+
+
+@needs_pty
+def test_each_run_has_the_same_input(tmp_path: Path) -> None:
+    """A file is given to each run from where it stands; without one a command that reads finds the end of its input."""
+    (tmp_path / "rows").write_text("first\nsecond\n")
+    command = ["bench", "--json", "--seconds", "0", "--", "sh", "-c", 'read line; test "$line" = "$1"', "-"]
+
+    def told(source: IO[bytes] | int, line: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "progresskit", *command, line],
+            stdin=source,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.stderr or json.loads(done.stdout)["verdict"]
+
+    with open(tmp_path / "rows", "rb", buffering=0) as file:
+        file.readline()
+        assert told(file, "second") in ("under", "over", "noisy")
+    reader, writer = os.pipe()  # which nobody closes
+    assert told(reader, "") in ("under", "over", "noisy")
+    os.close(reader)
+    os.close(writer)
+
+
+@needs_pty
+def test_a_command_that_is_killed_is_told_by_its_signal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--", "sh", "-c", "kill -9 $$"]) == 1
+    assert "was ended by SIGKILL" in capsys.readouterr().err
 
 
 @needs_pty

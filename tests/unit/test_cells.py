@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth, wcwidth
 
 from progresskit._text import cells
-from progresskit._text.cells import cell_width, clean, clean_lines, encodable, fit, plain_line
+from progresskit._text.cells import cell_width, clean, clean_lines, clusters, encodable, fit, plain_line
+from progresskit._text.cutting import cut_middle
 
 FILLERS = "\u3164\uffa0"
 """Of Hangul, invisible: they are counted as if they were not."""
@@ -89,3 +90,17 @@ def test_encodable_text_can_be_encoded(text: str, encoding: str) -> None:
 )
 def test_what_could_disturb_is_made_visible(hostile: str, shown: str) -> None:
     assert clean(hostile) == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["कि" * 9, "🇩🇪🇫🇷🇯🇵🇧🇷", "e\u0323\u0301x" * 9, "กำลังโหลดไฟล์ข้อมูล"], ids=["hindi", "flags", "marks", "thai"]
+)
+def test_cuts_split_no_cluster(name: str) -> None:
+    """What is left of a cut name is whole characters of its beginning and its end."""
+    pieces = clusters(name)
+    for room in range(1, cell_width(name)):
+        for cut in (cut_middle(name, room), fit(name, room, pad=False)):
+            assert cell_width(cut) <= room
+            begin, _, end = cut.partition("…")
+            assert begin in ["".join(pieces[:at]) for at in range(len(pieces) + 1)], (room, cut)
+            assert end in ["".join(pieces[at:]) for at in range(len(pieces) + 1)], (room, cut)

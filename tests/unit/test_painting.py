@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from look_samples import GROUP, KEPT, LOADER, LOOP, NESTED, POOL, SPINNERS
 
@@ -13,6 +13,7 @@ from progresskit._text.colors import EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS
 from progresskit._text.styles import STYLES, Style
 from progresskit.renderers._bars import Painter
 from progresskit.renderers._kept import KeptLines
+from progresskit.renderers._region import OutlinedRow, outline_of
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.testing import EmulatedTerminal
 
@@ -65,6 +66,20 @@ def test_a_number_stays_with_its_unit() -> None:
         assert "4.2 s" in pieces(text, columns), columns
         fields = {"loss": 0.5, "lr": 0.1, "best so far": 7}
         assert {"loss 0.5", "lr 0.1", "best so far 7"} <= pieces(view._replace(fields=fields), columns), columns
+
+
+def test_an_end_stands_beside_a_broken_name() -> None:
+    """Where a name takes lines of its own, duration, end and fields follow its last word."""
+    text = sample_view(state="cancelled", elapsed=5.0, description="Query the warehouse until it answers")
+    (line,) = KeptLines().lines((text,), 39)
+    assert line == "■ Query the warehouse until it answers\n  5.0 s   cancelled"
+    over = sample_view(state="finished", elapsed=1.5, description="Over", completed=30, unit="row", rate=19.8)
+    assert KeptLines().lines((over,), 39) == ["✓ Over   30 rows   1.5 s   19.8 rows/s"]
+    group = sample_view(
+        state="failed", reason="3 of 40 failed", description="Loading", completed=5, total=40, unit="file", elapsed=3.0
+    )
+    assert KeptLines().lines((group,), 79)[0].endswith("3.0 s   failed: 3 of 40 failed")
+    assert KeptLines().lines((group,), 64)[0].endswith("3.0 s   3 of 40 failed")
 
 
 def test_lines_together_share_columns() -> None:
@@ -331,3 +346,37 @@ def test_the_renderer_draws_as_its_terminal_is() -> None:
     assert "größe" in drawn() and "━━━" in drawn() and "[36m" not in drawn()
     assert "\x1b[36m━━━" in drawn(colors=True)
     assert "gr\\xf6\\xdfe  ===" in drawn(unicode=False)
+
+
+VIEWS = st.builds(
+    lambda **facts: sample_view(**facts),
+    completed=st.integers(0, 12_000),
+    total=st.sampled_from([None, 9, 10_000]),
+    state=st.sampled_from(["running", "running", "running", "paused", "pending"]),
+    rate=st.sampled_from([None, 0.2, 9.9, 812.0, 5e6]),
+    eta=st.sampled_from([None, 7.0, 700.0, 90_000.0]),
+    elapsed=st.sampled_from([0.5, 59.0, 3700.0]),
+    idle=st.sampled_from([None, None, 12.0, 700.0]),
+    unit=st.sampled_from(["row", "B"]),
+    fields=st.sampled_from([{}, {}, {"loss": 0.5}]),
+)
+TEMPLATES = st.sampled_from(
+    [None, "{description} {bar} {rate}", "{status} {percent} {elapsed}", "{rate} 100% {bar:12} {eta}"]
+)
+
+
+@given(st.lists(st.lists(VIEWS, min_size=2, max_size=2), min_size=2, max_size=6), TEMPLATES, st.integers(30, 110))
+@settings(max_examples=40)
+def test_rows_are_as_if_written_anew(frames: list[list[TaskView]], template: str | None, columns: int) -> None:
+    """What a row keeps from frame to frame never shows, and its outline is that of its text."""
+    kept, anew = (Painter(LINE, EIGHT_COLORS, columns=template) for _ in range(2))
+    for at, frame in enumerate(frames):
+        views = tuple(view._replace(id=number, position=number) for number, view in enumerate(frame))
+        for texts in anew._rows.values():
+            texts.pieces_of, texts.painted = (None, -1), None
+        rows = kept.rows(views, columns, at * 0.6)
+        assert rows == anew.rows(views, columns, at * 0.6)
+        for text in rows:
+            assert not text.endswith(" ")
+            if isinstance(text, OutlinedRow):
+                assert text.outline == outline_of(str(text))

@@ -38,12 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = _Command()
     try:
         with _collecting_less(as_program=arguments is None):
-            return command.run(arguments)
+            try:
+                return command.run(arguments)
+            finally:
+                if not command.loading and sys.stdout is not None:
+                    sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except KeyboardInterrupt:
         if command.committed:
             return _broken_off(_told("Ctrl-C came after the commit: everything is loaded.", 0))
         return _broken_off(_told("called off: nothing is loaded.", 130))
     except Exception as error:
+        if isinstance(error, OSError) and not command.loading:
+            _discard_output()
+            if isinstance(error, BrokenPipeError):  # the reader has gone
+                return 141
         said = command.as_given(_sentence(error))
         if command.committed:
             return _broken_off(_told(f"everything is loaded, and then something failed: {said}", 0))
@@ -291,11 +299,15 @@ def _print(text: str, options: argparse.Namespace) -> None:
             text = _wrapped(text, shutil.get_terminal_size().columns)
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):
-            # The interpreter would write what is left at its end, and end with a status of its own.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _discard_output()
         if not isinstance(error, BrokenPipeError):
             _told(f"the summary cannot be written ({error}).", 0)
+
+
+def _discard_output() -> None:
+    """Discard what is left of the output: the interpreter would write it at its end, and end with a status of its own."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _wrapped(text: str, columns: int) -> str:
