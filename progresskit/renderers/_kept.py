@@ -1,7 +1,8 @@
 """The lines that ended tasks leave above the rows: mark, name, count, duration, rate and fields, or how a task ended.
 
 They have columns of their own, each as wide as its widest so far, and no bar; of what is finished, only a measure (3.5 miles) has a
-percentage, in the place of a rate: a line that stays says what was done. Pure. Nothing of a reason or a field is lost: what does not fit goes on lines below.
+percentage, in the place of a rate: a line that stays says what was done. Pure. Nothing of a reason or a field is lost: what does not
+fit goes on lines below.
 """
 
 from __future__ import annotations
