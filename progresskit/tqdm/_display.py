@@ -70,9 +70,8 @@ class Attribute:
     def __set__(self, bar: Any, value: Any) -> None:
         bar.__dict__[self._name] = value
         task = bar.__dict__.get("_task")
-        if (
-            task is None or self._name == "disable" or (self._name == "ncols" and bar.dynamic_ncols)
-        ):  # which only notes the terminal's
+        notes_the_terminals = self._name == "ncols" and bar.dynamic_ncols
+        if task is None or self._name == "disable" or notes_the_terminals:
             return
         if self._name == "n":
             task.report(value)  # which refuses what is no number: the bar is the job's, and the job goes on

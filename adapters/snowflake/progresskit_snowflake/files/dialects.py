@@ -402,10 +402,8 @@ def suggestion(data: bytes) -> str:
     # No language of the West has so many of these letters in a row, and a text of two-byte characters has others too.
     if re.search(rb"[\xc0-\xff]{4}", data) and not re.search(rb"[\x80-\xa7\xa9-\xb7\xb9-\xbf]", data):
         return "cp1251"
-    with contextlib.suppress(UnicodeDecodeError):
-        text = data.decode("cp037")
-        if text and sum(one.isascii() and (one.isprintable() or one in "\r\n\t") for one in text) * 20 > len(text) * 19:
-            return "cp037"
+    if _is_mainframe(data):
+        return "cp037"
     for name, pattern in _WRITTEN.items():
         with contextlib.suppress(UnicodeDecodeError):
             text = re.sub(r"[\x00-\x7f]+", "", data.decode(name))
@@ -418,3 +416,11 @@ def suggestion(data: bytes) -> str:
     high = [one for one in text if ord(one) > 127]
     usual = sum(one.isalpha() or one in _SIGNS for one in high)
     return "cp1252" if not high or usual * 2 >= len(high) else "cp850"
+
+
+def _is_mainframe(data: bytes) -> bool:
+    """Return whether `data` is EBCDIC: its letters and digits are above 127, and ASCII's blank and digits are controls there."""
+    if re.search(rb"[\t\n 0-9]", data) or sum(byte > 127 for byte in data) * 2 <= len(data):
+        return False
+    text = data.decode("cp037")
+    return sum(one.isascii() and (one.isprintable() or one in "\r\n\t") for one in text) * 20 > len(text) * 19
