@@ -222,8 +222,9 @@ def main() -> int:
     """Play the seeds with each start method, tell which fail, and return the exit status."""
     first, last, *methods = sys.argv[1:]
     note_ended_counts()
-    failed = 0
+    all_failed = 0
     for method in methods or multiprocessing.get_all_start_methods():
+        failed = 0
         context: Any = multiprocessing.get_context(method)
         with ProcessPoolExecutor(2, mp_context=context) as before:
             before.submit(abs, -1).result()
@@ -237,8 +238,9 @@ def main() -> int:
                     failed += 1
                     told = [ended_counts.tasks for ended_counts in TOLD]
                     print(f"{method} {seed}: {play.steps} {error}", _seen_own(play), told, BRIEF, flush=True)
-        print(f"{method}: seeds {first} to {last}, {failed} failed so far", flush=True)
-    return int(failed > 0)
+        print(f"{method}: seeds {first} to {last}, {failed} failed", flush=True)
+        all_failed += failed
+    return int(all_failed > 0)
 
 
 if __name__ == "__main__":
