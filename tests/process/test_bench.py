@@ -103,7 +103,7 @@ def test_each_run_has_the_same_input(tmp_path: Path) -> None:
 
 
 @needs_pty
-def test_a_command_that_is_killed_is_told_by_its_signal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--", "sh", "-c", "kill -9 $$"]) == 1
     assert "was ended by SIGKILL" in capsys.readouterr().err
 
