@@ -222,7 +222,7 @@ class Computing:
             if row is not None:
                 self._end(row)
             self._wave = wave
-            row = self._row = self._feed.add_task("computing", total, unit="task")
+            row = self._row = self._feed.add_task("computing", total, unit="task", keep=True)
         row.update(completed=done, total=total)
         if failed:
             row.update(failed=failed)
