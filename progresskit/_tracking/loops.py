@@ -40,7 +40,7 @@ from .unwinding import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any, Self
 
     from .loop_counters import Counter, LoopTask
@@ -108,7 +108,7 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
 
     __slots__ = ("_loop", "_portions")
     _loop: Loop
-    _portions: _Portions
+    _portions: Portions
 
     @property
     def task(self) -> LoopTask:
@@ -217,21 +217,27 @@ class AsyncLoop:
             self._loop.broken(self._counter, caller())
 
 
-class _Portions:
+class Portions:
     """The portions of a loop, for as many threads as share its iterator.
 
     A thread that comes while another one is being given a portion gets the same one: a generator would raise ValueError, and
     the iterator in C that asks would then drop what is left.
 
+    Args:
+        portions: The generator of the portions.
+        begin: Called with the frame that asks for the first portion; None for no call.
+
     Attributes:
         last: The portion that the consumer has; None before the first.
     """
 
-    __slots__ = ("_lock", "_loop", "_newest", "_portions", "last")
+    __slots__ = ("_begin", "_lock", "_newest", "_portions", "last")
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._portions = loop.portions()
+    def __init__(
+        self, portions: Generator[Iterator[Any]], begin: Callable[[FrameType | None], object] | None = None
+    ) -> None:
+        self._portions = portions
+        self._begin = begin
         self._lock = RLock()  # a signal's handler may come by in the middle
         self._newest: Any = None
         self.last: Any = None
@@ -251,8 +257,8 @@ class _Portions:
     def _after(self, last: Any) -> Iterator[Any]:
         """Return the portion after `last`."""
         with self._lock:
-            if last is None and self._newest is None:
-                self._loop.remember_consumer(caller())
+            if last is None and self._newest is None and self._begin is not None:
+                self._begin(caller())
             if self._newest is last:
                 self._newest = next(self._portions)
             newest: Iterator[Any] = self._newest
@@ -303,7 +309,7 @@ class Loop:
         """Return the iterator for a `for` statement or a consumer in C."""
         if self._source is None:
             self._source = iter(self._iterable)
-        portions = _Portions(self)
+        portions = Portions(self.portions(), self.remember_consumer)
         tracked: Any = Tracked.from_iterable(portions.iterator())
         tracked._loop, tracked._portions = self, portions
         return tracked  # type: ignore[no-any-return]  # the class method of C is typed as that of a `chain`

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from itertools import chain, compress, islice
 from operator import length_hint
-from threading import Event, RLock, Thread
+from threading import Event, RLock, Thread, get_ident
 from time import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from .._display.process_hooks import in_child
 from .._tracking.counters import gil_enabled
-from .._tracking.loops import ASKING
+from .._tracking.loops import ASKING, Portions
 from .._tracking.unwinding import caller, instruction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+    from typing import Self
 
 NEVER = float("inf")
 """When a bar that does not wait is due."""
@@ -32,7 +33,9 @@ SELDOM = 16
 """Reads of the clock between two lines after which the thread takes over."""
 PORTION = 512
 """The most items that pass between two steps of a loop's generator."""
-_TRUE = (True,) * PORTION
+SPARE = 64
+"""Items that other threads may take beyond the portion in whose middle the first writes a line: one for each thread."""
+_TRUE = (True,) * (PORTION + SPARE)
 _waiting: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 """A bar or a loop -> when its next line is due, in seconds since 1970."""
 _lock = RLock()
@@ -138,38 +141,48 @@ def note_look(bar: Any) -> None:
 class TextLoop(chain):  # type: ignore[type-arg]  # of any items
     """The iterator over a bar that writes its own text. It runs in C, except for a step of its generator now and then."""
 
-    __slots__ = ("_generator",)
+    __slots__ = ("_kept", "_portions")
 
     def close(self) -> None:
         """End the loop, as `close` of a generator does."""
-        self._generator.close()  # type: ignore[attr-defined]  # its slot
+        self._portions.close()  # type: ignore[attr-defined]  # its slot
 
 
 def iterate(bar: Any) -> Iterator[Any] | None:
     """Return an iterator over the iterable of `bar` that writes its lines in this thread; None if each item must read the clock."""
     if not (gil_enabled() and _is_steady(bar)):
         return None
-    generator = _portions(bar)
-    loop: Any = TextLoop.from_iterable(generator)
-    loop._generator = generator
+    kept: list[object] = []
+    portions = Portions(_portions(bar, kept))
+    loop: Any = TextLoop.from_iterable(portions.iterator())
+    loop._portions, loop._kept = portions, kept
     return loop  # type: ignore[no-any-return]
 
 
-def _portions(bar: Any) -> Iterator[Iterator[Any]]:
-    """Yield portions of items, and write a line between two of them if it is due. A portion is one item while they come seldom."""
+def _portions(bar: Any, kept: list[object]) -> Generator[Iterator[Any]]:
+    """Yield portions of items, and write a line between two of them if it is due. A portion is one item while they come seldom.
+
+    Once a second thread asks for one, the rest of the items is a single portion. `kept` then holds the one before it: the first
+    thread may be writing a line in its middle, and `chain` holds what it iterates over by no reference of its own.
+    """
     done = 0
     source: Any = None
     counter: Any = None
     try:
         source = iter(bar.iterable)
         counter = _Counter(bar, source)
-        while True:
-            yield counter.portion()
+        thread = get_ident()
+        while get_ident() == thread:
+            portion = counter.portion()
+            yield portion
             before, done = done, counter.handed()
             if done > before:
                 counter.look(done)
             if done < counter.end:
                 return
+        kept.append(portion)
+        yield counter.rest()
+        done = counter.handed()
     except GeneratorExit:  # the loop was dropped
         done = counter.handed()
         frame = caller() if caller is not None else None
@@ -184,6 +197,19 @@ def _portions(bar: Any) -> Iterator[Iterator[Any]]:
         bar.close()
 
 
+class _Rest:
+    """The items that are left of a loop when threads share it."""
+
+    def __init__(self, counter: _Counter) -> None:
+        self._counter = counter
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return self._counter.one()
+
+
 class _Counter:
     """Counts the items that pass, and checks whether a line is due: at each item, or only after the thread has said so.
 
@@ -192,8 +218,8 @@ class _Counter:
     """
 
     __slots__ = (
-        "__weakref__", "_bar", "_earliest", "_entries", "_is_often", "_iterator", "_last_n", "_last_t", "_looks",
-        "_mininterval", "_selectors", "end", "initial",
+        "__weakref__", "_bar", "_earliest", "_entries", "_is_often", "_iterator", "_last_n", "_last_t", "_lock", "_looks",
+        "_mininterval", "_selectors", "_source", "end", "initial",
     )  # fmt: skip
 
     def __init__(self, bar: Any, source: Iterator[Any]) -> None:
@@ -205,21 +231,38 @@ class _Counter:
         self._is_often = False
         self._entries: list[Any] = list(_TRUE)
         self._selectors: Any = iter(self._entries)
+        self._source = source
         self._iterator = compress(source, self._selectors)
-        self.end = 0  # the number of items handed out at the end of the portion
+        self._lock = RLock()
+        self.end = PORTION  # the number of items handed out at the end of the portion; of this one nothing has been
 
     def portion(self) -> Iterator[Any]:
         """Return the next items."""
         size = PORTION if self._is_often else 1
         if not self._is_often:
-            self._entries[-1] = True  # the generator checks after each item
+            self._entries[PORTION - 1] = True  # the generator checks after each item
+        self.end = self.handed() + size
         self._selectors.__setstate__(PORTION - size)
-        self.end += size
         return islice(self._iterator, size)
+
+    def rest(self) -> Iterator[Any]:
+        """Return an iterator over all further items, which hands each of them to one thread at a time."""
+        self.end = self.handed()
+        self._selectors = iter((True,) * SPARE)  # from now on `end` is the count
+        self._is_often = False
+        return _Rest(self)
+
+    def one(self) -> Any:
+        """Return the next item of the rest."""
+        with self._lock:
+            self._look(self.end)
+            item = next(self._source)
+            self.end += 1
+        return item
 
     def handed(self) -> int:
         """Return how many items have been handed out."""
-        return self.end - length_hint(self._selectors)
+        return self.end + SPARE - length_hint(self._selectors)
 
     def __bool__(self) -> bool:
         self.look(self.handed() - 1)  # the item that is just being handed out is not done
@@ -227,6 +270,10 @@ class _Counter:
 
     def look(self, done: int) -> None:
         """Write a line if one is due after `done` items."""
+        with self._lock:
+            self._look(done)
+
+    def _look(self, done: int) -> None:
         bar = self._bar
         n = self.initial + done
         steps = n - self._last_n
@@ -237,7 +284,7 @@ class _Counter:
             self._looks, self._is_often = 0, self._is_often and steps > SELDOM
             if self._is_often:
                 self._wait()
-        elif not self._is_often or self._entries[0] is self:
+        elif not self._is_often or self in self._entries[:1]:  # there is none when another thread has come to the end
             self._looks += 1
             if self._looks >= SELDOM:
                 self._wait()
@@ -257,7 +304,7 @@ class _Counter:
     def _set_due(self) -> None:
         """Have each item check. Called by the thread."""
         if self._entries:
-            self._entries[:] = [self] * PORTION
+            self._entries[:] = [self] * len(_TRUE)
 
     def close(self) -> None:
         """Drop the items: a closed loop hands out no more."""

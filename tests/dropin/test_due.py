@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -227,3 +228,30 @@ def test_no_thread() -> None:
             bar.update()
         assert bar._least_step is _due.ALWAYS and bar.n == 100
         bar.close()
+
+
+@pytest.mark.skipif(not _due.gil_enabled(), reason="the interpreter's own iterators are not shared by threads there")
+@pytest.mark.parametrize(
+    "make",
+    [range, lambda size: list(range(size)), lambda size: dict.fromkeys(range(size))],
+    ids=["range", "list", "dict"],
+)
+def test_threads_share_a_loop(make: Any) -> None:
+    """Each item goes to one of the threads, all are counted, and no thread has an error."""
+    for _ in range(3):
+        bar = tqdm(make(20_000), file=io.StringIO())
+        items, seen, errors = iter(bar), [], []
+
+        def work(items: Iterator[int] = items, seen: list[int] = seen, errors: list[BaseException] = errors) -> None:
+            try:
+                for item in items:
+                    seen.append(item)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (errors, sorted(seen), bar.n) == ([], list(range(20_000)), 20_000)
