@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+RESET = "\x1b[0m"
+"""The sequence that ends all colours."""
 PALETTE = {
     "accent": ("36", "38;5;32", "38;2;43;136;216"),
     "green": ("32", "38;5;29", "38;2;38;154;72"),

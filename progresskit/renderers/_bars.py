@@ -11,7 +11,7 @@ from operator import attrgetter
 
 from .._system.warnings import warn_once
 from .._text.cells import cell_width, fit
-from .._text.colors import NO_COLORS, sgr
+from .._text.colors import NO_COLORS, RESET, sgr
 from .._text.cutting import cut_middle
 from .._text.styles import STYLES, Style
 from ._layout import PERCENT_CELLS, Columns, Plan
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
     from ._templates import Template
 
-RESET = "\x1b[0m"
 _BAR, _PERCENT, _NUMBER, _RATE, _ELAPSED, _STATUS, _SPINNER = range(7)
 """What moves in a row, in the place of its text."""
 _TEXTS = ("bar", "percent", "number", "rate", "elapsed", "status")

@@ -8,7 +8,7 @@ fit goes on lines below.
 from __future__ import annotations
 
 from .._text.cells import cell_width, encodable, first_cells
-from .._text.colors import NO_COLORS, sgr
+from .._text.colors import NO_COLORS, RESET, sgr
 from .._text.cutting import cut_name
 from .._text.formatting import (
     DEFAULT_UNIT,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from .._model.frames import TaskView
 
-RESET = "\x1b[0m"
 NARROW = 80
 """Columns below which less room is reserved."""
 RESERVED, RESERVED_NARROW = (24, 9, 6, 6), (16, 7, 4, 6)

@@ -37,6 +37,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from .._text.cells import cell_width, plain_line, wrapped
+from .._text.colors import RESET
 
 BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
 """Synchronized output on, cursor hidden, wrapping off: a row that a terminal finds wider than
@@ -109,6 +110,10 @@ class Region:
         reach, lost = self._standing(size) if resized and not self._late else (len(old), gone)
         self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
         parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
+        if (above or not rows) and any("\x1b[" in row for row in old):
+            parts.append(
+                RESET
+            )  # at Ctrl-C a terminal forgets what nobody has read, and with it the end of a coloured row
         reflow = self._reflow and not self._late
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:

@@ -385,3 +385,12 @@ def test_room_of_a_renderer() -> None:
     terminal = EmulatedTerminal(40, 9)
     renderer.start(terminal)
     assert show(renderer, terminal, Frame(0.0, views("alpha"))) == ["", "alpha"]
+
+
+@pytest.mark.parametrize(("rows", "above"), [([], []), (["two"], ["a line"])], ids=["gone", "below a line"])
+def test_end_of_a_coloured_row_is_forgotten(rows: list[str], above: list[str]) -> None:
+    """Words stand without colour even where Ctrl-C had the terminal forget the end of a coloured row."""
+    region = Region()
+    region.draw(["\x1b[36mone\x1b[0m"], size=(40, 5))
+    text = region.draw(rows, above, size=(40, 5))
+    assert text.index("\x1b[0m") < text.index("a line" if above else "\x1b[2K")
