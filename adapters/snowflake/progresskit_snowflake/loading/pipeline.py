@@ -303,8 +303,7 @@ class Load:
         return self.progress.phase("Compression", sum(self._sizes), "B", completed=done)
 
     def _pack_all(self) -> None:
-        # The check may be over before there are bars: its row stays as long as what it has let pass is packed.
-        with self._qc if self.quality else contextlib.nullcontext():
+        with self._qc.kept():  # a check is soon over: its row stays as long as what it has let pass is packed
             self._pack_checked()
         self._packed.close()
 
