@@ -56,9 +56,9 @@ FAULTS = {
         "above += 2 * self._kept_in_order(",
     ),
     "only the first of many lines is shown": (
-        ROWS,
-        "self._above = self._above, []",
-        "self._above = self._above[:1], []",
+        "progresskit._display.fallback",
+        '("write", "\\n".join(lines))',
+        '("write", lines[0])',
     ),
     "lines are shown again": (ROWS, "self._above = self._above, []", "self._above = self._above, self._above[:1]"),
     "what should vanish is kept": (ROWS, "if view.keep]", "if True]"),
@@ -70,8 +70,8 @@ FAULTS = {
     "a row that was left is given later": (PLACES, "if not self.has_gaps:", "if True:"),
     "a task that has moved up leaves another's row": (PLACES, "cells[slot]._slot = slot", "cells[slot]._slot = 0"),
     "those that wait go before those that work": (PLACES, "if entry[0].waiting:", "if not entry[0].waiting:"),
-    "colours are not reset": ("progresskit.renderers._bars", '2m{rest}{RESET}"', '2m{rest}"'),
-    "colours of printed lines are not reset": ("progresskit._text.cells", 'whole + "\\x1b[0m" if', "whole if"),
+    "colours are not reset": ("progresskit.renderers._bars", '{spin}{RESET}"', '{spin}"'),
+    "colours of printed lines are not reset": ("progresskit._text.cells", '"\\\\g<0>\\x1b[0m"', '"\\\\g<0>"'),
     "nothing but a count is no frame": ("progresskit._display.display", "or frame.more or last", "or last"),
 }
 CAPTURE, STREAM, QUESTIONS, TREE = (
