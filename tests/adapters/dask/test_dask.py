@@ -313,8 +313,9 @@ def test_graph(client: Client, tmp_path: Path) -> None:
         assert (view.completed, view.total, view.unit) == (0, view.total, "task")
         (tmp_path / "gate").touch()
         assert future.result() == 6
-    (end,) = shown.ended
-    assert (end.description, end.state, end.completed) == ("computing", "finished", end.total)
+    # A worker may yet tell of the end of what the test before has left running.
+    ends = [(view.state, view.completed, view.total) for view in shown.ended if view.description == "computing"]
+    assert ends == [("finished", ends[0][-1], ends[0][-1])]
     with There(client) as shown:
         assert dask.bag.range(100, npartitions=10).map(abs).sum().compute() == 4950
     assert {view.state for view in shown.ended} <= {"finished"}

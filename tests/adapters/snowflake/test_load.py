@@ -716,7 +716,7 @@ def test_five_bars_in_a_real_terminal(renderer: str, tmp_path: Path) -> None:
         for frame in frames:
             stream.feed(frame + END)
             found = bars_of(screen.display)
-            assert found == sorted(set(found), key=FIVE.index), screen.display
+            assert found == sorted(set(found), key=FIVE.index), "\n".join(screen.display)
             seen |= set(found)
             most = max(most, len(found))
     stream.feed(waiting)  # what follows the last frame is the command's own summary

@@ -192,9 +192,13 @@ class Load:
     ) -> None:
         """Run all phases at the same time, until the load is published or a phase fails."""
         files = self.progress.phase("Files", len(self.paths), "file")
+        # A check is soon over: its row stays as long as what it has let pass is packed.
+        rows = [contextlib.ExitStack() for _ in self.stagings]
+        for row in rows:
+            row.enter_context(self._qc if self.quality else contextlib.nullcontext())
         self._group.start("QC", lambda: self._check_all(checking, fixed=existing is not None))
-        for session in self.stagings:
-            self._group.start("compression", self._pack_all)
+        for session, row in zip(self.stagings, rows, strict=True):
+            self._group.start("compression", functools.partial(self._pack_all, row))
             self._group.start("upload", functools.partial(self._upload_all, session))
         self._group.start("COPY", lambda: self._copy_all(table, made_with, files.advance, existing, ledger, digests))
         try:
@@ -302,8 +306,8 @@ class Load:
         done = self.summary.bytes.get("compression", 0)
         return self.progress.phase("Compression", sum(self._sizes), "B", completed=done)
 
-    def _pack_all(self) -> None:
-        with self._qc.kept():  # a check is soon over: its row stays as long as what it has let pass is packed
+    def _pack_all(self, row_of_check: contextlib.ExitStack) -> None:
+        with row_of_check:
             self._pack_checked()
         self._packed.close()
 

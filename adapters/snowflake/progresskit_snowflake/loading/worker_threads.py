@@ -152,16 +152,6 @@ class Shared:
             self._users += 1
             return self._thing
 
-    def kept(self) -> contextlib.AbstractContextManager[object]:
-        """Return a context that keeps the thing while it is there, and does nothing where no thread needs it at the moment."""
-        with self._lock:
-            if not self._users:
-                return contextlib.nullcontext()
-            self._users += 1
-        stack = contextlib.ExitStack()
-        stack.push(self)
-        return stack
-
     def __exit__(self, *exception: Any) -> None:
         with self._lock:
             self._users -= 1
