@@ -31,6 +31,7 @@ FACE = (
 )
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.pop("PYTHONUNBUFFERED", None)  # streams without a buffer hide what one keeps, and write a line in two pieces
 # What a machine says of its terminal, of being a CI and of progress is not what the tests are about: each says its own.
 # pytest-xdist sets COLUMNS and LINES in its workers.
 for name in [*os.environ]:

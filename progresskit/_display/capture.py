@@ -25,7 +25,7 @@ from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .descriptors import file_key, text_descriptor
 from .programs import HookedPrograms
 from .redirects import HookedDup2
-from .terminal import UNCAPTURED, Uncaptured
+from .terminal import UNCAPTURED, write_to
 from .terminal_facts import wants_colors
 
 if TYPE_CHECKING:
@@ -454,7 +454,7 @@ def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
     if stream is None or not tracker.renderer.accepts_plain_lines:  # an events file holds events alone
         return
     try:
-        _write(stream, _text(stream, lines))
+        write_to(stream, _text(stream, lines))
     except Exception:  # closed, a broken pipe, or whatever a stream of the user's own may raise
         pass
 
@@ -466,7 +466,7 @@ def write_at_once(tracker: TrackerCore, line: str) -> bool:
         text = _text(stream, [line])
         if len(text) > MOST_AT_ONCE or not _is_writable(stream):
             return False
-        _write(stream, text)
+        write_to(stream, text)
     except Exception:  # the display knows what to do with such a stream
         return False
     return True
@@ -491,12 +491,6 @@ def _text(stream: Any, lines: list[str]) -> str:
     if not wants_colors(stream.isatty(), os.environ):
         cleaned = map(plain_line, cleaned)
     return "".join(f"{encodable(entry, encoding)}\n" for entry in cleaned)
-
-
-def _write(stream: Any, text: str) -> None:
-    with Uncaptured():
-        stream.write(text)
-        stream.flush()
 
 
 def draws_on(tracker: TrackerCore, stream: Any) -> bool:

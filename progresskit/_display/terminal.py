@@ -63,6 +63,24 @@ class Uncaptured:
             UNCAPTURED.discard(self._thread)
 
 
+def write_to(stream: Any, text: str) -> None:
+    """Write `text` to `stream`, after what the stream still holds.
+
+    Where the descriptor takes nothing, the stream keeps nothing of `text` either: the interpreter would try again to write it at
+    its end, fail, and change the exit status.
+    """
+    with Uncaptured():
+        descriptor = None if IS_WINDOWS else plain_descriptor(stream)  # text files translate line ends there
+        if descriptor is None:
+            stream.write(text)
+            stream.flush()
+            return
+        stream.flush()
+        data = text.encode(stream.encoding, "backslashreplace")
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+
 class TerminalFile(io.TextIOBase):
     """A terminal as a text file, for libraries that want one. Its flush does nothing: the display flushes."""
 
@@ -337,10 +355,11 @@ class StreamTerminal:
 
     def _write_through(self, text: str) -> None:
         """Write `text` with the stream's own `write`, which may lead to a stream that is captured."""
+        if not self.in_notebook:
+            write_to(self._stream, text)
+            return
         with Uncaptured():
-            self._stream.write(text)
-            if not self.in_notebook:  # a kernel flushes by itself, and its `flush` waits for a thread
-                self._stream.flush()
+            self._stream.write(text)  # a kernel flushes by itself, and its `flush` waits for a thread
 
     def _send(self, data: bytes, descriptor: int, patience: float) -> None:
         others = self._others

@@ -123,6 +123,7 @@ class ProgressTracker:
         web: bool | int | str = False,
         **misspelt: Never,
     ) -> None:
+        from .._system.environment import is_disabled
         from ..renderers import registry
 
         if misspelt:
@@ -144,6 +145,10 @@ class ProgressTracker:
         if joined is not None:
             core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
+        if ticker is None and terminal is None and web is False and is_disabled(os.environ):
+            from .silent import SilentTicker
+
+            ticker = SilentTicker()  # a thread would draw nothing, and Python warns of a fork beside one
         if estimator is not None and not callable(estimator):
             raise TypeError(f"estimator is {shown(estimator)}: give a function that returns an estimate, or None.")
         self._core: TrackerCore = self._core_type(

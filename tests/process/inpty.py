@@ -37,7 +37,7 @@ class Program:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": ROOT, "PYTHONWARNINGS": "ignore", **environ}
         if not covered or "setitimer" in code or "fork" in code:
             env = {name: value for name, value in env.items() if not name.startswith("COV")}
-        for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER", "PYTHONUNBUFFERED"):
+        for name in ("CI", "COLUMNS", "LINES", "PROGRESSKIT_RENDERER"):
             if name not in environ:
                 env.pop(name, None)
         self.sent = b""
