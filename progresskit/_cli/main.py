@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
-from ..renderers.registry import default_stream, find, named, names, prefer_hub
+from ..renderers.choice import named
+from ..renderers.destinations import default_stream, prefer_hub
+from ..renderers.registry import find, names
 from .options import make_parser
 
 if TYPE_CHECKING:

@@ -17,12 +17,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._display.process_hooks import TICKER
+from .._system.job import hub_address
 from .._system.platform import HAS_SPAWN, has_signal_details, present_signals
 from .._text.line_splitter import Lines
 from ..processes._marks import VARIABLE, MarkReader, terminal_id
 from ..processes.feed import Feed
 from ..processes.hub import Hub
-from ..renderers.registry import default_stream, hub_address
+from ..renderers.destinations import default_stream
 from .pty_keeper import PtyKeeper
 from .reading import ProgressReader, variables_for
 

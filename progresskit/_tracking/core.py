@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
-    from ..renderers.registry import RendererChoice
+    from ..renderers.choice import RendererChoice
     from .interfaces import Display, Ticker
     from .task import Task, Tracker
 
@@ -194,7 +194,7 @@ class TrackerCore:
         if self.stream is not None or self.terminal is not None:
             return self.stream
         try:
-            from ..renderers.registry import default_stream
+            from ..renderers.destinations import default_stream
         except ImportError:  # the interpreter ends
             return None
         return default_stream(opened=False)

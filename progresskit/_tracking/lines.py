@@ -128,7 +128,8 @@ class LineQueue:
         hangs is left to the display.
         """
         try:
-            from ..renderers.registry import OBSERVERS, writes_as_printed
+            from ..renderers.destinations import writes_as_printed
+            from ..renderers.registry import OBSERVERS
         except ImportError:  # the interpreter ends, and imports nothing any more
             return False
         core = self._core
@@ -273,7 +274,7 @@ class AutomaticCapture:
         if self.current is not None or not self.mode:
             return
         try:
-            from ..renderers.registry import draws_rows
+            from ..renderers.destinations import draws_rows
 
             if tracker.terminal is not None or not draws_rows(
                 tracker.renderer, tracker.current_stream(), worker=multiprocessing_hook.is_worker

@@ -70,7 +70,7 @@ def join(address: str | None, terminal: TerminalKey | None = None) -> JoinHub:
     """
     global is_worker
     if address:
-        from ..renderers.registry import OWN_HUBS
+        from .._system.job import OWN_HUBS
 
         if OWN_HUBS.get(address) != os.getpid():
             is_worker = True

@@ -123,7 +123,7 @@ class ProgressTracker:
         web: bool | int | str = False,
         **misspelt: Never,
     ) -> None:
-        from ..renderers import registry
+        from ..renderers import choice as choices
 
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
@@ -140,7 +140,7 @@ class ProgressTracker:
             columns = DEFAULTS.get("columns") if columns is None else columns
             style = DEFAULTS.get("style") if style is None else style
         self.columns: str | None = checked_columns(columns)
-        choice = whole(registry).named(renderer)
+        choice = whole(choices).named(renderer)
         if joined is not None:
             core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
@@ -624,7 +624,7 @@ def _page_url(web: object) -> str | None:
     """
     if not isinstance(web, (bool, int, str)):
         raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
-    from ..renderers.registry import hub_address
+    from .._system.job import hub_address
 
     if hub_address() is not None:  # the hub's page has its tasks
         return None

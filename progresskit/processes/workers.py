@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._display import forked_child, process_hooks
 from .._system.environment import is_disabled
+from .._system.job import hub_address
+from .._system.lazy import load
 from .._system.threads import is_patched
 from .._tracking import multiprocessing_hook
 from .._tracking import tracker as trackers
@@ -24,7 +26,7 @@ from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
 from .._tracking.task_record import TREE_LOCK
 from .._tracking.tracker import ProgressTracker
-from ..renderers.registry import draws_rows, hub_address, hub_client, load
+from ..renderers.destinations import draws_rows, hub_client
 from . import _brief_ends
 from ._numbers import numbers_for
 

@@ -16,10 +16,10 @@ from weakref import WeakSet, ref
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
+from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
 from .._tracking import tracker as trackers
 from .._tracking.arguments import plain_fields
-from ..renderers.registry import hub_address
 from ._bar_classes import Shown, class_of_tasks
 from .utils import screen_shape, supports_unicode
 
