@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from ._tracking.current import track as track
     from ._tracking.files import open_file as open_file
     from ._tracking.files import wrap_file as wrap_file
+    from ._tracking.joining import current_tracker as current_tracker
     from ._tracking.responses import wrap_response as wrap_response
     from ._tracking.task import Task as Task
     from ._tracking.tracker import ProgressTracker as ProgressTracker
-    from ._tracking.tracker import current_tracker as current_tracker
     from .renderers.base import Renderer as Renderer
     from .renderers.base import RendererUnavailable as RendererUnavailable
     from .renderers.base import Terminal as Terminal
@@ -70,7 +70,7 @@ _HOMES = {
     "open_file": "progresskit._tracking.files",
     "add_task": "progresskit._tracking.current",
     "configure": "progresskit._tracking.current",
-    "current_tracker": "progresskit._tracking.tracker",
+    "current_tracker": "progresskit._tracking.joining",
     "disabled": "progresskit._tracking.current",
     "print": "progresskit._tracking.current",
     "track": "progresskit._tracking.current",
@@ -90,6 +90,6 @@ def _name_modules_for_freezers() -> None:
     from ._display.web import live  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
-    from ._tracking import current, files, responses, silent, task, tracker  # noqa: F401
+    from ._tracking import current, files, joining, responses, silent, task, tracker  # noqa: F401
     from .processes import _client, _folder, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

@@ -18,8 +18,8 @@ from .._system.platform import HAS_PTY, has_poll
 from .._system.threads import native
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines, encodable, plain_line
+from .._tracking.joining import current_tracker
 from .._tracking.lines import MOST_CAPTURED
-from .._tracking.tracker import current_tracker
 from . import questions
 from .captured_stream import STREAMS, CapturedStream, captured_streams
 from .descriptors import file_key, text_descriptor

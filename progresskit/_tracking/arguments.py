@@ -218,6 +218,39 @@ def checked_delay(delay: Any) -> float:
     return float(delay)
 
 
+def checked_rollup(rollup: Any) -> Rollup | None:
+    """Return `rollup` if it is None, "count" or "sum".
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if rollup not in (None, "count", "sum"):
+        raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
+    return rollup  # type: ignore[no-any-return]  # mypy does not follow the check above
+
+
+def checked_position(position: Any) -> int:
+    """Return `position` if it is the number of a slot, from 0 to 9999.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000:
+        raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
+    return position
+
+
+def checked_counter(counter: Any) -> Callable[[], Any] | None:
+    """Return `counter` if it is None or a function.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if counter is not None and not callable(counter):
+        raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
+    return counter  # type: ignore[no-any-return]  # its arguments show when it is called
+
+
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
     """Return `fields` with values that JSON has: what is no string, finite number, boolean or None becomes its `str`, now."""
     return {name: _plain_field(value) for name, value in fields.items()}

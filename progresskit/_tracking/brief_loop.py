@@ -14,11 +14,12 @@ from operator import length_hint
 from time import monotonic, sleep
 
 from .._system.threads import block_signals
-from . import multiprocessing_hook
-from . import tracker as trackers
+from . import joining, multiprocessing_hook
 from .core import current_loop
+from .joining import current_tracker
 from .loop_counters import SIZED, AnyCounter, SizedCounter, count_in, size_of
 from .loops import Loop
+from .tracker import silent_tracker, tracker_providers
 from .unwinding import instruction
 
 TYPE_CHECKING = False
@@ -56,12 +57,12 @@ def first_loop(iterable: Any, description: object, unit: object) -> Iterator[Any
         or type(unit) is not str
         or len(unit) > LONGEST_UNIT
         or not unit.isprintable()
-        or trackers.disabled_blocks
-        or trackers.tracker_providers
+        or joining.disabled_blocks
+        or tracker_providers
         or hasattr(iterable, "__aiter__")
     ):
         return None
-    return BriefLoop(iterable, description, unit, trackers.current_tracker()).run()
+    return BriefLoop(iterable, description, unit, current_tracker()).run()
 
 
 def add_tasks() -> None:
@@ -111,7 +112,7 @@ class BriefLoop(Loop):
     def task(self) -> Task:
         """The task, which there is from now on."""
         if self._task is None and self._is_told:  # its end has been counted: nobody shows this one
-            self._tracker = trackers.silent_tracker()
+            self._tracker = silent_tracker()
             self.add_task().finish()
         elif self._task is None:
             settle()

@@ -9,12 +9,13 @@ import os
 import sys
 
 from .._system.lazy import EXPECT_WORKERS_IN_CELL, load
-from . import multiprocessing_hook
-from . import tracker as trackers
+from . import joining, multiprocessing_hook
 from .arguments import UNCHANGED, unknown_argument
+from .display_arguments import DEFAULTS
+from .joining import current_tracker, renew_shared_tracker
 from .task import Task
 from .task_tree import UNAVAILABLE
-from .tracker import ProgressTracker, bare, current_tracker
+from .tracker import ProgressTracker, bare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -263,10 +264,10 @@ def configure(
     ProgressTracker(
         **{name: value for name, value in changes.items() if value is not None}
     )  # which refuses what it must not be
-    trackers.DEFAULTS.update(changes)
-    for name in [name for name, value in trackers.DEFAULTS.items() if value is None]:
-        del trackers.DEFAULTS[name]
-    trackers.renew_shared_tracker()
+    DEFAULTS.update(changes)
+    for name in [name for name, value in DEFAULTS.items() if value is None]:
+        del DEFAULTS[name]
+    renew_shared_tracker()
 
 
 def _check_renderer(renderer: Any) -> None:
@@ -294,9 +295,9 @@ class disabled:  # called like a function, as `contextlib.suppress` is
 
     def __enter__(self) -> None:
         self._depth += 1
-        trackers.disabled_blocks += 1
-        if trackers.disabled_blocks == 1:
-            trackers.disabled_before = os.environ.get(VARIABLE)
+        joining.disabled_blocks += 1
+        if joining.disabled_blocks == 1:
+            joining.disabled_before = os.environ.get(VARIABLE)
             os.environ[VARIABLE] = "1"
 
     def __exit__(
@@ -305,12 +306,12 @@ class disabled:  # called like a function, as `contextlib.suppress` is
         if not self._depth:
             return
         self._depth -= 1
-        trackers.disabled_blocks -= 1
-        if trackers.disabled_blocks == 0:
-            if trackers.disabled_before is None:
+        joining.disabled_blocks -= 1
+        if joining.disabled_blocks == 0:
+            if joining.disabled_before is None:
                 os.environ.pop(VARIABLE, None)
             else:
-                os.environ[VARIABLE] = trackers.disabled_before
+                os.environ[VARIABLE] = joining.disabled_before
 
 
 VARIABLE = "PROGRESSKIT_DISABLE"
@@ -318,7 +319,7 @@ VARIABLE = "PROGRESSKIT_DISABLE"
 
 def _home_of(parent: Task | None) -> tuple[ProgressTracker, Task | None]:
     """Return the tracker that a part of `parent` belongs to, and the parent that it can have there."""
-    if not isinstance(parent, Task) or trackers.disabled_blocks:
-        return current_tracker(), None if trackers.disabled_blocks else parent
+    if not isinstance(parent, Task) or joining.disabled_blocks:
+        return current_tracker(), None if joining.disabled_blocks else parent
     tracker: Any = parent.tracker  # a `ProgressTracker`, which tasks do not know
     return (current_tracker(), None) if tracker.is_elsewhere else (tracker, parent)

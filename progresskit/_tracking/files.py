@@ -10,7 +10,7 @@ import io
 import os
 from contextlib import contextmanager
 
-from .tracker import current_tracker
+from .joining import current_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

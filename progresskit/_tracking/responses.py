@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from .._model.states import STOPPED_EARLY
-from .tracker import current_tracker
+from .joining import current_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,20 +6,22 @@ Knows what users may ask for, and checks it. Does not know how tasks are drawn: 
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextvars import ContextVar, copy_context
 
-from .._model.numbers import kind_of, shown
-from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load, whole
+from .._model.numbers import shown
+from .._system.lazy import CAPTURE, DRAWS_ON, load, whole
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
     amount,
     checked_color,
     checked_columns,
+    checked_counter,
     checked_delay,
+    checked_position,
+    checked_rollup,
     checked_style,
     described,
     given_fields,
@@ -28,6 +30,8 @@ from .arguments import (
     unknown_argument,
 )
 from .core import TrackerCore, current_loop
+from .display_arguments import DEFAULTS, capture_mode, check_terminal, or_default, serve_page, within
+from .hidden import Hidden
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -49,17 +53,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-_active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
-_entered: list[ProgressTracker] = []
-_shared: ProgressTracker | None = None
+active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
+entered: list[ProgressTracker] = []
 _silent: ProgressTracker | None = None
-_outdated = False  # whether the defaults have changed since the shared tracker was made
-DEFAULTS: dict[str, Any] = {}
-"""Arguments that `configure` has set, for trackers that do not get them."""
-disabled_blocks = 0
-"""How many `with disabled()` blocks the process is in."""
-disabled_before: str | None = None
-"""What `PROGRESSKIT_DISABLE` was before the first of them."""
 tracker_providers: list[Callable[[], ProgressTracker | None]] = []
 """Callables that return the tracker for the current thread's unit of work, or None; tried newest first. `track` joins it where
 no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
@@ -127,18 +123,15 @@ class ProgressTracker:
 
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
-        _check_terminal(terminal)
+        check_terminal(terminal)
         joined = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
-            if terminal is None and stream is None:
-                stream = DEFAULTS.get("stream")
-            renderer = DEFAULTS.get("renderer") if renderer is None else renderer
-            interval = DEFAULTS.get("interval") if interval is None else interval
-            budget = DEFAULTS.get("budget") if budget is None else budget
-            capture = DEFAULTS.get("capture") if capture is None else capture
-            estimator = DEFAULTS.get("estimator") if estimator is None else estimator
-            columns = DEFAULTS.get("columns") if columns is None else columns
-            style = DEFAULTS.get("style") if style is None else style
+            if terminal is None:
+                stream = or_default("stream", stream)
+            renderer, style = or_default("renderer", renderer), or_default("style", style)
+            interval, budget = or_default("interval", interval), or_default("budget", budget)
+            capture, columns = or_default("capture", capture), or_default("columns", columns)
+            estimator = or_default("estimator", estimator)
         self.columns: str | None = checked_columns(columns)
         choice = whole(choices).named(renderer)
         if joined is not None:
@@ -151,15 +144,15 @@ class ProgressTracker:
             choice,
             stream,
             terminal,
-            _within("interval", interval, 3600.0),
-            _within("budget", budget, 1.0),
+            within("interval", interval, 3600.0),
+            within("budget", budget, 1.0),
             time.monotonic if clock is None else clock,
             ticker,
             capture_mode(capture),
         )
         self._core.style = checked_style(style)
         self.estimator = estimator
-        self._page_url = None if web is False else _page_url(web)
+        self._page_url = None if web is False else serve_page(web)
         self._tokens: list[Token[ProgressTracker | None]] = []
 
     @property
@@ -239,20 +232,16 @@ class ProgressTracker:
             total = amount("total", total)
         own_fields = given_fields("add_task", more_fields, fields) if more_fields or fields is not None else {}
         completed = 0 if completed is None else amount("completed", completed)
-        if rollup not in (None, "count", "sum"):
-            raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
-        if position is not None and (
-            isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
-        ):
-            raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
+        checked_rollup(rollup)
+        if position is not None:
+            checked_position(position)
         if parent is UNCHANGED:
             parent = _enclosing_loop(self)
         else:
             self._check_parent(parent)
         if delay:
             delay = checked_delay(delay)
-        if counter is not None and not callable(counter):
-            raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
+        checked_counter(counter)
         core = self._core
         if parent is not None and core.tree.is_inherited(parent):  # shown by the process that this one was forked from
             parent = None
@@ -536,9 +525,9 @@ class ProgressTracker:
 
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
-        _entered.append(self)
+        entered.append(self)
         self._core.entered += 1
-        self._tokens.append(_active.set(self))
+        self._tokens.append(active.set(self))
         multiprocessing_hook.on_enter(self)
         if self._core.capture.mode == "always":
             self._core.capture.begin(self._core, always=True)
@@ -568,119 +557,20 @@ class ProgressTracker:
             pass
 
     def _close(self, error: type[BaseException] | None) -> None:
-        if self in _entered:
-            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+        if self in entered:
+            multiprocessing_hook.on_exit(self, [each for each in entered if each is not self])
         self._core.tree.end_all(error)
-        if self in _entered:
-            _entered.remove(self)
+        if self in entered:
+            entered.remove(self)
             self._core.entered -= 1
         if self._tokens:
             token = self._tokens.pop()
             try:
-                _active.reset(token)
+                active.reset(token)
             except ValueError:  # stopped in another context than it was started in
-                if _active.get() is self:
-                    _active.set(None)
+                if active.get() is self:
+                    active.set(None)
         self._core.detach()
-
-
-class Hidden:
-    """Keeps a tracker's rows off the screen. Made by `ProgressTracker.hidden`; several may hold at once."""
-
-    def __init__(self, tracker: TrackerCore) -> None:
-        self._tracker = tracker
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        try:
-            self._depth += 1
-            self._tracker.hiding += 1
-            self._tracker.clear_rows()
-        except BaseException:  # Ctrl-C
-            self._let_go()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self._let_go()
-
-    def __del__(self) -> None:
-        # Ctrl-C may come before the first instruction of `__exit__`.
-        while self._depth:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._depth:
-            self._depth -= 1
-            self._tracker.hiding = max(self._tracker.hiding - 1, 0)
-            self._tracker.capture.follow_descriptors()
-            self._tracker.wake()
-
-
-def _page_url(web: object) -> str | None:
-    """Serve the live page and return its address; None if a hub shows this process's tasks.
-
-    Raises:
-        TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address cannot be had.
-    """
-    if not isinstance(web, (bool, int, str)):
-        raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
-    from .._system.job import hub_address
-
-    if hub_address() is not None:  # the hub's page has its tasks
-        return None
-    address, serve = load(PAGE_ADDRESS), load(SERVE_PAGE)
-    try:
-        host, port = address("1" if web is True else str(web))
-        url: str = serve(host, port).url
-    except ValueError:
-        raise ValueError(f"web is {shown(web)}: give True, a port from 0 to 65535, or 'HOST:PORT'.") from None
-    except OSError as error:
-        raise ValueError(f"web is {shown(web)}, where no page can be served: {error.strerror or error}.") from error
-    return url
-
-
-def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "descriptors", "always", or "" for nothing.
-
-    Raises:
-        ValueError: `capture` is something else.
-    """
-    if capture is None:
-        from .._system.environment import capture_mode
-
-        return capture_mode(os.environ)
-    if isinstance(capture, bool):
-        return "always" if capture else ""
-    if capture == "descriptors":
-        return "descriptors"
-    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
-
-
-def _check_terminal(terminal: object) -> None:
-    """Raise TypeError where `terminal` lacks a part of the `Terminal` protocol."""
-    if terminal is None:
-        return
-    from ..renderers.base import TERMINAL_MEMBERS
-
-    missing = [name for name in TERMINAL_MEMBERS if not hasattr(terminal, name)]
-    if missing:
-        raise TypeError(
-            f"terminal is {terminal!r:.80}, {kind_of(terminal)} without {', '.join(missing)}: "
-            f"give an object with {', '.join(TERMINAL_MEMBERS)}, or a text file as stream."
-        )
-
-
-def _within(name: str, value: float | None, most: float) -> float | None:
-    """Return `value` if it is None or a number above 0 and at most `most`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {shown(value)}, {kind_of(value)}: give a number, or None for the default.")
-    if not 0 < value <= most:
-        raise ValueError(
-            f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
-        )
-    return float(value)
 
 
 def bare(iterable: Any) -> Any:
@@ -700,7 +590,7 @@ def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     return task if task is not None and task.tracker is tracker else None
 
 
-def _provided_tracker() -> ProgressTracker | None:
+def provided_tracker() -> ProgressTracker | None:
     """Return the tracker of this thread's unit of work, if an engine provides one."""
     for ask in reversed(tracker_providers):
         tracker = ask()
@@ -712,7 +602,7 @@ def _provided_tracker() -> ProgressTracker | None:
 def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
     """Return the tracker with which a new one shares its display: the provided one, if neither renderer nor stream is
     given, or if this process is a worker that must not draw on its terminal."""
-    provided = _provided_tracker()
+    provided = provided_tracker()
     if provided is None or (renderer is None and stream is None):
         return provided
     where = sys.stderr if stream is None else stream
@@ -726,26 +616,6 @@ def _is_terminal(stream: Any) -> bool:
         return False
 
 
-def current_tracker() -> ProgressTracker:
-    """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
-    process (a thread does not inherit the context it was started in), else one that the process shares.
-
-    Example:
-        >>> with ProgressTracker("none") as tracker:
-        ...     current_tracker() is tracker
-        True
-    """
-    if disabled_blocks:
-        return silent_tracker()
-    active = _active.get()
-    if active is not None and active in _entered:
-        return active
-    provided = _provided_tracker()
-    if provided is not None:
-        return provided
-    return _entered[-1] if _entered else shared_tracker()
-
-
 def silent_tracker() -> ProgressTracker:
     """Return the tracker for progress that is switched off: its tasks count, and nothing is shown."""
     global _silent
@@ -754,17 +624,3 @@ def silent_tracker() -> ProgressTracker:
 
         _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
     return _silent
-
-
-def shared_tracker() -> ProgressTracker:
-    """Return the tracker that the process shares."""
-    global _shared, _outdated
-    if _shared is None or (_outdated and _shared._core.tree.all_ended and _shared not in _entered):
-        _shared, _outdated = ProgressTracker(), False
-    return _shared
-
-
-def renew_shared_tracker() -> None:
-    """Replace the shared tracker as soon as it is idle, because the defaults have changed."""
-    global _outdated
-    _outdated = _shared is not None
