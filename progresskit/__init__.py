@@ -86,7 +86,16 @@ def __dir__() -> list[str]:
 
 def _name_modules_for_freezers() -> None:
     """Name the modules that are loaded by name. Nobody calls this: PyInstaller, Nuitka, and cx_Freeze follow the statements."""
-    from ._display import capture, events_file, notebook_cells, process_hooks, service_status, taskbar  # noqa: F401
+    from ._display import (  # noqa: F401
+        capture,
+        direct_lines,
+        events_file,
+        notebook_cells,
+        process_hooks,
+        service_status,
+        taskbar,
+        terminal_keys,
+    )
     from ._display.web import live  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401

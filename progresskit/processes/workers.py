@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from .._display import forked_child, process_hooks
 from .._system.environment import is_disabled
 from .._system.job import hub_address
-from .._system.lazy import load
 from .._system.threads import is_patched
 from .._tracking import joining, multiprocessing_hook
 from .._tracking.arguments import shared_kind
@@ -214,7 +213,9 @@ def rows_terminal() -> tuple[object, ...] | None:
     core = (_host.tracker if _host is not None else current_tracker())._core
     if not core.capture.mode or not draws_rows(core.renderer, core.current_stream()):
         return None
-    key: tuple[object, ...] | None = load("progresskit._display.capture:terminal_key_of")(core)
+    from .._display.terminal_keys import terminal_key_of
+
+    key = terminal_key_of(core)
     return key
 
 
