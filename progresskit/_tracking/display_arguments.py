@@ -25,7 +25,7 @@ def or_default(name: str, value: Any) -> Any:
 
 
 def check_terminal(terminal: object) -> None:
-    """Raise TypeError where `terminal` lacks a part of the `Terminal` protocol."""
+    """Raise TypeError if `terminal` lacks a member of the `Terminal` protocol."""
     if terminal is None:
         return
     from ..renderers.base import TERMINAL_MEMBERS
@@ -52,7 +52,8 @@ def within(name: str, value: float | None, most: float) -> float | None:
 
 
 def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "descriptors", "always", or "" for nothing.
+    """Return the mode for the argument `capture`: "rows", "descriptors", "always", or "" for no capture. None takes the
+    environment's.
 
     Raises:
         ValueError: `capture` is something else.
@@ -72,7 +73,7 @@ def serve_page(web: object) -> str | None:
     """Serve the live page and return its address; None if a hub shows this process's tasks.
 
     Raises:
-        TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address cannot be had.
+        TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address is not available.
     """
     if not isinstance(web, (bool, int, str)):
         raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")

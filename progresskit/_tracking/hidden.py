@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Hidden:
-    """Keeps a tracker's rows off the screen. Made by `ProgressTracker.hidden`; several may hold at once."""
+    """Keeps a tracker's rows off the screen. Made by `ProgressTracker.hidden`; several may be active at once."""
 
     def __init__(self, tracker: TrackerCore) -> None:
         self._tracker = tracker

@@ -1,4 +1,4 @@
-"""The tracker that a call joins if it names none: one that was entered, an engine's, or one that the process shares.
+"""The tracker of a call that names none: an entered one, an engine's, or one that the process shares.
 
 Knows which trackers are entered in this context and in the process. Does not know what is done with them.
 """
@@ -17,8 +17,8 @@ disabled_before: str | None = None
 
 
 def current_tracker() -> ProgressTracker:
-    """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
-    process (a thread does not inherit the context it was started in), else one that the process shares.
+    """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere
+    in the process, else one that the process shares. (A thread does not inherit the context in which it was started.)
 
     Example:
         >>> with ProgressTracker("none") as tracker:

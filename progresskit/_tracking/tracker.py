@@ -1,6 +1,6 @@
-"""ProgressTracker: the tasks of one display as users see them, and which tracker is the current one.
+"""ProgressTracker: the tasks of one display as users see them.
 
-Knows what users may ask for, and checks it. Does not know how tasks are drawn: tickers and displays call its
+Knows and checks what users may request. Does not know how tasks are drawn: tickers and displays call its
 `TrackerCore`.
 """
 
@@ -57,16 +57,17 @@ active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", de
 entered: list[ProgressTracker] = []
 _silent: ProgressTracker | None = None
 tracker_providers: list[Callable[[], ProgressTracker | None]] = []
-"""Callables that return the tracker for the current thread's unit of work, or None; tried newest first. `track` joins it where
-no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
+"""Callables that return the tracker for the current thread's unit of work, or None; tried newest first. `track` joins
+that tracker if none is entered in this context. A tracker that is made without a renderer, stream or terminal shares
+its display."""
 
 
 class ProgressTracker:
-    """The tasks of one display, and its life.
+    """The tasks of one display, and their lifetime.
 
-    As a context manager it is the tracker that `track` joins, and on leaving it ends what is still live: tasks whose count
-    is complete finish, others are cancelled, or fail when an exception leaves with them. Nothing is drawn before the first
-    task has lived for a tick.
+    As a context manager it is the tracker that `track` joins. The end of the block ends all live tasks: those whose
+    count is complete finish; others are cancelled, or fail if an exception leaves the block. Nothing is drawn before
+    the first task has lived for a tick.
 
     Args:
         renderer: A name, a renderer class or a renderer; None takes `PROGRESSKIT_RENDERER`, else what suits the stream.
@@ -75,20 +76,21 @@ class ProgressTracker:
         interval: Seconds between two frames at the least; None takes `PROGRESSKIT_INTERVAL`, else 0.1.
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
-        ticker: What draws; None takes the process's own, a thread that all trackers share.
-        capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
-            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
-            "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
-        estimator: Makes what tells the rate and the time left of a task: called for each task with the units that were done
-            before it began, it returns an object with `sample(seconds, completed)` and `outlook(seconds, completed, total)`, as
-            `progresskit.renderers.Estimator` has them. None: the built-in estimates.
-        web: Whether a live page shows all that this process shows, in a browser, from its first task on. True: on a free port
-            of this machine alone; a number: on that port; `"HOST:PORT"`: there. `page_url` and a printed line say where it is.
-        misspelt: Nothing: any other word is refused, with the argument that was meant.
+        ticker: The ticker that draws; None takes the process's own, a thread that all trackers share.
+        capture: Whether Python's output to the tracker's terminal is shown above the rows. None: while there are rows,
+            unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never; "descriptors":
+            while there are rows, also the output of C code and other programs to descriptors 1 and 2 (Unix).
+        estimator: Makes the estimate of a task's rate and time left. It is called for each task with the units that
+            were done before the task began, and returns an object with `sample(seconds, completed)` and
+            `outlook(seconds, completed, total)`, a `progresskit.renderers.Estimator`. None: the built-in estimates.
+        web: Whether a live page in a browser shows all tasks of this process. True: on a free port, reachable from this
+            machine alone; a number: on that port; `"HOST:PORT"`: at that address. `page_url` and a printed line give
+            its address.
+        misspelt: Raises TypeError, which names the argument that was probably meant.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
-        TypeError: the renderer is none, or the terminal lacks a part of the `Terminal` protocol.
+        TypeError: the renderer is not a renderer, or the terminal lacks a member of the `Terminal` protocol.
 
     Example:
         >>> with ProgressTracker("none") as tracker:
@@ -99,7 +101,7 @@ class ProgressTracker:
     """
 
     is_elsewhere = False
-    """Whether its tasks are another process's, and only counted here."""
+    """Whether its tasks belong to another process, and are only counted here."""
     _core_type: ClassVar[type[TrackerCore]] = TrackerCore
 
     def __init__(
@@ -167,7 +169,7 @@ class ProgressTracker:
 
     @property
     def page_url(self) -> str | None:
-        """The address of the live page, with its secret token; None where the tracker was not asked for one.
+        """The address of the live page, with its secret token; None if the tracker was made without `web`.
 
         Example:
             >>> tracker.page_url is None
@@ -202,23 +204,25 @@ class ProgressTracker:
             description: What it is: a string, a path, or any object, shown as `str` gives it now.
             total: Units in all; None when unknown.
             unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
-            parent: A task of this tracker that this one is a part of; None at the top. Left out: the task of the `track` loop
-                around this call, if there is one. Of one that has ended, the nearest that lives above it takes the place.
+            parent: A task of this tracker that this one is a part of; None: no parent. Left out: the task of the
+                `track` loop around this call, if there is one. If the parent has ended, its nearest live ancestor takes
+                its place.
             completed: Units that are done already; they do not count in the rate.
-            keep: Whether its line stays above the bars when it has ended. True: however short it was; None: at the top, where
-                a frame has shown it, and of parts those that were cancelled. The line of a task that failed always stays.
+            keep: Whether its line stays above the bars when it has ended. True: even if no frame has shown it. None: if
+                it has no parent and a frame has shown it, or if it has a parent and was cancelled. The line of a failed
+                task always stays.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
-            rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
-                completed, and their totals where this task has none of its own; None, nothing.
-            position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
-                lowest that was left, else a new one.
-            start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
-            counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
-                thread, so it should return soon. None: nothing is asked.
+            rollup: What children add to this task. `"count"`: one for each that finishes; `"sum"`: their completed
+                units, and their totals if this task has no total of its own; None: nothing.
+            position: The slot among its siblings, from 0. Its row stays there, and is blank while no task has it. None
+                takes the lowest slot that is free, else a new one.
+            start: Whether its time begins now; otherwise with `start()`, with a `with` block, or with the first unit.
+            counter: Returns units done, which are added to those of `advance`. The ticker calls it before each frame,
+                in its own thread, so it should return soon. None: no function.
             columns: The template of its row; None: the tracker's.
-            delay: Seconds after which its row appears: one that has ended by then has never been seen, unless it failed.
-            fields: Columns of the task's own.
-            more_fields: The same, as keyword arguments, where the name resembles no argument.
+            delay: Seconds after which its row appears. A task that ends before that is never shown, unless it failed.
+            fields: Additional columns.
+            more_fields: More columns, as keyword arguments. The name of each must not resemble an argument's.
 
         Raises:
             TypeError, ValueError: an argument is not what it must be, or misspelt; the sentence says which and how.
@@ -243,7 +247,7 @@ class ProgressTracker:
             delay = checked_delay(delay)
         checked_counter(counter)
         core = self._core
-        if parent is not None and core.tree.is_inherited(parent):  # shown by the process that this one was forked from
+        if parent is not None and core.tree.is_inherited(parent):  # the process that this one was forked from shows it
             parent = None
         kind = shared_kind(
             (
@@ -332,26 +336,26 @@ class ProgressTracker:
         fields: Mapping[str, Any] | None = None,
         **misspelt: Never,
     ) -> Any:
-        """Return an iterator over `iterable` that shows how far it is.
+        """Return an iterator over `iterable` that shows its progress.
 
-        The task begins when the first item is asked for, and ends with the loop: finished at its end, stopped early by `break`,
-        failed by an error. A loop inside another, in the same thread or async task, is a child of it.
+        The task begins when the first item is requested, and ends with the loop: finished at its end, stopped early by
+            `break`, failed by an error. A loop inside another, in the same thread or async task, is a child of it.
 
         Args:
             iterable: Any iterable or async iterable.
             description: What the loop does: a string, a path, or any object.
-            total: Units in all, those that are `completed` among them; None asks `len` and `__length_hint__`, also of what an
-                `enumerate`, `zip` or `map` runs through, and adds `completed`.
+            total: Units in all, including `completed`. None takes `len` or `__length_hint__`, also of the sources of an
+                `enumerate`, `zip` or `map`, and adds `completed`.
             unit: A noun for an item: `"row"`.
-            completed: Units that are done already, where a job is resumed; they do not count in the rate.
-            disable: Whether nothing is shown. The loop's `task` counts all the same.
-            parent: The task that it is a part of; None: that of the loop around it, if there is one.
+            completed: Units that are done already, when a job is resumed; they do not count in the rate.
+            disable: Whether the loop is not shown. Its `task` still counts.
+            parent: The task that it is a part of; None: the task of the enclosing loop, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
             columns: The template of its row; None: the tracker's.
-            delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
-            fields: Columns of the loop's own; `task.update` changes them.
-            misspelt: Nothing: any other word is refused, with the argument that was meant.
+            delay: Seconds after which its row appears. A loop that ends before that is never shown, unless it failed.
+            fields: Additional columns; `task.update` changes them.
+            misspelt: Raises TypeError, which names the argument that was probably meant.
 
         Returns:
             An iterator, whose `task` is the loop's.
@@ -423,10 +427,10 @@ class ProgressTracker:
     def print(self, *values: object, sep: str | None = " ", end: str | None = "\n") -> None:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; does not wait for the terminal.
 
-        Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
-        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
-        prints faster than lines can be drawn waits once so many are kept. In a log, and where progress is switched off, the line
-        is written at once, and so stands where `print` would have put it.
+        Colours (SGR sequences) are kept; other control characters are made visible. While a terminal accepts nothing
+        (Ctrl-S, a job in the background), 16 million characters are kept, and later lines are dropped and counted. A
+        job that prints faster than lines can be drawn waits once that many are kept. In a log, and if progress is
+        switched off, the line is written at once, as by the builtin `print`.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
@@ -434,9 +438,10 @@ class ProgressTracker:
         self._core.lines.print((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
 
     def hidden(self) -> Hidden:
-        """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
+        """Return a context manager that keeps the rows off the screen. Nothing is drawn within its block.
 
-        For what needs the terminal to itself: a question, an editor, a pager. Counting goes on, and lines printed wait.
+        For code that needs the terminal to itself: a question, an editor, a pager. Tasks still count, and printed lines
+            wait.
 
         Example:
             >>> with tracker.hidden():
@@ -447,20 +452,21 @@ class ProgressTracker:
     def capture(
         self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False
     ) -> Capture[TrackerCore]:
-        """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
+        """Return a context manager that shows output on standard output and standard error above the bars.
 
-        A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
-        Lines come whole and in order, and one without its newline waits for it, or for the end. The streams stay the objects
-        that they are, so that log handlers and libraries that hold them are captured too. What C code and other programs write
-        is not captured: `progresskit run` does that. A question (`input`, `getpass`)
-        has the terminal to itself while it waits. Afterwards all is as it was, but for what others have replaced.
+        A tracker does so by itself while it has rows on a terminal. This method is for other streams, and for keeping
+        lines off the screen. Lines are shown whole and in order; a line without a newline waits for it, or for the end
+        of the block. The streams remain the same objects, so that log handlers and libraries that refer to them are
+        captured too. The output of C code and other programs is not captured: `progresskit run` does that. A question
+        (`input`, `getpass`) has the terminal to itself. The end of the block restores the streams, except those that
+        other code has replaced.
 
         Args:
-            stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
-                that a pipe or a file gets what it would have got.
+            stdout: Whether standard output is captured; None: if it is on the tracker's terminal, so that a pipe or a
+                file gets its output as usual.
             stderr: The same for standard error.
-            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are
-                shown after all where an exception ends it.
+            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are shown
+                after all if an exception ends the block.
 
         Example:
             >>> with tracker.capture(stdout=True, quiet=True) as capture:
@@ -483,7 +489,7 @@ class ProgressTracker:
         """Return what the tasks look like now.
 
         Args:
-            rows: Rows that there are on the display; None: every live task fits.
+            rows: The number of rows on the display; None: every live task fits.
 
         Example:
             >>> task = tracker.add_task("Files", total=12)
@@ -493,20 +499,20 @@ class ProgressTracker:
         return self._core.tree.frame(rows)
 
     def refresh(self, seconds: float = 1.0) -> None:
-        """Draw what is new now, and wait until it is drawn.
+        """Draw a frame now, and wait for it.
 
-        Usually the ticker's next frame is soon enough: this is for a step that holds the interpreter for long, or a process that may be
-        ended at once. It costs a frame, which the budget does not limit.
+        Usually the ticker's next frame is soon enough. This is for a step that holds the interpreter for long, or a
+        process that may be killed at once. The budget does not limit this frame.
 
         Args:
-            seconds: How long to wait at the most.
+            seconds: The longest wait, in seconds.
 
         Example:
             >>> task = tracker.add_task("Solving")
             >>> tracker.refresh()
         """
         core = self._core
-        refresh = getattr(core.ticker, "refresh", None)  # not every ticker can
+        refresh = getattr(core.ticker, "refresh", None)  # not every ticker has it
         if refresh is not None and core.attached:
             refresh(seconds)
 
@@ -533,7 +539,7 @@ class ProgressTracker:
             self._core.capture.begin(self._core, always=True)
 
     def stop(self) -> None:
-        """End what is still live and show everything for the last time. A stopped tracker may be used again.
+        """End all live tasks and draw the last frame. A stopped tracker may be used again.
 
         Tasks whose count is complete finish; others are cancelled.
         """
@@ -549,11 +555,11 @@ class ProgressTracker:
         self._close(kind)
 
     def __del__(self) -> None:
-        # A finaliser runs in any thread, in the middle of anything: it takes no lock and does not wait. The ticker draws the
-        # tracker's last frame.
+        # A finaliser runs in any thread, in the middle of any statement: it takes no lock and does not wait. The ticker
+        # draws the tracker's last frame.
         try:
             self._core.drop()
-        except Exception:  # half made, another kind of ticker, or the interpreter ends
+        except Exception:  # `__init__` has failed, the ticker is of another kind, or the interpreter ends
             pass
 
     def _close(self, error: type[BaseException] | None) -> None:
@@ -600,7 +606,7 @@ def provided_tracker() -> ProgressTracker | None:
 
 
 def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
-    """Return the tracker with which a new one shares its display: the provided one, if neither renderer nor stream is
+    """Return the tracker whose display a new one shares. That is the provided one, if neither renderer nor stream is
     given, or if this process is a worker that must not draw on its terminal."""
     provided = provided_tracker()
     if provided is None or (renderer is None and stream is None):
@@ -612,12 +618,12 @@ def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
 def _is_terminal(stream: Any) -> bool:
     try:
         return bool(stream.isatty())
-    except (AttributeError, OSError, ValueError):  # none at all, or closed
+    except (AttributeError, OSError, ValueError):  # not a stream, or closed
         return False
 
 
 def silent_tracker() -> ProgressTracker:
-    """Return the tracker for progress that is switched off: its tasks count, and nothing is shown."""
+    """Return the tracker for progress that is switched off: its tasks count and are not shown."""
     global _silent
     if _silent is None:
         from .silent import SilentTicker
