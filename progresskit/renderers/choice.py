@@ -1,7 +1,7 @@
 """The choice of a renderer: by an argument, by the environment, or the one that suits the terminal best.
 
-Knows what makes the choice, and keeps the reason for people. Does not know which streams and processes there are beside
-this choice: `destinations` does.
+Knows what decides the choice, and keeps the reason for messages. Does not know other destinations of frames and lines:
+`destinations` does.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 1.0
 """Seconds within which an installed renderer must return its priority."""
-_silent: set[str] = set()  # installed renderers that have not answered, and are not asked again
+_silent: set[str] = set()  # installed renderers that gave no answer, and are not asked again
 
 
 class RendererChoice:
     """A chosen renderer.
 
     Attributes:
-        name: Its name, for people; `auto` is decided when the terminal is known.
-        make: Gives the renderer; None for `auto`.
-        why: What made the choice.
-        given: Whether a renderer itself was given, not a name: it is then used on whatever stream there is.
+        name: Its name; `auto` is resolved when the terminal is known.
+        make: Returns the renderer; None for `auto`.
+        why: The reason of the choice.
+        given: Whether a renderer was given instead of a name. It is then used on any stream.
         in_code: Whether an argument made the choice, not the environment.
         is_remote: Whether frames go to another process, as far as is known before the renderer is made.
     """
@@ -64,11 +64,11 @@ class RendererChoice:
     @property
     def is_own(self) -> bool:
         """Whether the renderer is a built-in one."""
-        return isinstance(getattr(self.make, "func", self.make), BuiltIn)  # a client of a hub has its address with it
+        return isinstance(getattr(self.make, "func", self.make), BuiltIn)  # a hub's client has the address bound
 
     @property
     def in_place(self) -> bool:
-        """Whether the renderer draws over rows, as far as is known before it is made: `auto` does, where it can."""
+        """Whether the renderer draws over rows, as far as is known before it is made: `auto` does if it can."""
         return self.make is None or bool(getattr(self.make, "in_place", True))
 
     @property
@@ -83,13 +83,15 @@ class RendererChoice:
 
     @property
     def records_ends(self) -> bool:
-        """Whether somebody records each task's end, however short it was: the renderer, or an events file beside it."""
+        """Whether the renderer, or an events file beside it, records the end of each task, even if no frame has shown
+        the task."""
         return bool(getattr(self.make, "records_ends", False)) or self.events_path() is not None
 
     def events_path(self, environ: Mapping[str, str] | None = None) -> str | None:
-        """Return the file of `PROGRESSKIT_EVENTS`, to which events are written besides what is drawn; None where there is none.
+        """Return the file of `PROGRESSKIT_EVENTS`, to which events are written besides what is drawn; None if there is
+        none.
 
-        Nothing is written where code has switched progress off, or where a hub shows the tasks: the hub writes then.
+        Nothing is written if code has switched progress off, or if a hub shows the tasks and therefore writes them.
 
         Args:
             environ: The environment; None takes the process's.
@@ -98,7 +100,7 @@ class RendererChoice:
         return None if not path or self.is_remote or (self.in_code and self.name == "none") else path
 
     def settle(self, terminal: Terminal, environ: Mapping[str, str] | None = None) -> RendererChoice:
-        """Return the choice for `terminal`, where this one is `auto`."""
+        """Return the choice for `terminal`: this one, unless it is `auto`."""
         if self.make is not None:
             return self
         choice = automatic(terminal, os.environ if environ is None else environ)
@@ -143,7 +145,8 @@ def redrawable(is_tty: bool, environ: Mapping[str, str]) -> tuple[bool, str]:
 def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
     """Return the choice of the renderer that suits `terminal` best: the one with the highest `priority`.
 
-    Of two with the same priority the built-in one is taken, then the first by name. One that fails is not asked again.
+    Of two with the same priority the built-in one is taken, then the first by name. One that does not answer is not
+    asked again.
 
     Example:
         >>> choice = automatic(EmulatedTerminal(), {"TERM": "xterm", "CI": "true"})
@@ -171,13 +174,14 @@ def automatic(terminal: Terminal, environ: Mapping[str, str]) -> RendererChoice:
 
 
 def _asked(entry: EntryPoint, target: DrawTarget, highest: float) -> tuple[Any, float | None]:
-    """Return the renderer that `entry` names and its priority for `target`, checked where that is above `highest`.
+    """Return the renderer that `entry` names and its priority for `target`. Its `check` is called if that is above
+    `highest`.
 
-    The call is made in a thread, because foreign code may never return, and the caller draws all displays.
+    The call is made in a thread, because foreign code may never return, and the calling thread draws all displays.
 
     Raises:
         TimeoutError: it has not answered within `ANSWER_SECONDS`.
-        Exception: whatever it raises.
+        Exception: the renderer's code has raised it.
     """
     answers: list[tuple[Any, float | None]] = []
     errors: list[BaseException] = []
@@ -195,7 +199,7 @@ def _asked(entry: EntryPoint, target: DrawTarget, highest: float) -> tuple[Any, 
 
     try:
         QuickThread(ask).join(ANSWER_SECONDS)
-    except RuntimeError:  # no threads here
+    except RuntimeError:  # this system has no threads
         ask()
     if errors:
         raise errors[0]
@@ -205,10 +209,10 @@ def _asked(entry: EntryPoint, target: DrawTarget, highest: float) -> tuple[Any, 
 
 
 def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererChoice:
-    """Return the choice that an argument makes, or else the environment.
+    """Return the choice that an argument makes, or else the one that the environment makes.
 
     Raises:
-        ValueError: the argument names no renderer; the sentence lists those that exist.
+        ValueError: the argument names no renderer; the message lists those that exist.
         TypeError: the argument is neither a name nor a renderer.
     """
     environ = os.environ if environ is None else environ
@@ -223,7 +227,7 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
         why = f"PROGRESSKIT_RENDERER is {name}"
         try:
             return _by_name(name, why)
-        except ValueError as error:  # a job must not die of its environment
+        except ValueError as error:  # an invalid variable must not stop the job
             warn_once(f"PROGRESSKIT_RENDERER: {error}")
             return RendererChoice("auto", None, f"{why}, which is unknown")
     if isinstance(renderer, str):
@@ -240,7 +244,7 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
 
 
 def _by_name(name: str, why: str) -> RendererChoice:
-    """Return the choice of `name`, or of what suits the terminal, with one warning, where its library is missing.
+    """Return the choice of `name`. If its library is missing, warn and return the choice of `auto`.
 
     Raises:
         ValueError: there is no renderer of that name.
@@ -254,6 +258,6 @@ def _by_name(name: str, why: str) -> RendererChoice:
     except LookupError:
         known = ", ".join(("auto", *sorted({*BUILTIN, *EXTRAS, *entry_points()})))
         raise ValueError(f"there is no renderer {name!r:.80}: give one of {known}, or module:attribute.") from None
-    except Exception as error:  # RendererUnavailable, or whatever its import raises
+    except Exception as error:  # RendererUnavailable, or any error of its import
         warn_once(f"the renderer {name!r:.80} cannot be used: {error}. What suits the terminal is used instead.")
         return RendererChoice("auto", None, f"{why}, but {error}")

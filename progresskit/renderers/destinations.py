@@ -1,4 +1,4 @@
-"""Where frames and lines go besides, or in place of, the chosen renderer: a hub, a folder, the stream itself.
+"""Other destinations of frames and lines than the chosen renderer: a hub, a folder, the stream itself.
 
 Knows the variables and streams that decide it. Does not know what a renderer does.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TOLD = ("PROGRESSKIT_HUB", "PROGRESSKIT_EVENTS", "PROGRESSKIT_FOLDER", "PROGRESSKIT_WEB", "NOTIFY_SOCKET")
-"""Variables that name somebody who is told of printed lines as well."""
+"""Variables whose receivers get printed lines as well."""
 
 
 def prefer_hub(
@@ -29,12 +29,12 @@ def prefer_hub(
 ) -> RendererChoice:
     """Replace `choice` by the hub's client, if this process would otherwise draw on the hub's terminal.
 
-    What appends lines (plain, json, none) is left alone where code asked for it, and so is a renderer that code has made
-    itself. The environment's word is for the hub.
+    A renderer that appends lines (plain, json, none) is not replaced if code has chosen it, nor is a renderer that code
+    has made. One that the environment has chosen is replaced.
 
     Args:
-        choice: What was chosen.
-        redirected: Whether code has named a stream or terminal that is not the one the processes share.
+        choice: The choice of the renderer.
+        redirected: Whether code has named another stream or terminal than the one that the processes share.
         environ: The environment; None takes the process's.
     """
     address = hub_address(environ)
@@ -53,7 +53,8 @@ def prefer_hub(
 
 
 def hub_client(address: str | None, why: str) -> RendererChoice:
-    """Return the choice of a client of the hub at `address`; None: of the one that `PROGRESSKIT_HUB` names then."""
+    """Return the choice of a client of the hub at `address`; None: the hub that `PROGRESSKIT_HUB` names when the client
+    is made."""
     from functools import partial
 
     return RendererChoice("hub", partial(BUILTIN["hub"], address), why, is_remote=True)
@@ -62,13 +63,14 @@ def hub_client(address: str | None, why: str) -> RendererChoice:
 def shared_folder(
     choice: RendererChoice, *, redirected: bool = False, environ: Mapping[str, str] | None = None
 ) -> str | None:
-    """Return the folder to which frames are written besides being drawn, `PROGRESSKIT_FOLDER`; None where they are not.
+    """Return the folder to which frames are also written, `PROGRESSKIT_FOLDER`; None if there is none.
 
-    As with a hub, what code has sent elsewhere, drawn itself or switched off is left alone. A client's frames are its hub's to write.
+    As with a hub, frames are not written if code has sent them elsewhere, draws them itself or has switched progress
+    off. A hub writes the frames of its clients.
 
     Args:
-        choice: What draws.
-        redirected: Whether code has named a stream or terminal that is not the one the processes share.
+        choice: The choice of the renderer.
+        redirected: Whether code has named another stream or terminal than the one that the processes share.
         environ: The environment; None takes the process's.
     """
     folder = (os.environ if environ is None else environ).get("PROGRESSKIT_FOLDER", "").strip()
@@ -79,8 +81,8 @@ def shared_folder(
 def writes_as_printed(choice: RendererChoice, stream: Any, environ: Mapping[str, str] | None = None) -> bool:
     """Return whether a printed line goes to `stream` unchanged, so that the printing thread can write it itself.
 
-    That is so where `plain` or `none` draws, and nobody else is told of the line: no hub, page, folder, service manager or
-    events file.
+    That is so if the renderer is `plain` or `none`, and no hub, page, folder, service manager or events file gets the
+    line.
     """
     environ = os.environ if environ is None else environ
     if choice.make is BUILTIN["none"] and choice.in_code:
@@ -98,33 +100,33 @@ def draws_rows(
     """Return whether rows will be drawn on `stream`, as far as is known before a renderer is made.
 
     Args:
-        choice: What was chosen.
+        choice: The choice of the renderer.
         stream: Where the display would be.
-        worker: Whether the process works for another, whose rows stand there.
+        worker: Whether the process is a worker of one that has rows there.
         environ: The environment; None takes the process's.
     """
     environ = os.environ if environ is None else environ
     try:
         if stream is None or is_no_terminal(stream) or not stream.isatty():
             return False
-    except Exception:  # closed, or whatever a stream of the user's own may raise
+    except Exception:  # closed, or any error of a user's stream
         return False
     if choice.is_remote or (hub_address(environ) is not None and prefer_hub(choice, environ=environ).is_remote):
-        return worker  # the output of a command below `progresskit run` is captured there
+        return worker  # `progresskit run` captures the output of its command
     if choice.make is not None:
         return choice.in_place
     return redrawable(True, environ)[0] and _obeys_sequences(stream)
 
 
 def _obeys_sequences(stream: Any) -> bool:
-    """Return whether the terminal that `stream` is obeys escape sequences, as all do but some consoles of Windows."""
+    """Return whether the terminal of `stream` obeys escape sequences. Only some consoles of Windows do not."""
     if not IS_WINDOWS:
         return True
     from .._system.windows import open_console
 
     try:
         console = open_console(stream.fileno())
-    except Exception:  # no descriptor, or whatever a stream of the user's own may raise
+    except Exception:  # no descriptor, or any error of a user's stream
         return True
     return console is None or console.has_sequences
 
@@ -132,8 +134,8 @@ def _obeys_sequences(stream: Any) -> bool:
 def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = True) -> Any:
     """Return the stream of `PROGRESSKIT_STREAM`: standard error unless set, standard output, or a file to append to.
 
-    In a notebook it is standard output unless set: what comes on standard error is shown there as an alarm.
-    None where the process has no such stream (pythonw), or the file cannot be opened, with a warning.
+    In a notebook the default is standard output, because a notebook shows standard error as an alarm. None if the
+    process has no such stream (pythonw).
 
     Args:
         environ: The environment; None takes the process's.
@@ -148,13 +150,13 @@ def default_stream(environ: Mapping[str, str] | None = None, *, opened: bool = T
     if not opened:
         return None
     try:
-        return open(name, "a", encoding="utf-8")  # the terminal that is made of it closes it
+        return open(name, "a", encoding="utf-8")  # its terminal closes it
     except (OSError, ValueError) as error:
         warn_once(f"PROGRESSKIT_STREAM is {name!r:.80}, which cannot be opened: {error}. Standard error is used.")
         return sys.stderr
 
 
 def unwrapped(stream: Any) -> Any:
-    """Return the stream behind `stream`, where this is what rich puts in its place while it shows a display: it says that it is a
-    terminal, and writes out escape sequences as words."""
+    """Return the stream behind `stream` if rich has replaced it during a live display. Rich's replacement claims to be
+    a terminal, but prints escape sequences as text."""
     return stream.rich_proxied_file if type(stream).__module__ == "rich.file_proxy" else stream

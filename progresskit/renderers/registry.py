@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 GROUP = "progresskit.renderers"
 AUTO_GROUP = "progresskit.auto"
-"""The entry-point group of the installed renderers that `auto` asks for their priority."""
+"""The entry-point group of the renderers that `auto` asks for their priority."""
 
 
 class BuiltIn:
     """A built-in renderer: its module is imported when the renderer is made.
 
     Args:
-        path: Where its class is, as `module:attribute`.
+        path: The address of its class, as `module:attribute`.
         priority: The renderer's `priority`; None: `auto` does not choose it.
         has_check: Whether its class has a `check`.
 
-    The other arguments are those options of the class that are asked before it is imported.
+    The other arguments are options of the class that are needed before it is imported.
     """
 
     __slots__ = (
@@ -95,15 +95,16 @@ BUILTIN = {
 OBSERVERS: list[Callable[[Renderer], Renderer]] = []
 """Functions that wrap each renderer of this process from its next frame on, for example for the live page."""
 EXTRAS = ("tqdm", "rich", "alive")
-"""Names that `pip install "progresskit[NAME]"` makes available; the registry knows nothing else of them."""
+"""Names that `pip install "progresskit[NAME]"` makes available; the registry knows only the names."""
 
 
 def find(name: str) -> Factory:
     """Return the class or factory of the renderer `name`, which is usable here.
 
     Raises:
-        LookupError: nothing has that name.
-        RendererUnavailable: it is known, but cannot be used here; the reason and the `pip install` line are in it.
+        LookupError: the name is unknown.
+        RendererUnavailable: it is known, but cannot be used here; the error has the reason and the `pip install`
+            command.
     """
     from .base import RendererUnavailable
 
@@ -128,7 +129,7 @@ def find(name: str) -> Factory:
     check = getattr(factory, "check", None)
     if check is not None:
         check()
-    return factory  # type: ignore[no-any-return]  # what an entry point loads has no type
+    return factory  # type: ignore[no-any-return]  # an entry point has no type
 
 
 def entry_points() -> dict[str, EntryPoint]:
@@ -146,8 +147,8 @@ def names() -> tuple[str, ...]:
 def candidates() -> dict[str, EntryPoint]:
     """Return the installed renderers that `auto` asks for their priority, by name.
 
-    The packages' entry points are parsed only where the group stands in one of them: importing the parser takes more than
-    the first frame.
+    The packages' entry points are parsed only if one of them names the group, because importing the parser takes longer
+    than the first frame.
     """
     if not _has_candidates(sys.path):
         return {}
@@ -162,7 +163,7 @@ def _has_candidates(folders: Sequence[str]) -> bool:
         try:
             with os.scandir(folder or ".") as entries:
                 metadata = [entry.path for entry in entries if entry.name.endswith((".dist-info", ".egg-info"))]
-        except OSError:  # a zip file, or a folder that is not there
+        except OSError:  # a zip file, or a missing folder
             continue
         for path in metadata:
             try:
