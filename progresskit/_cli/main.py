@@ -1,6 +1,6 @@
 """The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report`, `replay`, `bench` and `serve`.
 
-Knows which function each subcommand calls, and the exit statuses. Does not know the options, nor how anything is drawn.
+Knows which function each subcommand calls, and the exit statuses. Does not know the options, or how anything is drawn.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
                 sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except BrokenPipeError:
         return reader_gone()
-    except OSError as error:  # a full disk: what the commands themselves open has sentences of its own
+    except OSError as error:  # a full disk; errors of the commands' own files are reported elsewhere
         discard_output()
         print(f"progresskit: the output cannot be written: {error.strerror or error}.", file=sys.stderr)
         return 1

@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OWN_HUBS: dict[str, int] = {}
-"""Addresses of hubs that this process serves, with its number. The process is no client of its own hub; its forked
-children are."""
+"""Address of a hub that this process serves -> the process's number. A process is not a client of its own hub, but its
+forked children are."""
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "SLURM_PROCID")
 """Variables with the number of this process among those of a job: Open MPI, PMIx, MPICH and Intel MPI, MVAPICH,
 `srun`."""
 
 
 def hub_address(environ: Mapping[str, str] | None = None) -> str | None:
-    """Return the address of the hub that this process is a client of; None where there is none."""
+    """Return the address of the hub of which this process is a client; None if there is none."""
     address = (os.environ if environ is None else environ).get("PROGRESSKIT_HUB", "").strip()
     return None if not address or OWN_HUBS.get(address) == os.getpid() else address
 
 
 def higher_rank(environ: Mapping[str, str]) -> str | None:
-    """Return the variable by which this process is one of many of a job and not the first; None where it is alone or first.
+    """Return the variable that gives this process a rank above 0 in its job; None if it is alone or has rank 0.
 
     Example:
         >>> higher_rank({"SLURM_PROCID": "3"}), higher_rank({"SLURM_PROCID": "0"}), higher_rank({})
