@@ -277,9 +277,7 @@ class Columns:
             return name in given_up
         if name in ("", "mark", "description", "percent"):
             return False
-        return (
-            "status" in given_up if name == "eta" else "fields" in given_up
-        )  # a field's column, or a user's
+        return "status" in given_up if name == "eta" else "fields" in given_up  # a field's column, or a user's
 
     def _name_limit(self, given_up: frozenset[str]) -> int:
         limit = max(12, min(32, self.columns // 3))
