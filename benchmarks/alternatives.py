@@ -1,9 +1,10 @@
-"""A load against what a user would pick instead: the connector's own PUT and COPY in a script, and `write_pandas`.
+"""Compare a load with its alternatives: the connector's PUT and COPY in a script, and `write_pandas`.
 
-`python benchmarks/alternatives.py FOLDER` in an environment of the Snowflake loader with pandas, one for each connector. Each way
-loads the CSV files of the folder, unpacked before, into a new table of one embedded server, whose process is not counted. The
-ways take turns within each round; printed are the medians of wall seconds, processor seconds and peak memory, and each
-wall time as a share of the script's of its own round. A way that the server does not run is printed as failed.
+`python benchmarks/alternatives.py FOLDER` in an environment of the Snowflake loader with pandas, one for each
+connector. Each alternative loads the unpacked CSV files of the folder into a new table of one embedded server, whose
+process is not counted. The alternatives take turns within each round. The output has the medians of wall seconds,
+processor seconds and peak memory, and each wall time as a share of the script's in the same round. An alternative that
+the server cannot run is printed as failed.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ OURS = "from progresskit_snowflake.cli import main; raise SystemExit(main())"
 
 
 class Cost(NamedTuple):
-    """What one load took: wall seconds, processor seconds, and mebibytes of memory at the peak."""
+    """The cost of one load: wall seconds, processor seconds, and mebibytes of memory at the peak."""
 
     wall: float
     processor: float
@@ -68,7 +69,7 @@ class Cost(NamedTuple):
 
 
 def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
-    """Run `command` in a terminal and return what it took; None where it fails."""
+    """Run `command` in a terminal and return its cost; None if it fails."""
     began = time.perf_counter()
     pid, fd = pty.fork()
     if pid == 0:
@@ -87,7 +88,7 @@ def cost(command: list[str], environment: dict[str, str]) -> Cost | None:
 
 
 def main() -> int:
-    """Print what each way takes."""
+    """Print the cost of each alternative."""
     parser = argparse.ArgumentParser(description="A load against PUT and COPY in a script, and write_pandas.")
     parser.add_argument("folder", type=Path, help="where the CSV files lie, plain or gzip")
     parser.add_argument("--pattern", default="flights-*.csv*", help="which of them (flights-*.csv*)")

@@ -1,12 +1,12 @@
-"""What a stream that takes nothing costs a job, beside the same job without progress.
+"""Measure what a stream that accepts nothing costs a job, compared with the same job without progress.
 
-A fixed piece of work of some seconds, on a pseudo-terminal that is read, on one that is stopped with Ctrl-S for the whole
-time, on a pipe that is full to the end, blocking or not (EAGAIN), and without a display; in turn, and compared within a
-round. Two shares are told. What the work waits: the time on the wall that is not processor time of its own portions, so all
-that printing, the drawing thread, its grip on the interpreter and any waiting for the stream take; that shall be within 1 %
-of the work, and the speed of the machine cancels out. And the time on the wall itself, with its interval: on a virtual machine
-that runs at one speed now and at another a second later, the control alone differs from itself by several per cent, so that
-this one is told and not judged. The end shall take a twentieth of a second, and as much for the machine.
+A fixed piece of work of some seconds runs on a pseudo-terminal that is read, on one that is stopped with Ctrl-S, on a
+full pipe, blocking or not (EAGAIN), and without a display. These take turns, and are compared within a round. Two
+shares are printed. The first is the wait of the work: wall time that is not processor time of its own portions, and so
+the time of printing, of the drawing thread while it has the GIL, and of any wait for the stream. It must be within 1 %
+of the work; the speed of the machine cancels out. The second is the wall time, with its interval. It is not judged,
+because on a virtual machine of varying speed the control alone varies by several per cent. The end must take a
+twentieth of a second, plus as much for the machine.
 
     python benchmarks/blocked.py [--seconds 2] [--rounds 10]
 """
@@ -56,11 +56,11 @@ print(count, ended - began, own, time.perf_counter() - ended, flush=True)
 
 
 END = 0.1
-"""Seconds that the end may take: those that it waits for a stream that takes nothing, and as many for the machine."""
+"""The most seconds of the end: its wait for a stream that accepts nothing, and as many for the machine."""
 
 
 class Sample(NamedTuple):
-    """How many portions were done, the seconds that they took on the wall and of their own processor time, those of the end."""
+    """The number of portions, their seconds of wall time and of processor time, and the seconds of the end."""
 
     portions: int
     wall: float
@@ -69,7 +69,7 @@ class Sample(NamedTuple):
 
     @property
     def waits(self) -> float:
-        """What the work waited, as a share of its own time."""
+        """The wait of the work, as a share of its own time."""
         return (self.wall - self.own) / self.own
 
 
@@ -98,7 +98,7 @@ def sample(mode: str, seconds: float, count: int) -> Sample:
 
 
 def fill(descriptor: int) -> None:
-    """Write to a pipe for as long as it takes something."""
+    """Write to a pipe until it is full."""
     os.set_blocking(descriptor, False)
     try:
         while os.write(descriptor, b"x" * 4096):
@@ -108,7 +108,7 @@ def fill(descriptor: int) -> None:
 
 
 def drain(descriptor: int) -> None:
-    """Read as a terminal does."""
+    """Read all output, as a terminal does."""
     try:
         while os.read(descriptor, 1 << 16):
             pass

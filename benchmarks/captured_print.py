@@ -1,6 +1,7 @@
-"""What a captured `print` costs beside a bare one: processor time of the whole process, the drawing thread's included.
+"""Measure what a captured `print` costs compared with a bare one, in processor time of the whole process with its
+drawing thread.
 
-The same prints in pairs in one process, in a pseudo-terminal that is read: while a bar stands, and without one. Fails where the
+The same prints run in pairs in one process, on a pseudo-terminal that is read, with and without a bar. Fails if the
 median of the ratios is above the bound.
 
     python benchmarks/captured_print.py [--rounds 9]
@@ -19,7 +20,7 @@ from pathlib import Path
 from screen import output_of
 
 MOST = 1.6
-"""Times what a bare print costs."""
+"""The largest ratio of a captured print to a bare one."""
 JOB = """
 import json, sys, time
 from progresskit import ProgressTracker
@@ -53,7 +54,7 @@ def measure(rounds: int) -> list[tuple[float, float]]:
 
 
 def main() -> None:
-    """Print the medians and their ratio, and fail where it is above the bound."""
+    """Print the medians and their ratio, and fail if it is above the bound."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
     pairs = measure(parser.parse_args().rounds)

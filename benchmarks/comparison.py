@@ -1,7 +1,8 @@
-"""The peers side by side: iteration, manual updates, work of real kinds, imports, memory, and many live bars.
+"""Compare progresskit with other libraries: iteration, manual updates, real kinds of work, imports, memory, and many
+live bars.
 
-All run on a pty that answers as a terminal does, in child processes that this file forks; variants of one question share a
-child and are interleaved in it. `python benchmarks/report.py` puts the answers together.
+All run on a pty that answers as a terminal does, in child processes that this file forks; variants of one question
+share a child and are interleaved in it. `python benchmarks/report.py` prints the results.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from screen import on_a_pty
 
 SAMPLE = Path(__file__).parents[1] / "examples" / "flights" / "flights-2013-01.csv"
 Work = Callable[[Callable[[Iterable[Any], int], Iterable[Any]]], object]
-"""What runs through its items by way of what it is given."""
+"""Runs through its items with the given loop function."""
 
 
 def bare(items: Iterable[Any], total: int) -> Iterable[Any]:
-    """Hand on `items`: the control."""
+    """Return `items`: the control."""
     return items
 
 
@@ -61,8 +62,8 @@ def sources(count: int) -> dict[str, Work]:
 
 
 def spin(seconds: float) -> Callable[[], None]:
-    """Return a body that takes so long or a little longer, by counting."""
-    steps = 200  # no more: larger numbers are made anew each time, which takes longer
+    """Return a loop body that takes at least the given time, by counting."""
+    steps = 200  # no more: larger numbers are not cached, which takes longer
 
     def counting() -> float:
         began = time.thread_time()
@@ -81,7 +82,7 @@ def spin(seconds: float) -> Callable[[], None]:
 
 
 def works() -> dict[str, tuple[Work, int]]:
-    """Return work of real kinds, and how many items each has."""
+    """Return real kinds of work, and the number of items of each."""
     block = os.urandom(1 << 19) + bytes(1 << 19)
     rows = "".join(SAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[:5_000])
 
@@ -120,7 +121,7 @@ def works() -> dict[str, tuple[Work, int]]:
 
 
 def through_all(work: Work, peers: Iterable[Peer], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Return the seconds of `work` bare, and by way of each peer."""
+    """Return the seconds of `work` without progress, and with each library."""
     variants: dict[str, Callable[[], Any]] = {"bare": lambda: work(bare)}
     for peer in peers:
         variants[peer.name] = lambda peer=peer: work(peer.iterate)
@@ -145,7 +146,8 @@ def iteration(peers: tuple[Peer, ...], rounds: int, count: int) -> dict[str, dic
 def work(peers: tuple[Peer, ...], rounds: int) -> dict[str, dict[str, Interval]]:
     """Return what progress adds to processor time, in hundredths of the work: work -> peer -> interval.
 
-    Of the whole process, so that what other threads draw is in it, and all that a loop costs once.
+    The processor time is that of the whole process, and so includes other threads that draw, and the fixed cost of a
+    loop.
     """
 
     def measure() -> dict[str, dict[str, Interval]]:
@@ -161,7 +163,7 @@ def work(peers: tuple[Peer, ...], rounds: int) -> dict[str, dict[str, Interval]]
 
 
 def long_loops() -> dict[str, tuple[Iterable[Any], Callable[[Any], object], int]]:
-    """Return loops without an end: their items, their bodies, and how many items take some milliseconds."""
+    """Return endless loops: their items, their bodies, and the number of items that take some milliseconds."""
     block = os.urandom(1 << 19) + bytes(1 << 19)
     lines = SAMPLE.read_text(encoding="utf-8").splitlines()[:5_000]
 
@@ -181,11 +183,12 @@ def long_loops() -> dict[str, tuple[Iterable[Any], Callable[[Any], object], int]
 
 
 def own_work(rounds: int) -> tuple[dict[str, tuple[float, Interval]], Interval]:
-    """Return microseconds an item, what our bars add to the working thread's processor time in hundredths, and what is drawn beside.
+    """Return microseconds per item, the percentage that progresskit adds to the working thread's processor time, and
+    the percentage of a core that drawing takes.
 
-    Two loops, a bare and a tracked one, go on in turn for some milliseconds each, so that most rounds are whole on a machine that is
-    shared, and no loop's beginning is in them. What the drawing thread takes is another figure, in hundredths of a core: it
-    depends on the time that passes, and not on the work.
+    A bare and a tracked loop continue in turn for some milliseconds each, so that most rounds are uninterrupted on a
+    shared machine, and none contains the start of a loop. The drawing thread is a separate figure, because its cost
+    depends on the time and not on the work.
     """
 
     def go_on(items: Iterator[Any], body: Callable[[Any], object], count: int) -> None:
@@ -222,12 +225,12 @@ def own_work(rounds: int) -> tuple[dict[str, tuple[float, Interval]], Interval]:
 
 
 def intervals(found: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, Interval]]:
-    """Return the intervals that JSON has made lists of."""
+    """Return the intervals from the lists that JSON has made of them."""
     return {name: {peer: Interval(*values) for peer, values in line.items()} for name, line in found.items()}
 
 
 def updates(peer: Peer, count: int, threads: int) -> tuple[float, float]:
-    """Return nanoseconds an update by one thread, and the share that is lost of `count` by `threads`."""
+    """Return nanoseconds per update in one thread, and the share of `count` updates that `threads` threads lose."""
 
     def measure() -> tuple[float, float]:
         assert peer.manual is not None
@@ -242,7 +245,7 @@ def updates(peer: Peer, count: int, threads: int) -> tuple[float, float]:
         update, read, close = peer.manual(count)
 
         def run() -> None:
-            with contextlib.suppress(Exception):  # what a library raises under threads is a lost update too
+            with contextlib.suppress(Exception):  # an exception is a lost update too
                 for _ in range(count // threads):
                     update()
 
@@ -263,7 +266,7 @@ def updates(peer: Peer, count: int, threads: int) -> tuple[float, float]:
 
 def imports(peers: Iterable[Peer], rounds: int) -> dict[str, Interval]:
     """Return the milliseconds of processor time that the import of each adds to the interpreter's start."""
-    # Compiled files are what an installed package has: without them this would time the compiler.
+    # An installed package has compiled files. Without them, this would time the compiler.
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     codes = {peer.name: f"import {peer.module}" for peer in peers}
     codes |= {"bare": "pass", "from progresskit import track": "from progresskit import track, ProgressTracker"}
@@ -280,7 +283,7 @@ def imports(peers: Iterable[Peer], rounds: int) -> dict[str, Interval]:
 
 
 def memory_of_peers(count: int) -> Iterator[tuple[str, float]]:
-    """Yield the bytes that a bar of each peer that can have many takes, its text included, before it is drawn."""
+    """Yield the bytes of a bar before it is drawn, with its text, for each library that can have many bars."""
 
     def tqdm() -> list[Any]:
         from tqdm import tqdm
@@ -339,17 +342,18 @@ DRAWERS: dict[str, Callable[[int], tuple[Callable[[], None], Callable[[], object
 
 
 class Drawn(NamedTuple):
-    """What live bars cost, in hundredths of a core, and the longest gap between two writes in seconds."""
+    """The cost of live bars in hundredths of a core, and the longest gap between two writes in seconds."""
 
-    whole: Interval  # of the process, less that of a control which moves the same bars and draws none
-    ticker: Interval | None  # of our drawing thread: what our budget is about
+    whole: Interval  # of the process, minus a control that moves the same bars and draws none
+    ticker: Interval | None  # of progresskit's drawing thread, which the budget limits
     gap: float
 
 
 def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
-    """Return what `count` bars cost, all moved ten times a second, over so many windows of so many seconds.
+    """Return the cost of `count` bars that all move ten times a second, over `windows` windows.
 
-    The peers' control moves nothing: with them moving and drawing cannot be told apart. A sentence where it cannot be had.
+    The control of the other libraries moves nothing, because their movements cannot be separated from drawing. Returns
+    a message if the cost cannot be measured.
     """
     ours = name.startswith("progresskit")
 
@@ -363,7 +367,7 @@ def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
     def measure() -> dict[str, Any]:
         still = undrawn_bars(count)[0] if ours else lambda: None
         control = interval([run_for(still, [time.process_time], 0.5)[0] for _ in range(3)]).middle
-        # A budget holds over the time it is given: setting up a thousand bars, and the costly first frame of all, come before.
+        # A budget holds over time, so the setup of a thousand bars and the costly first frame are excluded.
         advance, _ = DRAWERS[name](count)
         run_for(advance, [], 2.0)
         clocks: list[Callable[[], float]] = [time.process_time]
@@ -393,7 +397,8 @@ def drawing(name: str, count: int, windows: int, seconds: float) -> Drawn | str:
 
 
 def slow_renderer(seconds: float, frames: int) -> tuple[Interval, float]:
-    """Return the hundredths of a core that a renderer takes which computes for so long a frame, and the seconds between its frames."""
+    """Return the hundredths of a core of a renderer that computes for the given time in each frame, and the seconds
+    between its frames."""
 
     def measure() -> list[tuple[float, float]]:
         from progresskit import ProgressTracker
@@ -413,10 +418,10 @@ def slow_renderer(seconds: float, frames: int) -> tuple[Interval, float]:
             while len(drawn) < frames:
                 task.advance()
                 time.sleep(0.1)
-        return drawn[1:frames]  # the first frame of all is no cost of drawing: it pays for imports
+        return drawn[1:frames]  # the first frame is excluded, because it pays for imports
 
     marks = [tuple(mark) for mark in on_a_pty(measure, 100.0 * frames).result]
-    # What the thread takes between two frames is known after the first gap: it is in the budget of those that follow.
+    # The thread's cost between two frames is known only after the first gap, and counts in the budget of later frames.
     gaps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(marks)][1:]
     return interval([100 * used / passed for passed, used in gaps]), max(passed for passed, _ in gaps)
 

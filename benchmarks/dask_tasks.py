@@ -1,10 +1,11 @@
-"""What watching a Dask cluster costs: many short tasks with a `track` in each and the display, beside the same tasks without.
+"""Measure what watching a Dask cluster costs: many short tasks with a `track` each and a display, compared with the
+same tasks without.
 
-Runs in rounds, bare and watched in turn, on one cluster of two single-threaded workers in a process of its own. Prints the
-ratios of wall time and of the scheduler's processor time, the processor time within a task, the messages and their bytes, and
-what is left in the scheduler. Beside other programs only the processor times mean anything. A task's code runs once in some
-milliseconds, with caches that others have filled meanwhile: that makes it several times as slow as in a loop of its own.
-Not a part of `make bench`: a round of 10,000 tasks takes about a minute.
+Runs in rounds, bare and watched in turn, on one cluster of two single-threaded workers in a process of its own. Prints
+the ratios of wall time and of the scheduler's processor time, the processor time within a task, the messages and their
+bytes, and the objects left in the scheduler. On a busy machine only the processor times are meaningful. A task's code
+runs once in some milliseconds, with the processor's caches filled by other code, which makes it several times as slow
+as in a loop. Not a part of `make bench`: a round of 10,000 tasks takes about a minute.
 
     python benchmarks/dask_tasks.py [--tasks 10000] [--rounds 3]
 """
@@ -72,7 +73,7 @@ def main() -> None:
 
 
 def measure(client: Client, scheduler: psutil.Process, tasks: int, rounds: int) -> None:
-    with watch(client, "none"):  # what the first watch imports on the workers is no cost of a task
+    with watch(client, "none"):  # the imports of the first watch are not a cost of tasks
         client.gather(client.map(bare, range(200), pure=False))
     walls, cpus, sizes = [], [], []
     within: dict[Any, list[float]] = {bare: [], tracked: []}

@@ -1,10 +1,10 @@
-"""What a program that was written for tqdm pays with progresskit.tqdm, beside the installed tqdm.
+"""Measure what progresskit.tqdm costs a program that was written for tqdm, compared with the installed tqdm.
 
-Each figure is a ratio: rounds of the same loop with either, in turn, in one process, in processor time of the thread; the bare
-loop beside them says what the loop itself takes. Ours is measured where a bar is a task of the display, which is drawn nowhere
-here, and where it writes tqdm's text to a stream of its own; the installed tqdm, patched, likewise. A million items or updates
-take longer than the time between two lines, so that lines and what is done for them are in the figures.
-Bars: an item at most 1/5 of tqdm's, `update` at most 1/2. Ends with 1 where one is missed.
+Each figure is a ratio: rounds of the same loop with each of the two, in turn, in one process, in processor time of the
+    thread; the bare loop is the control. progresskit.tqdm is measured with a bar that is a task of the display (which
+    is not drawn here), and with one that writes tqdm's text to its own stream, and so is the installed tqdm when
+    patched. A million items or updates take longer than the time between two lines, so that the figures include lines.
+Bars: an item at most 1/5 of tqdm's, `update` at most 1/2. Ends with 1 if one is missed.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ PLACES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "tqdm patched, a task": (theirs, patched, {}),
     "tqdm patched, its own stream": (theirs, patched, {"file": NOWHERE}),
 }
-"""Where a bar goes -> its class, what is done around the loop, and its arguments."""
+"""Destination of a bar -> its class, the context of the loop, and its arguments."""
 SOURCES: dict[str, Callable[[], Any]] = {
     "an item of a range": lambda: range(COUNT),
     "an item of a list": lambda: [None] * COUNT,
@@ -79,7 +79,7 @@ SOURCES: dict[str, Callable[[], Any]] = {
 def row(
     name: str, bare: Callable[[], Any], peer: Callable[[], Any], mine: Callable[[], Any], around: Any, bar: float
 ) -> bool:
-    """Measure one row of the table, print it, and return whether it keeps within its bar."""
+    """Measure one row of the table, print it, and return whether it is within its bar."""
     ratios, columns = [], []
     for _ in range(ROUNDS):
         nothing, peer_took = seconds(bare()), seconds(peer())

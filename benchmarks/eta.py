@@ -1,13 +1,13 @@
-"""How good an ETA is: the error of the remaining time over traces of work, ours beside the formulas of four other libraries.
+"""Measure the error of ETAs over traces of work, for progresskit and the formulas of four other libraries.
 
-The error at an instant is the distance between the time left that a formula says and the time that was left, as a share of
-the whole duration, at most 1; where a formula says nothing it is 1. A trace's error is its mean over the run from the 2nd to
-the 98th hundredth, over several seeds, durations and sampling intervals. The constants of ours were chosen on the seeds 0 to
-19; what is printed is of the seeds from 100 on.
+The error at an instant is the difference between a formula's time left and the true one, as a share of the whole
+duration, at most 1. It is 1 if a formula gives no time left. A trace's error is its mean from 2 to 98 % of the run,
+over several seeds, durations and sampling intervals. The constants of progresskit were chosen on the seeds 0 to 19; the
+printed errors are of the seeds from 100 on.
 
-What is measured is the formula: the display shows a time left from the second gap on, and none in a long stop.
+The formula is measured, not the display, which shows a time left from the second gap on, and none in a long stop.
 
-The others' formulas are written anew from their documentation and sources, as of the versions beside them. Run it with
+The other formulas were written from the libraries' documentation and sources, in the stated versions. Run it with
 `python benchmarks/eta.py`; it prints a table in Markdown, the mean and, in brackets, the 95th hundredth of the errors.
 """
 
@@ -25,11 +25,11 @@ from progresskit._model.estimates import Estimate
 
 TOTAL = 1_000.0
 Trace = list[tuple[float, float]]
-"""When how much was done: times and amounts never fall, and end with all of `TOTAL`."""
+"""Pairs of a time and an amount. Neither decreases, and the last amount is `TOTAL`."""
 
 
 class Formula(Protocol):
-    """What says how much time is left."""
+    """A formula for the time left."""
 
     def sample(self, time: float, done: float) -> None: ...
     def eta(self, time: float, done: float) -> float | None: ...
@@ -49,10 +49,10 @@ class Ours:
 
 
 class Average:
-    """All that was done over all the time."""
+    """The whole amount over the whole time."""
 
     def sample(self, time: float, done: float) -> None:
-        """The two numbers of the moment are enough."""
+        """Do nothing: the present numbers are enough."""
 
     def eta(self, time: float, done: float) -> float | None:
         return (TOTAL - done) * time / done if done else None
@@ -63,7 +63,7 @@ class Tqdm:
 
     def __init__(self) -> None:
         self._moved = self._seconds = 0.0
-        self._weight = 1.0  # of what was before the first update
+        self._weight = 1.0  # of the time before the first update
         self._last = (0.0, 0.0)
 
     def sample(self, time: float, done: float) -> None:
@@ -123,8 +123,8 @@ class Alive:
 class Indicatif:
     """indicatif 0.18: a rate averaged twice with weights that fall to a tenth in 15 seconds, freed of its bias.
 
-    Checked against `Estimator` and `eta` in its src/state.rs: a look between two updates counts as an update of nothing, and
-    where no rate is known it says 0.
+    Checked against `Estimator` and `eta` in its src/state.rs: a call between two updates counts as an update of 0, and
+    without a rate the time left is 0.
     """
 
     def __init__(self) -> None:
@@ -172,7 +172,7 @@ def paced(duration: float, steps: int, speed: Callable[[float], float], noise: r
 
 
 def scaled(costs: list[float], duration: float) -> Trace:
-    """Return the trace of equal steps that cost so much each, stretched to `duration`."""
+    """Return the trace of equal steps with the given costs, stretched to `duration`."""
     scale, time, trace = duration / sum(costs), 0.0, [(0.0, 0.0)]
     for step, cost in enumerate(costs, 1):
         time += cost * scale
@@ -186,12 +186,12 @@ def steady(duration: float, noise: random.Random) -> Trace:
 
 
 def bursts(duration: float, noise: random.Random) -> Trace:
-    """Some thirty lumps of the work, with nothing to see between them."""
+    """Some thirty lumps of work, without movement between them."""
     return scaled([noise.uniform(0.5, 1.5) for _ in range(30)], duration)
 
 
 def slow_start(duration: float, noise: random.Random) -> Trace:
-    """A first fifth of the work that goes at a third of the pace: caches fill, connections open."""
+    """The first fifth of the work has a third of the pace: caches fill, connections open."""
     return paced(duration, 400, lambda share: 1.0 if share > 0.2 else 0.33, noise)
 
 
@@ -203,7 +203,7 @@ def stall(duration: float, noise: random.Random) -> Trace:
 
 
 def slowing(duration: float, noise: random.Random) -> Trace:
-    """A pace that falls to a third on the way: a table that grows, a disk that fills."""
+    """A pace that falls to a third during the run: a table that grows, a disk that fills."""
     return paced(duration, 400, lambda share: 1.0 - 0.67 * share, noise)
 
 
@@ -231,7 +231,7 @@ def recorded(path: Path) -> Trace:
 
 
 def errors(trace: Trace, formulas: dict[str, Callable[[], Formula]], interval: float) -> dict[str, list[float]]:
-    """Return each formula's errors over `trace`, looked at every `interval` seconds."""
+    """Return each formula's errors over `trace`, sampled every `interval` seconds."""
     made = {name: formula() for name, formula in formulas.items()}
     found: dict[str, list[float]] = {name: [] for name in made}
     duration = trace[-1][0]
@@ -246,7 +246,7 @@ def errors(trace: Trace, formulas: dict[str, Callable[[], Formula]], interval: f
 
 
 def sample_times(trace: Trace, interval: float) -> Iterator[tuple[float, float]]:
-    """Yield what a ticker sees: the time and what is done, every `interval` seconds."""
+    """Yield the samples of a ticker: the time and the amount, every `interval` seconds."""
     at, count = 0, 0
     while (time := count * interval) < trace[-1][0]:
         while trace[at + 1][0] <= time:
@@ -282,7 +282,7 @@ def table(seeds: range, formulas: dict[str, Callable[[], Formula]] = FORMULAS) -
 
 
 def ranks(found: dict[str, dict[str, list[float]]]) -> dict[str, int]:
-    """Return our place by mean error on each trace, 1 for the lowest."""
+    """Return progresskit's rank by mean error on each trace, 1 for the lowest."""
     return {
         name: 1 + sum(mean(values) < mean(line["progresskit"]) for values in line.values())
         for name, line in found.items()

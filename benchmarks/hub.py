@@ -1,12 +1,12 @@
-"""What a hub and its clients cost, and how soon it is seen that a client was killed.
+"""Measure what a hub and its clients cost, and how soon a killed client is detected.
 
 64 processes with five tasks each, advanced ten times a second, on one hub that draws with `ansi` on a pseudo-terminal: under
-5 % of a core for the hub, and 0.2 % for a client. It is processor time, on top of what as many processes without a tracker take
-at the same time, round by round; the median of the rounds is judged. A client sends as many frames as its budget allows: the
-hub is measured once more with ten a second of each. Then 20 clients are killed, one after the other: each
-is shown as lost within a second. At last 1,000 clients over real sockets, each of which ends some tasks: every final state is
-seen. Workers, each beside a bare control, in interleaved rounds: a forked process that lives for one short `track`, and a pool whose
-tasks of 5 ms count in a shared task. Bounded: about two minutes with the defaults.
+5 % of a core for the hub, and 0.2 % for a client. The figures are processor time beyond that of as many processes
+without a tracker, round by round; the median is judged. A client sends as many frames as its budget allows, so the hub
+is measured once more with ten a second from each. Then 20 clients are killed, one after the other: each must be shown
+as lost within a second. Then 1,000 clients over real sockets end some tasks each: every final state must arrive.
+Workers are measured beside bare controls, in interleaved rounds: a forked process with one short `track`, and a pool
+whose tasks of 5 ms count in a shared task. Bounded: about two minutes with the defaults.
 
     python benchmarks/hub.py [--processes 64] [--rounds 5] [--seconds 6] [--kills 20] [--clients 1000] [--forks 15]
 """
@@ -55,7 +55,7 @@ if tasks:
     tracker.stop()
 """
 SETTLING = 2.0
-"""Seconds after which processes that have just begun are as they stay."""
+"""Seconds after which new processes have reached their steady state."""
 
 
 class Workers:
@@ -91,7 +91,7 @@ def drained(fd: int) -> None:
 
 @contextmanager
 def pseudo_terminal() -> Iterator[TextIO]:
-    """Yield a stream on a terminal of 50 lines that somebody reads."""
+    """Yield a stream on a terminal of 50 lines that is read."""
     master, slave = pty.openpty()
     reader = threading.Thread(target=drained, args=(master,), daemon=True)
     reader.start()
@@ -103,7 +103,7 @@ def pseudo_terminal() -> Iterator[TextIO]:
 
 
 class Cost(NamedTuple):
-    """Shares of a core, and how many frames of each client are shown in a second."""
+    """Shares of a core, and the frames of each client that are shown in a second."""
 
     hub: float
     client: float
@@ -123,7 +123,7 @@ class Watching(Feed):
 
 
 def costs(count: int, rounds: int, seconds: float, **settings: str) -> list[Cost]:
-    """Return what hub and client take, round by round. `settings` are in the clients' environment."""
+    """Return the costs of the hub and of a client, round by round. `settings` are in the clients' environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     found = []
     with pseudo_terminal() as stream:
@@ -150,7 +150,7 @@ def costs(count: int, rounds: int, seconds: float, **settings: str) -> list[Cost
 
 
 class Noting(AnsiRenderer):
-    """Notes when a frame is drawn that says that somebody was lost."""
+    """Notes the time of each frame that shows a lost client."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,7 +163,7 @@ class Noting(AnsiRenderer):
 
 
 def losses(kills: int, others: int = 8) -> list[float]:
-    """Return the seconds from each of `kills` to the frame that shows it, beside `others` that work on."""
+    """Return the seconds from each of `kills` to the frame that shows it, with `others` that continue to work."""
     seconds = []
     with pseudo_terminal() as stream:
         renderer = Noting()
@@ -252,11 +252,11 @@ for line in sys.stdin:  # a round
     print(took, cpu, ended.ru_minflt - used.ru_minflt, flush=True)
 """
 KINDS = ("bare", "entered", "tracked")
-"""A program without us; one whose tracker its children do not use; one with a `track` in each child."""
+"""A program without progresskit; one whose children do not use its tracker; one with a `track` in each child."""
 
 
 class ProcessCost(NamedTuple):
-    """What a forked process takes, to one of a program without us."""
+    """The cost of a forked process, relative to that of a program without progresskit."""
 
     wall: float
     cpu: float
@@ -264,8 +264,8 @@ class ProcessCost(NamedTuple):
 
 
 def short_processes(rounds: int) -> tuple[ProcessCost, ProcessCost, ProcessCost]:
-    """Return what a short life costs beside a tracker that it does not use, and with a `track` in it, each to a program without us;
-    and the second to the first. Medians of pairs."""
+    """Return the cost of a short-lived process with a tracker that it does not use, and with a `track`, each relative
+    to a program without progresskit; and the second relative to the first. Medians of pairs."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PROGRESSKIT_")}
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", FORKER]
@@ -280,7 +280,7 @@ def short_processes(rounds: int) -> tuple[ProcessCost, ProcessCost, ProcessCost]
             found[-1].append(ProcessCost(*map(float, process.stdout.readline().split())))
     for process in forkers:
         process.communicate(timeout=60)
-    del found[0]  # what is imported once
+    del found[0]  # imports
     entered, tracked, loop_alone = (
         ProcessCost(*(median(each[kind][what] / each[control][what] for each in found) for what in range(3)))
         for kind, control in ((1, 0), (2, 0), (2, 1))
@@ -297,7 +297,8 @@ def work(item: tuple[Task | None, int]) -> None:
 
 
 def handed(rounds: int, tasks: int = 400) -> tuple[float, int, int]:
-    """Return what a pool's work costs that counts in a shared task, to one that does not; the count, and what it should be."""
+    """Return the cost of a pool's work that counts in a shared task, relative to work that does not; the count, and the
+    expected count."""
     ratios, counted, expected = [], 0, 0
     with open(os.devnull, "w") as nowhere, ProgressTracker("ansi", stream=nowhere) as tracker:
         shared = tracker.add_task("shared")

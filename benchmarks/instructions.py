@@ -1,8 +1,8 @@
-"""What our hot paths and a frame cost in instructions: figures that noise cannot touch, and so the gate in CI.
+"""Count the instructions of the hot paths and of a frame. These figures have no noise, so CI gates them.
 
-Counted by valgrind's cachegrind, which is skipped with a word where it is not installed. Each figure is the slope between two
-sizes, so that the interpreter's start and the loop's own begin and end are not in it; the ticker stands still, since it runs
-beside the loop and not within it, and no garbage is collected, since when that comes is chance.
+valgrind's cachegrind counts them; without it, the benchmark prints a message and ends. Each figure is the slope between
+two sizes, which excludes the start of the interpreter and of the loop. The ticker does not run, because it is not a
+part of the loop, and no garbage is collected, because its time is random.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ ITERATION = {
     ("generator", "for"): 100.0,
     ("generator", "in C"): 100.0,
 }
-"""Instructions an item over the bare loop at most, on CPython 3.11: by a `for` statement and by a consumer in C."""
+"""The most instructions per item beyond the bare loop, on CPython 3.11: by a `for` statement and by a consumer in C."""
 UPDATES = {"tick": ("call", 1.1), "advance": ("call with one", 2.2)}
-"""What an update costs at most, in multiples of a call of an empty method: without an argument, and with one."""
+"""The most an update may cost, in multiples of a call of an empty method: without an argument, and with one."""
 ROW = 100_000.0
-"""Instructions of a row that has moved, looked at and drawn by the `ansi` renderer, at most."""
+"""The most instructions for sampling a row that has moved and drawing it with the `ansi` renderer."""
 
 PROGRAM = """
 import gc, os, sys
@@ -116,7 +116,7 @@ os._exit(0)
 
 @cache
 def instructions(what: str, how: str, size: int, ballast: int = 0) -> int:
-    """Return the instructions of a whole run, which keeps `ballast` numbers beside those that it counts."""
+    """Return the instructions of a whole run, which allocates `ballast` additional numbers."""
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     command += [sys.executable, "-S", "-c", PROGRAM, what, how, str(size), str(ballast)]
     done = subprocess.run(
@@ -131,8 +131,8 @@ def instructions(what: str, how: str, size: int, ballast: int = 0) -> int:
 def slope(what: str, how: str) -> float:
     """Return the instructions of one item, update or frame.
 
-    A range makes each number anew. On the edge of a page of the allocator's it takes and returns a whole one each time, which costs
-    more than all that is counted here; so the least of several runs is taken, each a few numbers further from that edge.
+    A range allocates each number. At the edge of an allocator's page, each number may allocate and free a page, which
+    costs more than the measured work. So the least of several runs is taken, each a few numbers further from that edge.
     """
     small, large = SIZES.get(what, USUAL)
     return min(
@@ -142,7 +142,7 @@ def slope(what: str, how: str) -> float:
 
 
 def lines() -> list[tuple[str, float, float, str]]:
-    """Return what, the figure, its bar and its unit."""
+    """Return the name of each figure, the figure, its bar and its unit."""
     wanted = [(what, f"{way} {how}") for what, way in ITERATION for how in ("bare", "tracked")]
     wanted += [("updates", how) for how in ("bare", "call", "call with one", *UPDATES)]
     wanted += [("frames", "0"), ("frames", str(ROWS))]

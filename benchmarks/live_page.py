@@ -1,9 +1,10 @@
-"""What the live page costs a job while it is open: processor time of the job's process, beside the same job without the page.
+"""Measure what an open live page costs a job: processor time of the job's process, compared with the same job without
+the page.
 
-One job, twenty tasks on a pseudo-terminal that is read, is run in turn without a tracker, without the page, with the page served and
-not looked at, and with one and twelve tabs, which ask as the page's script does, from a process of their own. The figure is the
-share of one core that the page adds, second by second of the same round; the bar is what the display may cost, 1 %. Processor time
-is counted, so a busy machine does no harm as long as the job gets its turn.
+One job, twenty tasks on a pseudo-terminal that is read, is run in turn without a tracker, without the page, with the
+page served but not open, and with one and twelve tabs, which another process simulates with the requests of the page's
+script. The figure is the share of one core that the page adds within a round; its bar is the budget of the display, 1
+%. Processor time is counted, so a busy machine does not matter as long as the job runs.
 
     python benchmarks/live_page.py [--rounds 5] [--seconds 4]
 """
@@ -24,7 +25,7 @@ from screen import output_of
 MOST = 0.01
 """The share of one core that an open page may add."""
 SCRIPT = Path(__file__).parents[1] / "progresskit" / "_display" / "web" / "page.js"
-"""The page's, which says how often a tab asks."""
+"""The page's script, which has the interval of a tab's requests."""
 VARIANTS = {"bare": None, "no page": None, "served": 0, "1 tab": 1, "12 tabs": 12}
 TABS = """
 import http.client, json, sys, threading, time
@@ -100,7 +101,7 @@ with open(path, "w") as file: json.dump(found, file)
 
 
 def measure(rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return the shares of one core that the job took in each variant, round by round."""
+    """Return the job's shares of one core in each variant, round by round."""
     poll = re.search(r"^const POLL = (\d+);", SCRIPT.read_text("utf-8"), re.MULTILINE)
     assert poll is not None, f"{SCRIPT} does not say how often it asks"
     tabs = TABS.replace("POLL", str(int(poll[1]) / 1000))
@@ -113,7 +114,7 @@ def measure(rounds: int, seconds: float) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Print what each variant adds, and fail where an open page adds more than it may."""
+    """Print what each variant adds, and fail if an open page adds more than its bar."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)

@@ -1,6 +1,7 @@
-"""What the bars cost a real load: processor time with bars in a pty against `--no-progress`, in pairs, the order in turn.
+"""Measure what bars cost a real load: processor time with bars on a pty and with `--no-progress`, in pairs of
+alternating order.
 
-Of the loader's process alone: the server has one of its own. Run it with `python benchmarks/load.py`, in the environment of the
+Only the loader's process counts, not the server's. Run it with `python benchmarks/load.py`, in the environment of the
 Snowflake loader. The figure is the median of the pairs' differences, with its interval.
 """
 
@@ -18,7 +19,7 @@ from screen import read_pty
 
 SAMPLE = sorted((Path(__file__).parents[1] / "examples" / "flights").glob("*.csv"))
 LEAST = 6
-"""Pairs: of fewer no interval can be had that 19 of 20 medians lie in."""
+"""The least number of pairs from which a 95 % interval of the median can be given."""
 COMMAND = """
 import os, sys, time
 from progresskit_snowflake.cli import main
@@ -51,8 +52,8 @@ def seconds(more: list[str]) -> float:
 
 
 def shares(pairs: int) -> Interval:
-    """Return what bars add to a load's processor time, as a share of it. Fewer than six `pairs` have no interval."""
-    seconds([])  # compiles, and fills the file cache
+    """Return the share that bars add to a load's processor time. Fewer than six `pairs` have no interval."""
+    seconds([])  # a first load compiles modules, and fills the file cache
     found = []
     for pair in range(pairs):
         order: list[list[str]] = [[], ["--no-progress"]]

@@ -1,9 +1,9 @@
-"""How evenly the Upload bar of a load moves, and how good its ETA is: read from the frames of the very command, as JSON lines.
+"""Measure how evenly the Upload bar of a load moves, and the error of its ETA, from the command's frames as JSON lines.
 
 Run it with `python benchmarks/load_eta.py [FOLDER]`, in the environment of the Snowflake loader; FOLDER has the CSV files, plain
-or gzip, that match `--pattern`, and is the sample's unless given. The ETA's error at an instant is the distance between the
-end that it says and the end that there was, as a share of the upload's whole duration; it counts from the first tenth on.
-Evenness is the largest distance of the bar from a straight line, as a share of its total.
+or gzip, that match `--pattern`, and defaults to the sample's. The ETA's error at an instant is the difference between
+the predicted and the true end, as a share of the upload's whole duration. It counts after the first tenth. Evenness is
+the largest distance of the bar from a straight line, as a share of its total.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST = 0.10
 
 
 class Moment(NamedTuple):
-    """What the Upload bar said: seconds, bytes, total and ETA."""
+    """The figures of the Upload bar: seconds, bytes, total and ETA."""
 
     time: float
     completed: float
@@ -33,7 +33,7 @@ class Moment(NamedTuple):
 
 
 def run(files: list[Path], pace: str, more: list[str]) -> tuple[list[Moment], str]:
-    """Load `files` into a local server, and return what the Upload bar said, and the command's summary."""
+    """Load `files` into a local server, and return the figures of the Upload bar, and the command's summary."""
     arguments = ["load", *map(str, files), "--table", "t", "--embedded", "--null", "NA", "--pace", pace, *more]
     done = subprocess.run(
         [sys.executable, "-c", COMMAND, *arguments],
@@ -55,7 +55,7 @@ def run(files: list[Path], pace: str, more: list[str]) -> tuple[list[Moment], st
 
 
 def report(moments: list[Moment]) -> tuple[dict[str, float], bool]:
-    """Return figures, and whether the ETA keeps to its bound."""
+    """Return the figures, and whether the ETA is within its bound."""
     began, ended = moments[0].time, moments[-1].time
     whole = ended - began
     size = moments[-1].completed
@@ -79,7 +79,7 @@ def report(moments: list[Moment]) -> tuple[dict[str, float], bool]:
 
 
 def trace(moments: list[Moment]) -> None:
-    """Print what the bar said, by time, beside what was true."""
+    """Print the figures of the bar by time, beside the true ones."""
     began, ended, size = moments[0].time, moments[-1].time, moments[-1].completed
     print(f"{'seconds':>8} {'done':>7} {'MB/s':>6} {'ETA':>6} {'left':>6} {'error':>7}")
     for before, moment in itertools.pairwise(moments):
@@ -91,7 +91,7 @@ def trace(moments: list[Moment]) -> None:
 
 
 def main() -> int:
-    """Print the verdict; 0 when the ETA is within a tenth of the duration from the first tenth on."""
+    """Print the verdict; 0 when, after the first tenth, the ETA is within a tenth of the duration."""
     parser = argparse.ArgumentParser(description="The Upload bar of a load: how even, and how good its ETA.")
     parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE, help="where the CSV files are (the sample)")
     parser.add_argument("--pattern", default="flights-*.csv*", help="which files of it (flights-*.csv*)")

@@ -1,8 +1,8 @@
-"""Where a load's processor time goes: a table in Markdown, of threads and of modules.
+"""Profile a load's processor time: a table in Markdown, by thread and by module.
 
-A sampler looks at all threads some hundred times a second: what each one's processor clock has moved on by since the last look
-belongs to where it stands now. So waiting costs nothing, C code that lets others run is seen, and nothing is slowed down by being
-counted call by call. Run it with `python benchmarks/load_profile.py`; the server has a process of its own and is not in it.
+A sampler visits all threads some hundred times a second, and adds the processor time of each since the last sample to
+the code that it runs now. Waiting therefore counts nothing, C code that releases the GIL is included, and calls are not
+slowed down. Run it with `python benchmarks/load_profile.py`; the server runs in another process and is not included.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ LOADER = "progresskit_snowflake"
 COUNTER = "upload counter"
 DRAWING = "drawing, in a thread of its own"
 EVERY = 0.003
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 
 
 def place(frame: FrameType | None) -> tuple[str, str]:
-    """Return the package and the module whose work `frame` does: ours if any of ours stands on the stack, the innermost of them.
+    """Return the package and the module for which `frame` works: the innermost module of progresskit on the stack, if
+    there is one.
 
-    The loader's own code is told from the libraries that it calls only by who stands innermost.
+    Only the innermost module distinguishes the loader from the libraries that it calls.
     """
     innermost: tuple[str, str] | None = None
     while frame is not None:
@@ -53,14 +54,14 @@ def place(frame: FrameType | None) -> tuple[str, str]:
 
 
 class Sampler(threading.Thread):
-    """Looks at the other threads until it is stopped."""
+    """Samples the other threads until it is stopped."""
 
     def __init__(self) -> None:
         super().__init__(name="sampler", daemon=True)
         self.places: Counter[tuple[str, str]] = Counter()
         self.threads: Counter[str] = Counter()
         self.over = threading.Event()
-        self._clocks: dict[threading.Thread, float] = {}  # by the thread: its number is used again after it
+        self._clocks: dict[threading.Thread, float] = {}  # by the thread, because its number is reused after its end
 
     def run(self) -> None:
         while not self.over.wait(EVERY):
@@ -70,21 +71,21 @@ class Sampler(threading.Thread):
                     continue
                 try:
                     used = time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
-                except OSError:  # it has just ended
+                except OSError:  # the thread has just ended
                     continue
                 moved = used - self._clocks.get(thread, used if thread is threading.main_thread() else 0.0)
                 self._clocks[thread] = used
-                drawing = thread.name == OURS  # it is found waiting, always: what it has done is over by then
+                drawing = thread.name == OURS  # the sampler always finds it waiting, after its work is done
                 self.places[(OURS, DRAWING) if drawing else place(frames.get(thread.ident))] += moved
                 self.threads[thread.name] += moved
 
 
 class Profile(NamedTuple):
-    """Where one load's processor time went.
+    """The profile of one load.
 
     Attributes:
         used: Seconds of processor time.
-        places: Those of them that were seen: package, module and seconds, the most first.
+        places: The sampled ones: package, module and seconds, the most first.
         threads: The same by thread.
     """
 
@@ -94,17 +95,18 @@ class Profile(NamedTuple):
 
     @property
     def seen(self) -> float:
-        """Seconds that were seen."""
+        """Sampled seconds."""
         return sum(seconds for _, _, seconds in self.places)
 
     @property
     def ours(self) -> float:
-        """What share of them was spent for the bars: in progresskit, and in the thread that counts uploads for it."""
+        """The share of them that was spent on the bars: in progresskit, and in the thread that counts uploads for
+        it."""
         ours = sum(seconds for package, _, seconds in self.places if package == OURS)
         return (ours + sum(seconds for name, seconds in self.threads if name == COUNTER)) / self.seen
 
     def text(self) -> str:
-        """Return it as tables in Markdown."""
+        """Return the profile as tables in Markdown."""
         lines = [f"{self.used:.2f} s of processor time, {self.seen / self.used:.0%} of it seen"]
 
         def table(head: str, shares: Iterable[tuple[str, float]]) -> None:
@@ -121,7 +123,7 @@ class Profile(NamedTuple):
 
 
 def profiled() -> None:
-    """Load the sample, sampled, and send what was seen to the parent."""
+    """Load the sample with the sampler running, and send its result to the parent."""
     from progresskit_snowflake.cli import main
 
     sampler = Sampler()
@@ -137,7 +139,7 @@ def profiled() -> None:
 
 
 def profile() -> Profile:
-    """Run a load in a pty and return where its time went."""
+    """Run a load on a pty and return its profile."""
     read_end, write_end = os.pipe()
     pid, fd = pty.fork()
     if pid == 0:
@@ -159,7 +161,7 @@ def profile() -> Profile:
 
 
 def main() -> int:
-    """Print where a load's time went."""
+    """Print the profile of a load."""
     if sys.argv[1:2] == ["--child"]:
         profiled()
     as_installed()

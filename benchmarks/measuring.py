@@ -1,11 +1,11 @@
-"""How a figure is measured and judged: interleaved rounds, paired differences, an honest interval, a verdict.
+"""Measure and judge figures: interleaved rounds, paired differences, a confidence interval, a verdict.
 
-Knows statistics and the machine. Must not know what is measured.
+Knows statistics and the machine. Does not know what is measured.
 
-Noise only ever adds to a time, and it comes in waves. So all variants run in turn, round by round, and a variant is compared
-with the control of its own round: what a wave adds to both cancels. The figure is the median of these differences, and its
-interval comes from their order alone (the binomial ranks around the median), which assumes nothing of their distribution. The
-verdict looks at the interval: a bar within it is neither passed nor failed.
+Noise only adds to a time, and comes in waves. So all variants take turns, round by round, and a variant is compared
+with the control of its own round, so that a wave cancels. The figure is the median of these differences. Its interval
+follows from their order alone (the binomial ranks around the median), which assumes nothing about their distribution. A
+bar within the interval is neither passed nor failed.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def over(times: Mapping[str, Sequence[float]], variant: str, control: str) -> In
 
 
 def ratio(times: Mapping[str, Sequence[float]], variant: str, unit: str, control: str) -> Interval:
-    """Return what `variant` costs over `control`, in multiples of what `unit` costs over it."""
+    """Return the cost of `variant` beyond `control`, in multiples of that of `unit`."""
     rounds = zip(times[variant], times[unit], times[control], strict=True)
     return interval([(more - bare) / (one - bare) for more, one, bare in rounds if one > bare])
 
 
 class Line(NamedTuple):
-    """One line of the verdict: a figure, its interval, the bar (None where there is none), the unit."""
+    """One line of the verdict: a figure, its interval, the bar or None, the unit."""
 
     what: str
     figure: Interval
@@ -58,12 +58,12 @@ class Line(NamedTuple):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the figure is counted, so that no noise is in it."""
+        """Whether the figure is counted, and so has no noise."""
         return self.figure.low == self.figure.high < float("inf")
 
     @property
     def verdict(self) -> str:
-        """`PASS`, `FAIL`, or that the noise is too great to say."""
+        """`PASS`, `FAIL`, or that the noise is too great for a verdict."""
         if self.bar is None:
             return "-"
         if self.figure.high <= self.bar:
@@ -72,14 +72,14 @@ class Line(NamedTuple):
 
 
 def as_installed() -> None:
-    """Compile our packages, as an installer does: where no bytecode may be written, each program would compile them anew, and
-    what that takes is no cost of theirs."""
+    """Compile progresskit's packages, as an installer does. If no bytecode may be written, each program would compile
+    them again, which is not a cost of the library."""
     for package in ("progresskit", "adapters"):
         compileall.compile_dir(Path(__file__).parents[1] / package, quiet=1)
 
 
 def exact(value: float) -> Interval:
-    """Return the interval of what is counted and has no noise."""
+    """Return the interval of a counted figure, which has no noise."""
     return Interval(value, value, value)
 
 
@@ -97,12 +97,12 @@ def text_of(lines: Sequence[Line]) -> str:
 
 
 def is_loaded() -> bool:
-    """Whether the machine is busy with more than it has cores for: times are no measurements then."""
+    """Whether the machine is busier than it has cores for, so that times are not reliable."""
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
 def machine() -> str:
-    """Return what the figures were taken on, in a line. Names no host and no path."""
+    """Return the machine and the interpreter of the figures, in one line, without host names and paths."""
     model = platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

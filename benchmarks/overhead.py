@@ -1,7 +1,7 @@
-"""What our own hot paths cost over a bare control, and what a task weighs: the lines of the verdict that need no peer.
+"""Measure the hot paths against a bare control, and the memory of a task: the figures that need no other library.
 
-`python benchmarks/overhead.py` prints them; it needs nothing but progresskit, so it runs on any interpreter: `--pythons` adds
-a table of the hot paths on those that pyenv or the path has.
+`python benchmarks/overhead.py` prints them; it needs only progresskit, so it runs on any interpreter. `--pythons` adds
+a table of the hot paths on the interpreters of pyenv and the path.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ ROOT = Path(__file__).parents[1]
 ITEMS = 200_000
 MANY = 4_000_000
 PROCESSES = 9
-"""How a process lies in memory moves some figures by a nanosecond or two: that many are asked, and theirs make the interval."""
+"""The number of processes that are measured, because the memory layout of a process changes some figures by a
+nanosecond or two."""
 VERSIONS = ("3.12", "3.13")
 NEWER = sys.version_info >= (3, 12)
 
@@ -47,32 +48,34 @@ class Empty:
 
 
 def loop(items: Iterable[Any]) -> None:
-    """Go through `items` as a `for` statement does."""
+    """Iterate over `items` with a `for` statement."""
     for _ in items:
         pass
 
 
 def consume(items: Iterable[Any]) -> None:
-    """Go through `items` in C."""
+    """Iterate over `items` in C."""
     deque(items, maxlen=0)
 
 
 def run(through: Callable[[Iterable[Any]], None], make: Callable[[], Iterable[Any]]) -> None:
-    """Make the items and go through them."""
+    """Make the items and iterate over them."""
     through(make())
 
 
 def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
-    """What an item costs over the bare loop, in calls of an empty method, by a `for` statement and by a consumer in C.
+    """The cost of an item beyond the bare loop, in calls of an empty method, by a `for` statement and by a consumer in
+    C.
 
-    A round takes a millisecond or two, less than a turn of the scheduler's: on a machine that is shared most rounds are whole.
+    A round takes a millisecond or two, less than the scheduler's time slice, so that most rounds are uninterrupted on a
+    shared machine.
     """
     numbers = list(range(ITEMS))
-    # Room for a number in memory that is used already: on the edge of a page each item would take and return a whole one.
+    # Keep an allocator's page in use: at its edge, each item could allocate and free a page.
     ballast = list(range(ITEMS, ITEMS + 2_000))
     del ballast[::2]
     lines = []
-    # From 3.12 on the bare loop over these is specialised, and nothing that is put between can be: no bar is set there.
+    # From 3.12 on, the bare loop over these is specialised, and a loop over an iterator cannot be: there is no bar.
     sized = None if NEWER else 0.3
     bars = {"range": sized, "list": sized, "generator": 1.5 if NEWER else 0.7}
     unit = "calls of an empty method an item over bare"
@@ -103,7 +106,7 @@ def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
         )
         for name, bar in bars.items():
             lines.append(Line(f"iteration, {name}, {how}", in_calls(times, f"{name} tracked", name), bar, unit))
-    # The last portion of a list is handed over whole, so that a short one costs less than a long one.
+    # The last portion of a list costs nothing per item, so that a short list costs less than a long one.
     many: list[Any] = [None] * MANY
     times = interleaved(
         {
@@ -119,7 +122,7 @@ def iteration(tracker: ProgressTracker, rounds: int) -> list[Line]:
 
 
 def in_calls(times: Mapping[str, Sequence[float]], variant: str, control: str) -> Interval:
-    """Return what `variant` costs over `control`, in what as many calls of an empty method cost in the same round."""
+    """Return the cost of `variant` beyond `control`, in calls of an empty method in the same round."""
     rounds = zip(times[variant], times[control], times["call"], times["bare"], strict=True)
     return interval([(more - less) / (call - bare) for more, less, call, bare in rounds if call > bare])
 
@@ -131,7 +134,7 @@ def hot(rounds: int) -> list[Line]:
 
 
 def of_processes(count: int, rounds: int, python: str = sys.executable) -> list[Line]:
-    """Return the lines of the hot paths: the medians of so many processes, and between what these lie."""
+    """Return the lines of the hot paths: the medians of several processes, and their range."""
     command = [python, __file__, "--hot", "--rounds", str(rounds)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     runs = [
@@ -145,7 +148,7 @@ def of_processes(count: int, rounds: int, python: str = sys.executable) -> list[
 
 
 def interpreters() -> dict[str, str]:
-    """Return the other interpreters that are here: version -> path."""
+    """Return the other installed interpreters: version -> path."""
     found = {}
     for version in VERSIONS:
         root = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
@@ -157,7 +160,7 @@ def interpreters() -> dict[str, str]:
 
 
 def updates(tracker: ProgressTracker, rounds: int) -> list[Line]:
-    """The price of `tick` and `advance` as multiples of an empty method call."""
+    """The cost of `tick` and `advance`, in calls of an empty method."""
     task, empty = tracker.add_task("updates"), Empty()
     call, tick = empty.call, task.tick
 
@@ -195,7 +198,8 @@ def updates(tracker: ProgressTracker, rounds: int) -> list[Line]:
 
 
 def lost(tracker: ProgressTracker, total: int = 10_000_000, threads: int = 8) -> list[Line]:
-    """Updates lost by that many threads on one task, which the interpreter switches between a million times a second."""
+    """Updates that the given threads lose on one task, while the interpreter switches between them a million times a
+    second."""
     task = tracker.add_task("threads")
 
     def work() -> None:
@@ -218,7 +222,7 @@ def lost(tracker: ProgressTracker, total: int = 10_000_000, threads: int = 8) ->
 
 
 class Still:
-    """A ticker that never looks: tasks without a display."""
+    """A ticker that never samples: tasks without a display."""
 
     def attach(self, tracker: ProgressTracker) -> None: ...
     def wake(self) -> None: ...
@@ -227,7 +231,8 @@ class Still:
 
 
 def bytes_a_task(count: int, *, shown: bool) -> float:
-    """Return what a task takes, beside its text and its total; with what a display on a pty keeps for it if `shown`."""
+    """Return the memory of a task in bytes, without its text and its total; with the memory of a display on a pty if
+    `shown`."""
     tracker = ProgressTracker("ansi") if shown else ProgressTracker("none", ticker=Still())
     names = [f"task number {number}" for number in range(count)]
     totals = [1_000_000 + number for number in range(count)]
@@ -249,7 +254,7 @@ def bytes_a_task(count: int, *, shown: bool) -> float:
 
 
 def memory(count: int = 10_000) -> list[Line]:
-    """Bytes a task, alone and on a display."""
+    """Bytes per task, alone and on a display."""
     alone = on_a_pty(lambda: bytes_a_task(count, shown=False)).result
     shown = on_a_pty(lambda: bytes_a_task(count, shown=True)).result
     unit = "bytes a task beside its text"
@@ -261,7 +266,7 @@ def memory(count: int = 10_000) -> list[Line]:
 
 def core(processes: int, rounds: int, updates_of_threads: int) -> list[Line]:
     """Return all lines of this file."""
-    weights = memory()  # first: the child of a process that draws would not draw
+    weights = memory()  # first, because a child of a process that draws does not draw
     found = of_processes(processes, rounds)
     with ProgressTracker("none") as tracker:
         return [*found, *lost(tracker, updates_of_threads), *weights]

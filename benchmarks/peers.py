@@ -1,7 +1,7 @@
-"""The libraries beside ours, each as its documentation has it: how it is iterated with, told of an update, given many bars.
+"""The compared libraries, used as their documentation shows: iteration, updates, many bars.
 
-Knows their calls and nothing of how they are measured. What a library does not offer is None. Each is imported where it is
-used, and one that is not installed is left out with a word.
+Knows their calls. Does not know how they are measured. A feature that a library lacks is None. Each library is imported
+where it is used; one that is not installed is left out with a message.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 TOTAL = 900_000
-"""Units of each bar: below a million, from where on a row shows three digits and few movements are seen."""
+"""Units of each bar. From a million on, a row shows three digits and hides most movements."""
 Update = Callable[[], object]
 Read = Callable[[], int | None]
 Manual = tuple[Update, Read, Callable[[], object]]
-"""What advances a bar by one, what reads its count, and what closes it."""
+"""Functions that advance a bar by one, read its count, and close it."""
 
 
 class Peer(NamedTuple):
     """One library."""
 
     name: str
-    module: str  # what a user of it imports
+    module: str  # the module that users import
     iterate: Callable[[Iterable[Any], int], Iterable[Any]]
     manual: Callable[[int], Manual] | None
     bars: Callable[[int], tuple[Callable[[], None], Callable[[], object]]] | None
 
     @property
     def version(self) -> str | None:
-        """Its version; None where it is not installed."""
+        """Its version; None if it is not installed."""
         try:
             return version(self.name)
         except PackageNotFoundError:
@@ -61,7 +61,7 @@ def ours_manual(total: int) -> Manual:
 
 
 class Still:
-    """A ticker that never looks: tasks that are moved and never drawn."""
+    """A ticker that never samples: tasks move and are never drawn."""
 
     def attach(self, tracker: Any) -> None: ...
     def wake(self) -> None: ...
@@ -70,7 +70,7 @@ class Still:
 
 
 def undrawn_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
-    """Return ours without anything that looks at them: the control of our renderers."""
+    """Return progresskit without sampling: the control of its renderers."""
     from progresskit import ProgressTracker
 
     tracker = ProgressTracker("none", ticker=Still())
@@ -181,7 +181,7 @@ def alive_bars(count: int) -> tuple[Callable[[], None], Callable[[], object]]:
 
     if count > 1:
         raise NotImplementedError("it shows one bar at a time")
-    manager = alive_bar(TOTAL, refresh_secs=0.1)  # kept: the bar ends with it
+    manager = alive_bar(TOTAL, refresh_secs=0.1)  # kept, because the bar ends with its iterator
     bar = manager.__enter__()
     return lambda: bar(7), lambda: manager.__exit__(None, None, None)
 
@@ -281,7 +281,7 @@ PEERS = (
 
 
 def installed() -> tuple[Peer, ...]:
-    """Return ours and those that are here; say on standard error which are not."""
+    """Return progresskit and the installed libraries; name the missing ones on standard error."""
     for peer in PEERS:
         if peer.version is None:
             print(f"{peer.name} is not installed and is left out", file=sys.stderr)
@@ -289,6 +289,6 @@ def installed() -> tuple[Peer, ...]:
 
 
 def load(peers: Iterable[Peer]) -> None:
-    """Import them all, so that no import is timed as something else."""
+    """Import them all, so that no figure includes an import."""
     for peer in peers:
         importlib.import_module(peer.module)

@@ -1,7 +1,7 @@
-"""What becomes of frames and memory while a job prints 1,000 and 10,000 lines a second, by itself and below `progresskit run`.
+"""Measure frames and memory while a job prints 1,000 and 10,000 lines a second, by itself and below `progresskit run`.
 
-A pseudo-terminal is read meanwhile. Fails where frames of the second half come less than twice a second, where a line is missing,
-or where more lines have waited at once than two seconds bring.
+The output goes to a pseudo-terminal that is read. Fails if the second half has fewer than two frames a second, if a
+line is missing, or if more lines have waited at once than are printed in two seconds.
 
     python benchmarks/printed_lines.py [--seconds 6]
 """
@@ -20,7 +20,7 @@ from typing import NamedTuple
 from screen import output_of
 
 LONGEST_GAP = 0.5
-"""Seconds between two frames, on average over the second half."""
+"""The most seconds between two frames, on average over the second half."""
 JOB = """
 import json, resource, sys, time
 from progresskit import ProgressTracker
@@ -44,7 +44,8 @@ with open(sys.argv[3], "w") as file: json.dump([printed, waiting, grown], file)
 
 
 class Run(NamedTuple):
-    """What one run has shown: lines printed, lines seen, most lines that waited, kibibytes grown, seconds between frames."""
+    """The result of one run: lines printed, lines shown, the most waiting lines, kibibytes of growth, seconds between
+    frames."""
 
     printed: int
     seen: int
@@ -54,7 +55,7 @@ class Run(NamedTuple):
 
 
 def run(rate: int, seconds: float, *, hub: bool) -> Run:
-    """Return what a job of so many `seconds` that prints `rate` lines a second has shown."""
+    """Return the result of a job that prints `rate` lines a second for `seconds` seconds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
         command = ["-c", JOB, str(rate), str(seconds), str(path)]
@@ -72,7 +73,7 @@ def run(rate: int, seconds: float, *, hub: bool) -> Run:
 
 
 def main() -> None:
-    """Print a table, and fail where a bound is passed."""
+    """Print a table, and fail if a bound is exceeded."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=6.0)
     seconds = parser.parse_args().seconds

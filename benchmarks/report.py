@@ -1,7 +1,7 @@
-"""The report: runs everything, prints the verdict, and writes docs/benchmarks.md and its plots.
+"""The report: runs all benchmarks, prints the verdict, and writes docs/benchmarks.md and its plots.
 
-Nothing is written without `--write`. Figures in the documentation come from here alone, with the machine, the versions and the
-noise that they were taken with, and how long the taking took.
+Nothing is written without `--write`. All figures of the documentation come from this report, with their machine,
+versions, noise and duration.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def shown(value: Interval, digits: int = 1) -> str:
 
 
 def say(what: str) -> None:
-    """Tell on standard error what is measured now."""
+    """Name the present measurement on standard error."""
     print(f"{datetime.datetime.now():%H:%M:%S} {what}", file=sys.stderr)
 
 
 def load_lines(pairs: int, profiles: int) -> list[Line]:
-    """Return the lines of the Snowflake load, where the loader is installed: against one without, and by where its time goes."""
+    """Return the lines of the Snowflake load, if the loader is installed: the cost of bars, and the profile."""
     try:
         import load
         import load_profile
@@ -58,7 +58,7 @@ def load_lines(pairs: int, profiles: int) -> list[Line]:
 
 
 def work_lines(rounds: int) -> list[Line]:
-    """Return the lines of work: what a loop costs where it works, and what is drawn beside it."""
+    """Return the lines of real work: the cost of a loop, and of drawing."""
     found, drawn = comparison.own_work(rounds)
     lines = [
         Line(f"overhead, {name}", value, 1.0 if each >= 0.95 else None, "% of the work", f"{each:,.3g} us an item")
@@ -68,7 +68,7 @@ def work_lines(rounds: int) -> list[Line]:
 
 
 def drawing_lines(drawn: dict[str, dict[int, comparison.Drawn | str]]) -> list[Line]:
-    """Return the lines of a thousand bars: what our drawing thread takes."""
+    """Return the lines of a thousand bars: the cost of progresskit's drawing thread."""
     lines = []
     for name in (name for name in drawn if name.startswith("progresskit")):
         most = drawn[name][1_000]
@@ -82,7 +82,7 @@ def drawing_lines(drawn: dict[str, dict[int, comparison.Drawn | str]]) -> list[L
 
 
 def import_lines(imports: dict[str, Interval]) -> list[Line]:
-    """Return what our imports take, and how that compares with the import of the peer that takes least."""
+    """Return the time of progresskit's import, compared with the fastest import of another library."""
     ours = ("progresskit", "from progresskit import track")
     lines = [Line(f"import: {name}", imports[name], None, "ms of processor time over bare Python") for name in ours]
     peers = {name: value for name, value in imports.items() if name not in ours}
@@ -98,7 +98,7 @@ def import_lines(imports: dict[str, Interval]) -> list[Line]:
 
 
 def slow_line() -> Line:
-    """Return what a renderer that computes for 300 ms a frame is allowed to take, over a minute and more."""
+    """Return the share of a core of a renderer that computes for 300 ms in each frame, over at least a minute."""
     found = comparison.slow_renderer(0.3, frames=5)
     return Line("a renderer of 300 ms a frame", found[0], 1.0, "% of a core", f"a frame every {found[1]:.0f} s")
 
@@ -144,7 +144,7 @@ def plots(
     matplotlib.rcParams["svg.hashsalt"] = "progresskit"
     from matplotlib import pyplot
 
-    def legend(axes: Any) -> None:  # above: within, it would cover what is tall
+    def legend(axes: Any) -> None:  # above, because within the plot it would cover tall bars
         axes.legend(fontsize=7, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
 
     def grouped(data: dict[str, dict[str, float]], label: str, name: str, log: bool) -> None:
@@ -184,7 +184,7 @@ def plots(
 
 
 def main() -> int:
-    """Measure, print and write; 0 unless a line of the verdict fails on a machine that is quiet enough to say so."""
+    """Measure, print and write; 0 unless a line of the verdict fails on a quiet machine."""
     parser = argparse.ArgumentParser(description="All benchmarks, with the peers side by side.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and no load")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plots")

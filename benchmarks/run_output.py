@@ -1,8 +1,7 @@
-"""What `progresskit run` costs a command that writes much: 700,000 short lines, beside the same under `script`.
+"""Measure what `progresskit run` costs a command with much output: 700,000 short lines, compared with `script`.
 
-Both have a pseudo-terminal of their own between the command and the terminal, and are run in turn. The bar is twice the
-time of `script`, in seconds on the wall, so the machine must have nothing else to do. Processor time, the command's included,
-depends less on what else runs.
+Both have a pseudo-terminal between the command and the terminal, and are run in turn. The bar is twice the wall time of
+`script`, so the machine must be idle. Processor time, with the command's, depends less on other programs.
 
     python benchmarks/run_output.py [LINES [ROUNDS]]
 """
@@ -27,7 +26,7 @@ def in_terminal(*command: str) -> float:
         try:
             while os.read(ours, 1 << 16):
                 pass
-        except OSError:  # Linux's word for the end of a pty
+        except OSError:  # Linux reports the end of a pty like this
             pass
     os.close(ours)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

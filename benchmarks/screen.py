@@ -1,7 +1,7 @@
-"""A real pty around a piece of work: its output is read, and its questions are answered, by another process.
+"""Run work on a real pty: another process reads its output, and answers its questions.
 
-Knows ptys. Must not know what runs on one. The reader is the parent, so that what reading costs is not in the figures; it
-answers as a terminal does where the cursor stands and what it is, since some libraries wait for that.
+Knows ptys. Does not know the work. The reader is the parent, so that the figures do not include reading. It answers
+requests for the cursor's position and the kind of terminal, because some libraries wait for the answers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANSWERS = {b"\x1b[6n": b"\x1b[1;1R", b"\x1b[c": b"\x1b[?62c"}
 
 
 class Seen(NamedTuple):
-    """What came of it: the result, and when something was written (seconds on the monotonic clock, which processes share)."""
+    """The result, and the times of all writes (seconds on the monotonic clock, which processes share)."""
 
     result: Any
     writes: list[float]
@@ -34,15 +34,15 @@ class Seen(NamedTuple):
 
 
 def read_pty(fd: int) -> bytes:
-    """Return what has come through a pty; nothing once its other side is closed."""
+    """Return the available output of a pty; empty once its other end is closed."""
     try:
         return os.read(fd, 1 << 16)
-    except OSError:  # Linux's word for the end of a pty
+    except OSError:  # Linux reports the end of a pty like this
         return b""
 
 
 def output_of(arguments: Sequence[str]) -> Iterator[bytes]:
-    """Run Python with `arguments` on a pty, outside of any CI, and yield what it writes, block by block, to its end.
+    """Run Python with `arguments` on a pty, without variables of CI systems, and yield its output block by block.
 
     Raises:
         SystemExit: it failed; the message is the end of what it wrote.
@@ -93,7 +93,7 @@ def on_a_pty(work: Callable[[], Any], patience: float = 120.0) -> Seen:
         if terminal in ready:
             try:
                 data = os.read(terminal, 1 << 16)
-            except OSError:  # Linux's word for the end of a pty
+            except OSError:  # Linux reports the end of a pty like this
                 break
             if not data:
                 break

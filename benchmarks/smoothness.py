@@ -1,9 +1,10 @@
-"""How smooth bars are within the default budget: frames a second, gaps between them, and the share of a core, beside the peers.
+"""Measure how smooth bars are within the default budget: frames a second, gaps, and the share of a core, compared with
+other libraries.
 
-1, 5 and 20 rows, and a pool of four workers under its total, all moved on by the work itself. A frame is what arrives on the pty in one
-burst; what drawing it takes is the processor time of our thread, its wake-ups included. `python benchmarks/smoothness.py [SECONDS]`
-prints the table; on a machine that is busy with something else the gaps are its own, which the control, a thread that wakes up ten
-times a second, tells.
+1, 5 and 20 rows, and a pool of four workers under its total, all moved by the work itself. A frame is one burst of
+output on the pty. Its cost is the processor time of progresskit's thread, with its wake-ups. `python
+benchmarks/smoothness.py [SECONDS]` prints the table. On a busy machine the gaps are the machine's; the control, a
+thread that wakes up ten times a second, shows them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from screen import on_a_pty
 STEP = 0.02
 """Seconds between two movements."""
 BURST = 0.01
-"""Seconds of silence after which what is written is another frame."""
+"""Seconds without output after which a new frame begins."""
 LEAST_FRAMES, WIDEST_GAP = 9.0, 0.150
 """Frames a second, and the seconds that 95 % of the gaps are below."""
 SHOWN = ("progresskit ansi", "rich", "tqdm", "alive-progress")
@@ -40,7 +41,8 @@ class Smooth(NamedTuple):
 
 
 def pool_bars(renderer: str) -> tuple[Callable[[], None], Callable[[], object]]:
-    """Return what moves a pool of four files under their total on, of `renderer`: each file has 50 steps, and another one follows."""
+    """Return a function that moves a pool of four files under their total, drawn with `renderer`: each file has 50
+    steps, and another one follows."""
     from progresskit import ProgressTracker
 
     tracker = ProgressTracker(renderer)
@@ -64,7 +66,7 @@ def pool_bars(renderer: str) -> tuple[Callable[[], None], Callable[[], object]]:
 
 
 def run_for(make: Callable[[], tuple[Callable[[], None], Callable[[], object]]], seconds: float) -> Smooth:
-    """Return how smooth bars are that are moved for so many seconds."""
+    """Return the smoothness of bars that move for the given seconds."""
 
     def measure() -> dict[str, float]:
         os.environ.pop("CI", None)
@@ -95,7 +97,7 @@ def run_for(make: Callable[[], tuple[Callable[[], None], Callable[[], object]]],
 
 
 def control(seconds: float) -> Smooth:
-    """Return what a program of one line does that writes ten times a second: the machine's own gaps."""
+    """Return the smoothness of a program that writes one line ten times a second: the machine's own gaps."""
 
     def measure() -> dict[str, float]:
         began, used = time.monotonic(), time.process_time()

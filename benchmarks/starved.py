@@ -1,9 +1,9 @@
-"""A job that keeps the interpreter's lock to itself: when its first frame comes, and the longest gap between two.
+"""Measure the first frame, and the longest gap between two frames, beside a job that keeps the GIL to itself.
 
 The job computes and makes a short system call about every 20 microseconds, every 200, or every 2 milliseconds, on a
-pseudo-terminal that is read. It is run in pairs: as it is, and with the switch interval left alone (`progresskit/_system/gil.py`
-says what that does). The kernel often runs both threads on one core, where the drawing thread gets its turn anyway: look at the
-worst of several runs, on a quiet machine.
+pseudo-terminal that is read. It is run in pairs, with and without the shortened switch interval (see
+`progresskit/_system/gil.py`). The kernel often runs both threads on one core, where the drawing thread runs anyway, so
+only the worst of several runs on a quiet machine is meaningful.
 
     python benchmarks/starved.py [--seconds 10] [--rounds 3] [--renderers ansi rich] [--work 1 10 100]
 """
@@ -37,7 +37,7 @@ print(count)
 
 
 class Shown(NamedTuple):
-    """What was seen of one run: seconds to the first frame and of the longest gap, frames, and the job's own rounds."""
+    """The result of one run: seconds to the first frame and of the longest gap, frames, and the job's own rounds."""
 
     first: float
     gap: float
@@ -46,7 +46,7 @@ class Shown(NamedTuple):
 
 
 def sample(renderer: str, seconds: float, how: str, work: int) -> Shown:
-    """Run the job once, with so many sums between two calls; a write to the terminal counts as a frame."""
+    """Run the job once, with the given number of sums between two calls. A write to the terminal counts as a frame."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "PROGRESSKIT_RENDERER": renderer}
     command = [sys.executable, "-c", JOB, str(seconds), how, str(work)]
@@ -57,7 +57,7 @@ def sample(renderer: str, seconds: float, how: str, work: int) -> Shown:
     try:
         while os.read(ours, 65536):
             times.append(time.monotonic())
-    except OSError:  # the other side has closed it
+    except OSError:  # the other end is closed
         pass
     os.close(ours)
     rounds = int(process.communicate()[0])
@@ -66,7 +66,7 @@ def sample(renderer: str, seconds: float, how: str, work: int) -> Shown:
 
 
 def main() -> None:
-    """Print a line for each renderer and way, the worst of all rounds, and the job's speed beside it."""
+    """Print a line for each renderer and variant: the worst of all rounds, and the job's speed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, default=3)

@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from ._tracking.current import track as track
     from ._tracking.files import open_file as open_file
     from ._tracking.files import wrap_file as wrap_file
+    from ._tracking.joining import current_tracker as current_tracker
     from ._tracking.responses import wrap_response as wrap_response
     from ._tracking.task import Task as Task
     from ._tracking.tracker import ProgressTracker as ProgressTracker
-    from ._tracking.tracker import current_tracker as current_tracker
     from .renderers.base import Renderer as Renderer
     from .renderers.base import RendererUnavailable as RendererUnavailable
     from .renderers.base import Terminal as Terminal
@@ -70,7 +70,7 @@ _HOMES = {
     "open_file": "progresskit._tracking.files",
     "add_task": "progresskit._tracking.current",
     "configure": "progresskit._tracking.current",
-    "current_tracker": "progresskit._tracking.tracker",
+    "current_tracker": "progresskit._tracking.joining",
     "disabled": "progresskit._tracking.current",
     "print": "progresskit._tracking.current",
     "track": "progresskit._tracking.current",
@@ -86,10 +86,19 @@ def __dir__() -> list[str]:
 
 def _name_modules_for_freezers() -> None:
     """Name the modules that are loaded by name. Nobody calls this: PyInstaller, Nuitka, and cx_Freeze follow the statements."""
-    from ._display import capture, events_file, notebook_cells, process_hooks, service_status, taskbar  # noqa: F401
+    from ._display import (  # noqa: F401
+        capture,
+        direct_lines,
+        events_file,
+        notebook_cells,
+        process_hooks,
+        service_status,
+        taskbar,
+        terminal_keys,
+    )
     from ._display.web import live  # noqa: F401
     from ._model import frames, states  # noqa: F401
     from ._system import warnings  # noqa: F401
-    from ._tracking import current, files, responses, silent, task, tracker  # noqa: F401
+    from ._tracking import current, files, joining, responses, silent, task, tracker  # noqa: F401
     from .processes import _client, _folder, workers  # noqa: F401
     from .renderers import ansi, base, json, log, none, plain  # noqa: F401

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._tracking import multiprocessing_hook
-from ._tracking.tracker import current_tracker
+from ._tracking.joining import current_tracker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator

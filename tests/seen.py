@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from progresskit._tracking.tracker import current_tracker
+from progresskit._tracking.joining import current_tracker
 
 BOUND = 60.0
 """Seconds that a busy machine may take."""

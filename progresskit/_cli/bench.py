@@ -1,4 +1,5 @@
-"""`progresskit bench`: measure what progress costs on this machine, beside other installed libraries or in a job of the user's own.
+"""`progresskit bench`: measure what progress costs on this machine, beside other installed libraries or in the user's
+own job.
 
 Each verdict is a ratio to a control of the same run, so that it also holds on a slow machine; a verdict says so if the noise is too
 great. Knows how to start programs on a pty and how to judge figures. Does not know the calls of any library.
@@ -124,7 +125,7 @@ def _drain(terminal: int, until: float | None) -> None:
         try:
             if not os.read(terminal, 1 << 16):
                 return
-        except OSError:  # Linux reports the end of a pty so
+        except OSError:  # Linux reports the end of a pty like this
             return
 
 
@@ -249,9 +250,9 @@ def paired(
 ) -> tuple[list[tuple[Run, Run]], int]:
     """Run `command` in pairs, with and without progress, for about `seconds` seconds.
 
-    Every other pair begins with the run without progress. A first run, which warms caches, does not count. Each run reads the file
-    that standard input comes from, from where it stands now; where that is no file, each finds the end of its input at once, since
-    what one run has read or what nobody types would keep the next one waiting.
+    Every other pair begins with the run without progress. A first run, which warms caches, does not count. If standard
+    input is a file, each run reads it from the present position. Otherwise the input of each run is empty, because the
+    next run would wait for input that the last one has read, or that nobody types.
 
     Returns:
         The pairs, each with progress first, and the exit status of the first run that failed, 0 if none did.
@@ -283,7 +284,8 @@ def paired(
 
 @contextmanager
 def standard_input() -> Iterator[int]:
-    """Give a descriptor of the file that standard input comes from, and put it back to where it stood; without a file, an empty one."""
+    """Give a descriptor of the file of standard input, and restore its position at the end; if it is not a file, a
+    descriptor of an empty file."""
     try:
         start = os.lseek(0, 0, os.SEEK_CUR) if stat.S_ISREG(os.fstat(0).st_mode) else None
     except OSError:  # there is none

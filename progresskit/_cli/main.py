@@ -1,6 +1,6 @@
 """The command line: `progresskit renderers`, `demo`, `run`, `show`, `pipe`, `report`, `replay`, `bench` and `serve`.
 
-Knows which function each subcommand calls, and the exit statuses. Does not know the options, nor how anything is drawn.
+Knows which function each subcommand calls, and the exit statuses. Does not know the options, or how anything is drawn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from .._display.terminal import StreamTerminal
 from .._text.cells import encodable
-from ..renderers.registry import default_stream, find, named, names, prefer_hub
+from ..renderers.choice import named
+from ..renderers.destinations import default_stream, prefer_hub
+from ..renderers.registry import find, names
 from .options import make_parser
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None, *, handle_interrupts: Callable[
                 sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except BrokenPipeError:
         return reader_gone()
-    except OSError as error:  # a full disk: what the commands themselves open has sentences of its own
+    except OSError as error:  # a full disk; errors of the commands' own files are reported elsewhere
         discard_output()
         print(f"progresskit: the output cannot be written: {error.strerror or error}.", file=sys.stderr)
         return 1

@@ -51,7 +51,7 @@ class PtyKeeper:
         os.close(self._held)
 
     def dismiss(self) -> None:
-        """Kill the keeper: nobody needs it any more."""
+        """Kill the keeper, because it is no longer needed."""
         os.kill(self.pid, signal.SIGKILL)  # SIGKILL ends it in any state, even stopped
         os.waitpid(self.pid, 0)
         os.close(self._held)
@@ -94,7 +94,7 @@ def _read(fd: int) -> bytes | None:
         return os.read(fd, 1 << 16)
     except BlockingIOError:
         return None
-    except OSError:  # Linux reports the end of a pty so
+    except OSError:  # Linux reports the end of a pty like this
         return b""
 
 

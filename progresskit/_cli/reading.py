@@ -32,7 +32,7 @@ FIRST_RAW = 24, 1
 def variables_for(program: str | None, command: Sequence[str]) -> dict[str, str]:
     """Return the environment variables that make `command` print the progress of `program` as lines.
 
-    Only pip needs one. Its version is asked for: what is not known to be new enough gets none, and shows its own bar.
+    Only pip needs one. A pip that is not known to be new enough gets none, and shows its own bar.
     """
     ask = _pip_of(command) if program == "pip" else None
     if ask is None:
@@ -49,7 +49,7 @@ def variables_for(program: str | None, command: Sequence[str]) -> dict[str, str]
 
 
 def _pip_of(command: Sequence[str]) -> list[str] | None:
-    """Return the words of `command` that start pip; None where it starts something else."""
+    """Return the words of `command` that start pip; None if it starts another program."""
     if _PIP.fullmatch(os.path.basename(command[0])):
         return [command[0]]
     for index, word in enumerate(command[1:], 1):
@@ -107,7 +107,7 @@ class ProgressReader:
             self._show(report)
 
     def _show(self, report: Report) -> None:
-        if report == self._last and self._task is None:  # said once more
+        if report == self._last and self._task is None:  # repeated
             return
         self._last = report
         task = self._task

@@ -13,7 +13,9 @@ from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._text.cells import plain_line
 from ..renderers.base import Renderer, draws_in_place
-from ..renderers.registry import BUILTIN, default_stream, named
+from ..renderers.choice import named
+from ..renderers.destinations import default_stream
+from ..renderers.registry import BUILTIN
 
 _NUMBERS = 1_000_000_000
 """The offset between the task numbers of two runs."""

@@ -17,12 +17,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._display.process_hooks import TICKER
+from .._system.job import hub_address
 from .._system.platform import HAS_SPAWN, has_signal_details, present_signals
 from .._text.line_splitter import Lines
 from ..processes._marks import VARIABLE, MarkReader, terminal_id
 from ..processes.feed import Feed
 from ..processes.hub import Hub
-from ..renderers.registry import default_stream, hub_address
+from ..renderers.destinations import default_stream
 from .pty_keeper import PtyKeeper
 from .reading import ProgressReader, variables_for
 
@@ -49,7 +50,7 @@ bytes read in one go."""
 CATCH_UP_SECONDS = 0.1
 """The most seconds that a line waits while the hub reads what clients have sent before it."""
 MOST_HELD_SECONDS = 1.0
-"""The most seconds for which the end of a task waits for the words that were written before it, while others never cease."""
+"""The most seconds for which the end of a task waits for earlier output, while other output continues."""
 MOST_LAST_LINES = 200
 """The last lines of a quiet command that are shown if it fails."""
 PASSED_ON = present_signals(
@@ -162,7 +163,8 @@ def _run(
                 status = _cannot(command[0], error)
                 return status
             outputs.begun()
-            # The signal may have come just before the start. Otherwise the command has hardly begun, and ends here all the same.
+            # The signal may have come just before the start. Otherwise the command has hardly begun, and ends here as
+            # well.
             if _called_off():
                 os.kill(pid, _called_off())
             status = _wait(pid, outputs, waited)
@@ -390,7 +392,7 @@ class _Outputs:
             now = time.monotonic()
             ended = self._ended.is_set()
             if self._hub is not None and awaited and (not ready or now - held_since > MOST_HELD_SECONDS):
-                self._hub.reach(awaited, CATCH_UP_SECONDS)  # marks that have not come
+                self._hub.reach(awaited, CATCH_UP_SECONDS)  # marks that have not arrived
             for key, _ in ready:
                 heard = now
                 count = self._read_output(key.fd)
@@ -406,7 +408,8 @@ class _Outputs:
                         self._show(lines.end())
             if ended:
                 waited += now - began
-                # However slow the terminal, the command's own rest in a pty or pipe is shown: it is less than `MOST_DRAINED`.
+                # However slow the terminal is, the command's remaining output in a pty or pipe is shown: it is less
+                # than `MOST_DRAINED`.
                 if (not ready and now - heard > SILENT_SECONDS) or waited > DRAIN_SECONDS or drained > MOST_DRAINED:
                     self._outlived = True
                     break
@@ -422,7 +425,7 @@ class _Outputs:
                 if not data:
                     return None
                 break
-            except OSError:  # a pty fails so once nobody holds its other end
+            except OSError:  # a pty fails like this once no process has its other end
                 piece = b""
             if not piece:  # the next call sees the end again
                 break

@@ -6,7 +6,6 @@ of text, and the tracker shows them.
 
 from __future__ import annotations
 
-import os
 import sys
 from _thread import get_ident
 from collections import deque
@@ -14,19 +13,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from .._system.platform import HAS_PTY, has_poll
+from .._system.platform import HAS_PTY
 from .._system.threads import native
 from .._system.warnings import describe, warn_once
-from .._text.cells import clean_lines, encodable, plain_line
+from .._tracking.joining import current_tracker
 from .._tracking.lines import MOST_CAPTURED
-from .._tracking.tracker import current_tracker
 from . import questions
 from .captured_stream import STREAMS, CapturedStream, captured_streams
-from .descriptors import file_key, text_descriptor
+from .descriptors import file_key
 from .programs import HookedPrograms
 from .redirects import HookedDup2
-from .terminal import UNCAPTURED, write_to
-from .terminal_facts import wants_colors
+from .terminal import UNCAPTURED
+from .terminal_keys import has_key, leads_to, terminal_key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +36,6 @@ if TYPE_CHECKING:
 
 KEPT = 10_000
 """Lines that a quiet capture keeps, the latest ones."""
-MOST_AT_ONCE = 1_000
-"""Characters of a line that is written without asking whether there is more room than a page: four bytes each at the most."""
-POLLOUT = 4
-"""`select.POLLOUT`, which is not there where `select.poll` is not."""
 
 
 class Capture:
@@ -195,19 +189,19 @@ class Capture:
                 if stream is None or wanted is False:
                     continue
                 if wanted is None:
-                    if key is not None and _leads_to(stream, key):
+                    if key is not None and leads_to(stream, key):
                         self._add(stream)
                 elif not name.startswith("_"):
                     self._add(stream, forced=True)
             stream = tracker.stream
-            if key is not None and self._wanted == {"stdout": None, "stderr": None} and _leads_to(stream, key):
+            if key is not None and self._wanted == {"stdout": None, "stderr": None} and leads_to(stream, key):
                 self._add(stream)
             if self._streams:
                 questions.install()
                 _registry.dup2.install()
                 if HAS_PTY:
                     _registry.programs.install()
-                if key is not None and any(_leads_to(captured.stream, key) for captured in self._streams):
+                if key is not None and any(leads_to(captured.stream, key) for captured in self._streams):
                     self._join_relay(key)
         return self
 
@@ -303,7 +297,7 @@ class _Registry:
         try:
             from .relay import Relay
 
-            descriptors = tuple(fd for fd in (1, 2) if _has_key(fd, key))
+            descriptors = tuple(fd for fd in (1, 2) if has_key(fd, key))
             if not descriptors:
                 return None
             relay = self.relays[key] = Relay(key, descriptors)
@@ -388,7 +382,7 @@ def capture_worker(key: tuple[object, ...]) -> bool:
 
     Return whether it does: nothing happens if its streams lead elsewhere, for example to a relay of the parent.
     """
-    stdout, stderr = (_leads_to(getattr(sys, name, None), key) for name in ("stdout", "stderr"))
+    stdout, stderr = (leads_to(getattr(sys, name, None), key) for name in ("stdout", "stderr"))
     core = current_tracker()._core
     if not (stdout or stderr) or not core.capture.mode:
         return False
@@ -446,97 +440,6 @@ def forget_captures() -> None:
             if tracker is not None:
                 tracker.capture.current = None
         captured.captures.clear()
-
-
-def write_lines(tracker: TrackerCore, lines: list[str]) -> None:
-    """Write `lines` to the stream of `tracker` itself, since nothing draws them."""
-    stream: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
-    if stream is None or not tracker.renderer.accepts_plain_lines:  # an events file holds events alone
-        return
-    try:
-        write_to(stream, _text(stream, lines))
-    except Exception:  # closed, a broken pipe, or whatever a stream of the user's own may raise
-        pass
-
-
-def write_at_once(tracker: TrackerCore, line: str) -> bool:
-    """Write `line` to the stream of `tracker` itself, and return whether that could be done without waiting for a reader."""
-    stream: Any = tracker.current_stream()
-    try:
-        text = _text(stream, [line])
-        if len(text) > MOST_AT_ONCE or not _is_writable(stream):
-            return False
-        write_to(stream, text)
-    except Exception:  # the display knows what to do with such a stream
-        return False
-    return True
-
-
-def _is_writable(stream: Any) -> bool:
-    """Return whether `stream` takes a page of bytes without waiting; one without a descriptor is taken to."""
-    try:
-        descriptor = stream.fileno()
-    except (AttributeError, OSError, ValueError):
-        return stream is not None and not getattr(stream, "closed", False)
-    if not has_poll():
-        return True
-    poll = native("select", "poll")()
-    poll.register(descriptor, POLLOUT)
-    return any(events & POLLOUT for _, events in poll.poll(0))
-
-
-def _text(stream: Any, lines: list[str]) -> str:
-    encoding = stream.encoding or "utf-8"
-    cleaned = map(clean_lines, lines)
-    if not wants_colors(stream.isatty(), os.environ):
-        cleaned = map(plain_line, cleaned)
-    return "".join(f"{encodable(entry, encoding)}\n" for entry in cleaned)
-
-
-def draws_on(tracker: TrackerCore, stream: Any) -> bool:
-    """Return whether `tracker` draws, or would draw, on the terminal or file that `stream` is."""
-    if not tracker.renderer.shows_tasks:
-        return False
-    own: Any = tracker.current_stream() if tracker.terminal is None else tracker.terminal
-    if own is stream:
-        return own is not None
-    key = terminal_key_of(tracker)
-    try:
-        return key is not None and file_key(stream.fileno()) == key
-    except Exception:  # none, closed, or whatever a stream of the user's own may raise
-        return False
-
-
-def terminal_key_of(tracker: TrackerCore) -> tuple[object, ...] | None:
-    """Return the key of the terminal that `tracker` draws on; None where it draws on none."""
-    if not tracker.renderer.shows_tasks:
-        return None
-    if tracker.terminal is not None:
-        return getattr(tracker.terminal, "key", None)
-    stream = tracker.current_stream()
-    try:
-        return file_key(stream.fileno()) if stream.isatty() else None
-    except Exception:  # none, closed, or whatever a stream of the user's own may raise
-        return None
-
-
-def _has_key(descriptor: int, key: tuple[object, ...]) -> bool:
-    try:
-        return file_key(descriptor) == key
-    except OSError:  # closed
-        return False
-
-
-def _leads_to(stream: Any, key: tuple[object, ...]) -> bool:
-    """Return whether `stream` is a plain text file over the terminal of that `key`.
-
-    A wrapper with its own `write` (a Tee) is left alone: it writes to the stream that it wraps, which is captured.
-    """
-    try:
-        descriptor = text_descriptor(stream)
-        return descriptor is not None and stream.isatty() and file_key(descriptor) == key
-    except Exception:
-        return False
 
 
 def _comes_late(capture: Capture) -> bool:

@@ -18,7 +18,8 @@ from .._system.threads import signals_blocked
 from .._text.cells import clean_lines
 from ..renderers._region import END
 from ..renderers.base import DEFAULT_BUDGET
-from ..renderers.registry import RendererChoice, default_stream, prefer_hub, shared_folder
+from ..renderers.choice import RendererChoice
+from ..renderers.destinations import default_stream, prefer_hub, shared_folder
 from . import questions
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window

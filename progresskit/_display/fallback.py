@@ -15,7 +15,8 @@ from .._system.threads import is_main_thread
 from .._system.warnings import describe, warn_once
 from .._text.cells import clean_lines
 from ..renderers.base import draws_in_place, option
-from ..renderers.registry import BUILTIN, OBSERVERS, RendererChoice, events_path
+from ..renderers.choice import RendererChoice
+from ..renderers.registry import BUILTIN, OBSERVERS
 from .hangs import Retired
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class GuardedRenderer:
             page = os.environ.get("PROGRESSKIT_WEB", "")
             if page and is_on(os.environ, "PROGRESSKIT_WEB") and not OBSERVERS:
                 load(SERVE_PAGE_AS_ASKED)(page)
-            path = events_path(self.choice)
+            path = self.choice.events_path()
             if path is not None:
                 renderer = load("progresskit._display.events_file:Teed")(renderer, path)
         return renderer if self._folder is None else load(RECORDED)(renderer, self._folder)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from .._tracking.tracker import ProgressTracker, current_tracker
+from .._tracking.joining import current_tracker
+from .._tracking.tracker import ProgressTracker
 
 
 class LogHandler(logging.Handler):

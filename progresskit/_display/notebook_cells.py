@@ -19,8 +19,9 @@ from .._system.lazy import CATCH_UP_WITH_WORKERS, TICKER, load
 from .._system.notebook import is_cell_stream, kernel_shell, replaces_outputs, running_cell
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
+from ..renderers.destinations import default_stream, prefer_hub
 from ..renderers.notebook import ROWS, Area
-from ..renderers.registry import BUILTIN, default_stream, prefer_hub
+from ..renderers.registry import BUILTIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from .._system.job import hub_address
 from .._system.threads import Bell
 from .._tracking.lines import MOST_CAPTURED
-from ..renderers.registry import hub_address
 from .drawing_thread import DrawingThread
 from .hangs import CHECKS, HANG_SECONDS, HangDetector, Retired
 

@@ -1,6 +1,6 @@
 """The address of a hub: its socket and its key.
 
-Pure: knows how an address is written. Does not know sockets, nor which hub a process belongs to.
+Pure: knows how an address is written. Does not know sockets, or which hub a process belongs to.
 """
 
 from __future__ import annotations

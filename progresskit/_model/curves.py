@@ -1,6 +1,6 @@
 """The curve of one task: its count over time, in a bounded number of points.
 
-Pure. Does not know tasks, nor who draws the curve.
+Pure. Does not know tasks, or how the curve is drawn.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class Curve:
     """A count over time. When there are more than `POINTS` points, every second one is dropped.
 
     Args:
-        step: Seconds between two points at least, to begin with.
+        step: The least number of seconds between two points, at first.
 
     Attributes:
         points: Pairs of a time and a count.

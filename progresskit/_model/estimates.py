@@ -9,19 +9,18 @@ The theory, in terms of the cost of a unit (seconds per unit, the reciprocal of 
   rates would.
 - There are two costs. The *long* cost covers all the work and is best where nothing changes. The
   *recent* cost covers a fading sum and is best after a change. Evidence decides between them: their
-  distance, compared with what chance would produce for work as irregular as this (its scatter).
-  Lumps and heavy tails scatter much and are averaged; a small but lasting change of a regular pace
-  is followed at once. Overwhelming evidence restarts the long memory.
-- Two samples in a row that are about the fastest ever, and far beyond chance, are a new pace, and
-  restart all memory. So a slow start is over at once, and fast files among slow ones, which have
-  been seen before, change nothing.
-- A stop unlike any before is a stall, which does not count, until another like it shows that it was
-  no exception. Rate and ETA stay as they are during a stall; in a long one both are unknown.
-- Rising costs are expected to go on rising in proportion to the work left, as far as the evidence
-  goes, but by `MOST_RISE` at most. The ETA therefore agrees with the rate beside it, within that
-  share. Falling costs are not expected to go on falling.
+  distance, compared with the distance that chance would produce for work of this irregularity (its scatter). Irregular
+  work scatters much and is averaged; a small but lasting change of a regular pace is followed at once. Overwhelming
+  evidence restarts the long memory.
+- Two samples in a row that are about the fastest so far, and far beyond chance, are a new pace, and restart all memory.
+  A slow start therefore ends at once, while fast files among slow ones, which have occurred before, change nothing.
+- A stop longer than any before is a stall, which does not count until a second one shows that stops are normal. Rate
+  and ETA stay as they are during a stall; in a long one both are unknown.
+- Rising costs are expected to continue rising in proportion to the work left, as far as the evidence goes, but by
+  `MOST_RISE` at most. The ETA therefore agrees with the rate beside it, within that share. Falling costs are not
+  expected to continue falling.
 
-`benchmarks/eta.py` chose the constants, on other seeds than those whose errors it prints.
+The constants were chosen with `benchmarks/eta.py`, on other seeds than those whose errors it prints.
 """
 
 from __future__ import annotations
@@ -51,8 +50,8 @@ NEW_RECORD = 0.92
 NEW_EVIDENCE = 3.0
 """The squared distance of such a sample from the expected cost is above this many variances."""
 IDLE_SECONDS, IDLE_GAPS, IDLE_AT_FIRST = 10.0, 3.0, 60.0
-"""A task is idle after both: seconds without a change, and times the longest gap so far. Before two
-gaps: seconds without a change."""
+"""A task is idle after this many seconds without a change, and also this many times the longest gap so far. Before two
+gaps have occurred, it is idle after the last of these numbers of seconds."""
 
 
 INFINITY = float("inf")
@@ -65,7 +64,7 @@ else:
 
 
 class Estimator(Protocol):
-    """What tells the rate and the time left of one task: what `ProgressTracker(estimator=...)` makes for each.
+    """Estimates the rate and the time left of one task. `ProgressTracker(estimator=...)` makes one for each task.
 
     Example:
         >>> class Plain:
@@ -82,7 +81,7 @@ class Estimator(Protocol):
         """Learn that `completed` units are done when the task has been running for `time` seconds. Called for each frame."""
 
     def outlook(self, time: float, completed: float, total: float | None, /) -> tuple[float | None, float | None]:
-        """Return units a second and seconds left, as seen at `time`; None for what is unknown."""
+        """Return units a second and seconds left, as seen at `time`; None for an unknown one."""
         return None, None
 
 
@@ -128,19 +127,20 @@ class Estimate:
         self._completed = self._initial = completed
         self._seconds = self._units = 0.0  # of the work that counts
         self._moves = 0.0  # movements in it
-        self._gaps = 0  # between movements so far, the one before the first among them
+        self._gaps = 0  # between movements so far, including the one before the first
         self._recent_seconds = self._recent_units = 0.0
         self._evident = 0.0  # the evidence as of the last sample
         self._scatter = self._scatter_seconds = 0.0  # squared residuals, and the seconds that they are of
-        self._fastest = 0.0  # look so far, in units a second
-        self._new_samples = 0  # in a row at what may be a new pace
+        self._fastest = 0.0  # sample so far, in units a second
+        self._new_samples = 0  # in a row at a possible new pace
         self._new_seconds = self._new_units = 0.0  # of these
-        self._new_residual = 0.0  # of the first of them, squared: part of the scatter if it was no new pace
+        self._new_residual = 0.0  # of the first of them, squared: part of the scatter if it was not a new pace
         self._longest = 0.0  # stop between two movements
-        self._stalled = 0.0  # seconds of the stall that was left out
+        self._stalled = 0.0  # seconds of the stall that does not count
 
     def sample(self, time: float, completed: float) -> None:
-        """Learn that `completed` units were done at `time`. A step back, a retry, changes no rate."""
+        """Learn that `completed` units were done at `time`. A lower count, as after a retry, does not change the
+        rate."""
         units = completed - self._completed
         if units == 0:
             return
@@ -173,7 +173,7 @@ class Estimate:
             self._evident = self._evidence()
 
     def _scatter_by(self, seconds: float, units: float, time: float) -> None:
-        """Take a look of so many `seconds` and `units` into the scatter, unless it may be of a new pace."""
+        """Add a sample of `seconds` and `units` to the scatter, unless it may belong to a new pace."""
         expected = units * self._recent_seconds / self._recent_units
         residual = seconds - expected
         if (
@@ -196,13 +196,13 @@ class Estimate:
             self._fastest = pace
         half_life = SCATTER * time
         fade = 0.5 ** (seconds / (half_life if half_life > SHORTEST else SHORTEST))
-        if residual < -seconds:  # sooner than expected by whatever factor: no more than the time it took
+        if residual < -seconds:  # however much sooner than expected: at most the time that it took
             residual = -seconds
         self._scatter = self._scatter * fade + residual * residual
         self._scatter_seconds = self._scatter_seconds * fade + seconds
 
     def _begin_anew(self) -> None:
-        """Forget all work but that of the new pace."""
+        """Forget all work except that at the new pace."""
         self._seconds, self._units = self._new_seconds, self._new_units
         self._recent_seconds, self._recent_units = self._new_seconds, self._new_units
         self._moves = float(NEW_SAMPLES)
@@ -210,11 +210,11 @@ class Estimate:
         self._new_samples, self._new_seconds, self._new_units = 0, 0.0, 0.0
 
     def _without_stall(self, seconds: float) -> float:
-        """Return what of a stop of `seconds` belongs to the pace."""
+        """Return how many seconds of a stop of `seconds` belong to the pace."""
         longest = self._longest
         if longest and self._gaps >= 2 and seconds > STALL * longest:
             self._longest = seconds
-            self._seconds += self._stalled  # an earlier one was no exception
+            self._seconds += self._stalled  # a second one shows that stops are normal
             self._stalled = seconds - longest
             return longest
         if self._stalled and seconds * STALL > longest:
@@ -233,15 +233,15 @@ class Estimate:
         return distance * distance * self._scatter_seconds / chance
 
     def _costs(self) -> tuple[float, float] | None:
-        """Return what a unit costs now, and what that is above the cost so far, by evidence; None
-        before the first movement."""
+        """Return the cost of a unit now, and its excess over the cost so far, by evidence; None before the first
+        movement."""
         if not (self._units and self._recent_units and self._seconds > 0.0):
-            return None  # what is there at once is no pace
+            return None  # units that are there at once have no pace
         long = self._seconds / self._units
         recent = self._recent_seconds / self._recent_units
         evidence = self._evident
         belief = 1.0 - (DOUBT / evidence) ** 2 if evidence > DOUBT else 0.0
-        if not belief:  # as of most work, whose pace is the same
+        if not belief:  # most work has a constant pace
             return long, 0.0
         rise = 0.0
         if recent > long and (moved := self._completed - self._initial) > 0:
@@ -250,18 +250,18 @@ class Estimate:
 
     @property
     def is_settled(self) -> bool:
-        """Whether two gaps have been seen: from there on the time left is worth showing."""
+        """Whether two gaps have occurred, after which the time left is reliable enough to show."""
         return self._gaps >= 2
 
     def is_idle(self, time: float) -> bool:
-        """Whether nothing has moved for so long that neither a rate nor a time left can be told."""
+        """Whether nothing has moved for so long that the rate and the time left are unknown."""
         waited = time - self._time
         if self._gaps < 2:
             return waited > IDLE_AT_FIRST
         return waited > IDLE_SECONDS and waited > IDLE_GAPS * self._longest
 
     def idle(self, time: float) -> float | None:
-        """Return the seconds without a movement at `time`, where they are unusually many; None where they are not.
+        """Return the seconds without a movement at `time`, if they are unusually many, else None.
 
         Example:
             >>> estimate = Estimate(0.0, 0)
@@ -273,7 +273,7 @@ class Estimate:
     def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
         """Return the rate and the seconds left as seen at `time`, both from the same cost of a unit.
 
-        Both are None while nothing has moved for long, the seconds left until two gaps have been seen.
+        Both are None while nothing has moved for long. The seconds left are None until two gaps have occurred.
         """
         waited, gaps = time - self._time, self._gaps
         if waited > IDLE_SECONDS and self.is_idle(time):
@@ -295,7 +295,7 @@ class Estimate:
         return None if total is None else self._left(self._costs(), time - self._time, total - completed)
 
     def _left(self, costs: tuple[float, float] | None, waited: float, left: float) -> float | None:
-        """Return the seconds for `left` units, where a unit costs what `costs` says; None for `costs`: nothing is known of it.
+        """Return the seconds for `left` units at `costs`, or None if `costs` is None.
 
         Args:
             costs: As `_costs` gives them.
@@ -310,7 +310,7 @@ class Estimate:
         if rise and (moved := self._completed - self._initial) > 0:
             cost += min(GROWTH * rise * left / moved, MOST_RISE * cost)
         left *= cost
-        if waited > 0.0:  # for a movement that is on its way
+        if waited > 0.0:  # for the current gap
             usual = self._seconds / self._moves if self._moves > 1.0 else self._seconds
             left -= waited if waited < usual else usual
         if left <= 0.0:
@@ -319,5 +319,5 @@ class Estimate:
 
 
 def _finite(value: float) -> float | None:
-    """Return `value`, or None where it is beyond what a float holds."""
+    """Return `value`, or None if it is beyond the range of a float."""
     return value if value < INFINITY else None

@@ -1,10 +1,11 @@
-"""The lines of an events file: which run, whole frames, and what has changed between them.
+"""The lines of an events file: headers of runs, whole frames, and the changes between frames.
 
 Pure. A line is a JSON object:
 
 - `{"progresskit": 1, "run": ...}` is the header of a run: see `progresskit._system.run_identity`;
 - `{"run": ..., "time": ..., "tasks": [...], "ended": [...], "more": ...}` is a whole frame;
-- `{"run": ..., "time": ..., "changes": [...], "gone": [...], "ended": [...]}` has what differs from the frame before;
+- `{"run": ..., "time": ..., "changes": [...], "gone": [...], "ended": [...]}` has the differences from the frame
+  before;
 - `{"print": ..., "time": ..., "run": ...}` is a printed line.
 
 A file of an older version has whole frames and printed lines only, without `run` and, for the latter, without `time`.
@@ -21,9 +22,9 @@ from .frames import Frame, TaskView, decode, encode, view_of
 
 _SECONDS = ("elapsed", "age")
 WHOLE_SECONDS = 10.0
-"""Seconds from one whole frame to the next at the most: who begins to read in the middle has to wait for one."""
+"""The most seconds between two whole frames, because a reader that begins in the middle waits for one."""
 MOST_RUNS = 10_000
-"""Runs of one file that are told apart."""
+"""The most runs of one file that are distinguished."""
 
 
 class EventEncoder:
@@ -54,7 +55,7 @@ class EventEncoder:
         self._is_empty = True
 
     def lines(self, frame: Frame, prints: list[str]) -> Iterator[str]:
-        """Return the lines for `prints` and for `frame`, which is left out where it and the one before have no tasks."""
+        """Return the lines for `prints` and for `frame`. A frame is left out if it and the one before have no tasks."""
         if frame.unseen:
             frame = frame._replace(ended=(*frame.unseen, *frame.ended), unseen=())
         is_empty = not (frame.tasks or frame.ended)
@@ -80,7 +81,7 @@ class EventEncoder:
                 yield change
 
     def _change(self, frame: Frame) -> str | None:
-        """Return the line that says how `frame` differs from the one before; None where only time has passed."""
+        """Return the line with the differences of `frame` from the one before; None if only time has passed."""
         passed = frame.time - self._time
         changes, views = [], {}
         for view in frame.tasks:
@@ -91,7 +92,7 @@ class EventEncoder:
                 continue
             told = {name: value for name, value in now.items() if name not in _SECONDS and value != before[name]}
             for name in _SECONDS:
-                expected = before[name] + (passed if _moves(name, before) else 0.0)  # what the reader makes of it
+                expected = before[name] + (passed if _moves(name, before) else 0.0)  # as a reader reconstructs it
                 if abs(now[name] - expected) < 0.002:
                     now[name] = expected
                 else:
@@ -112,7 +113,8 @@ class EventEncoder:
 
 
 def _entry(view: TaskView) -> dict[str, Any]:
-    """Return `view` as it stands in a line of changes: rate and seconds left only as exactly as anybody reads them."""
+    """Return `view` as it is written in a line of changes, with rate and seconds left rounded to the precision that
+    people read."""
     entry = view._asdict()
     if view.rate is not None:
         entry["rate"] = float(f"{view.rate:.4g}")
@@ -122,7 +124,7 @@ def _entry(view: TaskView) -> dict[str, Any]:
 
 
 def _moves(name: str, view: Mapping[str, Any]) -> bool:
-    """Whether the seconds called `name` go on by themselves for the task that `view` was."""
+    """Whether the seconds called `name` increase by themselves for the task of `view`."""
     return view["state"] == "running" or (name == "age" and view["state"] == "paused")
 
 
@@ -135,10 +137,10 @@ class Event(NamedTuple):
 
     Attributes:
         run: The run that it belongs to; empty in files of older versions.
-        header: What a header says, cleaned; None for other lines.
+        header: The contents of a header, cleaned; None for other lines.
         frame: A frame, whole again; None for other lines.
         print: A printed line; None for other lines.
-        time: When it was, on the run's clock; None where a printed line does not say.
+        time: Its time on the run's clock; None for a printed line without a time.
     """
 
     run: str
@@ -149,7 +151,7 @@ class Event(NamedTuple):
 
 
 class EventDecoder:
-    """Reads lines, which may come from a stranger.
+    """Reads lines. They are not trusted.
 
     Example:
         >>> encoder, decoder = EventEncoder({"progresskit": 1, "run": "a1"}), EventDecoder()
@@ -168,7 +170,7 @@ class EventDecoder:
         Raises:
             ValueError: it makes no sense.
         """
-        line = line.lstrip("\ufeff")  # editors and shells of Windows put it at the beginning of a file
+        line = line.lstrip("\ufeff")  # editors and shells of Windows write a byte order mark at the beginning of a file
         try:
             document = json.loads(line, parse_constant=str)
         except (ValueError, RecursionError) as error:
@@ -223,7 +225,7 @@ def _is_time(value: object) -> bool:
 
 
 def _header(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a header says, as far as it makes sense."""
+    """Return the valid entries of a header."""
     header: dict[str, Any] = {}
     for name in ("host", "started"):
         if isinstance(document.get(name), str):

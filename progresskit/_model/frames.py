@@ -1,8 +1,7 @@
 """Frames: what a tracker looked like at one instant, as values.
 
-A frame is immutable, complete and serialisable: all that a renderer knows is in it, and its JSON
-line is the events file and the wire format alike. Does not know tasks, trackers, terminals or where
-a frame goes.
+A frame is immutable, complete and serialisable: a renderer knows nothing else, and its JSON line is the format of
+    events files and of the wire protocol. Does not know tasks, trackers, terminals or where a frame goes.
 
 Named tuples and not dataclasses: `import dataclasses` costs more than the whole budget of `import progresskit`,
 and a tick builds fifty views in the time that ten frozen dataclasses take.
@@ -23,7 +22,8 @@ from .states import CANCELLED, LEFT_RUNNING, STATES, STOPPED_EARLY, State
 
 Field = str | int | float | bool | None
 DEEPEST = 64
-"""The deepest level of a task that is read: a stranger's line must not make an indentation that fills the memory."""
+"""The deepest level of a task that is read, because an untrusted line must not make an indentation that fills the
+memory."""
 
 
 class TaskView(NamedTuple):
@@ -46,16 +46,15 @@ class TaskView(NamedTuple):
         elapsed: Seconds since the start, pauses left out.
         rate: Units a second; None when unknown.
         eta: Seconds left; None when unknown.
-        fields: The task's own columns.
+        fields: Additional columns of the task.
         color: A name from `progresskit._text.colors.COLORS`, `#rrggbb`, or None.
         keep: Whether its line stays above the bars once it has ended.
         estimated: Whether `completed` is an estimate, to be shown with `~`.
-        reason: Why it failed or was cancelled; `stopped early` where a loop was left in peace
-            before its end.
-        idle: Seconds for which nothing has moved, where that is unusually long; None while it moves.
+        reason: Why it failed or was cancelled; `stopped early` if a loop was left before its end without an error.
+        idle: Seconds for which the task has not moved, if that is unusually long; None while it moves.
         columns: The template of its row; None: that of the display.
-        layout: The row's own text, in place of the columns; a tab stands for the bar. None: columns.
-        age: Seconds since the start, pauses included; 0.0 where a frame of an older version does not say.
+        layout: The text of the row in place of the columns, with a tab for the bar. None: columns.
+        age: Seconds since the start, pauses included; 0.0 in a frame of an older version.
 
     Example:
         >>> tracker.frame().tasks[0].description
@@ -86,7 +85,7 @@ class TaskView(NamedTuple):
 
     @property
     def fraction(self) -> float | None:
-        """Share done, 0.0 to 1.0; None when the total is unknown, 0 or passed. Below 1.0 until the task has finished.
+        """Share done, 0.0 to 1.0; None when the total is unknown, 0 or exceeded. Below 1.0 until the task has finished.
 
         Example:
             >>> sample_view(completed=3, total=12).fraction
@@ -103,8 +102,8 @@ class TaskView(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """The word for the state: `stopped early`, which is no alarm, for a loop that was left in peace before its end, and
-        `left running` for a task of another process that goes on unwatched.
+        """The word for the state: `stopped early` for a loop that was left before its end without an error, and `left
+        running` for a task of another process that is no longer observed.
 
         Example:
             >>> sample_view(state="cancelled", reason="stopped early").outcome, sample_view(state="cancelled").outcome
@@ -115,7 +114,7 @@ class TaskView(NamedTuple):
 
     @property
     def cause(self) -> str | None:
-        """What the outcome's word leaves open: why the task failed. None where there is nothing to add."""
+        """Why the task failed, in addition to the word for its outcome; None if there is nothing to add."""
         return None if self.outcome in _WORDS else self.reason
 
 
@@ -133,12 +132,13 @@ _WORDS = frozenset((STOPPED_EARLY, LEFT_RUNNING))
 
 
 make_view: Callable[[tuple[Any, ...]], TaskView] = partial(tuple.__new__, TaskView)  # type: ignore[assignment]
-"""Return a view of all its fields, in order. In C: the class's own constructor is a function in Python, some of the cost of a row."""
+"""Return a view of all its fields, in order. This runs in C; the class's constructor is a Python function, which adds
+to the cost of a row."""
 
 what_moves: Callable[[TaskView], tuple[Any, ...]] = itemgetter(
     *map(TaskView._fields.index, ("id", "completed", "total", "state", "description", "fields"))
 )
-"""Return what of a view is news where it changes: not the time, nor what follows from it."""
+"""Return the part of a view whose change needs a new frame: not the time, or figures that follow from it."""
 
 
 class Frame(NamedTuple):
@@ -149,11 +149,10 @@ class Frame(NamedTuple):
         tasks: The live tasks that fit, in display order, with strictly increasing positions.
         ended: Tasks of earlier frames that ended since the last frame; each appears here once.
         more: Live tasks that did not fit.
-        counts: Units that this process has done of tasks that another one has handed to it, by the
-            number that the task has there; all of them since the beginning, so that a frame that is
-            lost costs nothing.
-        unseen: Tasks that began and ended between two frames and leave no line, for renderers that
-            record each end; empty for all others. An events file has them among those that ended.
+        counts: Work done here on another process's tasks: that process's task id -> cumulative units. They are
+            cumulative, so that a lost frame loses nothing.
+        unseen: Tasks that began and ended between two frames and leave no line, for renderers that record each end;
+            empty for all others. An events file has them in `ended`.
 
     Example:
         >>> frame = Frame(12.5, tasks=(sample_view(description="Files"),), more=3)
@@ -200,7 +199,7 @@ def encode(frame: Frame) -> str:
             f'"ended":[{",".join(map(_text_of, ended))}],"more":{more:d}'
         )
         return f'{line},"counts":{_encoded(counts)}}}' if counts else line + "}"
-    except ValueError:  # a view that a user has made; those of tasks have plain numbers
+    except ValueError:  # a user's view may hold any numbers; a task's has plain ones
         document = {
             "time": time,
             "tasks": list(map(_document, tasks)),
@@ -213,7 +212,8 @@ def encode(frame: Frame) -> str:
 
 
 def _text_of(view: TaskView) -> str:
-    """Return `view` as JSON, written by hand: a client of a hub does little else, and `json` takes four times as long.
+    """Return `view` as JSON. Written by hand, because a client of a hub does little else, and `json` takes four times
+    as long.
 
     Raises:
         ValueError: a number is not finite.
@@ -251,7 +251,7 @@ def _text_of(view: TaskView) -> str:
 def _document(view: TaskView) -> dict[str, Any]:
     document = view._asdict()
     for name in ("idle", "columns", "layout"):
-        if document[name] is None:  # as of nearly all tasks
+        if document[name] is None:  # nearly all tasks
             del document[name]
     return document
 
@@ -274,7 +274,7 @@ def _finite(value: Any) -> Any:
 
 
 def decode(line: str | bytes) -> Frame:
-    """Return the frame that `line` holds, checked field by field and cleaned: a line may come from a stranger.
+    """Return the frame that `line` holds, checked field by field and cleaned, because a line is not trusted.
 
     Raises:
         ValueError: `line` is not a frame; the sentence says which field is wrong.
@@ -284,7 +284,7 @@ def decode(line: str | bytes) -> Frame:
         3
     """
     try:
-        document = json.loads(line, parse_constant=str)  # NaN, which is no JSON, may stand in a field
+        document = json.loads(line, parse_constant=str)  # a field may be NaN, which JSON lacks
     except (ValueError, RecursionError) as error:
         raise ValueError(f"this line is not JSON: {error}") from None
     if not isinstance(document, dict):

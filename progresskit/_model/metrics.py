@@ -17,7 +17,7 @@ METRICS = (
     ("eta_seconds", "Seconds left."),
     ("state", "1 for the state that a task is in."),
 )
-"""Names of metrics, after `progresskit_task_`, and what they are."""
+"""Name of a metric, after `progresskit_task_` -> its description."""
 
 
 def prometheus_text(
@@ -30,15 +30,16 @@ def prometheus_text(
 
     Args:
         runs: The runs.
-        every_task: Whether parts of tasks have series too; otherwise only those at the top: each series costs memory.
-        left: Tasks, as pairs of run and number, whose end nobody has seen: their state is `left`.
+        every_task: Whether tasks with a parent have series too. Each series costs memory.
+        left: Tasks, as pairs of run and number, whose end was not observed: their state is `left`.
 
     Example:
         >>> text = prometheus_text([("a1", [sample_view(description="Files", completed=3)])])
         >>> text.splitlines()[2]
         'progresskit_task_completed{run="a1",task="1",description="Files",unit="it"} 3'
     """
-    # A name and its labels stand once, or the whole text is refused: of two views of one task the last one counts.
+    # Prometheus refuses a text that has a name with the same labels twice: of two views of one task, the last one
+    # counts.
     listed = [(run, {view.id: view for view in views if every_task or not view.depth}.values()) for run, views in runs]
     lines = []
     for metric, words in METRICS:

@@ -16,9 +16,9 @@ ROUNDING = 1e-9
 """Share of the total by which a sum of floats may miss it and still be complete: ten times 0.1 is
 0.9999999999999999."""
 _ODD_UNIT, _MOST_COUNTED = 1 << 100, 1 << 62
-"""What huge ints are multiples of, as a rule, and a bound of what a task has counted otherwise."""
+"""Huge ints are usually multiples of this number, and the other units of a task are below it."""
 LONGEST_SHOWN = 80
-"""Characters of a value in a message about it."""
+"""The most characters of a value in a message about it."""
 
 
 def plain_number(value: Any) -> int | float | None:
@@ -53,11 +53,10 @@ def plain_number(value: Any) -> int | float | None:
 
 
 def without_odd(count: int, before: int) -> int:
-    """Return what is left of a `count` without the ints of a hundred digits or more that were added to it.
+    """Return `count` without the ints of a hundred digits or more that were added to it.
 
-    Nobody has looked at what was added. Numbers of that size are powers, factorials or floats as a rule, all of which end in
-    many zero bits, so that the other numbers stand in the lowest ones. Where they do not, only the count of `before`, which
-    somebody has looked at, is known.
+    Numbers of that size are powers, factorials or floats as a rule, all of which end in many zero bits, so that the
+    other numbers stand in the lowest ones. Otherwise only the count `before`, which was checked, is known.
 
     Example:
         >>> without_odd(7 + 10**400, 5), without_odd(7 - 3 * 10**100, 5), without_odd(int("1" * 400), 5)
@@ -91,8 +90,8 @@ def _converted(kind: type, value: Any) -> int | float | None:
         return whole  # Decimal(3) is three rows, not 3.0
     if getattr(value, "itemsize", 8) < 8:
         try:
-            return float(str(value))  # float32(0.1) as a double is 0.10000000149: its own digits are what was meant
-        except ValueError:  # a tensor's text is no number
+            return float(str(value))  # float32(0.1) as a double is 0.10000000149; its own digits are 0.1
+        except ValueError:  # a tensor's text is not a number
             pass
     return number
 
@@ -126,7 +125,8 @@ def is_all(done: int | float, total: int | float) -> bool:
 
 
 def settled(done: int | float, total: int | float | None) -> int | float:
-    """Return a count for display: a sum of floats without its rounding error, and the total where the sum is complete.
+    """Return a count for display: a sum of floats without its rounding error, and the total itself if the sum is
+    complete.
 
     Example:
         >>> settled(sum([0.1] * 8), 1.0), settled(sum([0.1] * 10), 1.0), settled(7, 10)

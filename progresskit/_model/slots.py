@@ -1,8 +1,8 @@
 """Slots among siblings, and the rows of a whole tree.
 
-A slot is a place among siblings. A task keeps its slot while it lives. The slot of one that has ended goes to the next task
-that comes before a frame is drawn, so that a worker's next file appears where its last one stood; otherwise the rows below
-move up. Rows follow slots in tree order. Does not know tasks: any object with `children` and `_slot` will do.
+A slot is a place among siblings. A task keeps its slot while it lives. The slot of an ended task goes to the next task
+that is added before a frame is drawn, so that a worker's next file takes the row of its last one; otherwise the rows
+below move up. Rows follow slots in tree order. Does not know tasks: any object with `children` and `_slot` will do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Slots:
-    """The places of siblings, in order. Each item knows its own, in `_slot`.
+    """The slots of siblings, in order. Each item has the number of its slot in `_slot`.
 
     Attributes:
-        has_gaps: Whether an item has left since `close`, and others stand there still.
+        has_gaps: Whether an item has left since `close` while others remain.
 
     Example:
         >>> slots = Slots()
@@ -42,7 +42,7 @@ class Slots:
     __slots__ = ("_cells", "_fixed", "_free", "_live", "has_gaps")
 
     def __init__(self) -> None:
-        self._cells: list[Any] = []  # None stands for an empty slot
+        self._cells: list[Any] = []  # None is an empty slot
         self._free: list[int] = []  # a heap; may hold slots beyond the end of _cells, which are skipped
         self._fixed = 0  # slots up to the highest requested one: their rows exist, used or not
         self._live = 0
@@ -60,9 +60,7 @@ class Slots:
 
         Empty slots below a preferred one stay free for requests by number.
         """
-        self._live += (
-            1  # first: a signal's handler that adds and ends an item of its own must not find that none is left
-        )
+        self._live += 1  # first, because a signal's handler that adds and ends an item must not find the slots empty
         slot = item._slot = self._place(item, preferred)
         return slot
 
@@ -99,7 +97,7 @@ class Slots:
             heappush(self._free, item._slot)
 
     def close(self) -> None:
-        """Let the items move up where others have left, but for slots up to the highest requested one."""
+        """Move items up into empty slots, except into those up to the highest requested one."""
         if not self.has_gaps:
             return
         cells, fixed = self._cells, self._fixed
@@ -143,9 +141,8 @@ def walk_tree(slots: Slots) -> list[tuple[Any, int]]:
 def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tuple[Any, int, int]], int]:
     """Return the items that get a row, as `(item, depth, row)`, and how many items get none.
 
-    Where the tree has more rows than `limit`, blank rows go first, then items that wait
-    (`item.waiting`); one row is left for the line that counts the missing items. `tree` comes from
-    `walk_tree`. None for `limit`: all items fit.
+    If the tree has more rows than `limit`, blank rows are dropped first, then waiting items (`item.waiting`). One row
+    is left for the line that counts the missing items. `tree` comes from `walk_tree`. None for `limit`: all items fit.
     """
     if limit is None or len(tree) <= limit:
         placed = [(item, depth, row) for row, (item, depth) in enumerate(tree) if item is not None]
@@ -170,7 +167,7 @@ def assign_rows(tree: list[tuple[Any, int]], limit: int | None) -> tuple[list[tu
 
 
 def cut(frame: Frame, limit: int | None) -> Frame:
-    """Return `frame` with the rows that `assign_rows` gives `limit` of; None: all of them.
+    """Return `frame` with the rows that `assign_rows` gives with `limit`; None: all rows.
 
     Example:
         >>> frame = Frame(0.0, tuple(sample_view(id=n, position=n) for n in range(5)))
@@ -181,7 +178,7 @@ def cut(frame: Frame, limit: int | None) -> Frame:
     tasks = frame.tasks
     if limit is None or not tasks or (tasks[-1].position < limit and not frame.more):
         return frame
-    if frame.more:  # there is a line already that says how many are missing
+    if frame.more:  # it has a line already that counts the missing ones
         limit = max(limit - 1, 0)
     tree: list[tuple[Any, int]] = [(None, 0)] * (tasks[-1].position + 1)
     for view in tasks:

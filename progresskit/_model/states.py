@@ -76,5 +76,5 @@ def after(state: State, event: Event) -> State:
 
 
 def is_failure(kind: type[BaseException]) -> bool:
-    """Return whether an exception of this `kind` means that the work failed, and not that it was cancelled."""
+    """Return whether an exception of this `kind` means that the work failed, as opposed to cancelled."""
     return issubclass(kind, Exception) and kind.__name__ != "CancelledError"

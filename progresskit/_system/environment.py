@@ -55,7 +55,7 @@ VARIABLES: dict[str, str] = {
 """Name -> what the variable does."""
 
 CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION", "BUILDKITE", "JENKINS_URL")
-"""What CI systems set: their pages show lines."""
+"""Variables that CI systems set. Their pages show lines."""
 _OFF = frozenset(("", "0", "false", "no", "off", "n", "f"))
 _ON = frozenset(("1", "true", "yes", "on", "y", "t"))
 
@@ -71,7 +71,7 @@ def is_on(environ: Mapping[str, str], name: str) -> bool:
 
 
 def why_lines(environ: Mapping[str, str]) -> str | None:
-    """Return why lines suit a terminal better than rows that are drawn over, by what `environ` says; None where rows do.
+    """Return why, by `environ`, lines suit a terminal better than rows that are drawn over; None if rows suit it.
 
     Example:
         >>> why_lines({"TERM": "xterm"}), why_lines({"TERM": "xterm", "ACCESSIBLE": "1"}), why_lines({"TERM": "dumb"})
@@ -82,7 +82,7 @@ def why_lines(environ: Mapping[str, str]) -> str | None:
     term = environ.get("TERM", "")
     if term == "dumb":
         return "TERM is dumb"
-    if not term and not IS_WINDOWS:  # whose consoles have no such variable
+    if not term and not IS_WINDOWS:  # a console of Windows has no TERM
         return "TERM is not set"
     emacs = environ.get("INSIDE_EMACS", "")
     if "comint" in emacs or "compile" in emacs:
@@ -96,8 +96,8 @@ def why_lines(environ: Mapping[str, str]) -> str | None:
 def taskbar_wanted(environ: Mapping[str, str]) -> bool:
     """Return whether the terminal is known to have a task bar that OSC 9;4 fills, or PROGRESSKIT_TASKBAR says so.
 
-    Other terminals show a notification for each such sequence, so none is sent that is not known; nor within tmux or
-    screen, where nobody knows what stands outside.
+    Other terminals show a notification for each such sequence, so it is sent to known terminals only, and not within
+    tmux or screen, which hide the terminal outside.
 
     Example:
         >>> taskbar_wanted({"WT_SESSION": "1"}), taskbar_wanted({"TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.6.5"})
@@ -118,7 +118,7 @@ def taskbar_wanted(environ: Mapping[str, str]) -> bool:
 
 
 def is_disabled(environ: Mapping[str, str]) -> bool:
-    """Return whether `PROGRESSKIT_DISABLE` is on; a value that is neither yes nor no warns and is ignored."""
+    """Return whether `PROGRESSKIT_DISABLE` is on; any other value than yes or no warns and is ignored."""
     value = environ.get("PROGRESSKIT_DISABLE", "").strip().lower()
     if value in _OFF or value in _ON:
         return value in _ON
@@ -129,7 +129,8 @@ def is_disabled(environ: Mapping[str, str]) -> bool:
 
 
 def capture_mode(environ: Mapping[str, str]) -> str:
-    """Return what `PROGRESSKIT_CAPTURE` asks for: `"rows"`, `"descriptors"`, or `""` for no capture. A bad value warns once.
+    """Return the mode of `PROGRESSKIT_CAPTURE`: `"rows"`, `"descriptors"`, or `""` for no capture. A bad value warns
+    once.
 
     Example:
         >>> capture_mode({}), capture_mode({"PROGRESSKIT_CAPTURE": "0"})
@@ -144,8 +145,8 @@ def capture_mode(environ: Mapping[str, str]) -> str:
 
 
 def position(environ: Mapping[str, str]) -> tuple[int, int | None] | None:
-    """Return the first row that `PROGRESSKIT_POSITION` gives this process, and the number of rows
-    in all; None where unset.
+    """Return the first row that `PROGRESSKIT_POSITION` gives this process, and the number of rows in all; None if
+    unset.
 
     Example:
         >>> position({"PROGRESSKIT_POSITION": "5/15"}), position({"PROGRESSKIT_POSITION": "5"}), position({})

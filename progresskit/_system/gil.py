@@ -16,7 +16,7 @@ jobs that are known to make system calls often.
 
 from __future__ import annotations
 
-import _thread  # whose count of threads is the interpreter's own, also under gevent
+import _thread  # it counts the interpreter's threads, also under gevent
 import os
 import sys
 import time
@@ -44,7 +44,7 @@ KEPT = 0.01
 """Seconds of waiting that show that the shortest interval does not help either. After three such
 waits in a row it is given up."""
 LONGEST_SLEEP = 1.0
-"""Seconds of sleep from which on nothing is known of the threads that the job has at its end."""
+"""Seconds of sleep after which the number of the job's threads is unknown."""
 
 
 class SwitchInterval:
@@ -78,11 +78,10 @@ class SwitchInterval:
         self._set(USUAL)
 
     def adjust(self, now: float, waits: Waits, *, alone: bool, first: bool = False) -> None:
-        """Adjust the interval: short where that costs the job nothing, or where there is no other way to get the lock.
+        """Adjust the interval: short if that costs the job nothing, or if there is no other way to get the GIL.
 
-        Threads that compute side by side would hand the lock to each other fifty times as often,
-        which costs them a tenth of their time and more. A job of one thread hands it only to the
-        ticker.
+        Threads that compute at the same time would pass the lock to each other fifty times as often, which costs them
+        at least a tenth of their time. A job of one thread passes it only to the ticker.
 
         Args:
             now: Seconds on any clock.
@@ -110,7 +109,7 @@ class SwitchInterval:
         if seconds != self._chosen:
             if _is_set_to(self._chosen):
                 sys.setswitchinterval(seconds)
-            elif seconds != USUAL:  # the program has chosen one, which stays
+            elif seconds != USUAL:  # the program has chosen an interval, which is kept
                 return
             self._chosen = seconds
             self.is_shortest = seconds == SHORTEST_INTERVAL
@@ -132,7 +131,7 @@ class Timers:
         self.are_exact = False
 
     def exact(self, wanted: bool) -> None:
-        """Make the timers exact, or as usual. Do nothing where the system offers no choice."""
+        """Make the timers exact, or as usual. Do nothing if the system offers no choice."""
         if wanted == self.are_exact:
             return
         self.are_exact = wanted
@@ -146,7 +145,7 @@ class Timers:
 
 
 class LockBoost:
-    """Shortens the switch interval while a job of one thread computes, and wherever the drawing thread was starved.
+    """Shortens the switch interval while a job of one thread computes, and after the drawing thread was starved.
 
     Used by the drawing thread alone. It reads two things from the scheduler's counts, whether the process was stopped
     and how the thread waited, in an order in which each wait counts once.
@@ -165,12 +164,12 @@ class LockBoost:
         self._timers = Timers()
 
     def adjust(self, delay: float, own_threads: int, *, first: bool = False) -> None:
-        """Boost, or stop boosting, by how the thread has waited since the last call.
+        """Begin or end the boost, depending on how the thread has waited since the last call.
 
         Args:
             delay: Seconds of the next sleep.
             own_threads: How many threads of the interpreter are the ticker's.
-            first: Whether a frame comes before that sleep, which may be the first.
+            first: Whether the first frame may be drawn before that sleep.
         """
         alone = _thread._count() <= own_threads and delay <= LONGEST_SLEEP
         interval = self._switch_interval

@@ -1,8 +1,9 @@
-"""Names that are imported when they are first asked for, and those that a floor needs of a floor above it.
+"""Names that are imported on first use, and the names that a layer needs from a layer above it.
 
-Imports go down only, and a program that shows nothing should not import what draws. Here alone lower floors name what stands
-above them: the ticker that draws them, captures, hubs, the live page. (The renderers' registry has its table, `BUILTIN`; each
-package's `__init__` lists its public names.) Knows how to import a name. Does not know what is done with it.
+Imports go down only, and a program that shows nothing should not import the modules that draw. Only this module names
+objects of upper layers for lower ones: the ticker, captures, hubs, the live page. (The renderers' registry has its own
+table, `BUILTIN`; each package's `__init__` lists its public names.) Knows how to import a name. Does not know how it is
+used.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ TICKER = "progresskit._display.process_hooks:TICKER"
 CAPTURE = "progresskit._display.capture:Capture"
 """Captures a stream."""
 CAPTURE_WORKER = "progresskit._display.capture:capture_worker"
-"""Sends a worker's words to its hub."""
-DRAWS_ON = "progresskit._display.capture:draws_on"
+"""Sends a worker's output to its hub."""
+DRAWS_ON = "progresskit._display.terminal_keys:draws_on"
 """Tells whether a tracker draws on the terminal or file that a stream is."""
-WRITE_LINES = "progresskit._display.capture:write_lines"
+WRITE_LINES = "progresskit._display.direct_lines:write_lines"
 """Writes lines to a tracker's stream itself."""
-WRITE_AT_ONCE = "progresskit._display.capture:write_at_once"
-"""The same for one line, where nobody has to be waited for."""
+WRITE_AT_ONCE = "progresskit._display.direct_lines:write_at_once"
+"""Writes one line to a tracker's stream itself, if that needs no waiting."""
 PLACE_IN_CELL = "progresskit._display.notebook_cells:place"
 """Notes which cell of a notebook a task belongs to."""
 WRITE_IN_CELL = "progresskit._display.notebook_cells:write_lines"
@@ -35,7 +36,7 @@ EXPECT_WORKERS_IN_CELL = "progresskit._display.notebook_cells:expect_workers"
 PAGE_ADDRESS, SERVE_PAGE = "progresskit._display.web.live:address", "progresskit._display.web.live:serve"
 """Reads the address of the live page, and serves it."""
 SERVE_PAGE_AS_ASKED = "progresskit._display.web.live:serve_as_asked"
-"""Serves the live page where the environment says."""
+"""Serves the live page at the address in the environment."""
 REDUCE_TASK = "progresskit.processes.workers:reduce"
 """Pickles a task for a worker."""
 HUB_ADDRESS, ROWS_TERMINAL = "progresskit.processes.workers:address", "progresskit.processes.workers:rows_terminal"
@@ -43,11 +44,11 @@ HUB_ADDRESS, ROWS_TERMINAL = "progresskit.processes.workers:address", "progressk
 CATCH_UP_WITH_WORKERS = "progresskit.processes.workers:catch_up"
 """Delivers what workers have sent."""
 NOTE_UNSEEN, FLUSH_NUMBERS = "progresskit.processes._numbers:note_unseen", "progresskit.processes._numbers:flush"
-"""Tell a hub of a task that no frame has shown, and send it what it has not been told."""
+"""Report a task that no frame has shown to a hub, and send all pending reports."""
 SEND_BEFORE_RESULTS = "progresskit.processes._numbers:send_before_results"
-"""Has a worker's words sent before its results."""
+"""Makes a worker send its output before its results."""
 NOTE_UNSEEN_IN_FOLDER = "progresskit.processes._folder:note_unseen"
-"""Tells the readers of a folder of a task that no frame has shown."""
+"""Reports a task that no frame has shown to the readers of a folder."""
 RECORDED = "progresskit.processes._folder:Recorded"
 """A renderer whose frames are written to a folder as well."""
 
@@ -60,8 +61,8 @@ def whole(module: Any) -> Any:
     """Return `module`, which has just been imported.
 
     Raises:
-        ImportError: this thread has interrupted the module's own import, as the handler of a signal does: its names are not
-            all there. (Another thread that imports it is waited for by `import`.)
+        ImportError: this thread has interrupted the import of the module, as a signal handler may: some names are
+            missing. (`import` waits for another thread that imports it.)
     """
     if _is_being_imported(module):
         raise ImportError(f"{module.__name__} is being imported")
@@ -83,7 +84,7 @@ def load(path: str) -> Any:
         return getattr(__import__(module, fromlist=(name,)), name)
     from .threads import signals_blocked
 
-    with signals_blocked():  # a signal's handler may use tasks: it would find half a module
+    with signals_blocked():  # a signal's handler that uses tasks would find an incomplete module
         return getattr(__import__(module, fromlist=(name,)), name)
 
 
@@ -93,11 +94,11 @@ def attribute(package: str, homes: Mapping[str, str], name: str) -> Any:
     Args:
         package: The package's name.
         homes: Public name -> the module that defines it, in full.
-        name: What was asked for.
+        name: The name of the attribute.
 
     Raises:
         AttributeError: the package has no such name.
-        ImportError: this thread has interrupted the module's own import, as the handler of a signal does.
+        ImportError: this thread has interrupted the import of the module, as a signal handler may.
 
     Example:
         >>> attribute("progresskit", {"State": "progresskit._model.states"}, "State")
@@ -106,5 +107,5 @@ def attribute(package: str, homes: Mapping[str, str], name: str) -> Any:
     home = homes.get(name)
     if home is None:
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    # `importlib` would cost some hundreds of microseconds that nothing else here needs.
+    # Importing `importlib` would take some hundreds of microseconds.
     return getattr(whole(__import__(home, fromlist=(name,))), name)

@@ -1,6 +1,6 @@
 """Whether this process is a notebook's kernel, and which of its cells runs.
 
-Knows IPython if the program has imported it, and imports nothing. Does not know renderers.
+Uses IPython if the program has imported it, and does not import it. Does not know renderers.
 """
 
 from __future__ import annotations
@@ -16,41 +16,43 @@ if TYPE_CHECKING:
 KERNELS = frozenset(("ipykernel", "pyodide_kernel", "xeus_python_shell", "spyder_kernels"))
 """Packages whose streams lead to the cell that runs."""
 _NO_TERMINALS = frozenset(("idlelib", "spyder_kernels"))
-"""Packages whose streams say that they are terminals, and show escape sequences as words."""
+"""Packages whose streams claim to be terminals, but show escape sequences as text."""
 _APPENDING = ("jupyter-console", "jupyter-qtconsole", "jupyter-run")
-"""Programs that start a kernel and write each output below the last: of a display they show the first picture alone."""
+"""Programs that start a kernel and write each output below the last: they show only the first picture of a display."""
 _POOLS = ("ThreadPoolExecutor", "asyncio_", "subshell-", "IO loop")
-"""Beginnings of the names of threads that work for any caller. `IO loop` is the thread in which a Dask client hears its scheduler."""
+"""Prefixes of the names of threads that work for any caller. `IO loop` is the thread in which a Dask client receives
+from its scheduler."""
 _own = threading.local()
 
 
 def kernel_shell() -> Any:
-    """Return IPython's shell, if it runs in a kernel, whose displays are a notebook's; None elsewhere, as in a process that was
-    forked from a kernel: it has no part in the kernel's messages."""
+    """Return IPython's shell if it runs in a kernel, so that displays go to a notebook; else None. A process that was
+    forked from a kernel returns None, because it cannot send the kernel's messages."""
     get = getattr(sys.modules.get("IPython"), "get_ipython", None)
     try:
         shell = get() if get is not None else None
         kernel = getattr(shell, "kernel", None)
         own = kernel is not None and getattr(getattr(kernel, "session", None), "pid", None) in (None, os.getpid())
         return shell if own else None
-    except Exception:  # an IPython that is only half imported, or a module of that name
+    except Exception:  # IPython is not fully imported, or another module has that name
         return None
 
 
 def is_cell_stream(stream: object) -> bool:
-    """Return whether `stream` leads to a notebook's cell by the kernel's own means."""
+    """Return whether `stream` is a kernel's stream to a notebook's cell."""
     return type(stream).__module__.partition(".")[0] in KERNELS and kernel_shell() is not None
 
 
 def is_no_terminal(stream: object) -> bool:
-    """Return whether `stream` leads to a window that is no terminal, whatever its `isatty` says: IDLE's and Spyder's."""
+    """Return whether `stream` leads to a window that is not a terminal although its `isatty` may return True: IDLE's or
+    Spyder's."""
     return type(stream).__module__.partition(".")[0] in _NO_TERMINALS
 
 
 def replaces_outputs() -> bool:
-    """Return whether the front end replaces what a display has shown, as notebooks do and consoles do not.
+    """Return whether the front end replaces the output of a display, as notebooks do and consoles do not.
 
-    A kernel is not told who shows its outputs. The program that has started it is the best that can be known.
+    A kernel does not know its front end, so the program that has started the kernel decides.
     """
     starter = os.environ.get("JPY_PARENT_PID", "")
     if starter not in _starters:
@@ -65,20 +67,20 @@ def _is_appending(pid: str) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = os.fsdecode(file.read()).split("\0")
-    except OSError:  # not Linux, or nobody whom we know
+    except OSError:  # not Linux, or not a known program
         return False
     return any(os.path.basename(word) in _APPENDING for word in words[:2])
 
 
 def running_cell(shell: Any, *, now: bool = False) -> str:
-    """Return what tells the run of a cell in which this thread works from all others.
+    """Return the identity of the cell run for which this thread works.
 
-    A kernel knows only the cell that runs now. A thread that goes on beyond its cell belongs to the one in which
-    it was first seen; a pool's thread works for whoever asks.
+    A kernel knows only the running cell. A thread that continues after its cell belongs to the cell in which it was
+    first seen; a pool's thread belongs to the running cell.
 
     Args:
         shell: IPython's shell.
-        now: Whether the cell that runs now is asked for, whatever this thread belongs to.
+        now: Whether to return the running cell, whichever cell this thread belongs to.
     """
     thread = threading.current_thread()
     is_own = not now and thread is not threading.main_thread() and not thread.name.startswith(_POOLS)
@@ -86,7 +88,7 @@ def running_cell(shell: Any, *, now: bool = False) -> str:
     if cell is None:
         try:
             cell = str(shell.get_parent()["header"]["msg_id"])
-        except Exception:  # a kernel that has no messages
+        except Exception:  # a kernel without messages
             cell = str(getattr(shell, "execution_count", ""))
         if is_own:
             _own.cell = cell

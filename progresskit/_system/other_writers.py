@@ -1,8 +1,9 @@
-"""Whether anybody else has written to a terminal: C code, a program, a process that was there before the rows.
+"""Detect writes to a terminal by others than this display: C code, programs, processes that are older than the rows.
 
-Linux tells who asks of each write to a file by its name, also where the file is a terminal. Who writes by the other name that a
-process has for its terminal, `/dev/tty`, is not told of: so a display hears of everybody's writes but its own. Knows descriptors.
-Does not know what is written. Elsewhere, or where the system has no notifications left, nobody is heard of.
+On Linux, inotify reports each write to a file by the name that is watched, also if the file is a terminal. It does not
+report writes through the terminal's other name, `/dev/tty`. A display that writes through `/dev/tty` therefore sees all
+writes but its own. Knows descriptors. Does not know what is written. On other systems, and if no notifications are
+left, no writes are detected.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ import sys
 from .platform import TELLS_OF_WRITES
 
 TERMINAL_DEVICE = 0x80045432
-"""The request `TIOCGDEV` of Linux: which device a descriptor of `/dev/tty` stands for."""
+"""The request `TIOCGDEV` of Linux: the device behind a descriptor of `/dev/tty`."""
 WRITTEN = 2
 """`IN_MODIFY` of inotify(7)."""
 MOST_NOTES = 256
-"""Bytes of notes that are read at once: the same one again is not noted twice, so that there is one as a rule."""
+"""Bytes of notifications that are read at once. Equal ones are merged, so that there is usually one."""
 
 
 class OtherWriters:
-    """Hears of others' writes to one terminal.
+    """Detects others' writes to one terminal.
 
     Args:
         descriptor: One of the terminal.
 
     Attributes:
-        own: The descriptor to write to without being told of it.
-        notes: The descriptor of the system's notes.
+        own: The descriptor whose writes are not reported.
+        notes: The descriptor of the notifications.
 
     Raises:
-        OSError: this cannot be heard of here.
+        OSError: others' writes cannot be detected here.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -46,7 +47,7 @@ class OtherWriters:
             device = int.from_bytes(fcntl.ioctl(self.own, TERMINAL_DEVICE, b"\0" * 4), sys.byteorder)
             is_named = (
                 os.stat(name).st_rdev == os.fstat(descriptor).st_rdev == device
-            )  # else it is another terminal, or its alias
+            )  # otherwise it is another terminal, or an alias
             if not is_named:
                 raise OSError(f"{name} is not the terminal of this process")
             self._begin(name)
@@ -58,7 +59,7 @@ class OtherWriters:
         try:
             import ctypes
 
-            # Called with the interpreter's lock held: who lets go of it before a frame is written lets the job write in between.
+            # This call keeps the GIL. Releasing it before a frame is written would let the job write in between.
             system = ctypes.PyDLL(None)
             self._read, self._buffer = system.read, ctypes.create_string_buffer(MOST_NOTES)
             self.notes = system.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -69,7 +70,7 @@ class OtherWriters:
             raise OSError(f"no notifications for {name}")
 
     def have_written(self) -> bool:
-        """Return whether others have written since the last time."""
+        """Return whether others have written since the last call."""
         return self._read(self.notes, self._buffer, MOST_NOTES) > 0  # type: ignore[no-any-return]  # a C function has no types
 
     def close(self) -> None:

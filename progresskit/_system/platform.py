@@ -1,8 +1,8 @@
-"""The capabilities of this platform: POSIX, Windows or WebAssembly. Each is decided here; the rest of the package asks
-this module.
+"""The capabilities of this platform: POSIX, Windows or WebAssembly. This module decides each of them for the rest of
+the package.
 
-Knows which calls of the system exist, and under gevent, which takes some away while the program runs. Does not know what they are
-used for. Modules that take long to import are asked when they are needed: nothing here imports them before.
+Knows which system calls exist, also under gevent, which removes some while the program runs. Does not know what they
+are used for. Modules that take long to import are imported only when they are needed.
 """
 
 from __future__ import annotations
@@ -18,34 +18,35 @@ if TYPE_CHECKING:
 
 IS_WINDOWS = sys.platform == "win32"
 HAS_FORK = hasattr(os, "register_at_fork")
-"""Whether a process can become two, and hooks can be told of it."""
+"""Whether a process can fork, and hooks can be registered for it."""
 HAS_SPAWN = hasattr(os, "posix_spawnp")
-"""Whether a program can be started with descriptors and signals of its own: what `progresskit run` needs."""
+"""Whether a program can be started with its own descriptors and signals, which `progresskit run` needs."""
 HAS_PTY = hasattr(os, "openpty")
-"""Whether a program can be given a terminal that is none."""
+"""Whether there are pseudo-terminals."""
 HAS_MEMORY_FILES = hasattr(os, "memfd_create")
 TELLS_OF_WRITES = sys.platform == "linux"
-"""Whether the system tells of writes to a terminal, with inotify(7)."""
+"""Whether the system reports writes to a terminal, with inotify(7)."""
 HAS_BLOCKING_FLAG = hasattr(os, "get_blocking") and not IS_WINDOWS
-"""Whether any descriptor may be non-blocking. On Windows a pipe may, and `os.get_blocking` raises for everything else."""
+"""Whether any descriptor may be non-blocking. On Windows only a pipe may, and `os.get_blocking` raises for other
+descriptors."""
 NO_FOLLOW: int = getattr(os, "O_NOFOLLOW", 0)
-"""Flag of `os.open`: fail where the path is a link. 0 where the platform has no such flag; likewise below."""
+"""Flag of `os.open`: fail if the path is a link. 0 if the platform lacks the flag, as for the flags below."""
 NON_BLOCKING: int = getattr(os, "O_NONBLOCK", 0)
 CLOSE_ON_EXEC: int = getattr(os, "O_CLOEXEC", 0)
 CLOCK_TICKS: int = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 """Ticks a second in which the system counts the starts of processes."""
 THREAD_TIME: Callable[[], float] = getattr(time, "thread_time", time.process_time)
-"""Gives the seconds of processor time of the thread that asks. WebAssembly has no threads, and one clock."""
+"""Returns the seconds of processor time of the calling thread. WebAssembly has no threads, and one clock."""
 
 
 def seconds_since_boot() -> float | None:
-    """Return the seconds since the machine's start, by the clock of `CLOCK_TICKS`; None where there is no such clock."""
+    """Return the seconds since the machine's start, by the clock of `CLOCK_TICKS`; None if there is no such clock."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return None if clock is None else time.clock_gettime(clock)
 
 
 def has_poll() -> bool:
-    """Return whether `select.poll` is there. Windows has none, and gevent takes it away."""
+    """Return whether there is `select.poll`. Windows lacks it, and gevent removes it."""
     import select
 
     return hasattr(select, "poll")
@@ -59,21 +60,21 @@ def has_unix_sockets() -> bool:
 
 
 def has_peer_credentials() -> bool:
-    """Return whether a Unix socket tells whose process is at its other end."""
+    """Return whether a Unix socket can identify the process at its other end."""
     import socket
 
     return hasattr(socket, "AF_UNIX") and hasattr(socket, "SO_PEERCRED")
 
 
 def has_signal_masks() -> bool:
-    """Return whether a thread can hold back signals."""
+    """Return whether a thread can block signals."""
     import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone, which makes enum members of all 64
 
     return hasattr(_signal, "pthread_sigmask")
 
 
 def has_signal_details() -> bool:
-    """Return whether a signal that is waited for tells who sent it."""
+    """Return whether a wait for a signal reports its sender."""
     import signal
 
     return hasattr(signal, "sigwaitinfo")

@@ -32,9 +32,9 @@ _known: dict[int, dict[str, Any]] = {}
 
 
 def run_identity() -> dict[str, Any]:
-    """Return what tells this process's run from others; a forked child is a run of its own.
+    """Return the identity of this process's run; a forked child is another run.
 
-    `started` is the wall clock, in UTC, at the instant `monotonic` of the clock that frames have their times from.
+    `started` is the wall clock, in UTC, at the instant `monotonic` on the clock of the frames.
     """
     process = os.getpid()
     found = _known.get(process)
@@ -54,7 +54,7 @@ def run_identity() -> dict[str, Any]:
 
 
 def without_secrets(words: list[str]) -> list[str]:
-    """Return the `words` of a command without the values of options that are called by a secret's name, and without the
+    """Return the `words` of a command without the values of options whose names suggest a secret, and without the
     credentials of URLs.
 
     Example:
@@ -62,7 +62,7 @@ def without_secrets(words: list[str]) -> list[str]:
         ['load.py', '--password', '***', '--api-token=***', 's3://***@host/path']
     """
     kept: list[str] = []
-    is_value = False  # of the option before
+    is_value = False  # the value of the option before
     for word in words:
         name, equals, value = str(word)[:_MOST_CHARACTERS].partition("=")
         is_secret = any(part in name.lower() for part in _SECRETS)

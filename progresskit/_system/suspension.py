@@ -1,8 +1,7 @@
 """Detect that the process was stopped (Ctrl-Z, a suspended machine) while the ticker slept or drew.
 
-Other programs may have drawn on the terminal since. Knows what the scheduler counts for one thread;
-needs no signal handler, and does not take a slow machine for a stop. Does not know what the caller
-does about it.
+Other programs may have drawn on the terminal since. Reads the scheduler's counts for one thread, needs no signal
+handler, and does not mistake a slow machine for a stop. Does not know how the caller reacts.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 LATE = 1.0
 """Seconds of lateness that count as a stop where only the process's own processor time is known."""
 SHORT = 0.25
-"""Seconds of unexplained lateness that count as a stop where the scheduler tells what the thread did."""
+"""Seconds of unexplained lateness that count as a stop if the scheduler's counts are available."""
 SOON = 0.001
-"""Seconds, as `ASKING`: below it, the switch interval is shorter than a job of several threads could bear."""
+"""Seconds, as `ASKING`. Below it, the switch interval is too short for a job of several threads."""
 IN_VAIN = 0.002
 """Seconds of wake-ups without getting the interpreter's lock after which `woken_in_vain` is true."""
 ASKING = 0.0061
@@ -32,9 +31,9 @@ usual switch interval."""
 ON_TIME = 0.001
 """Seconds of lateness below which a thread neither was stopped nor had to wait for a lock."""
 USUAL_WORK = 0.005
-"""Seconds in which a frame is drawn, unless the thread is kept from it."""
+"""Seconds that a frame takes, unless the thread is held up."""
 READ_SECONDS = 0.5
-"""Seconds for which a thread that wakes on time does without the scheduler's counts, each reading of which takes it as long as
+"""Seconds for which a thread that wakes on time does not read the scheduler's counts. Each reading takes as long as
 drawing a row."""
 
 
@@ -61,13 +60,13 @@ class Scheduled(NamedTuple):
     runs: int
 
 
-# Made in C: a named tuple's own constructor is a function in Python, which each frame would call some times.
+# Made in C, because a named tuple's constructor is a Python function, which each frame would call several times.
 _scheduled: Callable[[tuple[float, int]], Scheduled] = partial(tuple.__new__, Scheduled)  # type: ignore[assignment]
 _waits: Callable[[tuple[float, bool, bool]], Waits] = partial(tuple.__new__, Waits)  # type: ignore[assignment]
 
 
 class SuspensionDetector:
-    """Tell the thread that created it whether the process was stopped, from the scheduler's counts where there are any.
+    """Tell the thread that created it whether the process was stopped, from the scheduler's counts if there are any.
 
     Args:
         path: The file with the counts of the calling thread.
@@ -89,7 +88,7 @@ class SuspensionDetector:
         so_far = self.read()
         now = time.monotonic()
         self._mark = (now, time.process_time(), so_far)
-        self._read_again = 0.0  # when the counts are to be read, however punctual the thread is
+        self._read_again = 0.0  # when the counts must be read, even if the thread is punctual
         self._interval = sys.getswitchinterval()
         self._asking = between_runs()
         # Since the last call of `waits`: whether the thread was starved of the interpreter's lock,
@@ -129,9 +128,9 @@ class SuspensionDetector:
         return stopped
 
     def stopped_at_work(self) -> bool:
-        """Return whether the process was stopped since the last call, where the thread has not slept since.
+        """Return whether the process was stopped since the last call, if the thread has not slept since.
 
-        Only after more than a usual frame are the scheduler's counts read, each reading of which takes system calls.
+        The scheduler's counts, which take system calls, are read only if more time than a usual frame's has passed.
         """
         began, cpu, before = self._mark
         now = time.monotonic()
@@ -153,7 +152,7 @@ class SuspensionDetector:
         return found
 
     def read(self) -> Scheduled | None:
-        """Return the counts so far; None where the system has none."""
+        """Return the counts so far; None if the system has none."""
         if self._fd < 0:
             return None
         try:

@@ -1,12 +1,12 @@
 """Threads of the operating system, a wake-up call for them, and signals that wait.
 
-Knows how to start an OS thread, also where gevent has replaced threads by greenlets: a display must
-go on while a greenlet computes. Does not know what the threads do.
+Knows how to start an OS thread, also if gevent has replaced threads by greenlets: a display must continue while a
+    greenlet computes. Does not know what the threads do.
 """
 
 from __future__ import annotations
 
-# `signal` makes enum members of all 64, on a hundred pages that a forked worker must copy.
+# `signal` makes enum members of all 64 signals, in a hundred memory pages that a forked worker must copy.
 import _signal  # type: ignore[import-not-found]  # typeshed has the public module alone
 import sys
 import threading
@@ -36,7 +36,7 @@ def native(module: str, name: str) -> Any:
 
 
 class Bell:
-    """Wake one thread, with one C call.
+    """Wakes one thread, with one C call.
 
     A signal handler or a finaliser may ring at any instant. `threading.Event.set` would not do: it
     takes a lock that the interrupted code may hold.
@@ -84,7 +84,7 @@ def start(target: Callable[[], None], name: str) -> threading.Thread | None:
 class QuickThread:
     """A thread whose start does not wait until it runs.
 
-    `threading.Thread.start` waits for that, for longer than a process with one short loop lives.
+    `threading.Thread.start` waits for that, which takes longer than a process with one short loop lives.
 
     Example:
         >>> thread = QuickThread(lambda: None)
@@ -144,7 +144,7 @@ def signals_blocked() -> Iterator[None]:
     if not (is_main_thread() and has_signal_masks()):
         yield
         return
-    # `signal`'s own makes an enum member of each of 64 numbers: three quarters of a frame's time.
+    # `signal.pthread_sigmask` makes enum members of 64 numbers, which takes three quarters of a frame's time.
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _ALL_SIGNALS)
     try:
         yield

@@ -38,13 +38,13 @@ def warn_once(message: str) -> None:
             warnings.warn_explicit(f"progresskit: {message}", ProgressWarning, "<progresskit>", 1, __name__)
         else:
             warnings.warn(f"progresskit: {message}", ProgressWarning, stacklevel=level)
-    except Exception:  # a filter that raises, a stream that fails: neither may reach the job
+    except Exception:  # an error of a filter or a stream must not reach the job
         pass
 
 
 def _level_of_caller() -> int | None:
-    """Return the `stacklevel` of the first frame that is no code of ours, seen from `warn_once`; None where there is none: in a
-    thread of ours, below which only the interpreter's own code stands."""
+    """Return the `stacklevel` of the first frame outside of progresskit, seen from `warn_once`; None if there is none,
+    as in a thread of progresskit's."""
     frame: FrameType | None = sys._getframe(1)
     level = 1
     package = __name__.partition(".")[0]
@@ -54,7 +54,7 @@ def _level_of_caller() -> int | None:
 
 
 def describe(error: BaseException) -> str:
-    """Return `error` in a line; its class alone where it cannot say more."""
+    """Return `error` as one line, or its class if it has no message."""
     name = type(error).__name__
     try:
         words = str(error)

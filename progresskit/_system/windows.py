@@ -1,7 +1,7 @@
 """Consoles of Windows: which descriptors lead to one, its size, its escape sequences, and text for it.
 
-Knows the console's functions, by ctypes. Does not know rows or streams. A console takes text as UTF-16: bytes that are written to
-its descriptor are read in its code page, which turns each block of a bar into three letters.
+Knows the console's functions, by ctypes. Does not know rows or streams. A console accepts text as UTF-16. It decodes
+bytes that are written to its descriptor with its code page, which turns each block of a bar into three letters.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 PROCESSED_OUTPUT = 0x0001
 """The flag of a console's mode without which it shows control characters instead of obeying them."""
 ESCAPE_SEQUENCES = 0x0004
-"""The flag of a console's mode with which it obeys escape sequences: Windows 10 1511 and later have it, and the old console has not."""
+"""The flag of a console's mode with which it obeys escape sequences. Windows 10 1511 and later have it; the legacy
+console does not."""
 MOST_UNITS = 8_192
-"""UTF-16 units of one write: before Windows 8 a console refuses what does not fit into 64 KiB."""
+"""UTF-16 units of one write. Before Windows 8, a console refuses more than 64 KiB."""
 READ_AND_WRITE, SHARED, EXISTING = 0xC0000000, 3, 3
-"""How the console is opened by its name."""
+"""Arguments that open the console by its name."""
 
 _lock = threading.Lock()
-_original: int | None = None  # the mode that this process has found and changed: a process has one console at the most
+_original: int | None = None  # the console's mode before this process changed it; a process has at most one console
 
 
 class Console:
@@ -36,7 +37,7 @@ class Console:
         mode: The console's mode.
 
     Attributes:
-        has_sequences: Whether the console obeys escape sequences, which it is asked to until `put_mode_back`.
+        has_sequences: Whether the console obeys escape sequences, as it does until `put_mode_back`.
     """
 
     __slots__ = ("_handle", "has_sequences")
@@ -46,7 +47,7 @@ class Console:
         self.has_sequences: bool = bool(mode & ESCAPE_SEQUENCES) or _ask_for_sequences(handle, mode)
 
     def size(self) -> tuple[int, int] | None:
-        """Return the columns and lines of the window; None where it does not say."""
+        """Return the columns and lines of the window; None if they are unknown."""
         import ctypes
 
         calls = _kernel()
@@ -57,10 +58,10 @@ class Console:
         return window.Right - window.Left + 1, window.Bottom - window.Top + 1
 
     def write(self, text: str) -> None:
-        """Write `text`. While the user selects text in the window this waits, as every write to a console does.
+        """Write `text`. Like every write to a console, this waits while the user selects text in the window.
 
         Raises:
-            OSError: the console does not take it.
+            OSError: the console does not accept it.
         """
         import ctypes
 
@@ -80,9 +81,9 @@ class Console:
 
 
 def open_console(descriptor: int) -> Console | None:
-    """Return the console that `descriptor` leads to; None where it is something else, and on other systems.
+    """Return the console of `descriptor`; None if it is not a console, and on other systems.
 
-    `os.isatty` takes every device for a terminal, `NUL` too.
+    `os.isatty` returns True for every device, also for `NUL`.
     """
     if not IS_WINDOWS:
         return None
@@ -107,7 +108,7 @@ def put_mode_back() -> None:
             return
         mode, _original = _original, None
     calls = _kernel()
-    # The console itself, because the job may have closed its streams, or led them elsewhere.
+    # The console itself, because the job may have closed or redirected its streams.
     handle = calls.CreateFileW("CONOUT$", READ_AND_WRITE, SHARED, None, EXISTING, 0, None)
     if handle != calls.INVALID_HANDLE:
         calls.SetConsoleMode(handle, mode)
@@ -126,7 +127,7 @@ def _ask_for_sequences(handle: int, mode: int) -> bool:
 
 
 def _kernel() -> Any:
-    """Return the console's functions, which know the types of their arguments."""
+    """Return the console's functions, with the types of their arguments."""
     global _calls
     if _calls is None:
         _calls = _Calls()
@@ -139,7 +140,7 @@ _calls: Any = None
 class _Calls:
     """The functions of kernel32, by their own names.
 
-    ctypes takes an argument of unknown type for 32 bits, and cuts a handle in two.
+    ctypes assumes 32 bits for an argument of unknown type, and would truncate a handle.
     """
 
     def __init__(self) -> None:

@@ -55,9 +55,9 @@ def _visible(character: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    r"""Return `text`, one or more lines, each cleaned, with its colours (SGR sequences) left in and reset at its end.
+    r"""Return `text`, one or more lines, each cleaned, with its colours (SGR sequences) kept and reset at its end.
 
-    Tabs are expanded to eight cells. Nothing is cut. Lines that are printable throughout cost next to nothing each.
+    Tabs are expanded to eight cells. Nothing is cut. Lines of printable ASCII cost very little.
 
     Example:
         >>> clean_lines("one\x1b[2J\ntwo\n")
@@ -101,7 +101,7 @@ def plain_line(line: str) -> str:
         return line
     head, *rest = line.split(
         "\x1b["
-    )  # by hand: a row is drawn ten times a second, and a pattern takes ten times as long
+    )  # without `re`: a row is drawn ten times a second, and a pattern takes ten times as long
     parts = [head]
     for piece in rest:
         numbers, end, text = piece.partition("m")
@@ -156,7 +156,8 @@ def cell_width(text: str) -> int:
 
 
 def clusters(text: str) -> list[str]:
-    """Return the pieces of cleaned `text` that a reader takes for one character: a letter with its marks, a flag of two letters.
+    """Return the pieces of cleaned `text` that a reader sees as one character: a letter with its marks, a flag of two
+    letters.
 
     Example:
         >>> [len(cluster) for cluster in clusters("ne\u0301\U0001f1e9\U0001f1ea")]

@@ -1,8 +1,8 @@
 """Colours: names, `#rrggbb`, and the SGR parameters (ECMA-48, 8.3.117) that select them on terminals of three kinds.
 
-Names have three values, for terminals of 8, of 256 and of all colours. They are chosen so that each has a contrast of 3:1 or
-more on dark and light backgrounds wherever the terminal has more than 8; `tests/unit/test_colors.py` computes it. Bright
-colours (90 to 107) are never used: themes such as Solarized have greys there. Does not know rows or renderers.
+Names have three values, for terminals with 8, 256 and all colours. They are chosen so that each has a contrast of 3:1
+or more on dark and light backgrounds wherever the terminal has more than 8; `tests/unit/test_colors.py` computes it.
+Bright colours (90 to 107) are never used: themes such as Solarized have greys there. Does not know rows or renderers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PALETTE = {
     "cyan": ("36", "38;5;30", "38;2;22;143;150"),
     "white": ("39", "39", "39"),
 }
-"""Name -> the SGR parameters on terminals of 8, 256 and all colours. `accent` is what a bar has unless it is given a colour."""
+"""Name -> the SGR parameters on terminals of 8, 256 and all colours. `accent` is the default colour of bars."""
 
 COLORS = ("red", "green", "yellow", "blue", "magenta", "cyan", "white", "accent")
 """The names that `color=` accepts, beside `#rrggbb`."""
@@ -32,7 +32,7 @@ SGR = {name: int(PALETTE[name][0]) for name in COLORS}
 STATE_COLORS = {"failed": "red", "cancelled": "yellow", "paused": "yellow"}
 """State -> the colour that replaces the task's own, for renderers in the look of another library."""
 NO_COLORS, EIGHT_COLORS, INDEXED_COLORS, TRUE_COLORS = -1, 0, 1, 2
-"""What a terminal has; the last three are the places in a row of `PALETTE`."""
+"""The colour depths of terminals; the last three are indexes into the rows of `PALETTE`."""
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _INDEXED_TERMS = ("xterm-kitty", "alacritty", "foot", "wezterm", "xterm-ghostty")
 _LEVELS = (0, 95, 135, 175, 215, 255)  # of the cube of 216 colours
@@ -52,7 +52,8 @@ def is_color(value: object) -> bool:
 
 
 def depth_of(environ: Mapping[str, str]) -> int:
-    """Return what a terminal has of colours, where colours are wanted: `EIGHT_COLORS`, `INDEXED_COLORS` or `TRUE_COLORS`.
+    """Return the colour depth of a terminal on which colours are wanted: `EIGHT_COLORS`, `INDEXED_COLORS` or
+    `TRUE_COLORS`.
 
     Example:
         >>> depth_of({"TERM": "xterm-256color"}), depth_of({"COLORTERM": "truecolor"}), depth_of({"TERM": "linux"})
@@ -65,7 +66,7 @@ def depth_of(environ: Mapping[str, str]) -> int:
 
 
 def sgr(color: str, depth: int = EIGHT_COLORS) -> str:
-    """Return the SGR parameters of `color`, a name or `#rrggbb`, mapped to what a terminal of that `depth` has.
+    """Return the SGR parameters of `color`, a name or `#rrggbb`, on a terminal of that `depth`.
 
     Example:
         >>> sgr("green"), sgr("green", TRUE_COLORS), sgr("#ff8800", INDEXED_COLORS), sgr("#ff2200")
@@ -75,7 +76,7 @@ def sgr(color: str, depth: int = EIGHT_COLORS) -> str:
         return PALETTE[color][depth]
     known = _parameters.get((color, depth))
     if known is None:
-        if len(_parameters) > 1000:  # made up by the thousand: start over rather than grow
+        if len(_parameters) > 1000:  # a program may generate colours without end
             _parameters.clear()
         known = _parameters[color, depth] = _parameters_of(color, depth)
     return known
@@ -101,7 +102,7 @@ def _indexed(*wanted: int) -> int:
 
 
 def _eighth(*wanted: int) -> str:
-    """Return the nearest of the six hues, or the terminal's own colour where there is hardly any hue."""
+    """Return the nearest of the six hues, or the terminal's own colour if `color` has hardly any hue."""
     strongest, weakest = max(wanted), min(wanted)
     if strongest - weakest < 32:
         return "39"

@@ -10,7 +10,7 @@ import re
 
 from .cells import cell_width, clusters, first_cells
 
-_PATH = re.compile(r"/|^[A-Za-z]:\\|^\\\\")  # no backslash elsewhere: it may be the escape of an unprintable character
+_PATH = re.compile(r"/|^[A-Za-z]:\\|^\\\\")  # elsewhere a backslash may begin an escape
 
 
 def last_cells(text: str, cells: int) -> str:
@@ -35,9 +35,9 @@ def cut_middle(text: str, cells: int, ellipsis: str = "…", head: int | None = 
     """Return `text` in at most `cells` cells, cut in its middle.
 
     Args:
-        text: What to cut, cleaned.
+        text: The text, cleaned.
         cells: The room.
-        ellipsis: What stands where it was cut.
+        ellipsis: The text at the cut.
         head: Cells of the beginning that stay; None: half.
 
     Example:
@@ -64,8 +64,8 @@ def cut_name(text: str, cells: int, ellipsis: str = "…") -> str:
 
 
 def cut_names(names: list[str], cells: int, ellipsis: str = "…") -> list[str]:
-    """Return `names`, each in at most `cells` cells, and different ones so that they differ: the cut moves to where the first
-    difference is seen.
+    """Return `names`, each in at most `cells` cells, so that different ones still differ: the cut moves to show the
+    first difference.
 
     Example:
         >>> cut_names(["flights-january-2013-part.csv", "flights-march-2013-part.csv"], 15)
@@ -84,8 +84,8 @@ def cut_names(names: list[str], cells: int, ellipsis: str = "…") -> list[str]:
 
 
 def _apart(name: str, others: set[str], cells: int, ellipsis: str) -> str:
-    """Return `name` cut so that what tells it from `others` is seen."""
-    at = max(_common(name, other) for other in others)  # where the first difference from the most similar one is
+    """Return `name` cut so that its difference from `others` is visible."""
+    at = max(_common(name, other) for other in others)  # the first difference from the most similar one
     room = cells - cell_width(ellipsis)
     before, after = cell_width(name[:at]), cell_width(name[at:])
     if before + 2 <= room:

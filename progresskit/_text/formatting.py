@@ -1,8 +1,8 @@
 """Format counts, bytes, rates and durations for people.
 
-Pure functions from numbers to short text. Do not know tasks or renderers. Everything is rounded down, so that nothing looks
-finished, or faster, before it is. A scale takes its divisor and its decimals from the total, so that both numbers of
-`0.3/10.0 GB` can be compared.
+Pure functions from numbers to short text. Do not know tasks or renderers. Numbers are rounded down, so that no task
+looks finished or faster than it is. The total decides the scale and the decimals, so that both numbers of `0.3/10.0 GB`
+can be compared.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ UNKNOWN = "-:--"
 """The text for an unknown duration."""
 MILLION = 1_000_000
 SLOW, FAST = 0.8, 1.25
-"""Units a second below which a rate is shown as seconds per unit, and above which it is shown as units a second again."""
+"""Units a second below which a rate is shown as seconds per unit, and above which as units a second again."""
 
 
 class Scale:
     """How numbers of one size are written: all in one scale, with the same decimals.
 
     Attributes:
-        divisor: What a number is divided by.
+        divisor: The number by which numbers are divided.
         places: Decimals.
         name: The scale's name, such as `MB` or `k`; empty for plain numbers.
     """
@@ -61,7 +61,7 @@ class Scale:
         if self._plain:
             if number.__class__ is not int:
                 return f"{floor(number * 10) / 10:,.1f}"
-            if 0 <= number < MILLION:  # a format with commas takes five times as long, and each row needs one a frame
+            if 0 <= number < MILLION:  # a format with commas takes five times as long
                 text = str(number)
                 return text if number < 1000 else f"{text[:-3]},{text[-3:]}"
             return f"{number:,d}"
@@ -72,7 +72,7 @@ class Scale:
 
 
 def noun(unit: str, number: int | float = 2) -> str:
-    """Return what stands after `number` of `unit`: nothing for the default unit, one form or the other of a noun.
+    """Return the text after `number` of `unit`: empty for the default unit, else the singular or plural of the noun.
 
     Example:
         >>> noun("row", 1), noun("row", 0), noun("it"), noun("B")
@@ -93,7 +93,7 @@ def amount(
 
     Args:
         completed: Units done.
-        total: Units in all; None where unknown.
+        total: Units in all; None when unknown.
         unit: `"B"`, `"iB"` or a noun.
         estimated: Whether `completed` is an estimate.
         whole: Whether counts of a million and more are written in full.
@@ -108,7 +108,7 @@ def amount(
 
 
 def unit_text(scale: Scale, unit: str, number: int | float) -> str:
-    """Return what stands after a number that is written in `scale`: `MB`, `rows`, `M rows`."""
+    """Return the text after a number that is written in `scale`: `MB`, `rows`, `M rows`."""
     if unit in BYTES:
         return scale.name
     word = noun(unit, 2 if scale.name else number)
@@ -152,13 +152,13 @@ def is_slow(rate: float, unit: str, was: bool = False) -> bool:
 def rate_parts(
     rate: float | None, unit: str = "it", *, short: bool = False, slow: bool | None = None
 ) -> tuple[str, str]:
-    """Return the number of `rate`, in units a second, and what stands after it, with the space before it if there is one.
+    """Return the number of `rate`, and the text after it, which may begin with a space.
 
     Args:
-        rate: Units a second; None where unknown.
+        rate: Units a second; None when unknown.
         unit: `"B"`, `"iB"` or a noun.
         short: Whether a noun is left out: `/s`, not ` rows/s`.
-        slow: Whether it is shown as seconds per unit; None: where it is below 0.8 a second.
+        slow: Whether it is shown as seconds per unit; None: if it is below 0.8 a second.
     """
     if rate is None or not isfinite(rate) or rate <= 0:
         return "", ""
@@ -257,7 +257,7 @@ def format_percent(fraction: float | None, *, estimated: bool = False) -> str:
 
 
 def format_field(value: object) -> str:
-    """Return the value of a field: numbers with three digits, everything else as it is.
+    """Return the text of a field's value: numbers with three digits, other values unchanged.
 
     Example:
         >>> format_field(0.41237), format_field(12345.6), format_field(1e-7), format_field("b.csv"), format_field(12)
@@ -272,13 +272,13 @@ def format_field(value: object) -> str:
 def format_fields(
     fields: Mapping[str, object], specs: Mapping[str, str] | None = None, between: str = " "
 ) -> list[str]:
-    """Return each of `fields` as `name value`: the name alone where the value is True or empty, the value alone where there is no
-    name and behind all others, nothing where the value is None or False.
+    """Return each of `fields` as `name value`. If the value is True or empty, return the name alone; if it is None or
+    False, nothing. A value without a name stands alone, after all others.
 
     Args:
         fields: Name -> value.
         specs: Name -> a format spec for its value.
-        between: What stands between a name and its value.
+        between: The text between a name and its value.
 
     Example:
         >>> format_fields({"loss": 0.41, "retrying": True, "warm": False}), format_fields({"loss": 0.5}, {"loss": ".3f"})
@@ -297,7 +297,7 @@ def format_fields(
 
 
 def formatted(value: object, spec: str) -> str:
-    """Return `value` by a format `spec`; as it is, where it does not take that one.
+    """Return `value` formatted by `spec`, or unchanged if it does not support `spec`.
 
     Example:
         >>> formatted(0.5, ".3f"), formatted("a word", ".3f")

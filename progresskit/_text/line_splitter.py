@@ -1,4 +1,4 @@
-"""Split a program's output into whole lines, each in the state in which it ended.
+"""Split a program's output into whole lines, each in its final state.
 
 Pure: knows what carriage returns, backspaces and escape sequences do to a line. Does not know where
 lines go.
@@ -41,20 +41,21 @@ def last_state(text: str) -> str:
 
 
 def last_states(lines: str) -> str:
-    r"""Return `lines`, each with its newline, as each of them stood when it ended.
+    r"""Return `lines`, each with its newline, in their final states.
 
     Example:
         >>> last_states("10%\r100%\r\n\x1b[1mbold\x1b[2K\r\nplain\n")
         '100%\n\x1b[1mbold\nplain\n'
     """
-    lines = lines.replace("\r\n", "\n")  # a terminal's own
+    lines = lines.replace("\r\n", "\n")  # a terminal's carriage return
     if "\r" in lines or "\b" in lines:
         return "\n".join(last_state(line) if _CONTROLS.search(line) else line for line in lines.split("\n"))
     return last_state(lines)
 
 
 def _overwritten(text: str) -> str:
-    """Return `text` after its backspaces: each moves the cursor back, and later characters overwrite earlier ones."""
+    """Return `text` with its backspaces applied: each moves the cursor back, and later characters overwrite earlier
+    ones."""
     cells: list[str] = []
     at = 0
     for piece in _CELLS.findall(text):
@@ -112,7 +113,8 @@ class Line:
         return self._size > LONGEST and self._is_long()
 
     def add_plain(self, text: str) -> bool:
-        """Add `text` and return True, if it is printable ASCII and the line stays short; otherwise nothing is done."""
+        """Add `text` and return True, if it is printable ASCII and the line stays short; otherwise do nothing and
+        return False."""
         if self._returned or not (text.isprintable() and text.isascii()) or self._size + len(text) > LONGEST:
             return False
         self._parts.append(text)
@@ -138,11 +140,11 @@ class Line:
             self._parts = [last_state(text)]
             self._size = len(self._parts[0])
             return self._size > LONGEST / 2
-        return len(self._parts) > 1  # the text of one write is never split
+        return len(self._parts) > 1  # the text of one write is not split
 
     @property
     def is_redrawn(self) -> bool:
-        """Whether text has overwritten the line after a carriage return: it is a bar or a spinner."""
+        """Whether text has overwritten the line after a carriage return, as a bar or a spinner does."""
         return self._had_return
 
     def text(self) -> str:
@@ -159,8 +161,8 @@ class Line:
 
 
 class Lines:
-    r"""Bytes in, whole lines out, each with its newline. A block of lines is one text: nothing is done line by line but where a
-    carriage return or a backspace says so.
+    r"""Turns bytes into whole lines, each with its newline. A block of lines is handled as one text; only carriage
+    returns and backspaces need work line by line.
 
     Example:
         >>> lines = Lines()
@@ -175,7 +177,7 @@ class Lines:
     def feed(self, data: bytes) -> str:
         """Return the lines that `data` completes."""
         whole, newline, rest = (self._rest + self._decoder.decode(data)).rpartition("\n")
-        # Only the last state of a bar that is drawn over is kept, so that memory does not grow.
+        # Only the last state of a redrawn bar is kept, so that memory does not grow.
         body = rest.rstrip("\r")
         self._rest = rest[body.rfind("\r") + 1 :]
         lines = last_states(whole + newline)
@@ -190,6 +192,6 @@ class Lines:
         return ends_in_question(last_state(self._rest))
 
     def end(self) -> str:
-        """Return the unfinished line, if there is one, and start again."""
+        """Return the unfinished line, or an empty text, and start a new one."""
         rest, self._rest = last_state(self._rest + self._decoder.decode(b"", True)), ""
         return f"{rest}\n" if rest.strip() else ""

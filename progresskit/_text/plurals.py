@@ -1,7 +1,7 @@
 """The plural of a unit, in English.
 
-A table of rules, the first that applies. A caller whose unit follows none of them gives both forms: `entry|entries`.
-Pure; does not know numbers but for the question whether one is shown as exactly 1.
+The first rule that applies decides. For a unit that follows none of them, the caller gives both forms: `entry|entries`.
+Pure; does not know numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 
 KNOWN = {"epoch": "epochs", "index": "indices", "child": "children", "person": "people"}
-"""Singular -> plural, where no rule leads there."""
+"""Singular -> plural, for irregular nouns."""
 INVARIABLE = frozenset(["it", "tok", "img", "req", "msg", "rec", "obj", "px", "sec", "min", "hr", "op", "kg"])
 """Abbreviations, which take no ending."""
 _SINGULARS = {plural: singular for singular, plural in KNOWN.items()}

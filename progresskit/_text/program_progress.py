@@ -1,6 +1,6 @@
 r"""Read the progress messages of git, pip, curl, rsync and ffmpeg.
 
-Pure: from one line to figures. A line is the text between two newlines or carriage returns. Does not know tasks.
+Pure: turns one line into figures. A line is the text between two newlines or carriage returns. Does not know tasks.
 
     reader = reader_of("git")
     reader.read("Receiving objects:  45% (9/20), 1.00 MiB | 2.00 MiB/s")
@@ -31,7 +31,7 @@ class Report(NamedTuple):
 
 
 HEADING = Report("", 0, None, "")
-"""A line that belongs to a program's progress and says nothing by itself."""
+"""A line that belongs to a program's progress and has no figures."""
 
 
 class Git:
@@ -49,7 +49,7 @@ class Git:
     _rebase = re.compile(r"(?P<name>[^\W\d_]+) \((?P<done>\d+)/(?P<total>\d+)\)\s*")
 
     def read(self, line: str) -> Report | None:
-        """Return what `line` says; None where it is no progress."""
+        """Return the figures of `line`; None if it is not a progress line."""
         found = self._line.fullmatch(line)
         if found is None:
             found = self._rebase.fullmatch(line)
@@ -79,7 +79,7 @@ class Pip:
         self._current = "download"
 
     def read(self, line: str) -> Report | None:
-        """Return what `line` says; None where it is no progress."""
+        """Return the figures of `line`; None if it is not a progress line."""
         found = self._name.fullmatch(line)
         if found is not None:
             self._current = found["name"]
@@ -92,7 +92,7 @@ class Pip:
 
 
 class Curl:
-    """The share that curl says, in its table, with `-#`, and in the table of several at once (`-Z`).
+    """The share that curl prints, in its table, with `-#`, and in the table of parallel downloads (`-Z`).
 
     Example:
         >>> Curl().read("###########               45.2%")
@@ -113,14 +113,14 @@ class Curl:
     _heading = re.compile(r"\s*% Total +% Received.*|\s*Dload +Upload +Total +Spent +Left +Speed\s*|DL% +UL% +Dled.*")
 
     def read(self, line: str) -> Report | None:
-        """Return what `line` says; None where it is no progress."""
+        """Return the figures of `line`; None if it is not a progress line."""
         if self._heading.fullmatch(line) or self._no_length.fullmatch(line):
             return HEADING
         table = self._table.fullmatch(line)
         if table is not None and table["received"] == table["sent"] == "0":
-            if float(table["size"]) == float(table["upload"]) == 0:  # nothing has come yet
+            if float(table["size"]) == float(table["upload"]) == 0:  # nothing has been received yet
                 return HEADING
-            if table["done"] == "100":  # of what has come: there is no length
+            if table["done"] == "100":  # the share of the received bytes, because the length is unknown
                 size = float(table["size"]) * 1024 ** " kMGTP".index(table["prefix"] or " ")
                 return Report("curl", size, None, "B")
         found = table or self._bar.fullmatch(line) or self._together.fullmatch(line)
@@ -146,7 +146,7 @@ class Rsync:
     )
 
     def read(self, line: str) -> Report | None:
-        """Return what `line` says; None where it is no progress."""
+        """Return the figures of `line`; None if it is not a progress line."""
         found = self._line.fullmatch(line)
         return None if found is None else Report("rsync", int(found["done"]), 100, "%", found["done"] == "100")
 
@@ -168,7 +168,7 @@ class Ffmpeg:
         self._total: float | None = None
 
     def read(self, line: str) -> Report | None:
-        """Return what `line` says; None where it is no progress."""
+        """Return the figures of `line`; None if it is not a progress line."""
         found = self._duration.fullmatch(line)
         if found is not None:
             self._total = self._total or _seconds(found["time"])
@@ -183,7 +183,7 @@ class Ffmpeg:
 
 def _seconds(text: str) -> float:
     hours, minutes, seconds = text.removeprefix("-").split(":")
-    sign = -1 if text.startswith("-") else 1  # what comes before the beginning of a stream
+    sign = -1 if text.startswith("-") else 1  # before the beginning of a stream
     return sign * (int(hours) * 3600 + int(minutes) * 60 + float(seconds))
 
 
@@ -192,5 +192,5 @@ READERS: dict[str, type[Reader]] = {"git": Git, "pip": Pip, "curl": Curl, "rsync
 
 
 def reader_of(name: str) -> Reader:
-    """Return a reader of what the program `name`, one of `READERS`, says."""
+    """Return a reader for the output of the program `name`, one of `READERS`."""
     return READERS[name]()

@@ -1,8 +1,8 @@
 """Turn the rows that another program redraws (rich.live, nested tqdm, enlighten) into lines.
 
-Such a program moves the cursor up and writes over rows. Of these rows only the last state is worth a
-line, and only once the program can no longer reach them. Pure: a small screen without a width. Knows
-which rows are out of reach. Does not know streams, threads or clocks.
+Such a program moves the cursor up and overwrites rows. Only the last state of a row becomes a line, once the program
+can no longer reach it. Pure: a small screen without a width. Knows which rows are out of reach. Does not know streams,
+threads or clocks.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from collections import deque
 from .cells import cell_width
 
 MOST_ROWS = 200
-"""Rows that are held at the most: no program redraws more."""
+"""The most rows that are held; programs do not redraw more."""
 MOST_COLUMNS = 4_000
-"""Columns of a row: what is written beyond is dropped."""
+"""Columns of a row. Text beyond them is dropped."""
 REMEMBERED_MOVES = 32
-"""Moves up by which the reach is told: a program may redraw now this row, now that one."""
+"""The number of moves up from which the program's reach is estimated, because a program may redraw different rows each
+time."""
 
 SHOWN = "\x1b[?25h"
-"""What shows the cursor."""
+"""The sequence that shows the cursor."""
 
 _PIECES = re.compile(
     r"\x1b\[([0-?]*)[ -/]*([@-~])"  # CSI
@@ -43,7 +44,7 @@ def redraws(text: str) -> bool:
 
 
 class RedrawnRows:
-    r"""Rows that are written over: text in, lines that are out of reach out.
+    r"""Rows that are overwritten. It takes text and returns the lines that are out of reach.
 
     Example:
         >>> rows = RedrawnRows()
@@ -54,26 +55,26 @@ class RedrawnRows:
     """
 
     def __init__(self) -> None:
-        self._rows: list[list[str]] = [[]]  # cells: a colour and a character; "" where a wide one goes on
+        self._rows: list[list[str]] = [[]]  # cells: a colour and a character ("" after a wide one)
         self._at, self._column = 0, 0
         self._reaches: deque[int] = deque(
             maxlen=REMEMBERED_MOVES
         )  # rows that the program has moved up from the lowest one
-        self._since = 0  # rows that have been begun since it did
-        self._hidden = False  # whether the cursor is: more rows may come before the first move up
+        self._since = 0  # rows that have been begun since then
+        self._hidden = False  # whether the cursor is hidden: more rows may follow before the first move up
         self._moving = False  # whether the last thing was a move up
         self._colour = ""
         self._ending = False  # whether it has just been shown again
-        # Rows of the screen that do not scroll, or are written to between a save and a restore.
+        # For rows of the screen that do not scroll, or are written between a save and a restore:
         self._fixed: dict[int, list[str]] = {}
         self._bottom = 0  # the last row that scrolls; 0: all do
-        self._placed = False  # whether the last thing has put the cursor among the rows that scroll
+        self._placed = False  # whether the last sequence has put the cursor among the rows that scroll
         self._saved = False
         self._fixed_at: int | None = None
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is held, and nobody redraws."""
+        """Whether no rows are held, and no program redraws."""
         held = self._hidden or self._reach or self._saved or self._fixed or self._bottom
         return not held and self._rows == [[]]
 
@@ -82,7 +83,7 @@ class RedrawnRows:
         return max(self._reaches, default=0)
 
     def feed(self, text: str) -> list[str]:
-        """Take `text`, and return the lines that are out of reach by now."""
+        """Add `text`, and return the lines that are out of reach now."""
         lines: list[str] = []
         alone = self._hidden and not self._reaches and SHOWN not in text
         if (self._ending or alone) and _MOVES.search(text) is None:
@@ -112,18 +113,19 @@ class RedrawnRows:
         return lines
 
     def settle(self) -> list[str]:
-        """Return the rows above the cursor, unless they are held for one who has hidden it: nothing has come for a while."""
+        """Return the rows above the cursor, because no text has arrived for a while. Rows of a program that has hidden
+        the cursor are kept."""
         return [] if (self._hidden and self._reaches) or self._fixed_at is not None else self._release(self._at)
 
     def standing(self) -> str:
-        """Return what writes the rows to a terminal so that the program finds them and the cursor where it left them."""
+        """Return the text that restores the rows and the cursor on a terminal as the program left them."""
         rows = [_line(row) for row in self._rows]
         up = len(rows) - 1 - self._at
         right = f"\x1b[{self._column}C" if self._column else ""
         return "\r\n".join(rows) + "\r" + (f"\x1b[{up}A" if up else "") + right
 
     def end(self) -> list[str]:
-        """Return all that is held, as it stands, and begin anew."""
+        """Return all held rows in their present state, and start over."""
         rows = [*self._rows, *(self._fixed[number] for number in sorted(self._fixed))]
         while rows and not any(cell[-1:].strip() for cell in rows[-1]):
             rows.pop()
@@ -143,7 +145,7 @@ class RedrawnRows:
         if column > len(row):
             row.extend([" "] * (min(column, MOST_COLUMNS) - len(row)))
         if 0 < column < len(row) and not row[column]:
-            row[column - 1] = " "  # half of a wide one is none
+            row[column - 1] = " "  # half of a wide character is removed
         for char in words:
             width = cell_width(char)
             if width < 1:
@@ -172,7 +174,7 @@ class RedrawnRows:
         self._rows.append([])
         self._since += 1
         if self._since > self._reach and not self._hidden:
-            self._reaches.clear()  # it has stopped: these are lines like any other
+            self._reaches.clear()  # it has stopped redrawing: these are ordinary lines
         held = MOST_ROWS if self._hidden and not self._reaches else self._reach
         return self._release(len(self._rows) - 1 - held)
 
@@ -181,14 +183,14 @@ class RedrawnRows:
             self._fixed_at = max(self._fixed_at - count, 0)
             return
         missing = min(count - self._at, MOST_ROWS - len(self._rows))
-        if missing > 0:  # they were told as lines before anybody knew
+        if missing > 0:  # they were returned as lines before the redrawing was known
             self._rows[:0] = [[] for _ in range(missing)]
             self._at += missing
         self._at = max(self._at - count, 0)
         self._moving = True
 
     def _note_reach(self) -> None:
-        """Note how far up the cursor has been moved, now that something is written there."""
+        """Note how far up the cursor has been moved, because text is written there."""
         if self._moving:
             self._moving = False
             self._since = 0
@@ -249,7 +251,7 @@ class RedrawnRows:
             self._column = 0
 
     def _scroll_to(self, bottom: int) -> list[str]:
-        """Have the rows from `bottom` on stay where they are; return those that scroll again."""
+        """Exclude the rows from `bottom` on from scrolling; return those that scroll again."""
         self._bottom = bottom
         if bottom and (not self._fixed or max(self._fixed) > bottom):
             return []

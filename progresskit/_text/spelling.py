@@ -1,6 +1,6 @@
 """Find the known word that a misspelt one is nearest to.
 
-Pure. Does not know arguments or columns: the caller says which words there are.
+Pure. Does not know arguments or columns: the caller passes the known words.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONG_WORD = 8
-"""Letters from which on a word may have two mistakes; a shorter one may have one."""
+"""The number of letters from which a word may have two mistakes. A shorter one may have one."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the word of `known` that `word` is, but for a mistake or two in typing; None where it resembles none.
+    """Return the word of `known` that differs from `word` by one or two typing mistakes; None if there is none.
 
     A mistake is a letter too many, too few, or wrong, or two that changed places. (A ratio of common letters, as `difflib` has,
     would take `part` for `parent` and `state` for `start`.)

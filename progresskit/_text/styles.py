@@ -1,7 +1,7 @@
 """Styles: the glyphs of bars, spinners and marks, and the colours of the parts that have one.
 
-A style is a value that users can make themselves. `choose` tells which of the four built-in ones suits a stream. Does not know
-rows or terminals.
+A style is a value that users can make. `choose` returns the one of the four built-in styles that suits a stream. Does
+not know rows or terminals.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ _STICK = "|/-\\"
 
 
 class Style(NamedTuple):
-    """What bars, spinners and marks are drawn with.
+    """The glyphs and colours of bars, spinners and marks.
 
     Attributes:
         done: A cell of work that is done.
         rest: A cell of work that is not.
-        parts: What a cell looks like that is done in part, from the least to the most; empty: only whole cells move.
-        spinner: What turns beside a task without a total, one cell each.
+        parts: A partly done cell, from the least to the most; empty: only whole cells move.
+        spinner: The frames of the spinner of a task without a total, one cell each.
         spins: Its steps a second.
-        marks: State or outcome -> one cell. What is missing is taken from the style `ascii`.
-        cut: What stands where a text was cut.
-        colors: `bar`, `finished` and `failed` -> a name or `#rrggbb`; a name of a colour -> what it means in this style.
+        marks: State or outcome -> one cell. Missing ones are taken from the style `ascii`.
+        cut: The text at a cut.
+        colors: `bar`, `finished` and `failed` -> a name or `#rrggbb`; a colour's name -> the colour that replaces it in
+            this style.
 
     Example:
         >>> dots = Style(done="●", rest="·", colors={"bar": "#ff8800"})
@@ -78,7 +79,7 @@ class Style(NamedTuple):
         """Return this style, if it can be drawn.
 
         Raises:
-            ValueError: a glyph is not one cell wide, or a colour is none.
+            ValueError: a glyph is not one cell wide, or a colour is unknown.
         """
         marks = self.marks.values()
         for glyph in (self.done, self.rest, *self.parts, *self.spinner, *marks):
@@ -122,7 +123,7 @@ def checked(style: object) -> Style | str | None:
     """Return `style` if it is None, the name of a built-in style, or a `Style` that can be drawn.
 
     Raises:
-        TypeError, ValueError: it is none of these; the sentence says what is allowed.
+        TypeError, ValueError: it is none of these; the message says what is allowed.
     """
     if isinstance(style, Style):
         return style.checked()

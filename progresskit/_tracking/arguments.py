@@ -39,7 +39,7 @@ ARGUMENTS = (
 )  # fmt: skip
 """The arguments of `add_task` and `update`."""
 ELSEWHERE = {"colour": "color", "desc": "description", "initial": "completed", "leave": "keep", "visible": "keep"}
-"""What other libraries call them, and their names here."""
+"""Names of these arguments in other libraries, and their names here."""
 PEERS = {
     **ELSEWHERE,
     "bar_format": "columns",
@@ -51,13 +51,13 @@ PEERS = {
     "title": "description",
     "transient": "keep",
 }
-"""The same for functions that take no fields, whose names could be any of these."""
+"""The names in other libraries for functions that take no fields. (With fields, each could be the name of a field.)"""
 OF_THE_DISPLAY = ("renderer", "stream", "terminal", "interval", "budget", "capture", "style", "estimator", "web")
 """The arguments of `ProgressTracker` that are not those of a task."""
 OF_TASKS, OF_DISPLAYS = "track() and add_task()", "ProgressTracker() and configure()"
 MOST_FIELD_NAMES = 1_000
 _FIELD_NAMES: set[str] = set()
-"""Names of fields that resemble no argument."""
+"""Names of fields that were checked and resemble no argument."""
 _KINDS: dict[Kind, Kind] = {}
 
 
@@ -126,7 +126,7 @@ def given_fields(function: str, words: Mapping[str, Any], fields: Mapping[str, A
 
 
 def _check_field_name(function: str, name: str) -> None:
-    """Raise TypeError where `name` is a misspelt argument."""
+    """Raise TypeError if `name` is a misspelt argument."""
     from .._text.spelling import nearest
 
     meant = ELSEWHERE.get(name) or nearest(name, ARGUMENTS)
@@ -135,13 +135,13 @@ def _check_field_name(function: str, name: str) -> None:
         raise TypeError(
             f"{function}() has no argument {name!r:.80}: {hint} For a field of that name, give fields={{{name!r:.80}: ...}}."
         )
-    if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # names made up by the thousand: start over rather than grow
+    if len(_FIELD_NAMES) > MOST_FIELD_NAMES:  # a program may generate names without end
         _FIELD_NAMES.clear()
     _FIELD_NAMES.add(name)
 
 
 def unknown_argument(function: Callable[..., Any], words: Iterable[str]) -> TypeError:
-    """Return the error for keyword arguments that `function` does not have: `words`, of which the first is told.
+    """Return the error for keyword arguments that `function` does not have. The message names the first of `words`.
 
     Example:
         >>> print(unknown_argument(described, ["vale"]))
@@ -218,8 +218,41 @@ def checked_delay(delay: Any) -> float:
     return float(delay)
 
 
+def checked_rollup(rollup: Any) -> Rollup | None:
+    """Return `rollup` if it is None, "count" or "sum".
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if rollup not in (None, "count", "sum"):
+        raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
+    return rollup  # type: ignore[no-any-return]  # mypy does not follow the check above
+
+
+def checked_position(position: Any) -> int:
+    """Return `position` if it is the number of a slot, from 0 to 9999.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000:
+        raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
+    return position
+
+
+def checked_counter(counter: Any) -> Callable[[], Any] | None:
+    """Return `counter` if it is None or a function.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if counter is not None and not callable(counter):
+        raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
+    return counter  # type: ignore[no-any-return]  # its arguments show when it is called
+
+
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Field]:
-    """Return `fields` with values that JSON has: what is no string, finite number, boolean or None becomes its `str`, now."""
+    """Return `fields` with values that JSON has. Any other value becomes its `str`, as it is now."""
     return {name: _plain_field(value) for name, value in fields.items()}
 
 
@@ -237,6 +270,6 @@ def _plain_field(value: Any) -> Field:
 
 def shared_kind(kind: Kind) -> Kind:
     """Return the one tuple that all tasks of this `kind` share."""
-    if len(_KINDS) > 1_000:  # units made up by the thousand: start over rather than grow
+    if len(_KINDS) > 1_000:  # a program may generate units without end
         _KINDS.clear()
     return _KINDS.setdefault(kind, kind)

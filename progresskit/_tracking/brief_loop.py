@@ -1,10 +1,10 @@
-"""The first loop of a forked worker: it becomes a task once it has lived for a twentieth of a second.
+"""The first loop of a forked worker: it becomes a task once it has run for a twentieth of a second.
 
 A worker that is forked for one short loop lives for a millisecond or two. A task, the ticker's thread and a connection to the hub
-would more than double that, because a forked process copies each memory page that it writes to, at some microseconds each. So the
-loop counts by itself at first, in as few functions as possible, and tells its end in one write. It becomes a task if it lives
-on, if it ends in any other way than by its last item, or if the process uses a tracker meanwhile.
-Does not know processes: how ends are told, and how what is inherited is put in order, is set by `processes.workers`.
+would more than double that time, because a forked process copies each memory page that it writes to, which takes some
+microseconds per page. So the loop at first counts by itself, in as few functions as possible, and reports its end in
+one write. It becomes a task if it runs on, if it ends before its last item, or if the process uses a tracker meanwhile.
+Does not know processes: `processes.workers` sets the functions that report an end and clean up inherited state.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from operator import length_hint
 from time import monotonic, sleep
 
 from .._system.threads import block_signals
-from . import multiprocessing_hook
-from . import tracker as trackers
+from . import joining, multiprocessing_hook
 from .core import current_loop
+from .joining import current_tracker
 from .loop_counters import SIZED, AnyCounter, SizedCounter, count_in, size_of
 from .loops import Loop
+from .tracker import silent_tracker, tracker_providers
 from .unwinding import instruction
 
 TYPE_CHECKING = False
@@ -35,43 +36,43 @@ if TYPE_CHECKING:
 TASK_SECONDS = 0.05
 """Seconds after which the loop becomes a task."""
 MOST_WHOLE = 8_192
-"""Items that any consumer may run through without other threads having a turn: in C that takes less than a millisecond."""
+"""Items that a consumer may run through without letting other threads run. In C that takes less than a millisecond."""
 LONGEST_UNIT = 40
-"""Characters of a unit that is told in one write."""
+"""The longest unit, in characters, that one write can report."""
 
 tell: Tell | None = None
-"""Tells that the first loop of a forked worker has come to its end: its units, its seconds and its unit; returns whether that was
-possible. None where loops are tasks from the beginning."""
+"""Reports that the first loop of a forked worker has ended, with its count, its seconds and its unit. Returns whether
+it could. None where loops are tasks from the beginning."""
 settle: Callable[[], object] = int
-"""Puts in order what a forked worker inherits, before it uses a tracker, and calls `add_tasks` at last."""
+"""Cleans up what a forked worker has inherited, before the worker uses a tracker. Then calls `add_tasks`."""
 _pending: list[BriefLoop] = []
 """The loop while it is no task. The code that removes it from here decides whether it becomes a task."""
 
 
 def first_loop(iterable: Any, description: object, unit: object) -> Iterator[Any] | None:
-    """Return the iterator of a brief loop, or None where it must be a task from the beginning."""
+    """Return the iterator of a brief loop, or None if the loop must be a task from the beginning."""
     multiprocessing_hook.first_loop = None
     if (
         type(description) is not str
         or type(unit) is not str
         or len(unit) > LONGEST_UNIT
         or not unit.isprintable()
-        or trackers.disabled_blocks
-        or trackers.tracker_providers
+        or joining.disabled_blocks
+        or tracker_providers
         or hasattr(iterable, "__aiter__")
     ):
         return None
-    return BriefLoop(iterable, description, unit, trackers.current_tracker()).run()
+    return BriefLoop(iterable, description, unit, current_tracker()).run()
 
 
 def add_tasks() -> None:
-    """Make the loop a task, and have none be brief from here on: the process uses its tracker."""
+    """Make the loop a task, and each later loop too, because the process uses its tracker."""
     global tell
     tell = multiprocessing_hook.first_loop = None
     while _pending:
         try:
             loop = _pending.pop()
-        except IndexError:  # it has come to its end
+        except IndexError:  # it has ended
             return
         loop.add_task()
 
@@ -102,16 +103,16 @@ class BriefLoop(Loop):
 
     @property
     def added(self) -> Task | None:
-        """The task, which a loop within this one is a part of; None if the loop has come to its end without one."""
+        """The task, as the parent of loops within this one; None if the loop has ended without one."""
         if self._task is None and not self._is_told:
             settle()
         return self._task
 
     @property
     def task(self) -> Task:
-        """The task, which there is from now on."""
-        if self._task is None and self._is_told:  # its end has been counted: nobody shows this one
-            self._tracker = trackers.silent_tracker()
+        """The task, which is made now if there is none."""
+        if self._task is None and self._is_told:  # its end has been reported: this task is not shown
+            self._tracker = silent_tracker()
             self.add_task().finish()
         elif self._task is None:
             settle()
@@ -162,7 +163,7 @@ class BriefLoop(Loop):
         if tell_end is not None and seconds <= TASK_SECONDS and tell_end(done, seconds, self._unit):
             self._is_told = True
             counter.close(done)
-        else:  # a task after all; from here on it is no other thread's to make
+        else:  # from here on no other thread makes the task
             settle()
             self.add_task()
             super()._complete(counter)
@@ -177,7 +178,7 @@ class BriefLoop(Loop):
 
 
 def _wait() -> None:
-    """Make the loop a task if it lives on. Runs in a thread."""
+    """Make the loop a task if it is still running. Runs in a thread."""
     block_signals()
     sleep(TASK_SECONDS)
     if _pending:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .._text.styles import Style
     from ..renderers.base import Terminal
-    from ..renderers.registry import RendererChoice
+    from ..renderers.choice import RendererChoice
     from .interfaces import Display, Ticker
     from .task import Task, Tracker
 
@@ -59,10 +59,10 @@ class TrackerCore:
         tree: The tasks.
         lines: The lines that wait to be drawn.
         capture: The tracker's own capture.
-        hub_link: Who shows the tasks besides the display.
+        hub_link: The other processes that show the tasks besides the display.
         style: The look of the rows; None: as the environment says.
-        hiding: How many want the rows off the screen.
-        asking: How many of them ask a question, to which the terminal belongs until it is answered.
+        hiding: The number of callers that want the rows off the screen.
+        asking: How many of these ask a question, which has the terminal until it is answered.
         display: The display that draws the tracker; the display itself sets it.
         attached: Whether the ticker draws it.
         entered: How many `with` blocks or `start` calls hold the tracker open.
@@ -83,14 +83,14 @@ class TrackerCore:
         ticker: Ticker[TrackerCore] | None,
         capture: str,
     ) -> None:
-        self._tracker = ref(tracker)  # weak: a tracker that nobody holds is to be freed
+        self._tracker = ref(tracker)  # weak: a tracker without other references must be freed
         self.renderer = renderer
         self.stream = stream
         self.terminal = terminal
         self.interval = interval
         self.budget = budget
         self.clock = clock
-        self.given_ticker: Any = ticker  # one that is loaded by name has no type
+        self.given_ticker: Any = ticker  # it is loaded by name, so its type is unknown
         self.hub_link: HubLink = HubLink()
         self.tree: TaskTree = self.new_tree()
         self.lines: LineQueue = self.line_queue(self)
@@ -121,10 +121,10 @@ class TrackerCore:
 
     def note_task(self, task: Task) -> None:
         """Tell the ticker of `task`, which was just added."""
-        if "IPython" in sys.modules:  # which cell of a notebook it belongs to, no other thread can tell
+        if "IPython" in sys.modules:  # only this thread knows the notebook cell that it belongs to
             _place_in_cell(self, task)
         if self.attached:
-            self.wake()  # the ticker sleeps for long beside paused tasks, and beside lines alone
+            self.wake()  # the ticker sleeps long while tasks are paused, or while there are only lines
         else:
             self.show()
 
@@ -166,12 +166,12 @@ class TrackerCore:
             try:
                 ticker = self.ticker
             except UNAVAILABLE:
-                return  # a signal handler has interrupted the import of the ticker: what it interrupted comes this way next
+                return  # a signal handler interrupts the ticker's import; the interrupted code attaches next
             self.attached = True
             self.tree.is_recorded = self.renderer.records_ends
             if self._drawn_on is None:
                 self._drawn_on = self.current_stream()
-            self.capture.begin(self)  # before the first frame may come, which would go over what has no newline
+            self.capture.begin(self)  # before the first frame, which would overwrite a line without its newline
             if ticker.attach(self) is False:
                 self.attached = False
                 self.give_up()
@@ -194,7 +194,7 @@ class TrackerCore:
         if self.stream is not None or self.terminal is not None:
             return self.stream
         try:
-            from ..renderers.registry import default_stream
+            from ..renderers.destinations import default_stream
         except ImportError:  # the interpreter ends
             return None
         return default_stream(opened=False)
@@ -246,11 +246,11 @@ class TrackerCore:
             self.ticker.flush_soon()
 
     def stop(self) -> None:
-        """End what is still live and show everything for the last time, as `ProgressTracker.stop`."""
+        """End all live tasks and draw the last frame, as `ProgressTracker.stop` does."""
         tracker = self._tracker()
         if tracker is not None:
             tracker.stop()
-        else:  # nobody holds it any more
+        else:  # it has no other references
             self.tree.end_all(None)
             self.detach()
 
@@ -262,7 +262,7 @@ class TrackerCore:
             self.given_ticker.drop(self)
 
     def detach(self) -> None:
-        """Show everything for the last time."""
+        """Draw the last frame."""
         if self.given_ticker is not None:
             self.given_ticker.detach(self)
         self.capture.end()
@@ -271,5 +271,5 @@ class TrackerCore:
 def _place_in_cell(core: TrackerCore, task: Task) -> None:
     try:
         load(PLACE_IN_CELL)(core, task)
-    except Exception:  # a display's trouble is not the job's
+    except Exception:  # an error of the display must not reach the job
         pass

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Counter(Protocol):
-        """A count that something else moves."""
+        """A count that is read from elsewhere."""
 
         def count(self) -> int: ...
 
@@ -31,7 +31,7 @@ def gil_enabled() -> bool:
 
 
 class Ticks:
-    """Counts calls of a C function. The number is read from outside: from how many items a `repeat` has left.
+    """Counts calls of a C function. The number is derived from how many items a `repeat` has left.
 
     Example:
         >>> ticks = Ticks()
@@ -52,7 +52,7 @@ class Ticks:
 
 
 class LockedTicks:
-    """The same for a free-threaded build, where a `repeat` that several threads ask loses counts."""
+    """Counts calls on a free-threaded build, where a `repeat` that several threads use loses counts."""
 
     __slots__ = ("_n",)
 
@@ -77,7 +77,7 @@ class PolledCounter:
         self._last: int | float = 0
 
     def poll(self) -> Any:
-        """Call the function, and return its result if that is no number of units; otherwise None.
+        """Call the function. Return its result if that is not a number of units, otherwise None.
 
         Raises:
             Exception: whatever the user's function raises.
@@ -111,13 +111,13 @@ class Cell:
         Example:
             >>> task.advance(65536)
         """
-        if n.__class__ is int:  # the cheapest check that tells numpy's scalars, which would wrap around, from an int
+        if n.__class__ is int:  # the cheapest check that excludes numpy's scalars, which would overflow
             self._n += n
         else:
             self._advance_by(n)
 
     def _advance_by(self, n: Any) -> None:
-        """Add `n`, which is no int, as a plain number; refuse it if it is none."""
+        """Add `n`, which is not an int, as a plain number; refuse it if it is not a number."""
         number = n if n.__class__ is float and -LARGEST < n < LARGEST else plain_number(n)
         if number is None:
             self._refuse(n)
@@ -139,7 +139,8 @@ class Cell:
 
 
 class LockedCell(Cell):
-    """The same for a free-threaded build. One lock serves all tasks: an addition holds it for some tens of nanoseconds."""
+    """A number that `advance` adds to, on a free-threaded build. One lock serves all tasks: an addition holds it for
+    some tens of nanoseconds."""
 
     __slots__ = ()
 

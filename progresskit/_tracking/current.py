@@ -1,6 +1,6 @@
 """The root's functions for the current tracker: `track`, `add_task`, `print`, `configure` and `disabled`.
 
-Knows which tracker is meant where none is given. Does not know how a tracker keeps its tasks, or how they are drawn.
+Knows which tracker is meant if none is given. Does not know how a tracker keeps its tasks, or how they are drawn.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import os
 import sys
 
 from .._system.lazy import EXPECT_WORKERS_IN_CELL, load
-from . import multiprocessing_hook
-from . import tracker as trackers
+from . import joining, multiprocessing_hook
 from .arguments import UNCHANGED, unknown_argument
+from .display_arguments import DEFAULTS
+from .joining import current_tracker, renew_shared_tracker
 from .task import Task
 from .task_tree import UNAVAILABLE
-from .tracker import ProgressTracker, bare, current_tracker
+from .tracker import ProgressTracker, bare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-if "IPython" in sys.modules:  # a worker of a kernel has no cell to show its tasks in: the kernel shows them
+if "IPython" in sys.modules:  # a kernel's worker has no cell; the kernel shows its tasks
     multiprocessing_hook.allow_joining(lambda: bool(load(EXPECT_WORKERS_IN_CELL)()))
 
 _NONE_GIVEN = (None,) * 6  # arguments of a loop that a worker's first loop may have
@@ -87,26 +88,26 @@ def track(
     columns: str | None = None,
     **misspelt: Never,
 ) -> Any:
-    """Return an iterator over `iterable`, sync or async, that shows how far it is.
+    """Return an iterator over `iterable`, sync or async, that shows its progress.
 
-    Joins the tracker that is active in this context, else one that the process shares, so that nested loops and loops in
-    several threads stack by themselves.
+    The loop joins the tracker that is active in this context, else one that the process shares. Nested loops, and loops
+    in several threads, are therefore shown together.
 
     Args:
         iterable: Any iterable or async iterable.
         description: What the loop does: a string, a path, or any object.
-        total: Units in all, those that are `completed` among them; None asks `len` and `__length_hint__`, also of what an
-            `enumerate`, `zip` or `map` runs through, and adds `completed`.
+        total: Units in all, including `completed`. None takes `len` or `__length_hint__`, also of the sources of an
+            `enumerate`, `zip` or `map`, and adds `completed`.
         unit: A noun for an item: `"row"`.
-        completed: Units that are done already, where a job is resumed; they do not count in the rate.
-        disable: Whether nothing is shown. The loop's `task` counts all the same.
-        parent: The task that it is a part of; None: that of the loop around it, if there is one.
+        completed: Units that are done already, when a job is resumed; they do not count in the rate.
+        disable: Whether the loop is not shown. Its `task` still counts.
+        parent: The task that it is a part of; None: the task of the enclosing loop, if there is one.
         keep: Whether its line stays; None: only that of an outermost loop does.
         color: The operation's colour, or None.
-        delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
-        fields: Columns of the loop's own; `task.update` changes them.
+        delay: Seconds after which its row appears. A loop that ends before that is never shown, unless it failed.
+        fields: Additional columns; `task.update` changes them.
         columns: The template of its row; None: the tracker's.
-        misspelt: Nothing: any other word is refused, with the argument that was meant.
+        misspelt: Raises TypeError, which names the argument that was probably meant.
 
     Returns:
         An iterator, whose `task` is the loop's: it counts, and takes fields and a new description.
@@ -160,7 +161,7 @@ def add_task(
 ) -> Task:
     """Add a task to the tracker that `track` would join, and return it.
 
-    Takes the arguments of `ProgressTracker.add_task`. Without a tracker that was entered nobody else ends the task: use it as
+    Takes the arguments of `ProgressTracker.add_task`. If no tracker was entered, nothing else ends the task: use it as
     a context manager, or call `finish`.
 
     Args:
@@ -169,7 +170,7 @@ def add_task(
         unit: `"B"` or `"iB"` for bytes, else a noun.
         parent: The task that it is a part of; None: no other. Left out: the task of the `track` loop around this call.
         completed: Units that are done already; they do not count in the rate.
-        keep: Whether its line stays when it has ended; None: at the top it does.
+        keep: Whether its line stays when it has ended; None: only if it has no parent.
         color: The operation's colour, or None.
         rollup: What children add to it: `"count"`, `"sum"` or None.
         position: The slot among its siblings, from 0; None takes the lowest that is free.
@@ -177,8 +178,8 @@ def add_task(
         counter: Returns the units done; called before each frame. None: nothing is asked.
         columns: The template of its row; None: the tracker's.
         delay: Seconds after which its row appears.
-        fields: Columns of the task's own.
-        more_fields: The same, as keyword arguments, where the name resembles no argument.
+        fields: Additional columns.
+        more_fields: More columns, as keyword arguments. The name of each must not resemble an argument's.
 
     Raises:
         TypeError, ValueError: an argument is not what it must be, or misspelt; the sentence says which and how.
@@ -200,13 +201,13 @@ def add_task(
 def print(*values: object, sep: str | None = " ", end: str | None = "\n") -> None:
     """Show a line above the bars of the tracker that `track` would join, as the builtin `print` would show it.
 
-    The line goes to the stream that the bars are on, standard error unless set otherwise, whether bars stand there or not. (The
-    builtin `print` goes above the bars too, where standard output is on their terminal.)
+    The line goes to the stream of the bars, by default standard error, whether or not there are bars at the moment.
+    (The builtin `print` goes above the bars too, if standard output is on their terminal.)
 
     Args:
         values: What to show, as `str` gives it.
-        sep: What stands between the values; None: a space.
-        end: What stands behind them; None: a newline.
+        sep: The text between two values; None: a space.
+        end: The text after the last value; None: a newline.
 
     Example:
         >>> import progresskit
@@ -227,25 +228,27 @@ def configure(
     style: Style | str | None = UNCHANGED,
     **misspelt: Never,
 ) -> None:
-    """Say how an application shows progress: its own bars, and those of the libraries that it uses.
+    """Set how an application shows progress: its own bars, and those of the libraries that it uses.
 
-    It is for applications, once, near their start; a library leaves the choice to the application. It holds for each tracker that
-    is made from here on and was not given the argument itself, and for the one that `track` shares as soon as that is idle. Like an
-    argument it goes before the environment; `PROGRESSKIT_DISABLE` goes before all.
+    An application calls this once, near its start; a library leaves the choice to the application. Each setting holds
+    for trackers that are made later without that argument, and for the shared tracker of `track` as soon as it is idle.
+    A setting takes precedence over the environment, except over `PROGRESSKIT_DISABLE`.
 
     Args:
-        renderer: A name or a renderer class; None takes `PROGRESSKIT_RENDERER`, else what suits the stream. Left out: it stays.
+        renderer: A name or a renderer class; None takes `PROGRESSKIT_RENDERER`, else what suits the stream. Left out:
+            unchanged.
         stream: A text file to draw on; None takes `PROGRESSKIT_STREAM`, else standard error.
         interval: Seconds between two frames at the least; None takes `PROGRESSKIT_INTERVAL`, else 0.1.
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
-        capture: As of `ProgressTracker`; None takes `PROGRESSKIT_CAPTURE`, else captures while rows stand.
+        capture: As of `ProgressTracker`; None takes `PROGRESSKIT_CAPTURE`, else captures while there are rows.
         estimator: As of `ProgressTracker`; None takes the built-in estimates.
         columns: The template of rows; None takes `PROGRESSKIT_COLUMNS`, else the usual one.
         style: A style or its name; None takes `PROGRESSKIT_STYLE`, else what suits the terminal.
-        misspelt: Nothing: any other word is refused, with the argument that was meant.
+        misspelt: Raises TypeError, which names the argument that was probably meant.
 
     Raises:
-        TypeError, ValueError: an argument is misspelt or not what it must be, as of `ProgressTracker`; then nothing is changed.
+        TypeError, ValueError: an argument is misspelt or not what it must be, as of `ProgressTracker`; nothing is
+            changed then.
 
     Example:
         >>> import progresskit
@@ -262,15 +265,15 @@ def configure(
     _check_renderer(changes.get("renderer"))
     ProgressTracker(
         **{name: value for name, value in changes.items() if value is not None}
-    )  # which refuses what it must not be
-    trackers.DEFAULTS.update(changes)
-    for name in [name for name, value in trackers.DEFAULTS.items() if value is None]:
-        del trackers.DEFAULTS[name]
-    trackers.renew_shared_tracker()
+    )  # raises if a value is not allowed
+    DEFAULTS.update(changes)
+    for name in [name for name, value in DEFAULTS.items() if value is None]:
+        del DEFAULTS[name]
+    renew_shared_tracker()
 
 
 def _check_renderer(renderer: Any) -> None:
-    """Raise TypeError where `renderer` is a renderer itself, which draws on one terminal for one tracker."""
+    """Raise TypeError if `renderer` is a renderer itself, which draws on one terminal for one tracker."""
     if not isinstance(renderer, (str, type)) and hasattr(renderer, "render"):
         raise TypeError(
             f"renderer is {renderer!r:.80}, a renderer itself: give its class or its name, since each tracker makes one of its own."
@@ -278,10 +281,11 @@ def _check_renderer(renderer: Any) -> None:
 
 
 class disabled:  # called like a function, as `contextlib.suppress` is
-    """Switch all progress off within a `with` block: loops and tasks run as they would, and nothing is shown of them.
+    """Switch all progress off within a `with` block: loops and tasks run as usual, and none of them is shown.
 
     It holds for the whole process, its threads, and the processes that are started meanwhile (`PROGRESSKIT_DISABLE` is set for
-    them). Tasks that were there before go on, and so does a tracker that is called by name. What is printed is printed.
+    them). Tasks from before the block continue, and so does a tracker that is called by name. Printed lines are
+    printed.
 
     Example:
         >>> with disabled():
@@ -294,9 +298,9 @@ class disabled:  # called like a function, as `contextlib.suppress` is
 
     def __enter__(self) -> None:
         self._depth += 1
-        trackers.disabled_blocks += 1
-        if trackers.disabled_blocks == 1:
-            trackers.disabled_before = os.environ.get(VARIABLE)
+        joining.disabled_blocks += 1
+        if joining.disabled_blocks == 1:
+            joining.disabled_before = os.environ.get(VARIABLE)
             os.environ[VARIABLE] = "1"
 
     def __exit__(
@@ -305,20 +309,20 @@ class disabled:  # called like a function, as `contextlib.suppress` is
         if not self._depth:
             return
         self._depth -= 1
-        trackers.disabled_blocks -= 1
-        if trackers.disabled_blocks == 0:
-            if trackers.disabled_before is None:
+        joining.disabled_blocks -= 1
+        if joining.disabled_blocks == 0:
+            if joining.disabled_before is None:
                 os.environ.pop(VARIABLE, None)
             else:
-                os.environ[VARIABLE] = trackers.disabled_before
+                os.environ[VARIABLE] = joining.disabled_before
 
 
 VARIABLE = "PROGRESSKIT_DISABLE"
 
 
 def _home_of(parent: Task | None) -> tuple[ProgressTracker, Task | None]:
-    """Return the tracker that a part of `parent` belongs to, and the parent that it can have there."""
-    if not isinstance(parent, Task) or trackers.disabled_blocks:
-        return current_tracker(), None if trackers.disabled_blocks else parent
+    """Return the tracker for a new child of `parent`, and the parent that the child has there."""
+    if not isinstance(parent, Task) or joining.disabled_blocks:
+        return current_tracker(), None if joining.disabled_blocks else parent
     tracker: Any = parent.tracker  # a `ProgressTracker`, which tasks do not know
     return (current_tracker(), None) if tracker.is_elsewhere else (tracker, parent)

@@ -1,7 +1,7 @@
 """Files whose bytes advance a task as they are read or written.
 
-A thin wrapper: everything but reading and writing goes to the file itself. Asks the current tracker for a task, and
-does not know how it is shown.
+A thin wrapper: everything but reading and writing is passed to the file itself. Asks the current tracker for a task.
+    Does not know how it is shown.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import os
 from contextlib import contextmanager
 
-from .tracker import current_tracker
+from .joining import current_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 class TrackedFile:
     """A file that advances a task by the bytes (or characters, for a text file) that pass through it.
 
-    Behaves like the file itself otherwise. Bytes that are read twice, after a `seek` back, count once: the count is the
-    farthest position that was read or written, less the position at which the file was wrapped.
+    It otherwise behaves like the file itself. The count is the farthest position that was read or written, minus the
+    position at which the file was wrapped. Bytes that are read again after a `seek` count once.
     """
 
     def __init__(self, file: IO[Any], task: Task) -> None:
         self._file = file
         self._task = task
-        self._at = 0  # where we are, counted from where we began
+        self._at = 0  # the position, relative to the first one
         self._farthest = 0
 
     def _moved(self, amount: int) -> None:
@@ -41,7 +41,7 @@ class TrackedFile:
             self._farthest = self._at
 
     def read(self, size: int | None = -1, /) -> Any:
-        """Read and advance; as the file's own `read`."""
+        """Read as the file's own `read` does, and advance."""
         data = self._file.read(-1 if size is None else size)
         if data:
             self._moved(len(data))
@@ -83,8 +83,8 @@ class TrackedFile:
             self.write(line)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move in the file; the task's count never goes back by it."""
-        if isinstance(self._file, io.TextIOBase):  # its positions are cookies, not numbers of characters
+        """Move in the file. The task's count does not go back."""
+        if isinstance(self._file, io.TextIOBase):  # `tell` of a text file does not count characters
             return self._file.seek(offset, whence)
         before = self._file.tell()
         after = self._file.seek(offset, whence)
@@ -111,23 +111,25 @@ class TrackedFile:
         self._file.__exit__(kind, error, trace)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_file":  # a copy that is being made has none yet
+        if name == "_file":  # while the object is being copied
             raise AttributeError(name)
         return getattr(self._file, name)
 
 
 class TrackedTextFile(TrackedFile):
-    """The same for a text file; its characters count."""
+    """A text file that advances a task by the characters that pass through it."""
 
 
 class _TextFileOfBytes(TrackedTextFile):
-    """A text file that advances a task by the bytes that its text was read from: ahead of the text by a buffer at the most."""
+    """A text file that advances a task by the bytes that its text was read from: it may be ahead of the text by one
+    buffer."""
 
     def _moved(self, amount: int) -> None:
         super()._moved(self._file.buffer.tell() - self._at)  # type: ignore[attr-defined]  # text files over bytes have it
 
 
-# What libraries ask for before they take a file. Not base classes: their finaliser closes the file, which is the caller's.
+# Libraries check for these types before they accept a file. They are not base classes, because their finaliser would
+# close the caller's file.
 io.BufferedIOBase.register(TrackedFile)
 io.TextIOBase.register(TrackedTextFile)
 
@@ -159,12 +161,12 @@ def open_file(
 
     Args:
         path: The file.
-        mode: As for `open`. For reading, bytes count and the total is the file's size; for writing text, characters do.
+        mode: As for `open`. Reading counts bytes, and the total is the file's size. Writing text counts characters.
         description: The task's; None takes the file's name.
-        arguments: Whatever `open` takes besides.
+        arguments: Further arguments of `open`.
 
     Raises:
-        OSError: what `open` raises.
+        OSError: `open` has raised it.
 
     Example:
         >>> with open_file("orders.csv") as file:

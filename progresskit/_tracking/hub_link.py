@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .task_tree import TaskTree
 
     class Linked(Protocol):
-        """What the link needs of its tracker."""
+        """The members of its tracker that the link uses."""
 
         given_ticker: Any
         hub_link: HubLink
@@ -30,27 +30,28 @@ class HubLink:
     """The hub, the engine or the folder that shows the tasks of one tracker besides its display.
 
     Attributes:
-        is_client: Whether a hub shows the tracker's tasks; None before that was determined.
+        is_client: Whether a hub shows the tracker's tasks; None until that is known.
     """
 
     def __init__(self) -> None:
         self.is_client: bool | None = None
-        self._is_unsettled = False  # whether the tracker is among those whose endings wait to be told to a hub
+        self._is_unsettled = False  # whether ends of its tasks wait to be reported to a hub
 
     def forget(self) -> None:
         """Start over in a forked child."""
         self.is_client, self._is_unsettled = None, False
 
     def note_end(self, core: Linked) -> None:
-        """Note that a task of `core`, in a worker, has ended. `settle_ended` tells the hub later. Takes no lock."""
+        """Note that a task of `core`, in a worker, has ended. `settle_ended` reports it to the hub later. Takes no
+        lock."""
         if not self._is_unsettled:
             self._is_unsettled = True
             _unsettled.append(core)
 
     def note_unseen(self, core: Linked, task: Task) -> bool:
-        """Report that the top-level `task` of `core` has ended before a frame could show it; return whether it gets a
-        line of its own there."""
-        note_unseen = getattr(core.given_ticker, "note_unseen", None)  # a reporter has one
+        """Report that the top-level `task` of `core` has ended before a frame could show it; return whether it gets its
+        own line there."""
+        note_unseen = getattr(core.given_ticker, "note_unseen", None)  # only a reporter has one
         if note_unseen is not None:
             return bool(note_unseen(task))
         has_hub = self.is_client is not False and "PROGRESSKIT_HUB" in os.environ
@@ -61,7 +62,7 @@ class HubLink:
                 return True
             if not self.is_client:
                 load(NOTE_UNSEEN_IN_FOLDER)(core, task)
-        except Exception:  # a display's trouble is not the job's
+        except Exception:  # an error of the display must not reach the job
             self.is_client = False
         return False
 
@@ -72,7 +73,7 @@ class HubLink:
 
     def settle(self, core: Linked) -> None:
         """Report the ended tasks of `core` to the hub."""
-        self._is_unsettled = False  # first: what ends from here on is noted anew
+        self._is_unsettled = False  # first, so that later ends are noted again
         core.tree.settle()
 
 

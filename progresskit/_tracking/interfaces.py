@@ -1,6 +1,7 @@
-"""The protocols of what a tracker needs of the floors above it: its ticker, its display, and a capture.
+"""The protocols by which a tracker calls the layers above it: its ticker, its display, and a capture.
 
-Imported for type checking alone. Does not know who implements these protocols, nor the tracker: that is their parameter.
+Imported for type checking alone. Does not know the classes that implement these protocols, or the tracker, which is
+their type parameter.
 """
 
 from __future__ import annotations
@@ -19,34 +20,35 @@ class Ticker(Protocol[Tracker]):
     """Draws trackers."""
 
     def attach(self, tracker: Tracker) -> bool | None:
-        """Begin to draw `tracker`: there is something to see. False: nothing of it can be shown."""
+        """Begin to draw `tracker`. Return False if it cannot be shown."""
 
     def wake(self) -> None:
-        """Draw soon: something happened that is more than counting."""
+        """Draw soon, because something other than a count has changed."""
 
     def flush_soon(self) -> None:
-        """Flush news for another process, and clear rows that are in the way, before the job goes on."""
+        """Send pending frames to another process, and clear rows that the job's next output would hit, before the job
+        continues."""
 
     def flush_lines(self) -> None:
-        """Draw captured lines before the job goes on, where that is cheap."""
+        """Draw captured lines before the job continues, if that is cheap."""
 
     def wait_for_lines(self, tracker: Tracker, *, terminal: bool = True) -> None:
-        """Wait until most lines of `tracker` have been drawn; with `terminal` for a slow terminal too."""
+        """Wait until most lines of `tracker` have been drawn; with `terminal`, wait for a slow terminal too."""
 
     def detach(self, tracker: Tracker) -> None:
         """Draw `tracker` for the last time and let go of it."""
 
 
 class Rows(Protocol):
-    """Says what stands on a terminal."""
+    """Tells whether a renderer has rows on a terminal."""
 
     @property
     def standing(self) -> bool:
-        """Whether rows stand on a terminal."""
+        """Whether there are rows on a terminal."""
 
     @property
     def may_be_standing(self) -> bool:
-        """Whether rows stand there, or may by the end of the frame that is being drawn."""
+        """Whether there are rows, or may be by the end of the frame that is being drawn."""
 
 
 class Display(Protocol):
@@ -54,7 +56,7 @@ class Display(Protocol):
 
     @property
     def renderer(self) -> Rows:
-        """What draws the rows."""
+        """The renderer."""
 
     @property
     def shows_lines(self) -> bool:
@@ -71,17 +73,17 @@ class Capture(Protocol[Tracker]):
     lines: deque[str]
 
     def start(self) -> Self:
-        """Begin to capture. Nothing happens where it has begun already."""
+        """Begin to capture, unless that has begun already."""
 
     def stop(self, *, failed: bool = False) -> None:
-        """Put back what was there.
+        """Restore the streams.
 
         Args:
             failed: Whether the work failed: the lines of a quiet capture are then shown after all.
         """
 
     def hold(self, tracker: Tracker) -> None:
-        """Show lines by `tracker`, though nobody else holds it, until the capture ends."""
+        """Keep a reference to `tracker`, which shows the lines, until the capture ends."""
 
     def __enter__(self) -> Self: ...
 
@@ -91,24 +93,24 @@ class Capture(Protocol[Tracker]):
 
 
 class Forwarder(Protocol):
-    """Hands on what C code and other programs write."""
+    """Forwards what C code and other programs write."""
 
     def note_shown(self) -> None:
         """Note that the lines of the last frame are on the terminal."""
 
 
 class Relay(Protocol):
-    """Stands in the place of descriptors 1 and 2."""
+    """Replaces descriptors 1 and 2."""
 
     @property
     def forwarder(self) -> Forwarder:
-        """What hands on the words."""
+        """The forwarder of the output."""
 
     def drain(self) -> bool:
-        """Queue what has been written by now, and return whether that is all of it."""
+        """Queue the output so far, and return whether that is all of it."""
 
     def follow(self) -> None:
-        """Let descriptors 1 and 2 lead to the terminal itself while a caller has it."""
+        """Point descriptors 1 and 2 at the terminal itself while a caller uses it."""
 
 
 class OwnCapture(Capture[Tracker], Protocol[Tracker]):
@@ -122,10 +124,10 @@ class OwnCapture(Capture[Tracker], Protocol[Tracker]):
 
     @property
     def relay(self) -> Relay | None:
-        """What C code and other programs write comes through it; None where nothing does."""
+        """The relay for the output of C code and other programs; None if that is not captured."""
 
     def end_lines(self) -> None:
-        """Show what has not ended as lines."""
+        """Show unfinished lines."""
 
     def before_frame(self) -> None:
-        """Queue what is to be drawn by the frame that begins."""
+        """Queue the lines for the frame that begins."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .task_tree import TaskTree
 
     class LineOwner(Protocol):
-        """What the lines and the capture need of their tracker."""
+        """The members of their tracker that the lines and the capture use."""
 
         attached: bool
         capture: AutomaticCapture
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
         @property
         def mute(self) -> bool:
-            """Whether nothing can be shown of it."""
+            """Whether it cannot be shown."""
 
         @property
         def has_news(self) -> bool:
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
 
         @property
         def ticker(self) -> Ticker[Any]:
-            """What draws it."""
+            """Its ticker."""
 
         def current_stream(self) -> Any:
-            """Return the stream that it would be drawn on now."""
+            """Return the stream on which it would be drawn now."""
 
         def show(self) -> None:
             """Attach it to the ticker, unless it is attached."""
@@ -63,10 +63,10 @@ if TYPE_CHECKING:
 MOST_WAITING = 1 << 24
 """Characters of printed lines that are kept for a terminal that accepts nothing."""
 MOST_CAPTURED = 1 << 22
-"""Characters of captured lines that may wait to be drawn. A job that writes more has to wait, as for the terminal
+"""Characters of captured lines that may wait to be drawn. A job that writes more waits, as it would for the terminal
 itself."""
 LINE = 64
-"""Characters that each line counts in addition to its own."""
+"""Characters that are counted for each line in addition to its own."""
 
 
 class LineQueue:
@@ -76,11 +76,11 @@ class LineQueue:
         core: The tracker that draws them.
 
     Attributes:
-        items: The lines, and the tasks that ended before one of them, in the order in which they came.
-        characters: Roughly the characters of the lines that have come since the queue was last emptied.
+        items: The lines, and the tasks that ended before one of them, in order.
+        characters: Roughly the characters of the lines that were added since the queue was last emptied.
         behind: Whether the terminal accepts nothing at the moment; the display sets it.
         before_line: Called before a line of this process's is added; None for no call.
-        context: The context of the last caller: a notebook finds by it the cell that a line belongs to.
+        context: The context of the last caller, by which a notebook finds the cell of a line.
     """
 
     def __init__(self, core: LineOwner) -> None:
@@ -101,7 +101,7 @@ class LineQueue:
         if core.capture.current is None and self._is_written_at_once(line.removesuffix("\n")):
             return
         if self.characters > MOST_WAITING:
-            if not self.behind:  # it is the drawing thread that is slow, since the job leaves it no time
+            if not self.behind:  # the job leaves the drawing thread no time
                 core.ticker.wait_for_lines(core, terminal=False)
             if self.behind and self.characters > MOST_WAITING:
                 self.drop(max(line.count("\n"), 1))
@@ -117,38 +117,39 @@ class LineQueue:
         """Write the lines in the caller's thread, if they go to a notebook's cell."""
         try:
             load(WRITE_IN_CELL)(self._core)
-        except Exception:  # a display's trouble is not the job's
+        except Exception:  # an error of the display must not reach the job
             pass
 
     def _is_written_at_once(self, line: str) -> bool:
-        """Write `line` where it is to be written at once, as `print` would, and return whether it has been.
+        """Write `line` at once, as `print` would, if the stream is a log. Return whether it was written.
 
-        That is so in a log: no rows stand there, the job's other words do not go through the display, and a line that it draws would
-        come after them. The last lines of tasks that have ended come first, as far as the job may be kept waiting. A stream that
-        hangs is left to the display.
+        A log has no rows, and the job's other output does not pass through the display, so that a drawn line would come
+        too late. The last lines of ended tasks come first, as far as the job may wait for them. A stream that hangs is
+        left to the display.
         """
         try:
-            from ..renderers.registry import OBSERVERS, writes_as_printed
-        except ImportError:  # the interpreter ends, and imports nothing any more
+            from ..renderers.destinations import writes_as_printed
+            from ..renderers.registry import OBSERVERS
+        except ImportError:  # the interpreter ends, and cannot import
             return False
         core = self._core
         stream = core.current_stream()
         if self._asked is None or self._asked[0] is not stream:
             is_told = getattr(
                 core.given_ticker, "is_remote", False
-            )  # an engine's worker: another process shows the line
+            )  # in an engine's worker, another process shows the line
             at_once = core.terminal is None and not is_told and writes_as_printed(core.renderer, stream)
             self._asked = stream, at_once
         if not self._asked[1] or OBSERVERS or (core.display is not None and not core.display.shows_lines):
             return False
         if core.attached and core.has_news:
             core.ticker.flush_soon()
-            if self.items:  # an earlier line still waits; the end of a task may come late, which is no word of the job
+            if self.items:  # an earlier line still waits (the line of an ended task may come late)
                 return False
         return bool(load(WRITE_AT_ONCE)(core, line))
 
     def print_captured(self, line: str) -> None:
-        """Show a line that the job has written to the terminal. A job that writes faster than the terminal accepts waits.
+        """Show a line that the job has written to the terminal. A job that writes faster than the terminal reads waits.
 
         Called by a capture, which has no other way to keep the line.
         """
@@ -171,10 +172,10 @@ class LineQueue:
         core.wake()
         if multiprocessing_hook.is_worker and core.attached:
             core.ticker.flush_soon()
-        if core.capture.lasts:  # a worker's last flush ends it, so that its last words come in their order
+        if core.capture.lasts:  # a worker's last flush ends it, so that its last lines stay in order
             return
         if core.attached and core.tree.all_ended and getattr(core.ticker, "is_closed", False):
-            core.ticker.detach(core)  # nobody ends it any more
+            core.ticker.detach(core)  # no call will end it
 
     def append(self, line: str) -> None:
         """Add `line`, after the last lines of tasks that have ended."""
@@ -197,15 +198,15 @@ class LineQueue:
         self.characters += sum(map(len, lines)) + LINE * len(lines)
 
     def drop(self, lines: int) -> None:
-        """Count so many dropped lines."""
+        """Count dropped lines."""
         for _ in range(lines):
             self._dropped.tick()
         self._lines_missing = True  # second: a reader that finds it set also finds the count
 
     def drain(self) -> list[Any]:
-        """Return and forget the waiting lines, including those that programs have written.
+        """Return the waiting lines, including those that programs have written, and empty the queue.
 
-        A last line says how many were dropped. The display calls this when it begins a frame.
+        A last line reports how many were dropped. The display calls this when it begins a frame.
         """
         self.behind = False
         self._core.capture.before_frame()
@@ -214,7 +215,7 @@ class LineQueue:
         try:
             for _ in range(len(self.items)):
                 lines.append(self.items.popleft())
-        except IndexError:  # another thread has moved some to the lines of another tracker
+        except IndexError:  # another thread has moved some to another tracker
             pass
         if self._lines_missing:
             self._lines_missing = False
@@ -231,13 +232,13 @@ class LineQueue:
             self._lines_missing, self._told = False, self._dropped.count()
 
     def write_out(self, lines: list[str]) -> None:
-        """Write `lines` to the tracker's stream itself, since nothing draws them."""
-        lines = [line for line in lines if isinstance(line, str)]  # a task that has ended among them has no line there
+        """Write `lines` to the tracker's stream itself, because there is no display."""
+        lines = [line for line in lines if isinstance(line, str)]  # ended tasks among them have no line there
         if not lines:
             return
         try:
             load(WRITE_LINES)(self._core, lines)
-        except ImportError:  # the interpreter ends, and imports nothing any more
+        except ImportError:  # the interpreter ends, and cannot import
             stream = sys.stderr if self._core.stream is None else self._core.stream
             try:
                 for line in lines:
@@ -247,7 +248,7 @@ class LineQueue:
 
 
 class AutomaticCapture:
-    """The capture of a tracker's own terminal, while rows are on it.
+    """The capture of a tracker's own terminal, while it has rows.
 
     Args:
         mode: `"rows"`, `"descriptors"`, `"always"`, or `""` for no capture.
@@ -261,19 +262,19 @@ class AutomaticCapture:
         self.mode = mode
         self.current: OwnCapture[Any] | None = None
         self.lasts: bool = False
-        self._held = False  # whether it goes on until the tracker is stopped
+        self._held = False  # whether it continues until the tracker is stopped
 
     def begin(self, tracker: LineOwner, *, always: bool = False) -> None:
         """Start to capture, if `tracker` draws rows on a terminal and capturing is not switched off.
 
         Args:
             tracker: The tracker.
-            always: Whether lines are captured until `end`; otherwise while rows stand.
+            always: Whether lines are captured until `end`; otherwise while there are rows.
         """
         if self.current is not None or not self.mode:
             return
         try:
-            from ..renderers.registry import draws_rows
+            from ..renderers.destinations import draws_rows
 
             if tracker.terminal is not None or not draws_rows(
                 tracker.renderer, tracker.current_stream(), worker=multiprocessing_hook.is_worker
@@ -289,7 +290,7 @@ class AutomaticCapture:
             )
             self._held = always
             self.current = capture.start()
-        except Exception:  # a stream of the user's own may raise anything: what is written to it is not captured then
+        except Exception:  # a user's stream may raise anything; it is not captured then
             pass
 
     def last(self, capture: OwnCapture[Any]) -> None:
@@ -298,12 +299,12 @@ class AutomaticCapture:
         self.current, self.lasts = capture, True
 
     def before_line(self) -> None:
-        """Queue what programs have written, before a new line of the tracker."""
+        """Queue the output of programs, before a new line of the tracker."""
         if self.current is not None and self.current.relay is not None:
             self.current.relay.drain()
 
     def before_frame(self) -> None:
-        """Queue what the frame that begins will draw."""
+        """Queue the lines for the frame that begins."""
         if self.current is not None and self.current.holds_lines:
             self.current.before_frame()
 

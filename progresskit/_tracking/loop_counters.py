@@ -1,7 +1,7 @@
 """How many items a loop has, and how many it has handed out so far.
 
-A counter reads its number from outside: from how much a builtin iterator says it has left, or from a second iterator that runs
-beside the source. So no Python code runs for an item. Knows iterators. Does not know how a loop ends, rows or renderers.
+A counter derives its number from what a builtin iterator reports as left, or from a second iterator that runs beside
+the source, so that no Python code runs for an item. Knows iterators. Does not know how a loop ends, rows or renderers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class LoopTask(Protocol):
-        """What a loop needs of its task."""
+        """The members of its task that a loop uses."""
 
         @property
         def tracker(self) -> Any:
@@ -37,37 +37,38 @@ if TYPE_CHECKING:
             """Whether the count has reached the total."""
 
         def finish(self) -> None:
-            """End the task: it is done."""
+            """End the task as finished."""
 
         def fail(self, reason: str | BaseException = "") -> None:
-            """End the task: it could not be done."""
+            """End the task as failed."""
 
         def cancel(self, reason: str = "") -> None:
-            """End the task: it will not be done."""
+            """End the task as cancelled."""
 
         def _change(self, event: Any, reason: str | None = None) -> None: ...
 
 
 FIRST, MOST = 64, 262_144
-"""Items of the first portion, and of the largest one."""
+"""The numbers of items in the first portion and in the largest one."""
 MOST_UNTHREADED = 256
-"""Items of the largest portion if no thread can be started: frames are then drawn between two portions, and items may become
-slow at any time."""
+"""Items of the largest portion if no thread can be started. Frames are then drawn between two portions, and items may
+become slow at any time."""
 PORTION = 0.001
-"""A portion that took at least this many seconds is not followed by a larger one, so that none takes longer than the usual wait
-for the interpreter's lock, 5 ms."""
+"""A portion that took at least this many seconds is not followed by a larger one, so that a portion takes no longer
+than the usual wait for the GIL, 5 ms."""
 
 WHOLE = 16
 """Portions at the end of a list that are handed over together, without a cost for each item: about 16 milliseconds of work."""
 
 ENTRIES, PAUSES = 2_048, 256
-"""Entries of the list by which a `PausingCounter` counts, which limit its portions; and the most threads that may share a loop."""
+"""Entries in the list by which a `PausingCounter` counts, which limits its portions, and the most threads that may
+share a loop."""
 
 MOST_COUNTERS = 16
-"""Counters of a task before those of finished loops are added up."""
+"""Counters of a task at which those of finished loops are added up."""
 
-# Iterators whose length hint tells exactly how many items they have handed out. Not those of dicts, sets and deques: their
-# hint is lost when the container changes under the loop, which is when the count is wanted.
+# Iterators whose length hint tells exactly how many items they have handed out. Iterators of dicts, sets and deques are
+# not among them: their hint is lost when the container changes during the loop.
 SIZED = tuple(
     {
         type(iterator)
@@ -144,18 +145,18 @@ class SizedCounter:
         return max(end - length_hint(iterator), 0)
 
     def count(self) -> int:
-        """Return how many items are done: the one that was handed out last is still being worked on."""
+        """Return how many items are done: all that were handed out, except the last one, which is still in work."""
         handed = self.handed()
         return max(handed - 1, 0) if self._final is None else self._final
 
     def close(self, final: int | None) -> None:
-        """Count `final` from now on, or as many as were handed out where that is None, and let the iterator go."""
+        """Fix the count at `final`, or, if that is None, at the items handed out so far, and release the iterator."""
         self._final = max(self.handed(), self.count()) if final is None else final
         self._until, self._sequence = ((), 0), None
 
 
 class AnyCounter:
-    """The items that have passed through `iterator`, whatever it is: each takes one from a `repeat`."""
+    """The items that have passed through any `iterator`: each takes one from a `repeat`."""
 
     __slots__ = ("_final", "_repeat", "iterator")
 
@@ -176,12 +177,12 @@ class AnyCounter:
 
 
 class PausingCounter:
-    """The same, with visits of the interpreter's loop on the way.
+    """The items that have passed through any `iterator`, which regularly returns to the interpreter's loop.
 
-    Each item takes one from an iterator over a list instead. The last entries of the list are this counter: asked whether it is
-    true, it runs some Python, and sets the iterator back. There are several, for threads that share the loop: each takes one, and
-    waits here for the first. (An error that a signal's handler raises just there takes the item with it; the consumer in C that
-    it ends has lost all the others.)
+    Each item takes one from an iterator over a list instead. The last entries of the list are this counter: when C code
+    tests whether it is true, it runs some Python and resets the iterator. There are several entries for threads that
+    share the loop: each takes one, and waits here for the first. (An error that a signal's handler raises at this point
+    loses the item. The consumer in C that it ends has lost all the others.)
     """
 
     __slots__ = ("_final", "_lock", "_pace", "_pauses", "_pausing", "_selectors", "_size", "_trues", "iterator")
@@ -190,8 +191,8 @@ class PausingCounter:
         self._pace = pace
         self._lock = RLock()
         self._selectors: Any = iter([*repeat(True, ENTRIES - 1), *repeat(self, PAUSES)])
-        self._size = 1  # of the portion, its pause among them
-        self._trues = 0  # items of the portions before it that met no pause
+        self._size = 1  # of the portion, including its pause
+        self._trues = 0  # items of earlier portions without a pause
         self._pauses = 0  # items that met one
         self._pausing: int | None = None
         self._final: int | None = None
@@ -200,7 +201,7 @@ class PausingCounter:
 
     def _go_on(self) -> None:
         size = min(self._pace.next(), ENTRIES)
-        self._pausing = self.handed()  # a reader of the count would find one number changed and the other not
+        self._pausing = self.handed()  # a reader of the count could see only one of the numbers changed
         self._trues += self._size - 1
         self._size = size
         self._selectors.__setstate__(ENTRIES - size)
@@ -212,7 +213,7 @@ class PausingCounter:
                 self._final += 1
             else:
                 self._pauses += 1
-                if length_hint(self._selectors) < PAUSES:  # nobody has set it back since
+                if length_hint(self._selectors) < PAUSES:  # no thread has reset it since
                     self._go_on()
         return True
 
@@ -230,7 +231,7 @@ class PausingCounter:
         return max(handed - 1, 0) if self._final is None else self._final
 
     def close(self, final: int | None) -> None:
-        with self._lock:  # another thread may be about to say that it has an item
+        with self._lock:  # another thread may be about to take an item
             self._final = max(self.handed(), self.count()) if final is None else final
             self.iterator = None
             self._size, self._trues, self._pauses = 1, self._final, 0
@@ -242,7 +243,7 @@ if TYPE_CHECKING:
 
 
 class AsyncCounter:
-    """The items that an async loop has asked for, less the one it works on."""
+    """The items that an async loop has requested, without the one in work."""
 
     __slots__ = ("_final", "asked")
 
@@ -261,7 +262,7 @@ class AsyncCounter:
 
 
 class Total:
-    """The count of finished loops."""
+    """The sum of the counts of finished loops."""
 
     __slots__ = ("_final",)
 
@@ -286,9 +287,9 @@ def count_in(task: LoopTask, counter: Any) -> None:
 
 
 _THROUGH = frozenset((enumerate, map, zip))
-"""Builtin iterators that yield one item for each item of their source, and tell the source without being run."""
+"""Builtin iterators that yield one item for each item of their source, and reveal the source without being run."""
 _ENDLESS = frozenset((count, cycle, repeat))
-"""Iterators that end no `zip`; a `repeat` with a number of times knows its length."""
+"""Infinite iterators, which do not end a `zip`. (A `repeat` with a number of times knows its length.)"""
 
 
 def size_of(iterable: Any, iterator: Any = None) -> int | None:
@@ -305,7 +306,7 @@ def size_of(iterable: Any, iterator: Any = None) -> int | None:
     for source in (iterable, iterator):
         try:
             size = len(source)
-        except Exception:  # the user's __len__ may raise anything: an unknown size is no reason to stop a loop
+        except Exception:  # the user's __len__ may raise anything; the size is then unknown
             try:
                 size = length_hint(source, -1)
             except Exception:
@@ -314,7 +315,7 @@ def size_of(iterable: Any, iterator: Any = None) -> int | None:
             return size
     try:
         return _size_through(iterable) if type(iterable) in _THROUGH else None
-    except RecursionError:  # a thousand of them around each other
+    except RecursionError:  # they may be nested a thousand deep
         return None
 
 

@@ -1,18 +1,18 @@
-"""Loops: iterate without Python code for each item, and learn how the loop ended.
+"""Loops: iterate without Python code for each item, and detect how the loop ended.
 
-Items pass through iterators in C only; `loop_counters` reads the count from outside. One generator, which is resumed when an
-iterator is exhausted, learns of the end and of a break. Does not know rows, renderers or clocks.
+Items pass through iterators in C only; `loop_counters` reads the count from outside. One generator, which is resumed
+when an iterator is exhausted, notices the end and a break. Does not know rows, renderers or clocks.
 
 A `for` statement returns to the interpreter's loop after each item, and so gets the whole source. Any other consumer gets portions:
 a consumer in C over a source in C (`sum(track(range(n)))`) returns to the interpreter only between two portions, and other threads,
-such as the ticker's, run only then. (A filter in C between a `for` and its source makes them wait while it lets nothing pass, as in
-the loop without progresskit.)
+such as the ticker's, run only then. (A filter in C between a `for` and its source makes them wait while it passes no
+item, as it does without progresskit.)
 
-Each iterator in C costs an item one to three nanoseconds, so the source decides what makes the portions:
+Each iterator in C costs one to three nanoseconds per item, so the kind of source decides how portions are made:
 
-- a `range` or a text is cut, which costs an item nothing;
+- a `range` or a text is sliced, which costs nothing per item;
 - a list, which may change during the loop, goes through an `islice`, except for its last milliseconds;
-- a source that a second iterator counts gets its portions from that iterator.
+- a source that a second iterator counts is paused by that iterator.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 _CUT = frozenset((range, str, bytes))
 
 
-ASKING = frozenset(
-    ("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT")
-)  # POP_ITER: a `for` that has come to its end, from 3.14 on
+ASKING = frozenset(("FOR_ITER", "POP_ITER", "SEND", "GET_ANEXT"))  # POP_ITER: a `for` that has ended, from 3.14 on
 _QUIET = (
     ASKING
     | DROPPING
@@ -64,7 +62,8 @@ _QUIET = (
         )
     )
 )
-"""Instructions at which an iterator may be dropped though nothing was raised: asked where the exception cannot be looked for."""
+"""Instructions at which an iterator may be dropped without an exception. Used where the exception cannot be searched
+for."""
 
 
 def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
@@ -79,7 +78,7 @@ def _cut(sequence: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[
 
 
 def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator[Any]]:
-    """Yield `source` in slices until it is at its end."""
+    """Yield `source` in slices until it ends."""
     before = 0
     while True:
         size = pace.next()
@@ -96,7 +95,7 @@ def _sliced(source: Any, counter: SizedCounter, pace: Pace) -> Iterator[Iterator
 class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `task.Tracked`
     """What `track` returns: an iterator that knows its task.
 
-    A class of C with one more slot, since a `__next__` in Python would be called for each item.
+    A class from C with one more slot, because a `__next__` in Python would be called for each item.
 
     Example:
         >>> loop = track([0.5, 0.25], "Training", unit="epoch")
@@ -112,11 +111,11 @@ class Tracked(chain):  # type: ignore[type-arg]  # the type that users see is `t
 
     @property
     def task(self) -> LoopTask:
-        """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+        """The loop's task. It can be used before the first item is requested; its time begins with the first item."""
         return self._loop.task
 
     def close(self) -> None:
-        """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+        """End the loop early, as a generator's `close` does. Items that are requested later do not count."""
         self._portions.close()
 
 
@@ -176,7 +175,7 @@ class AsyncLoop:
 
     @property
     def task(self) -> LoopTask:
-        """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+        """The loop's task. It can be used before the first item is requested; its time begins with the first item."""
         return self._loop.task
 
     def __aiter__(self) -> Self:
@@ -212,7 +211,7 @@ class AsyncLoop:
             task._change(event, reason)
 
     def __del__(self) -> None:
-        # Reached without an end only when the loop was left early. Takes no lock, as finalisers must not.
+        # Only a loop that was left early reaches this without an end. Takes no lock, because a finaliser may run it.
         if self._task is not None and caller is not None:  # as for other loops
             self._loop.broken(self._counter, caller())
 
@@ -220,12 +219,12 @@ class AsyncLoop:
 class Portions:
     """The portions of a loop, for as many threads as share its iterator.
 
-    A thread that comes while another one is being given a portion gets the same one: a generator would raise ValueError, and
-    the iterator in C that asks would then drop what is left.
+    A thread that asks while another one receives a portion gets the same portion. A generator would raise ValueError,
+    and the asking iterator in C would drop the remaining items.
 
     Args:
         portions: The generator of the portions.
-        begin: Called with the frame that asks for the first portion; None for no call.
+        begin: Called with the frame that requests the first portion; None for no call.
 
     Attributes:
         last: The portion that the consumer has; None before the first.
@@ -238,15 +237,15 @@ class Portions:
     ) -> None:
         self._portions = portions
         self._begin = begin
-        self._lock = RLock()  # a signal's handler may come by in the middle
+        self._lock = RLock()  # a signal's handler may run in the middle
         self._newest: Any = None
         self.last: Any = None
 
     def iterator(self) -> Iterator[Iterator[Any]]:
         """Return an iterator over them.
 
-        Which portion a thread has found to be at its end is read in C, in the same step: between two instructions of Python
-        another thread could be given the next one.
+        C code reads in one step which portion a thread has exhausted. Between two Python instructions, another thread
+        could receive the next portion.
         """
         return map(self._after, map(attrgetter("last"), repeat(self)))
 
@@ -262,19 +261,19 @@ class Portions:
             if self._newest is last:
                 self._newest = next(self._portions)
             newest: Iterator[Any] = self._newest
-        self.last = newest  # right before the consumer has it
+        self.last = newest  # right before the consumer receives it
         return newest
 
 
-# The last name of the module: a signal's handler that comes in the middle of this import finds all of it, or none.
+# The last name of the module: a signal's handler that interrupts this import finds the whole module, or not this name.
 class Loop:
     """One run over an iterable.
 
     Args:
         iterable: What to run over; sync or async.
         begin: Called with the size, or None, and the task, if there is one, when the first item is requested; returns
-            the task that counts. Called with no size, no task and `False` if the task is requested before.
-        finish: Whether the loop's end is the task's.
+            the task that counts. Called with no size, no task and `False` if the task is requested earlier.
+        finish: Whether the loop's end is also the task's.
 
     Raises:
         TypeError: `iterable` is not iterable.
@@ -300,7 +299,7 @@ class Loop:
             self._source = iterable.__aiter__()
 
     def iterator(self) -> Any:
-        """Return the iterator to run: sync, async, or one that is both where the iterable is."""
+        """Return the iterator to run: sync, async, or both, as the iterable is."""
         if self._source is None:
             return EitherLoop(self)
         return self.run_async() if hasattr(self._iterable, "__aiter__") else self.run()
@@ -335,7 +334,7 @@ class Loop:
         return self._task
 
     def portions(self) -> Generator[Iterator[Any], None, None]:
-        """Yield what the consumer runs through: the whole source, or slices of it."""
+        """Yield the iterators that the consumer runs through: the whole source, or slices of it."""
         source = self._source
         counter, portions = self._open(source)
         self._source = self._iterable = None
@@ -345,7 +344,7 @@ class Loop:
             if caller is not None:  # a free-threaded interpreter that ends empties modules before it closes generators
                 self.broken(counter, caller(), source)
             raise
-        except BaseException as error:  # a signal's handler raised it between two portions
+        except BaseException as error:  # a signal's handler has raised it between two portions
             counter.close(counter.handed())
             if self._finish:
                 if is_failure(type(error)):
@@ -356,7 +355,7 @@ class Loop:
         self._complete(counter)
 
     def _open(self, source: Any) -> tuple[Counter, Iterator[Iterator[Any]]]:
-        """Begin the task; return what counts, and the portions of `source`."""
+        """Begin the task. Return its counter, and the portions of `source`."""
         task, iterable = self.begin(), self._iterable
         counter: Counter
         whole = counting.poll is None and instruction(self._code, self._instruction) == "FOR_ITER"
@@ -380,14 +379,14 @@ class Loop:
             self.task.finish()
 
     def remember_consumer(self, frame: Any) -> None:
-        """Note which instruction requested the first item. It tells a loop from a call at the end."""
+        """Note which instruction requested the first item. This distinguishes a loop from a call at the end."""
         if frame is not None:
             self._code = frame.f_code
             self._instruction = frame.f_lasti
         self._held = holders()
 
     def broken(self, counter: Counter | AsyncCounter, frame: Any, source: Any = None) -> None:
-        """End the task, whose iterator was dropped: by a break, an error in the body, an error in the source or by neglect.
+        """End the task, because its iterator was dropped: by a break, by an error in the body or the source, or unused.
 
         The task fails only if an exception is in flight, and is cancelled by one such as KeyboardInterrupt. Otherwise
         it finishes if the count is complete, and has stopped early if not: `zip`, `islice` and `any` drop an iterator
@@ -414,7 +413,7 @@ class Loop:
             if self._finish:
                 task.finish()
             return
-        if not (by_statement and left_at in ASKING):  # another iterator has come to its end, which asked for this one
+        if not (by_statement and left_at in ASKING):  # another iterator, which uses this one, has ended
             counter.close(max(handed - 1, 0))
         if self._finish:
             task._change("cancel", STOPPED_EARLY)
@@ -423,12 +422,12 @@ class Loop:
         """Return the exception that ends the loop, if one is in flight; None after `break` or `return`.
 
         Args:
-            frame: The consumer's, if that is a `for` statement. In a call of C nothing can be seen of what it raises.
-            over: The code of the source, if that is a generator that is over and did not say that it has come to its end.
-            left_at: The instruction at which the consumer stands.
+            frame: The consumer's, if that is a `for` statement. An exception within a call of C cannot be seen.
+            over: The code of the source, if that is a generator that has ended without reporting its end.
+            left_at: The consumer's current instruction.
         """
         if not HAS_GENERATIONS and over is None and frame and left_by_statement(frame.f_code, frame.f_lasti):
-            return None  # where it takes long to look for an exception
+            return None  # where the search for an exception takes long
         error = passing(frame, counter, self._held, over) if frame is not None or over is not None else None
         if error is None and over is not None and not left_at:  # dropped together with its error, after `except` ended
             error = UnknownError()

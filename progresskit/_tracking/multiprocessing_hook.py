@@ -3,7 +3,7 @@
 `multiprocessing.current_process()._config` is copied to each process object and, except for fork, pickled with it when the
 process starts. A `JoinHub` in it costs nothing until then: its pickling asks for the hub, its unpickling makes the new process
 a client. `_config` is not a public name: where it is missing, workers behave as they would without this module.
-Knows when a tracker is there to be joined. Does not know what a tracker is, nor hubs or sockets.
+Knows when there is a tracker to join. Does not know what a tracker is, or hubs and sockets.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class JoinHub:
             try:
                 address = load(HUB_ADDRESS)()
                 terminal = load(ROWS_TERMINAL)()
-            except Exception:  # no sockets, no descriptors: the worker starts all the same
+            except Exception:  # no sockets or descriptors left: the worker starts without a hub
                 address = None
         return join, (address, terminal)
 
@@ -65,12 +65,12 @@ def join(address: str | None, terminal: TerminalKey | None = None) -> JoinHub:
 
     Args:
         address: The hub's address; None if there is no hub.
-        terminal: The key of the terminal that shows the hub's rows, above which the hub prints what this process writes there;
+        terminal: The key of the terminal that shows the hub's rows, above which the hub prints this process's output;
             None if none does.
     """
     global is_worker
     if address:
-        from ..renderers.registry import OWN_HUBS
+        from .._system.job import OWN_HUBS
 
         if OWN_HUBS.get(address) != os.getpid():
             is_worker = True
@@ -82,7 +82,7 @@ def join(address: str | None, terminal: TerminalKey | None = None) -> JoinHub:
 
 
 def capture_words(terminal: TerminalKey) -> None:
-    """Send to the hub what this worker writes to the terminal with the key `terminal`; the hub prints it above its rows.
+    """Send this worker's output on the terminal with the key `terminal` to the hub, which prints it above its rows.
 
     Capturing never stops: multiprocessing prints a worker's error after it has called all exit functions.
     """
@@ -91,7 +91,7 @@ def capture_words(terminal: TerminalKey) -> None:
     try:
         if load(CAPTURE_WORKER)(terminal):
             load(SEND_BEFORE_RESULTS)()
-    except Exception:  # a display's trouble is not the worker's
+    except Exception:  # an error of the display must not reach the worker
         pass
 
 
@@ -99,7 +99,7 @@ class _ImportFinder:
     """An import finder that finds nothing: it calls `_install` when multiprocessing is imported."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        # Its own modules are looked for when `process`, the first of them, is there.
+        # The package's `process` is imported before its other modules are searched for.
         if name.startswith("multiprocessing.") and "multiprocessing.reduction" in (name, *sys.modules):
             _remove_finder()
             _install()
@@ -157,17 +157,17 @@ def _expect() -> None:
 
 
 def on_enter(tracker: object) -> None:
-    """Let processes that start from here on join `tracker`, which was entered, and move the running ones to it."""
+    """Let later processes join `tracker`, which was entered, and move the running ones to it."""
     try:
         _expect()
         if WORKERS in sys.modules:
             sys.modules[WORKERS].move(tracker)
-    except Exception:  # a display's trouble is not the job's
+    except Exception:  # an error of the display must not reach the job
         pass
 
 
 def on_exit(tracker: object, others: Sequence[object]) -> None:
-    """Show what the workers of `tracker`, which is about to end, have sent.
+    """Show what the workers of `tracker` have sent, because it is about to end.
 
     `others` are the trackers that are still entered, the latest last.
     """

@@ -1,7 +1,7 @@
 """Downloads whose bytes advance a task as they are read.
 
-Knows the four interfaces that the bodies of HTTP responses have (requests and urllib3, httpx, aiohttp, urllib). None of these
-libraries is imported: a response says by its attributes what it can do. Does not know how a task is drawn.
+Knows the four interfaces of HTTP response bodies (requests and urllib3, httpx, aiohttp, urllib). It imports none of
+these libraries: the attributes of a response show which interface it has. Does not know how a task is drawn.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 from .._model.states import STOPPED_EARLY
-from .tracker import current_tracker
+from .joining import current_tracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ ENDED_EARLY = "the body ended before its length"
 
 
 class TrackedResponse:
-    """A response whose body advances a task by the bytes that have come over the wire.
+    """A response whose body advances a task by the bytes received over the network.
 
-    Iterate over it, with `for` or `async for`, or `read` from it as from a file; everything else is the response's own.
+    Iterate over it, with `for` or `async for`, or `read` from it as from a file; every other attribute is the
+    response's.
     """
 
     def __init__(self, response: Any, task: Task, chunk_size: int = CHUNK) -> None:
@@ -35,10 +36,10 @@ class TrackedResponse:
         self._task = task
         self._chunk_size = chunk_size
         self._on_wire = _wire_counter(response) if _is_encoded(response) else None
-        self._before = 0  # what came with the head of the response has not been read yet
+        self._before = 0  # body bytes that arrived with the header are not read yet
 
     def _came(self, data: Any) -> Any:
-        """Count `data`, and end the task where it is the end."""
+        """Count `data`, and end the task if it is empty, which is the end of the body."""
         if self._on_wire is not None:
             now = self._on_wire()
             self._task.advance(now - self._before)
@@ -108,13 +109,13 @@ class TrackedResponse:
         await self._response.__aexit__(kind, error, trace)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_response":  # a copy that is being made has none yet
+        if name == "_response":  # while the object is being copied
             raise AttributeError(name)
         return getattr(self._response, name)
 
 
 class _Ending:
-    """Ends a task by the error that leaves the block, and as stopped early where a loop is left."""
+    """Ends a task with the error that leaves the block, or as stopped early if a loop is left."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -137,7 +138,8 @@ def _header(response: Any, name: str) -> str:
 
 
 def _kind(response: Any) -> str:
-    """Return the library that `response` has the interface of. Its `content` is not asked for first: it may read the body."""
+    """Return the library that `response` has the interface of. `content` is not checked first, because reading it may
+    read the body."""
     for kind, name in (("requests", "iter_content"), ("httpx", "num_bytes_downloaded"), ("urllib3", "stream")):
         if hasattr(response, name):
             return kind
@@ -145,7 +147,7 @@ def _kind(response: Any) -> str:
 
 
 def _is_encoded(response: Any) -> bool:
-    """Return whether the body is handed out in another form than it was sent in, as far as the library decodes it."""
+    """Return whether the library decodes the body, so that its bytes differ from those sent."""
     return _kind(response) != "file" and _header(response, "Content-Encoding").lower() not in ("", "identity")
 
 
@@ -154,8 +156,7 @@ def _is_chunked(response: Any) -> bool:
 
 
 def _wire_counter(response: Any) -> Callable[[], int] | None:
-    """Return a function that counts the bytes of the body that have come over the wire; None if the library does not
-    count them."""
+    """Return a function that returns the bytes of the body received so far; None if the library does not count them."""
     kind = _kind(response)
     if kind == "httpx":
         return lambda: int(response.num_bytes_downloaded)
@@ -177,7 +178,7 @@ def _decoded_read(raw: Any) -> Callable[..., bytes]:
 
 
 def _length(response: Any) -> int | None:
-    """Return how many bytes will come; None if that is unknown or cannot be counted."""
+    """Return the size of the body in bytes as sent; None if it is unknown or cannot be counted."""
     length = _header(response, "Content-Length")
     if not (length.isascii() and length.isdigit()) or _is_chunked(response):
         return None
@@ -185,7 +186,7 @@ def _length(response: Any) -> int | None:
 
 
 def _name(response: Any) -> str:
-    """Return the last part of the address that `response` came from."""
+    """Return the last part of the URL of `response`."""
     url = str(getattr(response, "url", "") or "")
     path = urlsplit(url).path.rstrip("/")
     return unquote(path.rpartition("/")[2]) or urlsplit(url).netloc or "download"
@@ -194,15 +195,16 @@ def _name(response: Any) -> str:
 def wrap_response(response: Any, description: str | None = None, *, task: Task | None = None, **options: Any) -> Any:
     """Wrap `response` so that reading its body advances a task.
 
-    The count is that of the bytes on the wire, so that a packed body (`Content-Encoding: gzip`) ends at its `Content-Length`; where
-    the library does not tell it, there is no total. The task finishes with the body, and fails where that ends too early.
+    Bytes count as they are sent, so that a compressed body (`Content-Encoding: gzip`) ends at its `Content-Length`. If
+    the library does not report those bytes, there is no total. The task finishes with the body, and fails if the body
+    ends too early.
 
     Args:
         response: A response whose body has not been read: of requests (`stream=True`), httpx (`client.stream`), aiohttp, urllib3
             (`preload_content=False`) or urllib.
         description: The task's; None takes the last part of the address.
         task: A task to advance, which gets the total; None adds one.
-        options: What `ProgressTracker.add_task` takes besides: parent, keep, color.
+        options: Further arguments of `ProgressTracker.add_task`: parent, keep, color.
 
     Example:
         >>> import urllib.request

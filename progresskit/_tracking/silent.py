@@ -1,6 +1,5 @@
-"""The ticker of what is switched off: tasks count, and nothing is shown of them.
-
-Knows how a tracker is told that nothing can be shown. Does not know trackers, nor who switched them off.
+"""The ticker of trackers that are switched off: their tasks count and are not shown. Knows how a ticker refuses a
+tracker. Does not know why progress is switched off.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 class SilentTicker:
     """A ticker that shows nothing: printed lines go to the stream itself."""
 
-    writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
+    writes_at_once = True  # so a captured line would return to its own stream: streams stay as they are
 
     def attach(self, tracker: object) -> bool:
-        """Return that nothing can be shown."""
+        """Return False: nothing can be shown."""
         return False
 
     def wake(self) -> None:

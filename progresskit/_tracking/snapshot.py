@@ -1,7 +1,7 @@
-"""Make a view of a task: its numbers at one instant, and its text, cleaned.
+"""Make the view of a task: its numbers at one instant, and its cleaned texts.
 
-This half of a task is needed only for drawing, so a program that never draws does not import it. It reads the task's
-private fields. `sample` writes to the task, once for each frame that is drawn; `view_of` changes nothing.
+Only drawing needs this part of a task, so a program that never draws does not import it. It reads the task's private
+fields. `sample` writes to the task, once for each frame that is drawn; `view_of` changes nothing.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class GuardedEstimate:
-    """A user's estimate that cannot harm the display: if it fails, the built-in one takes its place.
+    """A user's estimate that cannot harm the display: if it fails, the built-in estimate replaces it.
 
     Args:
-        make: Makes it, of the units that were done before the task began.
-        initial: These units.
+        make: Makes the estimate. It gets the units that were done before the task began.
+        initial: Units that were done before the task began.
     """
 
     def __init__(self, make: Callable[[float], Estimator], initial: float) -> None:
@@ -50,7 +50,7 @@ class GuardedEstimate:
             self._give_up(error)
 
     def outlook(self, time: float, completed: float, total: float | None) -> tuple[float | None, float | None]:
-        """Return the rate and the seconds left; a value that is no number from 0 becomes None."""
+        """Return the rate and the seconds left; a value that is not a number from 0 becomes None."""
         try:
             rate, eta = self._estimate.outlook(time, completed, total)
             return _from_zero(rate), _from_zero(eta)
@@ -65,25 +65,26 @@ def _from_zero(value: Any) -> float | None:
 
 
 MOST = int(LARGEST)
-"""`LARGEST` as an int, with which an int is compared in half the time."""
+"""`LARGEST` as an int. A comparison with an int takes half the time of one with a float."""
 _cleaned: dict[str, str] = {}
-"""Cleaned texts by the originals: descriptions and units, which each frame shows again."""
+"""Original text -> cleaned text, for descriptions and units, which each frame shows again."""
 
 
 def _clean_again(text: str) -> str:
-    """Return `text` cleaned. (An `lru_cache` touches more memory than all else of a view, which is cold ten times a second.)"""
+    """Return `text` cleaned. (An `lru_cache` touches more memory than the rest of a view, and at ten frames a second
+    that memory is no longer in the processor's cache.)"""
     cleaned = _cleaned.get(text)
     if cleaned is None:
         if len(text) > LONGEST:
             return clean(text)
-        if len(_cleaned) > 1000:  # a description may change with every frame: start over rather than grow
+        if len(_cleaned) > 1000:  # a description may change with every frame
             _cleaned.clear()
         cleaned = _cleaned[text] = clean(text)
     return cleaned
 
 
 def _count(task: Task, sums: dict[int, Sums]) -> Sums:
-    """Return completed and total at this instant. `sums` has those of tasks with children, and is filled with what it lacks."""
+    """Return completed and total at this instant. `sums` has those of tasks with children; missing ones are added."""
     if task._kind[3] is not None:
         completed, total = task._sums(sums)
     else:
@@ -94,14 +95,14 @@ def _count(task: Task, sums: dict[int, Sums]) -> Sums:
 
 
 def sample(task: Task, now: float, sums: dict[int, Sums], *, learns: bool = True) -> Sums | None:
-    """Let the estimate of `task` learn what is done at `now`, and return completed and total; None where it has ended.
+    """Pass the count of `task` at `now` to its estimate. Return completed and total, or None if the task has ended.
 
-    A task that moved before it was started is started here. Without `learns` an estimate that there is learns nothing.
+    A task that moved before it was started is started here. Without `learns`, an existing estimate does not learn.
     """
     if task._end is not None:
         return None
     completed, began = task._n, task._began
-    if task._extras is None and task._kind[3] is None and -MOST < completed < MOST:  # as of most tasks
+    if task._extras is None and task._kind[3] is None and -MOST < completed < MOST:  # most tasks
         count: Sums = completed, task._total
     else:
         count = completed, _ = _count(task, sums)
@@ -139,14 +140,14 @@ def view_of(
         now: Seconds on its tracker's clock.
         depth: Its level in the tree.
         row: Its row.
-        sums: What tasks with children come to at this instant. It is filled with what it lacks.
+        sums: Completed and total of tasks with children at this instant. Missing ones are added.
         count: What `sample` has returned; None: not known yet.
-        last: A view whose rate and time left stand still; None: they are told anew.
+        last: A view whose rate and time left are kept; None: they are estimated again.
     """
     completed, total = _count(task, sums) if count is None else count
     if total is not None and total <= 0:
-        total = None  # none at all: neither a share nor a time left follows from it
-    left_of = None if total is not None and completed > total else total  # a total that is passed was wrong
+        total = None  # a total of 0 gives neither a fraction nor a time left
+    left_of = None if total is not None and completed > total else total  # a total that was exceeded was wrong
     owner, estimate = task._owner, task.estimate
     unit, color, keep, _, estimated, columns = task._kind
     end, extras, began = task._end, task._extras, task._began
@@ -155,7 +156,7 @@ def view_of(
     eta: float | None = None
     if end is None:
         state = task._state
-        if extras is None and began is not None and now > began:  # as of most tasks
+        if extras is None and began is not None and now > began:  # most tasks
             age = active = now - began
         else:
             active, age = task._active(now), task._age(now)
@@ -208,11 +209,12 @@ def view_of(
 
 
 def idle_seconds(task: Task, active: float, now: float) -> float | None:
-    """Return for how many seconds `task` has not moved, where that is unusually long; None while it moves, or one below it does.
+    """Return for how many seconds `task` has not moved, if that is unusually long; None while it or one of its
+    descendants moves.
 
-    A task without a total, a unit or a count has nothing that could move.
+    A task without a total, a unit or a count is never idle.
     """
-    asked = getattr(task.estimate, "idle", None)  # an estimator of the user's own need not know
+    asked = getattr(task.estimate, "idle", None)  # a user's estimator may lack it
     idle: float | None = None if asked is None else asked(active)
     if idle is None or (task._total is None and task._kind[0] in ("it", "") and not task._counted()):
         return None

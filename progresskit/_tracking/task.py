@@ -1,6 +1,6 @@
 """Task: one piece of work as users see it: what it is, and what happens to it.
 
-Knows what users may ask of a task, and tells the tracker of changes. Does not know where a task is shown, nor how it
+Knows what users may do with a task, and notifies the tracker of changes. Does not know where a task is shown, or how it
 counts: that is its record's part. Every public method may be called from any thread.
 """
 
@@ -33,17 +33,19 @@ if TYPE_CHECKING:
 
         @property
         def task(self) -> Task:
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+            """The loop's task. It can be used before the first item is requested; its time begins with the first
+            item."""
 
         def close(self) -> None:
-            """End the task as a loop that is left early, as a generator's `close` does. Items that are asked for then do not count."""
+            """End the loop early, as a generator's `close` does. Items that are requested later do not count."""
 
     class AsyncTracked(AsyncIterator[Item], Protocol):
         """What `track` returns for an async iterable: an async iterator that knows its task."""
 
         @property
         def task(self) -> Task:
-            """The loop's task. Asked for before the first item, it is there at once, and begins with the first item."""
+            """The loop's task. It can be used before the first item is requested; its time begins with the first
+            item."""
 
     class Tracker(Protocol):
         """The tracker of a task, as far as tasks know it: a `ProgressTracker`."""
@@ -54,11 +56,11 @@ if TYPE_CHECKING:
 
         @property
         def estimator(self) -> Callable[[float], Estimator] | None:
-            """Makes what tells the rate and the time left of a task; None: the built-in estimates."""
+            """Makes the estimate of a task; None: the built-in one."""
 
         @property
         def is_elsewhere(self) -> bool:
-            """Whether its tasks are another process's, and only counted here."""
+            """Whether its tasks belong to another process, and are only counted here."""
 
         @property
         def _core(self) -> Any: ...
@@ -70,13 +72,13 @@ if TYPE_CHECKING:
             """Show a line above the bars."""
 
         def stop(self) -> None:
-            """End what is still live and show everything for the last time."""
+            """End all live tasks and draw the last frame."""
 
 
 class _FirstTick:
-    """Gives a task its counter in C when `tick` is first looked up, so that other tasks are smaller.
+    """Gives a task its counter in C when `tick` is first looked up, so that other tasks stay small.
 
-    The task then becomes a `_TickingTask`, where `tick` is the slot itself, so that a call of it is a call of C.
+    The task then becomes a `_TickingTask`, whose `tick` is the slot itself: calling it is a call of C.
     """
 
     def __get__(self, task: Task | None, owner: type) -> Callable[[], None]:
@@ -94,8 +96,8 @@ class _FirstTick:
 class Task(TaskRecord):
     """One piece of work. Made by `ProgressTracker.add_task`.
 
-    As a context manager it finishes on a clean exit, fails on an exception, is cancelled by `KeyboardInterrupt`,
-    `CancelledError` and their like, and never swallows any.
+    As a context manager it finishes on a clean exit, fails on an exception, and is cancelled by `KeyboardInterrupt`,
+    `CancelledError` and similar ones. It never suppresses an exception.
 
     Example:
         >>> with tracker.add_task("orders.csv", total=3, unit="row") as task:
@@ -109,7 +111,7 @@ class Task(TaskRecord):
     _owner: Tracker | Task
 
     tick: _FirstTick = _FirstTick()
-    """Advance by one, at the price of a C call. Safe from any thread.
+    """Advance by one, at the cost of a C call. Safe from any thread.
 
     Example:
         >>> tick = task.tick
@@ -172,7 +174,7 @@ class Task(TaskRecord):
 
     @property
     def keep(self) -> bool:
-        """Whether the task's line stays above the bars once it has ended; by default that of a task at the top does."""
+        """Whether the task's line stays above the bars once it has ended; by default, only if it has no parent."""
         keep = self._kind[2]
         return self.parent is None if keep is None else keep
 
@@ -193,7 +195,7 @@ class Task(TaskRecord):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the count has reached the total, if there is one; a sum over no children is complete."""
+        """Whether the count has reached the total. Without a total, only a task that sums its children is complete."""
         total = self.total
         return self.rollup == "sum" if total is None else is_all(self.completed, total)
 
@@ -204,7 +206,7 @@ class Task(TaskRecord):
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """The task's own columns. Change them with `update`."""
+        """Additional columns. Change them with `update`."""
         return self._fields
 
     @property
@@ -237,22 +239,22 @@ class Task(TaskRecord):
         fields: Mapping[str, Any] | None = None,
         **more_fields: Any,
     ) -> None:
-        """Set what is given and leave the rest.
+        """Change the given attributes and leave the others.
 
         Args:
-            completed: Units done; None leaves it. May go back: a retry starts over.
+            completed: Units done; None leaves it. It may be less than before, as after a retry.
             total: Units in all; None makes it unknown.
             description: What the task is: a string, a path, or any object, shown as `str` gives it now.
             unit: What is counted: `"B"` and `"iB"` are bytes, anything else is a noun.
             keep: Whether its line stays above the bars when it has ended.
             color: The operation's colour, or None.
             estimated: Whether `completed` is an estimate, to be shown with `~`.
-            fields: Columns of the task's own; None takes one away. What is not a string, number or boolean is shown
-                as `str` gives it now.
-            more_fields: The same, as keyword arguments, where the name resembles no argument.
+            fields: Additional columns; a value of None removes one. Values other than strings, numbers and booleans are
+                shown as `str` gives them now.
+            more_fields: More columns, as keyword arguments. The name of each must not resemble an argument's.
 
         Raises:
-            TypeError: a number or string is neither, or a keyword argument is misspelt.
+            TypeError: a value has the wrong type, or a keyword argument is misspelt.
             ValueError: a number is negative or not finite, or `completed` is set on a task with a rollup.
 
         Example:
@@ -291,13 +293,14 @@ class Task(TaskRecord):
         self.tracker._core.wake()
 
     def report(self, done: int | float, total: int | float | None = UNCHANGED) -> None:
-        """Set the count, and the total if there is one: for libraries that call back with `(done, total)`.
+        """Set the count, and the total if one is given. For libraries that call back with `(done, total)`.
 
-        A wrong value never raises: a `done` that is no number from 0 changes nothing and gives one warning.
+        A wrong value never raises: a `done` that is not a number from 0 changes nothing and gives one warning.
 
         Args:
             done: Units done.
-            total: Units in all. None, a negative or infinite number, or no number make it unknown. Left out: it stays.
+            total: Units in all. None, a negative or infinite number, or another value makes it unknown. Left out:
+                unchanged.
 
         Raises:
             ValueError: the task has a rollup: its count comes from its children.
@@ -320,16 +323,16 @@ class Task(TaskRecord):
         self.update(completed=number, total=total)
 
     def restart(self, *, completed: int | float = 0, total: int | float | None = UNCHANGED) -> None:
-        """Start a live task over, for a retry. Its count goes back, and its time, rate and time left begin now.
+        """Restart a live task, for a retry. Its count is set back, and its time, rate and time left begin now.
 
         With a rollup, children that have ended no longer count. A `counter` continues as before.
 
         Args:
             completed: Units that are done already; they do not count in the rate.
-            total: Units in all; None makes it unknown. Left out: it stays.
+            total: Units in all; None makes it unknown. Left out: unchanged.
 
         Raises:
-            TypeError, ValueError: a number is none, negative or not finite.
+            TypeError, ValueError: a value is not a number, or is negative or not finite.
 
         Example:
             >>> task.advance(5)
@@ -355,15 +358,15 @@ class Task(TaskRecord):
         self.tracker._core.wake()
 
     def start(self) -> None:
-        """Begin a task that was added with `start=False`. Nothing happens to one that runs."""
+        """Begin a task that was added with `start=False`. A task that has begun is unchanged."""
         self._change("start")
 
     def pause(self) -> None:
-        """Stop the task's time until `resume`: a pause counts neither in `elapsed` nor in `rate` and `eta`."""
+        """Stop the task's time until `resume`. A pause counts neither in `elapsed` nor in `rate` and `eta`."""
         self._change("pause")
 
     def resume(self) -> None:
-        """Go on after `pause`.
+        """Continue after `pause`.
 
         Raises:
             ValueError: the task has not begun.
@@ -371,11 +374,11 @@ class Task(TaskRecord):
         self._change("resume")
 
     def finish(self) -> None:
-        """End the task: it is done. Further calls do not change a task that has ended."""
+        """End the task as finished. Further calls do not change a task that has ended."""
         self._change("finish")
 
     def fail(self, reason: str | BaseException = "") -> None:
-        """End the task: it could not be done, for `reason`.
+        """End the task as failed, for `reason`.
 
         Example:
             >>> task.fail("the stage is gone")
@@ -385,7 +388,7 @@ class Task(TaskRecord):
         self._change("fail", reason if isinstance(reason, str) else describe(reason))
 
     def cancel(self, reason: str = "") -> None:
-        """End the task: it will not be done here, for `reason`."""
+        """End the task as cancelled, for `reason`."""
         self._change("cancel", reason)
 
     def _end_by_children(self) -> bool:
@@ -393,7 +396,7 @@ class Task(TaskRecord):
         extras = self._extras
         if extras is None or not extras.failed or self._end is not None or self.is_complete:
             return False
-        if self._total is None and self._kind[3] is None:  # nothing says how many there should have been
+        if self._total is None and self._kind[3] is None:  # the number of units is unknown
             return False
         total = self._total if self._kind[3] == "count" and self._total is not None else extras.added
         self.fail(f"{extras.failed:,d} of {total:,d} failed")
@@ -408,7 +411,7 @@ class Task(TaskRecord):
         now = tracker.clock()
         if state in ENDED:
             self._poll()
-            # One store, so that an ending needs no lock: it may come from a finaliser, in the middle of anything.
+            # An end is one store, so that it needs no lock: a finaliser may call this in the middle of any statement.
             self._end = (state, now, (reason or None) if state != "finished" else None)
             if state == FAILED and isinstance(self._owner, Task):
                 self._owner._made_extras.failed += 1
@@ -454,12 +457,12 @@ class Task(TaskRecord):
     def track(self, iterable: Any, *, total: int | float | None = None, finish: bool = True) -> Any:
         """Return an iterator over `iterable` that counts in this task.
 
-        The count is that of the items whose turn is over. The loop runs at nearly the speed of a bare loop.
+        An item counts once the loop's body is done with it. The loop runs at nearly the speed of a bare loop.
 
         Args:
             iterable: Any iterable or async iterable.
             total: Units in all; None asks `len` and `__length_hint__`, unless the task has a total already.
-            finish: Whether the end of the iterable ends the task, and a break or an error does too.
+            finish: Whether the task ends with the loop: at the end of the iterable, by a break or by an error.
 
         Raises:
             TypeError: `iterable` is not iterable.

@@ -1,10 +1,10 @@
 """The record of a task: its count with that of its children, its times and its state.
 
-Knows how numbers of any kind become one plain number, and how long a task has been at work. Does not know trackers, nor
-what may happen to a task: `Task` does. No method takes a lock that a finaliser may find held.
+Knows how numbers of any kind become one plain number, and how long a task has been at work. Does not know trackers, or
+the calls that change a task: `Task` does. No method takes a lock that could be held when a finaliser runs.
 
 A task is small (some 250 bytes with its numbers), since ten thousand may wait at once. Attributes that most tasks never
-need are in an object that is made on demand.
+need are in an object that is made when they are first used.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     Sums = tuple[int | float, int | float | None]  # completed and total
 
 TREE_LOCK = RLock()
-"""One for the trees of all trackers: it is held for microseconds, and a fork has one lock to take."""
+"""One lock for the trees of all trackers: it is held for microseconds, and a fork must take only one."""
 MOST_REFUSED = 1_000
-"""How many values a process warns of as being no numbers. Later ones are refused without a warning."""
+"""The number of warnings about values that are not numbers. Later values are refused without a warning."""
 _REFUSED: set[tuple[int, str]] = set()
 _NO_FIELDS: dict[str, Field] = {}
 
@@ -67,14 +67,14 @@ class _TaskExtras:
         self.fraction: int | float = (
             0  # the floats among the units counted, apart from the ints: no sum of ints overflows
         )
-        self.factor: int | float = 1  # what frames show for each unit counted
-        self.hidden_until: float | None = None  # the time from which its row is to be seen
+        self.factor: int | float = 1  # the factor by which frames multiply each unit
+        self.hidden_until: float | None = None  # the time from which its row is shown
         self.initial: int | float = 0  # units that were done before the start
-        self.layout: str | None = None  # the row's own text, with a tab for the bar
-        self.paused: float = 0.0  # seconds of pauses that are over
+        self.layout: str | None = None  # the text of a row with its own layout, with a tab for the bar
+        self.paused: float = 0.0  # seconds of past pauses
         self.paused_at: float | None = None
-        self.pinned: bool = False  # whether the slot was asked for
-        self.rolled_completed: int | float = 0  # of children that are gone
+        self.pinned: bool = False  # whether the caller has chosen the slot
+        self.rolled_completed: int | float = 0  # of removed children
         self.rolled_total: int | float = 0
 
 
@@ -98,7 +98,7 @@ class TaskRecord(CountingCell):
         "estimate",
     )
     estimate: Estimator | None
-    """What tells the rate and the seconds left; None until a frame has shown the task."""
+    """Estimates the rate and the seconds left; None until a frame has shown the task."""
     _owner: Any  # a tracker or a task
     _sampled: int | float
     _tick: Callable[[], None]
@@ -126,7 +126,7 @@ class TaskRecord(CountingCell):
         self._extras: _TaskExtras | None = None
         self._set_count(completed)
         self._slot = 0
-        self.estimate = None  # made by the first frame that shows the task
+        self.estimate = None  # the first frame that shows the task makes it
 
     @property
     def _made_extras(self) -> _TaskExtras:
@@ -195,20 +195,20 @@ class TaskRecord(CountingCell):
             self._refuse(number)
 
     def _remove_odd(self) -> None:
-        """Remove ints of a hundred digits or more from the count: `advance` adds any int unchecked."""
+        """Remove ints of a hundred digits or more from the count, because `advance` adds ints unchecked."""
         with TREE_LOCK:
             count = int(self._n)
-            if -LARGEST < count < LARGEST:  # another thread has done it
+            if -LARGEST < count < LARGEST:  # another thread has removed them
                 return
             before = int(self._sampled)
             odd = count - without_odd(count, before if -LARGEST < before < LARGEST else 0)
             with COUNT_LOCK:  # without the GIL
-                self._n -= odd  # a subtraction and no store, because other threads count meanwhile
+                self._n -= odd  # a subtraction instead of a store, because other threads count meanwhile
         self._refuse(odd)
 
     def _plain_sum(self, done: int | float) -> int | float:
-        """Return `done` as a plain finite number, without the noise of a sum of floats."""
-        if not -LARGEST < done < LARGEST:  # many large numbers add up to one that is too large
+        """Return `done` as a plain finite number, without the rounding errors of a sum of floats."""
+        if not -LARGEST < done < LARGEST:  # the sum of many large numbers may be too large
             return self._counted()
         if done.__class__ is int:
             return done
@@ -221,14 +221,14 @@ class TaskRecord(CountingCell):
             if isinstance(counter, PolledCounter):
                 try:
                     refused = counter.poll()
-                except Exception as error:  # of the user's function: other tasks must not suffer
+                except Exception as error:  # the user's function may raise anything; other tasks continue
                     warn_once(f"the counter of task {self._id}, {shown(self._description)}, failed: {describe(error)}.")
                 else:
                     if refused is not None:
                         self._refuse(*refused)
 
     def _refuse(self, n: Any) -> None:
-        """Warn once that `n` is no number of units."""
+        """Warn once that `n` is not a number of units."""
         if len(_REFUSED) < MOST_REFUSED and (refused := (self._id, shown(n))) not in _REFUSED:
             _REFUSED.add(refused)
             warn_once(
@@ -280,7 +280,7 @@ class TaskRecord(CountingCell):
         """Return completed and total, children included. `known` holds the sums of tasks by their number; missing ones
         are added.
 
-        No recursion, since trees may be deep. Each task of the tree is visited once.
+        There is no recursion, because trees may be deep. Each task of the tree is visited once.
         """
         with TREE_LOCK:
             order, ahead = [], [self]

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from .task_record import Sums
 
 NUMBERS = count(1)
-"""Task numbers: none is used twice in a process."""
+"""Task numbers, each used once in a process."""
 MANY_ROWS, CLOSE_SECONDS = 10, 0.2
-"""Rows from which on not every estimate learns from every frame, where frames follow each other within so many seconds."""
+"""With at least this many rows, and frames within this many seconds, an estimate does not learn from every frame."""
 ROWS_A_TURN, MOST_TURNS = 5, 4
-"""Of how many rows one learns from such a frame, and after how many frames each has learned from one."""
+"""One of this many rows learns from such a frame. Each row has learned after as many frames."""
 MOST_WAIT_SECONDS = 0.05
-"""Seconds that a printed line waits for the lock: frames hold it for less than a millisecond."""
+"""Seconds that a printed line waits for the lock, which frames hold for less than a millisecond."""
 UNAVAILABLE = (ImportError, OSError, AttributeError)
-"""Errors of importing our own modules: in a signal handler that has interrupted the same import, after chroot, or
-without a free descriptor. Loops then run without progress."""
+"""Errors of importing progresskit's own modules: in a signal handler that has interrupted the same import, after
+chroot, or without a free descriptor. Loops then run without progress."""
 _last_number = 0
 _drawing: Any = None
 
@@ -61,14 +61,14 @@ class TaskTree:
     Args:
         clock: Gives the time in seconds.
         tells_unseen: Called with a top-level task that has ended before a frame showed it; returns whether its last
-            line is shown all the same.
+            line is shown nevertheless.
 
     Attributes:
-        lock: Guards the tree. One for all trackers: it is held for microseconds, and a fork has one lock to take.
-        last_shown: The highest number of a task that a frame could have shown.
+        lock: Guards the tree. All trackers share it.
+        last_shown: The highest number of a task that was there when the last frame was made.
         is_told: Whether ended tasks are shown at all.
-        is_recorded: Whether somebody records each end, also of tasks that no frame has shown.
-        is_closing: Whether all tasks are being ended, after which the last frame is drawn in any case.
+        is_recorded: Whether each end is recorded, also of tasks that no frame has shown.
+        is_closing: Whether all tasks are being ended. The last frame is drawn after that in any case.
     """
 
     lock = TREE_LOCK
@@ -79,21 +79,21 @@ class TaskTree:
         self._clock = clock
         self._tells_unseen = tells_unseen
         self._slots = Slots()
-        self._gaps: set[Slots] = set()  # in which a task has ended since the last frame while others go on
+        self._gaps: set[Slots] = set()  # a task has ended since the last frame while others continue
         self._placed: tuple[int | None, list[Any]] | None = (
             None  # the rows of the last frame, valid until a task comes or goes
         )
         self._live = 0
         self._endings: deque[Task] = deque()
         self._ended: list[TaskView] = []
-        self._unseen: list[TaskView] = []  # ended tasks that leave no line, for those who record each end
+        self._unseen: list[TaskView] = []  # ended tasks without a last line, for recorders of each end
         self._polled: tuple[Task, ...] = ()  # tasks with a `counter`
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are still hidden
         self.last_shown: int = 0
         self.is_told: bool = True
         self.is_recorded: bool = False
         self.is_closing: bool = False
-        self._inherited = 0  # the highest number of a task that is a parent process's
+        self._inherited = 0  # the highest number of a task of the parent process
         self._learned = 0.0  # when estimates have learned last
         self._turn = 0
         self._last_placed: list[tuple[Any, int, int]] = []  # the rows of the last frame, and their views
@@ -120,7 +120,7 @@ class TaskTree:
         global _last_number
         now = self._clock()
         with self.lock:
-            self.settle()  # first, so that this task can have the slot of one that has just ended
+            self.settle()  # first, so that this task can take the slot of one that has just ended
             while parent is not None and parent._end is not None:
                 parent = parent.parent
             number = _last_number = next(NUMBERS)
@@ -154,7 +154,7 @@ class TaskTree:
             self._polled = (*(each for each in self._polled if each._end is None), task)
 
     def is_inherited(self, task: Task) -> bool:
-        """Return whether `task` belongs to the process that this one was forked from, which shows it."""
+        """Return whether `task` belongs to the process that this one was forked from, and is shown there."""
         return task._id <= self._inherited
 
     @property
@@ -195,12 +195,12 @@ class TaskTree:
         self.last_shown = max(self.last_shown, task.id)
 
     def sum_up(self) -> None:
-        """Write what sums up tasks that have ended, where that waits for further ones. Here nothing does."""
+        """Write pending summaries of ended tasks. This tree has none."""
 
     # Endings
 
     def note_end(self, task: Task) -> None:
-        """Remember that `task` ended. Takes no lock: an ending may come from a finaliser, in the middle of anything."""
+        """Remember that `task` has ended. Takes no lock: a finaliser may call this in the middle of any statement."""
         self._endings.append(task)
 
     @property
@@ -217,7 +217,7 @@ class TaskTree:
     def move_ends(self, queue: deque[Any]) -> None:
         """Move the views of ended tasks to `queue`, so that later lines are shown below them.
 
-        They stay if the lock is not free soon, because a user's estimator hangs.
+        They stay if the lock is not free soon, as when a user's estimator hangs.
         """
         if self.lock.acquire(timeout=MOST_WAIT_SECONDS):
             try:
@@ -228,7 +228,7 @@ class TaskTree:
                 self.lock.release()
 
     def settle(self) -> None:
-        """Remove the tasks that have ended since the last time."""
+        """Remove the tasks that have ended since the last call."""
         with self.lock:
             while True:
                 try:
@@ -238,7 +238,8 @@ class TaskTree:
                 self._remove(task)
 
     def end_all(self, error: type[BaseException] | None) -> None:
-        """End what is still live: tasks whose count is complete finish; others are cancelled, or fail where `error` says so."""
+        """End all live tasks: those whose count is complete finish; others are cancelled, or fail if `error` is a
+        failure."""
         if self.all_ended:
             return
         self.is_closing = True
@@ -250,13 +251,13 @@ class TaskTree:
                     task.finish()
                 elif error is not None or not task._end_by_children():
                     task.cancel()
-                if task.parent is not None:  # so that sums above need not visit its whole tree again
+                if task.parent is not None:  # so that sums of its parents need not visit its tree again
                     self.settle()
         finally:
             self.is_closing = False
 
     def _remove(self, task: Task) -> None:
-        if task._end is None or task._state in ENDED:  # two threads ended it at once, and it is removed already
+        if task._end is None or task._state in ENDED:  # two threads have ended it at once, and one has removed it
             return
         if self.is_inherited(task):
             return
@@ -266,7 +267,7 @@ class TaskTree:
         told = (
             self._was_seen(task)
             or task.state == "failed"
-            or task._kind[2] is True  # keep=True: its line stays, however short the task was
+            or task._kind[2] is True  # keep=True: its line stays even if no frame has shown the task
             or (task.parent is None and self._tells_unseen(task))
         )
         if (told or self.is_recorded) and self.is_told:
@@ -308,13 +309,13 @@ class TaskTree:
                     self._gaps.discard(slots)
             if parent is None or parent._state not in ENDED:
                 return
-            task = parent  # it has ended before, and waited for this child
+            task = parent  # it had ended before, and waited for this child
 
     # Frames
 
     def frame(self, rows: int | None) -> Frame:
         """Return what the tasks look like now; as `ProgressTracker.frame`."""
-        load_drawing()  # before the lock: an import that Ctrl-C has interrupted may hang for ever
+        load_drawing()  # before the lock: an import that Ctrl-C has interrupted may hang forever
         with self.lock:
             return self._make_frame(rows)
 
@@ -340,7 +341,7 @@ class TaskTree:
 
         Args:
             rows: Rows that there are on the display; None: every live task fits.
-            sampled: Whether the estimates of the tasks that are shown learn from it.
+            sampled: Whether the estimates of the shown tasks learn from it.
         """
         snapshot, frame = _drawing
         now = self._clock()
@@ -373,7 +374,7 @@ class TaskTree:
                 views.append(item._replace(position=row))
                 continue
             view = snapshot.view_of(item, now, depth, row, sums, known, before)
-            if item._end is not None:  # since `settle`: this frame still shows it as running
+            if item._end is not None:  # it ended after `settle`: this frame still shows it as running
                 view = view._replace(state=item._state, reason=None)
             views.append(view)
         if sampled:
@@ -381,10 +382,11 @@ class TaskTree:
         return frame(now, tuple(views), tuple(self._ended), more, unseen=tuple(self._unseen))  # type: ignore[no-any-return]  # loaded late
 
     def _next_turn(self, rows: int, now: float) -> tuple[int, int]:
-        """Return in how many frames each row's estimate learns once, and which rows, modulo that number, learn now.
+        """Return the number of frames in which each row's estimate learns once, and the remainder (row modulo that
+        number) of the rows that learn now.
 
-        Of many rows that follow each other closely a part learns in turn, and of the others the last rate and time left are shown
-        once more: what is shown of an estimate stands for a second, and estimates are a third of the cost of a frame.
+        With many rows and frequent frames, a part of the rows learns in turn, and the others show their last rate and
+        time left again. Estimates are a third of the cost of a frame, and a shown figure stays for a second anyway.
         """
         closely, self._learned = now - self._learned < CLOSE_SECONDS, now
         turns = min(rows // ROWS_A_TURN, MOST_TURNS) if closely and rows >= MANY_ROWS else 1

@@ -1,25 +1,27 @@
-"""ProgressTracker: the tasks of one display as users see them, and which tracker is the current one.
+"""ProgressTracker: the tasks of one display as users see them.
 
-Knows what users may ask for, and checks it. Does not know how tasks are drawn: tickers and displays call its
+Knows and checks what users may request. Does not know how tasks are drawn: tickers and displays call its
 `TrackerCore`.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextvars import ContextVar, copy_context
 
-from .._model.numbers import kind_of, shown
-from .._system.lazy import CAPTURE, DRAWS_ON, PAGE_ADDRESS, SERVE_PAGE, load, whole
+from .._model.numbers import shown
+from .._system.lazy import CAPTURE, DRAWS_ON, load, whole
 from . import multiprocessing_hook
 from .arguments import (
     UNCHANGED,
     amount,
     checked_color,
     checked_columns,
+    checked_counter,
     checked_delay,
+    checked_position,
+    checked_rollup,
     checked_style,
     described,
     given_fields,
@@ -28,6 +30,8 @@ from .arguments import (
     unknown_argument,
 )
 from .core import TrackerCore, current_loop
+from .display_arguments import DEFAULTS, capture_mode, check_terminal, or_default, serve_page, within
+from .hidden import Hidden
 from .task import Task
 from .task_tree import UNAVAILABLE
 
@@ -49,28 +53,21 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-_active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
-_entered: list[ProgressTracker] = []
-_shared: ProgressTracker | None = None
+active: ContextVar[ProgressTracker | None] = ContextVar("progresskit_active", default=None)
+entered: list[ProgressTracker] = []
 _silent: ProgressTracker | None = None
-_outdated = False  # whether the defaults have changed since the shared tracker was made
-DEFAULTS: dict[str, Any] = {}
-"""Arguments that `configure` has set, for trackers that do not get them."""
-disabled_blocks = 0
-"""How many `with disabled()` blocks the process is in."""
-disabled_before: str | None = None
-"""What `PROGRESSKIT_DISABLE` was before the first of them."""
 tracker_providers: list[Callable[[], ProgressTracker | None]] = []
-"""Callables that return the tracker for the current thread's unit of work, or None; tried newest first. `track` joins it where
-no tracker is entered in this context, and a tracker made without a renderer, stream or terminal draws with it."""
+"""Callables that return the tracker for the current thread's unit of work, or None; tried newest first. `track` joins
+that tracker if none is entered in this context. A tracker that is made without a renderer, stream or terminal shares
+its display."""
 
 
 class ProgressTracker:
-    """The tasks of one display, and its life.
+    """The tasks of one display, and their lifetime.
 
-    As a context manager it is the tracker that `track` joins, and on leaving it ends what is still live: tasks whose count
-    is complete finish, others are cancelled, or fail when an exception leaves with them. Nothing is drawn before the first
-    task has lived for a tick.
+    As a context manager it is the tracker that `track` joins. The end of the block ends all live tasks: those whose
+    count is complete finish; others are cancelled, or fail if an exception leaves the block. Nothing is drawn before
+    the first task has lived for a tick.
 
     Args:
         renderer: A name, a renderer class or a renderer; None takes `PROGRESSKIT_RENDERER`, else what suits the stream.
@@ -79,20 +76,21 @@ class ProgressTracker:
         interval: Seconds between two frames at the least; None takes `PROGRESSKIT_INTERVAL`, else 0.1.
         budget: Share of one core that drawing may cost, above 0 and at most 1; None takes `PROGRESSKIT_BUDGET`, else 0.01.
         clock: Gives the time in seconds and never goes back; None takes `time.monotonic`.
-        ticker: What draws; None takes the process's own, a thread that all trackers share.
-        capture: Whether what Python writes to the terminal that the tracker draws on goes above the rows. None: while rows
-            stand there, unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never;
-            "descriptors": what C code and other programs write to descriptors 1 and 2 as well, while rows stand (Unix).
-        estimator: Makes what tells the rate and the time left of a task: called for each task with the units that were done
-            before it began, it returns an object with `sample(seconds, completed)` and `outlook(seconds, completed, total)`, as
-            `progresskit.renderers.Estimator` has them. None: the built-in estimates.
-        web: Whether a live page shows all that this process shows, in a browser, from its first task on. True: on a free port
-            of this machine alone; a number: on that port; `"HOST:PORT"`: there. `page_url` and a printed line say where it is.
-        misspelt: Nothing: any other word is refused, with the argument that was meant.
+        ticker: The ticker that draws; None takes the process's own, a thread that all trackers share.
+        capture: Whether Python's output to the tracker's terminal is shown above the rows. None: while there are rows,
+            unless `PROGRESSKIT_CAPTURE` says otherwise; True: from `start` to `stop`; False: never; "descriptors":
+            while there are rows, also the output of C code and other programs to descriptors 1 and 2 (Unix).
+        estimator: Makes the estimate of a task's rate and time left. It is called for each task with the units that
+            were done before the task began, and returns an object with `sample(seconds, completed)` and
+            `outlook(seconds, completed, total)`, a `progresskit.renderers.Estimator`. None: the built-in estimates.
+        web: Whether a live page in a browser shows all tasks of this process. True: on a free port, reachable from this
+            machine alone; a number: on that port; `"HOST:PORT"`: at that address. `page_url` and a printed line give
+            its address.
+        misspelt: Raises TypeError, which names the argument that was probably meant.
 
     Raises:
         ValueError: the renderer's name is unknown (the sentence lists those that exist), or a number is out of range.
-        TypeError: the renderer is none, or the terminal lacks a part of the `Terminal` protocol.
+        TypeError: the renderer is not a renderer, or the terminal lacks a member of the `Terminal` protocol.
 
     Example:
         >>> with ProgressTracker("none") as tracker:
@@ -103,7 +101,7 @@ class ProgressTracker:
     """
 
     is_elsewhere = False
-    """Whether its tasks are another process's, and only counted here."""
+    """Whether its tasks belong to another process, and are only counted here."""
     _core_type: ClassVar[type[TrackerCore]] = TrackerCore
 
     def __init__(
@@ -124,24 +122,21 @@ class ProgressTracker:
         **misspelt: Never,
     ) -> None:
         from .._system.environment import is_disabled
-        from ..renderers import registry
+        from ..renderers import choice as choices
 
         if misspelt:
             raise unknown_argument(ProgressTracker.__init__, misspelt)
-        _check_terminal(terminal)
+        check_terminal(terminal)
         joined = _joined(renderer, stream) if terminal is None and ticker is None else None
         if DEFAULTS:
-            if terminal is None and stream is None:
-                stream = DEFAULTS.get("stream")
-            renderer = DEFAULTS.get("renderer") if renderer is None else renderer
-            interval = DEFAULTS.get("interval") if interval is None else interval
-            budget = DEFAULTS.get("budget") if budget is None else budget
-            capture = DEFAULTS.get("capture") if capture is None else capture
-            estimator = DEFAULTS.get("estimator") if estimator is None else estimator
-            columns = DEFAULTS.get("columns") if columns is None else columns
-            style = DEFAULTS.get("style") if style is None else style
+            if terminal is None:
+                stream = or_default("stream", stream)
+            renderer, style = or_default("renderer", renderer), or_default("style", style)
+            interval, budget = or_default("interval", interval), or_default("budget", budget)
+            capture, columns = or_default("capture", capture), or_default("columns", columns)
+            estimator = or_default("estimator", estimator)
         self.columns: str | None = checked_columns(columns)
-        choice = whole(registry).named(renderer)
+        choice = whole(choices).named(renderer)
         if joined is not None:
             core = joined._core
             choice, stream, terminal, ticker = core.renderer, core.stream, core.terminal, core.given_ticker
@@ -156,15 +151,15 @@ class ProgressTracker:
             choice,
             stream,
             terminal,
-            _within("interval", interval, 3600.0),
-            _within("budget", budget, 1.0),
+            within("interval", interval, 3600.0),
+            within("budget", budget, 1.0),
             time.monotonic if clock is None else clock,
             ticker,
             capture_mode(capture),
         )
         self._core.style = checked_style(style)
         self.estimator = estimator
-        self._page_url = None if web is False else _page_url(web)
+        self._page_url = None if web is False else serve_page(web)
         self._tokens: list[Token[ProgressTracker | None]] = []
 
     @property
@@ -179,7 +174,7 @@ class ProgressTracker:
 
     @property
     def page_url(self) -> str | None:
-        """The address of the live page, with its secret token; None where the tracker was not asked for one.
+        """The address of the live page, with its secret token; None if the tracker was made without `web`.
 
         Example:
             >>> tracker.page_url is None
@@ -214,23 +209,25 @@ class ProgressTracker:
             description: What it is: a string, a path, or any object, shown as `str` gives it now.
             total: Units in all; None when unknown.
             unit: `"B"` for bytes in decimal units (MB), `"iB"` in binary ones (MiB), else a noun: `"row"`.
-            parent: A task of this tracker that this one is a part of; None at the top. Left out: the task of the `track` loop
-                around this call, if there is one. Of one that has ended, the nearest that lives above it takes the place.
+            parent: A task of this tracker that this one is a part of; None: no parent. Left out: the task of the
+                `track` loop around this call, if there is one. If the parent has ended, its nearest live ancestor takes
+                its place.
             completed: Units that are done already; they do not count in the rate.
-            keep: Whether its line stays above the bars when it has ended. True: however short it was; None: at the top, where
-                a frame has shown it, and of parts those that were cancelled. The line of a task that failed always stays.
+            keep: Whether its line stays above the bars when it has ended. True: even if no frame has shown it. None: if
+                it has no parent and a frame has shown it, or if it has a parent and was cancelled. The line of a failed
+                task always stays.
             color: The operation's colour: red, green, yellow, blue, magenta, cyan, white or None.
-            rollup: What children add to this task: `"count"`, one for each that finishes; `"sum"`, what they have
-                completed, and their totals where this task has none of its own; None, nothing.
-            position: The slot among its siblings, from 0: its row stays there, blank when nobody has it; None takes the
-                lowest that was left, else a new one.
-            start: Whether its time begins now; otherwise with `start()`, with `with`, or with the first movement.
-            counter: Returns the units done, in addition to what is advanced; the ticker calls it before each frame, in its own
-                thread, so it should return soon. None: nothing is asked.
+            rollup: What children add to this task. `"count"`: one for each that finishes; `"sum"`: their completed
+                units, and their totals if this task has no total of its own; None: nothing.
+            position: The slot among its siblings, from 0. Its row stays there, and is blank while no task has it. None
+                takes the lowest slot that is free, else a new one.
+            start: Whether its time begins now; otherwise with `start()`, with a `with` block, or with the first unit.
+            counter: Returns units done, which are added to those of `advance`. The ticker calls it before each frame,
+                in its own thread, so it should return soon. None: no function.
             columns: The template of its row; None: the tracker's.
-            delay: Seconds after which its row appears: one that has ended by then has never been seen, unless it failed.
-            fields: Columns of the task's own.
-            more_fields: The same, as keyword arguments, where the name resembles no argument.
+            delay: Seconds after which its row appears. A task that ends before that is never shown, unless it failed.
+            fields: Additional columns.
+            more_fields: More columns, as keyword arguments. The name of each must not resemble an argument's.
 
         Raises:
             TypeError, ValueError: an argument is not what it must be, or misspelt; the sentence says which and how.
@@ -244,22 +241,18 @@ class ProgressTracker:
             total = amount("total", total)
         own_fields = given_fields("add_task", more_fields, fields) if more_fields or fields is not None else {}
         completed = 0 if completed is None else amount("completed", completed)
-        if rollup not in (None, "count", "sum"):
-            raise ValueError(f"rollup is {shown(rollup)}: give None, 'count' or 'sum'.")
-        if position is not None and (
-            isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < 10_000
-        ):
-            raise ValueError(f"position is {shown(position)}: give a whole number from 0 to 9999, or None.")
+        checked_rollup(rollup)
+        if position is not None:
+            checked_position(position)
         if parent is UNCHANGED:
             parent = _enclosing_loop(self)
         else:
             self._check_parent(parent)
         if delay:
             delay = checked_delay(delay)
-        if counter is not None and not callable(counter):
-            raise TypeError(f"counter is {shown(counter)}: give a function that returns the units done, or None.")
+        checked_counter(counter)
         core = self._core
-        if parent is not None and core.tree.is_inherited(parent):  # shown by the process that this one was forked from
+        if parent is not None and core.tree.is_inherited(parent):  # the process that this one was forked from shows it
             parent = None
         kind = shared_kind(
             (
@@ -348,26 +341,26 @@ class ProgressTracker:
         fields: Mapping[str, Any] | None = None,
         **misspelt: Never,
     ) -> Any:
-        """Return an iterator over `iterable` that shows how far it is.
+        """Return an iterator over `iterable` that shows its progress.
 
-        The task begins when the first item is asked for, and ends with the loop: finished at its end, stopped early by `break`,
-        failed by an error. A loop inside another, in the same thread or async task, is a child of it.
+        The task begins when the first item is requested, and ends with the loop: finished at its end, stopped early by
+            `break`, failed by an error. A loop inside another, in the same thread or async task, is a child of it.
 
         Args:
             iterable: Any iterable or async iterable.
             description: What the loop does: a string, a path, or any object.
-            total: Units in all, those that are `completed` among them; None asks `len` and `__length_hint__`, also of what an
-                `enumerate`, `zip` or `map` runs through, and adds `completed`.
+            total: Units in all, including `completed`. None takes `len` or `__length_hint__`, also of the sources of an
+                `enumerate`, `zip` or `map`, and adds `completed`.
             unit: A noun for an item: `"row"`.
-            completed: Units that are done already, where a job is resumed; they do not count in the rate.
-            disable: Whether nothing is shown. The loop's `task` counts all the same.
-            parent: The task that it is a part of; None: that of the loop around it, if there is one.
+            completed: Units that are done already, when a job is resumed; they do not count in the rate.
+            disable: Whether the loop is not shown. Its `task` still counts.
+            parent: The task that it is a part of; None: the task of the enclosing loop, if there is one.
             keep: Whether its line stays; None: only that of an outermost loop does.
             color: The operation's colour, or None.
             columns: The template of its row; None: the tracker's.
-            delay: Seconds after which its row appears: a loop that is over by then has never been seen, unless it failed.
-            fields: Columns of the loop's own; `task.update` changes them.
-            misspelt: Nothing: any other word is refused, with the argument that was meant.
+            delay: Seconds after which its row appears. A loop that ends before that is never shown, unless it failed.
+            fields: Additional columns; `task.update` changes them.
+            misspelt: Raises TypeError, which names the argument that was probably meant.
 
         Returns:
             An iterator, whose `task` is the loop's.
@@ -439,10 +432,10 @@ class ProgressTracker:
     def print(self, *values: object, sep: str | None = " ", end: str | None = "\n") -> None:
         """Show a line above the bars, as the builtin `print` would show it. Safe from any thread; does not wait for the terminal.
 
-        Colours (SGR sequences) are kept; whatever else could disturb the terminal is made visible. While a terminal takes
-        nothing (Ctrl-S, a job in the background), 16 million characters are kept and what comes later is counted. A job that
-        prints faster than lines can be drawn waits once so many are kept. In a log, and where progress is switched off, the line
-        is written at once, and so stands where `print` would have put it.
+        Colours (SGR sequences) are kept; other control characters are made visible. While a terminal accepts nothing
+        (Ctrl-S, a job in the background), 16 million characters are kept, and later lines are dropped and counted. A
+        job that prints faster than lines can be drawn waits once that many are kept. In a log, and if progress is
+        switched off, the line is written at once, as by the builtin `print`.
 
         Example:
             >>> tracker.print("orders.csv has", 3, "bad rows")
@@ -450,9 +443,10 @@ class ProgressTracker:
         self._core.lines.print((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
 
     def hidden(self) -> Hidden:
-        """Return a context manager: the rows are off the screen meanwhile, and nothing is drawn there.
+        """Return a context manager that keeps the rows off the screen. Nothing is drawn within its block.
 
-        For what needs the terminal to itself: a question, an editor, a pager. Counting goes on, and lines printed wait.
+        For code that needs the terminal to itself: a question, an editor, a pager. Tasks still count, and printed lines
+            wait.
 
         Example:
             >>> with tracker.hidden():
@@ -463,20 +457,21 @@ class ProgressTracker:
     def capture(
         self, *, stdout: bool | None = None, stderr: bool | None = None, quiet: bool = False
     ) -> Capture[TrackerCore]:
-        """Return a context manager: what is written to standard output and standard error goes above the bars meanwhile.
+        """Return a context manager that shows output on standard output and standard error above the bars.
 
-        A tracker does so by itself while rows stand on a terminal; this is for other streams, and to keep lines off the screen.
-        Lines come whole and in order, and one without its newline waits for it, or for the end. The streams stay the objects
-        that they are, so that log handlers and libraries that hold them are captured too. What C code and other programs write
-        is not captured: `progresskit run` does that. A question (`input`, `getpass`)
-        has the terminal to itself while it waits. Afterwards all is as it was, but for what others have replaced.
+        A tracker does so by itself while it has rows on a terminal. This method is for other streams, and for keeping
+        lines off the screen. Lines are shown whole and in order; a line without a newline waits for it, or for the end
+        of the block. The streams remain the same objects, so that log handlers and libraries that refer to them are
+        captured too. The output of C code and other programs is not captured: `progresskit run` does that. A question
+        (`input`, `getpass`) has the terminal to itself. The end of the block restores the streams, except those that
+        other code has replaced.
 
         Args:
-            stdout: Whether standard output is captured; None: where it is on the terminal that the tracker draws on, so
-                that a pipe or a file gets what it would have got.
+            stdout: Whether standard output is captured; None: if it is on the tracker's terminal, so that a pipe or a
+                file gets its output as usual.
             stderr: The same for standard error.
-            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are
-                shown after all where an exception ends it.
+            quiet: Whether lines are kept off the screen. The latest 10,000 are in the capture's `lines`, and are shown
+                after all if an exception ends the block.
 
         Example:
             >>> with tracker.capture(stdout=True, quiet=True) as capture:
@@ -499,7 +494,7 @@ class ProgressTracker:
         """Return what the tasks look like now.
 
         Args:
-            rows: Rows that there are on the display; None: every live task fits.
+            rows: The number of rows on the display; None: every live task fits.
 
         Example:
             >>> task = tracker.add_task("Files", total=12)
@@ -509,20 +504,20 @@ class ProgressTracker:
         return self._core.tree.frame(rows)
 
     def refresh(self, seconds: float = 1.0) -> None:
-        """Draw what is new now, and wait until it is drawn.
+        """Draw a frame now, and wait for it.
 
-        Usually the ticker's next frame is soon enough: this is for a step that holds the interpreter for long, or a process that may be
-        ended at once. It costs a frame, which the budget does not limit.
+        Usually the ticker's next frame is soon enough. This is for a step that holds the interpreter for long, or a
+        process that may be killed at once. The budget does not limit this frame.
 
         Args:
-            seconds: How long to wait at the most.
+            seconds: The longest wait, in seconds.
 
         Example:
             >>> task = tracker.add_task("Solving")
             >>> tracker.refresh()
         """
         core = self._core
-        refresh = getattr(core.ticker, "refresh", None)  # not every ticker can
+        refresh = getattr(core.ticker, "refresh", None)  # not every ticker has it
         if refresh is not None and core.attached:
             refresh(seconds)
 
@@ -541,15 +536,15 @@ class ProgressTracker:
 
     def start(self) -> None:
         """Make this the tracker that `track` joins. Nothing is drawn until there is something to show."""
-        _entered.append(self)
+        entered.append(self)
         self._core.entered += 1
-        self._tokens.append(_active.set(self))
+        self._tokens.append(active.set(self))
         multiprocessing_hook.on_enter(self)
         if self._core.capture.mode == "always":
             self._core.capture.begin(self._core, always=True)
 
     def stop(self) -> None:
-        """End what is still live and show everything for the last time. A stopped tracker may be used again.
+        """End all live tasks and draw the last frame. A stopped tracker may be used again.
 
         Tasks whose count is complete finish; others are cancelled.
         """
@@ -565,127 +560,28 @@ class ProgressTracker:
         self._close(kind)
 
     def __del__(self) -> None:
-        # A finaliser runs in any thread, in the middle of anything: it takes no lock and does not wait. The ticker draws the
-        # tracker's last frame.
+        # A finaliser runs in any thread, in the middle of any statement: it takes no lock and does not wait. The ticker
+        # draws the tracker's last frame.
         try:
             self._core.drop()
-        except Exception:  # half made, another kind of ticker, or the interpreter ends
+        except Exception:  # `__init__` has failed, the ticker is of another kind, or the interpreter ends
             pass
 
     def _close(self, error: type[BaseException] | None) -> None:
-        if self in _entered:
-            multiprocessing_hook.on_exit(self, [each for each in _entered if each is not self])
+        if self in entered:
+            multiprocessing_hook.on_exit(self, [each for each in entered if each is not self])
         self._core.tree.end_all(error)
-        if self in _entered:
-            _entered.remove(self)
+        if self in entered:
+            entered.remove(self)
             self._core.entered -= 1
         if self._tokens:
             token = self._tokens.pop()
             try:
-                _active.reset(token)
+                active.reset(token)
             except ValueError:  # stopped in another context than it was started in
-                if _active.get() is self:
-                    _active.set(None)
+                if active.get() is self:
+                    active.set(None)
         self._core.detach()
-
-
-class Hidden:
-    """Keeps a tracker's rows off the screen. Made by `ProgressTracker.hidden`; several may hold at once."""
-
-    def __init__(self, tracker: TrackerCore) -> None:
-        self._tracker = tracker
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        try:
-            self._depth += 1
-            self._tracker.hiding += 1
-            self._tracker.clear_rows()
-        except BaseException:  # Ctrl-C
-            self._let_go()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self._let_go()
-
-    def __del__(self) -> None:
-        # Ctrl-C may come before the first instruction of `__exit__`.
-        while self._depth:
-            self._let_go()
-
-    def _let_go(self) -> None:
-        if self._depth:
-            self._depth -= 1
-            self._tracker.hiding = max(self._tracker.hiding - 1, 0)
-            self._tracker.capture.follow_descriptors()
-            self._tracker.wake()
-
-
-def _page_url(web: object) -> str | None:
-    """Serve the live page and return its address; None if a hub shows this process's tasks.
-
-    Raises:
-        TypeError, ValueError: `web` is neither a boolean, nor a port, nor an address, or the address cannot be had.
-    """
-    if not isinstance(web, (bool, int, str)):
-        raise TypeError(f"web is {shown(web)}: give True, a port, or 'HOST:PORT'.")
-    from ..renderers.registry import hub_address
-
-    if hub_address() is not None:  # the hub's page has its tasks
-        return None
-    address, serve = load(PAGE_ADDRESS), load(SERVE_PAGE)
-    try:
-        host, port = address("1" if web is True else str(web))
-        url: str = serve(host, port).url
-    except ValueError:
-        raise ValueError(f"web is {shown(web)}: give True, a port from 0 to 65535, or 'HOST:PORT'.") from None
-    except OSError as error:
-        raise ValueError(f"web is {shown(web)}, where no page can be served: {error.strerror or error}.") from error
-    return url
-
-
-def capture_mode(capture: object) -> str:
-    """Return what `capture` asks for, and the environment where it is None: "rows", "descriptors", "always", or "" for nothing.
-
-    Raises:
-        ValueError: `capture` is something else.
-    """
-    if capture is None:
-        from .._system.environment import capture_mode
-
-        return capture_mode(os.environ)
-    if isinstance(capture, bool):
-        return "always" if capture else ""
-    if capture == "descriptors":
-        return "descriptors"
-    raise ValueError(f"capture is {capture!r:.80}: give None, True, False or 'descriptors'.")
-
-
-def _check_terminal(terminal: object) -> None:
-    """Raise TypeError where `terminal` lacks a part of the `Terminal` protocol."""
-    if terminal is None:
-        return
-    from ..renderers.base import TERMINAL_MEMBERS
-
-    missing = [name for name in TERMINAL_MEMBERS if not hasattr(terminal, name)]
-    if missing:
-        raise TypeError(
-            f"terminal is {terminal!r:.80}, {kind_of(terminal)} without {', '.join(missing)}: "
-            f"give an object with {', '.join(TERMINAL_MEMBERS)}, or a text file as stream."
-        )
-
-
-def _within(name: str, value: float | None, most: float) -> float | None:
-    """Return `value` if it is None or a number above 0 and at most `most`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name} is {shown(value)}, {kind_of(value)}: give a number, or None for the default.")
-    if not 0 < value <= most:
-        raise ValueError(
-            f"{name} is {shown(value)}: give a number above 0 and at most {most:g}, or None for the default."
-        )
-    return float(value)
 
 
 def bare(iterable: Any) -> Any:
@@ -705,7 +601,7 @@ def _enclosing_loop(tracker: ProgressTracker) -> Task | None:
     return task if task is not None and task.tracker is tracker else None
 
 
-def _provided_tracker() -> ProgressTracker | None:
+def provided_tracker() -> ProgressTracker | None:
     """Return the tracker of this thread's unit of work, if an engine provides one."""
     for ask in reversed(tracker_providers):
         tracker = ask()
@@ -715,9 +611,9 @@ def _provided_tracker() -> ProgressTracker | None:
 
 
 def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
-    """Return the tracker with which a new one shares its display: the provided one, if neither renderer nor stream is
+    """Return the tracker whose display a new one shares. That is the provided one, if neither renderer nor stream is
     given, or if this process is a worker that must not draw on its terminal."""
-    provided = _provided_tracker()
+    provided = provided_tracker()
     if provided is None or (renderer is None and stream is None):
         return provided
     where = sys.stderr if stream is None else stream
@@ -727,49 +623,15 @@ def _joined(renderer: object, stream: TextIO | None) -> ProgressTracker | None:
 def _is_terminal(stream: Any) -> bool:
     try:
         return bool(stream.isatty())
-    except (AttributeError, OSError, ValueError):  # none at all, or closed
+    except (AttributeError, OSError, ValueError):  # not a stream, or closed
         return False
 
 
-def current_tracker() -> ProgressTracker:
-    """Return the tracker that `track` joins here: the one entered in this context, else the one entered last anywhere in the
-    process (a thread does not inherit the context it was started in), else one that the process shares.
-
-    Example:
-        >>> with ProgressTracker("none") as tracker:
-        ...     current_tracker() is tracker
-        True
-    """
-    if disabled_blocks:
-        return silent_tracker()
-    active = _active.get()
-    if active is not None and active in _entered:
-        return active
-    provided = _provided_tracker()
-    if provided is not None:
-        return provided
-    return _entered[-1] if _entered else shared_tracker()
-
-
 def silent_tracker() -> ProgressTracker:
-    """Return the tracker for progress that is switched off: its tasks count, and nothing is shown."""
+    """Return the tracker for progress that is switched off: its tasks count and are not shown."""
     global _silent
     if _silent is None:
         from .silent import SilentTicker
 
         _silent = ProgressTracker("none", ticker=SilentTicker(), capture=False)
     return _silent
-
-
-def shared_tracker() -> ProgressTracker:
-    """Return the tracker that the process shares."""
-    global _shared, _outdated
-    if _shared is None or (_outdated and _shared._core.tree.all_ended and _shared not in _entered):
-        _shared, _outdated = ProgressTracker(), False
-    return _shared
-
-
-def renew_shared_tracker() -> None:
-    """Replace the shared tracker as soon as it is idle, because the defaults have changed."""
-    global _outdated
-    _outdated = _shared is not None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .task_tree import TaskTree
 
     class Undrawn(Protocol):
-        """A tracker, as far as its lines need it."""
+        """The members of a tracker that this ticker uses."""
 
         lines: LineQueue
         stream: TextIO | None
@@ -32,40 +32,40 @@ if TYPE_CHECKING:
 
 
 class LineTicker:
-    """A ticker that writes lines where it is called.
+    """A ticker that writes lines in the calling thread.
 
     Args:
         tracker: The tracker whose lines it writes.
         error: Why there is no display.
     """
 
-    writes_at_once = True  # so that a captured stream would come back to it: streams stay as they are
+    writes_at_once = True  # so a captured line would return to its own stream: streams stay as they are
 
     def __init__(self, tracker: Undrawn, error: ModuleNotFoundError) -> None:
         self._tracker = tracker
         warn_once(f"there is no display, since {error.name} cannot be imported: lines are written instead.")
 
     def attach(self, tracker: object) -> None:
-        """Write what `tracker` has."""
+        """Write the pending lines of `tracker`."""
         self._write()
 
     def wake(self) -> None:
-        """Write what is new."""
+        """Write pending lines."""
         self._write()
 
     def flush_soon(self) -> None:
-        """Write what is new."""
+        """Write pending lines."""
         self._write()
 
     def flush_lines(self) -> None:
-        """Write what is new."""
+        """Write pending lines."""
         self._write()
 
     def wait_for_lines(self, tracker: object, *, terminal: bool = True) -> None:
         """Do nothing: no line waits."""
 
     def detach(self, tracker: object) -> None:
-        """Write what is left, and let go of `tracker`."""
+        """Write the remaining lines, and detach `tracker`."""
         self._write()
         self._tracker.let_go()
 
@@ -78,12 +78,12 @@ class LineTicker:
         try:
             stream.write(encodable(text, getattr(stream, "encoding", None) or "utf-8"))
             stream.flush()
-        except Exception:  # a stream that fails is no reason to fail
+        except Exception:  # an error of the stream must not reach the job
             pass
 
 
 class Uncaptured:
-    """What `ProgressTracker.capture` returns where nothing can be captured: streams stay as they are."""
+    """The capture of `ProgressTracker.capture` if nothing can be captured: streams stay as they are."""
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque()

@@ -1,11 +1,12 @@
-"""Find the exception that passes through a frame, from within a finaliser that runs meanwhile.
+"""Find the exception that propagates through a frame, from within a finaliser that runs meanwhile.
 
-Nothing tells a finaliser why its object was dropped: CPython puts an exception in flight aside before it runs Python code, so
-`sys.exc_info()` is empty. But the exception's traceback is an object like any other, made a moment ago, and so one of the
-youngest that the garbage collector tracks: it names the frame, and the instruction at which that frame stands. From 3.12 on
-the exception itself is found by it. On 3.11 an exception may have no object yet; of those that call a program off the class
-is then held once more than before. An interpreter without the GIL has no young objects: there the collector is asked who holds
-the frame, which takes it through all objects, and so only where a loop was not left by `break` or `return`. Does not know loops
+A finaliser cannot see why its object was dropped: CPython sets a propagating exception aside before it runs Python
+    code, so `sys.exc_info()` is empty. But the exception's traceback was just made, and so is one of the youngest
+    objects that the garbage collector tracks. It names the frame and its current instruction. From 3.12 on it leads to
+    the exception itself. On 3.11 an exception may have no object yet. For those that cancel a program, the class then
+    has one more reference than before. An interpreter without the GIL has no young objects: there the collector
+    searches all objects for referrers of the frame, which is slow and so is done only if the loop was not left by
+    `break` or `return`. Does not know loops
 or tasks.
 """
 
@@ -22,28 +23,27 @@ if TYPE_CHECKING:
     from typing import Any
 
 FEWEST_OBJECTS, MOST_OBJECTS = 16, 50_000
-"""Young objects that are searched. There are fewer right after a collection, which may have taken what is looked for out of
-them, and some thousand at most unless the program has switched the collector off."""
+"""Young objects that are searched. There are fewer right after a collection, which may have moved the traceback out of
+them, and at most some thousand unless the program has switched the collector off."""
 NEAR = 8
 """Objects between an exception that a frame raises on 3.11 and the first entry of its traceback."""
 CALLED_OFF = (KeyboardInterrupt, SystemExit)
 
-_REMOVED = frozenset(
-    ("RERAISE", "CLEANUP_THROW")
-)  # instructions that pass an exception on which was raised at another one
+_REMOVED = frozenset(("RERAISE", "CLEANUP_THROW"))  # instructions that re-raise an exception of another instruction
 _BARE_RAISE = bytes((opmap["RAISE_VARARGS"], 0))
-"""`raise` without an exception: it passes on the one that is being handled, and leaves no traceback entry of its own."""
+"""`raise` without an exception: it re-raises the handled one, and adds no traceback entry."""
 _HAS_OBJECT = sys.version_info >= (3, 12)
 HAS_GENERATIONS = "free-threading" not in sys.version
-"""Whether the collector knows the youngest objects. What decides is how the interpreter was built, not whether the GIL is on."""
+"""Whether the collector knows the youngest objects. That depends on how the interpreter was built, not on whether the
+GIL is on."""
 
 
 DROPPING = frozenset(("POP_TOP", "RETURN_VALUE", "RETURN_CONST"))
-"""Where a `for` statement stands that is left by `break` or `return`."""
+"""The instructions at which a `for` statement is left by `break` or `return`."""
 
 
 class UnknownError(Exception):
-    """Stands for an exception in flight of which nothing is known but that it is an error."""
+    """Represents a propagating exception of which only is known that it is an error."""
 
 
 def caller() -> FrameType | None:
@@ -61,32 +61,33 @@ def instruction(code: CodeType | None, at: int) -> str:
     instructions = code.co_code
     while 0 <= at < len(instructions):
         name = opname[instructions[at]]
-        if name != "CACHE":  # which belongs to the instruction before it; 3.12 stands there during a call
+        if name != "CACHE":  # a cache entry belongs to the instruction before it; 3.12 points there during a call
             return name
         at -= 2
     return ""
 
 
 def holders() -> tuple[int, ...]:
-    """Return how often the classes that call a program off are held: what `passing` compares with, on 3.11."""
+    """Return the reference counts of the exceptions that cancel a program, with which `passing` compares on 3.11."""
     return () if _HAS_OBJECT else tuple(map(sys.getrefcount, CALLED_OFF))
 
 
 def can_tell() -> bool:
-    """Whether `passing` finds what there is: the objects are few, and in the order of their making."""
+    """Whether `passing` is reliable: the young objects are few, and in the order of their creation."""
     return not HAS_GENERATIONS or FEWEST_OBJECTS <= gc.get_count()[0] <= MOST_OBJECTS
 
 
 def passing(
     frame: FrameType | None, since: object, held: tuple[int, ...], code: CodeType | None = None
 ) -> BaseException | None:
-    """Return the exception that passes through `frame`, or has passed through a frame of `code`; None where none does.
+    """Return the exception that propagates through `frame`, or has propagated through a frame of `code`; None if there
+    is none.
 
     Args:
-        frame: The frame that is being left, perhaps.
-        code: The code of a frame that is gone: a generator's, say. None: no other frame is meant.
+        frame: The frame that may be left by an exception.
+        code: The code of a frame that no longer exists, such as a generator's. None: no other frame.
         since: An object that was made before the exception was raised.
-        held: What `holders` said when `since` was made.
+        held: The result of `holders` from when `since` was made.
     """
     if not HAS_GENERATIONS:
         return _passing_held(frame, code)
@@ -105,10 +106,11 @@ def passing(
 
 
 def _passing_held(frame: FrameType | None, code: CodeType | None) -> BaseException | None:
-    """Return the exception that passes through `frame`, or has passed through a frame of `code`, as `passing` does, by what holds
-    these frames: an exception on its way is held by the interpreter alone, one that the job keeps by an object of the job's too."""
+    """Return the exception that passes through `frame`, or has passed through a frame of `code`, as `passing` does, by
+    the referrers of these frames: only the interpreter refers to a propagating exception, but an object of the job also
+    refers to one that the job keeps."""
     entries = [] if frame is None else [each for each in gc.get_referrers(frame) if _is_entry(each, frame.f_code)]
-    if code is not None:  # a generator's frame that is gone is told by no holder
+    if code is not None:  # a generator's frame that no longer exists has no referrers
         entries += [each for each in gc.get_objects() if _is_entry(each, code)]
     is_unknown = False
     for entry in entries:
@@ -128,13 +130,14 @@ def _is_entry(each: object, code: CodeType) -> bool:
 
 
 def _is_kept(error: BaseException, errors: list[BaseException]) -> bool:
-    """Return whether an object of the job's holds `error`; frames that it has left may, and so does the list of `errors`."""
+    """Return whether an object of the job refers to `error`. Frames that it has left do not count, nor does the list of
+    `errors`."""
     return any(each is not errors and type(each) is not FrameType for each in gc.get_referrers(error))
 
 
 def left_by_statement(code: CodeType, at: int) -> bool:
-    """Return whether a frame of `code` that stands at the offset `at` drops its loop by `break` or `return`: what follows a call
-    there is where the frame stands as well when the call raises."""
+    """Return whether a frame of `code` at the offset `at` drops its loop by `break` or `return`. The instruction after
+    a call is also the current one when the call raises."""
     return instruction(code, at) in DROPPING and not instruction(code, at - 2).startswith("CALL")
 
 
@@ -151,11 +154,11 @@ def _has(trace: TracebackType | None, entry: TracebackType) -> bool:
 
 
 def _exception(young: list[Any], entry: TracebackType, index: int, held: tuple[int, ...]) -> BaseException:
-    """Return what `entry`, which stands at `index` of the `young` objects, is the traceback of."""
+    """Return the exception of the traceback `entry`, which has the index `index` in the `young` objects."""
     for each in reversed(young):
         if isinstance(each, BaseException) and _has(each.__traceback__, entry):
             return each
-    if _HAS_OBJECT:  # it was made long before it was raised: it is none of the young
+    if _HAS_OBJECT:  # it was made long before it was raised, so it is not young
         for holder in gc.get_referrers(entry):
             if isinstance(holder, BaseException):
                 return holder
@@ -170,7 +173,7 @@ def _exception(young: list[Any], entry: TracebackType, index: int, held: tuple[i
         each = young[place]
         if isinstance(each, BaseException) and id(each.__traceback__) in entries:
             return each
-        if each is entry:  # the innermost: what it is of was made right before it
+        if each is entry:  # the innermost entry: its exception was made right before it
             near = young[max(place - NEAR, 0) : place]
             found = [one for one in near if isinstance(one, BaseException) and one.__traceback__ is None]
             if found:

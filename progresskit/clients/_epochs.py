@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._model.numbers import plain_number
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 from ._ending import end
 
 if TYPE_CHECKING:

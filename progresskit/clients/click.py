@@ -12,7 +12,7 @@ from typing import Any
 
 from click._termui_impl import ProgressBar  # type: ignore[import-not-found,unused-ignore]
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 from ._ending import end
 
 _originals: dict[str, Any] = {}

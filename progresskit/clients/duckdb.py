@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 
 SETTINGS = {"enable_progress_bar": "true", "enable_progress_bar_print": "false"}
 """The settings with which DuckDB reports its progress, and draws no bar of its own on standard output."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.callbacks import Callback  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 from ._ending import end
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import joblib  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 from .._model.states import STOPPED_EARLY
 from .._tracking import multiprocessing_hook
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.pytorch.callbacks import Callback  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from .._model.numbers import plain_number
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 from ._epochs import EpochCallback
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 
 
 class ProgressCallback:

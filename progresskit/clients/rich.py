@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import rich.progress  # type: ignore[import-not-found,unused-ignore]
 from rich.text import Text  # type: ignore[import-not-found,unused-ignore]
 
+from .._tracking.joining import current_tracker
 from .._tracking.loop_counters import size_of
-from .._tracking.tracker import current_tracker
 from ._ending import end
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 
 if TYPE_CHECKING:
     from .._tracking.task import Task

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers.trainer_callback import TrainerCallback  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 from ._ending import end
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 from xgboost.callback import TrainingCallback  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-from .._tracking.tracker import current_tracker
+from .._tracking.joining import current_tracker
 from ._ending import end
 
 

@@ -28,7 +28,7 @@ from .._model.frames import Frame, decode, encode
 from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING
 from .._system.warnings import warn_once
 from .._text.cells import clean
-from ..renderers.registry import prefer_hub, shared_folder
+from ..renderers.destinations import prefer_hub, shared_folder
 from ._ended_counts import STATES, EndedCounts, UnseenTasks
 
 if TYPE_CHECKING:

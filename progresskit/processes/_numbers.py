@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
 from .._display.display import is_redirected, terminal_of
+from .._system.job import hub_address
 from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start
 from .._tracking.hub_link import settle_ended
-from ..renderers.registry import hub_address, prefer_hub
+from ..renderers.destinations import prefer_hub
 from ._connection import Connection
 from ._ended_counts import SHORT_TASK_SECONDS, UnseenTasks
 from ._protocol import ANSWER, ASK, BYE, COUNTS, ENDED_COUNTS, message, pack_counts

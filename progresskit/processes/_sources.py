@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from .._model.states import ENDED, LEFT_RUNNING
 from .._tracking.task_tree import NUMBERS, TaskTree
-from ..renderers.registry import default_stream
+from ..renderers.destinations import default_stream
 from ._ended_counts import EndedCounts
 from ._summary import Crowd, Total
 

@@ -16,10 +16,10 @@ import time
 from typing import TYPE_CHECKING
 
 from .._display import process_hooks
+from .._system.job import OWN_HUBS
 from .._system.platform import HAS_FORK, has_poll, has_unix_sockets
 from .._system.threads import QuickThread, is_patched
 from .._tracking.multiprocessing_hook import VARIABLE
-from ..renderers import registry
 from ._brief_ends import Pipe
 from ._inbox import Inbox, Sender
 from ._listener import Listener
@@ -160,7 +160,7 @@ class Hub:
         process_hooks.DESCRIPTORS.update(each.fileno() for each in self._sockets())
         self._poll = _poll_for(self._selector)
         self.feed.before_frame = self._inbox.give
-        registry.OWN_HUBS[str(self.address)] = os.getpid()
+        OWN_HUBS[str(self.address)] = os.getpid()
         _hubs.append(self)
         self._closed = False
         self._stopping.clear()
@@ -182,7 +182,7 @@ class Hub:
         self._inbox.give()
         with self._reading:
             self._close()
-        registry.OWN_HUBS.pop(str(self.address), None)
+        OWN_HUBS.pop(str(self.address), None)
         _hubs.remove(self)
         if self._listener is not None:
             self._listener.remove()

@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from .._display import forked_child, process_hooks
 from .._system.environment import is_disabled
+from .._system.job import hub_address
 from .._system.threads import is_patched
-from .._tracking import multiprocessing_hook
-from .._tracking import tracker as trackers
+from .._tracking import joining, multiprocessing_hook
 from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
+from .._tracking.joining import current_tracker, shared_tracker
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
 from .._tracking.task_record import TREE_LOCK
-from .._tracking.tracker import ProgressTracker
-from ..renderers.registry import draws_rows, hub_address, hub_client, load
+from .._tracking.tracker import ProgressTracker, entered
+from ..renderers.destinations import draws_rows, hub_client
 from . import _brief_ends
 from ._numbers import numbers_for
 
@@ -123,7 +124,7 @@ class _Host:
         if any(task._end is None and not task.is_complete for task in self.handles.values()):
             self.hub.ask(ASK_SECONDS)
         self.hub.catch_up()
-        self.move(others[-1] if others else trackers.shared_tracker())
+        self.move(others[-1] if others else shared_tracker())
 
     def _stop(self) -> None:
         self.hub.stop()
@@ -200,7 +201,7 @@ def address() -> str | None:
     outer = hub_address()
     if outer is not None:
         return outer
-    if _host is None and not trackers._entered and not is_wanted():
+    if _host is None and not entered and not is_wanted():
         return None
     return _own_address()
 
@@ -209,10 +210,12 @@ def rows_terminal() -> tuple[object, ...] | None:
     """Return the key of the terminal that shows the rows of workers that start now; None if none does."""
     if multiprocessing_hook.terminal_key is not None or hub_address() is not None:
         return multiprocessing_hook.terminal_key
-    core = (_host.tracker if _host is not None else trackers.current_tracker())._core
+    core = (_host.tracker if _host is not None else current_tracker())._core
     if not core.capture.mode or not draws_rows(core.renderer, core.current_stream()):
         return None
-    key: tuple[object, ...] | None = load("progresskit._display.capture:terminal_key_of")(core)
+    from .._display.terminal_keys import terminal_key_of
+
+    key = terminal_key_of(core)
     return key
 
 
@@ -226,7 +229,7 @@ def _hosting() -> _Host:
     global _host
     with _lock:
         if _host is None:
-            _host = _Host(trackers.current_tracker())
+            _host = _Host(current_tracker())
         return _host
 
 
@@ -270,7 +273,7 @@ def _before_fork() -> None:
     global _given, _terminal
     _given = _terminal = None
     frame = sys._getframe(2)  # the caller of fork; the hook is in between
-    if frame.f_globals.get("__name__") != FORK or not (trackers._entered or _host or is_wanted()):
+    if frame.f_globals.get("__name__") != FORK or not (entered or _host or is_wanted()):
         return
     try:
         _preload(PRELOADED)
@@ -279,8 +282,8 @@ def _before_fork() -> None:
         if _terminal is not None:
             _preload(PRELOADED_FOR_WORDS)
         if _host is not None:
-            shared = [trackers._shared] if trackers._shared is not None and is_wanted() else []
-            for tracker in (*trackers._entered, *shared):
+            shared = [joining.shared] if joining.shared is not None and is_wanted() else []
+            for tracker in (*entered, *shared):
                 for task in tracker.tasks:
                     _host.hand_out(task)
         if _given is not None and _terminal is None and not _handles and not is_patched():
@@ -356,10 +359,10 @@ def _in_child() -> None:
     os.environ[VARIABLE] = given
     if process_hooks.at_once is None:
         _share_tasks()
-    for tracker in trackers._entered:
+    for tracker in entered:
         _make_client(tracker._core)
-    if trackers._shared is not None:
-        _make_client(trackers._shared._core)
+    if joining.shared is not None:
+        _make_client(joining.shared._core)
     if _terminal is not None:
         multiprocessing_hook.capture_words(_terminal)
 

@@ -1,7 +1,7 @@
-"""Renderers: what one is, what helps to write one, and the built-in ones.
+"""Renderers: their protocol, helpers for writing one, and the built-in ones.
 
-Knows how a frame becomes text on a terminal. Does not know trackers, threads or streams: a renderer that somebody else
-publishes uses these names and no others.
+Knows how a frame becomes text on a terminal. Does not know trackers, threads or streams: an installed renderer needs no
+other names than these.
 """
 
 from __future__ import annotations

@@ -28,30 +28,30 @@ if TYPE_CHECKING:
     from ._templates import Template
 
 _BAR, _PERCENT, _NUMBER, _RATE, _ELAPSED, _STATUS, _SPINNER = range(7)
-"""What moves in a row, in the place of its text."""
+"""The mark of a moving text in a row's pieces."""
 _TEXTS = ("bar", "percent", "number", "rate", "elapsed", "status")
-"""The attributes of `RowTexts` that have the texts of what moves, but for the spinner."""
+"""The attributes of `RowTexts` with the moving texts, except for the spinner."""
 
 
 @cache
 def _getter(moving: tuple[int, ...]) -> Callable[[RowTexts], tuple[str, ...]]:
-    """Return what gets the texts of what moves in a row, two of them at least, in one call."""
+    """Return a function that gets the moving texts of a row, at least two, in one call."""
     return attrgetter(*(_TEXTS[piece] for piece in moving))
 
 
 MANY_ROWS, MANY_HOLD = 10, 1.0
-"""Rows from which on a rate, a time left and fields stand for so many seconds: nobody reads twenty of them twice a second, and
-writing them anew costs the frames more than all that moves."""
+"""With at least this many rows, a rate, a time left and fields are kept for this many seconds: nobody reads twenty of
+them twice a second, and formatting them costs more than all moving texts."""
 
 
 class Painter:
-    """Turn frames into rows. Columns never get narrower while rows stand, so that they do not jitter.
+    """Turn frames into rows. Columns never get narrower while there are rows, so that they do not jitter.
 
     Args:
         style: The glyphs.
-        depth: What there is of colours: `NO_COLORS`, or a depth of `progresskit._text.colors`.
+        depth: The colour depth: `NO_COLORS`, or another depth of `progresskit._text.colors`.
         encoding: The codec of the stream. Characters that it lacks appear as escapes.
-        columns: The template of rows that have none of their own; None: the usual one.
+        columns: The template of rows without their own; None: the default one.
     """
 
     def __init__(
@@ -121,13 +121,13 @@ class Painter:
     def _parsed(self, template: str) -> Template:
         try:
             return parse(template)
-        except ValueError as error:  # of another process, which has columns of its own
+        except ValueError as error:  # another process's template, with columns that are not registered here
             warn_once(str(error))
             return parse(LIVE)
 
     def _planned(self, group: Columns, rows: list[RowTexts], columns: int, joined: bool) -> Plan:
         plan = group.current
-        if plan is None or joined or group.columns != columns + 1:  # in most frames no text has grown
+        if plan is None or joined or group.columns != columns + 1:  # in most frames, no text has grown
             plan = group.plan(columns + 1, rows, anew=joined)
         if joined or self._named.get(group) is not plan:
             group.cut_names(rows, plan.name)
@@ -178,9 +178,9 @@ class Painter:
         return fit(text, max(columns, 0), ellipsis=self._style.cut, pad=False) if plan.overflows else text
 
     def _prepare(self, row: RowTexts, plan: Plan) -> None:
-        """Write the pieces of `row` that stay as they are from frame to frame, and mark the places of the others."""
+        """Write the constant pieces of `row`, and mark the places of the moving ones."""
         row.pieces_of = plan, row.version
-        texts: list[str] = []  # what stands before each piece that moves
+        texts: list[str] = []  # the text before each moving piece
         moving: list[Any] = []
         text = ""
         for before, name, width, at in plan.text_parts if row.is_text else plan.parts:
@@ -211,7 +211,7 @@ class Painter:
         row.pattern = row.painted = None
         end = text.rstrip(" ")
         is_pattern = len(moving) > 1 and all(piece.__class__ is int and piece != _SPINNER for piece in moving)
-        if is_pattern and (end or moving[-1] == _STATUS):  # what else moves may end in blanks
+        if is_pattern and (end or moving[-1] == _STATUS):  # another moving text may end in blanks
             last = row.status_cells if end else len(row.status or "")
             cells = plan.bar, PERCENT_CELLS, plan.number, plan.rate, plan.elapsed, last
             spaced = zip(texts, moving, strict=True)
@@ -291,7 +291,7 @@ class Painter:
             drawn = self._drawn(fraction, width, sequence)
             if plan.overflows:  # without colours, since the row will be cut
                 return drawn
-            if len(self._bars) > 1000:  # colours made up by the thousand: start over rather than grow
+            if len(self._bars) > 1000:  # a program may generate colours without end
                 self._bars.clear()
             self._bars[key] = drawn
         return drawn
@@ -307,7 +307,7 @@ class Painter:
 
 
 def _unit(row: RowTexts, plan: Plan) -> str:
-    """Return what stands behind the number of `row`, with the blank before it."""
+    """Return the text after the number of `row`, with the blank before it."""
     if not plan.unit:
         return ""
     if plan.short_units:
@@ -316,7 +316,7 @@ def _unit(row: RowTexts, plan: Plan) -> str:
 
 
 def _rate_unit(row: RowTexts, plan: Plan) -> str:
-    """Return what stands behind the number of a rate."""
+    """Return the text after the number of a rate."""
     return row.rate_unit + " " * (plan.rate_unit - cell_width(row.rate_unit))
 
 
@@ -325,7 +325,7 @@ _STANDING: dict[str, Callable[[Painter, RowTexts, Plan, int], str]] = {
     "fields": Painter._fields,
     "": lambda painter, row, plan, width: "",
 }
-"""Column -> what it shows from one change of its texts to the next."""
+"""Column -> function that returns its constant text."""
 _MOVING = {
     "bar": _BAR, "percent": _PERCENT, "amount": _NUMBER, "rate": _RATE, "elapsed": _ELAPSED, "status": _STATUS,
 }  # fmt: skip

@@ -16,7 +16,8 @@ SYSTEMS = {"GITHUB_ACTIONS": "github", "GITLAB_CI": "gitlab", "TF_BUILD": "azure
 
 
 def groups_here(environ: Mapping[str, str]) -> Groups | None:
-    """Return how lines are grouped where `environ` has a CI system that folds groups and PROGRESSKIT_GROUPS is on; None elsewhere.
+    """Return how lines are grouped, if `environ` has a CI system that folds groups and PROGRESSKIT_GROUPS is on; else
+    None.
 
     Example:
         >>> groups_here({"PROGRESSKIT_GROUPS": "1", "TF_BUILD": "True"}).opening(7, "Load", 0.0)
@@ -33,7 +34,8 @@ def groups_here(environ: Mapping[str, str]) -> Groups | None:
 
 
 class Groups:
-    """Gives the lines at a group's two ends. A page has one group at a time: these systems do not nest them.
+    """Makes the lines at the beginning and the end of a group. A page has one group at a time: these systems do not
+    nest them.
 
     Args:
         system: A value of `SYSTEMS`.
@@ -53,12 +55,13 @@ class Groups:
         """
         if self._system == "github":
             return f"::group::{title.replace('%', '%25')}"
-        if self._system == "gitlab":  # which shows the difference of the two times
+        if self._system == "gitlab":  # the page shows the difference of the two times
             return f"\x1b[0Ksection_start:{int(now)}:progresskit_{number}\r\x1b[0K{title}"
         return f"##[group]{title}" if self._system == "azure" else f"--- {title}"
 
     def closing(self, number: int, line: str, now: float) -> str:
-        """Return what ends the group of task `number`, and then `line`, outside of it; empty: nothing follows.
+        """Return the line that ends the group of task `number`, followed by `line` outside of the group; an empty
+        `line` is left out.
 
         Example:
             >>> Groups("github").closing(7, "Load: finished", 0.0)

@@ -1,8 +1,8 @@
 """The lines that ended tasks leave above the rows: mark, name, count, duration, rate and fields, or how a task ended.
 
-They have columns of their own, each as wide as its widest so far, and no bar; of what is finished, only a measure (3.5 miles) has a
-percentage, in the place of a rate: a line that stays says what was done. Pure. Nothing of a reason or a field is lost: what does not
-fit goes on lines below.
+They have their own columns, each as wide as its widest text so far, and no bar. A finished task has no percentage,
+unless it is a measure (3.5 miles), which has one in place of a rate. A reason or field that does not fit is continued
+on lines below. Pure.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
 
 NARROW = 80
-"""Columns below which less room is reserved."""
+"""Terminal columns below which less room is reserved."""
 RESERVED, RESERVED_NARROW = (24, 9, 6, 6), (16, 7, 4, 6)
-"""Cells of names, numbers, units and durations at the least."""
+"""The least cells of names, numbers, units and durations."""
 GAP = "   "
 HOLDING_BLANK = "\xa0"
-"""What no cleaned text has: a blank at which lines are not broken."""
+"""A character that no cleaned text has, for blanks at which lines are not broken."""
 
 
 def in_order(views: Iterable[TaskView]) -> list[TaskView]:
@@ -64,12 +64,12 @@ def in_order(views: Iterable[TaskView]) -> list[TaskView]:
 
 
 def outcome_words(view: TaskView, *, share: bool = True, rest: bool = True) -> str:
-    """Return how a task ended that did not finish, without the reason: `cancelled at 75% of 4`.
+    """Return how an unfinished task ended, without the reason: `cancelled at 75% of 4`.
 
     Args:
         view: The ended task.
-        share: Whether the share that was done is told.
-        rest: Whether the total is told too.
+        share: Whether the done share is included.
+        rest: Whether the total is included.
     """
     words = view.outcome
     fraction = view.fraction
@@ -83,7 +83,7 @@ def outcome_words(view: TaskView, *, share: bool = True, rest: bool = True) -> s
 
 
 def count_parts(view: TaskView) -> tuple[str, str]:
-    """Return the number and the unit of what was done, in full. Without a unit the number stands beside the total."""
+    """Return the count and its unit, in full. Without a unit, the total follows the number."""
     beside_total = view.unit in (DEFAULT_UNIT, "")
     return amount(view.completed, view.total if beside_total else None, view.unit, estimated=view.estimated, whole=True)
 
@@ -93,7 +93,7 @@ class KeptLines:
 
     Args:
         style: The glyphs.
-        depth: What there is of colours: `NO_COLORS`, or a depth of `progresskit._text.colors`.
+        depth: The colour depth: `NO_COLORS`, or another depth of `progresskit._text.colors`.
         encoding: The codec of the stream. Characters that it lacks appear as escapes.
     """
 
@@ -112,7 +112,7 @@ class KeptLines:
             ['✓ Epochs                            10 epochs     1:11   7.1 s/epoch']
         """
         views = list(views)
-        for view in views:  # first, so that lines that come together have the same columns
+        for view in views:  # first, so that lines of one frame have the same columns
             self._widen(view, columns + 1)
         return [self._line(view, columns + 1) for view in views]
 
@@ -152,7 +152,7 @@ class KeptLines:
         above: list[str] = []
         if cell_width(head) <= room - 2:
             first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
-        else:  # too narrow for columns: as words
+        else:  # too narrow for columns
             words = name if is_text else f"{name}{GAP}{_held(f'{number} {unit}'.rstrip())}"
             *above, head = wrap(f"{words}{GAP}{_held(duration)}", room - 2)
             first, below = self._tail(view, room - 2 - cell_width(head), room - 2)
@@ -161,7 +161,7 @@ class KeptLines:
         return self._colored(mark, view.state) + " " + self._with_red(text, view)
 
     def _tail(self, view: TaskView, room: int, below: int) -> tuple[str, list[str]]:
-        """Return what stands behind the duration, in `room` cells with the gap before it, and lines of `below` cells."""
+        """Return the text after the duration, in `room` cells with the gap before it, and lines of `below` cells."""
         fields = "  ".join(self._fields(view))
         if view.state == "finished":
             rate = self._rate(view)
@@ -177,7 +177,7 @@ class KeptLines:
             if cell_width(GAP + GAP.join(filter(None, (words, fields)))) <= room:
                 return GAP.join(filter(None, (words, fields))), []
         if reason.endswith(" failed") and cell_width(GAP + GAP.join(filter(None, (reason, fields)))) <= room:
-            return GAP.join(filter(None, (reason, fields))), []  # `1 of 3 failed` needs no other word
+            return GAP.join(filter(None, (reason, fields))), []  # `1 of 3 failed` is complete
         for words in (whole, outcome_words(view, rest=False), outcome_words(view, share=False)):
             first = f"{words}:" if reason else words
             if cell_width(GAP + first) <= room:
@@ -185,7 +185,7 @@ class KeptLines:
         return "", self._whole(view, below)
 
     def _whole(self, view: TaskView, room: int) -> list[str]:
-        """Return all that stands behind the duration, as lines below."""
+        """Return the text after the duration, as lines below."""
         fields = self._held_fields(view)
         if view.state == "finished":
             words = fields or _held(self._rate(view))
@@ -195,7 +195,7 @@ class KeptLines:
         return [line for text in (words, fields) if text for line in wrap(text, room)]
 
     def _rate(self, view: TaskView) -> str:
-        if isinstance(view.total, float):  # a measure, not a number of things, has no pace
+        if isinstance(view.total, float):  # a measure has no rate
             return "100%" if view.fraction == 1.0 else ""
         if view.elapsed < 0.1:
             return ""
@@ -213,7 +213,8 @@ class KeptLines:
         return f"\x1b[{sgr(self._style.color(name), self._depth)}m{text}{RESET}"
 
     def _with_red(self, text: str, view: TaskView) -> str:
-        """Return `text` with the word `failed` in its colour: the last one before the reason, whatever the name says."""
+        """Return `text` with the word `failed` in its colour: the last occurrence before the reason, because a name may
+        contain the word."""
         if view.state != "failed" or self._depth == NO_COLORS:
             return text
         at = text.find("failed", len(encodable(view.description, self._encoding)) if view.description in text else 0)
@@ -221,7 +222,7 @@ class KeptLines:
 
 
 def _is_text(view: TaskView) -> bool:
-    """Whether `view` has nothing to show but its name and how long it took."""
+    """Whether `view` has only its name and its duration to show."""
     return view.total is None and not view.completed and view.unit in (DEFAULT_UNIT, "")
 
 
@@ -230,12 +231,13 @@ def _name_limit(columns: int) -> int:
 
 
 def _held(text: str) -> str:
-    """Return `text` with blanks at which `wrap` does not break it: a number stays with its unit, a value with its name."""
+    """Return `text` with blanks at which `wrap` does not break it, so that a number stays with its unit and a value
+    with its name."""
     return text.replace(" ", HOLDING_BLANK)
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Return `text` in lines of at most so many `cells`, broken between words, and within a word only where it is longer.
+    """Return `text` in lines of at most `cells` cells, broken between words, and within a word only if it is longer.
 
     Example:
         >>> wrap("the disk is full", 8), wrap("abcdefgh", 5)

@@ -1,8 +1,9 @@
 """The layout: how the columns of all rows share the width of a terminal.
 
-The columns of all live rows are measured together, and never get narrower while rows stand. Where they do not fit, columns give
-way in a fixed order: eleven layouts, each of which gives up something more than the one before it. While rows stand and the
-width is the same, the number of the layout only rises, so that nothing comes and goes. Pure; knows texts and cells, no colours.
+The columns of all live rows are measured together, and never get narrower while there are rows. If they do not fit,
+columns are dropped in a fixed order: there are eleven layouts, each of which drops more than the one before. While
+there are rows and the width is the same, the number of the layout only rises, so that no column comes and goes. Pure;
+knows texts and cells, no colours.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from ._templates import Part, Template
 
 WIDEST_BAR, NARROWEST_BAR, WIDE_BAR = 40, 10, 16
-"""Cells of a bar: at most, at least, and at least in the first layout, which gives up nothing."""
+"""Cells of a bar: the most, the least, and the least in the first layout, which drops nothing."""
 ELAPSED_CELLS, STATUS_CELLS, PERCENT_CELLS = 5, 9, 4
 FIELD_CELLS = 12
-"""Cells of fields that stay in the layouts that give up the rest of them."""
+"""Cells of fields that remain in the layouts that drop the others."""
 TEXT_STEP = 8
-"""Cells by which the room of a text grows."""
+"""The step in cells by which the room of a text grows."""
 LAST_LAYOUT = 10
 GIVEN_UP: tuple[frozenset[str], ...] = tuple(
     map(
@@ -53,18 +54,18 @@ class Plan(NamedTuple):
     """One layout, for one width.
 
     Attributes:
-        parts: The columns that are there: the text before each, its name, its width in cells, and its place in the template.
-        text_parts: The same for a task that has nothing but its name to show, which then takes the place of its figures.
+        parts: The shown columns: the text before each, its name, its width in cells, and its place in the template.
+        text_parts: The same for a task that has only its name to show. The name then takes the place of the figures.
         name: Cells of names.
         bar: Cells of bars.
         number, unit: Cells of the two halves of amounts.
         rate, rate_unit: Cells of the two halves of rates.
         elapsed: Cells of times.
-        fields: Cells for fields; None: they have all that they need.
+        fields: Cells for fields; None: as many as they need.
         short_units: Whether nouns are left out.
         amount_in_bar: Whether a row without a total has its amount in the bar's place.
         elapsed_in_status: Whether a row without a total has its time in the status column.
-        overflows: Whether even this layout is too wide, so that rows are cut at their end.
+        overflows: Whether even this layout is too wide. Rows are then cut at their end.
     """
 
     parts: tuple[tuple[str, str, int, int], ...]
@@ -88,11 +89,11 @@ class Columns:
 
     Args:
         template: The rows' template.
-        ellipsis: What stands where a text was cut.
+        ellipsis: The text at a cut.
 
     Attributes:
-        current: The layout in use; None: it has to be chosen anew.
-        columns: The terminal's cells that it was chosen for.
+        current: The layout in use; None: it must be chosen again.
+        columns: The terminal's width in cells for which it was chosen.
     """
 
     def __init__(self, template: Template, ellipsis: str = "…") -> None:
@@ -101,7 +102,7 @@ class Columns:
         self.forget()
 
     def forget(self) -> None:
-        """Start over: no row stands."""
+        """Start over, because there are no rows."""
         self._name = self._number = self._unit = self._short_unit = 0
         self._rate = self._rate_unit = self._rate_least = 0
         self._elapsed, self._status, self._fields, self._text = ELAPSED_CELLS, 0, 0, 0
@@ -147,12 +148,12 @@ class Columns:
         )  # fmt: skip
 
     def plan(self, columns: int, rows: list[RowTexts], *, anew: bool = False) -> Plan:
-        """Return the layout for a terminal of so many `columns`, whose last cell stays empty.
+        """Return the layout for a terminal of `columns` cells, whose last cell stays empty.
 
         Args:
             columns: Cells of the terminal.
             rows: The rows of this template.
-            anew: Whether rows or their fields have changed, so that the plan of the last frame may no longer hold.
+            anew: Whether rows or their fields have changed, so that the plan of the last frame may no longer fit.
         """
         if columns != self.columns:
             self.columns, self._layout, self.current = columns, 0, None
@@ -224,7 +225,8 @@ class Columns:
     def _column_widths(
         self, parts: list[tuple[str, Part, int]], rows: list[RowTexts], given_up: frozenset[str]
     ) -> dict[str, int]:
-        """Return the width in cells of each column by its name, before the bar and the fields take what is left."""
+        """Return the width in cells of each column by its name, without the bar and the fields, which get the remaining
+        cells."""
         has_elapsed = any(part.name == "elapsed" for _, part, _ in parts)
         unit = self._short_unit if "nouns" in given_up else self._unit
         width = {
@@ -253,7 +255,7 @@ class Columns:
         return max((cell_width(row.fields_within(room, self._ellipsis)) for row in rows), default=0)
 
     def _is_there(self, name: str, at: int) -> bool:
-        """Return whether any row has something to show in the column `name`."""
+        """Return whether any row has a text in the column `name`."""
         if name in ("bar", "percent"):
             return self._has_total
         if name == "amount":
@@ -275,7 +277,7 @@ class Columns:
             return name in given_up
         if name in ("", "mark", "description", "percent"):
             return False
-        return "status" in given_up if name == "eta" else "fields" in given_up  # a column of a field, or a user's own
+        return "status" in given_up if name == "eta" else "fields" in given_up  # a field's column, or a user's
 
     def _name_limit(self, given_up: frozenset[str]) -> int:
         limit = max(12, min(32, self.columns // 3))
@@ -290,7 +292,7 @@ class Columns:
         return next((cells for _, name, cells, _ in self._text_parts(parts, width) if name == "description"), 0)
 
     def _text_parts(self, parts: list[tuple[str, Part, int]], width: dict[str, int]) -> list[tuple[str, str, int, int]]:
-        """Return the columns of a row that has nothing but its name: it takes the room of the figures behind it."""
+        """Return the columns of a row that has only its name, which takes the room of the figures after it."""
         found: list[tuple[str, str, int, int]] = []
         swallowing = False
         for before, part, at in parts:
@@ -304,7 +306,7 @@ class Columns:
         return found
 
     def cut_names(self, rows: list[RowTexts], cells: int) -> None:
-        """Cut the names of `rows` to so many `cells`, so that they differ where the names do."""
+        """Cut the names of `rows` to `cells` cells, so that different names still differ."""
         long = [row for row in rows if not row.is_text and row.name_cells > cells]
         by_room: dict[int, list[RowTexts]] = {}
         for row in long:

@@ -1,6 +1,6 @@
 """The lines of a log about a task: one line each, ASCII punctuation, no marks, no padding, no colour.
 
-Pure; a task's name has the names of its parents before it. For people who listen, words take the place of signs.
+Pure; a task's name has the names of its parents before it. For screen readers, words replace signs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def names(views: Iterable[TaskView]) -> dict[int, str]:
-    """Return the name of each task, with those of its parents before it as far as they are among `views`.
+    """Return the name of each task, preceded by the names of its parents that are among `views`.
 
     Example:
         >>> names([sample_view(id=1, description="Files"), sample_view(id=2, parent=1, description="a.csv")])

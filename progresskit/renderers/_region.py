@@ -43,7 +43,8 @@ BEGIN = "\x1b[?2026h\x1b[?25l\x1b[?7l"
 """Synchronized output on, cursor hidden, wrapping off: a row that a terminal finds wider than
 counted must not become two lines."""
 END = "\x1b[?7h\x1b[?25h\x1b[?2026l"
-"""The reverse of `BEGIN`, at the end of every frame: a process that is killed between two frames leaves no mode set."""
+"""The reverse of `BEGIN`, at the end of every frame, so that a process that is killed between two frames leaves no mode
+set."""
 CLEAR = "\r\x1b[2K"
 """Make the cursor's line blank, and detach it from the wrapped lines above and below."""
 BLANK = "\r \x1b[K"
@@ -51,7 +52,7 @@ BLANK = "\r \x1b[K"
 
 
 class OutlinedRow(str):
-    """A row without blanks at its end, which has its outline with it.
+    """A row without blanks at its end, with its outline.
 
     Attributes:
         outline: Blanks that a terminal wraps in the same places as the row, as `outline_of` gives them.
@@ -65,7 +66,7 @@ class Region:
     """The rows drawn so far.
 
     Args:
-        reflow: Whether the terminal wraps rows anew when its width changes; otherwise it cuts them.
+        reflow: Whether the terminal wraps rows again when its width changes; otherwise it cuts them.
         late: Whether the program learns of a new size only some time after the terminal has moved
             the rows.
 
@@ -100,7 +101,7 @@ class Region:
         scroll away as any output does. With `whole`, rows that have not changed are written too,
         because the terminal may have lost a part of them.
         """
-        # Blanks at the end count when some terminals wrap rows anew.
+        # Some terminals count blanks at the end when they wrap rows again.
         rows = [row if row.__class__ is OutlinedRow else row.rstrip(" ") for row in rows]
         resized = size != self._size
         if not above and self.rows == rows and not ((resized and (rows or self._gone)) or (whole and rows)):
@@ -111,9 +112,7 @@ class Region:
         self.rows, self._size, self._gone = rows, size, [] if above or not rows else lost
         parts: list[str] = [] if old else [f"\x1b[?7h{' ' * size[0]}\x1b[?7l"]
         if (above or not rows) and any("\x1b[" in row for row in old):
-            parts.append(
-                RESET
-            )  # at Ctrl-C a terminal forgets what nobody has read, and with it the end of a coloured row
+            parts.append(RESET)  # at Ctrl-C a terminal discards unread output, and with it the end of a coloured row
         reflow = self._reflow and not self._late
         at = reach  # the line that the cursor is on, counted from the region's first
         if resized or above:
@@ -143,7 +142,7 @@ class Region:
                 and isinstance(before, OutlinedRow)
                 and row.outline == before.outline
             ):
-                parts += (CLEAR, row)  # the lines that it makes are there
+                parts += (CLEAR, row)  # its lines are on the screen
             else:
                 parts.append(self._written(row))
             at = number
@@ -205,7 +204,7 @@ def outline_of(row: str) -> str:
         return row.outline
     head, *rest = row.split("\x1b[")
     outline = _outline_of(head)
-    for piece in rest:  # a piece of a bar has been seen before, so that no pattern need look at the row
+    for piece in rest:  # pieces of bars are known, so that no pattern need match the row
         numbers, end, text = piece.partition("m")
         if not end or numbers.strip("0123456789;:"):
             return _outline_of(plain_line(row))

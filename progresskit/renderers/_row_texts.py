@@ -1,7 +1,7 @@
-"""What the columns of one task's row say, kept from frame to frame.
+"""The texts of the columns of one task's row, kept from frame to frame.
 
-Only what has changed is written anew. Rate, time left and fields stand for half a second or more, so that they can be read. Knows a
-view and the time. Does not know widths, layouts or the other rows.
+Only changed texts are formatted again. Rate, time left and fields are kept for at least half a second, so that they can
+be read. Knows a view and the time. Does not know widths, layouts or the other rows.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from ._templates import Template
 
 HOLD = 0.5
-"""Seconds for which a rate, a time left and fields stand, at least."""
+"""The least seconds for which a rate, a time left and fields are kept."""
 STAGGER = 0.1
-"""Seconds by which the first of these times differ between rows."""
+"""Seconds by which the first of these periods differs between rows."""
 COUNT_CELLS, BYTE_CELLS = 7, 4
 """Cells that are reserved for the number of a count, or of bytes, whose total is unknown."""
 RATE_CELLS = {"B": 9, "iB": 10}
@@ -52,27 +52,26 @@ class RowTexts:
 
     Attributes:
         view: The last view.
-        name: The task's name, and `indent` what stands before it.
+        name: The task's name; `indent` is the text before it.
         state, color: The task's.
         is_moving: Whether it runs, and is not idle.
-        is_text: Whether the task has nothing but its name to show.
-        fraction: The share done, None where it is unknown.
-        number, unit, short_unit: The amount's number, its unit, and what stays of the unit where there is no room for nouns.
+        is_text: Whether the task has only its name to show.
+        fraction: The share done, None if it is unknown.
+        number, unit, short_unit: The amount's number, its unit, and the unit without its noun.
         number_cells: The cells that the number needs, now and until its total changes.
-        rate, rate_unit: The rate's number and what stands after it.
-        status: What stands in the status column; None: nothing, or the elapsed time where that has no column.
+        rate, rate_unit: The rate's number and the text after it.
+        status: The text in the status column; None: no text, or the elapsed time if that has no column.
         fields: The fields' texts.
-        own: The texts of fields' columns and users' own.
+        own: The texts of columns of fields and of users' columns.
         source: The template as text.
         version: A number that rises with each change of a text other than share and count.
         pieces: The row as a painter has prepared it for the plan and the version `pieces_of`.
-        pattern: The same where neither a spinner nor a column of a user's own moves: a text with a `%s` for each text that does;
-            None where that is not so.
-        moving: Gets the texts that `pattern` takes.
+        pattern: The same as a text with a `%s` for each moving text; None if a spinner or a user's column moves.
+        moving: Returns the texts for `pattern`.
         status_cells: The cells of the status column.
         outline: The outline of every row that `pattern` makes.
-        step, bar: How many steps the bar has that was drawn last, and that bar.
-        painted: The row that `pattern` made last; None once a text in it has changed.
+        step, bar: The number of done steps of the last drawn bar, and that bar.
+        painted: The last row from `pattern`; None once a text in it has changed.
         grew: Whether a text may need more cells than before.
     """
 
@@ -155,7 +154,7 @@ class RowTexts:
         self.step = -1
         self.painted: str | None = None
         self.pieces_of: tuple[object, int] = (None, -1)
-        # What the texts so far were made of.
+        # The sources of the present texts.
         self._stands: tuple[object, ...] | None = None
         self._had_share = self._moved = False
         self._completed: int | float = 0
@@ -169,10 +168,11 @@ class RowTexts:
         self._total_text = ""
 
     def update(self, view: TaskView, time: float, hold: float = HOLD) -> None:
-        """Take what `view` says at `time`, in seconds. What cannot be read if it changes with every frame stands for `hold` seconds."""
+        """Update the texts from `view` at `time`, in seconds. Texts that would change too fast to be read are kept for
+        `hold` seconds."""
         last, self.view = self.view, view
         completed, total, state, elapsed = _figures(view)
-        # As `fraction_of`, which is a call for each row of each frame.
+        # As `fraction_of`, which would be a call for each row of each frame.
         if total is None or total <= 0 or completed > total:
             fraction = None
         else:
@@ -207,10 +207,11 @@ class RowTexts:
         if not self._clock <= elapsed < self._clock + 1:
             self._clock = int(elapsed)
             self.elapsed, self.painted = self._changed(self.elapsed, format_duration(elapsed)), None
-            if self.status is None:  # whose column may show it
+            if self.status is None:  # a user's column may show it
                 self.version += 1
         if changed or time >= self._held_until:
-            # Of many rows a few at a time: the next frame waits as long as the costliest of late requires.
+            # With many rows, a few are updated at a time, because the cost of the costliest recent frame decides when
+            # the next one comes.
             self._held_until = time + hold + (STAGGER * (view.position % 5) if last is None else 0.0)
             if changed:
                 self.version += 1
@@ -221,7 +222,7 @@ class RowTexts:
                 self.own, self.grew = own, True
 
     def _changes(self, view: TaskView, stands: tuple[object, ...]) -> None:
-        """Update what follows from what rarely changes, which `stands` has now."""
+        """Update the texts of rarely changing values, which `stands` now has."""
         before, self._stands = self._stands, stands
         self.state, self.color = view.state, view.color
         self.is_moving = view.state == "running" and view.idle is None
@@ -278,7 +279,7 @@ class RowTexts:
             self.grew = True
 
     def _update_held(self, view: TaskView) -> None:
-        """Update what stands for a while."""
+        """Update the texts that are kept for a while."""
         state, idle, rate = view.state, view.idle, view.rate
         self.eta, self.painted = UNKNOWN, None
         rate_unit, status_before = self.rate_unit, self.status

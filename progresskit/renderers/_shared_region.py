@@ -47,8 +47,8 @@ class SharedRegion:
     ) -> str:
         """Return the text that draws `rows`, and the lines `above` over all rows of the block.
 
-        Every row is drawn each time, because another process may have pushed it off the screen;
-        `whole` is therefore ignored.
+        Every row is drawn each time, because another process may have scrolled it off the screen; `whole` is therefore
+        ignored.
         """
         room = self.room(size[1])
         rows = rows[:room]

@@ -1,8 +1,8 @@
 """Templates of rows: text with columns in braces, such as `{mark} {description}  {bar:30} {percent}  {loss:.3f}`.
 
-Knows the columns that there are, what may follow the colon, and the columns that users have added. Does not know widths or
-tasks. A name that is no column is a field of the task, unless it looks like a column that was misspelt, or is what another
-library calls one. `{{` and `}}` stand for braces. A `!` at the end keeps a column until nothing else can go:
+Knows the built-in columns, what may follow the colon, and the columns that users have added. Does not know widths or
+tasks. Any other name is a field of the task, unless it resembles a column's name or is the name of a column in another
+library. `{{` and `}}` stand for braces. A `!` at the end keeps a column until all others have been dropped:
 `{rate:short!}`.
 """
 
@@ -51,7 +51,7 @@ _FOREIGN = {
     "r_bar": "amount} {rate", "ncols": "bar", "task": "description", "text": "description", "title": "description",
     "count": "completed", "speed": "rate", "name": "description", "spinner": "mark", "prefix": "description",
 }  # fmt: skip
-"""Names of columns in other libraries -> names of ours."""
+"""Names of columns in other libraries -> names here."""
 _NOTHING = "nothing after a colon"
 _TAKES = {
     "bar": "a number of cells from 1 to 999",
@@ -61,23 +61,23 @@ _TAKES = {
         ("description", "elapsed", "eta", "status", "unit", "state"), "a width in cells, such as `20`, `>20`"
     ),
 }
-"""Column -> what may stand after the colon, for those that take something."""
+"""Column -> what may follow the colon, for the columns that accept something."""
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _NAME = re.compile(r"[^\W\d]\w*(?:[ -]\w+)*")
 _WIDTH = re.compile(r"[<>^]?\d{0,4}")
 
 OWN: dict[str, Callable[[TaskView], object]] = {}
-"""Columns that users have added: name -> what gives the text."""
+"""Columns that users have added: name -> function that returns the text."""
 
 
 class Part(NamedTuple):
     """One column of a template, with the text before it.
 
     Attributes:
-        before: The text between the column and the one before it, which goes where the column goes.
+        before: The text between the column and the one before it. It is dropped with the column.
         name: A name of `COLUMNS` or `OWN`, or of a field; empty for text at the end.
         spec: What follows the colon.
-        kept: Whether it stays until nothing else can go.
+        kept: Whether it stays until all others have been dropped.
     """
 
     before: str
@@ -111,11 +111,11 @@ def register_column(name: str, function: Callable[[TaskView], object]) -> None:
     """Add a column for templates.
 
     Args:
-        name: What stands in braces: a name that no column has.
-        function: Gives the text of a task's view; it is called for each row of each frame, so it should be quick.
+        name: The name in braces. It must be new.
+        function: Returns the text for a task's view. It is called for each row of each frame, so it should be quick.
 
     Raises:
-        ValueError: the name is that of another column, or none at all.
+        ValueError: the name is taken, or is not a name.
         TypeError: `function` cannot be called.
 
     Example:
@@ -136,7 +136,7 @@ def parse(template: str) -> Template:
     """Return the parts of `template`.
 
     Raises:
-        ValueError: it is no template; the sentence names the columns that there are.
+        ValueError: it is not a template; the message lists the columns.
 
     Example:
         >>> [part.name for part in parse("{description}: {percent} {loss:.3f}").parts]
@@ -180,19 +180,20 @@ def checked(template: object) -> str | None:
 
 
 def given(environ: Mapping[str, str]) -> str | None:
-    """Return the template of `PROGRESSKIT_COLUMNS`; None where it is unset or bad, with a warning."""
+    """Return the template of `PROGRESSKIT_COLUMNS`; None if it is unset, or invalid, with a warning."""
     template = environ.get("PROGRESSKIT_COLUMNS", "")
     if not template.strip():
         return None
     try:
         return checked(template)
-    except ValueError as error:  # a job must not die of its environment
+    except ValueError as error:  # an invalid variable must not stop the job
         warn_once(f"PROGRESSKIT_COLUMNS is ignored: {error}")
         return None
 
 
 def own_text(part: Part, view: TaskView) -> str:
-    """Return what a column of one figure, of a field, or a user's own shows of `view`; nothing for all other columns."""
+    """Return the text for `view` of a column with one figure, a field, or a user's function; empty for all other
+    columns."""
     if part.name in _FIGURES:
         return _figure(part, view)
     if part.name in COLUMNS or not part.name:
@@ -213,7 +214,7 @@ def field_texts(view: TaskView, between: str = " ") -> list[str]:
 
     Args:
         view: A task's view.
-        between: What stands between a name and its value.
+        between: The text between a name and its value.
 
     Example:
         >>> field_texts(sample_view(fields={"loss": 0.5}, columns="{description} {loss:.3f}"), "=")
@@ -221,7 +222,7 @@ def field_texts(view: TaskView, between: str = " ") -> list[str]:
     """
     try:
         specs = parse(view.columns or LIVE).specs
-    except ValueError:  # of another process, which has columns of its own
+    except ValueError:  # another process's template, with columns that are not registered here
         specs = {}
     return format_fields(view.fields, specs, between)
 
@@ -262,7 +263,7 @@ def _part(before: str, inside: str, template: str) -> Part:
 
 
 def _accepts(name: str, spec: str) -> bool:
-    """Return whether the column `name` can do something with `spec`."""
+    """Return whether the column `name` accepts `spec`."""
     if not spec:
         return True
     if name == "bar":
@@ -282,7 +283,7 @@ def _formats(value: object, spec: str) -> bool:
 
 
 def _nearest(name: str) -> str | None:
-    from difflib import get_close_matches  # needed for fields' columns alone: it is slow to import
+    from difflib import get_close_matches  # only columns of fields need it, and it is slow to import
 
     found = get_close_matches(name, [*COLUMNS, *OWN], 1, 0.8)
     return found[0] if found else None

@@ -41,7 +41,8 @@ class AnsiRenderer(RowRenderer):
 
 
 def style_of(style: Style | str | None, encoding: str, environ: Mapping[str, str]) -> Style:
-    """Return the style to draw with on a stream of that `encoding`: the one that code or `PROGRESSKIT_STYLE` names, else what suits.
+    """Return the style to draw with on a stream of that `encoding`: the one that code or `PROGRESSKIT_STYLE` names,
+    else the one that suits the stream.
 
     Example:
         >>> style_of("ascii", "utf-8", {}).done, style_of(None, "utf-8", {"PROGRESSKIT_STYLE": "block"}).done

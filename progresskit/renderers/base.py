@@ -1,6 +1,6 @@
 """The protocols of renderers, and of the terminals that they draw on.
 
-Protocols and one exception: nothing here draws. To write a renderer, this module and `Frame` are all that is needed.
+Protocols and one exception: nothing here draws. A renderer needs only this module and `Frame`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class RendererUnavailable(Exception):
 
     Args:
         reason: Why, in a few words: "rich is not installed".
-        install: What `pip install` would need to be given; None when no package helps.
+        install: The argument for `pip install`; None when no package helps.
 
     Example:
         >>> str(RendererUnavailable("rich is not installed", install="progresskit[rich]"))
@@ -62,17 +62,17 @@ class Terminal(Protocol):
     def file(self) -> TextIO: ...
 
     def size(self) -> tuple[int, int]:
-        """Return columns and lines as they are now, each at least 1."""
+        """Return the current columns and lines, each at least 1."""
 
     def write(self, text: str) -> None:
-        """Add `text` to what the display sends, in one write, once the tick is over."""
+        """Add `text` to the output of this tick, which the display sends in one write at its end."""
 
 
 class DrawTarget(Terminal, Protocol):
-    """Where a display would draw: what `priority` is asked about. A terminal, and what else speaks for one renderer or another.
+    """Where a display would draw, for `priority`: a terminal, and other facts on which the choice depends.
 
     Attributes:
-        stream: The stream that was given, or else the one that the environment names; None where a terminal was given.
+        stream: The given stream, or else the one that the environment names; None if a terminal was given.
         environ: The environment variables.
         in_notebook: Whether the stream leads to a notebook's cell.
         is_redrawable: Whether rows can be drawn over: a terminal that moves its cursor, and no CI page.
@@ -94,25 +94,25 @@ class DrawTarget(Terminal, Protocol):
 DEFAULT_BUDGET = 0.01
 """The share of one core that drawing may cost unless the user or the renderer says otherwise."""
 TERMINAL_MEMBERS = ("is_tty", "unicode", "colors", "encoding", "reflows", "file", "size", "write")
-"""What a terminal must have."""
+"""The members that a terminal must have."""
 
 
 def draws_in_place(renderer: object) -> bool:
-    """Return whether `renderer` draws over rows; False where there is none, or it does not say."""
+    """Return whether `renderer` draws over rows; False if it is None, or has no `in_place`."""
     return bool(getattr(renderer, "in_place", False))
 
 
 @runtime_checkable
 class Renderer(Protocol):
-    """Draws frames. Called from one thread at a time; whatever it raises ends it, never the job.
+    """Draws frames. Called from one thread at a time. An exception ends the renderer, never the job.
 
-    `start` and `stop` may come several times on one instance. A renderer may also have:
+    `start` and `stop` may be called several times on one instance. A renderer may also have:
 
     - `in_place`, a boolean: whether rows are drawn over. Frames then hold no more rows than the screen has, less one, and one of
       these is left for a line `... 37 more` when `frame.more` is not 0. Without it, or where it is False, lines are appended, and a
-      frame holds every live task. (It is no member of this protocol: type checkers do not take `in_place = True` in a class for what
-      any declaration of it says.)
-    - what `RendererOptions` declares: `check`, `priority`, `default_budget` and others.
+      frame holds every live task. (It is not a member of this protocol, because no declaration makes type checkers
+      accept `in_place = True` in a class.)
+    - the members of `RendererOptions`: `check`, `priority`, `default_budget` and others.
 
     Example:
         >>> class Counts:
@@ -129,7 +129,7 @@ class Renderer(Protocol):
         """Begin a display on `terminal`. Nothing is shown yet."""
 
     def render(self, frame: Frame) -> None:
-        """Show `frame`: all its live tasks, and its ended ones for the last time."""
+        """Show `frame`: its live tasks, and its ended ones for the last time."""
 
     def write(self, text: str) -> None:
         """Show `text`, one or more whole clean lines, above the tasks. A `render` follows in the same tick."""
@@ -139,15 +139,18 @@ class Renderer(Protocol):
 
 
 class RendererOptions(Protocol):
-    """What a renderer may have besides the four verbs. It states what differs from the defaults here, and leaves out the rest.
+    """Optional members of a renderer besides the four methods. A renderer declares those that differ from the defaults
+    here.
 
     Attributes:
         default_budget: The share of one core that drawing may cost unless the user says otherwise.
-        is_remote: Whether frames go to another process, which is told of ends and lines at once.
-        calls_others: Whether drawing runs foreign code, which may hang. That is assumed of a renderer that is not built in.
+        is_remote: Whether frames go to another process, to which ends and lines are sent at once.
+        calls_others: Whether drawing runs foreign code, which may hang. This is assumed of renderers that are not built
+            in.
         shows_tasks: Whether it shows tasks at all.
-        accepts_plain_lines: Whether a line that no renderer can show any more may be written to the stream as it is.
-        records_ends: Whether frames have in `unseen` the tasks that no frame has shown. Asked of the class, before it is made.
+        accepts_plain_lines: Whether a line that no renderer can show may be written to the stream unchanged.
+        records_ends: Whether frames list in `unseen` the tasks that no frame has shown. Read from the class, before an
+            instance is made.
 
     Example:
         >>> class Cell:
@@ -169,7 +172,7 @@ class RendererOptions(Protocol):
 
     @classmethod
     def check(cls) -> None:
-        """Do nothing where the renderer can be used.
+        """Do nothing if the renderer can be used.
 
         Raises:
             RendererUnavailable: it cannot, with the reason.
@@ -177,28 +180,31 @@ class RendererOptions(Protocol):
 
     @classmethod
     def priority(cls, terminal: DrawTarget) -> float | None:
-        """Return how well the renderer suits `terminal`: `auto` takes the highest of all.
+        """Return how well the renderer suits `terminal`. `auto` takes the renderer with the highest value.
 
-        Of the built-in ones, `plain` has 0 everywhere, `ansi` 10 where rows can be drawn over, and `notebook` 20 in a
-        notebook's cell. An installed
-        renderer is asked if it stands in the entry-point group `progresskit.auto`. It must not import what only drawing needs.
+        Of the built-in ones, `plain` has 0 everywhere, `ansi` has 10 if rows can be drawn over, and `notebook` has 20
+        in a notebook's cell. An installed renderer is asked if the entry-point group `progresskit.auto` lists it. This
+        method must not import modules that only drawing needs.
 
         Returns:
-            The priority; None where the renderer is not to be chosen.
+            The priority; None if the renderer must not be chosen.
         """
         return None
 
     def room(self, lines: int) -> int:
-        """Return how many rows a frame may have on a screen of `lines`. Asked of a renderer that draws in place; after `start`."""
+        """Return how many rows a frame may have on a screen of `lines`. Called on renderers that draw in place, after
+        `start`."""
         return lines - 1
 
     def place(self, first: int, rows: int | None) -> None:
-        """Draw from row `first` of a block of `rows` that several processes share; None: of as many as there are. Before `start`.
+        """Draw from row `first` of a block of `rows` that several processes share; None if unknown. Called before
+        `start`.
 
-        A renderer without this method has its rows at the bottom, and the user is told so.
+        A renderer without this method has its rows at the bottom, and a warning says so.
         """
 
 
 def option(renderer: object, name: str) -> Any:
-    """Return the option `name` of `renderer`, a renderer or its class; the default of `RendererOptions` where it has none."""
+    """Return the option `name` of `renderer`, a renderer or its class; the default of `RendererOptions` if it has
+    none."""
     return getattr(renderer, name, getattr(RendererOptions, name))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class JsonRenderer:
-    """Write a header, whole frames and what has changed between them, and each printed line.
+    """Write a header, whole frames, the changes between them, and each printed line.
 
     See `progresskit._model.events` for the lines.
     """
@@ -25,7 +25,7 @@ class JsonRenderer:
     def start(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._events = EventEncoder(run_identity())
-        self._prints: list[str] = []  # which get the time of the frame that follows
+        self._prints: list[str] = []  # they get the time of the next frame
         self._time = 0.0
 
     def render(self, frame: Frame) -> None:
@@ -38,6 +38,6 @@ class JsonRenderer:
         self._prints.append(text)
 
     def stop(self) -> None:
-        """Write the lines that no frame has followed."""
+        """Write the lines after the last frame."""
         if self._prints:
             self.render(Frame(self._time))

@@ -1,8 +1,7 @@
 """The renderer `log`: records of the `logging` module, for Airflow, Dagster, Kubernetes, Slurm and cron.
 
-A task gets a record when it starts, some while it runs (see `PlainRenderer`), one per minute in any
-case, and one when it ends. Each record has its figures as fields too. Knows loggers. Does not know
-who reads the records.
+A task gets a record when it starts, some while it runs (see `PlainRenderer`), at least one per minute, and one when it
+ends. Each record also has its figures as fields. Knows loggers. Does not know the handlers of the records.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ class LogRenderer(PlainRenderer):
     `progress_state`, `progress_completed`, `progress_total`, `progress_percent`, `progress_unit`,
     `progress_rate` (units a second), `progress_elapsed`, `progress_eta` (seconds),
     `progress_reason` and `progress_fields`; None means unknown. A failed task is logged as an
-    error, a cancelled one as a warning, everything else at `level`. Lines that the job prints go to
-    the stream unchanged. Where logging has no handlers, or the logger is disabled, the records go
-    to the stream as lines.
+    error, a cancelled one as a warning, everything else at `level`. Lines that the job prints go to the stream
+    unchanged. If logging has no handlers, or the logger is disabled, the records go to the stream as lines.
 
     Args:
         logger: A logger, or its name.
@@ -47,7 +45,7 @@ class LogRenderer(PlainRenderer):
 
     in_place: ClassVar[bool] = False
     calls_others: ClassVar[bool] = True
-    """Whether drawing runs foreign code, which may hang: here the handlers of the logger."""
+    """Whether drawing runs foreign code that may hang: here, the handlers of the logger."""
 
     def __init__(
         self,

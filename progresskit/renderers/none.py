@@ -19,7 +19,7 @@ class NoneRenderer:
         self._terminal = terminal
 
     def place(self, first: int, rows: int | None) -> None:
-        """It has no rows to be placed."""
+        """Do nothing: there are no rows."""
 
     def render(self, frame: Frame) -> None:
         """Draw nothing."""

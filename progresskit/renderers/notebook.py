@@ -1,7 +1,7 @@
 """The rows of a notebook's cell, and their picture.
 
-Pure: from views to HTML and plain text. A picture needs no widgets and no style sheet, so a saved notebook shows
-the last one wherever it is read. Does not know kernels.
+Pure: from views to HTML and plain text. A picture needs no widgets and no style sheet, so a saved notebook shows the
+    last one in any viewer. Does not know kernels.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from .._model.frames import TaskView
 
 ROWS = 20
-"""Rows of one area at the most; a line says how many more there are."""
+"""The most rows of one area. A line counts the others."""
 ENTRIES = 200
-"""Rows that an area remembers: of those beyond, the oldest that have ended are only counted."""
+"""The most rows that an area remembers. Beyond it, the oldest ended rows are only counted."""
 PLAIN_COLUMNS = 79
 """The width in cells of the plain text."""
 STALE_SECONDS = 6
-"""Seconds without a new picture after which one that has running rows says of when it is."""
+"""Seconds without a new picture after which a picture with running rows shows its time."""
 _COLORS = {
     "red": "#d64541",
     "green": "#2e9e4f",
@@ -45,7 +45,7 @@ _COLORS = {
     "white": "#8a8a8a",
     "accent": "#1f78c8",
 }
-"""Colours that stand out from a white page and from a black one."""
+"""Colours with contrast on a white page and on a black one."""
 _STATE_COLORS = {"finished": "green", "failed": "red", "cancelled": "white", "paused": "white", "pending": "white"}
 _HEAD = (
     '<div style="display:grid;grid-template-columns:max-content minmax(5em,14em) repeat(4,max-content) minmax(4em,1fr);column-gap:1em;'
@@ -54,20 +54,21 @@ _HEAD = (
     'color:var(--jp-content-font-color1,var(--vscode-foreground,inherit))">'
 )
 SHORT_REASON = 16
-"""Characters of a state and its reason that stand beside the other columns; a longer reason has a line of its own."""
+"""The most characters of a state and its reason beside the other columns. A longer reason has its own line."""
 _TRACK = "background:rgba(128,128,128,.3)"
 _AS_OF = (
     '<span style="opacity:.7;animation:progresskit-as-of {seconds}s">as of {time}</span>'
     "<style>@keyframes progresskit-as-of{{0%,99%{{visibility:hidden}}}}</style>"
 )
-"""Hidden for as long as a new picture comes in time. Whatever takes the style away shows it at once."""
+"""The style of a text that an animation reveals if no new picture arrives in time. A viewer that removes styles shows
+it at once."""
 
 
 class Area:
     """The rows of one cell's output.
 
-    An area never becomes lower, so that the page does not jump: the row of a part that has ended stays until another
-    part takes its place.
+    An area never becomes lower, so that the page does not jump: the row of an ended subtask stays until another one
+        takes its place.
 
     Args:
         publish: Publishes a picture: its MIME types and texts, and whether it replaces the one before.
@@ -76,17 +77,17 @@ class Area:
     def __init__(self, publish: Callable[[dict[str, str], bool], object]) -> None:
         self._publish = publish
         self._views: list[TaskView] = []
-        self._dropped = 0  # rows that have ended and are no longer remembered
+        self._dropped = 0  # ended rows that are no longer remembered
         self._rows = 0  # rows of the highest picture so far
         self._picture: tuple[str, str] | None = None
 
     def update(self, views: Iterable[TaskView], ended: Iterable[TaskView], gone: Collection[int] = ()) -> None:
-        """Take the live `views` of this area, and those that have `ended` since the last time.
+        """Update this area with its live `views`, and with those that have `ended` since the last call.
 
         Args:
             views: The tasks that have not ended.
-            ended: The tasks that have.
-            gone: The numbers of rows that are no longer there, and have no end: such as one that sums up others.
+            ended: The tasks that have ended.
+            gone: The numbers of rows that were removed without an end, such as a summary of others.
         """
         if gone:
             self._views = [view for view in self._views if view.id not in gone]
@@ -106,7 +107,7 @@ class Area:
             self._dropped += 1
 
     def _add(self, view: TaskView) -> None:
-        """Add `view` below its parent, in the place of a part that has ended where there is one."""
+        """Add `view` below its parent, in place of an ended subtask if there is one."""
         free = [index for index, old in enumerate(self._views) if old.state in ENDED and not old.keep]
         same = next((index for index in free if self._views[index].parent == view.parent), None)
         if same is not None:
@@ -124,7 +125,7 @@ class Area:
         self._views.insert(after, view)
 
     def show(self, clock: str) -> None:
-        """Publish the picture, unless it is the one that stands there.
+        """Publish the picture, unless it is the published one.
 
         Args:
             clock: The time of day, for a picture with tasks that run.
@@ -146,7 +147,7 @@ class Area:
         self._picture = None
 
     def _shown(self) -> tuple[list[TaskView], int]:
-        """Return the rows that there is room for, and how many more there are: those that live come first, then failures."""
+        """Return the rows that fit, and how many do not. Live rows come first, then failures."""
         if len(self._views) <= ROWS and not self._dropped:
             return self._views, 0
         ranked = sorted(
@@ -196,7 +197,7 @@ def _row_html(view: TaskView, stamp: str) -> str:
     mark = STYLES["line"].marks.get(view.outcome, " ")
     name = escape(view.description or f"task {view.id}")
     color = _STATE_COLORS.get(state) or view.color or "blue"
-    color = _COLORS.get(color, color)  # #rrggbb is its own
+    color = _COLORS.get(color, color)  # #rrggbb needs no translation
     if fraction is None and state == "running":
         bar = f'<progress aria-label="{name}" style="width:100%;height:.7em;accent-color:{color}"></progress>'
     else:

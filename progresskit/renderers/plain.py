@@ -1,8 +1,8 @@
 """The renderer `plain`: whole lines for logs, CI pages and screen readers.
 
-A task gets a line when it starts, some while it runs, and one when it ends. Lines of a running task
-are some seconds and a tenth of its total apart; a task that stands still gets a line now and then,
-so that a CI system sees that the job is alive. Knows when a line is due; `log_lines` knows what it says.
+A task gets a line when it starts, some while it runs, and one when it ends. Lines of a running task are some seconds
+and a tenth of its total apart. A task that does not move gets a line now and then, so that a CI system sees that the
+job is alive. Knows when a line is due; `_log_lines` makes its text.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from .base import Terminal
 
 ACCESSIBLE_SECONDS = 10.0
-"""Seconds between two lines of a task at the least where a person listens to them."""
+"""The least number of seconds between two lines of a task for a screen reader."""
 _LEVELS = {"failed": 3, "cancelled": 4}
-"""Levels of the journal for how tasks end: error and warning; 6, information, for all else."""
+"""Levels of the journal for how tasks end: error and warning; 6, information, for the others."""
 _COMMAND = re.compile(r"##(?=\w*\[)|^(\s*):(?=:)|^(?=(?:---|\+\+\+|~~~|\^\^\^)(?: |$))")
 
 
 def no_command(line: str) -> str:
-    """Change `line` so that no CI system takes it for a command: a task's name may be hostile.
+    """Change `line` so that no CI system takes it for a command, because a task's name may be hostile.
 
-    GitHub, Azure, TeamCity and Buildkite obey `::error::`, `##[error]`, `##vso[...]`, `##teamcity[...]` and `--- ` in what a job
-    writes.
+    GitHub, Azure, TeamCity and Buildkite obey `::error::`, `##[error]`, `##vso[...]`, `##teamcity[...]` and `--- ` in a
+    job's output.
 
     Example:
         >>> no_command("::error::x"), no_command("a ##vso[task.x]y"), no_command("std::sort: started")
@@ -61,7 +61,7 @@ class PlainRenderer:
     every: float = 5.0
     step: float = 0.1
     heartbeat: float = 30.0
-    _now: Callable[[], datetime] | None = None  # a subclass may have a constructor of its own
+    _now: Callable[[], datetime] | None = None  # a subclass may not call this constructor
 
     def __init__(self, *, now: Callable[[], datetime] | None = None) -> None:
         self._now = now

@@ -1,4 +1,4 @@
-"""The base of renderers that draw rows in place: which task is on which row, and which lines go above.
+"""The base of renderers that draw rows in place: it decides which task is on which row, and which lines go above.
 
 Pure. A renderer inherits `RowRenderer` and makes the text of one row; the region puts it in its place.
 """
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 ANEW = 1.0
-"""Seconds after which all rows are written again on a terminal that cuts rows: if it became narrow and wide again
-between two frames, it has lost what it cut without a signal."""
+"""Seconds after which all rows are written again on a terminal that cuts rows. If it became narrow and wide again
+between two frames, it has cut rows without a signal."""
 
 
 def filled(layout: str, fraction: float | None, columns: int, *, unicode: bool = True) -> str:
@@ -81,12 +81,12 @@ class RowRenderer:
         return [self.row(view, columns, time) for view in views]
 
     def _own_text(self, view: TaskView, columns: int) -> str:
-        """Return the row of `view`, which has its own text."""
+        """Return the row of `view`, which has its own layout."""
         text = encodable(view.layout or "", self.terminal.encoding)
         return filled(text, view.fraction, columns, unicode=self.terminal.unicode)
 
     def _laid_out(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
-        """Return the rows of `views`; a task with its own text has that."""
+        """Return the rows of `views`; a task with its own layout has that."""
         rows = self.rows(views, columns, time)
         for index, view in enumerate(views):
             if view.layout is not None:
@@ -94,7 +94,7 @@ class RowRenderer:
         return rows
 
     def _kept_in_order(self, views: list[TaskView], columns: int, time: float) -> list[str]:
-        """Return the lines that ended tasks leave, where a task with a text of its own leaves that, and why it failed."""
+        """Return the lines that ended tasks leave. A task with its own layout leaves that, and why it failed."""
         lines: list[str] = []
         for is_own, group in groupby(views, lambda view: view.layout is not None):
             if not is_own:
@@ -107,9 +107,10 @@ class RowRenderer:
         return lines
 
     def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:
-        """Return the lines that ended tasks leave above the rows: their last rows, and beside these all that was cut.
+        """Return the lines that ended tasks leave above the rows: their last rows, and all text that was cut there.
 
-        Lines above may wrap, unlike rows: a name, or why something failed, is told in full, on a line of its own if need be.
+        Unlike rows, these lines may wrap: a name, or the reason of a failure, is shown in full, on its own line if
+            necessary.
         """
         lines = []
         for view, row in zip(views, self.rows(tuple(views), columns, time), strict=True):
@@ -129,7 +130,7 @@ class RowRenderer:
         rows = self._laid_out(tasks, columns, frame.time)
         if len(rows) != len(tasks):
             raise ValueError(f"{len(tasks)} tasks have {len(rows)} rows.")
-        if tasks and tasks[-1].position >= len(tasks):  # some rows are nobody's
+        if tasks and tasks[-1].position >= len(tasks):  # some rows are blank
             own, rows = rows, []
             for view, row in zip(tasks, own, strict=True):
                 rows += [""] * (view.position - len(rows))

@@ -2,7 +2,7 @@
 the contract that every renderer's tests inherit.
 
 Knows the public protocol of renderers. Does not know any built-in renderer. The emulated terminal needs pyte
-(`pip install "progresskit[testing]"`); everything else stands on the core alone.
+(`pip install "progresskit[testing]"`); everything else needs only the core.
 
     from progresskit.testing import RendererContract
 

@@ -1,9 +1,10 @@
-"""A terminal's screen in memory: pyte's, corrected where real terminals do otherwise.
+"""A terminal's screen in memory: pyte's, corrected where real terminals differ.
 
-Knows what escape sequences and a new size do to the cells, and where rows go that leave the screen. Does not know trackers or
-renderers. What differs from pyte 0.8: rows that leave the screen, also when it becomes lower, are kept and come back when it
-becomes higher; rows are wrapped anew when the width changes, where the terminal does so; a character without a width does
-not take the rest of the text with it; a wide one never stands half outside; half of one that is overwritten is blank.
+Knows how escape sequences and a new size change the cells, and keeps rows that leave the screen. Does not know trackers
+or renderers. Differences from pyte 0.8: rows that leave the screen, also when it becomes lower, are kept and come back
+when it becomes higher; rows are wrapped again when the width changes, if the terminal does so; a character without a
+width does not discard the rest of the text; a wide one is never half outside; the other half of an overwritten one is
+blank.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
     Args:
         columns: Its width in cells.
         lines: Its height in rows.
-        reflow: Whether rows are wrapped anew when the width changes, as tmux, VTE and most others do; otherwise they are
-            cut, as xterm does.
+        reflow: Whether rows are wrapped again when the width changes, as tmux, VTE and most others do; otherwise they
+            are cut, as xterm does.
 
     Attributes:
         scrollback: The rows that have left the screen at the top, the oldest first.
@@ -60,7 +61,7 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
         return self._line(row - 1) if row else (self.scrollback or [self._blank()])[-1]
 
     def draw(self, data: str) -> None:
-        """Put characters where the cursor is."""
+        """Put characters at the cursor."""
         for character in data.translate(self.g1_charset if self.charset else self.g0_charset):
             width = wcwidth(character)
             if width <= 0:
@@ -81,7 +82,7 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
     def _put(self, character: str, width: int) -> None:
         line, column = self.buffer[self.cursor.y], self.cursor.x
         blank = self.default_char
-        if line[column].data == "":  # the second half of a wide character, whose first is left alone
+        if line[column].data == "":  # the second half of a wide character, whose first half is kept
             line[column - 1] = blank
         line[column] = self.cursor.attrs._replace(data=character)
         if width == 2:
@@ -174,7 +175,7 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
                 line[column] = self.cursor.attrs._replace(data=" ")
         elif not first and last == self.columns - 1:
             line.clear()
-        else:  # cells that were written stay so, as in tmux: when the width changes, they are wrapped like others
+        else:  # erased cells still count as written, as in tmux, and are wrapped when the width changes
             for column in range(first, min(last + 1, _used(line))):
                 line[column] = self.default_char
 
@@ -184,7 +185,7 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
         return line
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size: what no longer fits goes into the scrollback, and comes back where there is room again."""
+        """Change the size. Rows that no longer fit go into the scrollback, and come back when there is room again."""
         lines, columns = lines or self.lines, columns or self.columns
         rows, at = self.scrollback + self.visible, len(self.scrollback) + self.cursor.y
         above = len(self.scrollback)
@@ -218,13 +219,13 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
         self.dirty.update(range(lines))
 
     def _set(self, rows: list[Line], above: int) -> None:
-        """Make `rows` what there is, the first `above` of them as the scrollback."""
+        """Replace all rows by `rows`, of which the first `above` are the scrollback."""
         self.scrollback = rows[:above]
         self.buffer.clear()
         self.buffer.update(enumerate(rows[above : above + self.lines]))
 
     def _wrapped(self, rows: list[Line], at: int, columns: int) -> tuple[list[Line], int]:
-        """Return `rows` wrapped anew, and the row that the cursor, now on row `at`, is on then."""
+        """Return `rows` wrapped again, and the new row of the cursor, which is on row `at` now."""
         wrapped: list[Line] = []
         landed = 0
         number = 0
@@ -254,7 +255,7 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
             if before is not None:
                 landed = first + (len(starts) if before < 0 else sum(start <= before for start in starts)) - 1
                 self.cursor.x = _used(wrapped[-1]) if before < 0 else before - starts[landed - first]
-            # As tmux counts: what became more in or right below the rows that come back comes back as well.
+            # As in tmux: additional rows in or right below the rows that come back also come back.
             more = len(starts) - (number - began)
             if more > 0 and began <= self._returning:
                 self._returning += more
@@ -264,5 +265,5 @@ class Screen(pyte.Screen):  # type: ignore[misc]  # pyte ships no types
 
 
 def _used(line: Line) -> int:
-    """Return the cells of `line` up to the last that was written."""
+    """Return the cells of `line` up to the last written one."""
     return max(line, default=-1) + 1

@@ -1,4 +1,4 @@
-"""The contract that every renderer's tests inherit: what a person must be able to see, whatever the look.
+"""The contract that every renderer's tests inherit: what a person must be able to see in any style.
 
 Knows frames and the emulated terminal. Does not know any renderer.
 """
@@ -39,7 +39,7 @@ class RendererContract:
         return renderer, terminal
 
     def draw(self, renderer: Renderer, terminal: EmulatedTerminal, frame: Frame, *lines: str) -> None:
-        """Do what a display does in one tick."""
+        """Do one tick, as a display does."""
         if lines:
             renderer.write("\n".join(lines))
         renderer.render(frame)
@@ -60,7 +60,7 @@ class RendererContract:
         )
 
     def rows_with(self, terminal: EmulatedTerminal, *names: str) -> list[int]:
-        """Return the row of each name, which must be there exactly once, counted from the top of the scrollback."""
+        """Return the row of each name, counted from the top of the scrollback. Each name must appear exactly once."""
         found = []
         for name in names:
             rows = [number for number, row in enumerate(terminal.text) if name in row]
@@ -212,7 +212,7 @@ class RendererContract:
         self.finish(renderer, terminal)
 
     def test_reason_is_told_in_full(self) -> None:
-        """A reason is told in full however narrow the window is."""
+        """A reason is shown in full, however narrow the window is."""
         if not self.shows:
             return
         renderer, terminal = self.begin(columns=40)

@@ -1,4 +1,4 @@
-"""Stand-ins that a test moves by hand: a clock, a ticker that ticks when told, a renderer that records.
+"""Replacements for tests: a clock that is moved by hand, a ticker that ticks on request, a renderer that records.
 
 Knows displays, as the real ticker does. Does not know threads or the time of day.
 """
@@ -38,7 +38,7 @@ class ManualClock:
 
 
 class ManualTicker:
-    """A ticker that looks when it is told to, in the thread that tells it.
+    """A ticker that ticks when `tick` is called, in the calling thread.
 
     Example:
         >>> ticker, renderer = ManualTicker(), RecordingRenderer()
@@ -50,7 +50,7 @@ class ManualTicker:
     """
 
     def __init__(self) -> None:
-        self.cost: ManualClock = ManualClock()  # what drawing costs: processor and wall time in one
+        self.cost: ManualClock = ManualClock()  # the cost of drawing: processor and wall time alike
         self.wakes: int = 0
         self._set = DisplaySet(self.cost, self.cost)
 
@@ -60,11 +60,11 @@ class ManualTicker:
         return self._set.displays
 
     def attach(self, tracker: TrackerCore) -> None:
-        """Give `tracker` a display, or a place on the one that stands on the same terminal."""
+        """Give `tracker` a new display, or add it to the display on the same terminal."""
         self._set.add(tracker)
 
     def wake(self) -> None:
-        """Count that a look was asked for."""
+        """Count a request for a frame."""
         self.wakes += 1
 
     def refresh(self, seconds: float) -> None:
@@ -81,15 +81,15 @@ class ManualTicker:
         """An ending is shown when the test ticks."""
 
     def detach(self, tracker: TrackerCore) -> None:
-        """Show everything for the last time and let go of `tracker`."""
+        """Draw the last frame of `tracker` and detach it."""
         self._set.remove(tracker, lambda display: display.tick(last=True))
 
     def drop(self, tracker: TrackerCore) -> None:
-        """Draw `tracker`, which nobody holds any more, for the last time when the test ticks."""
+        """Draw the last frame of `tracker`, which is being garbage-collected, at the next tick."""
         self._set.dropped.append(tracker)
 
     def clear_rows(self, tracker: TrackerCore) -> None:
-        """Take the rows of the display that `tracker` is on off the screen."""
+        """Clear the rows of the display of `tracker`."""
         display = self._set.of(tracker)
         if display is not None:
             display.clear_rows()
@@ -102,7 +102,7 @@ class ManualTicker:
 
 
 class RecordingRenderer:
-    """A renderer that keeps what it is given.
+    """A renderer that records its calls.
 
     Attributes:
         frames: All frames, in order.

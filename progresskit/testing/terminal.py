@@ -1,6 +1,7 @@
 """An emulated terminal: a stream whose screen can be read.
 
-Knows the emulator, which it imports when the first terminal is made, since that needs pyte. Does not know trackers or renderers.
+Knows the emulator, which it imports when the first terminal is made, because that needs pyte. Does not know trackers or
+renderers.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class EmulatedTerminal(StreamTerminal):
-    """A terminal in memory, which shows what a real one would.
+    """A terminal in memory with the screen that a real one would have.
 
     Args:
         columns: Its width in cells.
         lines: Its height in rows.
-        is_tty: Whether it says that it is a terminal.
+        is_tty: Whether `isatty` returns True.
         unicode: Whether its encoding is UTF-8; otherwise it is ASCII.
         colors: Whether colours are wanted.
-        reflow: Whether rows are wrapped anew when the width changes, as tmux, VTE and most others do; otherwise they are
-            cut, as xterm does.
-        late_sizes: Whether the program hears of a new size some time after the rows have moved, as in tmux: `size` says what
-            `tell` was called for.
+        reflow: Whether rows are wrapped again when the width changes, as tmux, VTE and most others do; otherwise they
+            are cut, as xterm does.
+        late_sizes: Whether the program learns of a new size some time after the rows have moved, as in tmux: `size`
+            returns the size at the last call of `tell`.
 
     Attributes:
-        output: Everything that was sent to it, flush by flush.
+        output: The output, flush by flush.
 
     Raises:
         ModuleNotFoundError: pyte is not installed.
@@ -55,7 +56,8 @@ class EmulatedTerminal(StreamTerminal):
     ) -> None:
         self._told = columns, lines
         self._emulated, self._parser = _new_screen(columns, lines, reflow)
-        # The thread that reads the screen shows it what was sent, so that no reader sees a part of a frame which another thread sends.
+        # The thread that reads the screen feeds it the output, so that no reader sees a part of a frame that another
+        # thread sends.
         self._unseen: deque[str] = deque()
         self._reading = RLock()
         self.output: list[str] = []
@@ -71,11 +73,11 @@ class EmulatedTerminal(StreamTerminal):
         return self._pending.file
 
     def write(self, text: str) -> None:
-        """Add `text` to what the next `flush` shows: for a renderer that is tried without a display."""
+        """Add `text` to the output of the next `flush`, for a renderer that is used without a display."""
         self._pending.write(text)
 
     def flush(self) -> None:
-        """Show what was written."""
+        """Show the written text."""
         self.send(self._pending.drain())
 
     def feed(self, text: str) -> None:
@@ -100,13 +102,14 @@ class EmulatedTerminal(StreamTerminal):
         return self._told
 
     def resize(self, columns: int, lines: int) -> None:
-        """Give the window another size. Rows that it has no room for go into the scrollback, and come back with the room."""
+        """Give the window another size. Rows that no longer fit go into the scrollback, and come back when there is
+        room again."""
         self._screen.resize(lines, columns)
         if not self.late_sizes:
             self.tell()
 
     def tell(self) -> None:
-        """Let the program hear of the size that the window has."""
+        """Let the program learn of the window's size."""
         self._told = self._screen.columns, self._screen.lines
 
     @property
@@ -128,7 +131,7 @@ class EmulatedTerminal(StreamTerminal):
         return rows
 
     def _rows(self, *parts: str) -> list[str]:
-        """Return the rows of these parts of the screen, all as of one moment."""
+        """Return the rows of these parts of the screen, all at one instant."""
         with self._reading:
             screen = self._screen
             return [row for part in parts for row in screen.rows(getattr(screen, part))]

@@ -16,10 +16,11 @@ from weakref import WeakSet, ref
 from .._model.numbers import plain_number
 from .._model.states import STOPPED_EARLY
 from .._system.environment import is_disabled
+from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
-from .._tracking import tracker as trackers
 from .._tracking.arguments import plain_fields
-from ..renderers.registry import hub_address
+from .._tracking.joining import current_tracker
+from .._tracking.tracker import provided_tracker
 from ._bar_classes import Shown, class_of_tasks
 from .utils import screen_shape, supports_unicode
 
@@ -128,7 +129,7 @@ def becomes_task(bar: Any, file: Any, root: Any) -> bool:
 def _leads_to_display(file: Any) -> bool:
     if is_disabled(os.environ):
         return False
-    if hub_address() is not None or trackers._provided_tracker() is not None:
+    if hub_address() is not None or provided_tracker() is not None:
         return True
     if os.environ.get("PROGRESSKIT_RENDERER", "").strip() not in ("", "auto") or is_cell_stream(file):
         return True
@@ -139,7 +140,7 @@ def _is_displays(file: Any) -> bool:
     """Return whether `file` is the terminal that the display draws on. It is not if the display writes to a log: `2> log`."""
     if is_disabled(os.environ) or not _is_terminal(file) or os.environ.get("TERM") in (None, "", "dumb"):
         return False
-    return trackers.current_tracker().draws_on(file)
+    return current_tracker().draws_on(file)
 
 
 def stream_of(bar: Any) -> Any:
@@ -170,7 +171,7 @@ def task_of(bar: Any, root: Any) -> Task:
     bar.__dict__["_has_own_text"] = any(getattr(type(bar), name) is not getattr(root, name) for name in TEXTS)
     delay = known(bar.delay) or 0.0
     keep = None if delay and keeps(bar) else keeps(bar)  # a bar that ends before its delay is over leaves no line
-    task = trackers.current_tracker().add_task(
+    task = current_tracker().add_task(
         bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep=keep, color=color_of(bar), position=_slot(bar), delay=delay,
     )  # fmt: skip
     _take_look(bar, task)
@@ -368,7 +369,7 @@ def _tracker_on(stream: Any) -> ProgressTracker | None:
     """Return the tracker whose rows of bars stand on the terminal that `stream` is; None where there are none."""
     if not _drawn or not _is_terminal(stream) or hub_address() is not None:  # a hub shows such words above its rows
         return None
-    tracker = trackers.current_tracker()
+    tracker = current_tracker()
     return tracker if tracker.draws_on(stream) else None
 
 

@@ -78,9 +78,9 @@ def test_nothing_stays_open() -> None:
     """Bars enter no tracker for the process's life: what a bar has drawn on does not decide where later trackers draw."""
     code = """
 from progresskit.tqdm import tqdm
-from progresskit._tracking import tracker
+from progresskit._tracking import joining, tracker
 with tqdm(total=3) as bar: bar.update(3)
-print(tracker._entered, len(tracker.shared_tracker().tasks))
+print(tracker.entered, len(joining.shared_tracker().tasks))
 """
     assert said(code, PROGRESSKIT_RENDERER="none") == "[] 0"
 

@@ -13,7 +13,7 @@ from seen import until_seen
 
 from progresskit import Task, track
 from progresskit._display import process_hooks
-from progresskit._tracking.tracker import current_tracker
+from progresskit._tracking.joining import current_tracker
 
 
 def be_patient() -> None:

@@ -22,6 +22,7 @@ from progresskit._display.display import Display
 from progresskit._display.pacing import Pace
 from progresskit._model.address import Address
 from progresskit._model.frames import encode
+from progresskit._system.job import hub_address
 from progresskit.processes import _connection as connection
 from progresskit.processes._client import CROWD_BUDGET, LEAST_BUDGET, MOST_BUDGET, HubRenderer, _pieces
 from progresskit.processes._connection import process_start
@@ -39,8 +40,9 @@ from progresskit.processes._protocol import (
 )
 from progresskit.processes.feed import Feed
 from progresskit.processes.hub import Hub
-from progresskit.renderers import registry
-from progresskit.renderers.registry import named, prefer_hub
+from progresskit.renderers.choice import RendererChoice, named
+from progresskit.renderers.destinations import prefer_hub
+from progresskit.renderers.registry import find
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer, sample_view
 
 
@@ -215,7 +217,7 @@ def test_display_follows_the_clients_budget() -> None:
             self.default_budget = MOST_BUDGET
 
     for budget, expected in ((None, MOST_BUDGET), (0.5, 0.5)):
-        choice = registry.RendererChoice("told", Told, "of this test")
+        choice = RendererChoice("told", Told, "of this test")
         clock = ManualClock()
         display = Display(EmulatedTerminal(), choice, interval=0.1, budget=budget, cpu=clock, wall=clock)
         tracker = ProgressTracker("none", ticker=ManualTicker())
@@ -436,7 +438,7 @@ def test_way_to_a_frame_counts_in_the_budget() -> None:
         def render(self, frame: Frame) -> None:
             spent.advance(0.0002)
 
-    choice = registry.RendererChoice("sending", Sending, "of this test")
+    choice = RendererChoice("sending", Sending, "of this test")
     display = Display(EmulatedTerminal(), choice, interval=0.1, cpu=spent, wall=ManualClock())
     tracker = ProgressTracker("none", ticker=ticker)
     display.add(tracker._core)
@@ -489,15 +491,15 @@ def test_an_address_that_is_none_warns_and_is_ignored(monkeypatch: pytest.Monkey
 
 def test_the_hubs_own_process_is_no_client_of_it(unix: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROGRESSKIT_HUB", str(unix.hub.address))
-    assert registry.hub_address() is None
+    assert hub_address() is None
     monkeypatch.setattr(os, "getpid", lambda: -1)  # as in a forked child
-    assert registry.hub_address() == str(unix.hub.address)
+    assert hub_address() == str(unix.hub.address)
 
 
 def test_the_name_hub_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROGRESSKIT_HUB", raising=False)
     with pytest.raises(RendererUnavailable, match="start the command with `progresskit run`"):
-        registry.find("hub")
+        find("hub")
 
 
 # Real processes

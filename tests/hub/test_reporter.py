@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from progresskit import Frame, ProgressTracker, track
-from progresskit._tracking.tracker import current_tracker
+from progresskit._tracking.joining import current_tracker
 from progresskit.processes._ended_counts import EndedCounts
 from progresskit.processes.engines import ReportReader
 from progresskit.processes.feed import Feed

@@ -21,8 +21,8 @@ import pytest
 from shown import BOUND, Shown
 
 from progresskit import ProgressTracker
+from progresskit._system.lazy import load
 from progresskit.processes import workers
-from progresskit.renderers import registry
 from progresskit.testing import EmulatedTerminal
 
 METHODS = multiprocessing.get_all_start_methods()
@@ -287,7 +287,7 @@ def test_a_handle_costs_what_a_task_costs() -> None:
     handle.finish()
     assert workers.handle("00@/nowhere", 7, "far", 10, "row", None) is handle
     assert handle.state == "running"
-    registry.load("progresskit._display.process_hooks:TICKER").detach(handle.tracker._core)
+    load("progresskit._display.process_hooks:TICKER").detach(handle.tracker._core)
 
 
 def environment() -> dict[str, str]:

@@ -21,9 +21,10 @@ from progresskit._display.terminal import StreamTerminal
 from progresskit._model.frames import Frame, sample_view
 from progresskit._system.environment import taskbar_wanted
 from progresskit._system.notebook import replaces_outputs
+from progresskit.renderers.choice import named
+from progresskit.renderers.destinations import draws_rows, prefer_hub
 from progresskit.renderers.none import NoneRenderer
 from progresskit.renderers.plain import PlainRenderer, no_command
-from progresskit.renderers.registry import draws_rows, named, prefer_hub
 from progresskit.testing import EmulatedTerminal, ManualClock
 
 X = {"TERM": "xterm-256color"}

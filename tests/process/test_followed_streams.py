@@ -21,8 +21,8 @@ def test_loops_follow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
                 until_seen()
 
     # Trackers that other tests have left may draw nothing.
-    monkeypatch.setattr("progresskit._tracking.tracker._shared", None)
-    monkeypatch.setattr("progresskit._tracking.tracker._entered", [])
+    monkeypatch.setattr("progresskit._tracking.joining.shared", None)
+    monkeypatch.setattr("progresskit._tracking.tracker.entered", [])
     for name in ("most", "left"):  # seconds that a job may be held up: a busy machine takes longer
         monkeypatch.setattr(TICKER.scheduler.gate.time, name, BOUND)
     capsys.readouterr()

@@ -15,7 +15,7 @@ from progresskit import ProgressTracker
 from progresskit._display.display import Display
 from progresskit._display.hangs import HangDetector, Retired, Window
 from progresskit._display.ticker import ThreadTicker
-from progresskit.renderers.registry import RendererChoice
+from progresskit.renderers.choice import RendererChoice
 from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
 
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ import pytest
 
 from progresskit._display.terminal import ProtocolTerminal, StreamTerminal
 from progresskit._system import warnings as report
-from progresskit.renderers import registry
-from progresskit.renderers.registry import automatic, candidates, named, prefer_hub
+from progresskit.renderers import choice
+from progresskit.renderers.choice import automatic, named
+from progresskit.renderers.destinations import prefer_hub
+from progresskit.renderers.registry import candidates
 from progresskit.testing import EmulatedTerminal
 
 RENDERER = """
@@ -100,8 +102,8 @@ def test_a_renderer_that_cannot_be_chosen(
     missing: bool,
 ) -> None:
     """A priority that fails or never comes, or a renderer that cannot be used, leaves the choice as it was, with a warning."""
-    monkeypatch.setattr(registry, "ANSWER_SECONDS", 0.2 if "sleep" in priority else 60.0)
-    monkeypatch.setattr(registry, "_silent", set())
+    monkeypatch.setattr(choice, "ANSWER_SECONDS", 0.2 if "sleep" in priority else 60.0)
+    monkeypatch.setattr(choice, "_silent", set())
     install("cell", priority, missing=missing)
     assert automatic(EmulatedTerminal(), TERM).name == "ansi"
     assert automatic(EmulatedTerminal(), TERM).name == "ansi"  # one that is silent is not waited for again

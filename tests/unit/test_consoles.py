@@ -16,8 +16,9 @@ from progresskit._display import descriptors, process_hooks, terminal
 from progresskit._display.descriptors import console_of, file_key
 from progresskit._display.terminal import StreamTerminal
 from progresskit._system import environment, windows
-from progresskit.renderers import registry
-from progresskit.renderers.registry import automatic, draws_rows, named
+from progresskit.renderers import destinations
+from progresskit.renderers.choice import automatic, named
+from progresskit.renderers.destinations import draws_rows
 
 Windows = Any  # makes a console, and has the process find it
 
@@ -37,7 +38,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Windows]:
                 monkeypatch.setattr(where, name, what, raising=False)
 
         console.install(replace)
-        for module in (windows, descriptors, terminal, registry, environment):
+        for module in (windows, descriptors, terminal, destinations, environment):
             monkeypatch.setattr(module, "IS_WINDOWS", True)
         monkeypatch.setattr(terminal, "HAS_BLOCKING_FLAG", False)
         monkeypatch.setattr(windows, "_calls", None)

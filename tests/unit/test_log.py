@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from progresskit import Frame, ProgressTracker, Renderer
+from progresskit._system.job import RANKS
+from progresskit.renderers.choice import named
 from progresskit.renderers.log import LogRenderer
-from progresskit.renderers.registry import RANKS, named
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RendererContract, sample_view
 
 

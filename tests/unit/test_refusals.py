@@ -20,7 +20,7 @@ from progresskit._model.slots import Slots
 from progresskit._system.warnings import ProgressWarning, describe, warn_once
 from progresskit._text.cells import encodable
 from progresskit.renderers._region import Region
-from progresskit.renderers.registry import named
+from progresskit.renderers.choice import named
 from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer
 
 GOOD = json.loads(encode(Frame(1.0, (sample_view(),))))

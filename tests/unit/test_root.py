@@ -19,7 +19,8 @@ from bench import Bench
 import progresskit
 from progresskit import ProgressTracker, Task, add_task, configure, current_tracker, disabled, track
 from progresskit._text.spelling import nearest
-from progresskit._tracking import tracker as trackers
+from progresskit._tracking import joining
+from progresskit._tracking.display_arguments import DEFAULTS
 from progresskit._tracking.loop_counters import size_of
 from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
@@ -34,8 +35,8 @@ def entered(bench: Bench) -> Iterator[Bench]:
 @pytest.fixture(autouse=True)
 def _defaults() -> Iterator[None]:
     yield
-    trackers.DEFAULTS.clear()
-    trackers._shared = None
+    DEFAULTS.clear()
+    joining.shared = None
 
 
 def test_current(entered: Bench) -> None:
@@ -222,12 +223,12 @@ def test_disabled_block_and_errors() -> None:
     os.environ.pop("PROGRESSKIT_DISABLE", None)
     with pytest.raises(KeyError), disabled():
         raise KeyError
-    assert "PROGRESSKIT_DISABLE" not in os.environ and not trackers.disabled_blocks
+    assert "PROGRESSKIT_DISABLE" not in os.environ and not joining.disabled_blocks
 
 
 def test_configure() -> None:
     """An application's choice holds for trackers that were given none, and the one that all share."""
-    before = trackers.shared_tracker()
+    before = joining.shared_tracker()
     text = io.StringIO()
     configure(renderer="json", stream=text, interval=2.0, budget=0.5, capture=False)
     made = ProgressTracker()
@@ -236,7 +237,7 @@ def test_configure() -> None:
     assert core.capture.mode == ""
     given = ProgressTracker("plain", interval=0.5)._core
     assert (given.renderer.name, given.interval, given.budget) == ("plain", 0.5, 0.5)
-    shared = trackers.shared_tracker()
+    shared = joining.shared_tracker()
     assert shared is not before and shared._core.renderer.name == "json"
     for _ in track([1], "A library's loop"):
         shared.refresh(30.0)
@@ -248,12 +249,12 @@ def test_configure() -> None:
 
 def test_configure_while_busy() -> None:
     """The shared tracker is another one as soon as it is idle: rows of two never stand in each other's way."""
-    trackers._shared = ProgressTracker("none", ticker=ManualTicker())
-    task = trackers._shared.add_task("busy")
+    joining.shared = ProgressTracker("none", ticker=ManualTicker())
+    task = joining.shared.add_task("busy")
     configure(renderer="plain")
-    assert trackers.shared_tracker() is task.tracker
+    assert joining.shared_tracker() is task.tracker
     task.finish()
-    assert trackers.shared_tracker()._core.renderer.name == "plain"
+    assert joining.shared_tracker()._core.renderer.name == "plain"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_configure_refuses(options: dict[str, Any], words: str) -> None:
     """A wrong argument is refused at the call, and changes nothing."""
     with pytest.raises((TypeError, ValueError), match=words):
         configure(**options)
-    assert trackers.DEFAULTS == {}
+    assert DEFAULTS == {}
 
 
 def test_misspelt(bench: Bench) -> None:
@@ -330,7 +331,7 @@ def test_unknown_word(bench: Bench, call: str, word: str, advice: str) -> None:
     with pytest.raises(TypeError) as refused:
         calls[call](**{word: 1})
     assert str(refused.value) == f"{call.removeprefix('tracker.')}() has no argument {word!r}: {advice}"
-    assert trackers.DEFAULTS == {}
+    assert DEFAULTS == {}
 
 
 def test_any_description(bench: Bench) -> None:

@@ -13,7 +13,9 @@ from progresskit._display.display import display_of
 from progresskit._display.terminal import StreamTerminal
 from progresskit._system import warnings as report
 from progresskit._system.environment import is_disabled, is_on, number
-from progresskit.renderers.registry import automatic, default_stream, find, named
+from progresskit.renderers.choice import automatic, named
+from progresskit.renderers.destinations import default_stream
+from progresskit.renderers.registry import find
 from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, RecordingRenderer
 
 

@@ -291,7 +291,7 @@ def test_raising_renderer_is_replaced(bench: Bench) -> None:
 def test_slow_terminal_is_written_to_half_the_time(bench: Bench) -> None:
     """A terminal that takes its time is written to half of the time at most."""
     from progresskit._display.display import Display
-    from progresskit.renderers.registry import named
+    from progresskit.renderers.choice import named
     from progresskit.testing import EmulatedTerminal, ManualClock
 
     processor, wall = ManualClock(), ManualClock()

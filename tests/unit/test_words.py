@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from progresskit import ProgressTracker
-from progresskit._display.capture import MOST_AT_ONCE, write_at_once
 from progresskit._display.captured_stream import CapturedStream
+from progresskit._display.direct_lines import MOST_AT_ONCE, write_at_once
 from progresskit._display.terminal import StreamTerminal
 from progresskit._text import line_splitter
 from progresskit._text.line_splitter import LONGEST, Line, last_state

@@ -18,7 +18,7 @@ from seen import until_seen
 
 from progresskit import ProgressTracker, track
 from progresskit import print as print_above
-from progresskit._tracking.tracker import current_tracker
+from progresskit._tracking.joining import current_tracker
 
 LIVE: list[Any] = []
 """What a task leaves behind in its worker."""

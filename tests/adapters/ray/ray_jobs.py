@@ -14,7 +14,7 @@ import ray
 from seen import until_seen
 
 from progresskit import ProgressTracker, track
-from progresskit._tracking.tracker import current_tracker
+from progresskit._tracking.joining import current_tracker
 
 
 def wait_for(path: Path) -> None:
