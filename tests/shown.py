@@ -15,10 +15,15 @@ BOUND = 90.0
 
 
 class Telling(RecordingRenderer):
-    """Says when there is something new."""
+    """Says when there is something new.
+
+    Attributes:
+        records_ends: Whether frames have in `unseen` what ended between two of them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self.records_ends = False
         self.news = threading.Event()
 
     def render(self, frame: Frame) -> None:

@@ -239,9 +239,7 @@ class Capture:
         over_rows = display is not None and display.renderer.standing
         relay, self.relay = self.relay, None
         if relay is not None:
-            relay.leave(self)
-            if tracker is not None:
-                self._hand_over(relay, tracker)
+            relay.leave(self, lambda: None if tracker is None else self._hand_over(relay, tracker))
         with _registry.lock:
             streams, self._streams = self._streams, {}
             for captured in streams:
@@ -329,7 +327,7 @@ def relay_forks() -> bool:
     captured."""
     if not STREAMS:
         return bool(_registry.relays)
-    for capture in {capture for captured in captured_streams() for capture in captured.captures}:
+    for capture in dict.fromkeys(capture for captured in captured_streams() for capture in captured.captures):
         _begin_relay(capture)
     for relay in _registry.relays.values():
         relay.forwarder.hold()

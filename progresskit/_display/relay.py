@@ -24,7 +24,7 @@ from .relay_forwarder import LOCK_SECONDS, Forwarder
 from .relay_spool import PIECE, Spool, start_keeper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from threading import Thread
 
     from .._tracking.core import TrackerCore
@@ -93,13 +93,23 @@ class Relay:
             self._redirecting.add(capture)
         self.follow()
 
-    def leave(self, capture: Receiver) -> None:
-        """Stop handing lines to `capture`."""
+    def leave(self, capture: Receiver, hand_over: Callable[[], None]) -> None:
+        """Stop handing lines to `capture`.
+
+        Args:
+            capture: Who has shown the words so far.
+            hand_over: Gives lines that it has not shown to another one; called before later words go there.
+        """
         self._redirecting.discard(capture)
         self.follow()
         self.drain()
-        if capture in self.captures:
-            self.captures.remove(capture)
+        self.forwarder.hold()
+        try:
+            if capture in self.captures:
+                self.captures.remove(capture)
+            hand_over()
+        finally:
+            self.forwarder.release()
         self.drain_all()
         if not self.captures:
             self.forwarder.end_rows()

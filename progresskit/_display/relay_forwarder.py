@@ -215,11 +215,11 @@ class Forwarder:
         self._write(self._lines.end_rows().encode())
 
     def hold(self) -> None:
-        """Wait until no other thread is at work here, because the process is about to fork."""
+        """Wait until no other thread is at work here, and keep others waiting, for a fork or while a capture leaves."""
         self._lock.acquire(timeout=LOCK_SECONDS)
 
     def release(self) -> None:
-        """Let the other threads go on after the fork."""
+        """Let the other threads go on."""
         try:
             self._lock.release()
         except RuntimeError:  # it could not be had

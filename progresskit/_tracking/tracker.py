@@ -6,6 +6,7 @@ Knows and checks what users may request. Does not know how tasks are drawn: tick
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextvars import ContextVar, copy_context

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
     from typing import Any
 
-    from .base import DrawTarget, Terminal
+    from .base import DrawTarget, Renderer, Terminal
     from .registry import Factory
 
 ANSWER_SECONDS = 1.0
@@ -237,10 +237,26 @@ def named(renderer: Any, environ: Mapping[str, str] | None = None) -> RendererCh
     if all(hasattr(renderer, verb) for verb in ("start", "render", "write", "stop")):
         if isinstance(renderer, type):
             return RendererChoice(renderer.__name__, renderer, "its class was given", given=True)
-        return RendererChoice(type(renderer).__name__, lambda: renderer, "it was given", given=True)
+        return RendererChoice(type(renderer).__name__, _Given(renderer), "it was given", given=True)
     raise TypeError(
         f"renderer is {renderer!r:.80}, {kind_of(renderer)}: give a name, a renderer (start, render, write, stop) or its class."
     )
+
+
+class _Given:
+    """Gives `renderer`, a renderer that a user has made, whose options are asked of it like those of a class."""
+
+    __slots__ = ("_renderer",)
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def __call__(self, *arguments: Any) -> Renderer:
+        """Return the renderer."""
+        return self._renderer
+
+    def __getattr__(self, option: str) -> Any:
+        return getattr(self._renderer, option)
 
 
 def _by_name(name: str, why: str) -> RendererChoice:

@@ -279,3 +279,37 @@ def test_where_it_cannot_be() -> None:
     for words in ("first 0", "first 2", "shell", "again 2", "can't start new thread", "no Python to run", "a keeper"):
         squeezed = words.replace(" ", "")  # a line may have wrapped at a blank
         assert text.replace(" ", "").count(squeezed) == 1, text
+
+
+HANDED_OVER = """
+import os, sys
+from progresskit import ProgressTracker
+from progresskit._display import capture as capturing
+from progresskit.testing import ManualTicker
+trackers = [ProgressTracker(ticker=ManualTicker(), capture=False) for _ in range(2)]
+for tracker in trackers:
+    tracker.add_task("Files")
+first, second = captures = [capturing.Capture(tracker._core, automatic=True).start() for tracker in trackers]
+capturing.relay_forks()
+capturing.forked()
+relay = first.relay
+assert relay is second.relay
+os.write(relay.slave, b"before\\n")
+relay.drain()
+drain_all = relay.drain_all
+def drain_more():  # as a program that writes meanwhile
+    os.write(relay.slave, b"after\\n")
+    drain_all()
+relay.drain_all = drain_more
+second.stop()
+lines = list(trackers[0]._core.lines.items)
+first.stop()
+print(lines)
+"""
+
+
+def test_order_where_a_capture_ends() -> None:
+    """Words that a tracker has not shown when it leaves its terminal to another stand before those that come after."""
+    program = Program(HANDED_OVER)
+    assert program.end() == 0, program.rows
+    assert program.rows[-1] == "['before', 'after']", program.rows

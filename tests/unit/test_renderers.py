@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 
-from progresskit import Frame, Renderer
+from progresskit import Frame, ProgressTracker, Renderer
 from progresskit._model.frames import decode, encode
 from progresskit.renderers.ansi import AnsiRenderer
 from progresskit.renderers.json import JsonRenderer
 from progresskit.renderers.none import NoneRenderer
 from progresskit.renderers.plain import PlainRenderer
-from progresskit.testing import EmulatedTerminal, RendererContract, sample_view
+from progresskit.testing import EmulatedTerminal, ManualTicker, RecordingRenderer, RendererContract, sample_view
 
 
 class TestAnsi(RendererContract):
@@ -109,3 +109,15 @@ def test_a_plain_line_on_the_way_says_what_is_known() -> None:
         "alpha: 9 rows, paused, 1:00",
         "alpha: 90%, 9 of 10 rows, 2.0 s/row, 1:00, eta 0:02",
     ]
+
+
+def test_options_of_a_given_renderer() -> None:
+    """The options of a renderer that is given as an object are asked as those of a class: here that it records each end."""
+    renderer = RecordingRenderer()
+    renderer.records_ends = True  # type: ignore[attr-defined]  # an option that not every renderer has
+    ticker = ManualTicker()
+    with ProgressTracker(renderer, ticker=ticker) as tracker:
+        group = tracker.add_task("Files", total=1)
+        tracker.add_task("short", parent=group).finish()
+        ticker.tick()
+    assert [view.description for frame in renderer.frames for view in frame.unseen] == ["short"]
