@@ -233,14 +233,14 @@ class Copied:
         return [file for file in self.files if file.rejected or file.status != "LOADED"]
 
 
-def counted_rows(number: int) -> str:
-    """Return a number of rows, for people.
+def counted(number: int, noun: str = "row") -> str:
+    """Return a number of things in full, for people; `noun` is the singular of one whose plural has an s.
 
     Example:
-        >>> counted_rows(1), counted_rows(12_345)
-        ('1 row', '12,345 rows')
+        >>> counted(1), counted(12_345), counted(2, "bad row")
+        ('1 row', '12,345 rows', '2 bad rows')
     """
-    return f"{number:,d} row{'s' * (number != 1)}"
+    return f"{number:,d} {noun}{'s' * (number != 1)}"
 
 
 def first_error(file: FileResult, names: Mapping[str, str]) -> str:

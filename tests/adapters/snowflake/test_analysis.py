@@ -76,7 +76,7 @@ def said(path: Path) -> dict[str, tuple[str, int, list[str]]]:
     """Return what is said of each column: its type, missing values, and range."""
     with SnowflakeProgress("analyze-only", renderer="none") as progress:
         text = analyze([path], progress, Reading())
-    found = re.findall(r"^  (c\d+) +(\S+) +([\d,]+) nulls  (.*)$", text, re.MULTILINE)
+    found = re.findall(r"^  (c\d+) +(\S+) +([\d,]+) nulls? +(.*)$", text, re.MULTILINE)
     return {
         name: (kind, int(nulls.replace(",", "")), span.split(" .. ") if span else [])
         for name, kind, nulls, span in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import threading
 import time
@@ -336,6 +337,34 @@ def test_threads_of_a_group_end_together() -> None:
     with shared:
         pass
     assert (made, shared.seconds) == (["begun", "ended"] * 2, 3.0)
+
+
+def test_first_exception_ends_what_is_shared() -> None:
+    """The first exception of any holder ends the thing at once; one of a guest calls it off; nobody gets it after that."""
+    from progresskit_snowflake.loading.worker_threads import Shared, Stopped
+
+    ended: list[object] = []
+
+    class Thing:
+        def __enter__(self) -> str:
+            return "thing"
+
+        def __exit__(self, kind: object, *_: object) -> None:
+            ended.append(kind)
+
+    shared = Shared(Thing)
+    with contextlib.suppress(Stopped), shared:
+        with contextlib.suppress(ZeroDivisionError), shared:
+            1 / 0  # noqa: B018
+        assert ended == [ZeroDivisionError]
+        with pytest.raises(Stopped), shared:
+            pass
+        raise Stopped
+    assert ended == [ZeroDivisionError]
+    guest = Shared(Thing)
+    with guest, pytest.raises(OSError, match="full"), guest.kept():
+        raise OSError("full")
+    assert ended == [ZeroDivisionError, Stopped]
 
 
 def until(condition: Any) -> None:

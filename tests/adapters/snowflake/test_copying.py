@@ -181,7 +181,7 @@ def test_summary_of_each_phase() -> None:
     summary.bytes = {"QC": 2_000, "compression": 2_000, "upload": 400, "COPY": 400}
     assert summarize("t", summary).splitlines() == [
         "t: 7 rows of 2 files",
-        "  3 rows of 1 files were rejected by the server:",
+        "  3 rows of 1 file rejected by the server:",
         "    3 of 10 rows rejected, orders.csv:4: no number",
         "  columns left to their defaults: C",
         "  QC           2 files, 10 rows, 2.00 kB, 2.0 s, 5.0 rows/s, 1.00 kB/s",

@@ -29,6 +29,7 @@ from progresskit_snowflake.bars.uploading import Uploads
 from progresskit_snowflake.cli import main
 from progresskit_snowflake.copying import FORMATS, Staged, statement
 from progresskit_snowflake.files.opening import BadData
+from progresskit_snowflake.files.packing import CanonicalForm
 from progresskit_snowflake.files.quality import check
 from progresskit_snowflake.loading.pipeline import Load
 from progresskit_snowflake.loading.session import LoadError, Loading, Session, Staging
@@ -242,6 +243,39 @@ def test_jobs_share_the_bars_and_the_transaction(sessions: Any, connection: Any,
         for view in frame.tasks:
             assert view.total is None or view.estimated or view.completed <= view.total, view
     assert summary.bytes["upload"] == summary.bytes["COPY"]
+
+
+@pytest.mark.parametrize("failing", ["QC rows", "Compression", "Upload", "COPY"])
+def test_bar_that_failed_is_told(failing: str, sessions: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar of the phase that failed has failed, and Files with it: those of the others are over or called off."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise LoadError("no")
+
+    for phase, owner, step in (
+        ("Compression", CanonicalForm, "pack"),
+        ("Upload", Staging, "put"),
+        ("COPY", Loading, "copy"),
+    ):
+        if phase == failing:
+            monkeypatch.setattr(owner, step, refuse)
+    bars: list[Any] = []
+    begin = SnowflakeProgress.phase
+
+    def begun(*arguments: Any, **more: Any) -> Any:
+        bars.append(begin(*arguments, **more))
+        return bars[-1]
+
+    monkeypatch.setattr(SnowflakeProgress, "phase", begun)
+    paths = [write(tmp_path / f"{n}.csv", "a,b\n1,2\n" + "1,2,3\n" * (failing == "QC rows")) for n in range(3)]
+    (tmp_path / "packed").mkdir()
+    with SnowflakeProgress(renderer="none") as progress, sessions.pair() as (one, other):
+        staging = Staging(one)
+        load = Load(paths, "failing", staging, Loading(other), progress, tmp_path / "packed", more=[staging])
+        with pytest.raises((LoadError, BadData)):
+            load.run()
+    states = {bar.description.split()[0]: bar.state for bar in bars}
+    assert {name for name, state in states.items() if state == "failed"} == {"Files", failing.split()[0]}, states
 
 
 def noise(rows: int) -> str:
@@ -491,9 +525,9 @@ def test_a_load_goes_to_the_connection_of_that_name(connecting_command: Any, tmp
     command = connecting_command
     path = write(tmp_path / "one.csv", "a,b\n1,x\n2,y\n")
     done = command(path, "--table", "by_name")
-    assert (done.status, done.out.splitlines()[0]) == (0, "by_name: 2 rows of 1 files"), done.err
+    assert (done.status, done.out.splitlines()[0]) == (0, "by_name: 2 rows of 1 file"), done.err
     again = command(path, path, "--table", "by_name", "--skip-qc")
-    assert (again.status, again.out.splitlines()[0]) == (0, "by_name: 2 rows of 1 files"), again.err
+    assert (again.status, again.out.splitlines()[0]) == (0, "by_name: 2 rows of 1 file"), again.err
     assert f"{path} is named twice: it is loaded once" in again.out
     assert "QC" not in again.out + again.err
     for phase in ("compression", "upload", "COPY"):
@@ -551,7 +585,7 @@ def test_quiet_and_no_progress(named_connection: dict[str, str], command: Any, t
     }
     bare = command(*target)  # with --no-progress
     assert (bare.status, bare.err) == (0, "")
-    assert bare.out.startswith("quiet: 300,000 rows of 1 files\n")
+    assert bare.out.startswith("quiet: 300,000 rows of 1 file\n")
 
 
 def test_refusal_is_quoted(command: Any, tmp_path: Path) -> None:
@@ -608,7 +642,7 @@ def test_every_renderer_carries_the_load_into_a_file(
     arguments = [FLIGHTS[0], "--table", new_table, "--connection", "local", "--null", "NA"]
     done = run(*arguments, PROGRESSKIT_RENDERER=renderer, **named_connection)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{new_table}: 27,004 rows of 1 files\n")
+    assert done.stdout.startswith(f"{new_table}: 27,004 rows of 1 file\n")
     assert "\x1b" not in done.stderr
 
 
@@ -740,7 +774,7 @@ def test_appending_renderers_in_a_terminal(renderer: str, named_connection: dict
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, sent
     os.close(fd)
     assert b"\x1b" not in sent
-    assert f"{new_table}: 27,004 rows of 1 files\r\n".encode() in sent
+    assert f"{new_table}: 27,004 rows of 1 file\r\n".encode() in sent
     assert (b"Files" in sent) is (renderer != "none")
 
 

@@ -587,9 +587,9 @@ def test_counts_are_held_against_each_other(
     monkeypatch.setattr(Loading, "copy", lambda *more: [file._replace(**lost) for file in copy(*more)])
     done = command(write(tmp_path / "f.csv", "a\n1\n2\n"), "--table", new_table)
     assert (done.status, there(cursor, new_table)) == (1, False)
-    assert re.search(r"2 rows of .*f.csv were sent, and COPY has read [13]|COPY has left out .*f.csv", done.err), (
-        done.err
-    )
+    assert re.search(
+        r"2 rows of .*f.csv went to the stage, and COPY has read [13]|COPY has left out .*f.csv", done.err
+    ), done.err
 
 
 RETURNING = {
@@ -638,7 +638,7 @@ def test_files_are_held_against_each_other(
     monkeypatch.setattr(Load, "_copy", lambda *more: None)
     done = command(write(tmp_path / "f.csv", "a\n1\n2\n"), "--table", new_table)
     assert (done.status, there(cursor, new_table)) == (1, False)
-    assert "1 files were to be loaded, 1 were uploaded, and COPY has taken 0: nothing is loaded" in done.err
+    assert "1 file to be loaded, 1 uploaded, 0 copied: nothing is loaded" in done.err
 
 
 def test_packed_rows_are_held_against_checked_ones(tmp_path: Path) -> None:
@@ -646,7 +646,7 @@ def test_packed_rows_are_held_against_checked_ones(tmp_path: Path) -> None:
     path = write(tmp_path / "f.csv", 'a\n1\n"x"y\n')
     report = check(path, [Column("a")], lambda rows: None)
     report.rows += 1
-    with pytest.raises(BadData, match="2 rows were checked, and 1 are to be sent: nothing is loaded"):
+    with pytest.raises(BadData, match="2 rows checked, but 1 to be sent: nothing is loaded"):
         FORM.pack(path, tmp_path / "packed", report)
 
 

@@ -548,7 +548,7 @@ def test_parquet_is_remembered(command: Any, cursor: Any, new_table: str, tmp_pa
     """--skip-loaded knows Parquet files too."""
     cursor.execute(f"CREATE SCHEMA P_{new_table}")
     pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "f.parquet")
-    for words in ("1 rows of 1 files", "was loaded before"):
+    for words in ("1 row of 1 file", "was loaded before"):
         done = command(tmp_path / "f.parquet", "--table", f"p_{new_table}.t", "--skip-loaded")
         assert (done.status, words in done.out) == (0, True), done.err + done.out
     assert cursor.execute(f"SELECT * FROM p_{new_table}.t").fetchall() == [(1,)]
@@ -622,7 +622,7 @@ def test_names_that_cannot_be_printed(
     with contextlib.redirect_stdout(ascii_alone):
         status = cli.main(["load", str(path), "--analyze-only", "--no-progress"])
     assert status == 0
-    assert rb"caf\udce9.csv: 1 rows" in printed.getvalue()
+    assert rb"caf\udce9.csv: 1 row," in printed.getvalue()
     hostile = tmp_path / "a\x1b[2Jb.csv"
     hostile.write_bytes(b"a,b\n1\n")
     for options in (["--analyze-only"], ["--table", new_table]):

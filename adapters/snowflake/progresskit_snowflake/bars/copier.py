@@ -24,7 +24,7 @@ from ..copying import (
     Speed,
     Staged,
     batches,
-    counted_rows,
+    counted,
     estimated_rows,
     first_error,
     relative,
@@ -162,7 +162,7 @@ class CopyWatch:
     def _fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = {"size": format_progress(self.bytes, self.size, "B")}
         if troubles := self.copied.troubles():
-            fields["rejected"] = counted_rows(self.copied.rejected)
+            fields["rejected"] = counted(self.copied.rejected)
             fields["error"] = first_error(troubles[-1], self._names)
         return fields
 
@@ -320,7 +320,7 @@ def _bar(
         begun = tracker.add_task(
             f"COPY {table}", total=None if alone else rows, unit="row", color="cyan", completed=done
         )
-        begun.update(expected=counted_rows(rows) if alone and rows is not None else None)
+        begun.update(expected=counted(rows) if alone and rows is not None else None)
     with begun as bar:
         yield bar
         bar.update(total=rows, expected=None)

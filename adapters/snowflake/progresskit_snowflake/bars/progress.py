@@ -8,7 +8,7 @@ from typing import Any
 
 from progresskit import ProgressTracker, Task
 
-from ..copying import counted_rows
+from ..copying import counted
 
 COLORS = {"Files": "accent", "QC rows": "yellow", "Compression": "magenta", "Upload": "blue", "COPY": "cyan"}
 ROW = "{mark} {description}  {bar} {percent}  {amount}  {rate:short!}  {status}   {fields}"
@@ -84,5 +84,5 @@ class SnowflakeProgress(ProgressTracker):
         """
         bar = self.phase("COPY", rows if measured else None, "row", detail=table, completed=completed)
         if rows is not None and not measured:
-            bar.update(expected=counted_rows(rows))
+            bar.update(expected=counted(rows))
         return bar

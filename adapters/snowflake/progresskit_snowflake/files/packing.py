@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..copying import canonical_format
+from ..copying import canonical_format, counted
 from ..sql.columns import Column
 from ..versions import connector_version
 from .dialects import Dialect
@@ -160,7 +160,7 @@ class CanonicalForm:
                     yield b"", report.rows - rows, reader.position
                 elif rows != report.rows:
                     raise BadData(
-                        f"{path}: {report.rows:,d} rows were checked, and {rows:,d} are to be sent: nothing is loaded."
+                        f"{path}: {counted(report.rows)} checked, but {rows:,d} to be sent: nothing is loaded."
                     )
 
     def _written(self, chunk: Chunk, order: list[int], left_out: list[int], start: int) -> tuple[Any, int, int]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..copying import counted
 from ..sql.columns import Column, check_header, folded, matched, order_of
 from ..sql.guessing import TEXT, Guess
 from ..sql.values import Rule, rule_for
@@ -349,7 +350,7 @@ def columns_of(
 def bad_rows(reports: list[Report], allowed: int) -> str:
     """Return the bad rows found so far, by file and line, and what can be done."""
     found = [f"  {report.path}:{line}: {reason}" for report in reports for line, reason in sorted(report.bad.items())]
-    lines = [f"{len(found):,d} bad rows, and {allowed:,d} are allowed (--max-bad-rows):", *found[:MOST_SHOWN]]
+    lines = [f"{counted(len(found), 'bad row')}, with {allowed:,d} allowed (--max-bad-rows):", *found[:MOST_SHOWN]]
     if len(found) > MOST_SHOWN:
         lines.append(f"  ... {len(found) - MOST_SHOWN:,d} more")
     return "\n".join(lines)

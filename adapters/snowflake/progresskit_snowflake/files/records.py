@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..copying import counted
 from .dialects import CANONICAL, SAMPLE, Dialect, DialectError, decided, decoded_sample, suggestion
 from .opening import BLOCK, BadData, FileReader
 
@@ -371,7 +372,7 @@ class CsvReader(FileReader):
 
     def _width(self, width: int) -> str:
         names = len(self.names)
-        words = f"{width} column{'s' * (width != 1)}, but {names} {'is' if names == 1 else 'are'} expected"
+        words = f"{counted(width, 'column')}, but {names} {'is' if names == 1 else 'are'} expected"
         return f"{words} (lines before the header: --skip-lines)" if names == 1 else words
 
     def _as_is(self, data: bytes, canonical: bool) -> bytes | None:

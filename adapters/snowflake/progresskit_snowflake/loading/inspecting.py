@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..bars.progress import SnowflakeProgress
+from ..copying import counted
 from ..errors import LoadError
 from ..files.opening import BadData
 from ..files.quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, guess_types, names_of
@@ -39,10 +40,11 @@ def validate(
     bad = sum(len(report.bad) for report in reports)
     if bad > allowed:
         raise BadData(bad_rows(reports, allowed))
-    lines = [f"{sum(report.rows for report in reports):,d} rows fit {table}."]
+    rows = sum(report.rows for report in reports)
+    lines = [f"{counted(rows)} {'fits' if rows == 1 else 'fit'} {table}."]
     lines += [f"  {report.path}: {words}" for report in reports for words in report.said]
     if bad:
-        lines.append(f"  {bad:,d} bad rows would be left out")
+        lines.append(f"  {counted(bad, 'bad row')} would be left out")
     if left_out:
         lines.append(f"  columns left to their defaults: {', '.join(left_out):.300}")
     if unchecked:
@@ -66,14 +68,16 @@ def analyze(paths: list[Path], progress: SnowflakeProgress, reading: Reading = R
 
 def _described(report: Report, columns: list[Column]) -> str:
     width = max(len(column.name) for column in columns)
-    lines = [f"{report.path}: {report.rows:,d} rows, {len(columns)} columns, {len(report.bad):,d} bad rows"]
+    counts = [counted(report.rows), counted(len(columns), "column"), counted(len(report.bad), "bad row")]
+    lines = [f"{report.path}: {', '.join(counts)}"]
     lines += [f"  {words}" for words in report.said]
     for column in columns:
         low, high = report.ranges.get(column.name, ("", ""))
         span = f"{low} .. {high}" if column.name in report.ranges else ""
         nulls = report.nulls.get(column.name, 0)
         kind = column.type if report.rows > nulls else "empty"
-        lines.append(f"  {column.name:<{width}}  {kind:<13}  {nulls:>8,d} nulls  {span}")
+        missing = f"{nulls:>8,d} null{' ' if nulls == 1 else 's'}"
+        lines.append(f"  {column.name:<{width}}  {kind:<13}  {missing}  {span}")
     lines += [f"  {column.name} is text: {column.note}" for column in columns if column.note]
     lines += [f"  {report.path}:{line}: {reason}" for line, reason in sorted(report.bad.items())[:MOST_SHOWN]]
     return "\n".join(lines)

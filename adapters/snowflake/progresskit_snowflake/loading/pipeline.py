@@ -24,7 +24,7 @@ from progresskit import Task
 from ..bars.copier import CopyWatch, strategy
 from ..bars.progress import SnowflakeProgress
 from ..bars.uploading import Uploads
-from ..copying import FORMATS, FileResult, Staged, batches, statement
+from ..copying import FORMATS, FileResult, Staged, batches, counted, statement
 from ..errors import LoadError
 from ..files.dialects import Dialect
 from ..files.opening import BadData, digest_of, identity
@@ -195,7 +195,7 @@ class Load:
         # A check is soon over: its row stays as long as what it has let pass is packed.
         rows = [contextlib.ExitStack() for _ in self.stagings]
         for row in rows:
-            row.enter_context(self._qc if self.quality else contextlib.nullcontext())
+            row.enter_context(self._qc.kept() if self.quality else contextlib.nullcontext())
         self._group.start("QC", lambda: self._check_all(checking, fixed=existing is not None))
         for session, row in zip(self.stagings, rows, strict=True):
             self._group.start("compression", functools.partial(self._pack_all, row))
@@ -204,7 +204,7 @@ class Load:
         try:
             self._group.join()
         except Exception as error:
-            files.fail(str(error).splitlines()[0])
+            files.fail(str(error).splitlines()[0].removesuffix(":"))
             raise
         files.finish()
 
@@ -299,8 +299,7 @@ class Load:
         """Note in the summary how a file was read, if that was not by the defaults."""
         self.summary.said += [f"{report.path}: {words}" for words in report.said]
         if report.blank_lines:
-            lines = f"{report.blank_lines:,d} blank line{'s' * (report.blank_lines > 1)}"
-            self.summary.said.append(f"{report.path}: {lines} left out")
+            self.summary.said.append(f"{report.path}: {counted(report.blank_lines, 'blank line')} left out")
 
     def _begin_compression(self) -> Task:
         done = self.summary.bytes.get("compression", 0)
@@ -472,8 +471,8 @@ class Load:
         copied = Counter(file.file.rpartition("/")[2] for file in files)
         if len(staged) != len(self.paths) or copied != Counter(file.name for file in staged):
             raise LoadError(
-                f"{len(self.paths):,d} files were to be loaded, {len(staged):,d} were uploaded, and COPY has taken "
-                f"{copied.total():,d}: nothing is loaded. That is a fault of this program: please report it."
+                f"{counted(len(self.paths), 'file')} to be loaded, {len(staged):,d} uploaded, {copied.total():,d} copied: "
+                "nothing is loaded. That is a fault of this program: please report it."
             )
 
     def _hold_against(self, batch: Sequence[Staged], files: Sequence[FileResult]) -> None:
@@ -487,6 +486,6 @@ class Load:
             parsed = file.loaded + file.rejected
             if file.status != "LOAD_FAILED" and parsed != staged.rows:
                 raise LoadError(
-                    f"{staged.rows:,d} rows of {name} were sent, and COPY has read {parsed:,d}: nothing is loaded. "
+                    f"{counted(staged.rows or 0)} of {name} went to the stage, and COPY has read {parsed:,d}: nothing is loaded. "
                     "The file, and the options of COPY in the account's history, are worth a report."
                 )

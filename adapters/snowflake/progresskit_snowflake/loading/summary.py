@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from progresskit._text.formatting import format_count, format_rate
 
-from ..copying import Copied, FileResult, counted_rows, first_error
+from ..copying import Copied, FileResult, counted, first_error
 
 COLUMNS = 79
 """Cells of a line, which a terminal of 80 columns does not wrap."""
@@ -52,12 +52,14 @@ class Summary:
 
 def summarize(table: str, summary: Summary) -> str:
     """Return what a load did: files, rows, bytes, seconds and rate, a line a phase."""
-    lines = [f"{table}: {summary.loaded:,d} rows of {summary.files:,d} files"]
+    lines = [f"{table}: {counted(summary.loaded)} of {counted(summary.files, 'file')}"]
     if summary.bad:
-        lines.append(f"  {summary.bad:,d} bad rows were left out")
+        lines.append(f"  {counted(summary.bad, 'bad row')} left out")
     troubles = summary.copied.troubles()
     if troubles:
-        lines.append(f"  {summary.copied.rejected:,d} rows of {len(troubles):,d} files were rejected by the server:")
+        lines.append(
+            f"  {counted(summary.copied.rejected)} of {counted(len(troubles), 'file')} rejected by the server:"
+        )
         lines += [f"    {trouble(file, summary.names)}" for file in troubles[:MOST_SHOWN]]
         if len(troubles) > MOST_SHOWN:
             lines.append(f"    ... {len(troubles) - MOST_SHOWN:,d} more")
@@ -97,5 +99,5 @@ def kept(stage: str) -> str:
 
 def trouble(file: FileResult, names: dict[str, str]) -> str:
     """Return what happened to a file that lost rows, in a line: how many, and the first error."""
-    lost = f"{file.rejected:,d} of {counted_rows(file.loaded + file.rejected)}"
+    lost = f"{file.rejected:,d} of {counted(file.loaded + file.rejected)}"
     return f"{lost} rejected, {first_error(file, names)}"

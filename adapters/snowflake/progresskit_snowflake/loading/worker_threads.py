@@ -125,6 +125,9 @@ class Channel:
 class Shared:
     """Something that is there while any thread needs it: made for the first, ended with the last. Its time is counted.
 
+    The first exception of any thread that has it ends it at once, whatever the others do. Nobody gets it after that: who asks
+    raises `Stopped`.
+
     Args:
         begin: Makes it; a context manager.
         now: The time, in seconds.
@@ -142,10 +145,13 @@ class Shared:
         self._began = 0.0
         self._manager: contextlib.AbstractContextManager[Any] | None = None
         self._thing: Any = None
+        self._failed = False
         self.seconds = 0.0
 
     def __enter__(self) -> Any:
         with self._lock:
+            if self._failed:
+                raise Stopped
             if not self._users:
                 self._manager, self._began = self._begin(), self._now()
                 self._thing = self._manager.__enter__()
@@ -155,6 +161,19 @@ class Shared:
     def __exit__(self, *exception: Any) -> None:
         with self._lock:
             self._users -= 1
-            if not self._users and self._manager is not None:
+            self._failed = self._failed or exception[0] is not None
+            if self._manager is not None and (self._failed or not self._users):
+                manager, self._manager = self._manager, None
                 self.seconds += self._now() - self._began
-                self._manager.__exit__(*exception)
+                manager.__exit__(*exception)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[Any]:
+        """Have it for work that is not its own: an exception there calls it off, and is no failure of it."""
+        thing = self.__enter__()
+        try:
+            yield thing
+        except BaseException:
+            self.__exit__(Stopped, Stopped(), None)
+            raise
+        self.__exit__(None, None, None)
