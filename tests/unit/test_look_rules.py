@@ -1,0 +1,209 @@
+"""The rules of the default look that no mock-up shows: reserved widths, the order in which room is given up, numbers and words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from progresskit._model.frames import TaskView, sample_view
+from progresskit._text.formatting import format_count, format_duration, format_progress, format_rate, format_seconds
+from progresskit._text.styles import STYLES, choose
+from progresskit.renderers._bars import Painter
+from progresskit.renderers._kept import KeptLines
+
+
+def rows(*views: TaskView, columns: int = 80) -> list[str]:
+    """Return the rows of `views` on a terminal of so many columns."""
+    numbered = tuple(view._replace(id=at, position=at) for at, view in enumerate(views))
+    return Painter().rows(numbered, columns - 1, 0.0)
+
+
+def row(columns: int = 120, **facts: Any) -> str:
+    """Return the row of one task."""
+    return rows(sample_view(description="a", **facts), columns=columns)[0]
+
+
+def kept(columns: int = 120, **facts: Any) -> str:
+    """Return the line that one task leaves."""
+    return KeptLines().lines((sample_view(**{"description": "a", "state": "finished", **facts}),), columns - 1)[0]
+
+
+def test_order_in_which_room_is_given_up() -> None:
+    """Time, fields beyond 12 cells, rate, fields with the rate back, rate, nouns, amounts, the bar, and at last the status."""
+    facts: dict[str, Any] = {
+        "completed": 4512,
+        "total": 10_000,
+        "unit": "row",
+        "elapsed": 5.5,
+        "rate": 812.4,
+        "eta": 6.7,
+    }
+    view = sample_view(description="a name of twenty-two c", fields={"loss": 0.41, "acc": 0.87, "lr": "1e-3"}, **facts)
+    parts = {"0:05 ": "t", "lr 1e-3": "F", "loss": "f", "/s": "r", " rows": "n", "/10,000": "a", "━": "b", "eta": "s"}
+    seen: list[str] = []
+    for columns in range(160, 24, -1):
+        (text,) = rows(view, columns=columns)
+        found = "".join(letter for part, letter in parts.items() if part in text)
+        if not seen or seen[-1] != found:
+            seen.append(found)
+        at = text.find("━")
+        if at >= 0:
+            cells = sum(letter in "━╾─" for letter in text)
+            assert (16 if "t" in found else 10) <= cells <= 40
+    assert seen == ["tFfrnabs", "Ffrnabs", "frnabs", "fnabs", "rnabs", "nabs", "abs", "bs", "s", ""]
+
+
+def test_names_get_a_third() -> None:
+    """A name has a third of the columns, 12 cells at the least and 32 at the most, and at last 12."""
+    view = sample_view(description="n" * 50, completed=1, total=2)
+    for columns, cells in ((120, 32), (90, 30), (60, 20)):
+        (text,) = rows(view, columns=columns)
+        assert text.startswith(f"  {'n' * ((cells - 1) // 2)}…{'n' * (cells - 1 - (cells - 1) // 2)}  ")
+    assert rows(view, columns=24) == ["  nnnnn…nnnnnn  50%"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "place"),
+    [
+        ({"completed": 7, "unit": "row"}, "⠋ a        7 rows"),
+        ({"completed": 7, "unit": "B"}, "⠋ a     7 B"),
+        ({"completed": 7, "total": 10_000, "unit": "row"}, "       7/10,000 rows"),
+        ({"completed": 3, "unit": "B", "rate": 5.0}, "3 B      5 B/s"),
+        ({"completed": 3, "unit": "iB", "rate": 5.0}, "3 B       5 B/s"),
+        ({"completed": 3, "unit": "row", "rate": 5.0}, "3 rows     5.0/s"),
+    ],
+)
+def test_reserved_widths(facts: dict[str, Any], place: str) -> None:
+    """A number has 7 cells, of bytes 4, or those of its total; a rate 8, of bytes 9 and 10."""
+    assert place in row(**facts), row(**facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"state": "paused", "rate": 3.0, "eta": 2.0, "idle": 99.0}, "paused"),
+        ({"state": "pending"}, "waiting"),
+        ({"idle": 12.0}, "idle 0:12"),
+        ({"eta": 6.0, "rate": 3.0}, "eta 0:06"),
+        ({}, "eta -:--"),
+    ],
+)
+def test_the_first_status_that_applies(facts: dict[str, Any], words: str) -> None:
+    """Paused, waiting, idle, and then the time left; a row that does not move has no rate."""
+    text = row(completed=1, total=2, **facts)
+    assert text.endswith(words) and ("/s" in text) is words.startswith("eta 0")
+
+
+def test_estimates_have_a_tilde() -> None:
+    """`~` stands before the numbers that are estimated, and the share of an estimate ends at 99 %."""
+    text = row(completed=999, total=1000, unit="row", estimated=True, rate=8.0, elapsed=5.0)
+    assert "~99%" in text and "~999/1,000 rows" in text and text.count("~") == 2
+    assert "~99%" in row(completed=1000, total=1000, estimated=True)
+    assert "~" not in row(completed=999, total=1000, rate=8.0, elapsed=5.0)
+    assert "~999 rows" in kept(completed=999, unit="row", estimated=True, elapsed=3.0)
+
+
+def test_fields_by_value() -> None:
+    """An empty value or True shows the name alone, None and False show nothing, and a text alone is cut in its middle."""
+    text = row(completed=1, total=2, fields={"retrying": True, "note": "", "gone": None, "off": False, "loss": 0.5})
+    assert text.endswith("retrying  note  loss 0.5")
+    file = f"{'b' * 20}{'e' * 20}.csv"
+    (cut,) = rows(sample_view(description="a", completed=1, total=2, fields={"": file}), columns=70)
+    assert cut.endswith("e.csv") and "bbb…" in cut
+    assert len(cut.split()[-1]) >= 20
+
+
+def test_texts_take_all_room() -> None:
+    """A task that is text alone takes the place of the figures; its room grows by eights and never shrinks."""
+    painter = Painter()
+    view = sample_view(description="Waiting", elapsed=4.0)
+
+    def at(text: str, seconds: float) -> int:
+        (drawn,) = painter.rows((view._replace(description=text),), 79, seconds)
+        return drawn.index("0:04")
+
+    first, grown = at("Waiting", 0.0), at("Waiting for", 1.0)
+    assert grown - first == 8 and at("W", 2.0) == grown
+    beside = rows(view, sample_view(description="a", completed=1, total=2, unit="row"))
+    assert beside[0].startswith("⠋ Waiting  ") and "%" not in beside[0]
+
+
+def test_rows_without_totals_have_no_bars() -> None:
+    """Where no row has a total there is neither bar nor percentage; where one has, the others are blank there."""
+    alone = rows(sample_view(description="a", completed=7, unit="row"))[0]
+    assert "─" not in alone and "%" not in alone
+    with_total, without = rows(
+        sample_view(description="a", completed=7, total=9, unit="row"),
+        sample_view(description="b", completed=7, unit="row"),
+    )
+    assert with_total.index("rows") == without.index("rows") and "─" not in without
+
+
+def test_styles_of_terminals() -> None:
+    """Consoles whose fonts may lack heavy lines get `box`, terminals with wide lines and encodings without lines `ascii`."""
+    assert choose("utf-8", {"TERM": "xterm-256color"}) == "line"
+    assert choose("utf-8", {"TERM": "linux"}) == choose("utf-8", {"OS": "Windows_NT"}) == "box"
+    assert choose("utf-8", {"OS": "Windows_NT", "WT_SESSION": "1"}) == "line"
+    assert choose("utf-8", {"VTE_CJK_WIDTH": "wide"}) == choose("gbk", {}) == choose("ascii", {}) == "ascii"
+    assert [STYLES[name].spins for name in ("line", "box", "ascii")] == [10.0, 5.0, 5.0]
+
+
+def test_reserves_of_kept_lines() -> None:
+    """Name 24 cells, number 9, unit 6, duration 6; below 80 columns name 16, number 7, unit 4."""
+    facts: dict[str, Any] = {"completed": 7, "total": 7, "unit": "row", "elapsed": 3.0, "rate": 2.3}
+    assert kept(80, **facts) == f"✓ a{' ' * 23}   {'7':>9} rows     {'3.0 s':>6}   2.3 rows/s"
+    assert kept(79, **facts) == f"✓ a{' ' * 15}   {'7':>7} rows   {'3.0 s':>6}   2.3 rows/s"
+
+
+def test_what_kept_lines_say() -> None:
+    """Counts in full and bytes scaled; an end that is none with its share; `of N` only without a reason and with a total."""
+    assert "4,961,220 rows" in kept(completed=4_961_220, unit="row", elapsed=9.0, rate=554_820.0)
+    assert "554,820 rows/s" in kept(completed=4_961_220, unit="row", elapsed=9.0, rate=554_820.0)
+    assert "7.27 MB" in kept(completed=7_270_000, unit="B", elapsed=9.6)
+    failed: dict[str, Any] = {"state": "failed", "completed": 24, "total": 100, "unit": "row", "elapsed": 1.0}
+    assert kept(reason="no such file", **failed).endswith("failed at 24%: no such file")
+    assert kept(**failed).endswith("failed at 24% of 100")
+    assert kept(**{**failed, "total": None}).endswith("failed")
+    assert kept(100, **failed).endswith("failed at 24% of 100") and kept(60, **failed).endswith("failed at 24%")
+    stopped = {**failed, "state": "cancelled", "reason": "stopped early"}
+    assert kept(**stopped).startswith("– a ") and kept(**stopped).endswith("stopped early at 24% of 100")
+    assert kept(elapsed=1.2, state="finished") == f"✓ a{' ' * 23}   {' ' * 9} {' ' * 6}    1.2 s"
+    assert "%" not in kept(completed=24, total=100, elapsed=3.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (format_progress(4_512, 10_000, "row"), "4,512/10,000 rows"),
+        (format_progress(1_230_000, 1_600_000, "tok"), "1.23/1.60 M tok"),
+        (format_progress(999_999, 1_000_000, "B"), "0.99/1.00 MB"),
+        (format_progress(300_000_000, 10_000_000_000, "B"), "0.3/10.0 GB"),
+        (format_count(1536, "iB"), "1.50 KiB"),
+        (format_rate(96.29, short=True), "96.2/s"),
+        (format_rate(8_124.9, "row", short=True), "8,124/s"),
+        (format_rate(554_999, "row", short=True), "554 k/s"),
+        (format_rate(89_042.0, "row"), "89,042 rows/s"),
+        (format_rate(0.14, "epoch"), "7.1 s/epoch"),
+        (format_rate(0.003, "file"), "5:33/file"),
+        (format_rate(0.5, "B"), "0 B/s"),
+        (format_progress(26, 40), "26/40"),
+        (format_rate(19.27, short=True), "19.2/s"),
+        (format_rate(19.27), "19.2 it/s"),
+        (format_rate(1 / 1.45), "1.4 s/it"),
+        (format_duration(7.9), "0:07"),
+        (format_duration(3_753.0), "1:02:33"),
+        (format_duration(3 * 86_400 + 4 * 3_600 + 5 * 60), "3d 4:05"),
+        (format_duration(None), "-:--"),
+        (format_seconds(0.59), "0.5 s"),
+        (format_seconds(0.09), "<0.1 s"),
+        (format_seconds(75.9), "1:15"),
+        (format_count(1, "row"), "1 row"),
+        (format_count(0, "row"), "0 rows"),
+        (format_progress(1, 1, "file"), "1/1 file"),
+        (format_progress(1, 12, "file"), "1/12 files"),
+    ],
+)
+def test_numbers_and_words(text: str, expected: str) -> None:
+    """Every example of the table of numbers and words, each rounded down."""
+    assert text == expected
