@@ -8,8 +8,9 @@ composed.
 
 from __future__ import annotations
 
-from itertools import chain, compress, islice
+from itertools import chain, compress, repeat
 from operator import length_hint
+from sys import maxsize
 from threading import Event, RLock, Thread, get_ident
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,6 @@ from .._tracking.unwinding import caller, instruction
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from typing import Self
 
 NEVER = float("inf")
 """When a bar that does not wait is due."""
@@ -31,11 +31,6 @@ ALWAYS = float("nan")
 this one, not even infinity. A bar that the thread waits for has 0."""
 SELDOM = 16
 """Reads of the clock between two lines after which the thread takes over."""
-PORTION = 512
-"""The most items that pass between two steps of a loop's generator."""
-SPARE = 64
-"""Items that other threads may take beyond the portion in whose middle the first writes a line: one for each thread."""
-_TRUE = (True,) * (PORTION + SPARE)
 _waiting: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 """A bar or a loop -> when its next line is due, in seconds since 1970."""
 _lock = RLock()
@@ -139,9 +134,9 @@ def note_look(bar: Any) -> None:
 
 
 class TextLoop(chain):  # type: ignore[type-arg]  # of any items
-    """The iterator over a bar that writes its own text. It runs in C, except for a step of its generator now and then."""
+    """The iterator over a bar that writes its own text. It runs in C, but for the items at which the clock is read."""
 
-    __slots__ = ("_kept", "_portions")
+    __slots__ = ("_portions",)
 
     def close(self) -> None:
         """End the loop, as `close` of a generator does."""
@@ -152,140 +147,86 @@ def iterate(bar: Any) -> Iterator[Any] | None:
     """Return an iterator over the iterable of `bar` that writes its lines in this thread; None if each item must read the clock."""
     if not (gil_enabled() and _is_steady(bar)):
         return None
-    kept: list[object] = []
-    portions = Portions(_portions(bar, kept))
+    portions = Portions(_portions(bar))
     loop: Any = TextLoop.from_iterable(portions.iterator())
-    loop._portions, loop._kept = portions, kept
+    loop._portions = portions
     return loop  # type: ignore[no-any-return]
 
 
-def _portions(bar: Any, kept: list[object]) -> Generator[Iterator[Any]]:
-    """Yield portions of items, and write a line between two of them if it is due. A portion is one item while they come seldom.
+def _portions(bar: Any) -> Generator[Iterator[Any]]:
+    """Yield the items of `bar`, all in one portion, and close the bar after them.
 
-    Once a second thread asks for one, the rest of the items is a single portion. `kept` then holds the one before it: the first
-    thread may be writing a line in its middle, and `chain` holds what it iterates over by no reference of its own.
+    `chain` holds what it iterates over by no reference of its own while it asks for an item, and a thread may be in the middle of
+    that when another one comes to the end. So there is one portion, which lives as long as the loop.
     """
-    done = 0
+    items: Any = None
     source: Any = None
-    counter: Any = None
+    left = 0
     try:
         source = iter(bar.iterable)
-        counter = _Counter(bar, source)
-        thread = get_ident()
-        while get_ident() == thread:
-            portion = counter.portion()
-            yield portion
-            before, done = done, counter.handed()
-            if done > before:
-                counter.look(done)
-            if done < counter.end:
-                return
-        kept.append(portion)
-        yield counter.rest()
-        done = counter.handed()
+        passes = repeat(True, maxsize)
+        items = _Checked(source, passes)
+        items.begin(bar, passes)
+        yield items
     except GeneratorExit:  # the loop was dropped
-        done = counter.handed()
         frame = caller() if caller is not None else None
         asked = frame is not None and instruction(frame.f_code, frame.f_lasti) in ASKING
         if not asked and getattr(source, "gi_frame", source) is not None:
-            done = max(done - 1, 0)  # the loop was left at this item, which is not done
+            left = 1  # the item at which the loop was left is not done
         raise
     finally:
-        if counter is not None:
-            counter.close()
-            bar.n = counter.initial + done
+        if items is not None:
+            bar.n = items.initial + max(items.handed() - left, 0)
+            items._become(_Over)
         bar.close()
 
 
-class _Rest:
-    """The items that are left of a loop when threads share it."""
+class _Items(compress):  # type: ignore[type-arg]  # of any items
+    """The items that pass. `compress` takes one from a `repeat` for each of them, which counts them without Python code.
 
-    def __init__(self, counter: _Counter) -> None:
-        self._counter = counter
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Any:
-        return self._counter.one()
-
-
-class _Counter:
-    """Counts the items that pass, and checks whether a line is due: at each item, or only after the thread has said so.
-
-    `compress` tests one entry of a list for each item. An entry that is this counter runs `__bool__`, which checks; an entry that is
-    True costs nothing. The thread only replaces entries of the list.
+    The class says what happens at an item: `_Counted` runs in C, `_Checked` first looks whether a line is due. The thread only
+    exchanges the class, which works in the middle of a loop in C, too: `chain` reads it for each item.
     """
 
     __slots__ = (
-        "__weakref__", "_bar", "_earliest", "_entries", "_is_often", "_iterator", "_last_n", "_last_t", "_lock", "_looks",
-        "_mininterval", "_selectors", "_source", "end", "initial",
+        "__weakref__", "_bar", "_earliest", "_last_n", "_last_t", "_lock", "_looks", "_mininterval", "_passes", "_thread", "initial",
     )  # fmt: skip
 
-    def __init__(self, bar: Any, source: Iterator[Any]) -> None:
-        self._bar = bar
+    initial: float
+
+    def begin(self, bar: Any, passes: repeat[bool]) -> None:
+        """Count for `bar` from now on. `passes` is what `compress` takes from."""
+        self._bar, self._passes = bar, passes
         self.initial = bar.n
         self._last_n, self._last_t = bar.last_print_n, bar.last_print_t
         self._mininterval, self._earliest = bar.mininterval, bar.start_t + bar.delay
         self._looks = 0
-        self._is_often = False
-        self._entries: list[Any] = list(_TRUE)
-        self._selectors: Any = iter(self._entries)
-        self._source = source
-        self._iterator = compress(source, self._selectors)
         self._lock = RLock()
-        self.end = PORTION  # the number of items handed out at the end of the portion; of this one nothing has been
+        self._thread = get_ident()
 
-    def portion(self) -> Iterator[Any]:
-        """Return the next items."""
-        size = PORTION if self._is_often else 1
-        if not self._is_often:
-            self._entries[PORTION - 1] = True  # the generator checks after each item
-        self.end = self.handed() + size
-        self._selectors.__setstate__(PORTION - size)
-        return islice(self._iterator, size)
-
-    def rest(self) -> Iterator[Any]:
-        """Return an iterator over all further items, which hands each of them to one thread at a time."""
-        self.end = self.handed()
-        self._selectors = iter((True,) * SPARE)  # from now on `end` is the count
-        self._is_often = False
-        return _Rest(self)
-
-    def one(self) -> Any:
-        """Return the next item of the rest."""
-        with self._lock:
-            self._look(self.end)
-            item = next(self._source)
-            self.end += 1
-        return item
+    def _become(self, cls: type[_Items]) -> None:
+        self.__class__ = cls  # type: ignore[assignment]  # of the same slots
 
     def handed(self) -> int:
         """Return how many items have been handed out."""
-        return self.end + SPARE - length_hint(self._selectors)
+        return maxsize - length_hint(self._passes)
 
-    def __bool__(self) -> bool:
-        self.look(self.handed() - 1)  # the item that is just being handed out is not done
-        return True
-
-    def look(self, done: int) -> None:
-        """Write a line if one is due after `done` items."""
+    def look(self) -> None:
+        """Write a line if one is due after the items that have been handed out."""
         with self._lock:
-            self._look(done)
-
-    def _look(self, done: int) -> None:
-        bar = self._bar
-        n = self.initial + done
-        steps = n - self._last_n
-        if steps >= bar.miniters and self._is_due():
-            bar._least_step = ALWAYS
-            bar.update(steps)
-            self._last_n, self._last_t = bar.last_print_n, bar.last_print_t
-            self._looks, self._is_often = 0, self._is_often and steps > SELDOM
-            if self._is_often:
-                self._wait()
-        elif not self._is_often or self in self._entries[:1]:  # there is none when another thread has come to the end
-            self._looks += 1
+            if get_ident() != self._thread and type(self) is _Checked:
+                self._become(_Shared)
+            bar, handed = self._bar, self.handed()
+            if not handed:
+                return
+            steps = self.initial + handed - self._last_n
+            if steps >= bar.miniters and self._is_due():
+                bar._least_step = ALWAYS
+                bar.update(steps)
+                self._last_n, self._last_t = bar.last_print_n, bar.last_print_t
+                self._looks = SELDOM if steps > SELDOM else 0
+            else:
+                self._looks += 1
             if self._looks >= SELDOM:
                 self._wait()
 
@@ -297,15 +238,51 @@ class _Counter:
         """Only count from now on, until the thread says that a line is due."""
         self._looks = 0
         due = max(self._last_t + self._mininterval, self._earliest)
-        if due > time():
-            self._entries[:] = _TRUE
-            self._is_often = _wait(self, due)
+        if due > time() and type(self) is _Checked:
+            self._become(_Counted)
+            if not _wait(self, due):
+                self._become(_Checked)
 
     def _set_due(self) -> None:
-        """Have each item check. Called by the thread."""
-        if self._entries:
-            self._entries[:] = [self] * len(_TRUE)
+        """Have the next item look. Called by the thread."""
+        if type(self) is _Counted:
+            self._become(_Checked)
 
-    def close(self) -> None:
-        """Drop the items: a closed loop hands out no more."""
-        self._entries.clear()
+
+class _Counted(_Items):
+    """Items of which none looks."""
+
+    __slots__ = ()
+
+
+class _Checked(_Items):
+    """Items of which each looks before it is asked for."""
+
+    __slots__ = ()
+
+    def __next__(self) -> Any:
+        self.look()
+        return _next_item(self)
+
+
+class _Shared(_Items):
+    """Items for which several threads ask: each looks, and one thread at a time is given one, as the bar's count is exact then."""
+
+    __slots__ = ()
+
+    def __next__(self) -> Any:
+        with self._lock:
+            self.look()
+            return _next_item(self)
+
+
+class _Over(_Items):
+    """A loop that has ended: there are no more items."""
+
+    __slots__ = ()
+
+    def __next__(self) -> Any:
+        raise StopIteration
+
+
+_next_item = compress.__next__

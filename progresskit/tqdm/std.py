@@ -462,7 +462,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
         try:
             with self._lock:
                 if leave:
-                    self._ema_dt = EMA(0)  # the last line has the average pace
+                    self._ema_dt = _no_average  # type: ignore[assignment]  # the last line has the pace of all
                     self.display(pos=0)
                     self.fp.write("\n")
                 else:
@@ -634,7 +634,8 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
             }  # fmt: skip
         if self.dynamic_ncols:
             self.ncols, self.nrows = self.dynamic_ncols(self.fp)
-        rate = self._ema_dn() / self._ema_dt() if self._ema_dt() else None
+        done, passed = self._ema_dn(), self._ema_dt()
+        rate = done / passed if passed else None
         if self._task is not None:
             rate = self._task.rate
         return {
@@ -757,6 +758,10 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
             if bytes:
                 bar.unit, bar.unit_scale, bar.unit_divisor = "B", True, 1024
             yield CallbackIOWrapper(bar.update, stream, method)
+
+
+def _no_average(_: float | None = None) -> float:
+    return 0
 
 
 class _BytesWriter(DisableOnWriteError):
