@@ -263,10 +263,12 @@ class Capture:
         lines go."""
         heir = next((each for each in relay.captures[::-1] if each.captures_now and each.tracker is not tracker), None)
         prints = tracker.lines.items
-        while heir is not None and prints and isinstance(prints[0], str):
-            heir.queue(prints.popleft())
-            if not prints:
-                heir.announce()
+        if heir is None or heir.tracker is None or not prints:
+            return
+        if heir.tracker.lines.items is not prints:  # a feed has the queue of its tracker
+            while prints and isinstance(prints[0], str):
+                heir.queue(prints.popleft())
+        heir.announce()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -73,7 +73,7 @@ class TrackerGroup:
     def has_ends(self) -> bool:
         """Whether a task that has ended waits to be shown, alone or among the lines."""
         return any(
-            tracker.tree.has_ends or any(not isinstance(item, str) for item in tracker.lines.items)
+            tracker.tree.has_ends or any(not isinstance(item, str) for item in list(tracker.lines.items))
             for tracker in self.trackers
         )
 

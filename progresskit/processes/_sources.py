@@ -321,7 +321,8 @@ class SourceTree(TaskTree):
         if more and rows is not None:  # one row for the line that counts the hidden tasks
             rows = max(rows - 1, 0)
         frame = super()._make_frame(rows, sampled=sampled)
-        ended = takewhile(_is_view, self._core.lines.items)  # ended tasks after a line wait for that line
+        # Ended tasks after a line wait for that line. The list is made in one step: other threads add lines meanwhile.
+        ended = takewhile(_is_view, list(self._core.lines.items))
         return frame._replace(more=frame.more + more, ended=(*frame.ended, *ended))
 
     def _entries(self, now: float) -> list[tuple[Any, int]]:

@@ -23,7 +23,6 @@ from .._tracking.core import TrackerCore
 from .._tracking.joining import current_tracker, shared_tracker
 from .._tracking.multiprocessing_hook import KEY, VARIABLE, JoinHub, is_wanted
 from .._tracking.task import Task, _TickingTask
-from .._tracking.task_record import TREE_LOCK
 from .._tracking.tracker import ProgressTracker, entered
 from ..renderers.destinations import draws_rows, hub_client
 from . import _brief_ends
@@ -86,6 +85,7 @@ class _Host:
 
         feed = Feed.beside(tracker)
         feed.counted = self._count
+        feed._core.lines.items = tracker._core.lines.items  # one queue, so that all lines are shown as they came
         # The feed's own lines are what is printed while the feed is the last to have begun to capture.
         tracker._core.lines.before_line = feed._core.lines.before_line = self._deliver_lines
         return feed
@@ -96,15 +96,6 @@ class _Host:
             return
         try:
             self.hub.deliver_lines(LINE_SECONDS)
-            theirs, ours = self.feed._core.lines.items, self.tracker._core.lines.items
-            if theirs and TREE_LOCK.acquire(timeout=LINE_SECONDS):  # which guards the ended tasks among them
-                try:
-                    while theirs:
-                        ours.append(theirs.popleft())
-                except IndexError:  # they are just being drawn
-                    pass
-                finally:
-                    TREE_LOCK.release()
         except Exception:  # a display's trouble is not the job's
             pass
 

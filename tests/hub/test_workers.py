@@ -23,7 +23,7 @@ from shown import BOUND, Shown
 from progresskit import ProgressTracker
 from progresskit._system.lazy import load
 from progresskit.processes import workers
-from progresskit.testing import EmulatedTerminal
+from progresskit.testing import EmulatedTerminal, ManualTicker
 
 METHODS = multiprocessing.get_all_start_methods()
 
@@ -177,6 +177,18 @@ def test_late_multiprocessing_is_joined() -> None:
     alone = {name: value for name, value in environment().items() if not name.startswith("COV")}  # imports it as well
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=alone)
     assert done.stderr.splitlines()[-1].startswith("square 7: finished, 3 in")
+
+
+def test_lines_while_a_frame_is_made() -> None:
+    """Lines of workers keep their order where one comes while a frame takes the lines, first the tracker's and then the feed's."""
+    with ProgressTracker("none", ticker=ManualTicker()) as tracker:
+        feed = workers._hosting().feed
+        feed._core.lines.extend(["first"])
+        taken = tracker._core.lines.drain()
+        feed._core.lines.extend(["second"])
+        for each in (feed, tracker, feed):
+            taken += each._core.lines.drain()
+    assert taken == ["first", "second"]
 
 
 def test_no_worker_no_hub() -> None:
