@@ -360,14 +360,14 @@ class Hub:
                 self._woken.recv(64)
             except BlockingIOError:  # another thread was here first
                 pass
+        for key, _ in events:  # first: a process may have closed one connection, and opened another one
+            if key.data in self._clients:
+                self._read(key.data)
         for each in ready:
             if self._listener is not None and each is self._listener.socket:
                 self._accept(self._listener)
             elif self._pipe is not None and each == self._pipe.reader:
                 self._inbox.store_brief_ends(self._pipe.read())
-        for key, _ in events:
-            if key.data in self._clients:
-                self._read(key.data)
         return len(ready)
 
     def _accept(self, listener: Listener) -> None:

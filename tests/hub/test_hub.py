@@ -126,6 +126,22 @@ def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
     assert (bench.hub.refused, bench.hub.dropped) == (0, 0)
 
 
+def test_order_of_connections(unix: Bench) -> None:
+    """What a process has sent by a connection that it has closed stands before what it sends by its next one."""
+    first = unix.client()
+    unix.until(lambda: unix.hub.clients == 1)
+    with unix.hub._reading:  # the hub's thread waits meanwhile
+        first.write("first")
+        first.stop()
+        second = unix.client()
+        second.write("second")
+        second.stop()
+        unix.hub._handle(unix.hub._selector.select(0))
+    unix.hub.catch_up()
+    unix.ticker.tick()
+    assert unix.renderer.lines == ["first", "second"]
+
+
 def test_lines_larger_than_a_message_arrive(unix: Bench) -> None:
     """A client that prints megabytes at once sends several messages, none above the hub's bound, and keeps its connection."""
     client = unix.client()
