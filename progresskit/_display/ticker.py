@@ -306,7 +306,8 @@ class ThreadTicker:
         if wait:
             self.thread.end()
         for display in self.displays:  # its last frame has not come to an end
-            display.terminal.give_up(EXIT_MODES_TIMEOUT)
+            if not display.renderer.is_remote:  # a worker's terminal has its parent's rows
+                display.terminal.give_up(EXIT_MODES_TIMEOUT)
 
     def forget(self) -> None:
         """Start over in a forked child: the displays and the thread are the parent's."""

@@ -69,6 +69,7 @@ def test_words_beside_rows(methods: list[str]) -> None:
     check_tracebacks(rows, 2 * len(methods))
     assert rows[-1] == str([1] * len(methods) * 2)
     program.check_restored()
+    assert b"\x18" not in program.sent  # which would leave a row behind: no worker ends a frame of its parent's
 
 
 LONG = """
