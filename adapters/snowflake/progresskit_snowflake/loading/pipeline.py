@@ -29,7 +29,7 @@ from ..errors import LoadError
 from ..files.dialects import Dialect
 from ..files.opening import BadData, digest_of, identity
 from ..files.packing import CanonicalForm, PackedTotal, link
-from ..files.quality import Reading, Report, bad_rows, check, columns_of, unchanged
+from ..files.quality import Reading, Report, bad_rows, check, columns_of, doubt_of_header, unchanged
 from ..sql.columns import Column, table_name
 from .checking import Checking, as_made, distinct, typed
 from .ledger import Entry, Ledger
@@ -290,6 +290,8 @@ class Load:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
                     self._tell(report)
                     self._checked.put(Checked(number, report.path, report))
+                if not fixed and (doubt := doubt_of_header(self.paths[0], self.columns, self.reading)):
+                    self.summary.said.append(doubt)
             self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
             self.summary.said += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
