@@ -252,6 +252,8 @@ MISTAKES = {
     "null": (["a.parquet", "--null", "NA"], r"--null is of CSV and JSON files"),
     "table": (["a.csv", "--table", 'a."b'], r"is no table"),
     "parts": (["a.csv", "--table", "a.b.c.d"], r"is no table"),
+    "blanks": (["a.csv", "--table", " "], r"' ' is no table"),
+    "blank-schema": (["a.csv", "--table", " .t"], r"' \.t' is no table"),
     "long": (["a.csv", "--table", "x" * 256], r"has 256 characters, and a name has at most 255"),
     "half": (["a.csv", "--table", "x\udcff"], r"is no name for a table"),
 }
@@ -361,6 +363,12 @@ def test_quoted_parts_are_kept(parts: list[str]) -> None:
     assert parts_of(name) == written
     assert table_name(table_name(name)) == name
     assert parts_of(beside(name, "OTHER")) == [*written[:-1], "OTHER"]
+
+
+def test_blanks_around_names_are_not_theirs() -> None:
+    """Blanks around a name without quotes are left out, those in quotes stay."""
+    assert parts_of(" raw . my table ") == ["raw", '"my table"']
+    assert parts_of('" a "." "') == ['" a "', '" "']
 
 
 # Again

@@ -23,6 +23,7 @@ import pytest
 pytest.importorskip("progresskit_snowflake", reason="the adapter is not installed in this environment")
 pytest.importorskip("uvicorn", reason="the embedded server is not installed in this environment")
 
+import duckdb
 import pyarrow
 import pyarrow.parquet
 from progresskit_snowflake import cli
@@ -187,6 +188,10 @@ REFUSED: dict[str, tuple[bytes, list[str], str]] = {
     "pdf": (b"%PDF-1.4\n", [], r"is a PDF document"),
     "sqlite": (b"SQLite format 3\0" + bytes(90), [], r"a database of SQLite's"),
     "lz4": (b"\x04\x22\x4d\x18" + b"x" * 20, [], r"packed in a way that is not read"),
+    "row-for-header": (b"1,Ann,2024-01-01\n2,Bob,2024-01-02\n", [], r"it seems to be a row, so give --no-header"),
+    "underlined": (b"        ID NAME\n---------- ----\n         1 Ann\n", [], r"a line of dashes stands below its header"),
+    "underlined-fields": (b"id,t\n--,-\n1,x\n", [], r"a line of dashes stands below its header"),
+    "psql": (b" id | t \n----+---\n  1 | x\n(1 row)\n", [], r"a line of dashes stands below its header"),
     "title": (b"Report\n\nid;t\n1;x\n2;y\nTotal\n", [], r"a semicolon splits its lines from line 3 on, .* --skip-lines 2, or"),
     "excel-sep-word": (b"sep=tab\na\tb\n1\t2\n", [], r"a tab splits its lines from line 2 on"),
     "apostrophes": (b"'id','t'\n'1','it''s'\n", [], r"""its fields stand in apostrophes: give --quote "'", or --quote none"""),
@@ -240,6 +245,24 @@ def test_files_are_refused(case: str, command: Any, tmp_path: Path) -> None:
     done = command(tmp_path / "f.csv", "--analyze-only", *options)
     assert (done.status, done.out, len(done.err.splitlines())) == (1, "", 1), done.err
     assert re.search(words, done.err), done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "is_said"),
+    [
+        (b"1,Ann,5.5\n2,Bob,7\n", True),
+        (b"2019,t\n5,x\n", True),
+        (b"id,2019\n5,6\n", False),  # a table by years
+        (b"id,2024-01-01\nx,6\n", False),
+        (b"0,1,2\n3,4,5\n", False),  # as pandas numbers columns
+        (b"id,t\n--,\n1,x\n", False),
+    ],
+)
+def test_row_for_a_header_is_said(content: bytes, is_said: bool, command: Any, tmp_path: Path) -> None:
+    """Where each name above numbers is a number too, the row that may be missing is told."""
+    (tmp_path / "f.csv").write_bytes(content)
+    done = command(tmp_path / "f.csv", "--analyze-only")
+    assert (done.status, "where that is a row, it is missing, and --no-header loads it" in done.out) == (0, is_said)
 
 
 ONE_COLUMN = {
@@ -430,6 +453,9 @@ def test_parquet_is_refused(command: Any, cursor: Any, new_table: str, tmp_path:
         pyarrow.parquet.write_table(pyarrow.table({"a": array}), path, use_deprecated_int96_timestamps=old)
         done = command(path, "--table", new_table)
         assert (done.status, words in done.err, len(done.err.splitlines())) == (1, True, 1), done.err
+    duckdb.sql(f"COPY (SELECT INTERVAL 1 DAY AS a) TO '{path}'")
+    done = command(path, "--table", new_table)
+    assert (done.status, "the column a has the type interval" in done.err) == (1, True), done.err
     path.write_bytes(path.read_bytes()[:-20])
     done = command(path, "--table", new_table)
     assert (done.status, len(done.err.splitlines())) == (1, 1), done.err

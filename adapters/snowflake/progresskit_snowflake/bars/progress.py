@@ -51,7 +51,8 @@ class SnowflakeProgress(ProgressTracker):
             title, total, unit=unit, color=COLORS.get(name, "yellow"), position=self.bars.index(name), keep=keep,
             fields=fields, **more,
         )  # fmt: skip
-        self.refresh(FRAME_SECONDS)  # seen at least once, however soon the phase is over
+        if not keep:
+            self.refresh(FRAME_SECONDS)  # seen at least once, however soon the phase is over
         return bar
 
     def start_file_upload(self, path: str | os.PathLike[str], size: int | None = None) -> Task:

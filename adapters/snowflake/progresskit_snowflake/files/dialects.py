@@ -45,6 +45,7 @@ _COMMENT = re.compile(rb"#[ \t]|//|-- ")
 _ENCLOSED = re.compile(rb"'[^']+(?:''[^']*)*'")
 _RULED = re.compile(rb"\|(?: *:?-+:? *\|)+")
 """The second line of a table in Markdown."""
+_UNDERLINE = re.compile(rb"-{3,}|={3,}|(?=.*--|.*==)[-=]+(?:(?:[ +]+| *[|,;\t] *)[-=]+)+")
 _GAP = re.compile(rb"[^ ]  +[^ ]")
 _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL)
 
@@ -263,6 +264,7 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
                 raise DialectError(
                     f"its columns may be split by {one!r}: give --delimiter {one!r}, or --delimiter comma if it has one column."
                 )
+    _refuse_underlined(lines, dialect)
     if good:
         chosen = good[0]
     elif "," in several or not several:
@@ -315,6 +317,16 @@ def _refuse_markdown(lines: bytes) -> None:
     found = [line.strip() for line in lines.splitlines() if line.strip()]
     if len(found) > 1 and _RULED.fullmatch(found[1]) and all(line[:1] == line[-1:] == b"|" for line in found):
         raise DialectError("it is a table of Markdown: export it as CSV.")
+
+
+def _refuse_underlined(lines: bytes, dialect: Dialect) -> None:
+    """Raise DialectError where the line below the header has nothing but dashes, as clients draw it."""
+    found = [line.strip() for line in lines.splitlines() if line.strip()]
+    if dialect.header and len(found) > 1 and _UNDERLINE.fullmatch(found[1]):
+        raise DialectError(
+            "a line of dashes stands below its header, as a client shows tables: export it as CSV, or take that line out; "
+            "or give --delimiter if it is a row."
+        )
 
 
 def _refuse_longer(lines: bytes, delimiter: str) -> None:

@@ -23,7 +23,16 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
     with telling(path):
         try:
             with pq.ParquetFile(path) as file:
-                columns = [(field.name, kind_of(field.type)) for field in file.schema_arrow]
+                # Arrow has Parquet's intervals as 12 bytes.
+                spans = {
+                    one.path
+                    for one in map(file.schema.column, range(len(file.schema)))
+                    if one.converted_type == "INTERVAL"
+                }
+                columns = [
+                    (field.name, "no interval" if field.name in spans else kind_of(field.type))
+                    for field in file.schema_arrow
+                ]
                 rows = int(file.metadata.num_rows)
         except pa.ArrowException as error:
             with Unpacked(path) as unpacked:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..copying import counted
 from ..sql.columns import Column, check_header, folded, matched, order_of
-from ..sql.guessing import TEXT, Guess
+from ..sql.guessing import TEXT, WHOLE, Guess, is_alike
 from ..sql.values import Rule, rule_for
 from .dialects import Dialect
 from .fitting import hold_to, hold_to_calendar, hold_to_limits
@@ -160,6 +160,34 @@ def check(
     if measured:
         report.ranges = ranges.found({column.name: column.type or TEXT for column in columns})
     return report
+
+
+def doubt_of_header(path: Path, columns: Sequence[Column], reading: Reading) -> str:
+    """Return what is to be said of a header that may be a row: each name above numbers is one too. Empty where it may not.
+
+    Args:
+        path: The first file.
+        columns: The columns, as the check has left them.
+        reading: How it was read.
+
+    Raises:
+        BadData: a day or moment stands above days or moments, which no header has.
+    """
+    if reading.file_format != "csv" or not reading.dialect.header:
+        return ""
+    named = {column.name: column.guess.kind for column in columns if column.guess.kind not in (None, TEXT)}
+    if not named or not all(is_alike(name, kind) for name, kind in named.items()):
+        return ""
+    shown = f"{', '.join(column.name for column in columns):.100}"
+    for name, kind in named.items():
+        if not is_alike(name, WHOLE):
+            raise BadData(
+                f"{path}: its header is {shown}, and {name} stands above values of the type {kind}: it seems to be a row, so give "
+                "--no-header; or --skip-lines 1 --no-header, if it is the header."
+            )
+    if list(named) == [str(number) for number in range(len(columns))]:  # as pandas numbers columns
+        return ""
+    return f"{path}: its header is {shown}: where that is a row, it is missing, and --no-header loads it"
 
 
 def unchanged(path: Path, before: Identity) -> None:

@@ -8,7 +8,17 @@ from ..bars.progress import SnowflakeProgress
 from ..copying import counted
 from ..errors import LoadError
 from ..files.opening import BadData
-from ..files.quality import MOST_SHOWN, Reading, Report, bad_rows, check, columns_of, guess_types, names_of
+from ..files.quality import (
+    MOST_SHOWN,
+    Reading,
+    Report,
+    bad_rows,
+    check,
+    columns_of,
+    doubt_of_header,
+    guess_types,
+    names_of,
+)
 from ..sql.columns import Column
 from ..sql.values import rule_for
 from .session import Session
@@ -62,7 +72,8 @@ def analyze(paths: list[Path], progress: SnowflakeProgress, reading: Reading = R
             if reading.file_format == "parquet":
                 guess_types([path], columns, reading)
             report = check(path, columns, bar.advance, reading=reading, measured=True)
-            parts.append(_described(report, columns))
+            doubt = doubt_of_header(path, columns, reading)
+            parts.append(_described(report, columns) + (f"\n  {doubt}" if doubt else ""))
     return "\n\n".join(parts)
 
 

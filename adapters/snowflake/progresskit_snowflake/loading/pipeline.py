@@ -15,7 +15,7 @@ import functools
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -29,7 +29,7 @@ from ..errors import LoadError
 from ..files.dialects import Dialect
 from ..files.opening import BadData, digest_of, identity
 from ..files.packing import CanonicalForm, PackedTotal, link
-from ..files.quality import Reading, Report, bad_rows, check, columns_of, unchanged
+from ..files.quality import Reading, Report, bad_rows, check, columns_of, doubt_of_header, unchanged
 from ..sql.columns import Column, table_name
 from .checking import Checking, as_made, distinct, typed
 from .ledger import Entry, Ledger
@@ -141,7 +141,8 @@ class Load:
         self._staged = Channel(self._group, jobs)
         self._lock = threading.Lock()
         self._total = PackedTotal(self._sizes)
-        self._compression = Shared(self._begin_compression)
+        self._compression = Shared(contextlib.nullcontext)
+        self._row_of_compression = Shared(self._begin_compression)
         self._upload = Shared(self._begin_upload)
         self._uploads: Uploads | None = None
         self._upload_bar: Task | None = None
@@ -290,6 +291,8 @@ class Load:
                         raise BadData(bad_rows(self.reports, self.max_bad_rows))
                     self._tell(report)
                     self._checked.put(Checked(number, report.path, report))
+                if not fixed and (doubt := doubt_of_header(self.paths[0], self.columns, self.reading)):
+                    self.summary.said.append(doubt)
             self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
             self.summary.said += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
@@ -302,27 +305,30 @@ class Load:
             self.summary.said.append(f"{report.path}: {counted(report.blank_lines, 'blank line')} left out")
 
     def _begin_compression(self) -> Task:
-        done = self.summary.bytes.get("compression", 0)
-        return self.progress.phase("Compression", sum(self._sizes), "B", completed=done)
+        return self.progress.phase("Compression", sum(self._sizes), "B")
 
     def _pack_all(self, row_of_check: contextlib.ExitStack) -> None:
         with row_of_check:
-            self._pack_checked()
+            items = iter(self._checked)
+            first = next(items, None)
+            if first is not None:
+                with self._row_of_compression if self.format != "parquet" else contextlib.nullcontext() as bar:
+                    self._pack(bar, itertools.chain([first], items))
         self._packed.close()
 
-    def _pack_checked(self) -> None:
-        for number, path, report in self._checked:
+    def _pack(self, bar: Task | None, items: Iterable[Checked]) -> None:
+        for number, path, report in items:
             target = (
                 self.folder / f"{number + 1:06d}{ENDINGS[self.format]}"
             )  # plain names: the user's may hold anything
             size = self._sizes[number]
-            if self.format == "parquet":
+            if bar is None:
                 assert report is not None and report.identity is not None  # footers are always read
                 unchanged(path, report.identity)
                 link(path, target)
                 rows = report.rows
             else:
-                with self._compression as bar:
+                with self._compression:
                     bar.update(fields={"": path.name})
                     done = 0
 

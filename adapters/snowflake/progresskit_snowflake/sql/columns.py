@@ -88,18 +88,20 @@ def quoted(name: str) -> str:
 def parts_of(name: str) -> list[str]:
     """Return the parts of a table's name, each as SQL takes it: with quotes where it has them, or needs them.
 
-    A part that SQL would not take as it is means just that name: `raw.my table` needs no quotes.
+    A part that SQL would not take as it is means just that name: `raw.my table` needs no quotes. Blanks around one without quotes
+    are none of its.
 
     Raises:
         ValueError: a part is empty, quotes do not close, or there are more parts than database, schema and table.
 
     Example:
-        >>> parts_of('raw.my table'), parts_of('"Raw.1".orders'), parts_of("orders")
+        >>> parts_of('raw.my table'), parts_of('"Raw.1".orders'), parts_of(" orders ")
         (['raw', '"my table"'], ['"Raw.1"', 'orders'], ['orders'])
     """
-    found = re.fullmatch(rf"{_PART}(?:\.{_PART})*", name)
-    parts = re.findall(rf"({_PART})(?:\.|$)", name) if found else []
-    if not parts or len(parts) > 3:
+    text = name.strip()
+    found = re.fullmatch(rf"{_PART}(?:\.{_PART})*", text)
+    parts = [part.strip() for part in re.findall(rf"({_PART})(?:\.|$)", text)] if found else []
+    if not 1 <= len(parts) <= 3 or "" in parts:
         raise ValueError(
             f"{name!r:.200} is no table: give its name, with schema and database before it where they are needed, "
             'and double quotes around a part that has a dot or lower-case letters: raw."Orders.2026".'

@@ -46,6 +46,17 @@ _LONG = r"[1-9][0-9.]{15,}"
 """What a number of more digits than `EXACT` has in it."""
 
 
+def is_alike(text: str, kind: str | None) -> bool:
+    """Return whether a text is a number where `kind` is one, or a day or moment where it is.
+
+    Example:
+        >>> is_alike("5", "FLOAT"), is_alike("2024-01-01", "TIMESTAMP_NTZ"), is_alike("5", "DATE"), is_alike("id", "DATE")
+        (True, True, False, False)
+    """
+    own = kind_of(text)
+    return any(own in kinds and kind in kinds for kinds in (_NUMBERS, _CALENDAR))
+
+
 def kind_of(text: str, kinds: tuple[str, ...] = tuple(PATTERNS)) -> str:
     """Return the narrowest of `kinds` that a text is a value of; text where it is none.
 
