@@ -199,7 +199,7 @@ def show_page(command: Sequence[str], web: str) -> None:
     except ValueError as error:
         raise ValueError(f"--web is {web!r:.80}: {error}") from None
     server = live.serve(host, port, list(command))
-    live.told()
+    live.note_address_shown()
     print(live.words(server), file=sys.stderr)
 
 

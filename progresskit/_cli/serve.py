@@ -49,7 +49,7 @@ def serve_hub(renderer: str | None, host: str, port: int) -> None:
     """
     with Feed(renderer) as feed, Hub(feed) as hub:
         server = live.serve(host, port, ["progresskit", "serve", "--hub"])
-        live.told()
+        live.note_address_shown()
         print(live.words(server))
         for name, value in hub.environment.items():
             print(f"export {name}={value}", flush=True)

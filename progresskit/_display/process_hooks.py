@@ -42,7 +42,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
     """Wrap the error hook `tell` so that rows are cleared before it prints; the next frame would overwrite the
     traceback."""
 
-    def told(*error: Any) -> object:
+    def clear_and_call(*error: Any) -> object:
         hidden: list[TrackerCore] = []
         try:
             for tracker in TICKER.shown():
@@ -54,7 +54,7 @@ def _on_a_clear_screen(tell: Callable[..., object]) -> Callable[..., object]:
             for tracker in hidden:
                 tracker.hiding = max(tracker.hiding - 1, 0)
 
-    return told
+    return clear_and_call
 
 
 def _see_to_the_end() -> None:

@@ -327,7 +327,7 @@ class ThreadTicker:
         )
         for tracker in trackers:
             tracker.forget()
-            tracker.tree.is_told = not self.silent
+            tracker.tree.shows_ends = not self.silent
 
     # Waiting for the thread
 

@@ -90,15 +90,15 @@ class EventEncoder:
             if before is None:
                 changes.append(now)
                 continue
-            told = {name: value for name, value in now.items() if name not in _SECONDS and value != before[name]}
+            changed = {name: value for name, value in now.items() if name not in _SECONDS and value != before[name]}
             for name in _SECONDS:
                 expected = before[name] + (passed if _moves(name, before) else 0.0)  # as a reader reconstructs it
                 if abs(now[name] - expected) < 0.002:
                     now[name] = expected
                 else:
-                    told[name] = now[name]
-            if told:
-                changes.append({"id": view.id, **told})
+                    changed[name] = now[name]
+            if changed:
+                changes.append({"id": view.id, **changed})
         gone = [number for number in self._views if number not in views]
         ended = [view._asdict() for view in frame.ended]
         if not (changes or gone or ended) and passed < 1.0:

@@ -87,7 +87,7 @@ class BriefLoop(Loop):
         tracker: The tracker that the task will belong to.
     """
 
-    __slots__ = ("_began", "_counter", "_description", "_is_told", "_size", "_tracker", "_unit")
+    __slots__ = ("_began", "_counter", "_description", "_is_reported", "_size", "_tracker", "_unit")
     _counter: Counter | None
     _task: Task | None
 
@@ -99,19 +99,19 @@ class BriefLoop(Loop):
         self._description = description
         self._unit = unit
         self._tracker = tracker
-        self._is_told = False
+        self._is_reported = False
 
     @property
     def added(self) -> Task | None:
         """The task, as the parent of loops within this one; None if the loop has ended without one."""
-        if self._task is None and not self._is_told:
+        if self._task is None and not self._is_reported:
             settle()
         return self._task
 
     @property
     def task(self) -> Task:
         """The task, which is made now if there is none."""
-        if self._task is None and self._is_told:  # its end has been reported: this task is not shown
+        if self._task is None and self._is_reported:  # its end has been reported: this task is not shown
             self._tracker = silent_tracker()
             self.add_task().finish()
         elif self._task is None:
@@ -161,7 +161,7 @@ class BriefLoop(Loop):
             return
         done, seconds = counter.handed(), monotonic() - self._began
         if tell_end is not None and seconds <= TASK_SECONDS and tell_end(done, seconds, self._unit):
-            self._is_told = True
+            self._is_reported = True
             counter.close(done)
         else:  # from here on no other thread makes the task
             settle()

@@ -131,11 +131,11 @@ class TrackerCore:
     @property
     def mute(self) -> bool:
         """Whether nothing can be shown: lines then go to the stream itself, and ended tasks are not reported."""
-        return not self.tree.is_told
+        return not self.tree.shows_ends
 
     def give_up(self) -> None:
         """Write waiting lines, and all later ones, to the stream, because the display cannot show them."""
-        self.tree.is_told = False
+        self.tree.shows_ends = False
         self.display = None
         self.lines.write_out(self.lines.drain())
 

@@ -82,10 +82,10 @@ class PolledCounter:
         Raises:
             Exception: whatever the user's function raises.
         """
-        told = self._ask()
-        number = plain_number(told)
+        answer = self._ask()
+        number = plain_number(answer)
         if number is None:
-            return (told,)
+            return (answer,)
         self._last = number
         return None
 

@@ -135,10 +135,10 @@ class LineQueue:
         core = self._core
         stream = core.current_stream()
         if self._asked is None or self._asked[0] is not stream:
-            is_told = getattr(
+            is_remote = getattr(
                 core.given_ticker, "is_remote", False
             )  # in an engine's worker, another process shows the line
-            at_once = core.terminal is None and not is_told and writes_as_printed(core.renderer, stream)
+            at_once = core.terminal is None and not is_remote and writes_as_printed(core.renderer, stream)
             self._asked = stream, at_once
         if not self._asked[1] or OBSERVERS or (core.display is not None and not core.display.shows_lines):
             return False

@@ -66,7 +66,7 @@ class TaskTree:
     Attributes:
         lock: Guards the tree. All trackers share it.
         last_shown: The highest number of a task that was there when the last frame was made.
-        is_told: Whether ended tasks are shown at all.
+        shows_ends: Whether ended tasks are shown at all.
         is_recorded: Whether each end is recorded, also of tasks that no frame has shown.
         is_closing: Whether all tasks are being ended. The last frame is drawn after that in any case.
     """
@@ -90,7 +90,7 @@ class TaskTree:
         self._polled: tuple[Task, ...] = ()  # tasks with a `counter`
         self._delays: tuple[Task, ...] = ()  # tasks whose rows are still hidden
         self.last_shown: int = 0
-        self.is_told: bool = True
+        self.shows_ends: bool = True
         self.is_recorded: bool = False
         self.is_closing: bool = False
         self._inherited = 0  # the highest number of a task of the parent process
@@ -174,13 +174,13 @@ class TaskTree:
 
     @property
     def all_ended(self) -> bool:
-        """Whether every task has ended, as far as can be told without a lock."""
+        """Whether every task has ended, as far as is known without a lock."""
         return self._live <= len(self._endings)
 
     def forget(self) -> None:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
         self._inherited = _last_number
-        self.is_told = True
+        self.shows_ends = True
         self._gaps.clear()
         self._placed = None
         if self._live or self._ended or self._unseen:
@@ -205,7 +205,7 @@ class TaskTree:
 
     @property
     def has_ends(self) -> bool:
-        """Whether a task has ended since the last frame, as far as can be told without a lock."""
+        """Whether a task has ended since the last frame, as far as is known without a lock."""
         return bool(self._endings or self._ended or self._unseen)
 
     @property
@@ -264,13 +264,13 @@ class TaskTree:
         task._state = task._end[0]
         self._live -= 1
         self._placed = None
-        told = (
+        has_line = (
             self._was_seen(task)
             or task.state == "failed"
             or task._kind[2] is True  # keep=True: its line stays even if no frame has shown the task
             or (task.parent is None and self._tells_unseen(task))
         )
-        if (told or self.is_recorded) and self.is_told:
+        if (has_line or self.is_recorded) and self.shows_ends:
             depth, owner = 0, task.parent
             while owner is not None:
                 depth, owner = depth + 1, owner.parent
@@ -280,7 +280,7 @@ class TaskTree:
                 pass
             else:
                 view = snapshot.view_of(task, task._end[1], depth, 0, {})
-                if told:
+                if has_line:
                     self._ended.append(view)
                 else:
                     self._unseen.append(view._replace(keep=False))

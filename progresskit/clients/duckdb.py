@@ -21,9 +21,9 @@ class _Percent:
         self._last = 0.0
 
     def __call__(self) -> float:
-        told = float(self._connection.query_progress())
-        if 0 <= told <= 100:
-            self._last = told
+        percent = float(self._connection.query_progress())
+        if 0 <= percent <= 100:
+            self._last = percent
         return self._last
 
 

@@ -90,7 +90,7 @@ class RichRenderer(RowRenderer):
         from .drawing import RichPainter  # importing rich takes longer than many frames: not before it is wanted
 
         super().start(terminal)
-        self._pencil: RichPainter = RichPainter(terminal)
+        self._painter: RichPainter = RichPainter(terminal)
         self._ellipsis = "…" if terminal.unicode else "..."
         self._widths = Layout()
         self._drawn: dict[int, tuple[object, str]] = {}
@@ -99,7 +99,7 @@ class RichRenderer(RowRenderer):
     def bar(self, row: int) -> ProgressBar:
         """Return the bar of `row`, made when it is first needed."""
         if row not in self.bars:
-            self.bars[row] = self._pencil.new_bar()
+            self.bars[row] = self._painter.new_bar()
         return self.bars[row]
 
     def rows(self, views: tuple[TaskView, ...], columns: int, time: float) -> list[str]:
@@ -157,7 +157,7 @@ class RichRenderer(RowRenderer):
         color = STATE_COLORS.get(view.outcome, view.color)
         spinning = view.fraction is None and view.state == "running"
         done = -1 if view.fraction is None else int(view.fraction * 2 * layout.bar)  # rich draws half cells
-        turn = self._pencil.turn(time) if spinning and layout.bar else ""
+        turn = self._painter.turn(time) if spinning and layout.bar else ""
         key = (texts, layout, columns, color, done, turn, view.position)
         known = self._drawn.get(view.id)
         if known is not None and known[0] == key:
@@ -169,7 +169,7 @@ class RichRenderer(RowRenderer):
         return row
 
     def _draw(self, view: TaskView, texts: Cells, layout: Layout, columns: int, color: str | None, turn: str) -> str:
-        styled, pad = self._pencil.styled, self._pad
+        styled, pad = self._painter.styled, self._pad
         if not layout.bar or (view.cause and cell_width(texts.extra) > layout.extra):
             room = columns - 1 - cell_width(texts.amount)
             name = fit(texts.name, min(room, layout.name), ellipsis=self._ellipsis)
@@ -184,7 +184,7 @@ class RichRenderer(RowRenderer):
             bar = self.bar(view.position)
             bar.total, bar.completed = 1.0, view.fraction
             bar.complete_style, bar.finished_style = color or "bar.complete", color or "bar.finished"
-            drawn = self._pencil.bar(bar, layout.bar)
+            drawn = self._painter.bar(bar, layout.bar)
         else:
             drawn = styled(fit(turn, layout.bar), "progress.spinner")
         parts = [

@@ -15,7 +15,7 @@ _WHERE = {"copy_into": "bars.copier", "SnowflakeProgress": "bars.progress"}
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: the command must hear Ctrl-C before it has imported anything.
+    # Imported on first use: the command must handle Ctrl-C before it has imported anything.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_WHERE.get(name, 'bars.uploading')}"), name)

@@ -1,8 +1,8 @@
 """The command line: `progresskit-snowflake load FILES... --table T`, and `bars`.
 
-Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C). Once a load is committed the status is
-0, whatever becomes of its summary: a script that loads again what has failed must not load twice. What takes time to import is
-imported where it is used, so that Ctrl-C is heard from the first moments on.
+Exit status 0, 1 (failed, nothing is loaded), 2 (a mistake on the command line), 130 (Ctrl-C). Once a load is committed
+the status is 0, even if its summary cannot be written, because a script that repeats failed loads must not load twice.
+Slow imports are made where they are used, so that Ctrl-C is handled from the beginning.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, OSError) and not command.loading:
             _discard_output()
-            if isinstance(error, BrokenPipeError):  # the reader has gone
+            if isinstance(error, BrokenPipeError):  # the reader has closed the pipe
                 return 141
         said = command.as_given(_sentence(error))
         if command.committed:
@@ -68,7 +68,7 @@ class _Command:
 
     def __init__(self) -> None:
         self._load: Load | None = None
-        self._copies: dict[str, str] = {}  # of what can be read once alone -> what the user calls that
+        self._copies: dict[str, str] = {}  # copies of files that can be read only once -> the user's names for them
 
     @property
     def loading(self) -> bool:
@@ -79,7 +79,7 @@ class _Command:
         return self._load is not None and self._load.published
 
     def as_given(self, words: str) -> str:
-        """Return words with the user's names for files that were copied first."""
+        """Return a message with the user's names in place of those of copies."""
         for copy, name in self._copies.items():
             words = words.replace(copy, name)
         return words
@@ -159,7 +159,8 @@ class _Command:
 
 
 def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path, copies: dict[str, str]) -> list[Path]:
-    """Return the files that are named, by wildcards too; what can be read once alone is copied to `folder`, as `copies` says."""
+    """Return the named files, also by wildcards. Files that can be read only once are copied to `folder`, and noted in
+    `copies`."""
     found: list[Path] = []
     for number, name in enumerate(given):
         try:
@@ -172,7 +173,7 @@ def _files(parser: argparse.ArgumentParser, given: Sequence[str], folder: Path, 
 def _named(
     parser: argparse.ArgumentParser, name: str, given: Sequence[str], own: Path, copies: dict[str, str]
 ) -> list[Path]:
-    """Return the files that one of the names `given` means; a copy goes to the folder `own`."""
+    """Return the files for one of the names `given`; a copy goes to the folder `own`."""
     import glob
 
     from .files.opening import is_pipe, spooled
@@ -226,7 +227,7 @@ def _decide_format(parser: argparse.ArgumentParser, options: argparse.Namespace)
 
 
 def _reading(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Reading:
-    """Return how the files are read, by the options; a mistake in them ends the command."""
+    """Return the reading options from the command line; a mistake in them ends the command."""
     from .files.dialects import Dialect, DialectError
     from .files.quality import Reading
     from .sql.columns import table_name
@@ -267,10 +268,10 @@ def _character(text: str) -> str:
 
 
 def _types(options: argparse.Namespace) -> dict[str, str]:
-    """Return column -> SQL type, of a file and of the command line, which has the last word.
+    """Return column -> SQL type, from a file and from the command line, which takes precedence.
 
     Raises:
-        ValueError: that is no column and type.
+        ValueError: an entry is not a column and a type.
         OSError: the file cannot be read.
     """
     lines = list(options.type)
@@ -289,7 +290,7 @@ def _types(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _print(text: str, options: argparse.Namespace) -> None:
-    """Print what was done; a standard output that takes nothing does not make a failure of it."""
+    """Print the summary. An error of standard output does not make the load a failure."""
     if options.quiet:
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -305,13 +306,13 @@ def _print(text: str, options: argparse.Namespace) -> None:
 
 
 def _discard_output() -> None:
-    """Discard what is left of the output: the interpreter would write it at its end, and end with a status of its own."""
+    """Discard the remaining output: the interpreter would write it at its end, and exit with its own status."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _wrapped(text: str, columns: int) -> str:
-    """Return lines that are no longer than a terminal is wide, as far as blanks allow.
+    """Return lines no wider than the terminal, as far as they can be broken at blanks.
 
     Example:
         >>> print(_wrapped("  code is text: orders.csv:9 has 'x1'", 30))
@@ -333,7 +334,7 @@ def _wrapped(text: str, columns: int) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    """Return what is to be said of an error: its own words where it is ours, else what kind it is."""
+    """Return the text of an error: its message if it is the loader's, otherwise with its class."""
     from .errors import LoadError
     from .files.opening import BadData
 
@@ -350,14 +351,14 @@ def _sentence(error: Exception) -> str:
 
 
 def _told(words: str, status: int) -> int:
-    """Print a sentence to standard error, if that takes it, and return `status`."""
+    """Print a message to standard error, if that is possible, and return `status`."""
     with contextlib.suppress(OSError, ValueError):
         print(f"{PROGRAM}: {_shown(words)}", file=sys.stderr, flush=True)
     return status
 
 
 def _shown(text: str) -> str:
-    """Return lines for people: what steers a terminal, or is no character, as Python writes it. Names of files may hold anything."""
+    """Return lines with control and invalid characters escaped as in Python, because names of files may have any."""
     return "".join(
         one if one == "\n" or one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
     )
@@ -365,9 +366,9 @@ def _shown(text: str) -> str:
 
 @contextlib.contextmanager
 def _collecting_less(*, as_program: bool) -> Iterator[None]:
-    """Keep the collector of garbage off what modules have made, where the process is the command's own.
+    """Keep the garbage collector from visiting the objects of modules, if the process is the command's own.
 
-    It goes through all of that while they are imported, and several times at the interpreter's end: with connector 4.x that was
+    It would visit all of them during imports, and several times at the interpreter's end. With connector 4.x that took
     a tenth of a load's time.
     """
     if as_program:
@@ -380,7 +381,7 @@ def _collecting_less(*, as_program: bool) -> Iterator[None]:
 
 
 def _imported() -> None:
-    """Have garbage collected from now on, beside what is there."""
+    """Collect garbage from now on, except for the present objects."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
@@ -402,7 +403,7 @@ def _early(options: argparse.Namespace, reading: Reading) -> Iterator[Checking |
 
 @contextlib.contextmanager
 def _private_folder() -> Iterator[Path]:
-    """Have a folder for all temporary files, the connector's own among them: it goes with whatever is in it."""
+    """Make a folder for all temporary files, including the connector's, and remove it at the end."""
     before = tempfile.tempdir
     with tempfile.TemporaryDirectory(prefix="progresskit-", ignore_cleanup_errors=True) as folder:
         tempfile.tempdir = folder
@@ -414,7 +415,7 @@ def _private_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _telling_what_stays(*sessions: Session) -> Iterator[None]:
-    """Say, once the bars are closed, what a load has left on the server."""
+    """After the bars, print what a load has left on the server."""
     try:
         yield
     finally:
@@ -423,10 +424,10 @@ def _telling_what_stays(*sessions: Session) -> Iterator[None]:
 
 
 def _broken_off(status: int) -> int:
-    """Return `status`; end the process at once where an upload of the connector's still runs.
+    """Return `status`, or end the process at once if an upload of the connector still runs.
 
-    The interpreter would wait for its end otherwise, retries included: two minutes were seen. Everything of ours has been
-    cleared away by now, and the transaction is rolled back with its session.
+    The interpreter would otherwise wait for its end, including retries, for up to two minutes. The loader has removed
+    its files by now, and the server rolls back the transaction with its session.
     """
     if threading.active_count() > 1:
         with contextlib.suppress(OSError, ValueError):
@@ -437,7 +438,7 @@ def _broken_off(status: int) -> int:
 
 
 class _Version(argparse.Action):
-    """Prints the version, which is looked up only then."""
+    """Prints the version, which is read only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
@@ -592,7 +593,7 @@ def _mode(options: argparse.Namespace) -> str:
 
 
 def _rate(text: str) -> float:
-    """Return bytes a second: a number with kB, MB, GB or nothing behind it."""
+    """Return bytes a second from a number, optionally followed by kB, MB or GB."""
     for unit, size in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("", 1.0)):
         if text.lower().endswith(unit.lower()):
             with contextlib.suppress(ValueError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...renderers.base import Renderer
 
 _served: PageServer | None = None
-_told = False  # whether the user has been told the address
+_address_shown = False  # whether the user has been told the address
 
 
 class LivePageRenderer(WholeFrames):
@@ -81,10 +81,10 @@ def serve(host: str = LOOPBACK, port: int = 0, command: list[str] | None = None)
     return _served
 
 
-def told() -> None:
-    """Note that the user has been told the address."""
-    global _told
-    _told = True
+def note_address_shown() -> None:
+    """Note that the address has been shown to the user."""
+    global _address_shown
+    _address_shown = True
 
 
 def words(server: PageServer) -> str:
@@ -92,7 +92,7 @@ def words(server: PageServer) -> str:
     line = f"progresskit: the live page is at {server.url}"
     if server.is_loopback:
         return line
-    return f"{line} for whoever reaches this machine and has that address, which is sent unencrypted"
+    return f"{line} for anyone who can reach this machine and knows that address, which is sent unencrypted"
 
 
 _hooked: list[object] = []
@@ -101,8 +101,8 @@ _hooked: list[object] = []
 def _observe(renderer: Renderer) -> Renderer:
     """Wrap `renderer` so that its frames reach the page. Its first frame prints the address."""
     assert _served is not None
-    if not _told:
-        told()
+    if not _address_shown:
+        note_address_shown()
         drawing: Any = renderer
         while isinstance(drawing, ObservedRenderer):  # the token is nothing for an events file
             drawing = drawing.inner
@@ -161,10 +161,10 @@ def _forget() -> None:
 
 def stop() -> None:
     """Stop serving the page."""
-    global _served, _told
+    global _served, _address_shown
     if _served is not None:
         _served.stop()
-        _served, _told = None, False
+        _served, _address_shown = None, False
         OBSERVERS.clear()
 
 

@@ -1,4 +1,4 @@
 """The bars of a load: the phases, uploads with their time left, and COPY with its batches.
 
-Knows the tracker, and what moves a bar. Does not know which files a load has, nor in which order its phases go.
+Knows the tracker, and how each bar moves. Does not know the files of a load, or the order of its phases.
 """

@@ -1,15 +1,16 @@
-"""The time left of an upload of several files: what the bytes take, and what lies between one file and the next.
+"""The time left of an upload of several files: the time of the bytes, and of the gaps between files.
 
 Pure: time is handed in as the seconds that the bar has been at work. Does not know bars or connectors.
 
-Before a file's first byte the connector asks the server where to, and after its last one it waits for an answer. Nothing moves
-meanwhile. A pace of bytes a second that such a gap has just gone into is too slow, and one that has not met the next gap yet is
-too fast: of twelve files, the first gap comes with the first tenth. So there are two costs, a byte's and a gap's.
+Before a file's first byte the connector asks the server for the destination, and after the last one it waits for an
+answer. Nothing moves meanwhile. An average rate is too low just after such a gap, and too high just before one. So
+there are two costs: one per byte and one per gap.
 
-A byte's is the slope within files, between looks that both find bytes on their way. A gap lasts from the last such look at one
-file to the first at the next, and some bytes come in it: the end of the one file, and what buffers on the way took of the next
-in no time. What they would have taken at the slope is no part of what a gap costs. So, whatever the slope is, a file from look to
-look costs what it took: where the slope is taken too low a gap comes out too long, by as much.
+The cost of a byte is the slope within files, between samples that both find bytes in transit. A gap lasts from the last
+such sample of one file to the first of the next. Some bytes arrive during a gap: the end of the one file, and the
+beginning of the next, which buffers take at once. The time of these bytes at the slope is not a part of the gap's cost.
+The costs of a file therefore always sum to its measured time: a slope that is too low makes the gap too long by as
+much.
 """
 
 from __future__ import annotations
@@ -19,21 +20,22 @@ from typing import NamedTuple
 from progresskit._model.estimates import STALL, Estimate
 
 FIRST = 0.5
-"""What the gap before the first file counts of another: it lacks the wait for an answer, and is with connecting."""
+"""The weight of the gap before the first file, which has no wait for an answer but includes connecting."""
 FADE = 0.9
-"""What each gap leaves of the weight of those before it."""
+"""The factor by which each gap reduces the weight of earlier ones."""
 ENOUGH = 0.1
-"""Share of the bytes that must have come between two looks at one file for the slope to be known; else files are too small."""
+"""Share of the bytes that must have arrived between two samples of one file for the slope to be known; otherwise files
+are too small."""
 
 
 class UploadEstimate(Estimate):
     """Rate and time left of an upload of `files` files, one after the other or several at once.
 
-    The rate is that of the whole, gaps and all.
+    The rate is that of the whole, including gaps.
 
     Args:
-        completed: Bytes that were up before.
-        files: How many go in all.
+        completed: Bytes that were uploaded before.
+        files: The number of files.
 
     Example:
         >>> estimate = UploadEstimate(0, files=3)
@@ -51,20 +53,20 @@ class UploadEstimate(Estimate):
         self._files = files
         self._sending = Estimate(0.0, 0.0)  # the slope
         self._before = 0.0
-        # One value, since one thread tells it and another one reads it.
+        # One value, because one thread writes it and another one reads it.
         self._progress = _Progress(completed=completed)
 
     def waited(self, seconds: float) -> None:
-        """Learn how much of the first gap came before the bar was at work."""
+        """Note how much of the first gap passed before the bar was at work."""
         self._before = seconds
 
     def goes(self, time: float, completed: float, *, sending: bool, begun: int) -> None:
-        """Learn from a look at `time` whether bytes are on their way.
+        """Note at `time` whether bytes are in transit.
 
         Args:
             time: Seconds at work.
-            completed: Bytes that are up.
-            sending: Whether any are on their way. Where none are any more, they have not been since the look before.
+            completed: Uploaded bytes.
+            sending: Whether any are in transit. If not, none have been since the last sample.
             begun: How many files have begun by now.
         """
         progress = self._progress
@@ -76,13 +78,13 @@ class UploadEstimate(Estimate):
         before = self._progress
         if not before.gap:
             progress = progress._replace(seconds=before.seconds + seconds, bytes=before.bytes + max(size, 0.0))
-            seconds = size = 0.0  # files that have begun meanwhile had no gap
+            seconds = size = 0.0  # files that have begun since then had no gap
         elif not before.met:
             seconds += self._before
         self._progress = progress._replace(gaps=before.gaps.then(begun - before.met, seconds, size))
 
     def sample(self, time: float, completed: float) -> None:
-        """Learn that `completed` bytes were up at `time`."""
+        """Note that `completed` bytes were uploaded at `time`."""
         super().sample(time, completed)
         progress = self._progress
         self._sending.sample(progress.seconds, progress.bytes)
@@ -93,7 +95,7 @@ class UploadEstimate(Estimate):
         return rate, None if left is None else self.eta(time, completed, total)
 
     def eta(self, time: float, completed: float, total: float | None) -> float | None:
-        """Return the seconds left; 0.0 when all is up, None when unknown."""
+        """Return the seconds left; 0.0 when all is uploaded, None when unknown."""
         progress = self._progress
         if total is None or completed >= total or progress.bytes <= ENOUGH * (completed - self._initial):
             return super().eta(time, completed, total)  # done, or without an end, or without a slope
@@ -114,13 +116,13 @@ class UploadEstimate(Estimate):
 
 
 class _Gaps(NamedTuple):
-    """Gaps, in faded sums.
+    """Gaps, as sums with fading weights.
 
     Attributes:
         files: How many there were.
         seconds: How long they took.
-        bytes: What came in them.
-        stalled: Whether the last one was left out, as one unlike any before.
+        bytes: The bytes that arrived in them.
+        stalled: Whether the last one was left out, because it was longer than any before.
     """
 
     files: float = 0.0
@@ -141,22 +143,22 @@ class _Gaps(NamedTuple):
         return _Gaps(self.files * fade + files, self.seconds * fade + seconds, self.bytes * fade + size)
 
     def cost(self, cost: float) -> float:
-        """Return what a gap takes beside the bytes that come in it, each of which costs so much."""
+        """Return the cost of a gap without that of its bytes, each of which costs `cost`."""
         return (self.seconds - self.bytes * cost) / self.files if self.files else 0.0
 
 
 class _Progress(NamedTuple):
-    """Where an upload stands.
+    """The state of an upload.
 
     Attributes:
         begun: How many files have begun.
-        met: How many had, at the last look that found bytes on their way.
+        met: How many had begun at the last sample that found bytes in transit.
         gap: Whether there are none now.
-        time: When that look was; 0.0 before the first.
-        completed: The bytes that were up then.
-        seconds: What the looks took that found bytes on their way, each from the look before.
-        bytes: What came in that time.
-        gaps: What lay between.
+        time: The time of that sample; 0.0 before the first.
+        completed: The bytes that were uploaded then.
+        seconds: The sum of the times between samples that found bytes in transit.
+        bytes: The bytes that arrived in that time.
+        gaps: The gaps between files.
     """
 
     completed: float

@@ -1,6 +1,6 @@
-"""Uploads and their bars: the counting beside what uploads, one bar over all that is under way, and `put` for files.
+"""Uploads and their bars: counting during an upload, one bar over all uploads in progress, and `put` for files.
 
-Knows bars, and who counts. What goes over the wire is `wire`'s to know, how a statement is stopped `stopping`'s.
+Knows bars and counters. `wire` knows which bytes are sent, and `stopping` how a statement is stopped.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .estimating import UploadEstimate
 from .progress import SnowflakeProgress
 
 EVERY = 0.03
-"""Seconds between two looks at the counter: a socket that is closed between two is not seen to its end."""
+"""Seconds between two samples of the counter. The end of a socket that is closed between two samples is not seen."""
 BESIDE = 16 << 10
-"""Bytes that may go beside those of files: requests, and their headers."""
+"""Bytes that may be sent in addition to those of files: requests, and their headers."""
 
 
 class UploadError(Exception):
-    """An upload failed for good; the sentence says which, where to, how often it was tried, and what the connector said.
+    """An upload failed for good. The message says which, where to, how often it was tried, and the connector's error.
 
     Attributes:
-        file: What was uploaded.
+        file: The file.
         stage: Where to.
         attempts: How often bytes were sent.
         number: The server's or the connector's own number of the error; None where there is none.
@@ -46,7 +46,7 @@ class UploadError(Exception):
 
 
 def trial(stage: str, attempts: int) -> str:
-    """Return where to and how often something was tried, for a sentence.
+    """Return the destination and the number of attempts, for a message.
 
     Example:
         >>> trial("raw.orders", 6), trial("raw.orders", 1)
@@ -56,13 +56,13 @@ def trial(stage: str, attempts: int) -> str:
 
 
 class Uploads:
-    """One bar over any number of uploads, several at once: right in sum. Safe from any thread.
+    """One bar over any number of uploads, several at once, which shows their sum. Safe from any thread.
 
     Args:
         task: The bar, in bytes; the caller ends it.
-        source: What counts.
-        grow: Whether the bar's total grows by each file; else it was given up front.
-        files: How many will go in all, so that the time left takes in what lies between them; None where nobody knows.
+        source: The counter.
+        grow: Whether the bar's total grows by each file; otherwise it is known from the beginning.
+        files: The number of files, so that the time left includes the gaps between them; None if unknown.
 
     Example:
         >>> from progresskit_snowflake.counting.sources import WholeFiles
@@ -79,25 +79,29 @@ class Uploads:
         self._lock = threading.Lock()
         self._sizes: list[int] = []  # of the files under way
         self._named: dict[str, int] = {}  # these, by name
-        self._told: dict[str, int] = {}  # which attempt at a file the connector has told of
-        self._refused: int | None = None  # how the storage has answered, since when nothing was sent
+        self._told: dict[str, int] = {}  # the attempt at each file that the connector has reported
+        self._refused: int | None = None  # the storage's answer after which nothing was sent
         self._done = int(task.completed)
-        self._going: dict[str, int] = {}  # of the files under way those that an attempt has begun at, with their sizes
+        self._going: dict[str, int] = {}  # the files in progress for which an attempt has begun, with their sizes
         self._ended = self._begun = 0  # files
-        self._sending, self._mark = False, 0  # whether bytes are on their way, or else beyond how many they are
-        self._entered = 0.0  # when the first of those under way was
+        self._sending, self._mark = (
+            False,
+            0,
+        )  # whether bytes are in transit; else from which count on
+        self._entered = 0.0  # when the first file in progress began
         self._estimate = None if files is None else UploadEstimate(task.initial, files)
         if self._estimate is not None:
             task.estimate = self._estimate
 
     @contextlib.contextmanager
     def file(self, name: str, size: int) -> Iterator[None]:
-        """Have the block upload a file, called `name` on the stage, of `size` bytes: up when it is left, taken back when it raises."""
+        """Count the upload of a file by the block, called `name` on the stage, of `size` bytes. It is complete when the
+        block ends, and removed from the count when the block raises."""
         core_log.add(self)
         body_log.add(self)
         with self._lock:
             if not self._sizes:
-                self._task.update(retry=None)  # that was of others
+                self._task.update(retry=None)  # that belonged to others
                 self._entered = self._task.tracker.clock()
             self._source.begin(size)
             self._sizes.append(size)
@@ -135,7 +139,7 @@ class Uploads:
                 self.refresh()
 
     def refresh(self) -> None:
-        """Move the bar to what is up by now."""
+        """Move the bar to the uploaded bytes."""
         with self._lock:
             if not self._sizes:
                 return
@@ -152,34 +156,35 @@ class Uploads:
             fields: dict[str, Any] = {"phase": phase}
             if self._source.attempts > 1:
                 fields["retry"] = str(self._source.attempts - 1)
-            if not (self._task.waiting and sent <= BESIDE):  # requests alone begin no upload
+            if not (self._task.waiting and sent <= BESIDE):  # requests alone do not begin an upload
                 self._task.update(completed=self._done + sent)
             self._task.update(**fields)
             self._goes(sent)
 
     def attempted(self, name: str, attempt: int) -> None:
-        """Hear of the connector that an attempt at the file `name` begins: what was sent of it before counts no more."""
+        """Note the connector's report that an attempt at the file `name` begins: bytes of earlier attempts no longer
+        count."""
         with self._lock:
             if name not in self._named:
                 return
-            if self._task.waiting:  # its time begins with the first byte: what came before is no pace
+            if self._task.waiting:  # its time begins with the first byte
                 if self._estimate is not None:
                     self._estimate.waited(self._task.tracker.clock() - self._entered)
                 self._task.start()
             self._going[name] = self._named[name]
             self._told[name] = attempt
             self._refused = None
-            self._source.sent()  # a connection that broke tells by itself
+            self._source.sent()  # a broken connection is detected by itself
             for _ in range(1 + sum(one - 1 for one in self._told.values()) - self._source.attempts):
                 self._source.refused(self._named[name])
             if not self._sending:
                 self._mark = (self._source.sent() or 0) + BESIDE
 
     def _goes(self, sent: int | None) -> None:
-        """Tell the estimate whether bytes are on their way, of which `sent` have arrived."""
+        """Report to the estimate whether bytes are in transit, and that `sent` have arrived."""
         if self._estimate is None:
             return
-        if sent is None or sent > sum(self._going.values()) + BESIDE:  # nobody tells of attempts
+        if sent is None or sent > sum(self._going.values()) + BESIDE:  # attempts are not reported
             self._going = dict(self._named)
         size = sum(self._going.values())
         over = sent is not None and sent >= size
@@ -190,12 +195,12 @@ class Uploads:
         self._estimate.goes(time, int(self._task.completed), sending=self._sending, begun=self._begun)
 
     def answered(self, status: int) -> None:
-        """Hear how the storage has answered a request."""
+        """Note the storage's answer to a request."""
         with self._lock:
             self._refused = status if status >= 400 else None
 
     def attempts(self) -> int:
-        """Return how often bytes of the uploads under way have been sent; 1 where nobody counts."""
+        """Return how often bytes of the uploads in progress have been sent; 1 if that is not counted."""
         with self._lock:
             self._source.sent()
             counted = max(self._source.attempts - self._source.broken, 1)
@@ -209,7 +214,7 @@ class Uploads:
 
 
 class _Sampler:
-    """Looks at all uploads of the process, in one thread that lives while there are any."""
+    """Samples all uploads of the process, in one thread that runs while there are any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -234,7 +239,7 @@ class _Sampler:
             with self._lock:
                 uploads = list(self._uploads)
             for one in uploads:
-                with contextlib.suppress(OSError):  # a look that fails is followed by the next
+                with contextlib.suppress(OSError):  # a failed sample is followed by the next
                     one.refresh()
 
 
@@ -242,7 +247,7 @@ _sampler = _Sampler()
 
 
 def counted(task: Task, source: Source, size: int) -> contextlib.AbstractContextManager[None]:
-    """Have `source` move `task` while the block uploads `size` bytes; all of them are up only when the block is left."""
+    """Move `task` by `source` while the block uploads `size` bytes. The upload is complete only when the block ends."""
     return Uploads(task, source).file(task.description, size)
 
 
@@ -260,28 +265,31 @@ def put(
 ) -> list[Any]:
     """Upload files to `stage` with a bar of the bytes that have arrived, and return the rows of PUT, one a file.
 
-    What is to be compressed is compressed here, in the background, under a bar of its own: so the total is what goes over the
-    wire, and unknown until all is compressed. The compressed copies take room in the folder for temporary files. Large files
-    go one by one, small ones up to a hundred in a statement. `Files` counts them where there are several.
+    Files are compressed here, in the background, with their own bar. The total is the number of bytes to send, which is
+    unknown until all files are compressed. The compressed copies need space in the folder for temporary files. Large
+    files are sent one by one, small ones up to a hundred in a statement. If there are several files, the bar `Files`
+    counts them.
 
     Args:
-        cursor: A cursor of the connector, that nobody else uses meanwhile.
-        path: A file, or several. A string that names no file may have the wildcards `*`, `?` and `[...]`. Names may hold
-            anything: they go into no statement.
-        stage: The stage, as SQL takes it: `raw.orders`, `~`, `%orders`, `"my stage"/a/folder`.
-        compress: Whether files that are not compressed yet go as gzip, with `.gz` behind their names.
-        overwrite: Whether files on the stage give way to those of their name; else they are skipped.
-        parallel: Parts of a large file, or files of a statement, that go at once, 1 to 99; None: as the connector has it.
-        tracker: Where the bars are shown; None takes one of its own.
-        uploads: A bar to move in place of all others, that several cursors may share; the caller ends it.
-        source: What counts; None takes the most truthful that there is.
+        cursor: A cursor of the connector that no other code uses meanwhile.
+        path: A file, or several. A string that names no file may have the wildcards `*`, `?` and `[...]`. Names may
+            have any characters, because they are not put into statements.
+        stage: The stage, as in SQL: `raw.orders`, `~`, `%orders`, `"my stage"/a/folder`.
+        compress: Whether uncompressed files are sent as gzip, with `.gz` appended to their names.
+        overwrite: Whether files replace those of the same name on the stage; otherwise they are skipped.
+        parallel: Parts of a large file, or files of a statement, that are sent at once, 1 to 99; None: the connector's
+            default.
+        tracker: The tracker of the bars; None makes one.
+        uploads: A bar to move instead of new ones, which several cursors may share; the caller ends it.
+        source: The counter; None takes the most accurate one available.
 
     Raises:
         FileNotFoundError: there is no such file.
         OSError: a file cannot be read, or there is no room for its compressed copy.
-        ValueError: that is no stage, or two files have one name.
-        UploadError: the connector or the server refused; what went up before stays.
-        KeyboardInterrupt: within a second. The upload has then ended and the session can be used, unless its network is stuck.
+        ValueError: `stage` is not a stage, or two files have the same name.
+        UploadError: the connector or the server refused; files that were uploaded before stay.
+        KeyboardInterrupt: within a second of Ctrl-C. The upload has then ended and the session can be used, unless its
+            network hangs.
 
     Example:
         >>> put(cursor, "orders-*.csv", "raw.orders")  # doctest: +SKIP
@@ -318,7 +326,7 @@ def put(
 
 
 def _executed(cursor: Any, statement: str, bars: _Bars, uploads: Uploads, name: str, stage: str) -> list[Any]:
-    """Execute a PUT and return its rows, all of them well."""
+    """Execute a PUT and return its rows, none of which has failed."""
     from snowflake.connector.errors import Error
 
     try:
@@ -336,7 +344,8 @@ def _values(row: Any) -> Any:
 
 
 class _Bars:
-    """The bars of one `put`: Files where there are several, Compression and Upload while they are at work; or the caller's."""
+    """The bars of one `put`: Files if there are several, Compression and Upload while they are at work; or the
+    caller's."""
 
     def __init__(
         self,
@@ -369,9 +378,9 @@ class _Bars:
         return self._stack.__exit__(*exception)
 
     def uploading(self, name: str) -> Uploads:
-        """Return what moves the bar that uploads `name`."""
+        """Return the context that moves the bar during the upload of `name`."""
         if self._uploads is None:
-            assert self._tracker is not None  # put has one of its own, otherwise
+            assert self._tracker is not None  # otherwise `put` has its own
             assert self._source is not None
             self._upload = self._begin(f"Upload {name}", None, "B", "blue")
             self._uploads = Uploads(self._upload, self._source, files=self._count)
@@ -381,7 +390,7 @@ class _Bars:
         return self._uploads
 
     def refresh(self) -> None:
-        """Take in what has been compressed by now: all of it gives the total."""
+        """Add the bytes compressed so far; when all are compressed, they are the total."""
         total = self._packing.total()
         if total is None:
             return
@@ -392,11 +401,11 @@ class _Bars:
             self._upload.update(total=total)
 
     def uploaded(self, files: int, skipped: int) -> None:
-        """Count files that are up, and those of them that were there already."""
+        """Count uploaded files, and those of them that were on the stage already."""
         self._skipped += skipped
         if self._files is not None:
             self._files.advance(files)
-        if self._skipped and self._upload is not None:  # what the caller ends is not ours to write on
+        if self._skipped and self._upload is not None:  # the caller owns this task
             (self._files or self._upload).update(skipped=self._skipped)
 
     def _compressed(self, size: int) -> None:
@@ -404,7 +413,7 @@ class _Bars:
             self._compression.advance(size)
 
     def _begin(self, name: str, total: float | None, unit: str, color: str) -> Task:
-        assert self._tracker is not None  # asked by who begins
+        assert self._tracker is not None  # the caller has entered it
         kind, _, detail = name.partition(" ")
         if isinstance(self._tracker, SnowflakeProgress):  # its bars have positions of their own
             task = self._tracker.phase(kind, total, unit, detail=detail)

@@ -1,6 +1,6 @@
-"""The arithmetic of an upload's count: from what each socket says of itself to the bytes that are up, in sum.
+"""The arithmetic of an upload's count: from samples of each socket to the sum of uploaded bytes.
 
-Knows sockets as values that are handed in, breaks and repetitions. Does not know how a socket is read, nor bars.
+Knows samples of sockets, broken connections and repetitions. Does not know how a socket is sampled, or bars.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ OVERHEAD = 1 << 16
 
 
 class SocketSample(NamedTuple):
-    """What one socket says of itself.
+    """A sample of one socket.
 
     Attributes:
         acked: Bytes that the other side has acknowledged since the socket was opened.
@@ -31,14 +31,14 @@ class SocketSample(NamedTuple):
 
 
 class ByteCount:
-    """Adds up what the sockets have carried of the uploads under way.
+    """Adds up the bytes that sockets have carried for the uploads in progress.
 
-    A connection that ends is a break where it was reset, or had bytes on the way, or never had an answer: what it carried
-    counts no more. One that ends with its answer has carried a part, whose bytes stay. Bytes beyond the sizes of all uploads
-    are an object that was refused, and is sent anew.
+    A connection has broken if it was reset, had bytes in transit, or ended without an answer: its bytes no longer
+        count. One that ends after its answer has carried a part, whose bytes count. Bytes beyond the sizes of all
+        uploads belong to an object that was refused and is sent again.
 
     Attributes:
-        attempts: 1, and one more for each time that an object was sent anew.
+        attempts: 1, plus one for each time that an object was sent again.
         broken: Whether an attempt has broken off, and nothing has been sent since.
 
     Example:
@@ -55,7 +55,7 @@ class ByteCount:
         self.broken = False
         self._whole_before = 0
         self._sizes: list[int] = []  # of the uploads under way
-        # Socket -> where its counting began, and its last sample.
+        # Socket -> the bytes at which its counting began, and its last sample.
         self._open: dict[int, tuple[SocketSample, SocketSample]] = {}
         self._kept = 0  # bytes of connections that ended well
         self._settled = 0  # bytes of uploads that are over, and of attempts that were refused
@@ -65,7 +65,7 @@ class ByteCount:
         self._sizes.append(size)
 
     def end(self, size: int, *, well: bool) -> None:
-        """Expect it no more: its bytes have been taken over by whoever asks, or, where it did not end `well`, are lost."""
+        """Stop expecting it: the caller has counted its bytes, or, if it did not end `well`, they are lost."""
         self._sizes.remove(size)
         if not self._sizes:
             self._open = {number: (last, last) for number, (_, last) in self._open.items()}
@@ -75,17 +75,17 @@ class ByteCount:
             self._settled += min(size, self._whole())
 
     def refuse(self, size: int) -> None:
-        """An object of `size` bytes has been refused, and is sent anew: what it carried counts no more."""
+        """An object of `size` bytes has been refused and is sent again: its bytes no longer count."""
         self._settled += min(size, self._whole())
         self.attempts += 1
 
     def ignore(self, samples: Mapping[int, SocketSample]) -> None:
-        """Take `samples` for where the counting begins."""
+        """Begin counting at `samples`."""
         for number, sample in samples.items():
             self._open[number] = (sample, sample)
 
     def add(self, samples: Mapping[int, SocketSample]) -> int:
-        """Take in one look at all sockets, and return the bytes that are up of the uploads under way."""
+        """Add one sample of all sockets, and return the uploaded bytes of the uploads in progress."""
         breaks = 0
         for number, sample in samples.items():
             first, _ = self._open.get(number, (SocketSample(0), sample))

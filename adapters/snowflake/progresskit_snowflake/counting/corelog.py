@@ -1,7 +1,7 @@
-"""Connector 5.x: what its compiled core logs of an upload: that an attempt begins, and how the storage answers.
+"""Connector 5.x: the log of its compiled core about an upload: when an attempt begins, and how the storage answers.
 
-Knows the core's logger and the form of its lines. It hears them at a level that is off otherwise, and lets nothing more through
-than before. Does not know bars.
+Knows the core's logger and the format of its lines. It receives them at a level that is usually off, and forwards no
+more than before. Does not know bars.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Listener(Protocol):
 
 
 class CoreLog(logging.Filter):
-    """Tells listeners what the core logs, while there are any.
+    """Notifies listeners of the core's log, while there are any.
 
     Example:
         >>> core_log.add(uploads)  # doctest: +SKIP
@@ -47,7 +47,7 @@ class CoreLog(logging.Filter):
         self._least = logging.NOTSET  # what passed before
 
     def add(self, listener: Listener) -> None:
-        """Tell `listener` from now on."""
+        """Notify `listener` from now on."""
         with self._lock:
             if not self._listeners:
                 self._level, self._least = self._logger.level, self._logger.getEffectiveLevel()
@@ -57,7 +57,7 @@ class CoreLog(logging.Filter):
             self._listeners.append(listener)
 
     def remove(self, listener: Listener) -> None:
-        """Tell it no more; after the last one the logger is as it was."""
+        """Stop notifying it. After the last one, the logger is restored."""
         with self._lock:
             self._listeners.remove(listener)
             if not self._listeners:
@@ -66,8 +66,8 @@ class CoreLog(logging.Filter):
                     self._logger.setLevel(self._level)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Take note of a line; let it pass where it would have."""
-        with contextlib.suppress(Exception):  # it runs inside the core's own work, which must not hear of it
+        """Note a line, and forward it if it would have been logged before."""
+        with contextlib.suppress(Exception):  # it runs within the core, which must not get an error
             if _UPLOADS in record.pathname:
                 self._tell(record.getMessage())
         return record.levelno >= self._least

@@ -1,8 +1,8 @@
 """A proxy on loopback that counts what goes through it: for any platform, and for any client that takes a proxy.
 
-Knows HTTP proxying and its own sockets. It listens on 127.0.0.1, serves only who has its password, and refuses every host but
-those that it was told. What is encrypted passes through it as it is. A proxy that the user has is asked in its turn; its
-credentials are in no log, and in no answer. Does not know uploads nor bars.
+Knows HTTP proxying and its own sockets. It listens on 127.0.0.1, serves only clients with its password, and refuses all
+hosts but the given ones. Encrypted data passes through unchanged. It uses the user's proxy, if there is one, and does
+not write that proxy's credentials to logs or answers. Does not know uploads or bars.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .sources import sample_socket, tells_acknowledged
 
 BLOCK = 1 << 16
 HEAD = 1 << 16
-"""Bytes of a request's head at most."""
+"""The most bytes of a request's head."""
 PATIENCE = 30.0
-"""Seconds that a client has for its head, and another side for being reached."""
+"""Seconds for a client to send its head, and for a connection to the other side."""
 HOP = (b"proxy-authorization", b"proxy-connection", b"connection", b"keep-alive")
-"""Headers that are between a client and its proxy alone."""
+"""Headers that are only for the proxy."""
 
 
 class _Refusal(Exception):
-    """The client gets this status and sentence in place of what it asked for."""
+    """The client gets this status and message instead of an answer."""
 
     def __init__(self, status: http.HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -41,7 +41,7 @@ class _Refusal(Exception):
 
 
 class _Head(NamedTuple):
-    """A request's first line and headers, and what came behind them."""
+    """A request's first line and headers, and the bytes after them."""
 
     method: bytes
     target: bytes
@@ -50,7 +50,7 @@ class _Head(NamedTuple):
     rest: bytes
 
     def value(self, name: bytes) -> bytes:
-        """Return a header's value, empty where it is not there."""
+        """Return a header's value, or an empty text."""
         for header in self.headers:
             key, _, value = header.partition(b":")
             if key.strip().lower() == name:
@@ -58,36 +58,37 @@ class _Head(NamedTuple):
         return b""
 
     def forwarded(self, target: bytes, *more: bytes) -> bytes:
-        """Return the request as it goes on, to `target`, with `more` headers."""
+        """Return the request to forward to `target`, with `more` headers."""
         kept = [header for header in self.headers if header.partition(b":")[0].strip().lower() not in HOP]
-        # One request a connection: whichever comes next may be for another host.
+        # One request per connection, because the next one may be for another host.
         lines = [b" ".join((self.method, target, self.version)), *kept, b"Connection: close", *more]
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.rest
 
 
 class _Way:
-    """One connection to the other side, and what it has carried."""
+    """One connection to the other side, and its bytes."""
 
     def __init__(self, upstream: socket.socket, host: str) -> None:
         self.upstream, self.host = upstream, host
         self.written = self.received = 0
-        self.cut = False  # whether the other side did not take all
+        self.cut = False  # whether the other side did not accept all
         self._dead = False
         self._last: SocketSample | None = None
 
     def end(self, *, dead: bool) -> None:
-        """Keep how things stood when the other side ended: by a break where it is `dead`. What we send later is our farewell."""
+        """Keep the state at the end of the other side; `dead` means that it broke. Later bytes only close the
+        connection."""
         self._dead = dead
         if tells_acknowledged():
             self._last = self.sample()
 
     def sample(self) -> SocketSample:
-        """Return what has been acknowledged; where the system does not tell, what has been handed to it."""
+        """Return the acknowledged bytes, or, if the system does not report them, the bytes handed to it."""
         if self._last is not None:
             return self._last
         if tells_acknowledged():
             with contextlib.suppress(OSError):
-                return sample_socket(self.upstream)._replace(dead=self._dead)  # who reads from it hears of a break
+                return sample_socket(self.upstream)._replace(dead=self._dead)  # its reader notices the break
         return SocketSample(self.written, self.received, pending=self.cut, dead=self._dead)
 
 
@@ -97,13 +98,13 @@ class CountingProxy:
     Args:
         host: The account's host, as `xy12345.snowflakecomputing.com`.
         port: Its port.
-        upstream: The proxy that the user has, as `http://user:password@proxy.example:3128`; None goes straight.
+        upstream: The user's proxy, as `http://user:password@proxy.example:3128`; None connects directly.
 
     Attributes:
         arguments: What `snowflake.connector.connect` takes to go through it.
 
     Raises:
-        ValueError: the upstream is no proxy's address.
+        ValueError: `upstream` is not the address of a proxy.
 
     Example:
         >>> with CountingProxy("xy12345.snowflakecomputing.com") as proxy:  # doctest: +SKIP
@@ -141,7 +142,7 @@ class CountingProxy:
     def __exit__(self, *exception: object) -> None:
         self._closing = True
         with contextlib.suppress(OSError), socket.create_connection(self._listening.getsockname()):
-            pass  # wakes who accepts
+            pass  # wakes the accepting thread
         self._thread.join(PATIENCE)
         self._listening.close()
         with self._lock:
@@ -173,7 +174,7 @@ class CountingProxy:
             self._ended.clear()
 
     def samples(self) -> dict[int, SocketSample]:
-        """Return what each connection to the storage has carried; those that ended are told once."""
+        """Return the bytes of each connection to the storage. Ended ones are included once."""
         with self._lock:
             found, self._ended = dict(self._ended), {}
             for number, way in self._ways.items():
@@ -182,7 +183,7 @@ class CountingProxy:
         return found
 
     def _counts(self, host: str) -> bool:
-        """Return whether `host` is the storage's: the account's own only where no other is known."""
+        """Return whether `host` is the storage's: the account's host counts only if no other is known."""
         return len(self._admitted) == 1 or host != self._account[0]
 
     def _accept(self) -> None:
@@ -215,7 +216,7 @@ class CountingProxy:
                 self._carry(client, upstream, host, first)
 
     def _reach(self, client: socket.socket, head: _Head) -> tuple[socket.socket, str, bytes]:
-        """Connect to where the request is for; return the connection, the host, and what to send first."""
+        """Connect to the request's host. Return the connection, the host, and the first bytes to send."""
         tunnel = head.method == b"CONNECT"
         target = urlsplit(("//" if tunnel else "") + head.target.decode("latin-1"))
         try:
@@ -267,7 +268,7 @@ class CountingProxy:
         return upstream
 
     def _carry(self, client: socket.socket, upstream: socket.socket, host: str, first: bytes) -> None:
-        """Hand on what comes from both sides, until both have ended, or one breaks."""
+        """Forward bytes in both directions, until both sides have ended, or one breaks."""
         upstream.settimeout(None)
         way = _Way(upstream, host)
         with self._lock:
@@ -292,13 +293,13 @@ class CountingProxy:
             del self._ways[number]
             if self._keeps_samples and self._counts(host):
                 sample = way.sample()
-                # A break is told once, to whichever direction asks first: the other one sees an end in order.
+                # Only the first direction to notice a break sees it; the other one sees an orderly end.
                 self._ended[number] = sample._replace(closed=True, dead=sample.dead or way.cut)
         upstream.close()
 
 
 def _back(way: _Way, client: socket.socket) -> None:
-    """Hand on what comes back; a connection that broke breaks for the client too."""
+    """Forward the answer. If the connection breaks, break it for the client too."""
     try:
         while block := way.upstream.recv(BLOCK):
             way.received += len(block)
@@ -308,7 +309,7 @@ def _back(way: _Way, client: socket.socket) -> None:
         way.end(dead=True)
         with contextlib.suppress(OSError):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    with contextlib.suppress(OSError):  # wakes who reads from it
+    with contextlib.suppress(OSError):  # wakes its reader
         client.shutdown(socket.SHUT_RDWR)
 
 
@@ -343,12 +344,12 @@ def _plain(host: str) -> str:
 
 
 def _origin_form(target: SplitResult) -> bytes:
-    """Return what an origin server is asked for: no host."""
+    """Return the target for an origin server, without the host."""
     return ((target.path or "/") + (f"?{target.query}" if target.query else "")).encode("latin-1")
 
 
 def _proxy_address(text: str) -> SplitResult:
-    """Return a proxy's address, taken apart; its sentence of error holds no credentials."""
+    """Return the parts of a proxy's address. The error's message has no credentials."""
     parts = urlsplit(text if "://" in text else f"http://{text}")
     try:
         known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0

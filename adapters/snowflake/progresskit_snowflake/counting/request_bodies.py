@@ -1,11 +1,11 @@
 """Connector 4.x: bodies of uploads that count themselves, and can be stopped.
 
-Knows how that connector hands an object to its HTTP client: each attempt asks a function for the arguments of the request,
-and there the bytes are given a body that is read block by block. The method is patched while an upload is under way and put
-back after it. Does not know bars.
+Knows how that connector hands an object to its HTTP client: each attempt calls a function for the arguments of the
+    request, where the bytes are wrapped in a body that is read block by block. The method is patched during an upload
+    and restored after it. Does not know bars.
 
-Read block by block, a body is also sent block by block: the connector's 10 seconds for a send then hold for a block, where
-they would hold for the whole object over a plain socket.
+A body that is read block by block is also sent block by block. The connector's limit of 10 seconds for a send then
+applies to a block instead of the whole object.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ BLOCK = 1 << 16
 
 
 class UploadStopped(Exception):
-    """The upload was called off."""
+    """The upload was cancelled."""
 
 
 class BytesRead:
-    """How many bytes have been read of a body: what is left of it once it has been sent."""
+    """The number of bytes that were read of a body, which is kept after the body was sent."""
 
     __slots__ = ("count",)
 
@@ -36,7 +36,8 @@ class BytesRead:
 
 
 class Body:
-    """The bytes of one request: read from where the HTTP client is, and not at all once one of `stops` is set."""
+    """The bytes of one request, which the HTTP client reads from its position. Reading fails once one of `stops` is
+    set."""
 
     def __init__(self, data: bytes | bytearray, *stops: threading.Event, client: Any = None) -> None:
         self._data, self._stops, self._client = memoryview(data), stops, client
@@ -51,7 +52,7 @@ class Body:
             yield block
 
     def read(self, size: int = -1) -> memoryview:
-        """Return the next `size` bytes; all that are left where it is negative."""
+        """Return the next `size` bytes, or all remaining ones if it is negative."""
         if any(stop.is_set() for stop in self._stops):
             raise UploadStopped("the upload was called off.")
         if not self.bytes_read.count:
@@ -62,11 +63,10 @@ class Body:
         return block
 
     def break_off(self) -> None:
-        """Have the block that is being sent fail, where its socket is known: else it ends when the network has accepted it."""
+        """Make the block that is being sent fail, if its socket is known. Otherwise it ends when the network has
+        accepted it."""
         if self._socket is not None:
-            self._client.SLEEP_UNIT = (
-                0.0  # the attempt that would follow finds itself stopped; it is not to be waited for
-            )
+            self._client.SLEEP_UNIT = 0.0  # the next attempt is stopped at its first block
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
@@ -75,29 +75,29 @@ class Body:
         return self.bytes_read.count
 
     def seek(self, to: int, whence: int = 0) -> int:
-        """Go back or on, as a file does."""
+        """Change the position, as a file does."""
         self.bytes_read.count = max(to + (0, self.bytes_read.count, len(self._data))[whence], 0)
         return self.bytes_read.count
 
 
 class Watcher(Protocol):
-    """An object that is called for each body. Once its `stopped` is set, its bodies are not read any further."""
+    """An object that is called for each body. Once its `stopped` is set, its bodies can no longer be read."""
 
     @property
     def stopped(self) -> threading.Event | None:
-        """What calls them off; None where nothing does."""
+        """The event that cancels them, or None."""
 
     def serves(self, cursor: Any) -> bool:
-        """Return whether it is to be told of this cursor's bodies."""
+        """Return whether it is notified of this cursor's bodies."""
 
     def accept(self, transfer: int, part: int, body: Body) -> None:
-        """Take note of the body of one more attempt at a part."""
+        """Note the body of another attempt at a part."""
 
 
 class BodyBytes:
     """Counts the bytes that the connector's HTTP client has read of its bodies. Connector 4.x only, on any platform.
 
-    What has been read may still be in the socket's buffer: the count is ahead by that much.
+    Bytes that were read may still be in the socket's buffer, so that the count may be ahead by its size.
 
     Args:
         connection: The connector's connection whose uploads count.
@@ -109,7 +109,7 @@ class BodyBytes:
 
     name: ClassVar[str] = "bytes handed to the connector's HTTP client"
     stopped = None
-    broken = False  # the connector's client tells of no break
+    broken = False  # the connector's client does not report breaks
 
     def __init__(self, connection: object) -> None:
         self._connection = connection
@@ -121,7 +121,7 @@ class BodyBytes:
 
     @staticmethod
     def available() -> bool:
-        """Return whether the connector that is installed hands over bodies."""
+        """Return whether the installed connector provides bodies."""
         return _hands_over_bodies()
 
     def begin(self, size: int) -> None:
@@ -131,7 +131,7 @@ class BodyBytes:
         self._sizes.append(size)
 
     def end(self, size: int, *, well: bool) -> None:
-        """Expect it no more; after the last one the connector is as it was."""
+        """Stop expecting it. After the last one, the connector is restored."""
         self._sizes.remove(size)
         self._settled += size if well else 0
         if not self._sizes:
@@ -141,13 +141,13 @@ class BodyBytes:
             self._settled, self.attempts = 0, 1
 
     def sent(self) -> int:
-        """Return the bytes that have been read of the uploads under way."""
+        """Return the bytes that were read for the uploads in progress."""
         with self._lock:
             read = sum(each.count for each in self._read.values())
         return min(max(read - self._settled, 0), sum(self._sizes))
 
     def refused(self, size: int) -> None:
-        """Each attempt has a body of its own, which tells."""
+        """Do nothing: each attempt has its own body, which counts."""
 
     def serves(self, cursor: Any) -> bool:
         """Return whether uploads of `cursor` count here."""
@@ -161,7 +161,7 @@ class BodyBytes:
 
 
 class StoppableBodies:
-    """Has the uploads of one cursor fail at their next block, once they are to stop. Connector 4.x only.
+    """Makes the uploads of one cursor fail at their next block, once they should stop. Connector 4.x only.
 
     Args:
         cursor: The connector's cursor. Other cursors of its connection upload on.
@@ -175,7 +175,7 @@ class StoppableBodies:
 
     @staticmethod
     def available() -> bool:
-        """Return whether the connector that is installed hands over bodies."""
+        """Return whether the installed connector provides bodies."""
         return _hands_over_bodies()
 
     def __enter__(self) -> StoppableBodies:
@@ -186,22 +186,24 @@ class StoppableBodies:
         _patch.remove(self)
 
     def stop(self) -> None:
-        """Have the uploads under way fail with `UploadStopped` at their next block, and not wait for the present one."""
+        """Make the uploads in progress fail with `UploadStopped` at their next block, without waiting for the present
+        one."""
         self.stopped.set()
         for body in list(self._bodies.values()):
             body.break_off()
 
     def serves(self, cursor: Any) -> bool:
-        """Return whether it is this one's cursor."""
+        """Return whether `cursor` is the stopped one."""
         return cursor is self._cursor
 
     def accept(self, transfer: int, part: int, body: Body) -> None:
-        """Take note of who is to be stopped; each asks by itself, too."""
+        """Note the bodies to stop; each body also checks by itself."""
         self._bodies[transfer, part] = body
 
 
 def _socket_of(frame: FrameType | None) -> socket.socket | None:
-    """Return the socket of the HTTP connection that reads a body, of which `frame` is a call; None where it does not show."""
+    """Return the socket of the HTTP connection that reads a body, of which `frame` is a call; None if it cannot be
+    found."""
     for _ in range(4):
         if frame is None:
             break
@@ -231,7 +233,7 @@ class Listener(Protocol):
 
 
 class BodyLog:
-    """Tells listeners that an attempt at a whole object begins, and how the storage answers. Connector 4.x only.
+    """Notifies listeners when an attempt at a whole object begins, and how the storage answers. Connector 4.x only.
 
     Example:
         >>> body_log.add(uploads)  # doctest: +SKIP
@@ -245,14 +247,14 @@ class BodyLog:
         self._listeners: list[Listener] = []
 
     def add(self, listener: Listener) -> None:
-        """Tell `listener` from now on, where the connector that is installed hands over bodies."""
+        """Notify `listener` from now on, if the installed connector provides bodies."""
         with self._lock:
             if not self._listeners and _hands_over_bodies():
                 _patch.add(self)
             self._listeners.append(listener)
 
     def remove(self, listener: Listener) -> None:
-        """Tell it no more."""
+        """Stop notifying it."""
         with self._lock:
             self._listeners.remove(listener)
             if not self._listeners and _hands_over_bodies():
@@ -263,21 +265,21 @@ class BodyLog:
         return True
 
     def accept(self, transfer: int, part: int, body: Body) -> None:
-        """There is nothing in a body that a name would not tell."""
+        """Do nothing: attempts are enough."""
 
     def attempted(self, name: str, attempt: int) -> None:
-        """Tell of an attempt."""
+        """Report an attempt."""
         for listener in list(self._listeners):
             listener.attempted(name, attempt)
 
     def answered(self, status: int) -> None:
-        """Tell of an answer."""
+        """Report an answer."""
         for listener in list(self._listeners):
             listener.answered(status)
 
 
 class _Patch:
-    """Wraps the bytes of the connector's requests while there is anybody who watches them."""
+    """Wraps the bytes of the connector's requests while there are observers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -321,14 +323,14 @@ class _Patch:
 
     @staticmethod
     def _tell(client: Any, retry_id: int, rest: dict[str, Any]) -> None:
-        """Tell of the attempt, and have its answer told."""
+        """Report the attempt, and later its answer."""
 
         def answered(response: Any, *_: Any, **__: Any) -> None:
-            with contextlib.suppress(Exception):  # it runs inside the connector's own work, which must not hear of it
+            with contextlib.suppress(Exception):  # it runs within the connector, which must not get an error
                 body_log.answered(int(response.status_code))
 
         with contextlib.suppress(Exception):
-            if client.num_of_chunks <= 1:  # a part that is sent again takes nothing else back
+            if client.num_of_chunks <= 1:  # a part that is sent again does not affect other parts
                 body_log.attempted(str(client.meta.dst_file_name), int(client.retry_count[retry_id]) + 1)
             rest.setdefault("hooks", {"response": answered})
 

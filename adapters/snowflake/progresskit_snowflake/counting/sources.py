@@ -1,7 +1,7 @@
-"""Where the bytes of an upload are counted: behind one small interface, each source usable alone.
+"""Sources of an upload's byte count, behind one small interface. Each can be used alone.
 
-A source knows how much of one upload has gone, and how often it began anew. Does not know bars. What it is called stands in
-the load's summary, since a number is worth what it was counted by.
+A source knows how many bytes of an upload have been sent, and how often it began again. Does not know bars. The load's
+summary names the source, because sources differ in accuracy.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ STATE, UNACKED, BYTES_ACKED, BYTES_RECEIVED, UNSENT, BYTES_SENT, BYTES_RESENT = 
 CLOSED = 7
 """The state of a connection that was reset, and of one that both sides have ended."""
 ENDING = {4, 9, 11}
-"""The states of one that its owner has ended, and whose end is not acknowledged yet: FIN-WAIT-1, LAST-ACK, CLOSING."""
+"""The states of one that its owner has closed, and whose end is not acknowledged yet: FIN-WAIT-1, LAST-ACK, CLOSING."""
 OPENED, ENDED = 1, 2
-"""What is acknowledged beyond the bytes: the opening; of a connection that was ended in order, the end too."""
+"""Acknowledgements that are not of bytes: the opening and, of a connection with an orderly end, the end."""
 
 
 class Source(Protocol):
-    """Counts uploads, several at once, in sum. Called by one thread at a time.
+    """Counts the sum of several uploads. Called by one thread at a time.
 
     Attributes:
-        name: What the summary calls it.
+        name: Its name in the summary.
     """
 
     name: ClassVar[str]
@@ -44,17 +44,17 @@ class Source(Protocol):
         """Expect one more upload, of `size` bytes, from here on."""
 
     def end(self, size: int, *, well: bool) -> None:
-        """Count an upload of `size` bytes no more; `well` when it is up."""
+        """Stop counting an upload of `size` bytes; `well` when it is complete."""
 
     def sent(self) -> int | None:
-        """Return the bytes that have arrived of the uploads under way, at most their sizes; None where that is not known."""
+        """Return the bytes of the uploads in progress that have arrived, at most their sizes; None if unknown."""
 
     def refused(self, size: int) -> None:
-        """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
+        """Note that an upload of `size` bytes was refused and begins again, which no socket shows."""
 
     @property
     def attempts(self) -> int:
-        """How often an object has been sent: 1, and one more for each time that one was sent anew."""
+        """The number of attempts: 1, plus one for each time that an object was sent again."""
 
     @property
     def broken(self) -> bool:
@@ -62,28 +62,28 @@ class Source(Protocol):
 
 
 class WholeFiles:
-    """Knows nothing of what goes on within a file: it is up when it is up."""
+    """Counts whole files only."""
 
     name: ClassVar[str] = "whole files"
     attempts = 1
     broken = False
 
     def begin(self, size: int) -> None:
-        """There is nothing to expect."""
+        """Do nothing."""
 
     def end(self, size: int, *, well: bool) -> None:
-        """There was nothing to expect."""
+        """Do nothing."""
 
     def sent(self) -> int | None:
-        """Return None: nobody counts."""
+        """Return None: nothing is counted."""
         return None
 
     def refused(self, size: int) -> None:
-        """There is nothing to take back."""
+        """Do nothing."""
 
 
 class _Sockets(abc.ABC):
-    """What both sources have in common that look at sockets: what they say, added up."""
+    """The common part of the two sources that sample sockets: the sum of the samples."""
 
     def __init__(self) -> None:
         self._byte_count = ByteCount()
@@ -91,7 +91,7 @@ class _Sockets(abc.ABC):
 
     @property
     def attempts(self) -> int:
-        """How often an object has been sent: 1, and one more for each time that one was sent anew."""
+        """The number of attempts: 1, plus one for each time that an object was sent again."""
         return self._byte_count.attempts
 
     @property
@@ -100,7 +100,7 @@ class _Sockets(abc.ABC):
         return self._byte_count.broken
 
     def begin(self, size: int) -> None:
-        """Expect one more upload: what was acknowledged before the first does not count."""
+        """Expect one more upload. Bytes that were acknowledged before the first do not count."""
         if not self._uploads:
             self._keep_samples(True)
             self._byte_count.ignore(self._samples())
@@ -108,7 +108,7 @@ class _Sockets(abc.ABC):
         self._byte_count.begin(size)
 
     def end(self, size: int, *, well: bool) -> None:
-        """Count an upload of `size` bytes no more; after the last one no socket is held."""
+        """Stop counting an upload of `size` bytes. After the last one, no sockets are kept."""
         self._byte_count.add(self._samples())
         self._byte_count.end(size, well=well)
         self._uploads -= 1
@@ -117,30 +117,30 @@ class _Sockets(abc.ABC):
             self._byte_count = ByteCount()
 
     def sent(self) -> int | None:
-        """Return the bytes that have arrived; an attempt that broke off counts no more."""
+        """Return the bytes that have arrived, without those of broken attempts."""
         return self._byte_count.add(self._samples())
 
     def refused(self, size: int) -> None:
-        """Hear that an upload of `size` bytes was refused, and begins anew: what no socket tells."""
+        """Note that an upload of `size` bytes was refused and begins again, which no socket shows."""
         self._byte_count.refuse(size)
 
     @abc.abstractmethod
     def _keep_samples(self, wanted: bool) -> None:
-        """Begin to watch sockets, or let go of all."""
+        """Begin to sample sockets, or release all."""
 
     @abc.abstractmethod
     def _samples(self) -> dict[int, SocketSample]:
-        """Return what each socket to the storage host says of itself, by a number of its own."""
+        """Return the sample of each socket to the storage host, by the socket's own number."""
 
 
 class KernelBytes(_Sockets):
     """Counts what the other side's kernel has acknowledged, on this process's own sockets to the storage host. Linux only.
 
-    Nothing of the connector is touched, so that it serves each of its versions, in Python or not, under TLS or not. It knows
-    hosts, not uploads: several at once through one source are right in sum, and two sources of one host each count both.
+    It does not touch the connector, and so works with each of its versions, with and without TLS. It knows hosts, not
+    uploads: the sum of several uploads through one source is correct, but two sources for one host each count both.
 
-    Each socket is held by a duplicate until the first sample after its owner has closed it, so that its last bytes and the
-    way of its end are known: the other side hears of the end that much later.
+    A duplicate keeps each socket open until the first sample after its owner has closed it, so that its last bytes and
+    its end are known. The other side sees the end that much later.
 
     Args:
         is_storage: Whether a peer is the storage host; None takes every peer.
@@ -162,7 +162,7 @@ class KernelBytes(_Sockets):
 
     @staticmethod
     def available() -> bool:
-        """Return whether this system tells what has been acknowledged, and which sockets this process has."""
+        """Return whether this system reports acknowledged bytes, and the sockets of this process."""
         return tells_acknowledged() and os.path.isdir("/proc/self/fd")
 
     def _keep_samples(self, wanted: bool) -> None:
@@ -196,7 +196,7 @@ class KernelBytes(_Sockets):
         return found
 
     def _hold(self, descriptor: int, number: int) -> None:
-        """Hold the socket where it goes to the storage host."""
+        """Duplicate the socket if it is connected to the storage host."""
         duplicate = socket.socket(fileno=os.dup(descriptor))
         try:
             # The number may have been closed, and given to another file, before it was duplicated.
@@ -211,7 +211,7 @@ class KernelBytes(_Sockets):
 
 
 class Ways(Protocol):
-    """A proxy that tells of its connections."""
+    """A proxy that reports its connections."""
 
     def keep_samples(self, wanted: bool) -> None:
         """Keep the last sample of connections that end, or keep none."""
@@ -221,12 +221,13 @@ class Ways(Protocol):
 
 
 class ProxyBytes(_Sockets):
-    """Counts what a proxy of our own on loopback has carried, as `CountingProxy` does. On any platform, for any connector.
+    """Counts the bytes through the loader's proxy on loopback, a `CountingProxy`. On any platform, for any connector.
 
-    On Linux that is what the other side has acknowledged; elsewhere what the system has taken: ahead by its buffer.
+    On Linux these are acknowledged bytes; elsewhere bytes that the system has accepted, which may be ahead by its
+    buffer.
 
     Args:
-        proxy: The proxy, that the connector was told to go through.
+        proxy: The proxy that the connector uses.
     """
 
     name: ClassVar[str] = "bytes through a proxy on loopback"
@@ -244,7 +245,7 @@ class ProxyBytes(_Sockets):
 
 @functools.cache
 def tells_acknowledged() -> bool:
-    """Return whether this system tells of a socket what the other side has acknowledged."""
+    """Return whether this system reports the bytes of a socket that the other side has acknowledged."""
     if not hasattr(socket, "TCP_INFO"):
         return False
     with socket.socket() as probe:
@@ -255,12 +256,13 @@ def tells_acknowledged() -> bool:
 
 
 def sample_socket(connection: socket.socket) -> SocketSample:
-    """Return what the kernel says of `connection`."""
+    """Return the kernel's sample of `connection`."""
     return parse_sample(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256))
 
 
 def parse_sample(info: bytes) -> SocketSample:
-    """Return what a `struct tcp_info` says. The end of a connection waits to be acknowledged like a byte, and is none."""
+    """Return the sample from a `struct tcp_info`. The end of a connection is acknowledged like a byte, but does not
+    count."""
     acked, received = struct.unpack_from("=QQ", info, BYTES_ACKED)
     (unacked,), (unsent,) = struct.unpack_from("=I", info, UNACKED), struct.unpack_from("=I", info, UNSENT)
     ending = info[STATE] in ENDING
@@ -274,10 +276,10 @@ def parse_sample(info: bytes) -> SocketSample:
 
 
 def storage_peers(connection: object) -> Callable[[Peer], bool] | None:
-    """Return what tells the storage host of `connection` from others.
+    """Return a function that recognises the storage host of `connection`.
 
-    Where storage and account are one host (a server on loopback), it is the account's; otherwise it is whatever is not the
-    account's, nor on this machine. Where a proxy stands before them, it is the proxy too: what it has taken is counted.
+    If storage and account are one host (a server on loopback), it is the account's; otherwise it is any host but the
+    account's and this machine. If there is a proxy before them, it counts as well, by the bytes that it has accepted.
     """
     host, port = getattr(connection, "host", None), getattr(connection, "port", None)
     if not isinstance(host, str):
@@ -294,7 +296,8 @@ def storage_peers(connection: object) -> Callable[[Peer], bool] | None:
 
 
 def proxy_of(connection: object, host: str) -> tuple[str, int] | None:
-    """Return the proxy that `connection` goes through to `host`: its own, or the environment's; None where it goes straight."""
+    """Return the proxy that `connection` goes through to `host`: its own, or the environment's; None if it connects
+    directly."""
     named, port = getattr(connection, "proxy_host", None), getattr(connection, "proxy_port", None)
     if named and port:
         return str(named).rpartition("//")[2], int(port)
@@ -307,7 +310,7 @@ def proxy_of(connection: object, host: str) -> tuple[str, int] | None:
     parts = urlsplit(found if "//" in found else f"//{found}")
     try:
         return (parts.hostname, parts.port or 80) if parts.hostname else None
-    except ValueError:  # a port that is none: the connector has its own say on that
+    except ValueError:  # an invalid port, which the connector reports
         return None
 
 
@@ -320,7 +323,7 @@ def _is_here(address: str) -> bool:
 
 
 def best_source(connection: object) -> Source:
-    """Return the most truthful source that there is for uploads of `connection`, on this system and with its connector."""
+    """Return the most accurate available source for uploads of `connection`, on this system and with its connector."""
     if KernelBytes.available():
         return KernelBytes(storage_peers(connection))
     return BodyBytes(connection) if BodyBytes.available() else WholeFiles()

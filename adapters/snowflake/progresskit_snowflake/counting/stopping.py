@@ -1,7 +1,7 @@
-"""Statements that can be called off while they upload, with each line of the connector.
+"""Statements that can be cancelled while they upload, with each major version of the connector.
 
-Knows how each line lets go of an upload: 4.x asks for the bytes block by block, and refuses the next one; 5.x leaves what it
-does to a compiled core, which drops a call that is awaited and cancelled. Does not know bars.
+Knows how each version cancels an upload: 4.x reads the bytes block by block, so that the next one can fail; 5.x uses a
+    compiled core, which drops a call that is awaited and cancelled. Does not know bars.
 """
 
 from __future__ import annotations
@@ -15,27 +15,26 @@ from typing import Any, Protocol
 from .request_bodies import StoppableBodies
 
 HEARING = 0.1
-"""Seconds between two times that a wait asks whether it goes on."""
+"""Seconds between two checks of a wait whether it should continue."""
 PATIENCE = 0.5
-"""Seconds that a stopped upload is waited for, so that its session can be used again."""
+"""Seconds to wait for a stopped upload, so that its session can be used again."""
 
 
 class Stopper(Protocol):
-    """Lets go of the uploads of one cursor; in force for the time of a `with` block."""
+    """Cancels the uploads of one cursor, within a `with` block."""
 
     def __enter__(self) -> object: ...
 
     def __exit__(self, *exception: object) -> None: ...
 
     def stop(self) -> None:
-        """End at once what the cursor executes, with any error. Any thread may call this."""
+        """End the cursor's statement at once, with any error. Any thread may call this."""
 
 
 class AwaitedCall:
-    """Connector 5.x: has the cursor await its call into the core, since only such a call can be cancelled.
+    """Connector 5.x: makes the cursor await its call into the core, because only such a call can be cancelled.
 
-    One method of this cursor is replaced for the time of the block, by the one that the connector's own asynchronous cursors
-    have in its place.
+    One method of this cursor is replaced during the block, by that of the connector's own asynchronous cursors.
 
     Args:
         cursor: The connector's cursor.
@@ -49,7 +48,7 @@ class AwaitedCall:
 
     @staticmethod
     def available() -> bool:
-        """Return whether the connector that is installed has such a core."""
+        """Return whether the installed connector has such a core."""
         try:
             from snowflake.connector.aio.cursor._base import SnowflakeCursorBase
             from snowflake.connector.cursor._base import SnowflakeCursorBase as Blocking
@@ -62,7 +61,7 @@ class AwaitedCall:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        del self._cursor._execute_query  # the class's own is in force again
+        del self._cursor._execute_query  # the class's own method is used again
 
     def stop(self) -> None:
         """Cancel the call, and those to come."""
@@ -91,7 +90,7 @@ class AwaitedCall:
 
 
 def stopper(cursor: Any) -> Stopper | None:
-    """Return what lets go of the uploads of `cursor`; None where its connector has no way to."""
+    """Return an object that cancels the uploads of `cursor`; None if its connector has no way to do so."""
     for kind in (StoppableBodies, AwaitedCall):
         if kind.available():
             return kind(cursor)
@@ -99,18 +98,19 @@ def stopper(cursor: Any) -> Stopper | None:
 
 
 def execute(cursor: Any, statement: str, goes_on: Callable[[], None] = lambda: None) -> list[Any]:
-    """Execute `statement`, a PUT, and return its rows; have it end where the caller is interrupted, or `goes_on` raises.
+    """Execute `statement`, a PUT, and return its rows; end it if the caller is interrupted, or `goes_on` raises.
 
-    The statement runs in a thread of its own, so that Ctrl-C is heard meanwhile. What interrupts is raised within a second. The
-    upload has then ended and the session can be used, unless its network is stuck: such a thread ends with its upload.
+    The statement runs in another thread, so that Ctrl-C is handled meanwhile. The interruption is raised within a
+    second. The upload has then ended and the session can be used, unless its network hangs: then the thread ends with
+    its upload.
 
     Args:
-        cursor: A cursor of the connector, that nobody else uses.
+        cursor: A cursor of the connector that no other code uses.
         statement: SQL, with names and texts quoted.
-        goes_on: Called about ten times a second, in the caller's thread; what it raises calls the upload off.
+        goes_on: Called about ten times a second, in the caller's thread. An exception of it cancels the upload.
 
     Raises:
-        snowflake.connector.errors.Error: what the connector raises.
+        snowflake.connector.errors.Error: the connector has raised it.
     """
     rows: list[Any] = []
     errors: list[BaseException] = []

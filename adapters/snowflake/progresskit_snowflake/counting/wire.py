@@ -1,6 +1,6 @@
-"""What of the user's files goes over the wire: which files, under which names, compressed or as they are.
+"""The files to send: which ones, under which names, compressed or unchanged.
 
-Knows files and folders. Does not know servers, SQL, nor bars.
+Knows files and folders. Does not know servers, SQL or bars.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from typing import NamedTuple
 CHUNK = 1 << 20
 LEVEL = 6
 MOST = 100
-"""Files of one statement at most."""
+"""The most files of one statement."""
 ENOUGH = 64 << 20
-"""Bytes from which on a statement takes no further file: what is large has a statement of its own."""
+"""Bytes from which a statement gets no further file, so that a large file has its own statement."""
 MAGIC = (b"\x1f\x8b", b"BZh", b"\x28\xb5\x2f\xfd", b"PAR1", b"ORC")
-"""How files begin that are compressed: gzip, bzip2, Zstandard, Parquet, ORC."""
+"""The first bytes of compressed files: gzip, bzip2, Zstandard, Parquet, ORC."""
 SUFFIXES = (".gz", ".bz2", ".br", ".zst", ".deflate", ".raw_deflate", ".parquet", ".orc")
 
 
 class Cancelled(Exception):
-    """Nobody waits for the rest any more."""
+    """The remaining files are no longer needed."""
 
 
 class Packed(NamedTuple):
-    """A file that is ready to go.
+    """A file that is ready to be sent.
 
     Attributes:
         source: The user's file.
-        name: What it is called on the stage.
-        path: Where its bytes are: compressed ones are not the user's file.
+        name: Its name on the stage.
+        path: The file with its bytes, which is not the user's if they are compressed.
         size: Bytes that go over the wire.
     """
 
@@ -49,7 +49,7 @@ class Packed(NamedTuple):
 
     @property
     def beginning(self) -> str:
-        """How a pattern begins that finds it: wildcards leave a leading dot out, or take the folder itself for a file."""
+        """The beginning of a pattern that finds it, because wildcards do not match a leading dot."""
         return "..?" if self.name.startswith("..") else ".[!.]" if self.name.startswith(".") else ""
 
 
@@ -66,18 +66,18 @@ class Batch(NamedTuple):
 
     @property
     def pattern(self) -> str:
-        """What stands for its files in a statement: no name of the user's is in it, so that none has to be quoted."""
+        """The pattern for its files in a statement, without the user's names, so that none has to be quoted."""
         return f"{glob.escape(self.folder.absolute().as_posix())}/{self.files[0].beginning}*"
 
 
 def expand(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Return the files that `path` stands for.
+    """Return the files for `path`.
 
     Args:
         path: A file, or several. A string that names no file may have the wildcards `*`, `?` and `[...]`.
 
     Raises:
-        FileNotFoundError: there is no such file, or none that a wildcard fits.
+        FileNotFoundError: there is no such file, or none that matches a wildcard.
     """
     if not isinstance(path, (str, os.PathLike)):
         return [file for one in path for file in expand(one)]
@@ -106,8 +106,8 @@ def squeeze(source: Path, target: Path, advance: Callable[[int], object], goes_o
     Args:
         source: A file.
         target: Where to.
-        advance: Told of the bytes of `source` that have been read.
-        goes_on: Called now and then; raises what ends the work.
+        advance: Called with the number of bytes of `source` that were read.
+        goes_on: Called now and then; raises an exception to end the work.
     """
     with source.open("rb") as plain, target.open("wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as out:
         while chunk := plain.read(CHUNK):
@@ -117,16 +117,16 @@ def squeeze(source: Path, target: Path, advance: Callable[[int], object], goes_o
 
 
 class Packing:
-    """Readies files in the background, in their order; yields those that are ready in batches. Ends with its `with` block.
+    """Prepares files in the background, in order, and yields batches of prepared ones. Ends with its `with` block.
 
     Args:
         files: The user's files.
-        folder: A private folder, for all that is compressed.
-        compress: Whether files that are not compressed yet shall be.
+        folder: A private folder for compressed files.
+        compress: Whether to compress uncompressed files.
 
     Attributes:
         to_compress: Bytes of all files that have to be compressed.
-        advance: Told of the bytes that have been compressed, from another thread; set it before the block.
+        advance: Called with the number of compressed bytes, from another thread. Set it before the block.
 
     Raises:
         ValueError: two files would have the same name on the stage.
@@ -165,7 +165,7 @@ class Packing:
         self._pool.shutdown(cancel_futures=True)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield batches: those files that are ready by now, and not too many; what it holds is gone when the next is asked for."""
+        """Yield batches of prepared files. A batch's files are removed when the next one is requested."""
         waiting = list(self._ready)
         while waiting:
             files = [waiting.pop(0).result()]
@@ -187,7 +187,7 @@ class Packing:
         return room and file.beginning == others[0].beginning
 
     def total(self) -> int | None:
-        """Return the bytes that all files together put on the wire; None while some are still to be compressed."""
+        """Return the bytes to send of all files together; None while some are not compressed yet."""
         if all(future.done() and not future.cancelled() and future.exception() is None for future in self._ready):
             return sum(future.result().size for future in self._ready)
         return None
