@@ -263,5 +263,7 @@ def test_threads_share_a_loop(make: Any, request: pytest.FixtureRequest) -> None
         for thread in threads:
             thread.join()
         assert (errors, sorted(seen)) == ([], list(range(20_000)))
-        in_function = 7 if make(1).__class__ is map else 0  # threads that were given their item after another saw the end
+        in_function = (
+            7 if make(1).__class__ is map else 0
+        )  # threads that were given their item after another saw the end
         assert 20_000 - in_function <= bar.n <= 20_000
