@@ -93,13 +93,28 @@ class Attribute:
         bar.__dict__.pop(self._name, None)
 
 
+def _copy(bar: Any) -> Any:
+    """Return what `copy.copy` of a bar that is a task returns: a bar that counts from there in a task of its own."""
+    cls: Any = type(bar).__bases__[0]
+    task, copied = bar._task, cls.__new__(cls)
+    copied.__dict__.update(bar.__dict__)
+    for name in ("_task", "_layout", "_looping"):
+        copied.__dict__.pop(name, None)
+    copied.__dict__["n"] = task.completed
+    join(copied, bar._root)
+    return copied
+
+
 LOOKS = ("ascii", "bar_format", "ncols", "unit_scale")
 """Attributes of a bar that decide its row's text, or the scale of its numbers."""
-ATTRIBUTES = {
-    name: Attribute(name)
-    for name in ("n", "disable", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
+ATTRIBUTES: dict[str, Any] = {
+    **{
+        name: Attribute(name)
+        for name in ("n", "disable", "total", "desc", "postfix", "unit", "unit_divisor", "colour", "leave", *LOOKS)
+    },
+    "__copy__": _copy,
 }
-"""Descriptors that replace attributes of a bar while it is a task."""
+"""What replaces attributes of a bar while it is a task."""
 
 
 TEXTS = ("format_dict", "format_meter", "__str__")
@@ -159,6 +174,7 @@ def _is_terminal(file: Any) -> bool:
 
 def join(bar: Any, root: Any) -> None:
     """Give `bar`, of the class `root` of all bars or one below it, a task."""
+    bar.__dict__["_root"] = root
     bar.__dict__["_task"] = task_of(bar, root)
     bar.__dict__["_shown"] = Shown(bar.mininterval)
     with _drawn_lock:

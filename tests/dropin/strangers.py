@@ -105,6 +105,39 @@ with NamedTemporaryFile() as file:
         bar.total = bar.n
     os.unlink(file.name + ".copy")
 print(bar.n)
+# === copied while it is live
+import copy
+bar = tqdm(total=3, desc="copied"); bar.update()
+other = copy.copy(bar); other.set_description("copy"); other.update(2); bar.update()
+print(bar.n, other.n); other.close(); bar.close()
+# === an enumerate that is abandoned
+bar = tqdm(range(10), desc="left")
+numbers = enumerate(bar)
+for number, item in numbers:
+    if number == 4: break
+del numbers
+print(bar.n)
+# === bars that end in any order
+bars = [tqdm(total=4, desc=f"any {number}") for number in range(4)]
+for bar in bars: bar.update(2)
+bars[1].close()
+for bar in bars: bar.update(2)
+for number in (3, 0, 2): bars[number].close()
+print([bar.n for bar in bars], [bar.pos for bar in bars])
+# === print is tqdm.write
+import builtins
+own = builtins.print
+def write(*words, **options):
+    try: tqdm.write(*words, **options)
+    except Exception: own(*words, **options)
+builtins.print = write
+for number in tqdm(range(2), desc="replaced"): print("row", number); print(f"row {number} alone")
+print(3.5)
+builtins.print = own
+# === a status line above a bar
+status = tqdm(total=0, position=1, bar_format="{desc}"); bar = tqdm(total=3, desc="main", position=0)
+for number in range(3): status.set_description_str(f"at file {number}"); bar.update()
+status.close(); bar.close()
 # === generators that share a screen
 def run(position):
     bar = tqdm(total=4, position=position, desc=f"at {position}")

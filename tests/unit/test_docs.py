@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,27 @@ def test_a_snippet_runs(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert issubclass(contract, RendererContract)
         for claim in [name for name in dir(contract) if name.startswith("test_")]:
             getattr(contract(), claim)()
+
+
+@pytest.mark.parametrize("name", ["from-rich", "from-alive-progress", "from-click"])
+def test_the_right_column_runs(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """What a page of those who come says to write in the place of each line is code that runs, or no code at all."""
+    monkeypatch.setenv("PROGRESSKIT_RENDERER", "none")
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("1")
+    code = []
+    for cell in re.findall(r"^\| .* \| (.*) \|$", (ROOT / "docs" / f"{name}.md").read_text("utf-8"), re.MULTILINE):
+        code += [each for each in re.findall(r"`([^`]+)`", cell) if "(" in each or "task." in each]
+    assert len(code) > 10
+    request.addfinalizer(partial(progresskit.configure, columns=None, style=None, stream=None, interval=None))
+    given = {each: getattr(progresskit, each) for each in progresskit.__all__}
+    for each in code:
+        with open("a.csv", "rb") as file:
+            task = progresskit.add_task("Rows", total=200)
+            exec(each, {**given, "print": print, "rows": [1, 2], "task": task, "file": file, "sys": sys})
+            task.finish()
 
 
 def test_environment_page_is_the_settings_list() -> None:
