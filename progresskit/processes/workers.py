@@ -184,6 +184,7 @@ _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
 _first_loop: Any = None  # makes the first loop of a worker that is being forked, if that loop can be a brief one
 _variable = b""  # the hub's address for a worker that is being forked, encoded
+_preloaded: set[tuple[str, ...]] = set()  # which modules have been imported before a fork
 _terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for a worker being forked
 
 
@@ -288,8 +289,10 @@ def _preload(names: tuple[str, ...]) -> None:
 
     If another thread is just importing one of them, this waits. Without that, the worker, which lacks that thread, would hang.
     """
-    for name in names:
-        import_module(name)
+    if names not in _preloaded:
+        for name in names:
+            import_module(name)
+        _preloaded.add(names)
 
 
 def _prepare_brief_loop(given: str) -> None:
