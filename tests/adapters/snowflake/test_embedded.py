@@ -105,6 +105,19 @@ def test_dropped_stage_is_gone(cursor: Any, stage: str, upload: Any) -> None:
 
 
 @pytest.mark.slow
+def test_columns_of_one_type_are_made_alike(cursor: Any, new_table: str) -> None:
+    """Columns that have a type and nothing else keep their names, types and order; a name that comes twice is refused."""
+    columns = {
+        "A": "NUMBER(38,0)", '"b c"': "VARCHAR(5)", "D": "VARCHAR(16777216)", "E": "NUMBER(38,0)", "F": "VARCHAR(5)",
+        '"g""h"': "FLOAT", "I": "NUMBER(5,2)", "J": "FLOAT", "K": "NUMBER(5,2)", "L": "VARCHAR(16777216)",
+    }  # fmt: skip
+    cursor.execute(f"CREATE TABLE {new_table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
+    found = {row[0]: row[1] for row in cursor.execute(f"DESCRIBE TABLE {new_table}").fetchall()}
+    assert list(found.items()) == [(name.strip('"').replace('""', '"'), kind) for name, kind in columns.items()]
+    with pytest.raises(snowflake.connector.errors.ProgrammingError, match="already exists"):
+        cursor.execute("CREATE TABLE twice (a INT, b INT, A INT)")
+
+
 def test_two_servers_share_neither_tables_nor_stages(
     cursor: Any, table: str, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,8 @@ def test_staged_files_are_kept_or_purged_as_asked(keep: Any, sessions: Any, conn
     said = f"the uploaded files stay on @{summary.kept}: DROP STAGE {summary.kept} when they are needed no more."
     assert (said in summarize("t", summary)) == (keep == "always")
     assert count(connection, f"SELECT count(*) FROM kept_{keep}") == 1
+    for name in after:
+        connection.cursor().execute(f"DROP STAGE {name}")  # other tests look whether loads leave any
 
 
 @pytest.mark.slow

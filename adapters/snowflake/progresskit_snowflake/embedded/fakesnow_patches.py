@@ -30,6 +30,42 @@ class _Written(exp.Command):
         return str(self.args["this"])
 
 
+def _alike(expression: exp.Expr) -> dict[str, str]:
+    """Return name -> the name of the first one of the same type, for the columns of a new table that have a type and nothing else."""
+    schema = expression.this if isinstance(expression, exp.Create) and expression.kind == "TABLE" else None
+    columns = schema.expressions if isinstance(schema, exp.Schema) else []
+    if not all(isinstance(one, exp.ColumnDef) and one.kind and not one.constraints for one in columns):
+        return {}
+    first: dict[str, str] = {}
+    names = [one.name if one.this.args.get("quoted") else one.name.upper() for one in columns]
+    found = {name: first.setdefault(one.kind.sql(), name) for name, one in zip(names, columns, strict=True)}
+    return found if len(found) == len(columns) else {}
+
+
+def _narrowed(expression: exp.Expr, alike: dict[str, str]) -> exp.Expr:
+    """Take all columns but the first one of each type out of a statement: fakesnow goes through each some seventy times."""
+    wanted = [name == first for name, first in alike.items()]
+    schema = expression.this
+    schema.set("expressions", [one for one, is_wanted in zip(schema.expressions, wanted, strict=True) if is_wanted])
+    return expression
+
+
+def _widened(expression: exp.Expr, alike: dict[str, str]) -> exp.Expr:
+    """Put them in again, with what has become of their type."""
+    schema = expression.this
+    kinds = {one.name: one.kind for one in schema.expressions}
+    schema.set(
+        "expressions",
+        [
+            exp.ColumnDef(this=exp.to_identifier(name, quoted=True), kind=kinds[first].copy())
+            for name, first in alike.items()
+        ],
+    )
+    if lengths := dict(expression.args.get("text_lengths") or ()):
+        expression.args["text_lengths"] = [(name, lengths[first]) for name, first in alike.items() if first in lengths]
+    return expression
+
+
 def apply_patches() -> None:
     """Have fakesnow's cursors COPY as `copying` does, and mend its whole numbers, names with quotes, and missing moments."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
@@ -59,8 +95,12 @@ def apply_patches() -> None:
 
     def transformed(ran: Any, expression: exp.Expr, params: Any) -> Any:
         """Return a statement as DuckDB takes it: these few are the same in both, and fakesnow has seventy changes to try."""
-        plain = isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback)
-        return expression if plain else transform(ran, expression, params)
+        if isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback):
+            return expression
+        alike = _alike(expression)
+        if not alike or len(alike) < 2 * len(set(alike.values())):
+            return transform(ran, expression, params)
+        return _widened(transform(ran, _narrowed(expression, alike), params), alike)
 
     cursor.FakeSnowflakeCursor._transform = transformed
     tables: Any = importlib.import_module("fakesnow.info_schema")
