@@ -274,7 +274,7 @@ tracker.print("tracker"); print("plain", flush=True)
 
 @pytest.mark.parametrize("disable", ["", "1"])
 def test_the_very_end(disable: str) -> None:
-    """What is said after the last frames, in a handler at the end or a finaliser, is written to the stream that was there."""
+    """Output after the last frame, in an exit handler or a finaliser, is written to the original stream."""
     environ = {**os.environ, "PYTHONPATH": ROOT, "PROGRESSKIT_DISABLE": disable}
     ended = subprocess.run([sys.executable, "-c", END], env=environ, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines() == ["plain", "plain late", "plain last"]
@@ -319,7 +319,7 @@ for file in (out, errors):
 
 
 def test_a_descriptor_that_leads_to_a_file_for_a_while() -> None:
-    """What is printed meanwhile lands in the file, and what is printed before and after stands above the bar."""
+    """Lines that are printed meanwhile are in the file; earlier and later ones are above the bar."""
     program = Program(REDIRECTED, PYTHONPATH=f"{ROOT}:{ROOT}/tests")
     assert program.end() == 0, program.everything
     rows = [row for row in program.everything if "Files" not in row]

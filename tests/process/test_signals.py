@@ -171,7 +171,7 @@ print("done")
 
 
 def test_unread_terminal_does_not_hold_up_the_job() -> None:
-    """A terminal that nobody reads does not hold up the job."""
+    """A terminal that is not read does not hold up the job."""
     program = Program(
         """
 import os, time
@@ -188,7 +188,7 @@ open(OUT, "w").write(f"{task.completed} {time.monotonic() - began < 30}")
     )
     try:
         ends = time.monotonic() + 60
-        while not (os.path.exists(out) and os.path.getsize(out)):  # nobody reads the pty meanwhile
+        while not (os.path.exists(out) and os.path.getsize(out)):  # the pty is not read meanwhile
             assert time.monotonic() < ends, "the job hangs on its terminal"
             time.sleep(0.02)
         assert Path(out).read_text() == "20000 True"
