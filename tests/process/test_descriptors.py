@@ -1,4 +1,4 @@
-"""What C code, programs and forked children write to a terminal on which rows stand: in a real pseudo-terminal."""
+"""Output of C code, programs and forked children on a terminal with rows: in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ sys.stdin.readline()
 
 
 def test_outlives() -> None:
-    """A program that outlives the rows, and the job, goes on writing to the terminal."""
+    """A program that outlives the rows and the job continues to write to the terminal."""
     program = Program(OUTLIVES % HEAD)
     program.until("after the job")
     os.write(program.fd, b"\n")

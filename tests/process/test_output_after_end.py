@@ -1,4 +1,4 @@
-"""What a job writes as soon as its last task has ended, or because of an error, is not drawn over: in a real terminal."""
+"""Output right after the end of the last task, or because of an error, is not overwritten: on a real terminal."""
 
 from __future__ import annotations
 
