@@ -68,5 +68,5 @@ def nothing_old_to_collect() -> Iterator[None]:
 
 
 def pytest_unconfigure() -> None:
-    """Have the interpreter's end find everything again: duckdb says what it takes for leaked."""
+    """Make all objects visible to the collector at exit: duckdb reports the others as leaked."""
     gc.unfreeze()

@@ -1,7 +1,7 @@
-"""A console of Windows, played: kernel32's functions with their documented arguments, called by ctypes as they are there.
+"""A simulated console of Windows: kernel32's functions with their documented arguments, called by ctypes as on Windows.
 
-Handles have more than 32 bits. What is written to a console's descriptor, and not by the console's function, is read in its code
-page. A console that does not obey escape sequences shows them.
+Handles have more than 32 bits. Bytes that are written to a console's descriptor, and not with its function, are decoded
+with its code page. A console that does not obey escape sequences shows them.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class ConsoleLike:
     Args:
         obeys: Whether it can obey escape sequences.
         mode: Its mode at first.
-        most: UTF-16 units that one write takes.
-        shows: Takes a descriptor and what the console shows of what was written to it; None keeps it in `shown`.
+        most: The most UTF-16 units of one write.
+        shows: Called with a descriptor and the text that the console shows for it; None keeps the text in `shown`.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ import os
 
 
 def read_pty(descriptor: int) -> bytes:
-    """Return what has been written, and wait for the first byte; empty where the program has ended."""
+    """Wait for the first byte, and return all available output; empty if the program has ended."""
     try:
         return os.read(descriptor, 65536)
     except OSError:  # Linux's word for the end of a pty

@@ -1,4 +1,4 @@
-"""What a display has shown of work that goes on elsewhere, and a wait for what is still to come."""
+"""Record what a display shows of other processes' work, and wait for expected changes."""
 
 from __future__ import annotations
 

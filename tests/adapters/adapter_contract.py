@@ -1,5 +1,5 @@
-"""What the adapters to other progress libraries have in common, as tests: beside the contract, that the library behind an
-adapter stays quiet, that its objects are reused, and that a real run shows what it should.
+"""Tests that all adapters to other progress libraries share: besides the contract, the library behind an adapter stays
+quiet, its objects are reused, and a real run shows the expected rows.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def environment(name: str, **more: str) -> dict[str, str]:
 
 
 class Done(NamedTuple):
-    """What a program leaves behind."""
+    """The remains of a program."""
 
     status: int
     stdout: str
@@ -109,7 +109,7 @@ def run(code: str, name: str, folder: Path, *before: str, **more: str) -> Done:
 
 
 class AdapterContract(RendererContract):
-    """The renderer contract, and what an adapter promises beyond it.
+    """The renderer contract, and the further claims of adapters.
 
     Attributes:
         name: The renderer's name.
@@ -281,7 +281,7 @@ class AdapterContract(RendererContract):
         assert all(f"task-{number}" in done.stderr for number in range(3))
 
     def test_rows_in_a_real_terminal(self) -> None:
-        """In a real terminal each live task stands once with its count."""
+        """On a real terminal each live task has one row with its count."""
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (24, 100))
         process = subprocess.Popen(

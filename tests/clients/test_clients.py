@@ -83,7 +83,7 @@ def test_optuna(tracked: Any) -> None:
 
 
 def test_xgboost(tracked: Any) -> None:
-    """XGBoost: rounds count, scores stand beside them, and an early stop is no failure."""
+    """XGBoost: rounds count, scores are shown beside them, and an early stop is not a failure."""
     xgboost = need("xgboost")
     numpy = need("numpy")
     from progresskit.clients.xgboost import ProgressCallback
@@ -104,7 +104,7 @@ def test_xgboost(tracked: Any) -> None:
 
 
 def test_lightgbm(tracked: Any) -> None:
-    """LightGBM: rounds count, and scores stand beside them."""
+    """LightGBM: rounds count, and scores are shown beside them."""
     lightgbm = need("lightgbm")
     numpy = need("numpy")
     from progresskit.clients.lightgbm import ProgressCallback
@@ -496,7 +496,7 @@ def test_rich(tracked: Any) -> None:
 def test_rich_strangers(tracked: Any, tmp_path: Path) -> None:
     """Programs that were written for rich, patched after they have imported it: subclasses, files, threads, rows that come and go.
 
-    What is part of another picture, or goes elsewhere, is drawn by rich.
+    Bars within another picture, or on another stream, are drawn by rich.
     """
     rich = need("rich.progress")
     from rich.console import Console, Group  # type: ignore[import-not-found,unused-ignore]

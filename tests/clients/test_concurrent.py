@@ -58,7 +58,7 @@ def test_map_raises(tracked: Any) -> None:
 
 @pytest.mark.parametrize("chunksize", [1, 4])
 def test_map_processes(tracked: Any, chunksize: int) -> None:
-    """Calls in processes count, in chunks too; what cannot be done there is raised here."""
+    """Calls in processes count, in chunks too; their errors are raised here."""
     assert map_processes(abs, range(-9, 0), max_workers=2, chunksize=chunksize, mp_context=FORK) == list(
         range(9, 0, -1)
     )

@@ -64,7 +64,7 @@ def recipes() -> list[Any]:
 
 @pytest.mark.parametrize(("name", "code"), recipes())
 def test_lines(name: str, code: str, tracked: Any, served: Any, tmp_path: Path) -> None:
-    """The lines run as they stand, and show tasks that finish at their totals; what was sent comes back."""
+    """The lines run unchanged, and show tasks that finish at their totals; sent bytes come back."""
     need_installed(*NEEDS.get(name, (name,)))
     path, copy = tmp_path / "source", tmp_path / "copy"
     path.write_bytes(BODY)

@@ -1,4 +1,4 @@
-"""pytest's capture: what it does with bars, with pytest itself on a terminal of its own."""
+"""pytest's capture and bars, with pytest itself on a separate terminal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_fails():
 
 @pytest.mark.slow
 def test_pytest(tmp_path: Path) -> None:
-    """What a job prints is what a test reads. Captured, bars are lines beside a failed test's words; not captured, they are rows."""
+    """A test reads exactly the job's output. With capture, bars are lines in a failed test's report; without, they are
+    rows."""
     (tmp_path / "test_captured.py").write_text(TESTS)
     environ = {
         **os.environ,

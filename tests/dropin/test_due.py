@@ -26,7 +26,7 @@ theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this e
 
 
 class Hand:
-    """Does by hand what the thread does: tells those who are due whenever the clock has moved."""
+    """Replaces the thread: notifies the due bars whenever the clock has moved."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -83,7 +83,7 @@ OPTIONS: dict[str, Any] = {
 )  # from fast to slow and back
 @settings(max_examples=60, deadline=None)
 def test_loops(steps: list[tuple[int, float]], is_sized: bool, **options: Any) -> None:
-    """A loop writes what a loop of tqdm's writes, at the same items, whatever its pace is."""
+    """A loop writes the same as a loop of tqdm's, at the same items, whatever its pace."""
     options = {name: value for name, value in options.items() if value is not None}
 
     def written(cls: Any) -> tuple[str, int]:
@@ -173,7 +173,7 @@ def test_left(leave: Any, after: int) -> None:
 
 
 def test_only_counts() -> None:
-    """Between two lines neither items nor updates look at the clock, but for the first few."""
+    """Between two lines neither items nor updates read the clock, except for the first few."""
     with by_hand() as hand:
         bar, file = bar_of(tqdm, hand, range(2000))
         looks = [each for each in bar if len(hand.waiting) == 0]

@@ -47,7 +47,7 @@ def screens_of(*command: str, check: Callable[[list[str]], object] = len) -> lis
 
 
 def check_clean(screens: list[list[str]], *bars: str) -> None:
-    """Check that no screen has a bar twice: what another display draws over ours, or leaves behind, would stand there."""
+    """Check that no screen has a bar twice, as if another display had drawn it as well."""
     for rows in screens:
         for bar in bars:
             assert (
@@ -122,7 +122,7 @@ def test_training() -> None:
 
 @pytest.mark.slow
 def test_pool() -> None:
-    """A pool whose workers have bars: they stand below the pool's own, and only that one's line stays."""
+    """A pool whose workers have bars: these are below the pool's own, and only the line of that one stays."""
     screens = screens_of(str(EXAMPLES / "pool.py"), "--ranges", "4", "--size", "200000")
     names = [f"range {number}" for number in range(4)]
     check_clean(screens, "Ranges", *names)

@@ -24,7 +24,7 @@ def said(code: str, *, folders: tuple[Path, ...] = (), **variables: str) -> str:
 
 
 def test_install() -> None:
-    """Every module of tqdm is ours after `install`, and each is there once."""
+    """After `install`, every module of tqdm is progresskit's, and each exists once."""
     code = """
 import progresskit.tqdm as ours; ours.install(); ours.install()
 import tqdm, tqdm.auto, tqdm.std, tqdm.asyncio, tqdm.notebook, tqdm.contrib.concurrent, tqdm.contrib.logging, tqdm.utils
@@ -37,7 +37,8 @@ ours.uninstall()
 
 
 def test_variable(tmp_path: Path) -> None:
-    """With the variable, tqdm is ours, the machine's own `sitecustomize` has run, and a program without tqdm has nothing of it."""
+    """With the variable, tqdm is progresskit's, the machine's own `sitecustomize` has run, and a program without tqdm
+    is not affected."""
     (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.hidden_has_run = True")
     folders = (SITE, tmp_path)
     code = "import sys; print(hidden_has_run, any(name.startswith('progresskit') for name in sys.modules))"
@@ -47,7 +48,7 @@ def test_variable(tmp_path: Path) -> None:
 
 
 def test_command_line() -> None:
-    """`python -m tqdm` is ours too."""
+    """`python -m tqdm` is progresskit's too."""
     paths = os.pathsep.join([str(SITE), str(Path(progresskit.__file__).parents[1])])
     run = [sys.executable, "-m", "tqdm", "--total", "2", "--desc", "lines"]
     environ = {**os.environ, "PYTHONPATH": paths, "PROGRESSKIT_TQDM": "1"}
@@ -75,7 +76,7 @@ print(patched, "3/3" in file.getvalue(), {k: v for k, v in vars(tqdm).items() if
 
 
 def test_nothing_stays_open() -> None:
-    """Bars enter no tracker for the process's life: what a bar has drawn on does not decide where later trackers draw."""
+    """Bars do not enter a tracker for the process's life: a bar's stream does not decide where later trackers draw."""
     code = """
 from progresskit.tqdm import tqdm
 from progresskit._tracking import joining, tracker

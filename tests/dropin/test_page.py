@@ -1,4 +1,4 @@
-"""The page "From tqdm" names all that tqdm has, and we have it."""
+"""The page "From tqdm" names all public names of tqdm, and progresskit has them."""
 
 from __future__ import annotations
 

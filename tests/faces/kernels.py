@@ -1,4 +1,4 @@
-"""A real kernel for tests: cells go in, and what a notebook would show of each comes out."""
+"""A real kernel for tests: it runs cells, and returns each cell's output as a notebook would show it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 60.0
 
 
 class Cell:
-    """What a notebook shows below one cell.
+    """The output of one cell in a notebook.
 
     Attributes:
         number: The message that ran the cell.
@@ -32,7 +32,7 @@ class Cell:
 
     @property
     def pictures(self) -> list[dict[str, str]]:
-        """The displays, as they stand."""
+        """The displays in their present state."""
         return [content for kind, content in self.outputs if kind == "display"]
 
     @property
@@ -42,21 +42,21 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """What was printed."""
+        """The printed text."""
         return "".join(content for kind, content in self.outputs if kind in ("stdout", "stderr"))
 
 
 class Notebook:
     """A kernel, and what the front end of a notebook makes of its messages.
 
-    A display is updated by its id wherever it stands, as JupyterLab, VS Code and nbclient do.
+    A display is updated by its id in any cell, as in JupyterLab, VS Code and nbclient.
     """
 
     def __init__(self, manager: Any, client: Any) -> None:
         self.client = client
         self.interrupt = manager.interrupt_kernel
         self.cells: dict[str, Cell] = {}
-        self.lost: list[str] = []  # updates of displays that nobody has
+        self.lost: list[str] = []  # updates of unknown displays
         self._displays: dict[str, tuple[Cell, int]] = {}
 
     def send(self, code: str) -> Cell:
@@ -66,7 +66,7 @@ class Notebook:
         return cell
 
     def run(self, code: str) -> Cell:
-        """Have the kernel run `code`, and return its cell as it stands when the kernel is idle."""
+        """Make the kernel run `code`, and return its cell once the kernel is idle."""
         cell = self.send(code)
         self.listen(cell)
         return cell
@@ -77,7 +77,7 @@ class Notebook:
             pass
 
     def listen_until(self, cell: Cell, words: str) -> None:
-        """Take messages until `words` stand in the output of `cell`."""
+        """Handle messages until the output of `cell` has `words`."""
         until = time.monotonic() + SECONDS
         while words not in cell.text + "\n".join(cell.rows):
             assert time.monotonic() < until, (words, cell.outputs)
@@ -118,7 +118,7 @@ class Notebook:
         return False
 
     def _clear(self, cell: Cell) -> None:
-        """Forget what stands below `cell`: updates of its displays are lost from now on."""
+        """Forget the output of `cell`: updates of its displays are lost from now on."""
         cell.outputs.clear()
         self._displays = {identity: place for identity, place in self._displays.items() if place[0] is not cell}
 

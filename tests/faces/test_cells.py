@@ -50,7 +50,7 @@ def test_each_cell(nb: Notebook) -> None:
 
 
 def test_words(nb: Notebook) -> None:
-    """What is printed stands in the cell that prints it, on standard output, beside the rows."""
+    """Printed lines are in the cell that prints them, on standard output, beside the rows."""
     first = nb.run("t = ProgressTracker(); task = t.add_task('Two', total=3); t.print('kept line'); print('plain')")
     assert "kept line\n" in first.text and "plain\n" in first.text
     assert all(kind != "stderr" for kind, _ in first.outputs)
@@ -103,8 +103,8 @@ def test_other_cells(nb: Notebook) -> None:
 
 
 def test_workers() -> None:
-    """Tasks of a pool's workers stand in the cell that uses it, in a kernel that has had no loop before; no worker sends messages in
-    the kernel's name, and no row that sums up others is left in a later cell."""
+    """Tasks of a pool's workers are in the cell that uses it, in a kernel without an earlier loop; no worker sends
+    messages in the kernel's name, and no row that sums up others is left in a later cell."""
     pool = "multiprocessing.get_context('fork').Pool(2) as pool:\n"
     with notebook() as nb:
         cell = nb.run(
@@ -123,7 +123,8 @@ def test_workers() -> None:
 
 @pytest.mark.slow
 def test_dask_graph() -> None:
-    """The count of a Dask graph and the loops of its tasks stand in the cell that computes, each time anew, and in no other cell."""
+    """The count of a Dask graph and the loops of its tasks are in the cell that computes, each time again, and in no
+    other cell."""
     pytest.importorskip("progresskit_dask", reason="Dask is not installed beside the kernel")
     with notebook() as nb:
         begun = nb.run(

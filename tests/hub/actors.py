@@ -1,4 +1,4 @@
-"""What a process does in the tests of interleavings, one step at a time: a tracker, and how its frames leave the process.
+"""A process in the tests of interleavings, which runs one step at a time: a tracker, and the sending of its frames.
 
 Run as a program it is such a process: a client of the hub in its environment, which obeys the steps that come as lines of
 JSON and answers each when it is done. Its only frames are those that it is told to send.
@@ -43,7 +43,7 @@ class Actor(Protocol):
 
 
 class Tracking:
-    """What an actor does with its tracker, wherever that is."""
+    """The steps of an actor with its tracker."""
 
     tells_unseen = False
 
@@ -65,7 +65,7 @@ class Tracking:
         self.tracker.print(line)
 
     def end_all(self) -> None:
-        """What `stop` does with tasks, but for the last frame, which is sent by `send` here."""
+        """End tasks as `stop` does, without the last frame, which `send` sends here."""
         for task in reversed(self.tracker.tasks):
             getattr(task, "finish" if task.is_complete else "cancel")()
 
@@ -94,11 +94,11 @@ class Process(Tracking):
             ProgressTracker(
                 interval=3600.0,
                 budget=1.0,
-                clock=partial(next, count(0.0, 1.0)),  # no task is so short that it is told in numbers alone
+                clock=partial(next, count(0.0, 1.0)),  # no task is so short that only its numbers are reported
                 ticker=Unhurried(self._ticker),  # type: ignore[arg-type]
             )
         )
-        self._held = self._ticker.scheduler.hold()  # its thread would draw a frame that nobody has told it to send
+        self._held = self._ticker.scheduler.hold()  # its thread would draw a frame without a step
         self._held.__enter__()
         self.tracker.start()
         self.key = (process_start(), os.getpid())

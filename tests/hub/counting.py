@@ -176,7 +176,7 @@ KINDS = (
 
 
 def accounted(play: Play) -> int:
-    """Return how many of the workers' own tasks have been told: in a line each, or in counts of ended tasks."""
+    """Return how many of the workers' own tasks were reported: in a line each, or in counts of ended tasks."""
     return len(_seen_own(play)) + sum(ended_counts.tasks for ended_counts in TOLD) + len(BRIEF)
 
 
@@ -191,7 +191,7 @@ _ended_counts = Feed.add_ended_counts
 
 
 def forget() -> None:
-    """Forget what feeds have been told."""
+    """Forget the reports of feeds."""
     TOLD.clear()
     BRIEF.clear()
 

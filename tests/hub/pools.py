@@ -1,4 +1,4 @@
-"""What the tests of workers have run in processes: importable there, whatever starts them."""
+"""Functions that the tests of workers run in processes, where this module is importable, whatever starts them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from progresskit._tracking.joining import current_tracker
 
 
 def be_patient() -> None:
-    """Have this worker wait for its last words for as long as a busy machine may take, where a job's would go on."""
+    """Make this worker wait for its last output as long as a busy machine may need; a job's worker would continue."""
     if multiprocessing.parent_process() is not None:
         credit = process_hooks.TICKER.scheduler.gate.time
         credit.most = credit.left = 60.0
@@ -76,5 +76,5 @@ def count_and_die(task: Task, folder: str) -> None:
 
 
 def describe(_: Any) -> dict[str, Any]:
-    """What a program could notice of us."""
+    """The effects of progresskit that a program could notice."""
     return {"hub": "PROGRESSKIT_HUB" in os.environ, "silent": True}

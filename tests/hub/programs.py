@@ -1,6 +1,6 @@
 """Programs as users of pools write them, each with a check of its own: run with their names, it prints what each has to say.
 
-They were written after public reports about progress in pools; one that fails says how, the others are played all the same.
+They were written after public reports about progress in pools; one that fails says how, and the others still run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORK: Any = multiprocessing.get_context("fork")
 
 @dataclass
 class Job:
-    """What a worker is given: a handle lies in a field, or deeper."""
+    """The arguments of a worker, with a handle in a field, or deeper."""
 
     name: str
     steps: int
@@ -65,7 +65,7 @@ def fail_now_and_then(number: int) -> None:
 def count_and_die(job: Job) -> None:
     count(job)
     for _ in track(range(3), job.name):
-        time.sleep(0.7)  # what it has counted is sent within half a second
+        time.sleep(0.7)  # its count is sent within half a second
         os._exit(3)
 
 
@@ -153,7 +153,7 @@ def one_task_per_child() -> None:
 
 
 def worker_exits() -> None:
-    """A worker ends itself: what it counted stays, its loop is lost, and the caller hears of it."""
+    """A worker ends itself: its count stays, its loop is lost, and the caller gets the error."""
     shown = Shown("rows")
     with shown as tracker:
         task = tracker.add_task("rows", total=100)
@@ -207,7 +207,7 @@ def workers_of_workers() -> None:
 
 
 def asyncio_hands_out() -> None:
-    """An event loop hands work to an executor and counts what comes back."""
+    """An event loop passes work to an executor and counts the results."""
 
     async def gather(pool: ProcessPoolExecutor) -> int:
         running = asyncio.get_running_loop()
@@ -221,7 +221,7 @@ def asyncio_hands_out() -> None:
 
 
 def failing_tasks() -> None:
-    """Half of a pool's tasks fail, which is told of each."""
+    """Half of a pool's tasks fail, and each failure is shown."""
     shown = Shown()
     with shown, FORK.Pool(2) as pool:
         for result in [pool.apply_async(fail_now_and_then, (number,)) for number in range(6)]:
@@ -232,7 +232,7 @@ def failing_tasks() -> None:
 
 
 def two_pools_at_once() -> None:
-    """Two threads have a tracker and a pool each: nothing is told twice, and nothing is lost."""
+    """Two threads have a tracker and a pool each: nothing is shown twice, and nothing is lost."""
     both = [Shown(), Shown()]
 
     def use(shown: Shown) -> None:

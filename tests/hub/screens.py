@@ -24,7 +24,7 @@ FRAME_END = b"\x1b[?2026l"
 
 
 class Screen:
-    """What a command shows. As a context manager it sees to it that the command has ended."""
+    """The screen of a command. As a context manager it makes sure that the command has ended."""
 
     def __init__(self, *command: str, columns: int = 100, lines: int = 24, **environ: str) -> None:
         env = {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
@@ -71,7 +71,7 @@ class Screen:
         raise AssertionError(f"{words} have not come: {self.rows}")
 
     def end(self) -> list[str]:
-        """Return what is left when the command has ended."""
+        """Return the rows after the command has ended."""
         for _ in self.moments():
             pass
         return self.rows
@@ -84,7 +84,7 @@ class Screen:
         return [row.rstrip() for row in self.screen.display if row.strip()]
 
     def check_prompt(self) -> None:
-        """Assert that a prompt would stand at the beginning of the line below everything, with all modes as they were."""
+        """Assert that a prompt would be at the beginning of the line below all output, with all modes restored."""
         assert self.screen.cursor.x == 0
         assert not self.screen.cursor.hidden
         used = max((y for y, row in enumerate(self.screen.display) if row.strip()), default=-1)

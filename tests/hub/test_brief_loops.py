@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not HAS_FORK, reason="this system does not fork"
 
 
 class Here(Shown):
-    """What a tracker of this process has shown."""
+    """The tasks that a tracker of this process has shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,8 @@ def two_loops() -> None:
 
 
 def test_counted(here: Here) -> None:
-    """A worker's first loop is told in one write, the next ones as those of other workers; the summary has both."""
+    """A worker's first loop is reported in one write, the next ones like those of other workers; the summary has
+    both."""
     here.run(two_loops)
     assert (brief(), told()) == ([(5, "row")], (1, 0, 0))
     assert "2 tasks" in here.renderer.lines[-1]
@@ -196,7 +197,7 @@ def ask_afterwards(found: Any) -> None:
 
 
 def test_asked_for(here: Here) -> None:
-    """The loop's task is there for whoever asks, and counts once."""
+    """The loop's task can be used by any code, and counts once."""
     found = multiprocessing.get_context("fork").SimpleQueue()
     here.run(ask_for_its_task, found)
     assert found.get() == (True, "finished", 4, "named later")
@@ -235,7 +236,7 @@ def test_consumers(here: Here) -> None:
 
 
 def test_full_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe that takes nothing more says so, and what comes from strangers is left out."""
+    """A full pipe is reported, and messages of other programs are ignored."""
     pipe = Pipe()
     monkeypatch.setattr(_brief_ends, "writer", pipe.writer)
     while _brief_ends.tell(1, 0.5, "it"):

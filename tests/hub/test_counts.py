@@ -47,7 +47,7 @@ def play(seed: int, method: str, length: int = 4, more: tuple[str, ...] = ()) ->
 
 @pytest.mark.parametrize("seed", range(3))
 def test_interleavings(seed: int, ended_counts: None) -> None:
-    """Whatever pools, executors, processes and handles do, counts are exact and every task is told."""
+    """Whatever pools, executors, processes and handles do, counts are exact and every task is shown."""
     play(seed, "fork")
 
 
@@ -85,7 +85,7 @@ def test_joblibs_workers_live_on() -> None:
 def test_early_ended_task_has_all_counts() -> None:
     """A task that ends before its tracker has all counts.
 
-    The last line of a handed task has what its workers counted, though the tracker goes on.
+    The last line of a handed task has its workers' counts, although the tracker continues.
     """
     renderer = RecordingRenderer()
     with ProgressTracker(renderer, terminal=EmulatedTerminal()) as tracker:
@@ -125,7 +125,7 @@ def _count_in_threads(task: Any) -> None:
     some.dictionaries(some.integers(0, 10**18), some.integers(-(10**90), 10**90) | some.floats(-1e99, 1e99), max_size=5)
 )
 def test_counts_survive_the_wire(counts: dict[int, int | float]) -> None:
-    """What is packed is read again, to the last digit."""
+    """A packed count is read exactly."""
     assert dict(read_count(*pair) for pair in split_counts(pack_counts(counts))) == counts
 
 
@@ -170,7 +170,7 @@ class Bench:
 
 
 def test_a_crowd_has_a_row_and_a_line() -> None:
-    """Tasks that no frame has shown stand in one row, and in one line when all have rested."""
+    """Tasks that no frame has shown have one row together, and one line when all have ended."""
     bench = Bench()
     bench.feed.add_ended_counts("a", EndedCounts(finished=34, amounts={"it": 170}), age=3.0)
     (row,) = bench.tick().tasks
@@ -194,7 +194,7 @@ def test_a_crowd_ends_with_its_tracker() -> None:
 
 
 def test_a_feed_that_follows_tells_no_task_again() -> None:
-    """Workers that outlive a tracker say all since the beginning: the next tracker tells what is new alone."""
+    """Workers that outlive a tracker report all since the beginning: the next tracker shows only new tasks."""
     first, second = Bench(), Bench()
     hub = Hub(first.feed)
     first.feed.add_ended_counts("a", EndedCounts(finished=3))
@@ -208,7 +208,7 @@ def ended(number: int, **changes: Any) -> Frame:
 
 
 def test_lines_in_a_row_are_counted() -> None:
-    """From some number of lines in a row on one line counts them; what failed is told of each."""
+    """Beyond some number of consecutive lines, one line counts them; each failure has its own line."""
     bench = Bench()
     most = summary.LINES_IN_A_ROW
     for number in range(most + 10):
@@ -267,7 +267,7 @@ def test_a_late_message_opens_no_display() -> None:
 
 
 def test_lines_and_endings_keep_their_order() -> None:
-    """A line that came after the end of a task stands after the last line of that task, within one frame too."""
+    """A line that was printed after the end of a task is below the last line of that task, also within one frame."""
     bench = Bench()
     order: list[str] = []
     bench.renderer.write = lambda text: order.append(text)  # type: ignore[method-assign, assignment]

@@ -1,4 +1,5 @@
-"""Claims about a tracker that is fed by frames: who stands where, what is shown once, what is never lost."""
+"""Claims about a tracker that is fed by frames: the order of rows, lines that are shown once, and losses that never
+occur."""
 
 from __future__ import annotations
 
@@ -82,7 +83,7 @@ def test_last_frame_wins() -> None:
 
 
 def test_lost_source_is_told() -> None:
-    """A lost source leaves the rows and what ran is told as lost."""
+    """A lost source leaves the rows, and its running tasks are shown as lost."""
     bench = Bench()
     (waits,) = views("waits", state="pending")
     bench.feed.receive("a", Frame(0.0, (*views("runs", "paused"), waits._replace(id=9, position=2))))
@@ -128,7 +129,7 @@ def test_idle_source_keeps_its_row_for_a_second() -> None:
 
 
 def test_overflow_counts_what_sources_left_out() -> None:
-    """What does not fit is counted with what the sources left out."""
+    """Tasks that do not fit are counted with those that the sources left out."""
     bench = Bench()
     bench.feed.receive("a", Frame(0.0, views(*"abcdef"), more=4))
     bench.feed.receive("b", Frame(0.0, views(*"ghi")))
@@ -171,7 +172,7 @@ def test_a_stopped_feed_lets_go_and_may_be_used_again() -> None:
 
 
 def test_totals_line_stays() -> None:
-    """Totals stand in one line above and stay at the end."""
+    """Totals are in one line above and stay at the end."""
     bench = Bench(totals=True)
     row, size = views("rows", completed=80_789, unit="row")[0], views("bytes", completed=45_600_000, unit="B")[0]
     bench.feed.receive("a", Frame(0.0, (row, sample_view(id=7, position=1, depth=1, completed=9))))
@@ -200,7 +201,7 @@ def test_totals_line_stays() -> None:
     ],
 )
 def test_last_totals_line_tells_the_outcome(states: tuple[State, ...], state: str, reason: str | None) -> None:
-    """The last line of totals says what has become of the tasks."""
+    """The last line of totals says how the tasks have ended."""
     bench = Bench(totals=True)
     tasks = [view._replace(state=each) for view, each in zip(views("one", "two"), states, strict=True)]
     bench.feed.receive("a", Frame(0.0, views("one", "two")))

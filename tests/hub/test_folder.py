@@ -46,7 +46,7 @@ def record(
 
 
 class Shared:
-    """A folder, a reader of it, and what it has shown."""
+    """A folder, a reader of it, and the tasks that it has shown."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,7 +100,7 @@ def test_silent_process_is_lost(shared: Shared) -> None:
     assert shared.reader.outcome() == (1, 0, 1)
     shared.put(record(running, ended=(ended,)))
     frame = shared.scan(1.0)
-    assert ([view.state for view in frame.tasks], frame.ended) == (["running"], ())  # what has ended is told once
+    assert ([view.state for view in frame.tasks], frame.ended) == (["running"], ())  # ended tasks are shown once
     assert not shared.reader.are_over
 
 
@@ -203,7 +203,8 @@ def test_writes_at_most_every_five_seconds(tmp_path: Path) -> None:
 
 
 def test_relative_folder_and_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that changes its directory goes on writing where it began, and `~` is the home: cron and systemd expand nothing."""
+    """A job that changes its directory continues to write to the first one, and `~` is the home: cron and systemd
+    expand nothing."""
     places = [tmp_path / name for name in ("start", "later", "home")]
     for place in places:
         place.mkdir()
@@ -260,7 +261,7 @@ def _waiting(folder: Path, count: int) -> None:
 def test_real_processes_to_their_ends(tmp_path: Path) -> None:
     """Real processes are shown to their ends one of them killed.
 
-    A rank above 0 draws nothing itself, and is shown all the same; so is one that ends by an error.
+    A rank above 0 draws nothing itself, and is still shown; so is one that ends with an error.
     """
     folder, gate = tmp_path / "folder", tmp_path / "gate"
     ranks: dict[str, dict[str, str]] = {
@@ -325,7 +326,8 @@ for _ in track(range(5), "left"): break
 
 
 def test_the_account_of_unseen_tasks_is_told_once(shared: Shared) -> None:
-    """A record says all since the beginning; what an earlier one has said is not counted again, and junk is no record."""
+    """A record has all tasks since the beginning; those of an earlier one are not counted again, and invalid records
+    are ignored."""
     first = record()._replace(unseen=EndedCounts(finished=2, amounts={"row": 4}), age=1.0)
     shared.put(first)
     shared.scan()
@@ -358,7 +360,7 @@ def test_show_waits_and_ends_by_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_missing_folder_is_one_sentence(tmp_path: Path) -> None:
-    """A folder that is not there is told in a sentence."""
+    """The message about a missing folder is one sentence."""
     show = subprocess.run(
         [*SHOW, str(tmp_path / "none")], env=environment(), capture_output=True, text=True, timeout=60
     )

@@ -1,4 +1,5 @@
-"""Claims about the hub and its clients: real sockets, real processes; who is refused, what is dropped, what is never lost."""
+"""Claims about the hub and its clients, with real sockets and processes: refused clients, dropped messages, and losses
+that never occur."""
 
 from __future__ import annotations
 
@@ -127,7 +128,7 @@ def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
 
 
 def test_order_of_connections(unix: Bench) -> None:
-    """What a process has sent by a connection that it has closed stands before what it sends by its next one."""
+    """Output that a process has sent by a closed connection is above the output of its next one."""
     first = unix.client()
     unix.until(lambda: unix.hub.clients == 1)
     with unix.hub._reading:  # the hub's thread waits meanwhile
@@ -207,7 +208,7 @@ def test_clients_share_what_their_frames_may_cost(unix: Bench) -> None:
 
 
 def test_no_crowd_is_told_over_tcp() -> None:
-    """What is unread where a client ends would reset the connection, and take its last words away."""
+    """Unread messages at a client's end would reset the connection, and discard its last output."""
     with set_up(tcp=True) as bench:
         client = bench.client()
         client.render(Frame(0.0, tasks("one")))
@@ -220,7 +221,7 @@ def test_no_crowd_is_told_over_tcp() -> None:
 
 
 def test_display_follows_the_clients_budget() -> None:
-    """A display follows the budget that its client is told.
+    """A display follows the budget that its client gets from the hub.
 
     The budget that a remote renderer has after a frame holds for the next one; one that the user has chosen stays.
     """
@@ -244,7 +245,7 @@ def test_display_follows_the_clients_budget() -> None:
 
 
 def test_first_frames_do_not_slow_printed_lines() -> None:
-    """What the first frames have cost does not make frames with lines rare.
+    """The cost of the first frames does not make frames with lines rare.
 
     Each frame has lines from the third on: the interval is soon that of frames as quick as these are.
     """
@@ -278,7 +279,7 @@ def test_what_was_sent_before_the_hub_stops_is_shown(bench: Bench) -> None:
 
 
 def test_stuck_hub_holds_nobody_up(unix: Bench) -> None:
-    """A hub that does not read holds nobody up and loses no ending."""
+    """A hub that does not read does not hold up clients, and no end is lost."""
     unix.feed._core.lines.items.extend(["a terminal that does not take more"] * 10_000)  # the hub stops reading
     unix.feed.print("not yet")
     client = unix.client()
@@ -409,7 +410,7 @@ def test_messages_come_through_in_pieces_of_any_size() -> None:
 
 @pytest.mark.parametrize("text", ["", "abc", "@/tmp/x", "zz@/tmp/x", "00@"])
 def test_wrong_address_is_not_repeated(text: str) -> None:
-    """An address that is none is told without repeating it."""
+    """The message about an invalid address does not repeat it."""
     with pytest.raises(ValueError, match="a key in hexadecimal digits") as caught:
         Address.parse(text)
     assert not text or text not in str(caught.value)
@@ -444,7 +445,7 @@ def test_a_forked_process_tells_when_it_was_forked(monkeypatch: pytest.MonkeyPat
 
 
 def test_way_to_a_frame_counts_in_the_budget() -> None:
-    """What a client spends on its way to a frame counts in its budget."""
+    """A client's wake-ups before a frame count in its budget."""
     spent, ticker = ManualClock(), ManualTicker()
 
     class Sending(RecordingRenderer):
@@ -571,7 +572,7 @@ def test_a_client_that_is_killed_is_lost(unix: Bench) -> None:
 
 
 def test_lost_hub_falls_back_to_plain(bench: Bench) -> None:
-    """When the hub goes clients go on with plain and one warning."""
+    """When the hub ends, clients continue with `plain` and one warning."""
     process = start(bench, LOAD, "first")
     bench.until(lambda: bench.shown == ["first"])
     bench.hub.stop()
@@ -656,7 +657,7 @@ with ProgressTracker(interval=0.001, budget=1.0) as tracker:
 
 @pytest.mark.slow
 def test_fork_in_a_frame_deadlocks_nobody(unix: Bench) -> None:
-    """A fork while a frame is drawn deadlocks nobody."""
+    """A fork while a frame is drawn causes no deadlock."""
     process = start(unix, FORK_WHILE_DRAWING)
     unix.until(lambda: len(unix.shown) >= 20)
     unix.until(lambda: process.poll() is not None)

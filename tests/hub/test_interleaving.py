@@ -45,7 +45,8 @@ class Here(Tracking):
         return [task.description for task in self.tracker.tasks]
 
     def drained(self) -> list[tuple[list[str], Frame]]:
-        """Return what a display would send: lines, and the frame behind them with the tasks that ended before the next line."""
+        """Return the messages of a display: lines, and the frame after them with the tasks that ended before the next
+        line."""
         group = TrackerGroup()
         group.add(self.tracker._core)
         parts, frame = group.drain_lines(colors=True), group.next_frame(None)
@@ -112,7 +113,7 @@ class Connected(Here):
 
 
 class Commanded:
-    """A process of its own, which does what it is told and says when it has."""
+    """A separate process, which executes steps and confirms each."""
 
     tells_unseen = True
 

@@ -18,7 +18,7 @@ from progresskit.testing import EmulatedTerminal, ManualClock, RecordingRenderer
 
 
 class Drawing(RecordingRenderer):
-    """Each frame costs what it is told."""
+    """Each frame has the given cost."""
 
     def __init__(self, spent: ManualClock, cost: float) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def hub(clock: ManualClock, ticker: Stepping, drawing: Drawing) -> Iterator[Hub]
 
 
 def hear(hub: Hub) -> None:
-    """Have the hub read what was sent, and say so to the feed."""
+    """Make the hub read the sent messages, and notify the feed."""
     hub._read_all(60.0)
     hub.feed.announce()
 
@@ -92,7 +92,7 @@ def hear(hub: Hub) -> None:
 def test_killed_client_is_lost_within_a_second(
     hub: Hub, ticker: Stepping, clock: ManualClock, drawing: Drawing, state: str, before: float
 ) -> None:
-    """What a killed client had running is shown as lost within a second."""
+    """The running tasks of a killed client are shown as lost within a second."""
     victim, other = (HubRenderer(str(hub.address)) for _ in range(2))
     for name, client in (("victim", victim), ("other", other)):
         client.start(EmulatedTerminal())

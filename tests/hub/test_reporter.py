@@ -38,7 +38,7 @@ def test_woken_once() -> None:
 
 
 def test_unseen_tasks_are_counted() -> None:
-    """Tasks that begin and end between two reports are told in numbers, in one report; one of half a second has its own line."""
+    """Tasks that begin and end between two reports are counted in one report; one of half a second has its own line."""
     clock, woken = ManualClock(), list[bool]()
     reporter = reporter_of(clock, woken)
     for number in range(100):
@@ -59,7 +59,7 @@ def test_unseen_tasks_are_counted() -> None:
 
 
 def test_reports_of_two_watches() -> None:
-    """Tasks that no report has shown are summed up over the reports of a worker; a lost worker begins anew."""
+    """Tasks that no report has shown are summed up over the reports of a worker; a lost worker starts over."""
     renderer = RecordingRenderer()
     feed = Feed(renderer, terminal=EmulatedTerminal(), ticker=ManualTicker(), clock=ManualClock())
     reader = ReportReader(feed)
@@ -106,7 +106,7 @@ def test_lines_and_rows_in_bounds() -> None:
 
 
 def test_threads_belong_to_their_work() -> None:
-    """What a thread begins belongs to the work that started it; what nobody's work began is the process's own."""
+    """A thread's tasks belong to the work that started the thread; tasks outside of any work belong to the process."""
     reporter = reporter_of(ManualClock(), [])
     plain = threading.Thread.start
     found: list[ProgressTracker] = []
@@ -150,7 +150,7 @@ def test_tracker_used_again() -> None:
 
 
 def test_budget() -> None:
-    """What a report costs the transport puts off the next one."""
+    """The transport's cost of a report delays the next one."""
     cpu = ManualClock()
     reporter = Reporter(lambda: None, interval=0.5, budget=0.01, clock=ManualClock(), cpu=cpu)
     with reporter.work() as work:
@@ -161,7 +161,7 @@ def test_budget() -> None:
 
 @pytest.mark.parametrize("rows", [b"", b"{", b"junk", b"x\x9c\x00", b"[]"])
 def test_strangers_bytes(rows: bytes) -> None:
-    """What is no report is refused with a sentence."""
+    """A message that is not a report is refused with one sentence."""
     with pytest.raises(ValueError, match=r"\w+"):
         Report.decode(rows)
     with pytest.raises(ValueError, match=r"\w+"):

@@ -170,7 +170,7 @@ def test_killed_client_is_lost(terminal: type[Terminal], gate: str) -> None:
 
 
 def test_command_has_a_terminal_of_our_size(terminal: type[Terminal]) -> None:
-    """The command finds a terminal of our size and ours to read from."""
+    """The command has a terminal of the same size, and reads from the same terminal."""
     code = (
         "import os, sys; print([os.isatty(fd) for fd in (0, 1, 2)], os.get_terminal_size(1)); "
         "print('got', input('your name? '))"
@@ -254,7 +254,7 @@ def test_signal_is_passed_on(name: str) -> None:
 
 
 def test_stops_and_goes_on_with_its_command(terminal: type[Terminal]) -> None:
-    """A command that stops stops us and goes on with us."""
+    """A command that stops also stops `run`, and continues with it."""
     shell = (
         f"set -m; {' '.join(RUN)} -- bash -c 'echo first; kill -STOP $$; echo second'; echo stopped $?; fg; echo rc $?"
     )
@@ -463,7 +463,7 @@ sys.exit(7)
 
 @pytest.mark.parametrize("switch", ["", "--no-pty", "--quiet"])
 def test_killed_run(terminal: type[Terminal], tmp_path: Path, switch: str) -> None:
-    """It ends with its own status, and its words go on to the terminal, as if it had been started without us."""
+    """It ends with its own status, and its output goes to the terminal, as if it had been started without `run`."""
     gate, result, job = tmp_path / "gate", tmp_path / "result", tmp_path / "job.py"
     os.mkfifo(gate)
     os.mkfifo(result)
@@ -488,7 +488,7 @@ def test_killed_run(terminal: type[Terminal], tmp_path: Path, switch: str) -> No
 
 
 def test_keeper_undoes_modes_of_half_a_frame() -> None:
-    """A keeper goes on in the middle of a frame with its modes undone."""
+    """A keeper continues in the middle of a frame, and resets its modes."""
     (ours, theirs), (screen, terminal) = os.pipe(), os.openpty()
     os.write(terminal, BEGIN.encode())
     keeper = PtyKeeper({ours: terminal})
@@ -530,7 +530,7 @@ for k in range(7):
 
 
 def test_printed_in_and_after_loops(terminal: type[Terminal]) -> None:
-    """What a job prints in a loop stands above the loop's last line, and what it prints after the loop below that line."""
+    """Output in a loop is above the loop's last line, and output after the loop is below that line."""
     shown = terminal(*RUN, "--", sys.executable, "-c", SPEAKING)
     assert shown.wait() == 0
     said = [f"{found[1]} {found[2]}" for row in shown.rows if (found := re.search(r"(in|loop|after) (\d)", row))]

@@ -1,4 +1,4 @@
-"""Claims about workers: processes of every kind, for real, whose tasks stand in the parent's display."""
+"""Claims about workers: real processes of every kind, whose tasks are in the parent's display."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hasty() -> Iterator[None]:
 
 
 class Here(Shown):
-    """What a tracker of this process has shown."""
+    """The tasks that a tracker of this process has shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def test_replaced_workers(shown: Here) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_terminated_worker_is_lost(shown: Here, tmp_path: Path, method: str) -> None:
-    """What a terminated worker had running is lost and its row goes."""
+    """The running tasks of a terminated worker are lost, and their rows are removed."""
     context = multiprocessing.get_context(method)
     processes = [context.Process(target=pools.wait, args=(str(tmp_path), name), daemon=True) for name in ("one", "two")]
     for process in processes:
@@ -264,7 +264,7 @@ def test_a_process_may_be_given_a_task_as_it_is(shown: Here, method: str) -> Non
 
 
 def test_counts_of_a_killed_worker_stay(shown: Here, tmp_path: Path) -> None:
-    """What a killed worker has counted stays and its successor's is added."""
+    """The count of a killed worker stays, and its successor's is added."""
     task = shown.tracker.add_task("twice", total=10)
     context = multiprocessing.get_context("spawn")
     for done in (5, 10):

@@ -1,7 +1,7 @@
-"""A machine that does anything a program may do to a display, and after each frame compares the whole terminal, screen and
-scrollback, with an account of its own of what must stand there.
+"""A state machine that does anything a program may do to a display, and after each frame compares the whole terminal,
+screen and scrollback, with its own model of the expected rows.
 
-The account knows the rules (slots, what is kept, what does not fit) and nothing of the code that follows them.
+The model knows the rules (slots, kept lines, rows that do not fit), and not the code that follows them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class SlotAccount:
             self.__init__()  # type: ignore[misc]  # everything begins anew
 
     def close(self) -> None:
-        """A frame is drawn: what stands below moves up."""
+        """A frame is drawn: rows below move up."""
         self.cells = [node for node in self.cells if node is not None]
         self.free = []
         for slot, node in enumerate(self.cells):
@@ -242,10 +242,10 @@ class Machine(RuleBasedStateMachine):
         return ProgressTracker(self.renderer, terminal=self.terminal, clock=self.clock, ticker=self.ticker)
 
     def resized(self, columns: int, lines: int) -> None:
-        """Give what stands behind the screen its new size."""
+        """Give the terminal behind the screen its new size."""
 
     def read_screen(self) -> None:
-        """Bring the terminal up to what was drawn."""
+        """Feed the drawn output to the terminal."""
 
     # What a program does
 
@@ -378,7 +378,7 @@ class Machine(RuleBasedStateMachine):
             self.printed[which] += [f"({self.number}){lines[0]}", *lines[1:]]
 
     def before_words(self, which: int) -> None:
-        """Note that what has ended so far comes before the next printed line."""
+        """Note that the ended tasks so far come before the next printed line."""
         self.printed[which] += self.endings[which]
         self.endings[which] = []
 
@@ -460,7 +460,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(really=st.integers(0, 4))
     def late_tick(self, really: int) -> None:
-        """The process was stopped: what stands there is given up, and stays."""
+        """The process was stopped: the rows on the screen are given up, and stay."""
         if really:
             return
         self.give_up()
@@ -581,7 +581,7 @@ class Machine(RuleBasedStateMachine):
         self.check_history(all_lines[: len(all_lines) - len(rows)], columns, told)
 
     def rows_of(self, lines: list[str], told: str) -> list[str]:
-        """Return the rows at the end of `lines`, which must be what was drawn."""
+        """Return the rows at the end of `lines`, which must be the drawn ones."""
         drawn = self.region_rows()
         rows = lines[len(lines) - len(drawn) :]
         cut = [
@@ -665,9 +665,10 @@ class Machine(RuleBasedStateMachine):
 
 
 class LateMachine(Machine):
-    """The terminal's grid changes at another instant than the size that the program is told, and not each size is told.
+    """The terminal's grid changes at another instant than the size that is reported to the program, and some sizes are
+    not reported.
 
-    Rows may be left above, since nobody can say then where they lie; a word may not be lost, nor stand there twice.
+    Rows may be left above, because their position is then unknown; a word may not be lost or repeated.
     """
 
     latest = True  # whether the terminal is one of those of which sizes are heard late

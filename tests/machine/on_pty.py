@@ -30,11 +30,11 @@ from progresskit.testing import EmulatedTerminal
 
 
 def _ignore(terminal: StreamTerminal) -> None:
-    """Hear of nobody: the marks that the machine writes are no words."""
+    """Detect no other writers: the marks of the machine are not output."""
 
 
 class PtyMachine(Machine):
-    """The display writes to a pseudo-terminal and asks it for its size; what comes out of it goes to the screen."""
+    """The display writes to a pseudo-terminal and queries its size; the terminal's output goes to the screen."""
 
     def make_terminal(self, columns: int, lines: int, reflow: bool) -> EmulatedTerminal:
         for name in ("TMUX", "XTERM_VERSION", "STY", "COLUMNS", "LINES", "NO_COLOR"):
@@ -82,7 +82,7 @@ class PtyMachine(Machine):
 
 
 class Keyboard:
-    """Standard input: what is asked for is answered while the machine looks at the screen."""
+    """Standard input: the machine answers a question after it has checked the screen."""
 
     encoding = "utf-8"
 
@@ -155,7 +155,7 @@ class WordsMachine(PtyMachine):
     # What the account knows of words
 
     def captures_now(self) -> bool:
-        """Whether what is written now goes above rows."""
+        """Whether output now goes above rows."""
         return not self.hidden and bool(self.order) and bool(self.live() or self.printed[0] or self.standing)
 
     def came(self, which: int) -> None:
@@ -199,7 +199,7 @@ class WordsMachine(PtyMachine):
             self.pending[stream] = ""
 
     def rows_go(self) -> None:
-        """Note that the rows leave the screen, with what was printed above them."""
+        """Note that the rows leave the screen, with the lines printed above them."""
         if self.order:
             if self.standing or self.printed[0] or self.news:
                 self.account()
@@ -324,7 +324,7 @@ class WordsMachine(PtyMachine):
         self.open += self.unflushed + self.question
         self.unflushed = ""
         self.check()
-        if self.order:  # otherwise nobody knows of the question
+        if self.order:  # otherwise the question is not known
             self.trackers[0].print("(waits)" + self.question)  # as a thread may
             self.before_words(0)
             self.printed[0].append("(waits)" + self.question)

@@ -158,7 +158,8 @@ def test_wide_character_at_the_edge_is_cut() -> None:
 
 
 def test_a_reading_is_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is sent while the screen is read changes nothing of that reading: no row is missed on its way to the scrollback."""
+    """Output during a reading of the screen does not change that reading: no row is missed on its way to the
+    scrollback."""
     terminal = EmulatedTerminal(10, 2)
     terminal.feed("a\nb\nc")
     rows = terminal._emulated.rows

@@ -1,4 +1,5 @@
-"""Any sequence of calls, by a machine: what the screen shows is what is true. For each renderer that draws in place."""
+"""Any sequence of calls, by a state machine: the screen agrees with the model. For each renderer that draws in
+place."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ LONG = settings(QUICK, max_examples=60, stateful_step_count=50)
 
 @pytest.mark.parametrize("renderer", ["ansi"])  # the others take the long way alone
 def test_any_sequence_of_calls(renderer: str) -> None:
-    """After any sequence of calls the screen shows what is true."""
+    """After any sequence of calls, the screen agrees with the model."""
     with untraced():
         run_state_machine_as_test(machine_of(renderer), settings=QUICK)  # type: ignore[no-untyped-call]
 

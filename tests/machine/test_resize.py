@@ -1,4 +1,4 @@
-"""What a new size of the window does to rows that stand there, on each family of terminals: nothing is left of them."""
+"""The effect of a new window size on rows, on each family of terminals: no part of a row is left behind."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_narrow_window_loses_no_words() -> None:
     ],
 )
 def test_environment_tells_what_happens_to_wide_rows(environ: dict[str, str], reflows: bool) -> None:
-    """The environment says what a terminal does with wide rows."""
+    """The environment decides how a terminal treats wide rows."""
     assert StreamTerminal(None, environ).reflows is reflows
 
 
@@ -135,7 +135,7 @@ def test_environment_tells_what_happens_to_wide_rows(environ: dict[str, str], re
     ],
 )
 def test_environment_tells_late_sizes(environ: dict[str, str], late: bool) -> None:
-    """The environment says where sizes are told late."""
+    """The environment decides whether sizes are reported late."""
     assert StreamTerminal(None, environ).late_sizes is late
 
 

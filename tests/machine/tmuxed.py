@@ -1,4 +1,4 @@
-"""A pane of a real tmux as a judge: it is fed bytes, given sizes, and asked what it shows."""
+"""A pane of a real tmux as a reference: it gets bytes and sizes, and returns its screen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux, the 
 
 
 class Pane:
-    """One pane, of a server of its own in `folder`, which shows what it is fed."""
+    """One pane of a separate server in `folder`, which shows the bytes that it gets."""
 
     def __init__(self, folder: Path, columns: int, lines: int) -> None:
         options = ("status off", "history-limit 100000", "focus-events off")
@@ -43,7 +43,7 @@ class Pane:
             data = data[os.write(self._out, data) :]
 
     def resize(self, columns: int, lines: int) -> None:
-        self.read()  # what was fed belongs to the old size
+        self.read()  # earlier bytes belong to the old size
         self._ask("resize-window", "-x", str(columns), "-y", str(lines))
 
     def read(self) -> tuple[list[str], tuple[int, int, bool]]:

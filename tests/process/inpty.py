@@ -60,7 +60,7 @@ class Program:
         return bool(data)
 
     def _stacks(self) -> str:
-        """End the program that hangs; return what its threads were at."""
+        """End the hanging program; return the stacks of its threads."""
         os.kill(self.pid, signal.SIGABRT)
         stacks = b""
         while select.select([self.fd], [], [], 2)[0]:

@@ -69,7 +69,7 @@ def test_a_command_is_run_in_pairs(capsys: pytest.CaptureFixture[str], monkeypat
 
 @needs_pty
 def test_a_command_that_fails_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its status is told; what cannot be started is a mistake on the command line."""
+    """Its status is reported; a command that cannot be started is a usage error."""
     assert main(["bench", "--", "sh", "-c", "exit 3"]) == 1
     assert "ended with status 3" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
@@ -96,7 +96,7 @@ def test_each_run_has_the_same_input(tmp_path: Path) -> None:
     with open(tmp_path / "rows", "rb", buffering=0) as file:
         file.readline()
         assert told(file, "second") in ("under", "over", "noisy")
-    reader, writer = os.pipe()  # which nobody closes
+    reader, writer = os.pipe()  # which no code closes
     assert told(reader, "") in ("under", "over", "noisy")
     os.close(reader)
     os.close(writer)

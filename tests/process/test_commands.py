@@ -1,4 +1,4 @@
-"""The command as a shell sees it: help, completion, and output that nobody reads."""
+"""The command as a shell sees it: help, completion, and output that is not read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What C code, programs and forked children write to a terminal on which rows stand: in a real pseudo-terminal."""
+"""Output of C code, programs and forked children on a terminal with rows: in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ assert os.path.samestat(os.fstat(1), before[0]) and os.path.samestat(os.fstat(2)
 
 
 def test_order() -> None:
-    """Whole lines, in the order in which they were written, whoever wrote them; terminals stay terminals, and all is put back,
-    but for what somebody else has put there."""
+    """Lines of all writers are whole and in order; terminals stay terminals, and all descriptors are restored, except
+    those that other code has replaced."""
     program = Program(ORDER)
     assert program.end() == 0, program.everything
     rows = [row for row in program.everything if "Files" not in row and "lpha" not in row and "Beta" not in row]
@@ -91,7 +91,7 @@ sys.stdin.readline()
     ids=["exit", "kill", "exec", "error"],
 )
 def test_death(end: str, status: int) -> None:
-    """However a job ends, what was written to its descriptors before reaches the terminal."""
+    """However a job ends, its earlier output on descriptors reaches the terminal."""
     program = Program(DEATH % (HEAD, end))
     for words in ("the last words", "status"):
         program.until(words)
@@ -131,7 +131,7 @@ sys.stdin.readline()
 
 
 def test_outlives() -> None:
-    """A program that outlives the rows, and the job, goes on writing to the terminal."""
+    """A program that outlives the rows and the job continues to write to the terminal."""
     program = Program(OUTLIVES % HEAD)
     program.until("after the job")
     os.write(program.fd, b"\n")
@@ -195,7 +195,8 @@ with ProgressTracker(capture="descriptors") as tracker:
 
 
 def test_c_code_that_keeps_the_lock() -> None:
-    """C code may write more than the kernel keeps while the interpreter is locked: nobody waits for a thread of ours."""
+    """C code may write more than the kernel buffers while it holds the GIL, without waiting for a thread of
+    progresskit's."""
     program = Program(LOCKED)
     while program.read():
         program._stream.feed = lambda data: None  # type: ignore[method-assign]  # an emulator takes half a minute for it

@@ -61,7 +61,8 @@ PICKS: dict[str, tuple[dict[str, str], bool, str]] = {
     "systemd": ({"JOURNAL_STREAM": "8:1", "INVOCATION_ID": "a"}, False, "plain"),
     "hub": ({**X, "PROGRESSKIT_HUB": "ab12@127.0.0.1:9"}, True, "hub"),
 }
-"""Where: its environment, whether it is a terminal, and what is picked. tests/faces has notebooks, marimo and Pyodide."""
+"""Place -> its environment, whether it is a terminal, and the chosen renderer. tests/faces has notebooks, marimo and
+Pyodide."""
 TASKBARS: dict[str, tuple[dict[str, str], bool]] = {
     "windows_terminal": ({"WT_SESSION": "a"}, True),
     "conemu": ({"ConEmuANSI": "ON"}, True),
@@ -150,7 +151,7 @@ def test_front_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_table() -> None:
-    """The table in the documentation has a row for each place, with what is picked there."""
+    """The table in the documentation has a row for each place, with the chosen renderer."""
     text = (Path(__file__).parents[2] / "docs" / "renderers.md").read_text("utf-8")
     rows = {row.split("|")[1].strip(): row.split("|")[2] for row in text.splitlines() if row.startswith("| ")}
     for place, pick in (
@@ -178,7 +179,7 @@ def test_no_sequence(sent: dict[str, bytes], where: str) -> None:
 
 @pytest.mark.parametrize("where", TASKBARS)
 def test_taskbar(sent: dict[str, bytes], where: str) -> None:
-    """The task bar is filled where it is known to be one, and cleared at the end; nobody else gets the sequence."""
+    """A known task bar is filled, and cleared at the end; other terminals do not get the sequence."""
     environ, wanted = TASKBARS[where]
     assert taskbar_wanted(environ) is wanted
     start, end = (b"\x1bPtmux;\x1b\x1b]9;4;", b"\x1b\x1b\\\x1b\\") if "TMUX" in environ else (b"\x1b]9;4;", b"\x1b\\")
@@ -304,4 +305,4 @@ def test_status(tmp_path: Path) -> None:
             except BlockingIOError:
                 break
     assert said[0].startswith("STATUS=Files 0%") and "Files 50%" in said[1] and "finished" in said[2] and len(said) == 3
-    renderer.render(Frame(9.0, (views[1],)))  # nobody listens any more
+    renderer.render(Frame(9.0, (views[1],)))  # no process listens any more

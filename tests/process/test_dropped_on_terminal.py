@@ -1,4 +1,4 @@
-"""Trackers that nobody has stopped, on a real terminal: rows, captured streams and descriptors are given back."""
+"""Trackers that were never stopped, on a real terminal: rows, captured streams and descriptors are released."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make` on a machine of any kind: which Python it takes, what it installs, and what it says where it cannot go on.
+"""`make` on any machine: which Python it uses, what it installs, and its message if it cannot continue.
 
 The installer is a recorder: what it would fetch takes a network. `.ci/door` does the whole of it for real.
 """
@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="an installed packag
 
 
 class Clone:
-    """A folder with what `make` reads, an installer that writes down what it is told, and no other Python than those named."""
+    """A folder with the files that `make` reads, an installer that records its arguments, and only the named
+    Pythons."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -61,7 +62,7 @@ esac""",
         self.program(name, f"""case "$*" in -c*) echo {version} ;; *) exit 1 ;; esac""")
 
     def make(self, *arguments: str, **environ: str) -> tuple[int, str]:
-        """Return the exit status of `make`, and what it says on standard error."""
+        """Return the exit status of `make`, and its standard error."""
         env = {"PATH": str(self.bin), "HOME": str(self.root), "PYENV_ROOT": str(self.root), **environ}
         done = subprocess.run(["make", *arguments], cwd=self.root, env=env, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stderr
@@ -137,7 +138,7 @@ def test_old_environment_is_made_anew(clone: Clone) -> None:
 
 @pytest.mark.parametrize("version", ["3.10.13", "2.7.18", "3.6.15", ""])
 def test_old_python_is_told(clone: Clone, version: str) -> None:
-    """A Python that is too old is told with a command that works.
+    """The message about a Python that is too old has a command that works.
 
     One sentence, with what was found and a command that names an interpreter of this machine; nothing is made.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Hanging(RecordingRenderer):
-    """Hangs in one of its calls until it is let go, and then writes what comes too late."""
+    """Hangs in one of its calls until it is released, and then writes too late."""
 
     def __init__(self, verb: str, after: int = 0) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ def test_renderer_that_hangs_when_made() -> None:
 
 @pytest.mark.parametrize("verb", ["render", "stop"])
 def test_renderer_that_hangs_at_the_end(verb: str) -> None:
-    """A renderer that hangs at the end holds it up for a bounded time and what is left is shown."""
+    """A renderer that hangs at the end delays it for a bounded time, and the remaining lines are shown."""
     renderer, terminal = Hanging(verb), EmulatedTerminal()
     ticker = ThreadTicker(patience=0.5)
     with ProgressTracker(renderer, terminal=terminal, interval=0.01, ticker=ticker) as tracker:
@@ -187,7 +187,7 @@ def test_end_waits_once_for_all_hangs() -> None:
 
 
 def test_slow_renderer_is_not_given_up() -> None:
-    """A slow renderer slows nobody down and is not given up."""
+    """A slow renderer does not slow others down and is not given up."""
     go_on, terminal = threading.Semaphore(0), EmulatedTerminal()
 
     class Slow(RecordingRenderer):

@@ -37,7 +37,7 @@ print("the end")
 
 
 def wait(seconds: float) -> None:
-    """Let real time pass: what is tested is how long a process was stopped."""
+    """Let real time pass, because the time for which a process was stopped is tested."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         time.sleep(0.02)
@@ -232,7 +232,7 @@ KEEPS = """
 import termios
 modes = termios.tcgetattr(0); modes[3] |= termios.NOFLSH; termios.tcsetattr(0, termios.TCSANOW, modes)
 """
-"""Has Ctrl-C leave in the terminal what nobody has read yet."""
+"""Makes Ctrl-C keep unread output in the terminal."""
 
 
 @pytest.mark.parametrize("times", [4, pytest.param(16, marks=pytest.mark.slow)])

@@ -1,4 +1,4 @@
-"""Words that nobody captures, of C code and of processes that were there before: a row may stay above them, and none is lost."""
+"""Uncaptured output of C code and of older processes: a row may stay above it, and no word is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job writes as soon as its last task has ended, or because of an error, is not drawn over: in a real terminal."""
+"""Output right after the end of the last task, or because of an error, is not overwritten: on a real terminal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def work():
     ids=["ended", "left", "exit", "error"],
 )
 def test_words_after_a_loop_stand_below_it(body: str, then: str, above: list[str], words: list[str]) -> None:
-    """What is written after a loop stands below its last line."""
+    """Output after a loop is below its last line."""
     program = Program(DRAWN + LOOP % body + then)
     assert program.end() == ("sys.exit" in body or "raise" in body)
     rows = program.rows
@@ -47,7 +47,7 @@ def test_words_after_a_loop_stand_below_it(body: str, then: str, above: list[str
 
 @pytest.mark.parametrize("end", ["finish()", "fail('why')", "cancel()"])
 def test_words_after_a_task_stand_below_it(end: str) -> None:
-    """What is written after the last task stands below its line."""
+    """Output after the last task is below its line."""
     program = Program(f"""{DRAWN}
 tracker = ProgressTracker("ansi")
 tasks = [tracker.add_task(f"task-{{number}}", total=3) for number in range(3)]
@@ -75,7 +75,7 @@ drawn()
     ids=["in the job", "in a thread"],
 )
 def test_uncaught_error_is_told_whole(raised: str, status: int) -> None:
-    """An error that nobody caught is told whole while tasks live."""
+    """An uncaught error is shown whole while there are live tasks."""
     program = Program(DRAWN + ERROR + raised)
     assert program.end() == status
     begins = next(number for number, row in enumerate(program.rows) if "Traceback" in row or "Exception in" in row)

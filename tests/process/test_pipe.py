@@ -46,7 +46,7 @@ def test_the_total_of_a_file_is_what_is_left_of_it(tmp_path: Path) -> None:
         command = [*PIPE, "--description", "data", "--renderer", "plain"]
         with subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as pipe:
             assert pipe.stderr is not None
-            assert pipe.stderr.readline() == b"data: started, 1.00 MB\n"  # held up: nobody has read yet
+            assert pipe.stderr.readline() == b"data: started, 1.00 MB\n"  # held up, because the output is not read yet
             out, errors = pipe.communicate(timeout=30)
     assert len(out) == 1_000_000
     assert errors.startswith(b"data: finished, 1.00 MB in ")

@@ -1,4 +1,4 @@
-"""What the job says beside its bars is never lost: in a real pseudo-terminal, with nothing set up."""
+"""The job's output beside its bars is never lost: in a real pseudo-terminal, without set-up."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ while "write" in vars(sys.stdout) or "write" in vars(sys.stdout.buffer): time.sl
 
 
 def test_plain_prints() -> None:
-    """Every word stands above the bars, in order, whole; the streams stay the objects that they are, and are put back."""
+    """All output is above the bars, whole and in order; the streams remain the same objects, and are restored."""
     program = Program(PLAIN)
     assert program.end() == 0
     rows = [row for row in program.everything if "Files" not in row]
@@ -62,7 +62,7 @@ print("the end")
 
 
 def test_short_tasks() -> None:
-    """The last line of a loop that no frame has shown comes before what the job says next."""
+    """The last line of a loop that no frame has shown comes before the job's next output."""
     program = Program(SHORT)
     assert program.end() == 0
     words = [row.split()[1 if row[0] in "✓✗" else 0] for row in program.everything]
@@ -81,7 +81,7 @@ for n in track(range(4), "Files"):
 
 @pytest.mark.parametrize("end", ["os._exit(3)", "os.kill(os.getpid(), 9)", "os.execv('/bin/true', ['true'])"])
 def test_a_death(end: str) -> None:
-    """A line is on the terminal when the job goes on, so that one that dies at once has said it."""
+    """A line is on the terminal before the job continues, so that a job that dies at once has shown it."""
     program = Program(DEATH % end)
     program.end()
     assert [row for row in program.everything if row.startswith("line")] == ["line 0", "line 1", "line 2"]
@@ -130,7 +130,7 @@ print("third")
 
 
 def test_no_thread() -> None:
-    """Where the job itself draws, rows are gone before it goes on."""
+    """If the job itself draws, rows are cleared before it continues."""
     program = Program(THREADLESS)
     assert program.end() == 0
     rows = [re.split(r" {2,}", row)[0] for row in program.everything]
@@ -274,7 +274,7 @@ tracker.print("tracker"); print("plain", flush=True)
 
 @pytest.mark.parametrize("disable", ["", "1"])
 def test_the_very_end(disable: str) -> None:
-    """What is said after the last frames, in a handler at the end or a finaliser, is written to the stream that was there."""
+    """Output after the last frame, in an exit handler or a finaliser, is written to the original stream."""
     environ = {**os.environ, "PYTHONPATH": ROOT, "PROGRESSKIT_DISABLE": disable}
     ended = subprocess.run([sys.executable, "-c", END], env=environ, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines() == ["plain", "plain late", "plain last"]
@@ -319,7 +319,7 @@ for file in (out, errors):
 
 
 def test_a_descriptor_that_leads_to_a_file_for_a_while() -> None:
-    """What is printed meanwhile lands in the file, and what is printed before and after stands above the bar."""
+    """Lines that are printed meanwhile are in the file; earlier and later ones are above the bar."""
     program = Program(REDIRECTED, PYTHONPATH=f"{ROOT}:{ROOT}/tests")
     assert program.end() == 0, program.everything
     rows = [row for row in program.everything if "Files" not in row]

@@ -58,7 +58,7 @@ LINES: list[tuple[str, str, Any]] = [
     ("program", "line", "meant"), LINES, ids=[f"{number}-{line[0]}" for number, line in enumerate(LINES)]
 )
 def test_line(program: str, line: str, meant: Any) -> None:
-    """A line says what is done of how much, says nothing by itself, or is no progress."""
+    """A line has a count and a total, has no figures, or is not a progress line."""
     report = reader_of(program).read(line)
     if meant is None or meant is HEADING:
         assert report is meant
@@ -71,7 +71,7 @@ def test_line(program: str, line: str, meant: Any) -> None:
     [("24.1", {"PIP_PROGRESS_BAR": "raw"}), ("23.0.1", {}), ("24.0", {}), ("26.3", {"PIP_PROGRESS_BAR": "raw"})],
 )
 def test_version_of_pip(says: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An older pip is not asked for what it does not know: it would end with an error."""
+    """An older pip does not get the new option, with which it would end with an error."""
     asked = []
 
     def run(words: list[str], **_: Any) -> Any:

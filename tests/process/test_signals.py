@@ -60,7 +60,7 @@ def test_exit_leaves_a_clean_terminal(end: str, status: int) -> None:
 
 
 def test_thread_error_is_told_above_the_bars() -> None:
-    """An error in a thread is told above the bars whole."""
+    """An error in a thread is shown whole above the bars."""
     program = Program("""
 import threading
 from progresskit import ProgressTracker
@@ -79,7 +79,7 @@ with ProgressTracker("ansi", capture=True, interval=0.002, budget=1.0) as tracke
 
 @pytest.mark.slow
 def test_bars_are_drawn_anew_after_a_shell() -> None:
-    """After a stop and a shell the bars are drawn anew below."""
+    """After a stop and a shell, the bars are drawn again below."""
     program = Program(JOB)
     program.until("alpha", 3)
     program.kill(signal.SIGSTOP)
@@ -171,7 +171,7 @@ print("done")
 
 
 def test_unread_terminal_does_not_hold_up_the_job() -> None:
-    """A terminal that nobody reads does not hold up the job."""
+    """A terminal that is not read does not hold up the job."""
     program = Program(
         """
 import os, time
@@ -188,7 +188,7 @@ open(OUT, "w").write(f"{task.completed} {time.monotonic() - began < 30}")
     )
     try:
         ends = time.monotonic() + 60
-        while not (os.path.exists(out) and os.path.getsize(out)):  # nobody reads the pty meanwhile
+        while not (os.path.exists(out) and os.path.getsize(out)):  # the pty is not read meanwhile
             assert time.monotonic() < ends, "the job hangs on its terminal"
             time.sleep(0.02)
         assert Path(out).read_text() == "20000 True"

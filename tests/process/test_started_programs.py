@@ -1,4 +1,4 @@
-"""Programs that a job starts while its bars stand, with nothing set up: in a real pseudo-terminal."""
+"""Programs that a job starts while it has bars, without set-up: in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ assert not hasattr(subprocess.Popen.__init__, "__wrapped__") and not hasattr(os.
 
 
 def test_lines() -> None:
-    """Every line of theirs stands above the bars, in order with Python's own; what they do and find is as it was."""
+    """All their lines are above the bars, in order with Python's own; their behaviour is unchanged."""
     program = Program(LINES)
     assert program.end() == 0
     rows = [row for row in program.everything if "Files" not in row]
@@ -51,7 +51,8 @@ print("the end")
 
 
 def test_begun_lines() -> None:
-    """A program goes on with the line that the job has begun, and the job with a program's; a screen is not cleared afterwards."""
+    """A program continues the line that the job has begun, and the job continues a program's; a screen is not cleared
+    afterwards."""
     program = Program(BEGUN)
     assert program.end() == 0
     rows = [row for row in program.everything if "Files" not in row]
@@ -140,7 +141,8 @@ for n in track(range(3), "Files"):
 
 
 def test_keys_and_questions() -> None:
-    """A program that reads keys, wherever it finds the terminal, or asks has it to itself: no row stands meanwhile."""
+    """A program that reads keys or asks a question, on whichever descriptor, has the terminal to itself: there are no
+    rows meanwhile."""
     program = Program(KEYS)
     for words, times, answer in (("press a key: ", 1, b"a"), ("press a key: ", 2, b"b"), ("name? ", 1, b"Ada\n")):
         program.until(words, times)

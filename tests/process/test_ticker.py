@@ -77,7 +77,7 @@ def test_sleeps_while_every_task_is_paused() -> None:
 @pytest.mark.parametrize("when", ["asleep", "about to sleep"])
 @pytest.mark.parametrize("what", ["resume", "add_task"])
 def test_news_wakes_a_long_sleep(what: str, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes while the thread sleeps for long or is about to is shown.
+    """Changes while the thread sleeps long, or is about to, are shown.
 
     Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken.
     """
@@ -573,7 +573,7 @@ def test_late_thread_knows_that_it_was_starved(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(detector, "read", lambda: Scheduled(0.01, 300))
     detector._mark = (time.monotonic() - 1.0, time.process_time() - 1.0, Scheduled(0.0, 0))
     assert not detector.stopped()
-    assert not detector.stopped()  # not late any more, and nobody has asked yet
+    assert not detector.stopped()  # not late any more, and no request has come yet
     assert detector.waits().starved
     detector._mark = (time.monotonic() - 9.0, time.process_time(), Scheduled(0.01, 300))
     assert detector.stopped()
@@ -583,7 +583,7 @@ def test_late_thread_knows_that_it_was_starved(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("late", [False, True], ids=["asked just before", "asked just after"])
 def test_nobody_waits_for_a_resting_thread(late: bool) -> None:
-    """Nobody waits for a thread that has gone to rest meanwhile."""
+    """No caller waits for a thread that has become idle meanwhile."""
     ticker, asked = ThreadTicker(), threading.Event()
     ticker.thread.is_running = True
     ticker.scheduler.arriving = [with_news()]
@@ -641,7 +641,7 @@ def test_arriving_tracker_can_be_found() -> None:
 
 
 def test_dropped_trackers_are_freed() -> None:
-    """The thread frees trackers that nobody holds, and their displays, while it goes on for another one."""
+    """The thread frees trackers without references, and their displays, while it continues for another one."""
     ticker, renderer = ThreadTicker(), RecordingRenderer()
     held = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
     held.add_task("held")

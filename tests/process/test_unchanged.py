@@ -84,7 +84,7 @@ def without(stream: str, end: str) -> tuple[int, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_job_ends_as_it_does_without_progress(stream: str) -> None:
-    # Python itself writes a traceback, and waits for ever where nobody reads it.
+    # Python itself writes a traceback, and waits forever if it is not read.
     ends = [end for end in ENDS if "raise" not in end] if "nobody" in stream else ENDS
     for end in ends:
         told = ended(STREAMS[stream], end)
@@ -233,7 +233,7 @@ with pk.ProgressTracker() as tracker:
 
 @pytest.mark.parametrize("renderer", ["plain", "none", "off"])
 def test_words_in_a_log(renderer: str) -> None:
-    """A line of `tracker.print` stands where `print` would have put it, and after what has ended before it."""
+    """A line of `tracker.print` is where `print` would have put it, and after the lines of tasks that ended before."""
     variable = {"PROGRESSKIT_DISABLE": "1"} if renderer == "off" else {"PROGRESSKIT_RENDERER": renderer}
     env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ} | variable
     done = subprocess.run(

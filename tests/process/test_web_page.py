@@ -136,7 +136,8 @@ def test_odd_requests(server: PageServer, head: str, status: str) -> None:
 
 
 def test_many_connections(server: PageServer) -> None:
-    """More connections than there are threads for are closed, and give way again; one that sends nothing holds up nobody."""
+    """Connections beyond the number of threads are closed, until there is room again; one that sends nothing does not
+    hold up others."""
     idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_CONNECTIONS + 10)]
     try:
         for connection in idle[:-10]:
@@ -325,7 +326,7 @@ def test_taken_port(server: PageServer, recwarn: pytest.WarningsRecorder) -> Non
 
 @pytest.mark.parametrize(("text", "words"), [("x", "give 1"), ("99999", "give 1"), ("host:", "give 1")])
 def test_address(text: str, words: str) -> None:
-    """A bad address is told with what is allowed."""
+    """The message about a bad address says what is allowed."""
     with pytest.raises(ValueError, match=words):
         live.address(text)
 

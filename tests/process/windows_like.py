@@ -1,5 +1,5 @@
-"""Windows, as far as another system can play it: after `pretend()`, what is missing there cannot be had here, and a terminal is
-a console, as `console_like` plays it.
+"""Windows, as far as another system can simulate it: after `pretend()`, calls that Windows lacks are missing here, and
+a terminal is a console, as `console_like` simulates it.
 
 Not played: file locks, signals of a console (Ctrl-C there comes to all processes), and what differs in the interpreter itself.
 """

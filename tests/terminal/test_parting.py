@@ -100,7 +100,7 @@ def test_read_stream_is_waited_for_a_second(stream: Stream, ago: float, waits: f
 
 
 def test_printed_lines_are_waited_for_a_second(stream: Stream) -> None:
-    """Lines that were printed have a second where nobody is known to read."""
+    """Printed lines have a second if no reader is known."""
     stream.fill()
     stream.tracker.print("words")
     stream.tracker.stop()

@@ -28,7 +28,7 @@ def test_no_character_is_wider_than_counted() -> None:
         if not right and shown not in FILLERS:
             wrong.append(f"{code:x}")
         assert shown.isprintable(), f"{code:x}"
-    # What the interpreter's Unicode does not know yet is shown as an escape; what it knows, it knows as wcwidth does.
+    # Characters that the interpreter's Unicode lacks are shown as escapes; for the others, it agrees with wcwidth.
     assert wrong == []
 
 
@@ -96,7 +96,7 @@ def test_what_could_disturb_is_made_visible(hostile: str, shown: str) -> None:
     "name", ["कि" * 9, "🇩🇪🇫🇷🇯🇵🇧🇷", "e\u0323\u0301x" * 9, "กำลังโหลดไฟล์ข้อมูล"], ids=["hindi", "flags", "marks", "thai"]
 )
 def test_cuts_split_no_cluster(name: str) -> None:
-    """What is left of a cut name is whole characters of its beginning and its end."""
+    """A cut name keeps whole characters of its beginning and its end."""
     pieces = clusters(name)
     for room in range(1, cell_width(name)):
         for cut in (cut_middle(name, room), fit(name, room, pad=False)):

@@ -1,4 +1,4 @@
-"""A console of Windows, played by `console_like`: its mode, its size, what is written to it, and what is chosen for it."""
+"""A console of Windows, simulated by `console_like`: its mode, its size, its output, and the choice of a renderer."""
 
 from __future__ import annotations
 

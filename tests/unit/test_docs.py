@@ -100,7 +100,7 @@ def test_the_walk() -> None:
 
 
 def test_decisions() -> None:
-    """Each decision names its context, what was decided, and what it costs."""
+    """Each decision has its context, the decision, and its cost."""
     for page in (ROOT / "docs" / "architecture.md", ROOT / "adapters" / "snowflake" / "ARCHITECTURE.md"):
         decisions = page.read_text("utf-8").rpartition("## Decisions")[2]  # the whole page where no heading says so
         for decision in re.findall(r"(?ms)^- \*\*.*?(?=^- \*\*|^#|\Z)", decisions):

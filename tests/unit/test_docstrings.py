@@ -103,7 +103,7 @@ def test_every_public_name_has_an_example() -> None:
 
 
 def test_comments_stand_with_their_code() -> None:
-    """No comment follows the closing bracket of a wrapped condition, where nobody sees what it is about."""
+    """No comment follows the closing bracket of a wrapped condition, where its subject is unclear."""
     root = Path(__file__).resolve().parents[2]
     folders = ("progresskit", "adapters", "tests", "benchmarks")
     wrapped = re.compile(r"(?m)^ *\)(?: as \w+| in [\w.]+)?:  # (?!fmt|type)")

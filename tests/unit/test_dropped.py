@@ -1,4 +1,5 @@
-"""Trackers that nobody has stopped: they are freed once nobody holds them, and what ran in them is told."""
+"""Trackers that were never stopped: they are freed once they have no references, and the ends of their tasks are
+shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims about rate and time left: what is steady is found, and what is not does not mislead."""
+"""Claims about rate and time left: a steady pace is found, and an irregular one does not mislead."""
 
 from __future__ import annotations
 
@@ -164,7 +164,8 @@ def test_a_slow_start_is_over_at_once() -> None:
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 60.0), st.integers(0, 50)), min_size=3, max_size=60))
 def test_the_time_left_is_never_at_odds_with_the_rate(moves: list[tuple[float, int]]) -> None:
-    """In every frame the time left is what is left by the rate: three tenths more at most, or a gap that is under way less."""
+    """In every frame the time left agrees with the rate: it is at most three tenths more, or less by the current
+    gap."""
     bench = Bench()
     task = bench.tracker.add_task("one", total=1_000)
     longest = 0.0

@@ -57,14 +57,14 @@ def decoded(lines: list[str]) -> list[Frame]:
 
 
 def same(one: TaskView, other: TaskView) -> bool:
-    """Whether two views say the same, but for a few milliseconds."""
+    """Whether two views are equal except for a few milliseconds."""
     close = abs(one.elapsed - other.elapsed) < 0.05 and abs(one.age - other.age) < 0.05
     return close and one._replace(elapsed=0.0, age=0.0) == other._replace(elapsed=0.0, age=0.0)
 
 
 @given(FRAMES)
 def test_changes(steps: list[tuple[float, list[TaskView]]]) -> None:
-    """Whatever changes from frame to frame, what is read is what was written."""
+    """Whatever changes from frame to frame, a reader gets the written frames."""
     encoder, decoder, time = EventEncoder(HEADER), EventDecoder(), 0.0
     shown: dict[int, TaskView] = {}
     for passed, views in steps:
@@ -248,7 +248,7 @@ def test_short_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_beside:
 
 @pytest.mark.parametrize("name", ["ansi", "tqdm"])
 def test_tee_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """The file has the tasks that the terminal has no room for, and the terminal shows what it shows without a file."""
+    """The file has the tasks for which the terminal has no room, and does not change what the terminal shows."""
     if name == "tqdm":
         pytest.importorskip("progresskit_tqdm", reason="the adapter is not installed")
     screens = []

@@ -1,4 +1,4 @@
-"""The folders of the package are floors: imports go down only, and no module needs itself by way of others."""
+"""The folders of the package are layers: imports go down only, and no module imports itself through others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SEES_THE_SYSTEM = {REGISTRY, "renderers/choice.py", "renderers/destinations.py"}
 
 @cache
 def nodes(path: Path) -> list[ast.AST]:
-    """Return what stands in a module, which each test goes through."""
+    """Return the syntax tree's nodes of a module, which all tests visit."""
     return list(ast.walk(ast.parse(path.read_text("utf-8"))))
 
 
@@ -55,7 +55,7 @@ def imported(path: Path) -> set[str]:
 
 
 def statements(path: Path) -> set[str]:
-    """Return all that `from ... import ...` may mean by its names, as freezers read them: modules, too."""
+    """Return all modules that `from ... import ...` may name, as freezers read it."""
     package = ("progresskit", *path.relative_to(ROOT).parts[:-1])
     found = imported(path)
     for node in nodes(path):
@@ -89,14 +89,14 @@ def test_floors() -> None:
 
 
 def test_no_circles() -> None:
-    """No module imports itself by way of others, be it late or for types alone."""
+    """No module imports itself through others, not even late or for types."""
     modules = {".".join(("progresskit", *path.relative_to(ROOT).with_suffix("").parts)): path for path in files()}
     modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
     TopologicalSorter({name: statements(path) & modules.keys() for name, path in modules.items()}).prepare()
 
 
 def test_names_of_upper_floors() -> None:
-    """What a floor needs of a floor above it is named in one module; the registry has the renderers."""
+    """One module names the objects that a layer needs from a layer above it; the registry names the renderers."""
     named = {
         path.relative_to(ROOT).as_posix()
         for path in files()
@@ -110,7 +110,7 @@ def test_names_of_upper_floors() -> None:
 
 
 def test_pure_folders() -> None:
-    """What computes knows no clock, no thread and no system."""
+    """The computing folders do not use clocks, threads or the system."""
     for path in files():
         here = path.relative_to(ROOT)
         if here.parts[0] in PURE and here.as_posix() not in SEES_THE_SYSTEM:
@@ -141,7 +141,7 @@ def test_writes_and_hooks() -> None:
 
 
 def test_one_place_asks_for_the_platform() -> None:
-    """Whether the system has a call is decided in one module; tqdm's own constant is told as tqdm tells it."""
+    """One module decides whether the system has a call; tqdm's own constant is set as in tqdm."""
     asks = re.compile(r"\b(sys\.platform|os\.name)\b|(hasattr|getattr)\((os|select|_?signal|socket|time), ")
     found = {path.relative_to(ROOT).as_posix() for path in files() if asks.search(path.read_text("utf-8"))}
     assert found == {"_system/platform.py", "tqdm/utils.py"}
@@ -164,7 +164,7 @@ def test_freezers_see_what_is_loaded_by_name() -> None:
 
 
 def test_nothing_of_others_is_imported() -> None:
-    """Nor what of the standard library takes longer to import than all of ours, before a loop begins."""
+    """Nor slow modules of the standard library, before a loop begins."""
     code = (
         f"import sys; before = set(sys.modules); sys.path.insert(0, {str(ROOT.parent)!r});"
         "from progresskit import track, ProgressTracker;"

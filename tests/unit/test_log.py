@@ -39,7 +39,7 @@ class Kept(logging.Handler):
 
 
 class TestLines(RendererContract):
-    """Where nobody has set up logging, the renderer keeps the contract of those that write lines."""
+    """Without a configured logging, the renderer keeps the contract of those that write lines."""
 
     in_place = False
 
@@ -81,7 +81,7 @@ def test_idle_task_has_a_record_a_minute(logger: logging.Logger) -> None:
 
 
 def drawn(renderer: LogRenderer) -> list[str]:
-    """What stands on the terminal after a task has begun and ended."""
+    """Return the terminal's rows after a task has begun and ended."""
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker(renderer, terminal=terminal, ticker=ticker, clock=ManualClock()) as tracker:
         with tracker.add_task("load", total=2) as task:
@@ -132,7 +132,7 @@ def test_handlers(logger: logging.Logger) -> None:
 
 
 def test_a_handler_that_fails(logger: logging.Logger) -> None:
-    """Its error is not the job's, and the lines are shown all the same."""
+    """Its error does not reach the job, and the lines are still shown."""
 
     class Full(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:

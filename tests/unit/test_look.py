@@ -1,4 +1,4 @@
-"""The mock-ups of the default look, to the letter: what is drawn at 120, 80 and 60 columns, in each style."""
+"""The mock-ups of the default look, exactly: the rows at 120, 80 and 60 columns, in each style."""
 
 from __future__ import annotations
 

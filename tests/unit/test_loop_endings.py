@@ -614,7 +614,7 @@ def test_loops_over_loops_and_under_a_tracer(bench: Bench, ended: Ended) -> None
 
 
 def test_without_the_collector(bench: Bench, ended: Ended) -> None:
-    """Where the young objects are too many to look through, the instructions tell, and nobody fails who need not."""
+    """If there are too many young objects to search, the instructions decide, and no loop fails without need."""
     gc.collect()
     gc.disable()
     ballast = [[] for _ in range(60_000)]

@@ -109,7 +109,7 @@ def named(value: object) -> str:
 
 @pytest.mark.parametrize(("value", "plain"), COUNTS, ids=named)
 def test_numbers_of_every_class_count(bench: Bench, value: Any, plain: float) -> None:
-    """Two hundred times a value are two hundred times what it stands for, as a plain int or float."""
+    """Two hundred additions of a value give two hundred times its number, as a plain int or float."""
     task = bench.tracker.add_task("numbers", completed=300)
     for _ in range(200):
         task.advance(value)
@@ -123,7 +123,8 @@ def test_numbers_of_every_class_count(bench: Bench, value: Any, plain: float) ->
 
 @pytest.mark.parametrize("value", ODD, ids=named)
 def test_an_odd_value_changes_nothing_for_anybody(value: Any) -> None:
-    """What is no number raises nowhere, counts nothing, and leaves another task, its frames and their JSON as they are."""
+    """A value that is not a number never raises, counts nothing, and does not affect another task, its frames and their
+    JSON."""
     clock, ticker, renderer = ManualClock(), ManualTicker(), RecordingRenderer()
     with ProgressTracker(renderer, clock=clock, ticker=ticker) as tracker:
         healthy = tracker.add_task("healthy", total=4)
@@ -192,7 +193,7 @@ def test_any_sequence_adds_up(values: list[tuple[Any, float]], looking: bool) ->
 
 
 def test_a_huge_int_of_any_digits(bench: Bench) -> None:
-    """Where an int of hundreds of digits does not end in zero bits, what was counted since the last frame is not known."""
+    """If an int of hundreds of digits does not end in zero bits, the count since the last frame is unknown."""
     task = bench.tracker.add_task("huge", total=10)
     task.advance(3)
     bench.tick()

@@ -66,7 +66,7 @@ def test_displays() -> None:
 
 
 def test_bounds() -> None:
-    """Rows, lines and curves are bounded; what is left out is counted."""
+    """Rows, lines and curves are bounded; omitted ones are counted."""
     page = state()
     page.note(Frame(0.0, tuple(sample_view(id=n, position=n) for n in range(MOST_ROWS + 50)), more=7))
     page.note_lines("\n".join(["x" * 10_000] * 2_000))

@@ -1,4 +1,4 @@
-"""What rows look like beyond the mock-ups: colours, widths, cuts, and what never jumps."""
+"""The look of rows beyond the mock-ups: colours, widths, cuts, and columns that never jump."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_total_of_bytes_has_its_unit() -> None:
 
 
 def test_a_measure_has_no_pace() -> None:
-    """A kept line says what was done, and of a measure that it is complete."""
+    """A kept line shows the completed amount, and for a measure its percentage."""
     view = sample_view(state="finished", completed=2.5, total=3.5, unit="mile", elapsed=3.0, rate=0.8)
     assert KeptLines().lines((view,), 119) == ["✓ task                             2.5 miles     3.0 s"]
     view = sample_view(state="finished", completed=1.0, total=1.0, unit="s", elapsed=3.0, rate=0.8)
@@ -170,7 +170,7 @@ def test_colours_of_kept_lines() -> None:
 
 
 def test_a_style_of_ones_own() -> None:
-    """A style is a value: glyphs, spinner, marks and colours; what is missing has its usual look."""
+    """A style is a value: glyphs, spinner, marks and colours; missing ones have their defaults."""
     style = Style(
         done="●",
         rest="·",

@@ -140,7 +140,8 @@ def test_all_leave() -> None:
     )
 )
 def test_no_blank_row(steps: list[tuple[str, int]]) -> None:
-    """Rows are a list: one joins where another has left since the last frame, else last, and nobody else moves but up."""
+    """Rows are a list: a new one takes a row that became free since the last frame, else the last one; others only move
+    up."""
     places, number, asked = Places(), 0, -1
     for step, at in steps:
         before = places.rows

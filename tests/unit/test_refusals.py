@@ -1,4 +1,5 @@
-"""What is refused, with a sentence that says what is wrong; and what stands in for a stream or a terminal."""
+"""Arguments that are refused with a message that says what is wrong; and objects that replace a stream or a
+terminal."""
 
 from __future__ import annotations
 

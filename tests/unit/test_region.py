@@ -1,4 +1,4 @@
-"""What the region sends, to the letter, and what stands on its rows: each byte has a reason, and each rule an exact answer."""
+"""The exact output of the region, and the screen's rows: each byte has a reason, and each rule an exact answer."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_gone_rows_become_blank() -> None:
 @pytest.mark.parametrize("reflow", [True, False], ids=["reflowing", "cutting"])
 @pytest.mark.parametrize("begun", [0, 1, 30, 39, 40, 41])
 def test_a_line_that_others_have_begun(begun: int, reflow: bool) -> None:
-    """What stands on the cursor's line stays there, and where nothing does, no line is lost."""
+    """Text on the cursor's line stays there, and if there is none, no line is lost."""
     for above in ([], ["a line"]):
         terminal, region = EmulatedTerminal(40, 9, reflow=reflow), Region(reflow=reflow)
         terminal.feed("$ make\n" + "w" * begun)
@@ -109,7 +109,7 @@ def test_all_rows_on_demand() -> None:
 
 
 def test_typed_text_is_erased() -> None:
-    """What was typed at the cursor is erased when the rows move or end."""
+    """Text that was typed at the cursor is erased when the rows move or end."""
     terminal = EmulatedTerminal(40, 9)
     region = Region(reflow=False)
     steps: list[tuple[list[str], list[str], tuple[int, int]]] = [
@@ -159,14 +159,14 @@ def test_rows_pushed_out() -> None:
     region = Region()
     region.draw(["one", "two", "six", "ten"], size=(40, 9))
     assert sent(region.draw(["one"], size=(40, 3))) == CLEAR + UP * 2 + row("one") + "\n\r"
-    assert sent(region.draw(["two"], size=(40, 3))) == "<1A" + row("two") + "\n\r"  # what is out of reach is let be
+    assert sent(region.draw(["two"], size=(40, 3))) == "<1A" + row("two") + "\n\r"  # rows out of reach are left alone
     assert sent(region.draw(["two"], size=(40, 9))) == CLEAR + UP * 3 + row("two") + "\n\r"  # and is back
     region.draw(["one", "two", "six", "ten"], size=(40, 9))
     region.draw(["one"], size=(40, 3))
     region.draw(["one"], ["a line"], size=(40, 3))
     assert sent(region.draw(["one"], size=(40, 9))).startswith(
         CLEAR + UP + row("one")
-    )  # what is above the line stays there
+    )  # text above the line stays there
 
 
 def test_pushed_out_part_is_remembered() -> None:
@@ -213,8 +213,9 @@ def outlined(text: str) -> OutlinedRow:
 
 
 def play(steps: list[Any], region: Region, *, reflow: bool, in_time: bool, make: Callable[[str], str] = str) -> None:
-    """Do `steps` to a terminal that changes its grid and what it tells at different instants, and assert that no word is
-    lost. With `in_time` a grid may be narrower or lower than was told, for one frame, and never wider or higher."""
+    """Apply `steps` to a terminal that changes its grid and its reported size at different instants, and assert that no
+    word is lost. With `in_time`, a grid may be narrower or lower than reported, for one frame, and never wider or
+    higher."""
     terminal = EmulatedTerminal(80, 12, reflow=reflow)
     told = (80, 12)
     words = [f"word {number}." for number in range(14)]
@@ -272,7 +273,7 @@ def test_a_screen_of_one_line_has_no_rows_in_reach() -> None:
 
 
 class Names(RowRenderer):
-    """Shows names, and keeps what it was asked."""
+    """Shows names, and records its calls."""
 
     def __init__(self, missing: int = 0) -> None:
         self.asked: list[tuple[str, int, float]] = []

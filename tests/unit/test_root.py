@@ -99,7 +99,7 @@ def test_an_async_loop_and_its_task(entered: Bench) -> None:
 
 
 def test_resumed(entered: Bench) -> None:
-    """A job that goes on at 40 % begins there, and its rate counts what is done now."""
+    """A job that is resumed at 40 % begins there, and its rate counts only new units."""
     loop = track(range(6), completed=4)
     next(loop)
     assert (loop.task.completed, loop.task.total, loop.task.initial) == (4, 10, 4)
@@ -170,7 +170,7 @@ def test_parents_of_other_trackers(entered: Bench) -> None:
 
 
 def test_delay(bench: Bench) -> None:
-    """A row appears after its delay, with what is below it; one that ends before is never seen, unless it failed."""
+    """A row appears after its delay, with its children; one that ends before is never shown, unless it failed."""
     slow = bench.tracker.add_task("slow", delay=1.0)
     bench.tracker.add_task("below", parent=slow)
     short = bench.tracker.add_task("short", delay=1.0)
@@ -432,7 +432,7 @@ def test_draws_on() -> None:
 
 
 class Halves:
-    """An estimate of the user's own: half a unit a second, and twice what is left."""
+    """A user's estimate: half a unit a second, and two seconds for each unit left."""
 
     def __init__(self, initial: float) -> None:
         self.samples: list[tuple[float, float]] = [(0.0, initial)]

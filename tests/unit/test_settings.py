@@ -1,4 +1,4 @@
-"""Claims about the environment: what each variable does, and that a bad value warns once and harms nobody."""
+"""Claims about the environment: the effect of each variable, and that a bad value warns once and does no harm."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_a_column_that_is_kept_goes_last() -> None:
 
 @pytest.mark.usefixtures("own_columns")
 def test_a_column_of_ones_own() -> None:
-    """A function from a view to text, registered by name; what it raises is told once and leaves the column blank."""
+    """A function from a view to text, registered by name. Its error is reported once and leaves the column blank."""
     register_column("left", lambda view: f"{(view.total or 0) - view.completed} left")
     assert row("{description} {left:>10}") == "Training    90 left"
     register_column("broken", lambda view: 1 / 0)
@@ -143,7 +143,7 @@ def test_a_bad_environment_is_told_once() -> None:
 
 
 def test_a_template_of_another_process() -> None:
-    """It may have columns that are not known here: its rows are shown all the same."""
+    """It may have columns that are not known here; its rows are still shown."""
     view: TaskView = VIEW._replace(columns="{bar:wide}")
     with pytest.warns(match="does not take 'wide'"):
         assert Painter().rows((view,), 79, 0.0)[0].startswith("  Training")

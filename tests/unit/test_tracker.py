@@ -34,7 +34,7 @@ def test_a_finished_task_frees_its_row_for_the_next(bench: Bench) -> None:
 
 
 def test_rows_move_up(bench: Bench) -> None:
-    """A row that nobody has taken by the next frame is gone from it, and a later task comes last."""
+    """A row that no task has taken by the next frame is removed, and a later task comes last."""
     one, _ = bench.tracker.add_task("one"), bench.tracker.add_task("two")
     bench.tick()
     one.finish()
@@ -84,7 +84,7 @@ def test_restart(bench: Bench) -> None:
 
 
 def test_own_layout(bench: Bench) -> None:
-    """A row's own text travels with the frame, clean but for the tab of its bar."""
+    """The layout of a row is sent with the frame, clean except for the tab of its bar."""
     task = bench.tracker.add_task("formatted", total=2)
     task._made_extras.layout = "a\x1b[2J\t|\tb\n"
     view = decode(encode(bench.tick())).tasks[0]
@@ -230,7 +230,7 @@ def test_a_with_block_ends_its_task_by_how_it_is_left(bench: Bench) -> None:
 
 
 def test_leaving_a_tracker_ends_its_tasks(bench: Bench) -> None:
-    """Leaving a tracker finishes what is complete and cancels the rest."""
+    """Leaving a tracker finishes complete tasks and cancels the others."""
     with bench.tracker as tracker:
         done, open_ended = tracker.add_task("done", total=2), tracker.add_task("open", total=2)
         done.advance(2)
@@ -306,7 +306,7 @@ def test_slow_terminal_is_written_to_half_the_time(bench: Bench) -> None:
 
 
 def test_requested_row_stays(bench: Bench) -> None:
-    """A row that was asked for stays where it is whoever comes and goes."""
+    """A requested row keeps its place, whichever tasks come and go."""
     last = bench.tracker.add_task("last", position=3)
     assert names(bench.tick()) == [(3, "last")]
     first, free = bench.tracker.add_task("first", position=0), bench.tracker.add_task("free")

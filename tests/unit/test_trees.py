@@ -64,7 +64,7 @@ def test_a_sum_of_sums_is_linear(bench: Bench, depth: int) -> None:
 
 
 def test_a_child_of_an_ended_parent(bench: Bench) -> None:
-    """A task that is added to an ended one stands below the nearest that lives, and nobody loses a row."""
+    """A task that is added to an ended one is shown below the nearest live ancestor, and no task loses its row."""
     top = bench.tracker.add_task("top")
     group = bench.tracker.add_task("group", parent=top)
     first = bench.tracker.add_task("first", parent=group)

@@ -1,4 +1,4 @@
-"""Loops that nobody would name: what became of the task is what became of the loop."""
+"""Unusual loops: the task ends as the loop has ended."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def raising(make: Callable[[], BaseException]) -> Callable[[Track], None]:
 
 def made_before(make: Callable[[], BaseException]) -> Callable[[Track], None]:
     def loop(track: Track) -> None:
-        error = make()  # not before: what is imported here is out of the collector's sight
+        error = make()  # not before: the collector does not visit objects of imports here
         gc.collect()  # which takes the error out of the young objects
         with contextlib.suppress(BaseException):
             for number in track(range(4), "a"):
@@ -291,7 +291,7 @@ def test_a_loop_that_threads_share(bench: Bench, make: Callable[[int], Any], con
 
 
 def test_a_loop_that_is_never_run(bench: Bench) -> None:
-    """It adds no task; and it has of a sequence what iterators have: membership alone."""
+    """It adds no task, and of a sequence's operations it has only membership, like other iterators."""
     items = bench.tracker.track(range(3), "never")
     del items
     gc.collect()

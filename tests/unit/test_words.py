@@ -55,7 +55,7 @@ def test_plain_pieces(pieces: list[str]) -> None:
 
 
 def test_backspaces() -> None:
-    """Backspaces move back over what was written, in time that grows with the text alone."""
+    """Backspaces move back over written text, in time linear in the text."""
     assert last_state("-\b\\\b|\b/") == "/"
     assert last_state("abc\b\bX") == "aXc"
     count = 200_000
@@ -150,7 +150,7 @@ def test_a_terminal_that_lacks_something() -> None:
 
 
 def test_asking_for_a_frame(bench: Bench) -> None:
-    """`frame` takes nothing away: what has ended is still shown."""
+    """`frame` changes nothing: ended tasks are still shown."""
     bench.tracker.add_task("orders.csv").fail("disk full")
     assert [view.reason for view in bench.tracker.frame().ended] == ["disk full"]
     assert [view.reason for view in bench.tracker._core.tree.next_frame().ended] == ["disk full"]
@@ -177,7 +177,7 @@ def test_hidden_lets_go() -> None:
 
 
 def test_lines_that_nobody_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tracker whose display was given up writes to its stream what waits and what comes later."""
+    """A tracker whose display was given up writes waiting and later lines to its stream."""
     stream = io.StringIO()
     tracker = ProgressTracker("plain", stream=stream, ticker=ManualTicker())
     tracker._core.lines.items.append("waits")
@@ -307,7 +307,8 @@ def test_a_line_is_gone_through_a_few_times(piece: str, tail: str, monkeypatch: 
 
 
 def test_written_at_once() -> None:
-    """A line is written at once where that takes no waiting, without colours that nobody shows; others are the display's."""
+    """A line is written at once if that needs no waiting, without colours that the stream cannot show; the display
+    writes the others."""
     reader, writer = os.pipe()
     with open(writer, "w", encoding="ascii") as stream:
         core = ProgressTracker("plain", stream=stream)._core

@@ -1,6 +1,6 @@
-"""COPY, planned: which files go in one statement, how the statement reads, what its answer says, how far it may be meanwhile.
+"""Plan COPY: the files of one statement, its SQL, its result, and an estimate of its progress.
 
-Pure: talks to nobody and reads no clock. `copier` does the talking.
+Pure: does not use a connection or a clock. `copier` executes the statements.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from .sql.columns import literal
 
 MOST_FILES = 1_000
-"""Files of one statement at most: the warehouse's own limit of FILES=."""
+"""The most files of one statement: the warehouse's limit of FILES=."""
 BATCH = 64 << 20
-"""Bytes of one statement that are worth its round trip."""
+"""Bytes of one statement that justify its round trip."""
 ON_ERROR = {"abort": "ABORT_STATEMENT", "continue": "CONTINUE", "skip_file": "SKIP_FILE"}
-"""What happens to a row that cannot be loaded: our word -> SQL's."""
+"""The reaction to a row that cannot be loaded: the loader's word -> SQL's."""
 CSV = {
     "TYPE": "CSV",
     "COMPRESSION": "AUTO",
@@ -55,7 +55,7 @@ FORMATS = {
     "json": "TYPE = JSON",
     "parquet": "TYPE = PARQUET BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE",
 }
-"""Our word for a format -> SQL's FILE_FORMAT."""
+"""The loader's name of a format -> SQL's FILE_FORMAT."""
 
 
 def canonical_format(nulls: Sequence[str]) -> str:
@@ -74,7 +74,7 @@ class Staged(NamedTuple):
     Attributes:
         name: Its path on the stage, as FILES= takes it.
         size: Bytes.
-        rows: How many, where somebody has counted; else None.
+        rows: The number of rows; None if unknown.
     """
 
     name: str
@@ -107,7 +107,7 @@ def batches(files: Sequence[Staged], *, size: int = BATCH, most: int = MOST_FILE
 
 
 def relative(listed: str, stage: str) -> str:
-    """Return the name that FILES= takes for what LIST calls `listed`, on `stage` with a path or without.
+    """Return the name for FILES= of the file that LIST calls `listed`, on `stage` with or without a path.
 
     Nothing where it lies elsewhere: LIST takes a path for the beginning of names, not for a folder.
 
@@ -161,7 +161,7 @@ def statement(
 
 
 class FileResult(NamedTuple):
-    """What COPY says of one file.
+    """COPY's result for one file.
 
     Attributes:
         file: Its name on the stage.
@@ -208,11 +208,11 @@ def results(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[FileRes
 
 @dataclass(slots=True)
 class Copied:
-    """What COPY has done, in all its statements.
+    """The result of all COPY statements.
 
     Attributes:
         files: What the server says of each.
-        strategy: How it was done, in words for a summary.
+        strategy: The strategy, in words for a summary.
     """
 
     files: list[FileResult] = field(default_factory=list)

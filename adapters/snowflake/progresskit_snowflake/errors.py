@@ -1,10 +1,10 @@
-"""The error of a load, apart from what raises it: the local server raises it too."""
+"""The error of a load, in its own module because the local server raises it too."""
 
 from __future__ import annotations
 
 
 class LoadError(Exception):
-    """The load failed; the sentence says at what, and what the server or connector said.
+    """The load failed. The message has the failed step, and the server's or the connector's error.
 
     Attributes:
         number: The server's or the connector's own number of the error; None where there is none.

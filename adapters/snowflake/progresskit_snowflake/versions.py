@@ -1,4 +1,4 @@
-"""What the connectors of different versions want to be told; must not import them, which takes its time."""
+"""Arguments for the different versions of the connector, which this module must not import, because that is slow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ATTEMPTS = 12
-"""Times that 5.x tries an upload: with its own 6 it gives up on a server that is away for ten seconds."""
+"""The number of 5.x's attempts of an upload. With its default of 6, it gives up on a server that is unreachable for ten
+seconds."""
 
 
 @functools.cache
@@ -22,7 +23,7 @@ def connector_version() -> tuple[int, ...]:
 
 
 def patient(version: tuple[int, ...]) -> dict[str, Any]:
-    """Return what `snowflake.connector.connect` of this version is to be told, so that an upload outlives an outage.
+    """Return the arguments for `snowflake.connector.connect` of this version with which an upload survives an outage.
 
     >>> patient((4, 8, 1))
     {}
@@ -31,12 +32,12 @@ def patient(version: tuple[int, ...]) -> dict[str, Any]:
     """
     if version < (5,):
         return {}
-    # The second is of no matter to uploads, but 5.x warns where it is not said: leave a session when it is closed.
+    # The second does not affect uploads, but 5.x warns if it is missing: leave a session when it is closed.
     return {"put_get_max_attempts": ATTEMPTS, "enable_server_session_keep_alive_auto_detection": False}
 
 
 def trusting(version: tuple[int, ...], certificate: Path) -> dict[str, Any]:
-    """Return what `connect` of this version is to be told, so that it trusts a certificate that nobody else vouches for."""
+    """Return the arguments for `connect` of this version with which it trusts a self-signed certificate."""
     if version < (5,):
-        return {"disable_ocsp_checks": True}  # nobody was asked; what to trust it takes from the environment alone
+        return {"disable_ocsp_checks": True}  # no check of revocation; the environment alone names trusted certificates
     return {"custom_root_store_path": str(certificate)}

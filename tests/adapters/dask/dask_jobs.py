@@ -1,4 +1,4 @@
-"""What the tests of the Dask adapter have run in a cluster: importable there."""
+"""Functions that the tests of the Dask adapter run in a cluster, where this module is importable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from progresskit import print as print_above
 from progresskit._tracking.joining import current_tracker
 
 LIVE: list[Any] = []
-"""What a task leaves behind in its worker."""
+"""The remains of a task in its worker."""
 HIDDEN: list[Any] = []
 """The module that `hide_package` has hidden."""
 
@@ -49,13 +49,13 @@ def nested(step: object) -> None:
 
 
 def forgotten() -> None:
-    """A task that nobody ends."""
+    """A task that is never ended."""
     current_tracker().add_task("forgotten", total=5).advance(2)
     until_seen()
 
 
 async def coroutine(name: str, folder: str) -> str:
-    """A coroutine task, which starts another one and a thread, and leaves what each has shown to whoever ends it."""
+    """A coroutine task, which starts another one and a thread, and does not end their tasks."""
     current_tracker().add_task(name, total=5)
     await asyncio.gather(child(f"{name}, a part"), asyncio.to_thread(leave, f"{name}, its thread"))
     while not Path(folder, "gate").exists():
@@ -72,7 +72,7 @@ def leave(name: str) -> None:
 
 
 def threaded(name: str, folder: str) -> str:
-    """A task whose threads have tasks that nobody ends, and whose thread starts a thread."""
+    """A task whose threads have tasks that are never ended, and whose thread starts a thread."""
     thread = threading.Thread(target=lambda: start_and_join(lambda: leave(f"{name}, its thread's thread")))
     thread.start()
     thread.join()
@@ -199,7 +199,7 @@ def logged_errors() -> list[str]:
 
 
 def left(dask_scheduler: Any) -> list[str]:
-    """What a watch has left in the scheduler."""
+    """The remains of a watch in the scheduler."""
     names = [*dask_scheduler.plugins, *dask_scheduler.worker_plugins, *dask_scheduler._broker._topics]
     return [name for name in names if "progresskit" in name]
 
@@ -231,7 +231,7 @@ def loop(name: str, number: int = 3) -> int:
 
 
 def generated(number: int) -> int:
-    """A loop over a generator, whose total nobody knows."""
+    """A loop over a generator, whose total is unknown."""
     return sum(each for each in track((each for each in range(number)), "generated") if until_seen() is None)
 
 

@@ -61,7 +61,7 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
 
 
 class There(Shown):
-    """What a client has shown of its cluster's work."""
+    """The tasks of its cluster that a client has shown."""
 
     def __init__(self, client: Client, every: float = 0.02, **how: Any) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ def test_tasks_and_lines(client: Client) -> None:
 
 
 def test_retry(client: Client, tmp_path: Path) -> None:
-    """A task that fails and is tried again is shown anew."""
+    """A task that fails and is tried again is shown again."""
     with Tasks(client) as shown:
         assert client.submit(dask_jobs.fails_once, str(tmp_path), retries=1, pure=False).result() == "done"
     assert shown.endings == [("retried", "ValueError: the first time"), ("retried", "finished")]
@@ -106,7 +106,7 @@ def test_retry(client: Client, tmp_path: Path) -> None:
 
 
 def test_killed_worker(client: Client, tmp_path: Path) -> None:
-    """What a killed worker was at is lost, for every watcher, and shown anew where Dask runs it again."""
+    """The tasks of a killed worker are shown as lost, to every watcher, and shown again when Dask runs them again."""
     with Tasks(client) as outer, Tasks(client) as shown:
         victim = client.submit(dask_jobs.dies_once, str(tmp_path), pure=False)
         other = client.submit(dask_jobs.waits, str(tmp_path), "other", pure=False)
@@ -123,7 +123,7 @@ def test_killed_worker(client: Client, tmp_path: Path) -> None:
 
 
 def test_nothing_left(client: Client) -> None:
-    """After any number of watches the cluster is as it was, and workers have nobody to tell."""
+    """After any number of watches the cluster is restored, and workers no longer report."""
     for _ in range(3):
         with There(client), There(client):
             assert len(client.run_on_scheduler(dask_jobs.left)) == 2  # a plugin there, and one for the workers
@@ -145,7 +145,7 @@ def test_plugin_gone(client: Client) -> None:
 
 
 def test_garbage(client: Client) -> None:
-    """What is no report is dropped."""
+    """Messages that are not reports are dropped."""
     with Tasks(client) as shown:
         client.run(dask_jobs.garbage)
         assert client.submit(dask_jobs.square, 2, pure=False).result() == 4
@@ -153,7 +153,7 @@ def test_garbage(client: Client) -> None:
 
 
 def test_live_page(client: Client) -> None:
-    """The cluster's tasks stand on the live page of the process that watches."""
+    """The cluster's tasks are on the live page of the watching process."""
     server = live.serve()
     try:
         with There(client):
@@ -184,7 +184,7 @@ def counted(shown: Shown) -> float:
 
 
 def test_users_handlers(client: Client) -> None:
-    """A user's handler on a worker's topic goes on hearing during the watch, and is there afterwards."""
+    """A user's handler on a worker's topic receives events during the watch and after it."""
     heard: list[Any] = []
     worker = next(iter(client.scheduler_info()["workers"]))
     client.subscribe_topic(worker, heard.append)
@@ -198,7 +198,7 @@ def test_users_handlers(client: Client) -> None:
 
 
 def test_coroutines_and_threads(client: Client, tmp_path: Path) -> None:
-    """What a coroutine task and a task's threads begin belongs to their task, and ends with it."""
+    """Tasks of a coroutine task and of a task's threads belong to that task, and end with it."""
     with Tasks(client) as shown:
         futures = [
             client.submit(dask_jobs.coroutine, "coroutine", str(tmp_path), pure=False),
@@ -237,7 +237,7 @@ def test_as_completed(client: Client) -> None:
 
 
 def test_every_is_a_limit(client: Client) -> None:
-    """No worker reports, and no client is told, more often than each `every` seconds, whatever the tasks."""
+    """No worker reports, and no client is notified, more often than every `every` seconds, whatever the tasks."""
     told: list[Any] = []
     began = time.monotonic()
     every = 0.2
@@ -254,7 +254,7 @@ def test_every_is_a_limit(client: Client) -> None:
 
 
 def test_worker_without_the_package(client: Client) -> None:
-    """One warning names the worker and the remedy; the job goes on, and the other worker is shown."""
+    """One warning names the worker and the remedy; the job continues, and the other worker is shown."""
     one, other = sorted(client.scheduler_info()["workers"])
     client.run(dask_jobs.hide_package, True, workers=[one])
     try:
@@ -285,7 +285,7 @@ def test_left_by_an_error(client: Client, tmp_path: Path) -> None:
 
 
 def test_client_closed_within(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that is closed within the block has nobody to take leave of, and waits for nothing."""
+    """After a client was closed within the block, leaving the block does not wait."""
     monkeypatch.setattr("progresskit_dask.watching.END_TIMEOUT", 3600.0)
     with Client(cluster, set_as_default=False) as other, Tasks(other) as shown:
         assert other.submit(dask_jobs.loop, "before", pure=False).result() == 3
@@ -313,7 +313,7 @@ def test_graph(client: Client, tmp_path: Path) -> None:
         assert (view.completed, view.total, view.unit) == (0, view.total, "task")
         (tmp_path / "gate").touch()
         assert future.result() == 6
-    # A worker may yet tell of the end of what the test before has left running.
+    # A worker may still report the end of tasks of the test before.
     ends = [(view.state, view.completed, view.total) for view in shown.ended if view.description == "computing"]
     assert ends == [("finished", ends[0][-1], ends[0][-1])]
     with There(client) as shown:
@@ -334,7 +334,7 @@ def test_graph_by_prefix(client: Client, tmp_path: Path) -> None:
 
 
 def test_graph_from_before(client: Client, tmp_path: Path) -> None:
-    """What was submitted before the watch, and is not computed, counts."""
+    """Keys that were submitted before the watch, and are not computed, count."""
     futures = client.map(dask_jobs.after_gate, [str(tmp_path)] * 3, range(3), pure=False)
     with There(client) as shown:
         shown.until(lambda: shown.live == ["computing"])
@@ -383,7 +383,7 @@ def test_started_by_tasks(client: Client) -> None:
 
 
 def test_actors_and_forgotten_futures(client: Client) -> None:
-    """The methods of an actor, and tasks whose futures nobody holds."""
+    """The methods of an actor, and tasks whose futures have no references."""
     with Tasks(client) as shown:
         actor = client.submit(dask_jobs.Counter, actor=True, pure=False).result()
         assert [actor.add(number).result() for number in (3, 4)] == [3, 9]

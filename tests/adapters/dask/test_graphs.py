@@ -1,4 +1,4 @@
-"""Claims about the count of what is computed: no cluster is needed, time is handed in."""
+"""Claims about the count of computed keys. They need no cluster, and pass the time as an argument."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_lost_result() -> None:
 
 
 def test_cancelled_keys() -> None:
-    """What is forgotten before it is computed leaves the total."""
+    """Keys that are forgotten before they are computed leave the total."""
     graphs = Graphs()
     graphs.add(["a", "b"])
     graphs.step("a", "forgotten")
@@ -66,7 +66,7 @@ def test_waves() -> None:
 
 
 def test_prefixes() -> None:
-    """Prefixes are told apart up to a bound, and their counts sum up to the whole."""
+    """Prefixes are distinguished up to a bound, and their counts sum up to the whole."""
     graphs = Graphs(lambda key: str(key).split("-")[0])
     keys = [f"p{number}-{part}" for number in range(MOST_PREFIXES + 5) for part in range(2)]
     graphs.add(keys)
@@ -89,7 +89,7 @@ def test_any_sequence(steps: list[tuple[str, str]]) -> None:
     for key, state in steps:
         if state == "add":
             graphs.add([key])
-            if model.get(key) in ("memory", "erred"):  # computed before, and asked for anew: it counts once more
+            if model.get(key) in ("memory", "erred"):  # computed before, and requested again: it counts again
                 model[f"{key} before {len(model)}"] = model[key]
             model[key] = "waiting"
         elif state == "drop":

@@ -60,14 +60,14 @@ def test_words() -> None:
 
 
 def test_key_of_other_alphabets() -> None:
-    """A key keeps what it can of a description."""
+    """A key keeps as much as possible of a description."""
     assert [key(text) for text in ("Orders_2024.csv", "--a--", "Ärger", "東京")] == [
         "orders-2024-csv", "a", "arger", "progress",
     ]  # fmt: skip
 
 
 class Server:
-    """Notes what is sent to it."""
+    """Records the sent artifacts."""
 
     def __init__(self, fails: bool = False) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -87,7 +87,7 @@ class Server:
 
 
 def test_start_and_end_only() -> None:
-    """Within `every` seconds an artifact is created and brought to its end; of what came in between nothing is sent."""
+    """Within `every` seconds an artifact is created and completed; changes in between are not sent."""
     server = Server()
     sender = Sender(server.create, server.update, every=3600.0)
     here = contextvars.copy_context()
@@ -225,7 +225,7 @@ def test_flows(server: None) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_outside_of_runs(server: None) -> None:
-    """What is in no run is shown as ever."""
+    """Tasks outside of a run are shown as usual."""
     had = len(artifacts())
     renderer = RecordingRenderer()
     with report(), ProgressTracker(renderer, terminal=EmulatedTerminal()):

@@ -1,4 +1,4 @@
-"""What the tests of the Ray adapter have run in workers: importable there."""
+"""Functions that the tests of the Ray adapter run in workers, where this module is importable."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def quick(number: int) -> int:
 
 @ray.remote
 def forgotten() -> None:
-    """A task that nobody ends, and one of a thread."""
+    """A task that is never ended, and one of a thread."""
     current_tracker().add_task("forgotten", total=5).advance(2)
     thread = threading.Thread(target=lambda: current_tracker().add_task("of a thread", total=5))
     thread.start()

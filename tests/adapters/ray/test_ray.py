@@ -85,7 +85,7 @@ def jobs() -> Any:
 
 
 class There(Shown):
-    """What a driver has shown of its workers."""
+    """The tasks of its workers that a driver has shown."""
 
     def __init__(self, every: float = 0.02) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class There(Shown):
 
 
 def test_tasks_and_lines(jobs: Any) -> None:
-    """The tasks and lines of the workers are the driver's, and what nobody ends is ended with its Ray task."""
+    """The driver shows the tasks and lines of the workers, and tasks that are never ended end with their Ray task."""
     with There() as shown:
         assert ray.get([jobs.square.remote(number) for number in range(4)]) == [0, 1, 4, 9]
         assert ray.get([jobs.own.remote(number) for number in range(2)]) == [0, 1]
@@ -158,7 +158,7 @@ def test_actors(jobs: Any, tmp_path: Path) -> None:
 
 
 def test_killed_worker(jobs: Any, tmp_path: Path) -> None:
-    """What a killed worker was at is lost, at once; a task that Ray tries again is shown anew."""
+    """The tasks of a killed worker are shown as lost at once; a task that Ray tries again is shown again."""
     with There() as shown:
         ref = jobs.dies.remote(str(tmp_path))
         shown.until(lambda: shown.live == ["victim"])
@@ -212,7 +212,7 @@ def test_leaving(jobs: Any, tmp_path: Path) -> None:
 
 
 def test_without_a_watch(jobs: Any) -> None:
-    """Where nobody watches, nothing is reported later."""
+    """Without a watch, nothing is reported later."""
     assert ray.get(jobs.square.remote(2)) == 4
     with There() as shown:
         pass

@@ -1,6 +1,6 @@
-"""COPY, done: one statement after another, each with its bar, exact rows after it, and what is known meanwhile.
+"""Execute COPY: one statement after another, each with its bar, exact rows after it, and an estimate meanwhile.
 
-Talks to the server by a cursor; what is to be said it takes from `copying`.
+Talks to the server with a cursor. `copying` makes the statements.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from .progress import SnowflakeProgress
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.=+/-]+")
 SOON, FIRST_PAUSE, SELDOM = 0.03, 0.05, 0.5
-"""Seconds between two questions for a statement's state: when it should be done, at its beginning, and later."""
+"""Seconds between two queries of a statement's state: when it should be done, at its beginning, and later."""
 EARLY, OVERDUE = 0.7, 0.25
-"""Share of the seconds that a statement should still take after which its state is asked for, and of those that it is overdue."""
+"""The wait before the next query, as a share of the expected remaining seconds, or of the overdue ones."""
 STATES = {
     "RUNNING": "running",
     "QUEUED": "queued",
@@ -59,15 +59,15 @@ def execute_watched(
     """Execute `sql` asynchronously, and return the names of its columns and its rows.
 
     Args:
-        cursor: A cursor of the connector, that nobody else uses meanwhile.
+        cursor: A cursor of the connector that no other code uses meanwhile.
         sql: SQL, with names and texts quoted.
         told: Called with the state, of `STATES` or `""`, each time that it was asked for.
-        goes_on: Called as often; what it raises has the server abort the statement.
-        left: Returns the seconds that it should still take, negative when it is overdue, None where nobody knows: it is asked for
-            its state when it should be done, and so waits for no question.
+        goes_on: Called as often. If it raises, the server aborts the statement.
+        left: Returns the expected remaining seconds, negative when the statement is overdue, None if unknown. The state
+            is queried when the statement should be done, so that its end is noticed without delay.
 
     Raises:
-        snowflake.connector.errors.Error: what the connector raises.
+        snowflake.connector.errors.Error: the connector has raised it.
     """
     connection = cursor.connection
     cursor.execute_async(sql)
@@ -80,7 +80,7 @@ def execute_watched(
             time.sleep(pause if expected is None else min(max(expected * EARLY, SOON, -expected * OVERDUE), SELDOM))
             pause = min(pause * 1.25, SELDOM)
     except BaseException:
-        with contextlib.suppress(Exception):  # what is raised already is the news
+        with contextlib.suppress(Exception):  # the first error is the one to raise
             cursor.abort_query(query)
         raise
     cursor.get_results_from_sfqid(query)
@@ -100,12 +100,13 @@ def _state(cursor: Any, query: str) -> Any:
 
 
 class CopyWatch:
-    """Moves the bars of the COPY statements into one table: rows of those that are done, and an estimate of the present one.
+    """Moves the bars of the COPY statements into one table: the rows of finished statements, and an estimate of the
+    present one.
 
     Args:
-        size: Bytes of all files; None where more may come.
+        size: Bytes of all files; None if more may follow.
         now: The time, in seconds.
-        names: Name on the stage -> what people call the file.
+        names: Name on the stage -> the user's name of the file.
     """
 
     def __init__(
@@ -125,12 +126,12 @@ class CopyWatch:
         self._since: float | None = None
 
     def begin(self, bar: Task) -> None:
-        """Show on `bar` what is done by now."""
+        """Show the present state on `bar`."""
         self._ran, self._since = 0.0, None
         bar.update(completed=self.copied.rows, **self._fields())
 
     def told(self, bar: Task, batch: Sequence[Staged], state: str) -> None:
-        """Show the state of the statement, and where this table's own speed is known, how far it should be."""
+        """Show the state of the statement and, if this table's speed is known, its expected progress."""
         now = self._now()
         if state == "running":
             if self._since is not None:
@@ -147,12 +148,13 @@ class CopyWatch:
                 bar.update(completed=self.copied.rows + rows, estimated=True)
 
     def left(self, batch: Sequence[Staged]) -> float | None:
-        """Return the seconds that the present statement should still take by this table's own speed; None before that is known."""
+        """Return the expected remaining seconds of the present statement by this table's speed; None before that is
+        known."""
         seconds = self._speed.seconds(sum(file.size for file in batch))
         return None if seconds is None or self._since is None else seconds - self._ran
 
     def done(self, bar: Task, batch: Sequence[Staged], files: list[FileResult], seconds: float) -> None:
-        """Show what the server has said of the statement."""
+        """Show the server's result of the statement."""
         size = sum(file.size for file in batch)
         self.copied.files += files
         self.bytes += size
@@ -186,31 +188,34 @@ def copy_into(
 ) -> Copied:
     """Copy files of a stage into a table, all or none, with a bar of the rows that the server says it has loaded.
 
-    The files go in batches of about the same size, of at most 1,000 files, in one transaction: rows are exact after each, and no
-    reader sees half of them. While a statement runs its state is shown, and from the second one on an estimate by this
-    table's own speed, marked `~`, which never goes beyond the batch. The target is never counted.
+    The files are copied in batches of about the same size, of at most 1,000 files, in one transaction: rows are exact
+        after each batch, and no reader sees a part of them. While a statement runs, its state is shown, and from the
+        second one on an estimate by this table's speed, marked `~`, which does not exceed the batch. The rows of the
+        target are not counted.
 
     Args:
-        cursor: A cursor of the connector, that nobody else uses meanwhile.
-        table: The table, with database and schema if it has them; quoted where it must be.
-        stage: The stage, as SQL takes it: `raw.orders`, `~`, `%orders/2013`.
-        files: Names on the stage, relative to `stage`; a mapping gives their rows too. None: whatever is there.
-        file_format: `csv` (with a header line), `json` (an object a line), `parquet`, or what stands in the brackets of
-            FILE_FORMAT, as `FORMAT_NAME = my_format`. Compressed or not.
-        on_error: What happens to a row that cannot be loaded: `abort` all, `continue` without it, or `skip_file`.
-        purge: Whether the files that were loaded whole are removed from the stage once they are committed; `always`: all
-            that were asked for, and after a failure too.
+        cursor: A cursor of the connector that no other code uses meanwhile.
+        table: The table, with database and schema if necessary; quoted if necessary.
+        stage: The stage, as in SQL: `raw.orders`, `~`, `%orders/2013`.
+        files: Names on the stage, relative to `stage`; a mapping gives their rows too. None: all files.
+        file_format: `csv` (with a header line), `json` (an object a line), `parquet`, or the contents of FILE_FORMAT's
+            brackets, as `FORMAT_NAME = my_format`. Compressed or not.
+        on_error: The reaction to a row that cannot be loaded: `abort` the load, `continue` without the row, or
+            `skip_file`.
+        purge: Whether completely loaded files are removed from the stage after the commit; `always`: all given files,
+            and after a failure too.
         force: Whether files that were loaded before are loaded again.
-        columns: The table's columns that the fields of a CSV file go to, in their order; none: as the table has them.
+        columns: The table's columns for the fields of a CSV file, in order; empty: the table's order.
         batch_size: Bytes of one statement, about.
-        transaction: Whether it is one of its own; False where the caller has one open, and ends it.
-        rows: How many rows the files have in all, as counted locally; None takes the sum of `files`, else nobody knows.
-        tracker: Where the bar is shown; None takes one of its own.
-        task: A bar to move in place of a new one for each statement; the caller ends it.
+        transaction: Whether to use a new transaction; False if the caller has one open, and ends it.
+        rows: How many rows the files have in all, as counted locally; None takes the sum of `files`; without that, the
+            number is unknown.
+        tracker: The tracker of the bar; None makes one.
+        task: A bar to move instead of a new one for each statement; the caller ends it.
 
     Raises:
-        ValueError: `on_error` is none of these, a name is none, or files shall be removed that the caller may yet roll back.
-        snowflake.connector.errors.Error: what the connector raises. All is rolled back then.
+        ValueError: `on_error` or a name is invalid, or files would be removed that the caller may still roll back.
+        snowflake.connector.errors.Error: the connector has raised it. All is rolled back then.
 
     Example:
         >>> copied = copy_into(cursor, "orders", "MY_STAGE", file_format="parquet")  # doctest: +SKIP
@@ -236,7 +241,7 @@ def copy_into(
     watch = CopyWatch(sum(sizes[name] for name in names))
     into = table_name(table) + (f" ({', '.join(columns)})" if columns else "")
     by_name = file_format in ("json", "parquet")
-    # A single file in a single statement has nothing that it could be measured by.
+    # The speed of a single file in a single statement is unknown.
     alone = len(staged) == 1
     with contextlib.ExitStack() as stack:
         if task is None and tracker is None:
@@ -273,7 +278,8 @@ def copy_batch(
     goes_on: Callable[[], None] = lambda: None,
     lines: Callable[[str, int], int | None] = lambda file, line: line,
 ) -> list[FileResult]:
-    """Execute the COPY `sql` of `batch`, move `bar`, and return what the server says of each file, by its line as `lines` has it."""
+    """Execute the COPY `sql` of `batch`, move `bar`, and return the server's result for each file. `lines` maps its
+    lines."""
     began = time.monotonic()
     watch.begin(bar)
 
@@ -332,12 +338,12 @@ def _remove(cursor: Any, stage: str, names: Sequence[str]) -> None:
 
 
 def _as_staged(told: str, names: Sequence[str]) -> str:
-    """Return the name that was asked for, for what the server calls the file."""
+    """Return the given name of the file for the server's name."""
     alike = [name for name in names if told == name or told.endswith(f"/{name}")]
     return max(alike, key=len, default=told)
 
 
 def _location(stage: str, name: str) -> str:
-    """Return where a file of a stage lies, as SQL takes it."""
+    """Return the location of a file on a stage, as in SQL."""
     where = f"@{stage.rstrip('/')}/{name}"
     return where if _PLAIN.fullmatch(name) else literal(where)

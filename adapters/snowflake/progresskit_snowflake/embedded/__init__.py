@@ -1,8 +1,9 @@
 """A local server that takes PUT and COPY: fakesnow's routes, with DuckDB behind them, on a free port of loopback.
 
-It runs in a process of its own: the loader's interpreter and memory stay free of it, two servers share nothing, and it needs
-nothing of the connector that is installed, be it 4.x or 5.x. Not like the real service: no rights, and one warehouse that is
-always awake. This module starts it and hands commands over a pipe; it must import neither fakesnow nor the connector.
+It runs in its own process: it does not use the loader's interpreter and memory, two servers share nothing, and it does
+    not need the installed connector, 4.x or 5.x. Differences from the real service: it has no access rights, and one
+    warehouse that is always running. This module starts it and sends it commands over a pipe. It must import neither
+    fakesnow nor the connector.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from ..versions import connector_version, patient, trusting
 
 Storage = Literal["gcs", "s3", "azure"]
 BUFFER = 1 << 15
-"""Bytes that the kernel may hold of an upload on its way: little, so that the pace is felt by who sends."""
+"""Bytes of an upload that the kernel may buffer: few, so that the sender is slowed down by the pace."""
 RESET_AFTER = 1 << 20
-"""Bytes of an upload after which its connection is reset, unless told otherwise."""
+"""Bytes of an upload after which its connection is reset, by default."""
 STARTING = 180.0
-"""Seconds that the server may take to start: three or four, and many times that on a machine that is busy."""
+"""Seconds within which the server must start. It takes three or four, and many times that on a busy machine."""
 _MISSING = re.compile("ImportError|ModuleNotFoundError")
 NO_DETECTION = "SNOWFLAKE_DISABLE_PLATFORM_DETECTION"
-"""What both lines of the connector look at before they ask the metadata addresses of clouds which machine this is."""
+"""The variable that both versions of the connector read before they query a cloud's metadata address."""
 
 
 class EmbeddedServer:
-    """A running server, and what it can be told.
+    """A running server, and its controls.
 
     Attributes:
         arguments: What `snowflake.connector.connect` takes.
         port: Where it listens, on loopback.
-        certificate: What vouches for its storage where that is under TLS: connector 4.x has to be told to trust it, by the
-            environment's `REQUESTS_CA_BUNDLE`; the arguments tell 5.x.
+        certificate: The certificate of its storage, if that uses TLS. For connector 4.x, `REQUESTS_CA_BUNDLE` in the
+            environment must name it; 5.x gets it with the arguments.
     """
 
     def __init__(self, process: subprocess.Popen[str], ports: list[int], pace: float | None, certificate: Path) -> None:
@@ -58,11 +59,11 @@ class EmbeddedServer:
             "database": "EMBEDDED",
             "schema": "PUBLIC",
             "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
-            "platform_detection_timeout_seconds": 0,  # 4.x asks a cloud's metadata address otherwise
+            "platform_detection_timeout_seconds": 0,  # otherwise 4.x queries a cloud's metadata address
             **patient(connector_version()),
         }
         if connector_version() < (5,):
-            self.arguments["network_timeout"] = 60  # 4.x asks a server that is gone for ever; to 5.x it bounds a query
+            self.arguments["network_timeout"] = 60  # without it, 4.x retries forever; 5.x limits a query
         if gate := ports[1]:
             self.arguments |= {"proxy_host": "127.0.0.1", "proxy_port": gate, "no_proxy": "127.0.0.1"}
             self.arguments |= trusting(connector_version(), certificate)
@@ -73,7 +74,7 @@ class EmbeddedServer:
 
     @property
     def pace(self) -> float | None:
-        """Bytes a second that it takes of all uploads together; None: as fast as it can."""
+        """Bytes a second that it accepts of all uploads together; None: no limit."""
         return self._pace
 
     @pace.setter
@@ -83,7 +84,7 @@ class EmbeddedServer:
 
     @property
     def received(self) -> list[tuple[float, int]]:
-        """What has arrived of uploads: times by `time.monotonic`, and the bytes until then, of all together."""
+        """The arrived bytes of all uploads: pairs of a time of `time.monotonic` and the bytes until then."""
         with self._one:
             known = max(0, len(self._received) - 1)  # the last one may have grown
             self._received[known:] = [(at, total) for at, total in self._ask("received", known)]
@@ -91,12 +92,12 @@ class EmbeddedServer:
 
     @property
     def pending(self) -> int:
-        """How many refusals and resets are still to come."""
+        """The number of pending refusals and resets."""
         return int(self._tell("pending"))
 
     @property
     def parts(self) -> int:
-        """How many parts have come in of files that went in parts."""
+        """The number of received parts of files that were sent in parts."""
         return int(self._tell("parts"))
 
     def refuse(self, *statuses: int) -> None:
@@ -107,18 +108,19 @@ class EmbeddedServer:
         """Reset the connections of the next uploads, `times` of them.
 
         Args:
-            times: How many uploads it happens to; one that is sent again counts anew.
-            after: Bytes of it that have arrived by then.
+            times: The number of uploads; one that is sent again counts again.
+            after: The bytes of an upload after which this happens.
             away: Seconds for which all other connections are reset too, as by `away`.
         """
         self._tell("reset", times, after, away)
 
     def expire_next(self, times: int = 1, *, after: int = 1) -> None:
-        """Have all credentials of stages expire during the next uploads, `times` of them.
+        """Make all credentials of stages expire during the next `times` uploads.
 
         Args:
-            times: How many uploads it happens to; one that is sent again counts anew.
-            after: Bytes of it that have arrived by then. It is refused at its end, and so is whatever shows these credentials.
+            times: The number of uploads; one that is sent again counts again.
+            after: The bytes of an upload after which this happens. It is refused at its end, and so are other requests
+                with these credentials.
         """
         self._tell("expire", times, after)
 
@@ -127,7 +129,7 @@ class EmbeddedServer:
         self._tell("away", seconds)
 
     def hold(self, state: str) -> None:
-        """Have each COPY stay `queued`, `resuming` (the warehouse) or `running`, until `release`.
+        """Keep each COPY `queued`, `resuming` (the warehouse) or `running`, until `release`.
 
         Raises:
             ValueError: there is no such state.
@@ -139,7 +141,7 @@ class EmbeddedServer:
         self._tell("hold", state)
 
     def stall(self, after: int = 1) -> None:
-        """Take no more of an upload once `after` bytes of it have arrived, nor answer it, until `release`."""
+        """Stop receiving and answering an upload once `after` bytes of it have arrived, until `release`."""
         self._tell("stall", after)
 
     def release(self) -> None:
@@ -148,7 +150,7 @@ class EmbeddedServer:
         self._tell("stall", None)
 
     def lose_sessions(self) -> None:
-        """End all sessions: what they have not committed is rolled back, and their next request is told that there is no such one."""
+        """End all sessions: uncommitted changes are rolled back, and later requests get an error."""
         self._tell("lose")
 
     def forget(self) -> None:
@@ -175,13 +177,14 @@ def embedded_server(
 ) -> Iterator[EmbeddedServer]:
     """Start the server and yield it; stop it at the end.
 
-    Meanwhile the environment tells the connector, in this process and those that it starts, not to look for a cloud's metadata
-    address: connector 5.x asks it at its first connection, whatever its arguments are, and what connects here stays on loopback.
+    Meanwhile the environment disables the connector's query of a cloud's metadata address, in this process and its
+    children, so that connections stay on loopback. Connector 5.x would make the query at its first connection, whatever
+    its arguments.
 
     Args:
-        pace: Bytes a second that it takes of all uploads together; None: as fast as it can.
-        keep: Whether to keep what is uploaded; without, it is counted and thrown away, and there is nothing to copy.
-        storage: The cloud that it presents. `gcs` takes a file in one request, `s3` and `azure` a large one in parts.
+        pace: Bytes a second that it accepts of all uploads together; None: no limit.
+        keep: Whether to keep uploaded bytes. Otherwise they are counted and discarded, and there is nothing to copy.
+        storage: The emulated cloud. `gcs` accepts a file in one request, `s3` and `azure` accept a large one in parts.
         emulator: The port on loopback of an emulator that keeps the objects: fake-gcs-server, moto's server or azurite, which has
             to know the account `embedded.emulators` names. None: the server keeps them itself, of `gcs` over plain HTTP, of
             `s3` under TLS; it has no `azure` of its own.
@@ -215,7 +218,7 @@ def _detecting_nothing() -> Iterator[None]:
 @contextlib.contextmanager
 def _process(errors: Any) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-P", "-m", "progresskit_snowflake.embedded"]
-    # Out of the terminal's foreground group: Ctrl-C is for the load, which then ends the server.
+    # Not in the terminal's foreground group: Ctrl-C is for the load, which then ends the server.
     apart: dict[str, Any] = {} if os.name == "nt" else {"process_group": 0}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
     process = subprocess.Popen(command, text=True, encoding="utf-8", **pipes, **apart)
@@ -225,7 +228,7 @@ def _process(errors: Any) -> Iterator[subprocess.Popen[str]]:
         assert process.stdin is not None
         assert process.stdout is not None
         with contextlib.suppress(OSError):
-            process.stdin.close()  # which ends it
+            process.stdin.close()  # the end of its input ends the process
         try:
             process.wait(5)
         except subprocess.TimeoutExpired:
@@ -235,7 +238,7 @@ def _process(errors: Any) -> Iterator[subprocess.Popen[str]]:
 
 
 def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Path) -> list[int]:
-    """Tell the process what it needs, and return the ports that it then listens on."""
+    """Send the process its settings, and return the ports on which it listens."""
     assert process.stdin is not None
     assert process.stdout is not None
     late = threading.Event()
@@ -248,7 +251,7 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
     timer.daemon = True
     timer.start()
     try:
-        with contextlib.suppress(OSError):  # it is gone; its last words say why
+        with contextlib.suppress(OSError):  # it has ended; its last output says why
             print(json.dumps(settings), file=process.stdin, flush=True)
         answer = process.stdout.readline()
     finally:
@@ -267,7 +270,7 @@ def _start(process: subprocess.Popen[str], settings: dict[str, Any], errors: Pat
 
 
 def _last_words(errors: Path, status: int) -> str:
-    """Return why a process has ended: what it said last, or how it ended."""
+    """Return why a process has ended: its last output, or its exit status."""
     if status < 0:
         return f"signal {-status} ended its process"
     words = errors.read_text("utf-8", "replace").strip().splitlines()

@@ -1,8 +1,8 @@
 """The embedded server's own process: `python -m progresskit_snowflake.embedded`.
 
-Told what it needs by one line of JSON on standard input, it listens on a free port of loopback, says which on standard
-output, and then answers commands, a line each, until standard input ends: then, or when whoever started it is gone, it ends
-too, and takes its folder with it.
+It reads its settings as one line of JSON from standard input, listens on a free port of loopback, writes the port to
+standard output, and then answers commands, one per line. When standard input or its parent process ends, it removes its
+folder and ends.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from typing import IO, Any
 from . import BUFFER, connector_stub
 
 PARENT_POLL_SECONDS = 1.0
-"""Seconds between looks whether the process that started this one is still there."""
+"""Seconds between two checks whether the parent process is alive."""
 
 
 def main() -> int:
     """Serve until standard input ends."""
     pipe, answers = sys.stdin, sys.stdout
-    sys.stdout = sys.stderr  # what others print is no answer
+    sys.stdout = sys.stderr  # output of other code is not an answer
     parent = os.getppid()
     settings: dict[str, Any] = json.loads(pipe.readline())
     folder = Path(settings["folder"])
@@ -64,13 +64,13 @@ def main() -> int:
     context = server_context(folder, DOMAIN)
     controls.on_away(lambda: drop_all(server))
     controls.on_lose(app.lose_sessions)
-    # What was imported stays: the collector need not go through it again and again while statements are translated.
+    # Imported objects stay, so the collector need not visit them while statements are translated.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
     def serve() -> None:
-        say(answers, ports)  # it listens: who connects now waits for the first turn of the loop
+        say(answers, ports)  # it listens: a client that connects now waits for the loop to start
         asyncio.run(serve_both(server, listening, gated, context, controls))
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -79,7 +79,7 @@ def main() -> int:
     for line in pipe:
         try:
             say(answers, controls.tell(*json.loads(line)))
-        except Exception as error:  # of the command; the server lives
+        except Exception as error:  # an error of the command; the server continues
             say(answers, None, str(error))
     leave(folder)
     return 0
@@ -91,15 +91,16 @@ def say(answers: IO[str], value: Any, error: str | None = None) -> None:
 
 
 SEGMENT = 1_448
-"""Bytes of a packet: an Ethernet's. Loopback's are as large as what the kernel holds, and would come in steps."""
+"""Bytes of a packet, as on Ethernet. Packets on loopback are as large as the kernel's buffer, so that bytes would
+arrive in large steps."""
 LEAST = 1 << 13
-"""Bytes that the kernel holds of an upload at least, however slow the pace: some packets."""
+"""The least bytes of an upload that the kernel buffers, whatever the pace: some packets."""
 PORTIONS = 128
-"""In how many portions a second of the pace is taken, or more of them."""
+"""The least number of portions into which a second's bytes are divided."""
 
 
 def listener(pace: float | None) -> socket.socket:
-    """Return what listens on a free port of loopback; with a pace, what it accepts holds little."""
+    """Return a socket that listens on a free port of loopback; with a pace, its connections have small buffers."""
     # With the protocol named, asyncio switches Nagle's algorithm off; without, each query takes 44 ms more.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if pace is not None:  # inherited by what it accepts: packets of a network's size, and few of them on their way
@@ -132,7 +133,8 @@ async def serve_both(
 
 
 def hold_little() -> None:
-    """Have what stands between a socket and the counting hold as little as the socket, so that the pace is felt by the sender."""
+    """Limit the buffers between a socket and the counting to the socket's size, so that the pace slows the sender
+    down."""
     from asyncio import constants, sslproto
 
     from uvicorn.protocols.http import h11_impl
@@ -151,14 +153,14 @@ def drop_all(server: Any) -> None:
 
 
 def exit_with(parent: int, folder: Path) -> None:
-    """End the process once its parent has; a child that it forked may still hold the pipe open."""
+    """End the process when its parent has ended, because a forked child may still hold the pipe open."""
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
     leave(folder)
 
 
 def leave(folder: Path) -> None:
-    """End at once: an upload under way is not waited for, and nothing here is worth an orderly end."""
+    """End at once, without waiting for uploads in progress."""
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 

@@ -1,7 +1,7 @@
-"""What the embedded server answers: fakesnow's routes, with uploads, stages and sessions handled here.
+"""The routes of the embedded server: fakesnow's, with uploads, stages and sessions handled here.
 
-Uploads are streamed to disk, at the pace and with the faults of the controls. Runs in the server's own process, with the
-stand-ins for the connector in place.
+Uploads are streamed to disk, at the pace and with the faults of the controls. Runs in the server's own process, with
+`connector_stub` in place of the connector.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .storages import Storage
 
 fakesnow_server: Any = importlib.import_module("fakesnow.server")  # fakesnow has a function of the same name
 LASTING = 4 * 3600
-"""Seconds that a session lasts without a sign of life, as the service has it."""
+"""Seconds that a session lasts without a request, as in the service."""
 NO_SESSION = (390111, "08001", "Session no longer exists.  New login required to access the service.")
 DATABASE, SCHEMA = "EMBEDDED", "PUBLIC"
 _COPY = re.compile(r"\s*COPY\s+INTO\b", re.IGNORECASE)
@@ -48,7 +48,7 @@ _OPTION = re.compile(r"\b(OVERWRITE|PARALLEL)\s*=\s*(\w+)", re.IGNORECASE)
 
 
 def protocol(controls: Controls) -> type[H11Protocol]:
-    """Return what speaks HTTP on a connection: none gets that far while the server is away."""
+    """Return the HTTP protocol of a connection. Connections are reset before that while the server is away."""
 
     class Protocol(H11Protocol):  # type: ignore[misc]  # uvicorn's class has no types here
         def connection_made(self, transport: Any) -> None:
@@ -63,10 +63,10 @@ class Application:
     """The server's routes over one bucket and one database.
 
     Args:
-        controls: What it is told while it runs.
-        folder: Where the stages live.
-        keep: Whether to keep what is uploaded; without, it is counted and thrown away.
-        storage: The storage that clients are told of.
+        controls: Its controls while it runs.
+        folder: The folder of the stages.
+        keep: Whether to keep uploaded bytes; otherwise they are counted and discarded.
+        storage: The storage to which clients are directed.
     """
 
     def __init__(self, controls: Controls, folder: Path, storage: Storage, *, keep: bool = True) -> None:
@@ -86,14 +86,14 @@ class Application:
         fakesnow_stage.LOCAL_BUCKET_PATH = str(bucket.root)
         fakesnow_server.gcs_stage_info = self._stage_info
         apply_patches()
-        fakesnow_server.shared_fs.connect(DATABASE, SCHEMA).close()  # makes both, so that a session can begin in them
+        fakesnow_server.shared_fs.connect(DATABASE, SCHEMA).close()  # makes both, because sessions begin in them
         ours: dict[str, tuple[Callable[[Request], Awaitable[Response]], list[str]]] = {
             "/queries/v1/query-request": (self._query, ["POST"]),
             "/queries/v1/abort-request": (self._abort, ["POST"]),
             "/queries/{id}/result": (self._result, ["GET"]),
             "/queries/{id}/abort-request": (self._abort_by_id, ["POST"]),
             "/monitoring/queries/{id}": (self._monitor, ["GET"]),
-            "/monitoring/queries//{id}": (self._monitor, ["GET"]),  # so asks 5.2
+            "/monitoring/queries//{id}": (self._monitor, ["GET"]),  # 5.2 sends this request
             "/session": (self._session, ["POST"]),
             "/session/v1/login-request": (self._login, ["POST"]),
         }
@@ -104,9 +104,9 @@ class Application:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            scope["progresskit.transport"] = receive.__self__.transport  # what uvicorn reads the request from
+            scope["progresskit.transport"] = receive.__self__.transport  # uvicorn reads the request from it
             self._loop = asyncio.get_running_loop()
-            # No route of the framework's: those match no path with a line end in it.
+            # Not a route of the framework, because those do not match a path with a line break.
             if scope["scheme"] == "https" or scope["path"].startswith(f"/{PlainGcs.bucket}/"):
                 return await (await self._stored(Request(scope, receive)))(scope, receive, send)
         await self._starlette(scope, receive, send)
@@ -123,7 +123,7 @@ class Application:
             await run_in_threadpool(end, connection)
 
     async def _query(self, request: Request) -> Response:
-        """Begin a statement, and wait for it unless the client will ask later."""
+        """Begin a statement, and wait for it unless the client polls."""
         document = await body_of(request)
         session, statement = token_of(request), str(document.get("sqlText", ""))
         connection = fakesnow_server.sessions.get(session)
@@ -168,9 +168,10 @@ class Application:
         return told
 
     def _again(self, session: str, sent: str, source: str, request: Request) -> Answer | None:
-        """Return the answer to the PUT that a session has just given, with another file in it; None where it was another one.
+        """Return the answer to the session's last PUT, for another file; None if it was another statement.
 
-        Connector 4.x asks so for each file's signed URL. Nothing else has changed, and fakesnow would take it apart anew.
+        Connector 4.x requests each file's signed URL this way. Nothing else has changed, and fakesnow would parse the
+        statement again.
         """
         before, folder, told = self._puts.get(session, ("", "", {}))
         if before != sent:
@@ -181,7 +182,7 @@ class Application:
         return told
 
     async def _result(self, request: Request) -> Response:
-        """Answer a client that comes back for a result."""
+        """Answer a client that requests a result."""
         if token_of(request) not in fakesnow_server.sessions:
             return JSONResponse(failure(*NO_SESSION))
         query = self._queries.get(request.path_params["id"])
@@ -190,7 +191,7 @@ class Application:
         return JSONResponse(await query.result())
 
     async def _monitor(self, request: Request) -> Response:
-        """Say how far a statement is."""
+        """Return the state of a statement."""
         if token_of(request) not in fakesnow_server.sessions:
             return JSONResponse(failure(*NO_SESSION))
         query = self._queries.get(request.path_params["id"])
@@ -212,7 +213,7 @@ class Application:
         return JSONResponse({"data": None, "code": None, "message": None, "success": True})
 
     async def _login(self, request: Request) -> Response:
-        """Begin a session; 5.x wants more in the answer than fakesnow has, and uploads in another way."""
+        """Begin a session. 5.x needs more in the answer than fakesnow gives, and uploads in another way."""
         response = await fakesnow_server.login_request(request)
         answer = json.loads(response.body)
         token = answer["data"]["token"]
@@ -224,7 +225,7 @@ class Application:
         return JSONResponse(answer)
 
     async def _session(self, request: Request) -> Response:
-        """End a session, if that is asked: what it had not committed is rolled back."""
+        """End a session if the request says so; uncommitted changes are rolled back."""
         if request.query_params.get("delete"):
             await self._queries.end(token_of(request))
         connection = fakesnow_server.sessions.get(token_of(request))
@@ -234,7 +235,7 @@ class Application:
         return response
 
     def _stage_info(self, request: Request, expression: Any, data: dict[str, Any]) -> dict[str, Any]:
-        """Return where the client is to upload to, and what of PUT fakesnow leaves out."""
+        """Return the destination of the upload, and the parts of PUT that fakesnow lacks."""
         options = {name.upper(): value for name, value in _OPTION.findall(request.state.statement)}
         data["overwrite"] = options.get("OVERWRITE", "").upper() == "TRUE"
         data["parallel"] = int(options.get("PARALLEL", 4))
@@ -246,12 +247,12 @@ class Application:
         return self._located(token_of(request), request, request.state.folder, name)
 
     def _located(self, session: str, request: Request, folder: str, name: str) -> dict[str, Any]:
-        """Return where the client of a session is to upload a file of a stage's folder to."""
+        """Return the destination to which a session's client uploads a file of a stage's folder."""
         client = Client(session in self._modern, f"{request.url.scheme}://{request.url.netloc}")
         return self._cloud.stage_info(client, folder, name, self._controls.generation)
 
     async def _stored(self, request: Request) -> Response:
-        """Answer what a client asks the storage."""
+        """Answer a client's request to the storage."""
         cloud = self._cloud
         if not cloud.carries(request):
             return cloud.expired(request) if self._stale(request) else await self._objects.answer(request, None)
@@ -292,14 +293,14 @@ class Catalog:
         return there
 
     def _execute(self, what: str, stage: Stage) -> list[Any]:
-        with self._connection.cursor() as cursor:  # of its own: no session's transaction has part in it
+        with self._connection.cursor() as cursor:  # a separate connection, so that no session's transaction includes it
             where = "database_name = ? AND schema_name = ? AND name = ?"
             found: list[Any] = cursor.execute(f"{what} {self.TABLE} WHERE {where}", list(stage)).fetchall()
         return found
 
 
 async def body_of(request: Request) -> dict[str, Any]:
-    """Return the document that a request carries."""
+    """Return the JSON document of a request."""
     body = await request.body()
     if request.headers.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
@@ -319,12 +320,12 @@ def with_body(request: Request, document: dict[str, Any]) -> Request:
 
 
 def token_of(request: Request) -> str:
-    """Return the session that a request belongs to, by its token; empty where it names none."""
+    """Return the session that a request belongs to, by its token; empty if it has none."""
     return request.headers.get("Authorization", "")[17:-1]  # Snowflake Token="..."
 
 
 class Troubles(logging.Handler):
-    """Keeps what fakesnow logs of a statement that it could not run: its answer does not say.
+    """Keeps the error that fakesnow logs of a failed statement, because its answer lacks it.
 
     Attributes:
         last: The latest exception.
@@ -339,14 +340,14 @@ class Troubles(logging.Handler):
 
 
 def interrupt(session: str) -> None:
-    """Interrupt what a session is executing."""
+    """Interrupt the running statement of a session."""
     connection = fakesnow_server.sessions.get(session)
     if connection is not None:
         connection._duck_conn.interrupt()
 
 
 def end(connection: Any) -> None:
-    """Close a session's connection; what it had not committed is rolled back."""
+    """Close a session's connection; uncommitted changes are rolled back."""
     with contextlib.suppress(Exception):  # none is open
         connection._duck_conn.rollback()
     connection.close()

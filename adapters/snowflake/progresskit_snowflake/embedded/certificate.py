@@ -1,6 +1,6 @@
 """A certificate for loopback, for servers that speak TLS there.
 
-Knows x509. Does not know which server shows it, nor which client trusts it.
+Knows x509. Does not know the server that uses it, or the clients that trust it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 and `names`, signed by itself, good for a day; return where it and its key are."""
+    """Make a certificate for 127.0.0.1 and `names`, self-signed, valid for a day; return the paths of the certificate
+    and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the embedded server")])
     subjects: list[x509.GeneralName] = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -36,7 +37,7 @@ def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
         .add_extension(x509.SubjectAlternativeName(subjects), critical=False)
         .add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True
-        )  # 5.x takes no authority for a server
+        )  # 5.x does not accept an authority as a server
         .sign(key, hashes.SHA256())
     )
     certificate, secret = folder / "certificate.pem", folder / "key.pem"
@@ -48,7 +49,7 @@ def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
 
 
 def server_context(folder: Path, domain: str) -> ssl.SSLContext:
-    """Return a server's side of TLS for the hosts of the storage in `domain`; its certificate lies in `folder`."""
+    """Return the server's TLS context for the storage hosts in `domain`; its certificate is in `folder`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*write_certificate(folder, *(f"*.{one}{domain}" for one in ("", "s3.", "blob."))))
     return context

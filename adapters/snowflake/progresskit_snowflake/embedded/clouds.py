@@ -1,6 +1,7 @@
-"""How each cloud's storage talks: what clients are told of a stage, what their requests mean, how a refusal is worded.
+"""The protocol of each cloud's storage: the answers about a stage, the meaning of requests, the text of refusals.
 
-An object a cloud, all with the same verbs. Knows requests and answers as values. Does not know where objects are kept.
+One object for each cloud, all with the same methods. Knows requests and answers as values. Does not know where objects
+are kept.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ DOMAIN = "storage.test"
 IN_PARTS = 8 << 20
 """Bytes from which on a file goes in parts; the service has it at 200 MB."""
 TOKEN = "embedded-"
-"""How a storage credential begins; the number behind it says how often credentials have expired before it was given out."""
+"""The beginning of a storage credential. The number after it counts the expiries before it was issued."""
 SAS_MINUTES = 60
 
 
 class Client(NamedTuple):
-    """The session that asks where to upload to.
+    """The session that requests a destination.
 
     Attributes:
         modern: Whether it is a connector of 5.x.
-        here: The server's own address, as the session has it.
+        here: The server's own address, as the session uses it.
     """
 
     modern: bool
@@ -45,7 +46,7 @@ class Asked(NamedTuple):
         method: Its verb.
         target: Its path and query.
         headers: Its headers.
-        body: Its body, where that is not a client's.
+        body: Its body, if that is not a client's.
     """
 
     method: str
@@ -58,29 +59,29 @@ class Cloud(Protocol):
     """One cloud's storage.
 
     Attributes:
-        bucket: What holds all stages.
+        bucket: The bucket of all stages.
     """
 
     bucket: ClassVar[str]
 
     def stage_info(self, client: Client, folder: str, name: str, generation: int) -> dict[str, Any]:
-        """Return where a client is to upload to, and with which credentials.
+        """Return the destination and the credentials for a client's upload.
 
         Args:
-            client: Who asks.
+            client: The client's session.
             folder: The stage's folder in the bucket.
             name: The file that the statement names.
-            generation: How often credentials have expired by now.
+            generation: How often credentials have expired so far.
         """
 
     def generation(self, request: Request) -> int:
-        """Return the generation of the credentials that a request shows; -1 where it shows none."""
+        """Return the generation of a request's credentials; -1 if it has none."""
 
     def key(self, request: Request) -> str:
-        """Return the path in the bucket of the object that a request is about."""
+        """Return the path in the bucket of a request's object."""
 
     def carries(self, request: Request) -> bool:
-        """Return whether the body of a request is bytes of a file."""
+        """Return whether the body of a request has bytes of a file."""
 
     def is_part(self, request: Request) -> bool:
         """Return whether these are one part of a file."""
@@ -102,7 +103,7 @@ class Emulated(Cloud, Protocol):
         """Return the request that makes the bucket."""
 
     def passed_on(self, request: Request) -> Asked:
-        """Return a client's request as the emulator takes it."""
+        """Return a client's request in the emulator's form."""
 
     def read(self, key: str) -> Asked:
         """Return the request for the bytes of an object."""
@@ -111,7 +112,7 @@ class Emulated(Cloud, Protocol):
         """Return the request that removes an object."""
 
     def precondition(self, request: Request) -> Asked | None:
-        """Return the request that tells whether an object is there, where `request` must not replace it; else None."""
+        """Return the request that checks whether an object exists, if `request` must not replace it; else None."""
 
 
 class Gcs:
@@ -167,7 +168,7 @@ class Gcs:
         return Asked("POST", "/storage/v1/b?project=local", {"content-type": "application/json"}, body)
 
     def passed_on(self, request: Request) -> Asked:
-        """Return the request as one with a signed URL: the emulator takes no other upload by the XML API."""
+        """Return the request with a signed URL, because the emulator accepts no other upload by the XML API."""
         target = _raw_path(request)
         signed = "?X-Goog-Algorithm=GOOG4-RSA-SHA256" if request.method == "PUT" else ""
         return Asked(request.method, target + signed, {**_headers(request), "host": self.served_as})
@@ -181,16 +182,16 @@ class Gcs:
         return Asked("DELETE", f"/storage/v1/b/{self.bucket}/o/{quote(key, safe='')}", {})
 
     def precondition(self, request: Request) -> Asked | None:
-        """Return a HEAD where the object must be new: the emulator does not look at that header."""
+        """Return a HEAD if the object must be new, because the emulator ignores that header."""
         if request.headers.get("x-goog-if-generation-match") != "0":
             return None
         return self.read(self.key(request))._replace(method="HEAD")
 
 
 class PlainGcs(Gcs):
-    """The same over plain HTTP on the account's own port, which needs neither a proxy nor a certificate.
+    """Google Cloud Storage over plain HTTP on the account's own port, which needs neither a proxy nor a certificate.
 
-    5.x has an access token. 4.x insists on TLS with one, but takes a signed URL as it is, and asks for one by each file's name.
+    5.x uses an access token. 4.x requires TLS with one, but accepts a signed URL, and requests one for each file.
     """
 
     bucket: ClassVar[str] = "fs_bucket"
@@ -200,7 +201,7 @@ class PlainGcs(Gcs):
         info = super().stage_info(client, folder, name, generation)
         if client.modern:
             return {**info, "endPoint": client.here}
-        # Where 4.x is left without a signed URL, it goes to the endpoint, else to a public host.
+        # Without a signed URL, 4.x uses the endpoint, else a public host.
         netloc = urlsplit(client.here).netloc
         signed = (
             f"{client.here}/{self.bucket}/{quote(f'{folder}/{name}')}?{urlencode({'token': f'{TOKEN}{generation}'})}"
@@ -240,7 +241,7 @@ class S3:
         return _generation(request.headers.get("x-amz-security-token", ""))
 
     def key(self, request: Request) -> str:
-        """Return the path, without the bucket where the host does not name it."""
+        """Return the path, without the bucket if the host does not name it."""
         return str(request.scope["path"]).removeprefix("/").removeprefix(f"{self.bucket}/")
 
     def carries(self, request: Request) -> bool:
@@ -262,7 +263,7 @@ class S3:
         return _xml_error(status, {429: "TooManyRequests", 503: "SlowDown"}.get(status, "Refused"))
 
     def expired(self, request: Request) -> Response:
-        """Return what S3 says of a session token that has expired."""
+        """Return S3's answer to an expired session token."""
         return _xml_error(400, "ExpiredToken")
 
     def bucket_made(self) -> Asked:
@@ -270,7 +271,7 @@ class S3:
         return Asked("PUT", f"/{self.bucket}", self._signed())
 
     def passed_on(self, request: Request) -> Asked:
-        """Return the request with the bucket in its path: the emulator is no host of a bucket's own."""
+        """Return the request with the bucket in its path, because the emulator has no host for each bucket."""
         path = _raw_path(request)
         if not path.startswith(f"/{self.bucket}/"):
             path = f"/{self.bucket}{path}"
@@ -288,11 +289,11 @@ class S3:
         return Asked("DELETE", f"/{self.bucket}/{quote(key)}", self._signed())
 
     def precondition(self, request: Request) -> Asked | None:
-        """Return None: the emulator looks by itself."""
+        """Return None: the emulator checks by itself."""
         return None
 
     def _signed(self) -> dict[str, str]:
-        """Return what names the bucket's owner: the emulator looks at the name, and at no signature."""
+        """Return the header that names the bucket's owner. The emulator checks the name, but no signature."""
         return {"authorization": f"AWS4-HMAC-SHA256 Credential=embedded/20260101/{self.region}/s3/aws4_request"}
 
 
@@ -359,7 +360,7 @@ class Azure:
         return _xml_error(status, {429: "TooManyRequests", 503: "ServerBusy"}.get(status, "Refused"))
 
     def expired(self, request: Request) -> Response:
-        """Return what Azure says of a signature that has expired."""
+        """Return Azure's answer to an expired signature."""
         return _xml_error(403, "AuthenticationFailed")
 
     def bucket_made(self) -> Asked:
@@ -380,7 +381,7 @@ class Azure:
         return self._asked("DELETE", f"/{self.bucket}/{quote(key)}?")
 
     def precondition(self, request: Request) -> Asked | None:
-        """Return None: the emulator looks by itself."""
+        """Return None: the emulator checks by itself."""
         return None
 
     def _asked(self, method: str, target: str) -> Asked:
@@ -399,7 +400,7 @@ def _raw_path(request: Request) -> str:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Return what a request says beside its connection."""
+    """Return a request's headers, except those of its connection."""
     own = {"connection", "transfer-encoding", "expect", "content-length"}
     return {name: value for name, value in request.headers.items() if name not in own}
 

@@ -1,8 +1,8 @@
-"""Stands in for `snowflake.connector` in the server's own process, with the little that fakesnow takes from it.
+"""Replaces `snowflake.connector` in the server's own process, with the few names that fakesnow imports from it.
 
-The server then asks nothing of the connector that is installed: it runs beside 4.x and 5.x alike (5.x has no `converter`
-and no `file_util` any more), starts without importing either, and tells its errors as they are, with no number in front. To
-be used in that process alone, before anything imports the connector.
+The server is then independent of the installed connector: it runs with 4.x and 5.x (5.x has no `converter` and no
+    `file_util`), starts without importing either, and its error messages have no number in front. Use it in that
+    process only, before any import of the connector.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Error(Exception):
-    """What a statement ends with: the sentence, the number, and the state of the SQL standard."""
+    """The error of a statement: its message, its number, and its SQL state."""
 
     def __init__(self, msg: str = "", errno: int = -1, sqlstate: str | None = None, **more: Any) -> None:
         super().__init__(msg)
@@ -21,11 +21,11 @@ class Error(Exception):
 
 
 class DatabaseError(Error):
-    """The base of those below."""
+    """The base class of the errors below."""
 
 
 class ProgrammingError(DatabaseError):
-    """The statement is wrong."""
+    """The statement is invalid."""
 
 
 class OperationalError(DatabaseError):
@@ -33,21 +33,21 @@ class OperationalError(DatabaseError):
 
 
 class NotSupportedError(DatabaseError):
-    """The server has no such thing."""
+    """The server does not support it."""
 
 
 class Unused:
-    """A class that fakesnow names and the server has no use for."""
+    """A class that fakesnow imports and the server does not use."""
 
 
 class ResultMetadata(NamedTuple):
-    """A column of a result; only named, never made, by a server."""
+    """A column of a result. A server names this class and does not create it."""
 
     name: str
 
 
 def unused(*arguments: Any, **named: Any) -> Any:
-    """Stand for a function that fakesnow names and the server has no use for."""
+    """Replace a function that fakesnow imports and the server does not use."""
     raise NotImplementedError("the server's own process connects nowhere.")
 
 
@@ -66,11 +66,11 @@ MODULES: dict[str, dict[str, Any]] = {
     "snowflake.connector.pandas_tools": {"write_pandas": unused},
     "snowflake.connector.result_batch": {"ResultBatch": type("ResultBatch", (), {})},
 }
-"""The modules that fakesnow 0.12.1 imports, and the names that it takes from them."""
+"""The modules that fakesnow 0.12.1 imports, and the names that it uses of them."""
 
 
 def install(modules: dict[str, ModuleType] = sys.modules) -> None:
-    """Put the stand-ins where imports look first.
+    """Install the replacements in `sys.modules`.
 
     Raises:
         RuntimeError: the connector itself has been imported already.

@@ -1,6 +1,6 @@
-"""What the embedded server is told while it runs: its pace, what to refuse, which connections to reset, where to stop.
+"""The controls of the running embedded server: its pace, refusals, resets and stops.
 
-Knows no HTTP and no SQL. Written by the thread that hears the commands, read by those that serve.
+Does not know HTTP or SQL. The thread of the commands writes them, and those that serve read them.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 STATES = ("queued", "resuming", "running")
-"""What a statement goes through, in this order, before it is done."""
+"""The states of a statement before it is done, in order."""
 CLOSE = 0.001
-"""Seconds: two blocks of an upload that arrive closer to each other are written down as one."""
+"""Seconds: two blocks of an upload that arrive within this time are recorded as one."""
 AWAY_LONGEST = 3600.0
 MADE_UP = 0.5
-"""Seconds at most for which the pace makes up, after the server was busy with something else."""
+"""The most seconds of lost time for which the pace makes up, after the server was busy."""
 
 
 class Controls:
-    """The server's state for tests, and what was received.
+    """The server's state for tests, and a record of received bytes.
 
     Attributes:
-        pace: Bytes a second that all uploads together may take; None: as fast as they can.
+        pace: Bytes a second for all uploads together; None: no limit.
         generation: How often the credentials of the stages have expired.
     """
 
@@ -58,7 +58,7 @@ class Controls:
         if pace is None:
             return 0.0
         now = self._clock()
-        # A network takes what is sent while the server is busy with a statement: that is made up for.
+        # A network would accept bytes while the server executes a statement, so that time is made up for.
         self._free = max(self._free, now - MADE_UP * (self._under_way > 0)) + size / pace
         return max(self._free - now, 0.0)
 
@@ -73,11 +73,11 @@ class Controls:
         self._under_way -= 1
 
     def arrived(self, size: int) -> None:
-        """Write down that `size` more bytes of uploads have arrived."""
+        """Record that `size` more bytes of uploads have arrived."""
         now = self._clock()
         self._total += size
         entry = (now, self._total)
-        # The one that closes a millisecond stands for it; the first of all stays, as the curve's beginning.
+        # One record for each millisecond; the first one stays, as the beginning of the curve.
         if len(self._received) > 1 and now - self._received[-2][0] < CLOSE:
             self._received[-1] = entry
         else:
@@ -88,7 +88,7 @@ class Controls:
         return self._refusals.pop(0) if self._refusals else None
 
     def reset_due(self, received: int) -> bool:
-        """Return whether the connection of an upload of which `received` bytes have arrived is to be reset; each counts once."""
+        """Return whether to reset the connection of an upload after `received` bytes; each reset counts once."""
         if not self._resets or received < self._resets[0][0]:
             return False
         if absence := self._resets.pop(0)[1]:
@@ -96,14 +96,15 @@ class Controls:
         return True
 
     def expire_due(self, received: int) -> None:
-        """Have all credentials expire once `received` bytes of an upload are those that were given for that; each counts once."""
+        """Expire all credentials once `received` bytes of an upload have arrived, if that was requested; each counts
+        once."""
         if self._expiries and received >= self._expiries[0]:
             del self._expiries[0]
             self.generation += 1
 
     @property
     def away(self) -> bool:
-        """Whether nobody is served now."""
+        """Whether no client is served now."""
         return self._clock() < self._back
 
     def held_at(self, state: str) -> bool:
@@ -111,11 +112,11 @@ class Controls:
         return self._held == state
 
     def stalls(self, received: int) -> bool:
-        """Return whether an upload of which `received` bytes have arrived is to wait."""
+        """Return whether an upload must wait after `received` bytes."""
         return self._stalled is not None and received >= self._stalled
 
     def tell(self, name: str, *arguments: Any) -> Any:
-        """Carry out the command `name` and return what it says.
+        """Execute the command `name` and return its result.
 
         Raises:
             ValueError: there is no such command.
@@ -156,7 +157,7 @@ class Controls:
         self._lose()
 
     def _since(self, entries: int) -> list[tuple[float, int]]:
-        # The last one may still change: it is told again.
+        # The last record may still change, and is sent again.
         return self._received[entries:]
 
     def _pending(self) -> int:

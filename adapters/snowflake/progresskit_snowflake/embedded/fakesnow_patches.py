@@ -1,4 +1,4 @@
-"""Puts what is done better here into fakesnow's place. Changes fakesnow's modules: for the server's own process alone."""
+"""Replaces parts of fakesnow by better ones. Changes fakesnow's modules, so it is for the server's own process only."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FIXED = re.compile(
 
 
 _QUOTED = re.compile(r"""("(?:[^"]|"")*"|'(?:[^'\\]|\\.|'')*'|\$\$.*?\$\$)""", re.DOTALL)
-"""A name or a text in a statement, in which a dollar is a dollar."""
+"""A name or a text in a statement, in which a dollar sign has no meaning."""
 
 
 class _Written(exp.Command):
-    """SQL that is written already."""
+    """Finished SQL."""
 
     def sql(self, *_: Any, **__: Any) -> str:
         return str(self.args["this"])
@@ -67,21 +67,22 @@ def _widened(expression: exp.Expr, alike: dict[str, str]) -> exp.Expr:
 
 
 def apply_patches() -> None:
-    """Have fakesnow's cursors COPY as `copying` does, and mend its whole numbers, names with quotes, and missing moments."""
+    """Make fakesnow's cursors COPY as `copying` does, and fix its integers, names with quotes, and NULL timestamps."""
     cursor: Any = importlib.import_module("fakesnow.cursor")
     cursor.copy_into = copy
     describe = cursor.FakeSnowflakeCursor._describe_last_sql
     known: dict[str, list[Any]] = {}
 
     def described(ran: Any) -> list[Any]:
-        """Return the columns of a result by a second statement, as fakesnow does, which takes that apart and writes it anew first."""
+        """Return the columns of a result by a second statement, as fakesnow does, but without parsing and rewriting
+        that statement."""
         if ran._last_sql.lstrip()[:6].upper() != "SELECT":
             return describe(ran)  # type: ignore[no-any-return]  # fakesnow's
         found: list[Any] = ran._duck_conn.execute(f"DESCRIBE {ran._last_sql}", ran._last_params).fetchall()
         return found
 
     def describe_last_sql(ran: Any) -> list[Any]:
-        """Return the columns of a result; those that are always the same are asked for once."""
+        """Return the columns of a result; constant ones are queried once."""
         kind = _FIXED.fullmatch(ran._last_sql.strip())
         if kind is None:
             return described(ran)
@@ -94,7 +95,7 @@ def apply_patches() -> None:
     transform = cursor.FakeSnowflakeCursor._transform
 
     def transformed(ran: Any, expression: exp.Expr, params: Any) -> Any:
-        """Return a statement as DuckDB takes it: these few are the same in both, and fakesnow has seventy changes to try."""
+        """Return a statement for DuckDB. These few statements need no change, and fakesnow would try seventy."""
         if isinstance(expression, exp.Transaction | exp.Commit | exp.Rollback):
             return expression
         alike = _alike(expression)
@@ -117,7 +118,7 @@ def apply_patches() -> None:
     told: Any = importlib.import_module("fakesnow.transforms.transforms").SQL_DESCRIBE_TABLE
 
     def described_table(expression: exp.Expr, database: str | None = None, schema: str | None = None) -> exp.Expr:
-        """Return what describes a table; fakesnow takes its own SQL apart for that, and writes it anew."""
+        """Return the statement that describes a table, without fakesnow's parsing and rewriting of its own SQL."""
         table = expression.find(exp.Table) if isinstance(expression, exp.Describe) else None
         if table is None or table.name.startswith("_") or (table.db or schema) == "_FS_INFORMATION_SCHEMA":
             return describe_table(expression, database, schema)  # type: ignore[no-any-return]  # fakesnow's
@@ -128,7 +129,7 @@ def apply_patches() -> None:
     narrow = transforms.integer_precision
 
     def integer_precision(expression: exp.Expr) -> exp.Expr:
-        """Make a BIGINT of a whole number's type, but in the columns of a table: 64 bits do not hold what an account does."""
+        """Replace integer types by BIGINT, except in the columns of a table, where 64 bits are too few."""
         made = narrow(expression)
         if made is not expression and isinstance(expression.parent, exp.ColumnDef):
             return exp.DataType.build("DECIMAL(38, 0)", dialect="duckdb")
@@ -140,7 +141,7 @@ def apply_patches() -> None:
     inlined = variables.inline_variables
 
     def inline_variables(known: Any, statement: str) -> str:
-        """Put a session's variables into a statement, but into no name or text in it."""
+        """Substitute a session's variables in a statement, but not within names or texts."""
         if "$" not in statement:
             return statement
         parts = _QUOTED.split(statement)
@@ -152,7 +153,7 @@ def apply_patches() -> None:
     structured = arrow.timestamp_to_sf_struct
 
     def timestamp_to_sf_struct(moments: Any) -> Any:
-        """Return moments as the connector takes them; a struct whose members are NULL alone is 1970 to connector 4.x."""
+        """Return timestamps in the connector's form. Connector 4.x reads a struct with NULL members as 1970."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

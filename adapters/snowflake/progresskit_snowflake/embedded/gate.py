@@ -1,8 +1,8 @@
 """A gate on loopback to storage hosts that are not there: a proxy that is itself the end of each tunnel.
 
-Connectors speak to most storage under TLS alone, and to hosts that they name themselves. Told of this proxy, they ask it for
-a tunnel to such a host, and find the embedded server at its other end, with a certificate for that name. Any other host is
-refused, so that a client of the gate never leaves loopback.
+Connectors speak to most storage under TLS alone, and to hosts that they name themselves. With this proxy, they request
+a tunnel to such a host, and reach the embedded server at its other end, with a certificate for that name. Any other
+host is refused, so that a client of the gate never leaves loopback.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import struct
 from collections.abc import Callable
 
 HEAD = 1 << 14
-"""Bytes of a request for a tunnel at most."""
+"""The most bytes of a request for a tunnel."""
 PATIENCE = 10.0
 """Seconds that a client has for that request."""
 
 
 class Gate:
-    """Takes CONNECT requests, and hands what comes through the tunnels to a protocol.
+    """Accepts CONNECT requests, and passes the bytes of the tunnels to a protocol.
 
     Args:
         domain: The domain whose hosts are served.
-        protocol: Makes what speaks on a tunnel.
+        protocol: Makes the protocol of a tunnel.
         context: The server's side of TLS.
-        away: Whether nobody is served now.
+        away: Whether no client is served now.
     """
 
     def __init__(
         self, domain: str, protocol: Callable[[], asyncio.Protocol], context: ssl.SSLContext, away: Callable[[], bool]
     ) -> None:
         self._domain, self._protocol, self._context, self._away = domain, protocol, context, away
-        self._admitting: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
+        self._admitting: set[asyncio.Task[None]] = set()  # a task without references may be collected
 
     async def serve(self, listening: socket.socket) -> None:
         """Accept connections until cancelled."""
@@ -65,7 +65,7 @@ class Gate:
 
     @staticmethod
     async def _host(connection: socket.socket) -> str:
-        """Return the host that a client asks a tunnel to; empty where it asks for something else."""
+        """Return the host of a client's request for a tunnel; empty for any other request."""
         loop, head = asyncio.get_running_loop(), b""
         while b"\r\n\r\n" not in head and len(head) < HEAD:
             block = await loop.sock_recv(connection, HEAD)

@@ -1,7 +1,7 @@
-"""Where the objects of a cloud are kept: in the bucket's folder by routes of our own, or by an emulator.
+"""Storage of a cloud's objects: in the bucket's folder by the server's own routes, or by an emulator.
 
-Each answers requests that a client has sent to the storage, and removes objects. The bucket's folder has each whole object
-in either case, for LIST and COPY. Does not know the pace nor the faults of uploads.
+Both answer clients' requests to the storage, and remove objects. In either case the bucket's folder has each whole
+object, for LIST and COPY. Does not know the pace or the faults of uploads.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .clouds import Asked, Cloud, Emulated
 from .stages import Bucket
 
 DIGEST = "x-goog-meta-sfc-digest"
-"""The header that a client writes its own checksum of a file to, to compare it later."""
+"""The header in which a client stores its checksum of a file, to compare it later."""
 EMULATOR_SECONDS = 60.0
 """Seconds that an emulator may take for an answer."""
 BETWEEN = {"connection", "keep-alive", "transfer-encoding", "date", "server"}
-"""Headers of an answer that are between the emulator and this server."""
+"""Headers of an answer that are not forwarded to the client."""
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 class Objects(Protocol):
-    """What keeps a cloud's objects."""
+    """Keeps a cloud's objects."""
 
     async def early(self, request: Request) -> Response | None:
         """Return the answer to an upload that needs none of its bytes; else None."""
@@ -50,10 +50,10 @@ class Objects(Protocol):
 class Folder:
     """Objects in the bucket's folder, whole, as Google Cloud Storage takes them.
 
-    These routes are the server's own since `--embedded` has to run from what its package brings along.
+    These routes are the server's own, because `--embedded` must run without further packages.
 
     Args:
-        cloud: What requests mean.
+        cloud: The cloud's protocol.
         bucket: The folder.
     """
 
@@ -62,7 +62,7 @@ class Folder:
         self._digests: dict[Path, str] = {}
 
     async def early(self, request: Request) -> Response | None:
-        """Return a refusal where the object must be new and is not."""
+        """Return a refusal if the object must be new and is not."""
         target = self._bucket.target(self._cloud.key(request))
         if target is None:
             return Response(status_code=400)
@@ -71,7 +71,7 @@ class Folder:
         return None
 
     async def answer(self, request: Request, body: Path | None) -> Response:
-        """Keep an object, or tell whether it is there."""
+        """Keep an object, or return whether it exists."""
         target = self._bucket.target(self._cloud.key(request))
         if target is None:
             return Response(status_code=400)
@@ -90,9 +90,9 @@ class Folder:
 
 
 class FolderInParts(Folder):
-    """The same, with uploads in parts as S3 takes them.
+    """Objects in the bucket's folder, with uploads in parts as S3 accepts them.
 
-    These routes are the server's own since no emulator throws away what it is sent: memory is measured with 50 GB.
+    These routes are the server's own, because no emulator discards uploads, and memory is measured with 50 GB.
     """
 
     def __init__(self, cloud: Cloud, bucket: Bucket) -> None:
@@ -101,7 +101,7 @@ class FolderInParts(Folder):
         self._under_way: dict[str, dict[int, Path]] = {}  # number of the upload -> its parts
 
     async def answer(self, request: Request, body: Path | None) -> Response:
-        """Begin, take, complete or give up an upload in parts; else a whole object."""
+        """Begin, receive, complete or abort an upload in parts, or keep a whole object."""
         key, query = self._cloud.key(request), request.query_params
         upload = query.get("uploadId", "")
         if request.method == "POST" and "uploads" in query:
@@ -155,15 +155,16 @@ class FolderInParts(Folder):
 
 
 class Relay:
-    """Objects that an emulator keeps: requests go on to it, and what it made of an upload comes back to the bucket's folder.
+    """Objects that an emulator keeps: requests are forwarded to it, and the result of an upload is copied to the
+    bucket's folder.
 
     Args:
-        cloud: What requests mean, and how the emulator takes them.
+        cloud: The cloud's protocol, and the emulator's form of requests.
         bucket: The folder.
         port: Where the emulator listens on loopback.
 
     Raises:
-        OSError: there is no emulator, or it does not make the bucket.
+        OSError: there is no emulator, or it cannot make the bucket.
     """
 
     def __init__(self, cloud: Emulated, bucket: Bucket, port: int) -> None:
@@ -171,7 +172,7 @@ class Relay:
         self._own(cloud.bucket_made())
 
     async def early(self, request: Request) -> Response | None:
-        """Return a refusal where the object must be new and is not, as far as the emulator does not look by itself."""
+        """Return a refusal if the object must be new and is not, and the emulator does not check that itself."""
         asked = self._cloud.precondition(request)
         if asked is None:
             return None
@@ -200,7 +201,7 @@ class Relay:
             self._bucket.keep(partial, target)
 
     def _own(self, asked: Asked) -> Response:
-        """Return the answer to a request of this server's own, which has to be a good one."""
+        """Return the answer to a request of this server, which must succeed."""
         response = self._ask(asked, None)
         if response.status_code >= 300:
             raise OSError(

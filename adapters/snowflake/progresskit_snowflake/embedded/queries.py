@@ -1,8 +1,8 @@
-"""The statements that sessions have given, from queued to done: what asynchronous execution and status polling look at.
+"""The statements of sessions, from queued to done, for asynchronous execution and status polling.
 
-A session's statements run one after the other, each in a task of its own, so that a client may come back for the result, ask
-how far it is, or abort it. A request that comes again, as after a broken connection, joins the statement that it began.
-Knows no SQL and no database: how a statement is run is handed in.
+A session's statements run one after the other, each in its own task, so that a client may request the result later,
+query the state, or abort the statement. A repeated request, as after a broken connection, joins the statement that it
+began. Does not know SQL or databases: the caller passes the function that runs a statement.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ Answer = dict[str, Any]
 Execute = Callable[["Query"], Awaitable[Answer]]
 
 STATUSES = {"queued": "QUEUED", "resuming": "RESUMING_WAREHOUSE", "running": "RUNNING"}
-"""What the service calls the states that a statement can be held in, in their order."""
+"""The service's names of the states in which a statement can be held, in order."""
 PATIENCE = 20.0
-"""Seconds that a client waits in one request; then it is told to come back for the result."""
+"""Seconds that a request waits for the result; then the client must poll."""
 REMEMBERED = 1000
-"""Statements that are remembered, the latest."""
+"""The number of latest statements that are remembered."""
 HOLDING = 0.01
-"""Seconds between looks whether a statement that is held may go on."""
+"""Seconds between two checks whether a held statement may continue."""
 CANCELED = (604, "57014", "SQL execution canceled")
 
 
@@ -30,12 +30,12 @@ class Query:
     """One statement of a session.
 
     Attributes:
-        id: What the service calls it.
+        id: Its id in the service.
         session: The token of its session.
         statement: Its text.
-        status: How far it is, in the service's words.
-        answer: What the client is told, once it is done.
-        aborted: Whether somebody wants it to end.
+        status: Its state, by the service's name.
+        answer: The answer for the client, once it is done.
+        aborted: Whether its end was requested.
         executing: Whether it has its session's turn, and the database.
     """
 
@@ -47,11 +47,11 @@ class Query:
         self.aborted = False
         self.done = asyncio.Event()
         self.executing = False
-        self.task: asyncio.Task[None] | None = None  # a task that nobody holds may be collected
+        self.task: asyncio.Task[None] | None = None  # a task without references may be collected
         self.ending: asyncio.Task[None] | None = None
 
     async def result(self) -> Answer:
-        """Return the answer; where it takes longer than a client waits, that it is in progress."""
+        """Return the answer, or, if it takes longer than a request waits, one that the statement is in progress."""
         try:
             await asyncio.wait_for(self.done.wait(), PATIENCE)
         except TimeoutError:
@@ -60,12 +60,12 @@ class Query:
         return self.answer
 
     def in_progress(self, code: str) -> Answer:
-        """Return what tells a client where to get the result later."""
+        """Return the answer with the address at which a client gets the result later."""
         data = {"queryId": self.id, "getResultUrl": f"/queries/{self.id}/result", "queryAbortsAfterSecs": 300}
         return {"data": {**data, "progressDesc": None}, "code": code, "message": "in progress", "success": True}
 
     def monitored(self) -> Answer:
-        """Return what the service tells of a query that is asked about."""
+        """Return the service's answer to a request for a query's state."""
         failed = self.answer is not None and not self.answer["success"]
         code, message = (self.answer["code"], self.answer["message"]) if failed and self.answer else ("", "")
         return {
@@ -82,8 +82,8 @@ class Queries:
     """The latest statements.
 
     Args:
-        held_at: Tells whether statements that can be held are to stay in a state.
-        interrupt: Interrupts what a session, by its token, is executing.
+        held_at: Returns whether statements must stay in a state.
+        interrupt: Interrupts the running statement of a session, by its token.
     """
 
     def __init__(self, held_at: Callable[[str], bool], interrupt: Callable[[str], None]) -> None:
@@ -97,7 +97,7 @@ class Queries:
         return self._queries.get(identity)
 
     def asked(self, session: str, request: str) -> Query | None:
-        """Return the query that a request of `session` began, if it has come before."""
+        """Return the query that an earlier request of `session` with the same id began, if there is one."""
         return self._requests.get((session, request)) if request else None
 
     def begin(self, session: str, request: str, statement: str, execute: Execute, *, holdable: bool) -> Query:
@@ -121,7 +121,7 @@ class Queries:
                 answer = failure(*CANCELED) if query.aborted else await execute(query)
                 if query.aborted and not answer["success"]:
                     answer = failure(*CANCELED)
-        except Exception as error:  # a fault of the server's: told, not left to a client that waits
+        except Exception as error:  # an error of the server, which is reported to the waiting client
             answer = failure(603, "XX000", f"the embedded server failed: {error!r}")
         if isinstance(answer.get("data"), dict):
             answer["data"]["queryId"] = query.id
@@ -130,7 +130,7 @@ class Queries:
         query.done.set()
 
     def turn(self, session: str) -> asyncio.Lock:
-        """Return what the statements of a session wait for each other by."""
+        """Return the lock that orders the statements of a session."""
         return self._turns.setdefault(session, asyncio.Lock())
 
     def abort(self, query: Query) -> None:
@@ -140,14 +140,14 @@ class Queries:
             query.ending = asyncio.create_task(self._end(query))
 
     async def _end(self, query: Query) -> None:
-        # Until it has ended: an interruption that comes just before the database begins is lost.
+        # Repeat until it has ended, because an interruption just before the database begins is lost.
         while query.answer is None:
             if query.executing:
                 self._interrupt(query.session)
             await asyncio.sleep(HOLDING)
 
     async def end(self, session: str) -> None:
-        """Abort what a session has begun, and wait until none of it runs."""
+        """Abort the statements of a session, and wait until none runs."""
         mine = [query for query in self._queries.values() if query.session == session and query.answer is None]
         for query in mine:
             self.abort(query)
@@ -157,7 +157,7 @@ class Queries:
 
 
 def failure(number: int, state: str, message: str) -> Answer:
-    """Return the answer that has the connector raise a ProgrammingError."""
+    """Return the answer that makes the connector raise a ProgrammingError."""
     code = f"{number:06d}"
     data = {"errorCode": code, "sqlState": state}
     return {"data": data, "code": code, "message": message, "success": False}

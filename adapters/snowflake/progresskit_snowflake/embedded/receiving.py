@@ -1,6 +1,6 @@
 """Receives the bodies of uploads, at the pace and with the faults of the controls.
 
-Knows request bodies and files. Does not know which cloud a request speaks to, nor where an object is kept.
+Knows request bodies and files. Does not know the cloud of a request, or where an object is kept.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Receiver:
 
     Args:
         controls: The pace and the faults.
-        bucket: Where a body lies while it comes in.
-        keep: Whether to keep the bytes; without, they are counted and thrown away.
+        bucket: The bucket, in which a body is stored while it is received.
+        keep: Whether to keep the bytes; otherwise they are counted and discarded.
     """
 
     def __init__(self, controls: Controls, bucket: Bucket, *, keep: bool) -> None:
@@ -50,7 +50,8 @@ class Receiver:
 
     @contextlib.asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Path]:
-        """Receive the body of `request`, and yield the file that holds it; what the block does not move away is removed.
+        """Receive the body of `request`, and yield its file, which is removed after the block unless the block has
+        moved it.
 
         Raises:
             Refused: the controls refuse the upload.
@@ -73,7 +74,7 @@ class Receiver:
         try:
             with partial.open("wb") as file:
                 async for chunk in request.stream():
-                    if not chunk:  # the end is told so
+                    if not chunk:  # the end is reported this way
                         continue
                     if wait := self._controls.delay(len(chunk)):
                         await asyncio.sleep(wait)
@@ -92,7 +93,7 @@ class Receiver:
 
 
 def reset(transport: Any) -> None:
-    """Close a connection at once, with nothing lingering: a reset to the other side."""
+    """Close a connection at once, without lingering, which resets the other side."""
     connection = transport.get_extra_info("socket")
     with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

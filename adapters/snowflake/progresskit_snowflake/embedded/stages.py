@@ -1,10 +1,10 @@
-"""The bucket that internal stages live in, and the statements on it that fakesnow lacks or reads in another way.
+"""The bucket of internal stages, and the statements on it that fakesnow lacks or handles in another way.
 
 Those are LIST with a path, REMOVE, DROP STAGE, and the paths of PUT.
 
-A stage is a folder, its files lie in it under their own names. What is still being uploaded lies in a folder beside the
-bucket, on the same file system: a stage never shows half a file. Knows no HTTP; statements that it knows are answered with
-another one, that fakesnow can run.
+A stage is a folder with files under their own names. Uploads in progress are in another folder on the same file system,
+so that a stage never shows half a file. Does not know HTTP. A statement that it handles is replaced by one that
+fakesnow can run.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _PLAIN = re.compile(r"[^/.\\'\x00]+")
 
 
 class StageError(Exception):
-    """The statement names a stage that cannot be: the sentence says why.
+    """The statement names an invalid stage. The message says why.
 
     Attributes:
-        number: What Snowflake calls the error.
-        state: What the SQL standard calls it.
+        number: Snowflake's number of the error.
+        state: The SQL state of the error.
     """
 
     def __init__(self, message: str, number: int = 2003, state: str = "02000") -> None:
@@ -73,11 +73,12 @@ class Stage(NamedTuple):
 
 
 def put_path(statement: str) -> tuple[str, str] | None:
-    """Return the local path of a PUT, and the statement with another one that any parser reads alike; None: it is no such PUT.
+    """Return the local path of a PUT, and the statement with a path that all parsers read alike; None: it is not such a
+    PUT.
 
-    fakesnow takes the path for a URL, and so decodes `%20` and cuts it at `?` and `#`, where the connectors take it as it is.
-    A path without a folder comes from connector 4.x: it puts a file's bare name into the text of the statement, unquoted, to
-    ask for a signed URL.
+    fakesnow parses the path as a URL, and so decodes `%20` and cuts it at `?` and `#`; the connectors use it unchanged.
+    A path without a folder is from connector 4.x, which puts a file's unquoted name into the statement to request a
+    signed URL.
 
     >>> put_path("PUT 'file:///tmp/it\\\\'s.csv' @stage")
     ("/tmp/it's.csv", "PUT 'file:///source' @stage")
@@ -94,7 +95,7 @@ def put_path(statement: str) -> tuple[str, str] | None:
 
 
 class Catalog(Protocol):
-    """What knows which stages there are."""
+    """The table of stages."""
 
     def has(self, stage: Stage) -> bool:
         """Return whether there is such a stage."""
@@ -107,9 +108,9 @@ class Bucket:
     """The folder of all stages.
 
     Args:
-        root: A folder of its own; made.
-        partial: A folder on the same file system for what is under way; made.
-        catalog: What knows which stages there are.
+        root: The folder of the bucket, which is made.
+        partial: A folder on the same file system for uploads in progress, which is made.
+        catalog: The table of stages.
 
     Attributes:
         removed: Called with the path of each file that a statement has removed.
@@ -125,14 +126,14 @@ class Bucket:
         self._one = threading.Lock()
 
     def target(self, path: str) -> Path | None:
-        """Return the file that an upload to `path` is to become; None where that lies outside of any stage."""
+        """Return the file for an upload to `path`; None if that is outside of all stages."""
         parts = path.split("/")
         if len(parts) < 4 or any(part in ("", ".", "..") or "\x00" in part for part in parts):
             return None
         return self.root.joinpath(*parts)
 
     def beginning(self) -> Path:
-        """Return a file of its own for an upload under way."""
+        """Return a new file for an upload in progress."""
         with self._one:
             self._count += 1
             return self.partial / str(self._count)
@@ -155,7 +156,7 @@ class Bucket:
                 yield name, path
 
     def md5(self, path: Path) -> str:
-        """Return the checksum of a file; it is read once, until it changes."""
+        """Return the checksum of a file, which is cached until the file changes."""
         status = path.stat()
         version = (status.st_size, status.st_mtime_ns)
         known = self._sums.get(path)
@@ -166,10 +167,11 @@ class Bucket:
         return known[1]
 
     def answer(self, statement: str, database: str | None, schema: str | None) -> str | None:
-        """Carry `statement` out, as far as it is about files, and return what is to be run in its place; None: not ours.
+        """Execute the part of `statement` that concerns files, and return the statement to run instead; None: it is not
+        handled here.
 
         Raises:
-            StageError: what it names cannot be.
+            StageError: it names an invalid stage.
         """
         statement = statement.strip().rstrip("; \n\t")
         if match := _REPLACE.fullmatch(statement):
@@ -233,4 +235,4 @@ def _literal(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
     text = value.replace("\\", "\\\\").replace("'", "''")  # a backslash escapes, in Snowflake's texts
-    return "'" + text.replace("$", "' || CHR(36) || '") + "'"  # fakesnow takes $X within a text for a variable
+    return "'" + text.replace("$", "' || CHR(36) || '") + "'"  # fakesnow reads $X within a text as a variable

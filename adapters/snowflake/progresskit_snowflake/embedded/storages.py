@@ -1,4 +1,4 @@
-"""The storages that the server can present: which cloud, who keeps its objects, and on which port clients find it."""
+"""The storages that the server can emulate: the cloud, the storage of its objects, and the port for clients."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Storage(NamedTuple):
     """One storage.
 
     Attributes:
-        cloud: How it talks.
-        keep: Makes what keeps its objects.
-        gated: Whether clients come through the gate, under TLS, rather than to the account's own port.
+        cloud: Its protocol.
+        keep: Makes the storage of its objects.
+        gated: Whether clients use the gate, with TLS, instead of the account's own port.
     """
 
     cloud: Cloud
@@ -24,7 +24,7 @@ class Storage(NamedTuple):
     gated: bool = True
 
     def opened(self, bucket: Bucket) -> tuple[Cloud, Objects]:
-        """Return the cloud, and what keeps its objects over `bucket`."""
+        """Return the cloud, and the storage of its objects in `bucket`."""
         return self.cloud, self.keep(self.cloud, bucket)
 
 
@@ -36,7 +36,7 @@ def storage(name: str, emulator: int | None) -> Storage:
 
     Args:
         name: `gcs`, `s3` or `azure`.
-        emulator: The port on loopback of what keeps its objects; None: this server does, as far as it can.
+        emulator: The port on loopback of the emulator that keeps its objects; None: this server keeps them, if it can.
 
     Raises:
         ValueError: there is no such storage without an emulator.

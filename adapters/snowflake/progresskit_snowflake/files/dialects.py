@@ -1,6 +1,7 @@
-"""How a CSV file is written: its encoding, its delimiter, its quote, its line ends. Decided once, from its first bytes.
+"""The dialect of a CSV file: its encoding, delimiter, quote and line ends. Decided once, from its first bytes.
 
-Pure: works on bytes. `auto` decides only where the bytes leave no doubt; else the file is refused, and what to say is said.
+Pure: works on bytes. `auto` decides only if the bytes leave no doubt. Otherwise the file is refused, and the message
+    names the option to give.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from functools import cached_property
 SAMPLE = 1 << 16
 """Bytes from which a dialect is decided."""
 DELIMITERS = (",", ";", "\t", "|")
-"""The delimiters that are looked for."""
+"""The delimiters that are detected."""
 UNUSUAL = (":", "~", "^", "\x01", "\x1e", "\x1f")
-"""What splits columns now and then: it is never taken for a delimiter unasked, nor such a file for one of one column."""
+"""Occasional delimiters. They must be given: a file with them is neither split nor read as one column."""
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -37,11 +38,11 @@ _BESIDE = {
 _ENDS = (
     ("utf-32-le", b"\n\0\0\0", 4), ("utf-32-be", b"\0\0\0\n", 4), ("utf-16-le", b"\n\0", 2), ("utf-16-be", b"\0\n", 2),
 )  # fmt: skip
-"""Encodings of several bytes a character -> what a line ends with, and how many bytes a character has."""
+"""Encodings with several bytes per character -> the line end, and the bytes per character."""
 _NEVER_WRITTEN = 16
-"""NUL bytes at the end that no field has."""
+"""The number of NUL bytes at the end that no field has."""
 _COMMENT = re.compile(rb"#[ \t]|//|-- ")
-"""What a comment before the header begins with."""
+"""The beginning of a comment before the header."""
 _ENCLOSED = re.compile(rb"'[^']+(?:''[^']*)*'")
 _RULED = re.compile(rb"\|(?: *:?-+:? *\|)+")
 """The second line of a table in Markdown."""
@@ -51,24 +52,24 @@ _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\})', re.DOTALL
 
 
 class DialectError(Exception):
-    """A file's dialect is in doubt, or an option cannot be: the sentence says what to give."""
+    """A file's dialect is in doubt, or an option is invalid. The message says what to give."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV file is written.
+    """The dialect of a CSV file.
 
     Attributes:
-        delimiter: Between fields; empty: to be decided.
-        quote: Around fields that need it; empty: nothing is.
-        escape: Before a character that is to be taken as it is; empty: none, a quote within quotes is doubled.
-        encoding: Python's name of it; empty: to be decided.
+        delimiter: The text between fields; empty: to be detected.
+        quote: The character around fields that need it; empty: no field is quoted.
+        escape: The character before a literal one; empty: none, a quote within quotes is doubled.
+        encoding: Python's name of it; empty: to be detected.
         header: Whether the first record has the columns' names.
-        skip_lines: Lines before the header, or before the first record, that are none.
+        skip_lines: Lines to skip before the header, or before the first record.
         empty: What an empty field is: `apart` (nothing is NULL, `""` is the empty text), `null` or `text`.
         blank_lines: What a blank line is in a file of one column: `skip`, `null`; empty: to be refused.
         mark: Bytes of the byte order mark.
-        newline: What ends a record: `\\n`, before which `\\r` may stand, or `\\r` alone.
+        newline: The end of a record: `\\n`, before which `\\r` may stand, or `\\r` alone.
     """
 
     delimiter: str = ""
@@ -128,7 +129,7 @@ class Dialect:
 
     @cached_property
     def quoted(self) -> re.Pattern[bytes]:
-        """Matches a quoted field to its closing quote, whatever stands behind that."""
+        """Matches a quoted field to its closing quote, whatever follows it."""
         return re.compile(self._parts[1].encode())
 
     @cached_property
@@ -140,7 +141,7 @@ class Dialect:
 
 
 def _code(character: str) -> str:
-    """Return a character as any regular expression takes it, within brackets or not."""
+    """Return a character escaped for any regular expression, within brackets or not."""
     return "".join(rf"\x{ord(one):02x}" for one in character)
 
 
@@ -159,7 +160,7 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
         DialectError: the encoding is in doubt.
     """
     mark, name = next(((len(mark), name) for mark, name in _MARKS if data.startswith(mark)), (0, ""))
-    while mark and data.startswith(_BYTES[name], mark):  # written again by a program that did not see the first
+    while mark and data.startswith(_BYTES[name], mark):  # a program has added a second one
         mark += len(_BYTES[name])
     if dialect.encoding:
         own = codecs.lookup(dialect.encoding).name
@@ -178,12 +179,13 @@ def decoded_sample(data: bytes, dialect: Dialect) -> tuple[Dialect, bytes]:
     body = data[dialect.mark :]
     if dialect.encoding == "utf-8":
         return dialect, body
-    # What is cut in the middle, or wrong, the reading itself tells.
+    # Cut or invalid bytes are reported by the reading itself.
     return dialect, body.decode(dialect.encoding, "ignore").encode("utf-8", "ignore")
 
 
 def _refuse_unmarked(data: bytes) -> None:
-    """Raise DialectError where bytes look like UTF-16 or UTF-32 without a mark, or there is nothing but NULs from some place on."""
+    """Raise DialectError if bytes look like UTF-16 or UTF-32 without a mark, or if only NULs follow from some
+    position."""
     text = data.rstrip(b"\0")  # what a file system or a crash has filled up is no text
     if len(data) - len(text) >= _NEVER_WRITTEN:
         raise DialectError(
@@ -201,21 +203,22 @@ def _refuse_unmarked(data: bytes) -> None:
 
 
 def newline_of(sample: bytes) -> str:
-    """Return what ends the records of a sample: a carriage return only where there is no line feed at all."""
+    """Return the line end of a sample: a carriage return only if there is no line feed."""
     return "\r" if b"\r" in sample and b"\n" not in sample else "\n"
 
 
 @functools.lru_cache(maxsize=64)  # a file is opened for its header, its types, its check and its packing
 def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, str]:
-    """Return the dialect with its delimiter and line end decided, and what is to be said of that; nothing of commas.
+    """Return the dialect with its delimiter and line end detected, and a note about them for the summary, which is
+    empty for commas.
 
     Args:
         sample: The beginning of a file in UTF-8.
-        dialect: What is given.
+        dialect: The given dialect.
         whole: Whether the sample is all of the file.
 
     Raises:
-        DialectError: more than one delimiter fits, or the first line has one that the others do not bear out.
+        DialectError: more than one delimiter fits, or the first line has one that does not fit the others.
     """
     dialect = replace(dialect, newline=newline_of(sample))
     told = _SEPARATOR.match(sample) if not dialect.skip_lines else None
@@ -284,7 +287,7 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
 
 
 def _refuse_titled(lines: bytes, dialect: Dialect) -> None:
-    """Raise DialectError where no delimiter is in the first line, and one splits all lines behind the first ones alike."""
+    """Raise DialectError if the first line has no delimiter, and one splits all lines after the first ones alike."""
     for one in DELIMITERS:
         if one == "," or one in (dialect.quote, dialect.escape):
             continue  # lines with commas are bad rows of a file of one column
@@ -300,7 +303,8 @@ def _refuse_titled(lines: bytes, dialect: Dialect) -> None:
 
 
 def _refuse_apostrophes(lines: bytes, dialect: Dialect) -> None:
-    """Raise DialectError where fields stand in apostrophes and none in quotes: they would be part of each name and value."""
+    """Raise DialectError if fields are in apostrophes and none is in quotes: they would be part of each name and
+    value."""
     if dialect.quote != '"' or not lines.startswith(b"'") or b'"' in lines:
         return
     records = [record[0] for record in itertools.islice(dialect.record.finditer(lines), 2)]
@@ -313,7 +317,7 @@ def _refuse_apostrophes(lines: bytes, dialect: Dialect) -> None:
 
 
 def _refuse_markdown(lines: bytes) -> None:
-    """Raise DialectError where the lines are a table of Markdown."""
+    """Raise DialectError if the lines are a table of Markdown."""
     found = [line.strip() for line in lines.splitlines() if line.strip()]
     if len(found) > 1 and _RULED.fullmatch(found[1]) and all(line[:1] == line[-1:] == b"|" for line in found):
         raise DialectError("it is a table of Markdown: export it as CSV.")
@@ -330,7 +334,8 @@ def _refuse_underlined(lines: bytes, dialect: Dialect) -> None:
 
 
 def _refuse_longer(lines: bytes, delimiter: str) -> None:
-    """Raise DialectError where each delimiter of the lines is the middle of a longer one, as `~|~`, or every other one ends it."""
+    """Raise DialectError if each delimiter of the lines is the middle of a longer one, as `~|~`, or every other one
+    ends it."""
     first = lines.find(delimiter.encode())
     # Every delimiter is part of it, or none: the first one tells.
     found = _BESIDE[delimiter].search(lines, max(first - 2, 0), first + 3)
@@ -346,7 +351,7 @@ def _refuse_longer(lines: bytes, delimiter: str) -> None:
 
 
 def _refuse_aligned(lines: bytes) -> None:
-    """Raise DialectError where lines without any delimiter are columns all the same: of fixed widths, or split by blanks."""
+    """Raise DialectError if lines without any delimiter still have columns: of fixed widths, or separated by blanks."""
     found = [line for line in lines.splitlines() if line.strip()]
     if len(found) < 2:
         return
@@ -368,7 +373,7 @@ def _without_lines(sample: bytes, dialect: Dialect) -> bytes:
 
 
 def _widths(sample: bytes, dialect: Dialect) -> Iterator[int | None]:
-    """Yield the number of fields of each record; None, and no more, from where on there are none."""
+    """Yield the number of fields of each record; at a position without a record, yield None and end."""
     if not sample.endswith((b"\n", b"\r")):
         sample += dialect.newline.encode()
     marks = [mark.encode() for mark in (dialect.quote, dialect.escape) if mark]
@@ -400,12 +405,12 @@ _WRITTEN = {
     "gb18030": re.compile(rf"[{_HAN}\u3001\u3002\uff0c]+"),
     "big5": re.compile(rf"[{_HAN}\u3001\u3002\uff0c]+"),
 }
-"""Encodings in which a character takes two bytes -> what their texts consist of, beside ASCII."""
+"""Encodings with two bytes per character -> the characters of their texts, besides ASCII."""
 _SIGNS = frozenset("€“”„‘’–—…«»°§£©®·¿¡ºª\xa0")
 
 
 def suggestion(data: bytes) -> str:
-    """Return the encoding that bytes which are no UTF-8 may have, by what they would be in it: a guess, for people.
+    """Return the probable encoding of bytes that are not UTF-8, by their text in it: a guess, for a message.
 
     Example:
         >>> [suggestion(text.encode(name)) for text, name in (("Zoé", "cp1252"), ("東京都", "shift_jis"), ("Москва", "cp1251"))]

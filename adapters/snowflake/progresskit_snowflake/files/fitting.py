@@ -1,6 +1,6 @@
-"""Values of Parquet files that a column of a table would round, cut or drop: COPY does so without a word.
+"""Values of Parquet files that a column of a table would round, cut or drop, as COPY does silently.
 
-The types tell for most columns that nothing can be lost; the values of the others are read, and held to the rules of CSV files.
+The types of most columns exclude a loss; the values of the others are read, and must follow the rules of CSV files.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .footers import kind_of
 from .opening import BadData, telling
 
 _DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
-"""Bits of a whole number -> its digits at most."""
+"""Bits of an integer -> the most digits."""
 _WHOLE_OF_A_FLOAT = 32
-"""Bits of a whole number that a FLOAT gives back for certain."""
+"""Bits of an integer that a FLOAT always preserves."""
 _SAFE = {
     ("FLOAT", "FLOAT"), ("BOOLEAN", "BOOLEAN"), ("DATE", "DATE"), ("DATE", "TIMESTAMP_NTZ"), ("TIME", "TIME"),
     ("TIMESTAMP_NTZ", "TIMESTAMP_NTZ"), ("TIMESTAMP_TZ", "TIMESTAMP_TZ"),
@@ -27,12 +27,12 @@ _SAFE = {
 
 
 def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule], list[int]]) -> None:
-    """Raise BadData where a column of `columns` would change a value of the Parquet file at `path`.
+    """Raise BadData if a column of `columns` would change a value of the Parquet file at `path`.
 
     Args:
         path: The file, which has just these columns.
         columns: The columns, with the types of the table.
-        misses: Says where texts stand that are no values by a rule.
+        misses: Returns the positions of texts that are not values by a rule.
     """
     with _opened(path) as file:
         schema = list(file.schema_arrow)
@@ -52,7 +52,8 @@ def hold_to(path: Path, columns: Sequence[Column], misses: Callable[[Any, Rule],
 
 
 def hold_to_calendar(path: Path) -> None:
-    """Raise BadData where a day or moment of the Parquet file at `path` lies outside of the years 1 to 9999, which tables hold."""
+    """Raise BadData if a day or timestamp of the Parquet file at `path` is outside of the years 1 to 9999, the range of
+    tables."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -75,7 +76,8 @@ def hold_to_calendar(path: Path) -> None:
 
 
 def hold_to_limits(path: Path) -> None:
-    """Raise BadData where a value of the Parquet file at `path` is longer than any column holds, or a map has a key twice."""
+    """Raise BadData if a value of the Parquet file at `path` is longer than any column allows, or a map has a key
+    twice."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -106,11 +108,11 @@ def hold_to_limits(path: Path) -> None:
 
 
 _MOST_BYTES = {"VARCHAR": LONGEST, "BINARY": LONGEST // 2}
-"""SQL type -> bytes of a value at most."""
+"""SQL type -> the most bytes of a value."""
 
 
 def _may_be_longer(file: Any, name: str, most: int) -> bool:
-    """Return whether a column has so many bytes somewhere that one of its values may have them."""
+    """Return whether a column has enough bytes anywhere that one of its values may exceed the limit."""
     leaves = [at for at in range(len(file.schema)) if file.schema.column(at).path == name]
     groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
     return any(group.column(at).total_uncompressed_size > most for group in groups for at in leaves)

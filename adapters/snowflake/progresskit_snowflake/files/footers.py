@@ -8,7 +8,7 @@ from typing import Any
 from .opening import BadData, Unpacked, telling
 
 DIGITS = 38
-"""Digits of a NUMBER at most."""
+"""The most digits of a NUMBER."""
 
 
 def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
@@ -51,7 +51,7 @@ def schema_of(path: Path) -> tuple[list[tuple[str, str]], int]:
 
 
 def kind_of(kind: Any) -> str:
-    """Return the SQL type that holds the values of an Arrow type; `no` and its name where none does."""
+    """Return the SQL type for the values of an Arrow type; `no` and its name if there is none."""
     from pyarrow import types
 
     if hasattr(kind, "storage_type"):  # a UUID is 16 bytes, a JSON document a text: Parquet has them so
@@ -84,7 +84,7 @@ def kind_of(kind: Any) -> str:
 
 
 def _of_nested(kind: Any) -> str:
-    """Return VARIANT where each part of a nested type is one that JSON holds, else `no` and the type's name."""
+    """Return VARIANT if JSON can hold each part of a nested type, else `no` and the type's name."""
     from pyarrow import types
 
     fields = (

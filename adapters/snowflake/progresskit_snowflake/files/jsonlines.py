@@ -1,4 +1,4 @@
-"""JSON files as columns of text: an object on each line, or one array of objects. Knows nothing of types.
+"""JSON files as columns of text: an object on each line, or one array of objects. Does not know types.
 
 Numbers stay as they are written: an identifier must not lose digits. Members that are missing, or null, are NULL.
 """
@@ -18,7 +18,7 @@ from .opening import BLOCK, BadData, FileReader, Unpacked
 from .records import LONGEST, Chunk, without
 
 SAMPLED_LINES = 1_000
-"""Objects whose members are a file's columns."""
+"""The number of first objects whose members are a file's columns."""
 ROWS = 10_000
 _HALF = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -42,15 +42,15 @@ class JsonReader(FileReader):
         names: The members that are columns; None: those of the first objects.
         nulls: Texts, or numbers as they are written, that stand for NULL.
         documents: The names whose values stay JSON, with quotes around texts: for columns of semi-structured types.
-        exact: The names that no member means which differs from them in case; to SQL most names are the same then.
+        exact: The names that a member must match in case; for other names, SQL ignores case.
 
     Attributes:
         names: The columns.
-        said: What a summary should say of how it is read.
+        said: Notes for the summary about how it is read.
         blank_lines: How many blank lines were left out so far.
 
     Raises:
-        BadData: the file cannot be read, is no UTF-8, or has no objects.
+        BadData: the file cannot be read, is not UTF-8, or has no objects.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class JsonReader(FileReader):
     def _without_halves(
         self, lines: list[int], columns: list[list[str | None]], bad: dict[int, str]
     ) -> tuple[list[int], list[list[str | None]]]:
-        """Move the rows with halves of pairs of surrogates, which JSON can say and are no characters, to `bad`."""
+        """Move the rows with lone surrogates, which JSON allows but are not characters, to `bad`."""
         good = []
         for at, line in enumerate(lines):
             broken = [name for name, column in zip(self.names, columns, strict=True) if _HALF.search(column[at] or "")]
@@ -151,7 +151,8 @@ class JsonReader(FileReader):
             return None
 
     def _renamed(self, found: dict[str, Any]) -> dict[str, Any] | str:
-        """Return an object with the columns' names for its own, which may differ in case; or what is wrong with it."""
+        """Return an object with the columns' names in place of its own, which may differ in case; or what is wrong with
+        it."""
         renamed: dict[str, Any] = {}
         for name, value in found.items():
             column = name if name in self._known else self._folded.get(folded(name))

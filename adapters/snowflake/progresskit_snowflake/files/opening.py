@@ -1,6 +1,6 @@
-"""Files to be loaded: which one it is, what it is packed with, and its bytes, unpacked, with a digest of them.
+"""Files to load: their identity, their compression, and their decompressed bytes with a digest.
 
-Knows bytes and nothing of what they mean. A file that another program changes while it is read is told.
+Knows bytes, but not their meaning. Detects a file that another program changes while it is read.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ SUFFIXES = {
     ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 PACKED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")
-"""How the names of packed files end."""
+"""The suffixes of compressed files."""
 _PACKINGS = {
     "gzip": rb"\x1f\x8b",
     "bz2": rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
     "zstd": rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18",  # the second is a frame that is skipped
 }
-"""What a file is packed with -> what it begins with."""
+"""Compression -> the first bytes of a file."""
 _FOREIGN = {
     rb"PK(?:\x03\x04|\x05\x06|\x07\x08)": "a zip archive, or a workbook of Excel's: unpack it, or save it as CSV",
     rb"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip, bz2 or zstd",
@@ -48,14 +48,14 @@ _FOREIGN = {
     rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!doctype|<html|<\?xml)": "an HTML page or XML, which is not read",
     rb"version https://git-lfs": "a pointer of Git LFS, and not the file itself: run git lfs pull",
 }
-"""What other files begin with -> what they are, and what to do."""
+"""First bytes of other files -> their kind, and what to do."""
 
 
 _DAMAGED = "{}: what it is packed with is damaged or ends too early ({})."
 
 
 class BadData(Exception):
-    """The data cannot be loaded; the sentence says what is wrong, and where."""
+    """The data cannot be loaded. The message says what is wrong, and where."""
 
 
 class Identity(NamedTuple):
@@ -68,7 +68,7 @@ class Identity(NamedTuple):
 
     @property
     def file(self) -> tuple[int, int]:
-        """Which file it is, whatever its names are and whatever has become of it."""
+        """The identity of the file, whatever its names and its state."""
         return self.device, self.number
 
 
@@ -85,7 +85,7 @@ def identity(path: Path) -> Identity:
 
 @contextlib.contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """Have errors of the system, and of what unpacks, raised as `BadData` with the file's name."""
+    """Raise errors of the system and of decompression as `BadData` with the file's name."""
     import pyarrow
 
     try:
@@ -99,10 +99,10 @@ def telling(path: Path) -> Iterator[None]:
 
 
 class Unpacked:
-    """The bytes of a file, unpacked, from its beginning to its end.
+    """The decompressed bytes of a file, from its beginning to its end.
 
     Attributes:
-        position: How many bytes of the file itself have been read, about: packed ones where it is packed.
+        position: About how many bytes of the file itself have been read; compressed ones if it is compressed.
         digest: Of what has been read so far, unpacked.
     """
 
@@ -141,7 +141,7 @@ class Unpacked:
         return data
 
     def read(self, size: int = BLOCK) -> bytes:
-        """Return the next `size` bytes; fewer at the end, none behind it."""
+        """Return the next `size` bytes; fewer at the end, none after it."""
         data = b""
         with telling(self.path):
             while len(data) < size and (more := self._file.read(size - len(data))):
@@ -173,7 +173,7 @@ class Unpacked:
 
 
 class _Bz2Streams:
-    """What a bz2 file holds, stream after stream.
+    """The contents of a bz2 file, stream after stream.
 
     Python's own reader takes whatever follows a stream for nothing, unless it begins as one: where a file was joined of several
     and the second is damaged, its rows would be missing without a word.
@@ -194,7 +194,7 @@ class _Bz2Streams:
             data = b""
             if self._stream.eof:
                 data = self._stream.unused_data
-                while not (data := data.lstrip(b"\0")):  # tapes and copies are padded so
+                while not (data := data.lstrip(b"\0")):  # tapes and copies have such padding
                     if not (data := self._raw.read(BLOCK)):
                         return b""
                 self._stream = bz2.BZ2Decompressor()
@@ -214,14 +214,14 @@ def _packed_with(head: bytes) -> str:
 
 
 class FileReader:
-    """What every reader of one file of text has: the file, and how far it is.
+    """The common part of readers of one text file: the file, and the position.
 
     Args:
         path: The file.
 
     Attributes:
         path: The same.
-        said: What a summary should say of how it is read.
+        said: Notes for the summary about how it is read.
         blank_lines: How many blank lines were left out so far.
 
     Raises:
@@ -264,7 +264,7 @@ def digest_of(path: Path) -> str:
 
 
 def spooled(source: IO[bytes], target: Path) -> Path:
-    """Copy what can be read once, as standard input, to `target`, and return that."""
+    """Copy a file that can be read only once, such as standard input, to `target`, and return that."""
     with telling(target), target.open("wb") as file:
         while block := source.read(BLOCK):
             file.write(block)
@@ -272,7 +272,7 @@ def spooled(source: IO[bytes], target: Path) -> Path:
 
 
 def is_pipe(path: Path) -> bool:
-    """Whether there is a pipe or device at `path`, that can be read once."""
+    """Whether `path` is a pipe or device, which can be read only once."""
     return not path.is_dir() and not path.is_file() and os.path.exists(path)
 
 

@@ -1,6 +1,6 @@
 """The smallest and largest values of columns, compared as values: numbers as numbers, a moment with a T as one with a blank.
 
-Pure. What is known of a column's values is kept as long as their type may still widen: numbers stay numbers, days become moments.
+Pure. The range of a column is kept while its type may still widen: numbers stay numbers, days become timestamps.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class Ranges:
         self._moments: dict[str, tuple[Any, Any]] = {}
 
     def add(self, name: str, kind: str | None, values: Any) -> None:
-        """Take in some values of a column, a pyarrow array of text, that is of `kind` by now."""
+        """Add some values of a column of `kind`, a pyarrow array of text."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if kind is None or values.null_count == len(values):
             return
         if kind in (WHOLE, DECIMAL, FLOAT):
-            numbers = pc.utf8_ltrim(values, "+")  # pyarrow reads no number with one
+            numbers = pc.utf8_ltrim(values, "+")  # pyarrow does not read a number with a plus sign
             held = {FLOAT: pa.float64(), WHOLE: pa.decimal128(38, 0)}.get(kind, pa.decimal256(76, 38))
             try:
                 numbers = numbers.cast(held)
-            except pa.ArrowInvalid:  # pyarrow reads not all that is a number
+            except pa.ArrowInvalid:  # pyarrow does not read all numbers
                 numbers = pa.array([float(one) if one is not None else None for one in values.to_pylist()])
             if kind == FLOAT:
                 numbers = numbers.filter(pc.invert(pc.is_nan(numbers)))
@@ -49,7 +49,7 @@ class Ranges:
             self._widen(self._texts, name, *pc.min_max(texts).as_py().values())
 
     def found(self, types: dict[str, str]) -> dict[str, tuple[Any, Any]]:
-        """Return the ranges of the columns that have one, by their types; of text there is none."""
+        """Return the ranges of the columns by their types. Text has no range."""
         found: dict[str, tuple[Any, Any]] = {}
         for name, kind in types.items():
             if kind == TEXT:

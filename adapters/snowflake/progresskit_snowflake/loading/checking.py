@@ -1,7 +1,7 @@
 """The check of a load's files, one after the other, in a thread of its own: it may begin before the sessions are open.
 
-Opening them takes a second, nearly all of it imports, and most of the check is C code that runs beside these. Whether the table
-is there is known only afterwards. Where it is, its types rule, and what was done by then is thrown away.
+Opening them takes a second, nearly all of it imports, and most of the check is C code that runs at the same time. Only
+afterwards is it known whether the table exists. If it does, its types apply, and the earlier check is discarded.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from ..sql.columns import Column
 from .worker_threads import Channel, ThreadGroup
 
 INTERVAL = 0.0001
-"""Seconds after which an import hands the interpreter over: with the usual 5 ms, the check would wait that long behind each call."""
+"""Seconds after which an import releases the GIL. With the usual 5 ms, the check would wait that long after each
+call."""
 
 
 class Checking:
-    """The check of some files, which goes on from its beginning to its end whether anybody looks or not.
+    """The check of some files, which runs to its end whether or not its results are read.
 
     Args:
         paths: The files.
-        reading: How they are read.
+        reading: The reading options.
         prepare: Returns the columns, with the types of the table or of the first rows. Called in the thread.
         fixed: Whether the types are the table's.
 
     Attributes:
         path: The file that is being checked.
-        seconds: How long the check has taken, by the last file that is over.
+        seconds: How long the check has taken, up to the last finished file.
 
     Example:
         >>> checking = Checking([Path("orders.csv")], Reading(), lambda: [Column("ID")])  # doctest: +SKIP
@@ -55,7 +56,7 @@ class Checking:
         self._error: BaseException | None = None
         self._one = threading.Lock()
         self._listener: Callable[[int], None] | None = None
-        self._seen = 0  # rows that nobody was told of
+        self._seen = 0  # rows that were not reported
         self._begun = self._has_short_interval = False
 
     def __enter__(self) -> Self:
@@ -76,7 +77,7 @@ class Checking:
 
     def start_beside_imports(self) -> Self:
         """Start, and shorten the interpreter's switch interval until `columns` is called, so that imports yield to the check."""
-        self._has_short_interval = sys.getswitchinterval() == 0.005  # a process that has chosen another one keeps it
+        self._has_short_interval = sys.getswitchinterval() == 0.005  # a process's own interval is kept
         if self._has_short_interval:
             sys.setswitchinterval(INTERVAL)
         return self.__enter__()
@@ -85,7 +86,7 @@ class Checking:
         """Return the columns, whose types the check may widen from now on.
 
         Raises:
-            BadData: a file cannot be read, or its header is none.
+            BadData: a file cannot be read, or its header is invalid.
         """
         self._relax()
         self._prepared.wait()
@@ -94,10 +95,11 @@ class Checking:
         return self._columns
 
     def reports(self, seen: Callable[[int], None]) -> Iterator[Report]:
-        """Yield what the check of each file found, once it is over.
+        """Yield the report of each file, once its check is finished.
 
         Args:
-            seen: Called in the thread with the number of rows of each block; first with those that were seen before.
+            seen: Called in the thread with the number of rows of each block; the first call has those of earlier
+                blocks.
 
         Raises:
             BadData: a file cannot be read, its header is another one, or it changed meanwhile.
@@ -147,7 +149,7 @@ class Checking:
 
 
 def distinct(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Return the files, each of them once, whatever its names are, and what is to be said of those that came again."""
+    """Return the files, each once whatever its names, and notes for the summary about repeated ones."""
     found: dict[tuple[int, int], Path] = {}
     said = []
     for path in paths:

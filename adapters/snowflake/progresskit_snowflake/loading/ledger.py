@@ -1,6 +1,6 @@
-"""What a table has got, by content: a table of its own beside it, written in the transaction that loads.
+"""The ledger of a table's loaded contents: a second table, which is written in the transaction of the load.
 
-Knows SQL's statements and digests, and nothing of files.
+Knows SQL and digests. Does not know files.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import NamedTuple
 from ..sql.columns import beside, literal, parts_of
 
 NAME = "PROGRESSKIT_LOADED"
-"""The table in each schema whose tables are loaded with `--skip-loaded`."""
+"""The ledger table, one in each schema whose tables are loaded with `--skip-loaded`."""
 
 
 class Entry(NamedTuple):
     """A file that was loaded.
 
     Attributes:
-        digest: Of its bytes, unpacked.
-        file: What it was called.
-        rows: How many it has brought.
+        digest: The digest of its decompressed bytes.
+        file: Its name.
+        rows: The number of its rows.
     """
 
     digest: str
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """The statements about what `table` has got.
+    """The statements about the loaded contents of `table`.
 
     Args:
         table: The table, as SQL takes it.
@@ -46,20 +46,20 @@ class Ledger:
         self._name = beside(table, NAME)
 
     def create(self) -> str:
-        """Return what makes the ledger, where there is none."""
+        """Return the statement that creates the ledger, if there is none."""
         columns = "TABLE_NAME VARCHAR, DIGEST VARCHAR, FILE VARCHAR, ROW_COUNT NUMBER(38,0), LOADED_AT VARCHAR"
         return f"CREATE TABLE IF NOT EXISTS {self._name} ({columns})"
 
     def known(self) -> str:
-        """Return what tells the digests of what the table has got."""
+        """Return the query for the digests of the table's contents."""
         return f"SELECT DIGEST FROM {self._name} WHERE TABLE_NAME = {self._own}"
 
     def forget(self) -> str:
-        """Return what forgets all that the table has got: it is emptied, or new."""
+        """Return the statement that forgets all contents of the table, because it is emptied or new."""
         return f"DELETE FROM {self._name} WHERE TABLE_NAME = {self._own}"
 
     def remember(self, entries: Sequence[Entry]) -> str:
-        """Return what remembers some files."""
+        """Return the statement that records some files."""
         now = literal(datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
         rows = ", ".join(
             f"({self._own}, {literal(one.digest)}, {literal(one.file)}, {one.rows:d}, {now})" for one in entries

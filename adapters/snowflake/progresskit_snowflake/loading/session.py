@@ -26,16 +26,17 @@ from ..versions import connector_version, patient
 from .summary import kept
 
 NO_SUCH_OBJECT = 2003
-"""The server's number for what does not exist, or is not ours to see."""
+"""The server's error number for an object that does not exist or is not visible."""
 Keep = Literal["never", "failed", "always"]
-"""When the stage of a load stays behind."""
+"""The values of `keep_staged`: when the stage of a load is kept."""
 PATIENCE = 0.3
-"""Seconds that cleaning up waits for a statement that still runs, before it asks another session."""
+"""Seconds that a clean-up waits for a running statement, before it uses another session."""
 
 
 @contextlib.contextmanager
 def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iterator[Callable[[], Any]]:
-    """Yield what opens sessions: with a connection of the connector's connections.toml, or a server started for it.
+    """Yield a function that opens sessions, with a connection of the connector's connections.toml or with a local
+    server.
 
     Args:
         name: The connection's name; None with `embedded`.
@@ -56,7 +57,7 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
 
         if not embedded:
             own = _own(name)
-            # The user's own value is said once more: 5.x warns where it stands in the file alone.
+            # The user's value is passed again, because 5.x warns if it is only in the file.
             arguments |= {key: own.get(key, value) for key, value in patient(connector_version()).items()}
 
         def open_session() -> Any:
@@ -71,8 +72,8 @@ def connect(name: str | None, embedded: bool, pace: float | None = None) -> Iter
 
 
 def _own(name: str | None) -> dict[str, Any]:
-    """Return what the user has set for the connection `name`."""
-    with contextlib.suppress(Exception):  # connecting says what is wrong
+    """Return the user's settings for the connection `name`."""
+    with contextlib.suppress(Exception):  # connecting reports what is wrong
         from snowflake.connector.config_manager import CONFIG_MANAGER
 
         connections: Any = CONFIG_MANAGER["connections"]
@@ -81,19 +82,19 @@ def _own(name: str | None) -> dict[str, Any]:
 
 
 def _close(connection: Any) -> None:
-    with contextlib.suppress(Exception):  # a server that is gone needs no farewell
+    with contextlib.suppress(Exception):  # the server may be gone
         connection.close()
 
 
 class Session:
-    """One session with the server: a statement at a time.
+    """One session with the server, which executes one statement at a time.
 
     Args:
         connection: The connector's connection.
-        again: Opens another one, to clear away with where this one does not get through.
+        again: Opens another one, for a clean-up that fails in this one.
 
     Attributes:
-        left: What stays behind on the server, a sentence each.
+        left: Messages about objects that are left on the server.
     """
 
     def __init__(self, connection: Any, again: Callable[[], Any] | None = None) -> None:
@@ -103,14 +104,15 @@ class Session:
         self._one = threading.Lock()
 
     def allow(self, doing: str) -> None:
-        """Raise LoadError where `doing` may no longer be done. Asked with the session in hand: nothing comes between."""
+        """Raise LoadError if `doing` is no longer allowed. The caller has the session, so that nothing happens in
+        between."""
 
     def run(self, statement: str, doing: str, patience: float = -1) -> list[Any]:
         """Execute `statement` and return its rows.
 
         Args:
             statement: SQL, with names and texts quoted.
-            doing: What it is for; begins the sentence of an error.
+            doing: Its purpose, with which an error's message begins.
             patience: Seconds to wait for another thread's statement; -1: as long as it takes.
 
         Raises:
@@ -125,13 +127,13 @@ class Session:
         patience: float = -1,
         told: Callable[[str], str] = lambda message: message,
     ) -> list[Any]:
-        """Return what `work` does with the session's cursor.
+        """Return the result of `work` with the session's cursor.
 
         Args:
-            work: Takes the cursor, which nobody else has meanwhile.
-            doing: What it is for; begins the sentence of an error.
+            work: Gets the cursor, which no other code uses meanwhile.
+            doing: Its purpose, with which an error's message begins.
             patience: Seconds to wait for another thread's statement; -1: as long as it takes.
-            told: Makes of the server's message what people are told.
+            told: Makes the message for users from the server's.
 
         Raises:
             LoadError: the server refused, or another statement took too long.
@@ -149,10 +151,11 @@ class Session:
             self._one.release()
 
     def remove(self, what: str, spare: Session) -> None:
-        """Drop `what`, as TABLE T, here, or where that fails, in `spare`, or in a session of its own; else say that it stays.
+        """Drop `what`, as TABLE T, here, or, if that fails, in `spare` or in a new session; otherwise note that it
+        stays.
 
-        A statement may still run in both, the server may have ended them, or be away: an outage at which connector 5.x gives
-        an upload up may be over by then.
+        Both may still run a statement, and the server may have ended them, or be unreachable: an outage at which
+            connector 5.x gives up an upload may be over by then.
         """
         statement = f"DROP {what.replace(' ', ' IF EXISTS ', 1)}"
         for session in (self, spare):
@@ -171,7 +174,7 @@ class Session:
         """Return the columns of `table`, or None if it is not there, or not for us to see.
 
         Raises:
-            LoadError: the server could not say.
+            LoadError: the server did not answer.
         """
         try:
             rows = self.run(f"DESCRIBE TABLE {table_name(table)}", f"describing {table}")
@@ -183,13 +186,14 @@ class Session:
 
 
 class Staging(Session):
-    """The session that uploads, to a stage of the load's own.
+    """The session that uploads, to the load's own stage.
 
-    The stage is no temporary one: those are seen by their own session only, and another one copies from it.
+    The stage is not temporary, because a temporary one is visible in its own session only, and another session copies
+    from it.
 
     Attributes:
         name: The stage's name, as SQL takes it.
-        source: What counts the bytes of its uploads.
+        source: The counter of its uploads.
     """
 
     def __init__(self, connection: Any, like: Staging | None = None, again: Callable[[], Any] | None = None) -> None:
@@ -199,9 +203,9 @@ class Staging(Session):
 
     @contextlib.contextmanager
     def stage(self, spare: Session, keep: Keep = "never") -> Iterator[None]:
-        """Have the stage for the time of the block; `spare` drops it where this session still uploads.
+        """Create the stage for the block. `spare` drops it if this session still uploads.
 
-        `keep` says whether it stays, with its files, where the block has `failed`, or `always`.
+        `keep` says whether it is kept, with its files: if the block has `failed`, or `always`.
         """
         self.run(f"CREATE STAGE {self.name}", "creating a stage")
         stays = keep == "always"
@@ -217,13 +221,15 @@ class Staging(Session):
                 self.remove(f"STAGE {self.name}", spare)
 
     def put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None] = lambda: None) -> None:
-        """Upload the file at `path`, whose own name is plain, as it is, and move the bar; `name` is what the user knows it by.
+        """Upload the file at `path`, whose own name is plain, unchanged, and move the bar; `name` is the user's name of
+        the file.
 
-        What `goes_on` raises, called now and then, calls it off within a second.
+        `goes_on` is called now and then; an exception of it cancels the upload within a second.
         """
         compression = {".gz": "GZIP", ".zst": "ZSTD"}.get(path.suffix, "NONE")
         statement = (
-            # No URL: nothing is decoded. A pattern, as the connector takes it: the folder's name may look like one.
+            # The path is not a URL, so nothing is decoded. The connector reads it as a pattern, and the folder's name
+            # may look like one.
             f"PUT {literal('file://' + glob.escape(path.absolute().as_posix()))} @{self.name} "
             f"AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = {compression} OVERWRITE = TRUE"
         )
@@ -247,12 +253,12 @@ class Loading(Session):
         self._table = ""
         self._work: str | None = None
         self._published = False
-        self._broken_off: threading.Thread | None = None  # who rolls back
+        self._broken_off: threading.Thread | None = None  # the thread that rolls back
 
     def allow(self, doing: str) -> None:
-        """Raise LoadError once the load is broken off, but for whoever rolls it back.
+        """Raise LoadError once the load is cancelled, except in the thread that rolls it back.
 
-        A COPY that came after the ROLLBACK would stand in no transaction: half a load.
+        A COPY after the ROLLBACK would run outside of the transaction, and load a part.
         """
         if self._broken_off not in (None, threading.current_thread()):
             raise LoadError(f"{doing} failed: the load has been broken off.")
@@ -261,14 +267,14 @@ class Loading(Session):
     def table(
         self, table: str, columns: list[Column], spare: Session, *, new: bool, emptied: bool = False
     ) -> Iterator[str]:
-        """Have a table to copy into, and roll back at the end of the block unless it was published.
+        """Provide a table to copy into, and roll back at the end of the block unless it was published.
 
         Args:
             table: The table's name.
-            columns: What a new one has.
-            spare: The session that drops the table under work where this one still copies.
-            new: Whether it is not there yet. It is then loaded under another name, and given its own by `publish`.
-            emptied: Whether the rows that it has go, in the same transaction.
+            columns: The columns of a new one.
+            spare: The session that drops the unfinished table if this one still copies.
+            new: Whether it does not exist yet. It is then loaded under another name, and renamed by `publish`.
+            emptied: Whether its rows are deleted in the same transaction.
 
         Yields:
             The name to copy into.
@@ -278,7 +284,7 @@ class Loading(Session):
         if self._work is not None:
             self.run(create_table(self._work, columns), f"creating {table}")
         try:
-            # The creation came first: as DDL it would commit the transaction that makes the load one whole.
+            # The creation comes first, because DDL would commit the transaction of the load.
             self.run("BEGIN", "beginning a transaction")
             if emptied:
                 self.run(f"DELETE FROM {table_name(table)}", f"emptying {table}")
@@ -291,7 +297,7 @@ class Loading(Session):
                 self._drop_work(spare)
 
     def begin_anew(self, columns: list[Column]) -> None:
-        """Roll back, and make the table under work once more, with other `columns`."""
+        """Roll back, and create the unfinished table again, with other `columns`."""
         assert self._work is not None  # types only change where the load made the table
         self.run("ROLLBACK", "rolling back")
         self._drop_work(self)

@@ -1,4 +1,4 @@
-"""Columns: their names as SQL takes them, and which of a table's columns a file's header means. Pure."""
+"""Columns: their names in SQL, and the match of a file's header with a table's columns. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from .guessing import Guess
 
 LONGEST_NAME = 255
-"""Characters of a name at most."""
+"""The most characters of a name."""
 _NAME = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"\0]|"")+")'
 _PART = r'(?:"(?:[^"\0]|"")+"|[^".\0]+)'
 _STAGE = re.compile(rf"@?((?:~|%{_NAME}|(?:{_NAME}\.){{0,2}}%?{_NAME})(?:/[A-Za-z0-9_.=:+/-]*)?)")
@@ -33,13 +33,13 @@ class Column:
     Attributes:
         name: The header's, or the table's.
         type: The SQL type; None while no value has been seen.
-        nullable: Whether it takes no value too.
-        default: Whether the table has a value for it where the file has none.
-        target: The name in an existing table, as SQL takes it.
-        given: Whether the type was given by hand: its values are held to it.
+        nullable: Whether it accepts NULL.
+        default: Whether the table has a default value for it.
+        target: The name in an existing table, as in SQL.
+        given: Whether the user has given the type, so that its values must fit it.
         exact: Whether the table has another one that differs from it in case alone, so that only its very name means it.
-        guess: What the values have been so far.
-        note: Why it became text, for people; empty where it did not.
+        guess: The guess from the values so far.
+        note: Why it became text, for the summary; empty if it did not.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Column:
 
 
 def identifier(name: str) -> str:
-    """Return `name` as SQL takes it: as it is where it is plain, so that case does not matter, else quoted.
+    """Return `name` for SQL: unchanged if it is plain, so that case does not matter, else quoted.
 
     Raises:
-        ValueError: the name is empty, or has a NUL or what is no character.
+        ValueError: the name is empty, or has a NUL or an invalid character.
 
     Example:
         >>> identifier("origin"), identifier("select"), identifier('a "b"')
@@ -71,7 +71,7 @@ def identifier(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Return what names of one column have in common: upper case where that does not matter to SQL, else the name.
+    """Return the key of a column's name: upper case if case does not matter to SQL, else the name.
 
     Example:
         >>> folded("Id"), folded("two Words")
@@ -140,7 +140,7 @@ def stage_name(text: str) -> str:
     """Return a stage, with or without its `@` and with a folder or without, as SQL takes it, without the `@`.
 
     Raises:
-        ValueError: that is no stage, or something stands behind it.
+        ValueError: it is not a stage, or more text follows.
 
     Example:
         >>> stage_name("@raw.orders/2026"), stage_name("~"), stage_name('"my stage"')

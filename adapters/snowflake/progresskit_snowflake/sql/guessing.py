@@ -1,7 +1,7 @@
 """The type of a new table's column, by all of its values: the narrowest that holds each of them exactly, else text.
 
-Pure. A guess only ever widens, so that the first rows give a type to begin with. 02134 is a code and no number, and so is
-+4930123456 in a column that has no negative ones; a number becomes a FLOAT only where that gives back what is written.
+Pure. A guess only ever widens, so that the first rows give a type to begin with. 02134 is a code and not a number, and
+so is +4930123456 in a column without negative numbers. A number becomes a FLOAT only if that preserves all digits.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .values import DATE, TIME_OF_DAY, zoned
 TEXT, WHOLE, DECIMAL, FLOAT, BOOLEAN = "VARCHAR", "NUMBER(38,0)", "NUMBER", "FLOAT", "BOOLEAN"
 DAY, MOMENT, ZONED, TIME = "DATE", "TIMESTAMP_NTZ", "TIMESTAMP_TZ", "TIME"
 DIGITS = 38
-"""Digits of a NUMBER at most."""
+"""The most digits of a NUMBER."""
 EXACT = 15
-"""Digits of a number that a FLOAT gives back for certain."""
+"""Digits of a number that a FLOAT always preserves."""
 
 _INTEGER = r"(0|[1-9][0-9]*)"
 PATTERNS = {
@@ -32,7 +32,8 @@ PATTERNS = {
     ZONED: rf"^({zoned(TIME_OF_DAY)})$",
     TIME: r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?$",
 }
-"""Kind -> what its values look like (RE2's syntax, and Python's); a wider kind's takes in the narrower ones."""
+"""Kind -> the pattern of its values (in RE2's and Python's syntax). The pattern of a wider kind includes the narrower
+ones."""
 _COMPILED = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
 _WIDER = {
     frozenset((WHOLE, DECIMAL)): DECIMAL,
@@ -69,13 +70,13 @@ def kind_of(text: str, kinds: tuple[str, ...] = tuple(PATTERNS)) -> str:
 
 @dataclass(slots=True)
 class Guess:
-    """What the values of a column have been so far.
+    """The guess of a column's type from its values so far.
 
     Attributes:
         kind: One of `PATTERNS`, or text; None where no value has been seen.
         digits: Digits before the point, at most.
         scale: Digits behind it, at most.
-        exact: Whether a FLOAT gives back each number as it is written.
+        exact: Whether a FLOAT preserves each number as it is written.
         plus: The first value with a plus sign, and where it stands among those handed in; None where none has one.
         minus: Whether a number is negative.
         numbers: Whether any value is a finite number.
@@ -93,7 +94,7 @@ class Guess:
 
     @property
     def type(self) -> str | None:
-        """The SQL type; None where no value has been seen."""
+        """The SQL type; None before the first value."""
         if self.kind in _NUMBERS and ((self.plus is not None and not self.minus) or not self.numbers):
             return TEXT  # a telephone number, and a word
         return f"NUMBER({DIGITS},{self.scale})" if self.kind == DECIMAL else self.kind

@@ -1,7 +1,7 @@
 """Values: which texts of a file are values of a SQL type.
 
 Pure. A rule is a pattern, so that the texts of a column are looked at all at once, and a function for the few that do not match
-it. What the types of a new table are guessed to be stands in `guessing`.
+it. `guessing` guesses the types of a new table.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def _no(text: str) -> bool:
 
 
 class Rule(NamedTuple):
-    """What the values of a type look like.
+    """The rule for the values of a type.
 
     Attributes:
         pattern: A regular expression (of RE2's syntax); what matches is a value.
-        settle: Says of a text that does not match whether it is one all the same.
+        settle: Returns whether a text that does not match is a value nevertheless.
         most: The length of a text at most, where that is all there is to it; in characters, or `in_bytes`.
     """
 
@@ -38,7 +38,7 @@ _INNER_YEAR = r"([1-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8]|0[1-9][0-9]{
 _DAY = r"(0[1-9]|1[0-9]|2[0-8])"
 _OF_YEAR = rf"((0[13578]|1[02])-({_DAY}|29|30|31)|(0[469]|11)-({_DAY}|29|30)|02-{_DAY})"
 DATE = rf"({_YEAR}-{_OF_YEAR}|{_LEAP}-02-29)"
-"""Every day that there is, as ISO 8601 writes it."""
+"""The pattern of all valid days, as in ISO 8601."""
 TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _HOURS, _MINUTES = "(0[0-9]|1[0-4])", "[0-5][0-9]"
 
@@ -83,7 +83,8 @@ _NUMERAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 
 
 def rule_for(declared: str) -> Rule | None:
-    """Return the rule for a column of the type `declared`, as DESCRIBE says it; None where nothing is known of its values.
+    """Return the rule for a column of the type `declared`, as DESCRIBE prints it; None if the values of the type are
+    unknown.
 
     Numbers that would be rounded are none; dates and times are ISO 8601's.
 
@@ -124,7 +125,7 @@ def _float(*_: int) -> Rule:
 
 
 LONGEST = 1 << 24
-"""Bytes of a text at most: what a VARCHAR without a length holds."""
+"""The most bytes of a text: the limit of a VARCHAR without a length."""
 
 
 def _text(length: int = LONGEST) -> Rule:
