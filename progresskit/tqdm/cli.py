@@ -48,7 +48,9 @@ def cast(text: str | bool, kind: str) -> Any:
     Raises:
         TqdmTypeError: it is no such value.
     """
-    kind = kind.replace("float", "int | float")  # a type checker's float takes both, and a count of whole units is shown as such
+    kind = kind.replace(
+        "float", "int | float"
+    )  # a type checker's float takes both, and a count of whole units is shown as such
     kinds = [part.strip() for part in kind.split("|")]
     if text is True and "bool" not in kinds:
         raise TqdmTypeError(f"a value is missing : {kind}")
