@@ -19,13 +19,23 @@ _made: WeakKeyDictionary[type, dict[object, type | None]] = WeakKeyDictionary()
 """A bar's own class -> the key of `_made_of` -> its subclass; None: the class cannot be subclassed."""
 
 
+class _Unhooked:
+    """The first base of a class whose own base has an `__init_subclass__`."""
+
+
 def _made_of(cls: type, key: object, names: Callable[[], Mapping[str, Any]]) -> type | None:
     """Return a subclass of `cls` with the attributes `names()`, made once for each `key`; None if `cls` cannot be subclassed."""
     known = _made.setdefault(cls, {})
     if key not in known:
         own = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, **names()}
+        has_hook = getattr(cls.__init_subclass__, "__func__", None) is not None  # object's own is built in
         try:
-            known[key] = type(cls)(cls.__name__, (cls,), own)
+            if has_hook:  # which registers the program's classes: it is not to see this one
+                made = type(cls)(cls.__name__, (_Unhooked,), own)
+                made.__bases__ = (cls,)
+            else:
+                made = type(cls)(cls.__name__, (cls,), own)
+            known[key] = made
         except Exception:  # the program's metaclass or `__init_subclass__` may raise anything
             known[key] = None
     return known[key]

@@ -59,7 +59,8 @@ class Attribute:
         task = bar.__dict__.get("_task")
         if task is not None and self._name == "n":
             return task.completed
-        if task is not None and self._name == "disable" and task._end is not None and not bar.__dict__["disable"]:
+        is_over = task is not None and task._end is not None
+        if self._name == "disable" and is_over and not bar.__dict__["disable"] and "_closing" not in bar.__dict__:
             bar.__dict__["disable"] = True  # its loop is over, which ends a bar
             bar._decr_instances(bar)
             close(bar)
@@ -345,7 +346,17 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     layout = bar.__dict__.get("_layout")
     if layout is not None:
         layout.hold()
-    return loop
+    return loop if type(bar).close is bar._root.close else _closing(bar, loop)
+
+
+def _closing(bar: Any, loop: Iterator[Any]) -> Iterator[Any]:
+    """Yield the items of `loop`, and call the `close` that a class has overridden, as tqdm's loop does."""
+    bar.__dict__["_closing"] = True  # until then the bar is not closed
+    try:
+        yield from loop
+    finally:
+        bar.close()
+        bar.__dict__.pop("_closing", None)
 
 
 def leave_with(task: Task, error: BaseException) -> None:

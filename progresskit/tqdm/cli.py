@@ -48,6 +48,9 @@ def cast(text: str | bool, kind: str) -> Any:
     Raises:
         TqdmTypeError: it is no such value.
     """
+    kind = kind.replace(
+        "float", "int | float"
+    )  # a type checker's float takes both, and a count of whole units is shown as such
     kinds = [part.strip() for part in kind.split("|")]
     if text is True and "bool" not in kinds:
         raise TqdmTypeError(f"a value is missing : {kind}")
@@ -66,9 +69,7 @@ def cast(text: str | bool, kind: str) -> Any:
             continue
     if kind.startswith("Any"):
         return text
-    if "float" in kinds and "int" not in kinds:
-        kind = kind.replace("float", "int or float")
-    raise TqdmTypeError(f"{text} : {kind}")
+    raise TqdmTypeError(f"{text} : {kind.replace(' | None', '').replace(' | ', ' or ')}")
 
 
 def parse(argv: list[str]) -> dict[str, Any]:

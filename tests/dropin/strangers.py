@@ -138,6 +138,26 @@ builtins.print = own
 status = tqdm(total=0, position=1, bar_format="{desc}"); bar = tqdm(total=3, desc="main", position=0)
 for number in range(3): status.set_description_str(f"at file {number}"); bar.update()
 status.close(); bar.close()
+# === a close of its own
+class Closes(tqdm):
+    def close(self):
+        if not self.disable: print("row closing at", self.n)
+        super().close()
+for _ in Closes(range(2), desc="closes"): pass
+for number in Closes(range(5), desc="breaks"):
+    if number == 3: break
+# === a class that notes its subclasses
+class Notes(tqdm):
+    known = []
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        Notes.known.append(cls.__name__)
+class Noted(Notes): pass
+with Noted(total=1, desc="noted") as bar: bar.update()
+print(Notes.known, isinstance(bar, Noted))
+# === options of the executor
+from tqdm.contrib.concurrent import thread_map
+print(thread_map(abs, [1, -2], max_workers=1, thread_name_prefix="worker", timeout=60, chunksize=1, desc="mapped"))
 # === generators that share a screen
 def run(position):
     bar = tqdm(total=4, position=position, desc=f"at {position}")

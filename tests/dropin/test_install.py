@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,40 @@ def test_command_line() -> None:
     done = subprocess.run(run, input="a\nb\n", capture_output=True, text=True, env=environ, timeout=100)
     assert (done.returncode, done.stdout) == (0, "a\nb\n"), done.stderr
     assert "lines: 100%" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("renderer", "way", "line"),
+    [
+        ("plain", "install", r"^Rows: finished, 3 rows in <?[\d.]+ s\n$"),
+        ("json", "patch", '"description":"Rows","completed":3,"total":3'),
+        ("", "install", r"\rRows: 100%\|██████████\| 3/3 \["),
+    ],
+    ids=["plain", "json", "none"],
+)
+def test_one_switch(renderer: str, way: str, line: str) -> None:
+    """In CI one variable makes whole lines of a bar, or JSON; unset, tqdm's text is there; a stream of its own has it always."""
+    pytest.importorskip("tqdm", reason="tqdm is not installed in this environment")
+    code = f"""
+import io, sys
+import progresskit.tqdm; progresskit.tqdm.{way}()
+from tqdm import tqdm
+own = io.StringIO()
+for _ in tqdm(range(3), "Rows", unit=" row"): pass
+for _ in tqdm(range(3), "Own", file=own): pass
+sys.exit("Own: 100%|##########| 3/3" not in own.getvalue())
+"""
+    paths = str(Path(progresskit.__file__).parents[1])
+    environ = {
+        **os.environ,
+        "PYTHONPATH": paths,
+        "CI": "1",
+        "PROGRESSKIT_RENDERER": renderer,
+        "PYTHONIOENCODING": "utf-8",
+    }
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environ, timeout=100)
+    assert done.returncode == 0 and done.stdout == b""
+    assert re.search(line, done.stderr.decode())
 
 
 def test_patch() -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from progresskit.testing import ManualClock
 from progresskit.tqdm import tqdm
 from progresskit.tqdm._meter import Bar, format_interval, format_meter, format_num, format_sizeof
+from progresskit.tqdm.cli import parse
+from progresskit.tqdm.std import TqdmTypeError
 
 theirs = pytest.importorskip("tqdm.std", reason="tqdm is not installed in this environment")
 NUMBERS = st.one_of(
@@ -93,3 +95,12 @@ def test_rhythm(steps: list[tuple[int, float]], **options: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert written(tqdm, steps, **options) == written(theirs.tqdm, steps, **options)
+
+
+def test_values_of_the_command_line() -> None:
+    """A whole number stays one, as in the command line of tqdm: the line of a bar has `3/1000`, not `3/1000.0`."""
+    values = parse(["--total=1000", "--initial", "2.5", "--mininterval", "1", "--unit_scale", "--leave", "False"])
+    assert values == {"total": 1000, "initial": 2.5, "mininterval": 1, "unit_scale": True, "leave": False}
+    assert type(values["total"]) is int
+    with pytest.raises(TqdmTypeError, match=r"^abc : int or float$"):
+        parse(["--total", "abc"])

@@ -19,6 +19,11 @@ __all__ = ["interpreter_map", "process_map", "thread_map"]
 MANY = 1000
 """Items from which on a chunk of one each costs more than the work may be worth."""
 
+POOL_OPTIONS = ("max_workers", "max_tasks_per_child", "mp_context", "thread_name_prefix")
+"""Options that go to the executor, where they are given."""
+MAP_OPTIONS = ("buffersize", "chunksize", "timeout")
+"""Options that go to the executor's `map`."""
+
 
 @contextmanager
 def _worker_lock(tqdm_class: Any, lock_name: str = "") -> Iterator[Any]:
@@ -47,25 +52,25 @@ def _executor_map(
     bar_options = dict(options)
     bar_options.setdefault("total", _min_map_len(iterables) or None)
     tqdm_class = bar_options.pop("tqdm_class", tqdm_auto)
-    workers = bar_options.pop("max_workers", min(32, (os.cpu_count() or 1) + 4))
-    chunksize = bar_options.pop("chunksize", 1)
+    pool_options = {name: bar_options.pop(name) for name in POOL_OPTIONS if name in bar_options}
+    map_options = {name: bar_options.pop(name) for name in MAP_OPTIONS if name in bar_options}
     lock_name = bar_options.pop("lock_name", "")
-    timeout = bar_options.pop("timeout", None)
-    with _worker_lock(tqdm_class, lock_name) as lock:
-        pool = pool_class(max_workers=workers, initializer=tqdm_class.set_lock, initargs=(lock,))
-        with pool:
-            return list(tqdm_class(pool.map(function, *iterables, timeout=timeout, chunksize=chunksize), **bar_options))
+    with (
+        _worker_lock(tqdm_class, lock_name) as lock,
+        pool_class(initializer=tqdm_class.set_lock, initargs=(lock,), **pool_options) as pool,
+    ):
+        return list(tqdm_class(pool.map(function, *iterables, **map_options), **bar_options))
 
 
 def thread_map(function: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> list[Any]:
-    """Return `list(map(function, *iterables))`, computed in threads; `max_workers`, `timeout` and the bar's options."""
+    """Return `list(map(function, *iterables))`, computed in threads; options are the executor's, its `map`'s and the bar's."""
     from concurrent.futures import ThreadPoolExecutor
 
     return _executor_map(ThreadPoolExecutor, function, *iterables, **options)
 
 
 def process_map(function: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> list[Any]:
-    """Return `list(map(function, *iterables))`, computed in processes; `max_workers`, `chunksize` and the bar's options."""
+    """Return `list(map(function, *iterables))`, computed in processes; options are the executor's, its `map`'s and the bar's."""
     from concurrent.futures import ProcessPoolExecutor
 
     if iterables and "chunksize" not in options:
