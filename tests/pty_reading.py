@@ -1,4 +1,4 @@
-"""What a program has written to its pseudo-terminal."""
+"""Read the output of a program from its pseudo-terminal."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Telling(RecordingRenderer):
 
 
 class Shown:
-    """What a renderer was given."""
+    """The frames and lines that a renderer was given."""
 
     def __init__(self) -> None:
         self.renderer = Telling()

@@ -61,7 +61,7 @@ def test_one_thread_serves_all_trackers() -> None:
 
 
 def test_sleeps_while_every_task_is_paused() -> None:
-    """The ticker sleeps while every task is paused and wakes when one goes on."""
+    """The ticker sleeps while every task is paused, and wakes when one continues."""
     renderer = RecordingRenderer()
     ticker = ThreadTicker()
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, budget=1.0, ticker=ticker)
@@ -79,7 +79,7 @@ def test_sleeps_while_every_task_is_paused() -> None:
 def test_news_wakes_a_long_sleep(what: str, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes while the thread sleeps long, or is about to, are shown.
 
-    Beside paused tasks, and beside lines alone, it sleeps until it is woken; before it does, there is nobody to be woken.
+    While tasks are paused, or there are only lines, it sleeps until it is woken.
     """
     renderer = RecordingRenderer()
     ticker = ThreadTicker()
@@ -454,7 +454,7 @@ def test_one_thread_has_a_short_interval(intervals: tuple[ThreadTicker, list[flo
 def test_interval_is_short_until_the_first_frame(
     threads: list[int], intervals: tuple[ThreadTicker, list[float]]
 ) -> None:
-    """Beside other threads it is short until the first frame stands."""
+    """Beside other threads it is short until the first frame is drawn."""
     threads[0] = 9
     _, seen = intervals
     until(lambda: interval() == USUAL)

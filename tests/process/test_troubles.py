@@ -1,4 +1,4 @@
-"""Renderers and streams that misbehave, forks, greenlets: the job goes on. A watchdog is each process's time-out."""
+"""Renderers and streams that misbehave, forks, greenlets: the job continues. Each process has a time-out."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ while not any(display.drawn for display in tracker._core.ticker.displays): time.
 def test_slow_terminal_is_still_sent_the_end() -> None:
     """A slow terminal that is given up half-way is still sent the end.
 
-    300 trackers that nobody stopped, some 60 kB a second: the cursor is shown and no mode is left.
+    300 trackers that were not stopped, some 60 kB a second: the cursor is shown and no mode is left set.
     """
     program = Program(UNSTOPPED, columns=150, lines=60)
     sent = b""

@@ -155,7 +155,7 @@ with ProgressTracker("ansi", interval=0.002, budget=1.0) as tracker:
 
 
 def test_prints_logs_and_warnings_in_order() -> None:
-    """Prints, logs and warnings stand above the bars in order."""
+    """Prints, logs and warnings are above the bars in order."""
     program = Program(WORDS.replace("QUIET", "False"), PYTHONWARNINGS="default")
     assert program.end() == 0
     rows = [row for row in program.everything if "warnings.warn(" not in row]  # the line of source that a warning shows

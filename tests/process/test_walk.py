@@ -1,4 +1,4 @@
-"""What one frame takes: the calls from the ticker's waking to its next sleep, on a real pty."""
+"""The cost of one frame: the calls from the ticker's wake-up to its next sleep, on a real pty."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from progresskit import ProgressTracker
 from progresskit._display.ticker import ThreadTicker
 
 MOST_CALLS = 120
-"""Python calls of a frame of one task, of ours and of the standard library's."""
+"""The most Python calls of a frame of one task, in progresskit and in the standard library."""
 MOST_MODULES = 19
-"""Modules of ours that they are in."""
+"""The most modules of progresskit in which they are."""
 
 
 def test_a_frame_takes_few_calls() -> None:

@@ -114,7 +114,7 @@ def test_state(server: PageServer) -> None:
     ids=lambda value: str(value).replace("/", "_")[:30] if not isinstance(value, dict) else "-".join(value) or "plain",
 )
 def test_who_may_ask(server: PageServer, path: str, method: str, headers: dict[str, str], status: int) -> None:
-    """Without the token, under a foreign name, or with a method that could change anything, nothing is told."""
+    """Without the token, under a foreign name, or with a method that could change anything, nothing is revealed."""
     found, _, body = ask(server, path.replace("TOKEN", server.token), method, **headers)
     assert found == status
     assert found == 200 or (HOSTILE.encode() not in body and server.token.encode() not in body)
@@ -308,7 +308,8 @@ def test_follow_rotation(tmp_path: Path) -> None:
 
 
 def test_taken_port(server: PageServer, recwarn: pytest.WarningsRecorder) -> None:
-    """A port that is taken is told in a sentence: at the user's own call, or as a warning for the environment."""
+    """The message about a port in use is one sentence: an error for the user's own call, or a warning for the
+    environment."""
     from progresskit import ProgressTracker
 
     with pytest.raises(ValueError, match=f"web is {server.port}, where no page can be served: .*in use"):

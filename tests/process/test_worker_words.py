@@ -1,4 +1,4 @@
-"""What workers write to the terminal on which their parent's rows stand: in a real pseudo-terminal."""
+"""Output of workers on the terminal with their parent's rows: in a real pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def check_tracebacks(rows: list[str], workers: int) -> None:
 
 @pytest.mark.parametrize("methods", [["fork"], pytest.param(["spawn", "forkserver"], marks=pytest.mark.slow)], ids=str)
 def test_words_beside_rows(methods: list[str]) -> None:
-    """What a worker writes goes above its parent's rows, its last error too, whether it was started before there were rows or after."""
+    """A worker's output goes above its parent's rows, including its last error, whether it was started before there
+    were rows or after."""
     program = Program(f"METHODS = {methods}\n{SPEAKING}", columns=160, lines=60, PYTHONPATH=FOLDER)
     assert program.end() == 0, program.everything
     rows = program.everything
@@ -84,7 +85,7 @@ for method in METHODS:
 
 @pytest.mark.parametrize("methods", [["fork"], pytest.param(["spawn", "forkserver"], marks=pytest.mark.slow)], ids=str)
 def test_words_before_a_result(methods: list[str]) -> None:
-    """What a worker wrote before its result is shown, though the pool is ended with the last one."""
+    """A worker's output before its result is shown, although the pool ends with the last result."""
     program = Program(f"METHODS = {methods}\n{LONG}", PYTHONPATH=FOLDER)
     assert program.end() == 0, program.everything
     lines = Counter(row for row in program.everything if re.fullmatch(r"line \d+\.\d+", row))
@@ -110,7 +111,7 @@ with ProgressTracker() as tracker:
 
 @pytest.mark.slow
 def test_words_in_turn() -> None:
-    """A line that the parent prints once it has a worker's result stands below what the worker wrote before that result."""
+    """A line that the parent prints once it has a worker's result is below the worker's output before that result."""
     program = Program(f"import time\n{IN_TURN}", PYTHONPATH=FOLDER)
     assert program.end() == 0, program.everything
     said = [row for row in program.everything if re.fullmatch(r"(worker|parent) \d+", row)]

@@ -59,7 +59,7 @@ def shown(renderer: str) -> tuple[pyte.HistoryScreen, list[list[str]], bytes]:
 
 @pytest.mark.parametrize("renderer", ["ansi", SLOWLY["tqdm"], SLOWLY["rich"], SLOWLY["alive"]])
 def test_live_tasks_stand_once_in_order(renderer: str) -> None:
-    """In a terminal every live task stands once in order with its count."""
+    """On a terminal every live task has one row, in order, with its count."""
     screen, frames, _ = shown(renderer)
     found = [[name for row in rows for name in NAMES if re.match(rf"\W*{re.escape(name)}", row)] for rows in frames]
     # What has ended stays above as a line: until the first has, each name is there once at most, in order.
@@ -100,7 +100,7 @@ def test_into_a_file_go_whole_lines(renderer: str) -> None:
 
 
 def check_lines(renderer: str, lines: list[str]) -> None:
-    """Assert that each task's beginning and end are told, in lines."""
+    """Assert that lines show each task's beginning and end."""
     if renderer == "none":
         assert lines == ["a line printed above the bars"]
     elif renderer == "json":

@@ -36,7 +36,7 @@ def read_until(fd: int, stream: pyte.ByteStream, screen: pyte.Screen, *words: st
 
 @pytest.mark.parametrize("renderer", ["", "ansi"])
 def test_live_tasks_stand_once_at_their_rows(renderer: str) -> None:
-    """Live tasks stand once each at their rows and the prompt is clean."""
+    """Each live task is once on its row, and the prompt is clean."""
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "24", "PROGRESSKIT_RENDERER": renderer}
     environ.pop("CI", None)
     environ["PYTHONPATH"] = str(Path(__file__).parents[2])

@@ -1,4 +1,4 @@
-"""The budget holds by itself: what a frame costs decides when the next one comes."""
+"""The budget holds by itself: the cost of a frame decides when the next one comes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class SlowRenderer(RecordingRenderer):
 
 
 class TwoClocks(ManualTicker):
-    """A ticker whose wall clock goes on while nothing is drawn: by `elapsed` and what drawing takes."""
+    """A ticker whose wall clock advances by `elapsed` and by the time of drawing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ def test_budget_holds_for_any_costs(costs: list[float], budget: float) -> None:
 
 
 def test_uneven_frames() -> None:
-    """Frames that cost what the budget allows on average come evenly: a costly one is paid for by the cheap ones before it."""
+    """Frames whose average cost is within the budget come evenly: the cheap ones before pay for a costly one."""
     _, gaps = drawn(
         0.0005, 0.01, duration=60.0, change={number: 0.0012 if number % 3 else 0.0004 for number in range(600)}
     )

@@ -62,7 +62,7 @@ def test_held_task_holds_its_tracker() -> None:
 
 
 def test_dropped_beside_another() -> None:
-    """What a dropped tracker shared a display with goes on."""
+    """Trackers that shared a display with a dropped one continue."""
     ticker, terminal = ManualTicker(), EmulatedTerminal()
     other = ProgressTracker("ansi", terminal=terminal, ticker=ticker)
     task = other.add_task("lines.csv", total=5)

@@ -51,7 +51,7 @@ def test_bursts_read_as_a_steady_pace() -> None:
 
 
 def test_stall_is_left_out_of_the_pace() -> None:
-    """A stall is left out of the pace and the time left stands."""
+    """A stall does not count in the pace, and the time left is kept."""
     steady = [(float(second), 2.0 * second) for second in range(1, 101)]
     estimate = fed(steady)
     assert estimate.eta(101.0, 200.0, 400.0) == pytest.approx(100.0, abs=2.0)

@@ -192,7 +192,7 @@ def test_replay(lines: list[str]) -> None:
 
 
 def test_replay_of_runs() -> None:
-    """Two runs with the same numbers stand below each other; more rows than fit are counted."""
+    """Two runs with the same numbers are below each other; rows that do not fit are counted."""
     encoders = [EventEncoder({**HEADER, "run": name}) for name in "ab"]
     lines: list[str] = []
     for step in range(3):

@@ -1,4 +1,4 @@
-"""Claims about `progresskit report`: what an events file tells, torn and strange ones too."""
+"""Claims about `progresskit report`: the tables of events files, including torn and foreign ones."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_file_without_a_frame_says_so() -> None:
 
 
 def test_command_reads_the_json_renderer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command tells what the JSON renderer wrote."""
+    """The command shows what the JSON renderer wrote."""
     clock, ticker = ManualClock(), ManualTicker()
     terminal = EmulatedTerminal(is_tty=False)
     sent = io.StringIO()

@@ -148,7 +148,7 @@ def test_one_place_asks_for_the_platform() -> None:
 
 
 def test_freezers_see_what_is_loaded_by_name() -> None:
-    """Each module that a string names stands in an import statement too, which PyInstaller, Nuitka and cx_Freeze follow."""
+    """Each module that a string names is in an import statement too, which PyInstaller, Nuitka and cx_Freeze follow."""
     named = {
         node.value.partition(":")[0]
         for path in files()

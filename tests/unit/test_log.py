@@ -70,7 +70,7 @@ def test_records(logger: logging.Logger) -> None:
 
 
 def test_idle_task_has_a_record_a_minute(logger: logging.Logger) -> None:
-    """A task that stands still has a record a minute."""
+    """A task that does not move has a record a minute."""
     logger.addHandler(kept := Kept())
     renderer = LogRenderer(logger)
     renderer.start(EmulatedTerminal())

@@ -64,7 +64,7 @@ def test_words_for_people_who_listen() -> None:
 
 
 def test_lines_stand_in_order_of_creation() -> None:
-    """Lines of one frame stand in the order of creation.
+    """Lines of one frame are in the order of creation.
 
     Children before their parent.
     """
@@ -92,7 +92,8 @@ ENDS = {
 
 @pytest.mark.parametrize("system", GROUPED)
 def test_groups(system: str) -> None:
-    """A task at the top is a group of lines where that is asked for; how it ended stands outside, and a group never in another."""
+    """A task without a parent is a group of lines if that is requested; its end is outside of the group, and groups are
+    not nested."""
     load = sample_view(id=1, description="Load 9%", total=4, unit="file")
     part, other = (
         sample_view(id=2, description="a.csv", total=3, unit="row", parent=1),

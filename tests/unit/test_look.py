@@ -182,5 +182,5 @@ def test_ascii() -> None:
 
 
 def test_kept_lines_of_the_loader() -> None:
-    """Counts are told in full, and line up."""
+    """Counts are shown in full, and are aligned."""
     assert KeptLines().lines(LOADED, 119) == LOADED_LINES.splitlines()

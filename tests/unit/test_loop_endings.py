@@ -1,4 +1,4 @@
-"""How a loop ended is what the interpreter says: failed only where something was raised."""
+"""A loop's end follows the interpreter: it has failed only if an exception was raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims about loops: what the bare loop would hand out, the right count, the right state, however the loop is left."""
+"""Claims about loops: the items of the bare loop, the right count, the right state, however the loop is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from progresskit._tracking.loop_counters import Pace
 
 @pytest.fixture(autouse=True, scope="module")
 def frozen() -> Iterator[None]:
-    """What the other tests have left in memory is not searched at each collection here."""
+    """Exclude the objects of other tests from the collections here."""
     gc.collect()
     gc.freeze()
     yield
@@ -141,7 +141,7 @@ def test_a_consumer_in_c_that_has_enough_cancels(bench: Bench) -> None:
 
 
 def test_left_loop_goes_on_where_it_was(bench: Bench) -> None:
-    """A loop that is left and then summed goes on where it was."""
+    """A loop that is left and then summed continues at its position."""
     items = bench.tracker.track(range(20_000))
     for item in items:
         if item == 5:

@@ -1,4 +1,4 @@
-"""Claims about the benchmarks' own judgement: what cancels, what an interval covers, what a verdict says."""
+"""Claims about the benchmarks' statistics: noise that cancels, the coverage of intervals, the verdicts."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from progresskit.renderers.notebook import ENTRIES, ROWS, Area
 
 
 class Published(list[tuple[dict[str, str], bool]]):
-    """What an area has published."""
+    """The pictures that an area has published."""
 
     def __call__(self, bundle: dict[str, str], update: bool) -> None:
         self.append((bundle, update))
@@ -32,7 +32,7 @@ class Published(list[tuple[dict[str, str], bool]]):
 
 
 def test_unchanged() -> None:
-    """A picture that stands there is not sent again, and what changes replaces it."""
+    """An unchanged picture is not sent again, and a changed one replaces it."""
     published = Published()
     area = Area(published)
     view = sample_view(description="Files", completed=1, total=4)

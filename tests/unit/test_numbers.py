@@ -303,7 +303,7 @@ def test_report_takes_what_callbacks_give(bench: Bench) -> None:
 
 
 def test_a_counter_is_asked_before_each_frame(bench: Bench) -> None:
-    """The count of `counter=` is what the function said last, also at the end; one that raises is told once."""
+    """The count of `counter=` is the function's last result, also at the end; an error of it is reported once."""
     said: list[Any] = [3]
 
     def ask() -> Any:

@@ -1,4 +1,4 @@
-"""Claims about what the live page knows, with a clock moved by hand."""
+"""Claims about the state of the live page, with a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def state(clock: ManualClock | None = None) -> PageState:
 
 
 def test_failures() -> None:
-    """Failed tasks stand in a list of their own, however many others have ended since."""
+    """Failed tasks are in a separate list, however many others have ended since."""
     page = state()
     page.note(Frame(0.0, ended=(sample_view(id=1, state="failed", reason="no space"),)))
     for number in range(2, MOST_ENDED + 10):
@@ -51,7 +51,7 @@ def test_one_picture_for_all() -> None:
 
 
 def test_displays() -> None:
-    """Two displays stand beside each other; what a stopped one showed stays until another frame comes."""
+    """Two displays are shown beside each other; the rows of a stopped one stay until another frame comes."""
     clock = ManualClock()
     page = state(clock)
     page.note(Frame(0.0, (sample_view(id=1),)), display=1)

@@ -43,7 +43,7 @@ def test_no_row_is_too_wide(name: str, style: str) -> None:
 
 
 def test_nothing_of_a_reason_or_a_field_is_lost() -> None:
-    """At any width every word of a reason and of the fields stands in the line that stays, or below it."""
+    """At any width every word of a reason and of the fields is in the kept line, or below it."""
     for columns in range(20, 160):
         for view in KEPT:
             (text,) = KeptLines().lines((view._replace(fields={"lost": 3, "path": "a.csv"}),), columns)
@@ -154,7 +154,7 @@ def test_colours_of_a_bar() -> None:
     ],
 )
 def test_a_spinner_has_its_tasks_colour(depth: int, color: str | None, code: str) -> None:
-    """Names and #rrggbb are mapped to what the terminal has."""
+    """Names and #rrggbb are mapped to the terminal's colours."""
     view = sample_view(description="alpha", color=color, completed=3, unit="row")
     assert shown(row(view, painter=Painter(LINE, depth))).startswith(f"<{code}m⠋<0m alpha")
 
@@ -218,7 +218,7 @@ def test_spinner_turns_ten_steps_a_second() -> None:
 
 
 def test_columns_stay_wide_while_rows_stand() -> None:
-    """Columns do not get narrower while rows stand and do after them."""
+    """Columns do not get narrower while there are rows, and do after them."""
     painter = Painter()
     short = (sample_view(id=1, description="a", completed=1, total=2),)
     before = painter.rows(short, 79, 0.0)
@@ -230,7 +230,7 @@ def test_columns_stay_wide_while_rows_stand() -> None:
 
 
 def test_a_layout_never_comes_back_while_rows_stand() -> None:
-    """A column that gave way stays away until the width changes or no row stands."""
+    """A dropped column stays away until the width changes or there are no rows."""
     painter = Painter()
     loop = LOOP[0]
     first = painter.rows((loop,), 74, 0.0)[0]
@@ -241,7 +241,7 @@ def test_a_layout_never_comes_back_while_rows_stand() -> None:
 
 
 def test_figures_stand_for_half_a_second() -> None:
-    """Rate, time left and fields stand for half a second.
+    """Rate, time left and fields are kept for half a second.
 
     A figure that changes ten times a second cannot be read; bar, share and count move with every frame.
     """
@@ -262,7 +262,7 @@ def test_figures_stand_for_half_a_second() -> None:
 
 
 def test_many_rows_stand_longer() -> None:
-    """Of ten rows and more the figures that stand do so for a second; bar, share, count and time move as ever."""
+    """With ten rows and more, these figures are kept for a second; bar, share, count and time move as usual."""
     painter = Painter()
     view = sample_view(description="a", total=1000, completed=10, rate=10.0, eta=99.0, unit="row")
     for at in range(14):
@@ -284,7 +284,7 @@ def test_the_form_of_a_rate_has_hysteresis() -> None:
 
 
 def test_nothing_moves_in_the_first_hour() -> None:
-    """Of a loop of more than one item a second: the columns stand where they stood at its beginning."""
+    """Of a loop of more than one item a second: the columns stay where they were at its beginning."""
     painters = {columns: Painter() for columns in (79, 119)}
     places: dict[int, set[tuple[int, ...]]] = {79: set(), 119: set()}
     for second in range(0, 3600, 7):

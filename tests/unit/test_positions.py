@@ -16,7 +16,7 @@ from progresskit.testing import ManualClock, ManualTicker, RecordingRenderer
 
 
 class Item:
-    """What the seating asks of a task."""
+    """The members of a task that slots use."""
 
     _slot = -1
 
@@ -119,7 +119,7 @@ def test_close() -> None:
 
 
 def test_all_leave() -> None:
-    """When the last one leaves, everything begins anew."""
+    """When the last one leaves, numbering starts over."""
     places = Places("ab")
     places.take("h", 5)
     for name in "ahb":

@@ -51,7 +51,7 @@ SAVED = ["\x1b7\x1b[24;1H\x1b[Kbar 10%\x1b8", "said\n", "\x1b7\x1b[24;1H\x1b[Kba
     ids=["live", "transient", "nested", "layers", "region", "saved", "spinner", "moves"],
 )
 def test_the_last_state(pieces: list[str], lines: list[str]) -> None:
-    """Each program's rows become lines once, as they stand at the end; words between them are lines as well."""
+    """Each program's rows become lines once, in their final state; text between them becomes lines as well."""
     rows = RedrawnRows()
     shown = [line for piece in pieces for line in rows.feed(piece)]
     assert [line for line in [*shown, *rows.end()] if line] == lines

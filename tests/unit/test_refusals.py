@@ -87,7 +87,7 @@ def test_a_wrong_argument_is_refused_at_the_call(bench: Bench, call: Callable[[A
 
 
 def test_unreadable_error_is_told_by_its_class() -> None:
-    """An error that cannot be read is told by its class."""
+    """An error without a readable message is named by its class."""
 
     class Mute(Exception):
         def __str__(self) -> str:
@@ -159,7 +159,7 @@ def test_rows_out_of_reach_stay_in_history() -> None:
 
 
 def test_missing_module_and_auto() -> None:
-    """A name that is no module and auto are told apart."""
+    """A name that is not a module is distinguished from `auto`."""
     assert named("auto", {}).make is None
     with pytest.warns(ProgressWarning, match="cannot be imported"):
         assert named("no_such_module:Renderer", {}).name == "auto"

@@ -19,7 +19,7 @@ UP = "<1A" + CLEAR
 
 
 def fresh(columns: int = 80) -> str:
-    """Return what goes on to a new line, should words stand on the cursor's."""
+    """Return the output that begins a new line if there is text on the cursor's line."""
     return f"<?7h{' ' * columns}<?7l"
 
 
@@ -99,7 +99,7 @@ def test_a_new_size_has_all_rows_drawn_anew_once() -> None:
 
 
 def test_all_rows_on_demand() -> None:
-    """On demand all rows are written where they stand."""
+    """On demand all rows are written again in place."""
     region = Region(reflow=False)
     assert region.draw([], whole=True) == ""
     region.draw(["one", "two"])
@@ -125,7 +125,7 @@ def test_typed_text_is_erased() -> None:
     kept: list[str] = []
     for rows, above, size in steps:
         if not region.rows:
-            kept.append("^C")  # on a line that is none of ours
+            kept.append("^C")  # on a line outside of the region
         terminal.resize(*size)
         terminal.feed("^C")
         terminal.feed(region.draw(rows, above, size))
@@ -304,7 +304,7 @@ def show(renderer: Names, terminal: EmulatedTerminal, frame: Frame) -> list[str]
 
 
 def test_row_is_one_cell_narrower() -> None:
-    """A row may have all columns but the last and is told the frame's time."""
+    """A row may use all columns except the last, and gets the frame's time."""
     renderer, terminal = begun()
     show(renderer, terminal, Frame(7.5, views("alpha"), views("beta", state="finished", keep=True)))
     assert renderer.asked == [("alpha", 39, 7.5), ("beta", 39, 7.5)]
@@ -390,7 +390,7 @@ def test_room_of_a_renderer() -> None:
 
 @pytest.mark.parametrize(("rows", "above"), [([], []), (["two"], ["a line"])], ids=["gone", "below a line"])
 def test_end_of_a_coloured_row_is_forgotten(rows: list[str], above: list[str]) -> None:
-    """Words stand without colour even where Ctrl-C had the terminal forget the end of a coloured row."""
+    """Printed words have no colour even if Ctrl-C made the terminal discard the end of a coloured row."""
     region = Region()
     region.draw(["\x1b[36mone\x1b[0m"], size=(40, 5))
     text = region.draw(rows, above, size=(40, 5))

@@ -63,7 +63,7 @@ def test_a_loop_and_its_task(entered: Bench) -> None:
 
 
 def test_a_loop_is_an_iterator(entered: Bench) -> None:
-    """What `track` returns goes on where it was left, and costs no Python for an item."""
+    """The iterator of `track` continues where it was left, and runs no Python for an item."""
     loop = track(iter("abc"))
     assert next(loop) == "a"
     assert loop.task.state == "running"
@@ -127,7 +127,7 @@ def test_resumed(entered: Bench) -> None:
     ids=lambda value: None if not isinstance(value, int) else str(value),
 )
 def test_totals(iterable: Any, size: int | None) -> None:
-    """What an enumerate, zip or map runs through tells how long it is, and nothing of it is run."""
+    """The sources of an enumerate, zip or map give its length, and are not run for that."""
     assert size_of(iterable) == size
 
 
@@ -248,7 +248,7 @@ def test_configure() -> None:
 
 
 def test_configure_while_busy() -> None:
-    """The shared tracker is another one as soon as it is idle: rows of two never stand in each other's way."""
+    """The shared tracker is another one as soon as it is idle: rows of two trackers never overlap."""
     joining.shared = ProgressTracker("none", ticker=ManualTicker())
     task = joining.shared.add_task("busy")
     configure(renderer="plain")
@@ -361,7 +361,7 @@ def test_update(bench: Bench) -> None:
 
 
 def test_restart(bench: Bench) -> None:
-    """A retry begins anew: count, time, rate; what had ended stays as it ended."""
+    """A retry starts over with count, time and rate; ended tasks stay as they ended."""
     task = bench.tracker.add_task("upload", total=100)
     task.tick()
     for _ in range(5):
@@ -384,7 +384,7 @@ def test_restart(bench: Bench) -> None:
 
 
 def test_restart_above_others(bench: Bench) -> None:
-    """A group forgets the parts that have ended, and a function goes on telling its count."""
+    """A group forgets its ended children, and its `counter` function continues to count."""
     whole = bench.tracker.add_task("whole", rollup="sum")
     with bench.tracker.add_task("part", total=5, parent=whole) as part:
         part.advance(5)

@@ -58,7 +58,7 @@ def test_short_task_counts_in_its_parent(bench: Bench) -> None:
 
 
 def test_always_kept(bench: Bench) -> None:
-    """A task that is always kept is told of, though it came and went between two ticks."""
+    """A task with `keep=True` leaves its line, although it began and ended between two ticks."""
     with bench.tracker.add_task("quick", total=1, keep=True) as task:
         task.advance()
     frame = bench.tick()
@@ -66,7 +66,7 @@ def test_always_kept(bench: Bench) -> None:
 
 
 def test_restart(bench: Bench) -> None:
-    """A task that begins anew has its count, time and rate from there on; an ended one stays as it is."""
+    """A restarted task has its count, time and rate from then on; an ended one is unchanged."""
     task = bench.tracker.add_task("epochs", total=10, completed=4)
     task.tick()
     task.advance(0.5)

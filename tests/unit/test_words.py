@@ -24,7 +24,7 @@ from progresskit.testing import EmulatedTerminal, ManualClock, ManualTicker, Rec
 
 @given(st.lists(st.text("ab\r\x1b[K\b\x07", max_size=6)))
 def test_pieces_of_a_line(pieces: list[str]) -> None:
-    """A line that comes in pieces stands as the one that comes whole."""
+    """A line that is written in pieces is shown like one that is written whole."""
     line = Line()
     for piece in pieces:
         line.add(piece)
@@ -70,7 +70,7 @@ class Tee(io.TextIOWrapper):
 
 
 class Around:
-    """A stand-in with a write of its own, which has all else from the stream behind it."""
+    """A wrapper with its own `write`, which takes everything else from the stream behind it."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -113,7 +113,7 @@ def test_a_stream_is_what_it_says_it_is() -> None:
 
 
 class Sufficient:
-    """A terminal with just what the protocol says."""
+    """A terminal with only the members of the protocol."""
 
     is_tty, unicode, colors, encoding, reflows = True, True, False, "utf-8", True
     file = sys.stderr
@@ -129,7 +129,7 @@ class Sufficient:
 
 
 def test_a_terminal_of_the_protocol() -> None:
-    """A terminal with just what the protocol says is drawn on."""
+    """A terminal with only the members of the protocol is drawn on."""
     terminal = Sufficient()
     with ProgressTracker("ansi", terminal=terminal, ticker=ManualTicker()) as tracker:
         tracker.add_task("orders.csv", total=2).advance()
@@ -187,7 +187,7 @@ def test_lines_that_nobody_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_order_of_ends_and_lines() -> None:
-    """A line that is printed after a task has ended stands below the task's last line, though one frame brings both."""
+    """A line that is printed after a task has ended is below the task's last line, although one frame draws both."""
     terminal, ticker = EmulatedTerminal(), ManualTicker()
     with ProgressTracker("ansi", terminal=terminal, ticker=ticker) as tracker:
         tracker.add_task("whole", total=9)
