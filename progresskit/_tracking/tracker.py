@@ -564,7 +564,8 @@ class ProgressTracker:
         # A finaliser runs in any thread, in the middle of any statement: it takes no lock and does not wait. The ticker
         # draws the tracker's last frame.
         try:
-            self._core.drop()
+            # Not as an attribute: a forked child, which may come to collect a tracker of its parent's, would take that for a use.
+            self.__dict__["_core"].drop()
         except Exception:  # `__init__` has failed, the ticker is of another kind, or the interpreter ends
             pass
 

@@ -90,6 +90,23 @@ def items_of_all_kinds(kind: str) -> None:
         pass
 
 
+def collects_inherited() -> None:
+    for _ in track(range(3)):
+        inherited.clear()
+    assert not inherited
+
+
+inherited: list[ProgressTracker] = []
+
+
+def test_collected_tracker_is_no_use(here: Here) -> None:
+    """A worker that collects a tracker of its parent's, which draws nothing, has a brief loop all the same."""
+    inherited.append(ProgressTracker("none"))
+    here.run(collects_inherited)
+    inherited.clear()
+    assert brief() == [(3, "it")]
+
+
 @pytest.mark.parametrize("kind", ["list", "generator", "enumerate", "dict", "empty"])
 def test_sources(kind: str, here: Here) -> None:
     """The count is exact whatever the loop runs over."""
