@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 UV = $(shell command -v uv 2>/dev/null || echo $(VENV)/bin/uv)
 NEEDS = @PYTHON='$(PYTHON)' GOAL='make $(MAKECMDGOALS)' .ci/environment
 WORKERS := -n 3 --dist worksteal  # processes of pytest: one more than two cores, since tests wait for programs; a file's tests mostly together
+BENCHMARKS := instructions hub blocked captured_print printed_lines live_page smoothness
 FLIGHTS := examples/flights/flights-2013-01.csv examples/flights/flights-2013-02.csv examples/flights/flights-2013-03.csv
 
 help:  ## show this
@@ -65,14 +66,9 @@ demo:  ## what it looks like
 	$(VENV)/bin/progresskit demo
 bench:  ## what it costs, beside the other libraries, and how good its estimates are: writes docs/benchmarks.md
 	$(NEEDS) test bench
-	$(PY) benchmarks/instructions.py
-	$(PY) benchmarks/hub.py
-	$(PY) benchmarks/blocked.py
-	$(PY) benchmarks/captured_print.py
-	$(PY) benchmarks/printed_lines.py
-	$(PY) benchmarks/live_page.py
-	$(PY) benchmarks/smoothness.py
-	$(PY) benchmarks/report.py --write
+	@failed=; for each in $(BENCHMARKS); do echo "== $$each"; $(PY) benchmarks/$$each.py || failed="$$failed $$each"; done; \
+	echo "== report"; $(PY) benchmarks/report.py --write || failed="$$failed report"; \
+	if [ "$$failed" ]; then echo "benchmarks that fail:$$failed" >&2; exit 1; fi
 bench-quick:  ## the same with fewer rounds, and nothing written
 	$(NEEDS) test bench
 	$(PY) benchmarks/report.py --quick

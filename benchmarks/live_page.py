@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measuring import Line, interval, machine, text_of
+from measuring import TOO_NOISY, Line, interval, is_loaded, machine, text_of
 from screen import output_of
 
 MOST = 0.01
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     options = parser.parse_args()
     print(machine())
+    loaded = is_loaded()
     shares = measure(options.rounds, options.seconds)
 
     def added(name: str, control: str) -> Any:
@@ -134,7 +135,9 @@ def main() -> None:
         lines.append(Line(f"{what}, over the terminal alone", added(name, "no page"), 100 * MOST, "% of a core"))
     print(text_of(lines))
     if any(line.verdict == "FAIL" for line in lines):
-        sys.exit(1)
+        if not (loaded or is_loaded()):
+            sys.exit(1)
+        print(TOO_NOISY)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,10 @@ def ratio(times: Mapping[str, Sequence[float]], variant: str, unit: str, control
     return interval([(more - bare) / (one - bare) for more, one, bare in rounds if one > bare])
 
 
+NOISY = "too noisy to say"
+TOO_NOISY = "Too noisy: the machine is busy with something else, so that a time that fails proves nothing."
+
+
 class Line(NamedTuple):
     """One line of the verdict: a figure, its interval, the bar or None, the unit."""
 
@@ -68,7 +72,7 @@ class Line(NamedTuple):
             return "-"
         if self.figure.high <= self.bar:
             return "PASS"
-        return "FAIL" if self.figure.low > self.bar else "too noisy to say"
+        return "FAIL" if self.figure.low > self.bar else NOISY
 
 
 def as_installed() -> None:
@@ -99,6 +103,17 @@ def text_of(lines: Sequence[Line]) -> str:
 def is_loaded() -> bool:
     """Whether the machine is busier than it has cores for, so that times are not reliable."""
     return os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
+def judged(passes: bool, *, loaded: bool, counted: bool = False) -> str:
+    """Return `PASS`, `FAIL`, or that the noise is too great to say.
+
+    Args:
+        passes: Whether the figure is within its bar.
+        loaded: Whether the machine was busy with something else before or while it was taken.
+        counted: Whether it was counted, so that no noise is in it.
+    """
+    return "PASS" if passes else "FAIL" if counted or not loaded else NOISY
 
 
 def machine() -> str:

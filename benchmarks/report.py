@@ -17,7 +17,7 @@ from typing import Any
 import comparison
 import eta
 import overhead
-from measuring import Interval, Line, as_installed, exact, interval, is_loaded, machine, text_of
+from measuring import TOO_NOISY, Interval, Line, as_installed, exact, interval, is_loaded, machine, text_of
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -332,7 +332,7 @@ The formulas of the others are written anew from their published sources; `bench
     if any(line.is_exact for line in failed) or (failed and not (loaded or is_loaded())):
         return 1
     if failed:
-        print("Too noisy: the machine is busy with something else, so that a time that fails proves nothing.")
+        print(TOO_NOISY)
     return 0
 
 
