@@ -20,6 +20,7 @@ from .._system.job import hub_address
 from .._system.notebook import is_cell_stream
 from .._tracking.arguments import plain_fields
 from .._tracking.joining import current_tracker
+from .._tracking.loops import Loop
 from .._tracking.tracker import provided_tracker
 from ._bar_classes import Shown, class_of_tasks
 from .utils import screen_shape, supports_unicode
@@ -338,7 +339,10 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
         bar.close()
         return iter(iterable)
     try:
-        loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
+        if type(bar).close is bar._root.close:
+            loop: Iterator[Any] = iter(bar._task.track(iterable, total=known(bar.total)))
+        else:
+            loop = ClosingLoop(bar, iterable).iterator()
     except TypeError:  # there is nothing to iterate over
         bar.close()
         raise
@@ -346,17 +350,37 @@ def iterate(bar: Any, iterable: Iterable[Any]) -> Iterator[Any]:
     layout = bar.__dict__.get("_layout")
     if layout is not None:
         layout.hold()
-    return loop if type(bar).close is bar._root.close else _closing(bar, loop)
+    return loop
 
 
-def _closing(bar: Any, loop: Iterator[Any]) -> Iterator[Any]:
-    """Yield the items of `loop`, and call the `close` that a class has overridden, as tqdm's loop does."""
-    bar.__dict__["_closing"] = True  # until then the bar is not closed
-    try:
-        yield from loop
-    finally:
-        bar.close()
-        bar.__dict__.pop("_closing", None)
+class ClosingLoop(Loop):
+    """The loop of a bar whose class has a `close` of its own, which is called at the end, as tqdm's loop does.
+
+    Args:
+        bar: The bar.
+        iterable: What to run over.
+    """
+
+    __slots__ = ("_bar",)
+
+    def __init__(self, bar: Any, iterable: Any) -> None:
+        task, total = bar._task, known(bar.total)
+        super().__init__(iterable, lambda size, _, begun: task._begin_loop(total or size) if begun else task)
+        self._bar = bar
+        bar.__dict__["_closing"] = True  # until then the bar is not closed
+
+    def _complete(self, counter: Any) -> None:
+        super()._complete(counter)
+        self._close()
+
+    def broken(self, counter: Any, frame: Any, source: Any = None) -> None:
+        """End the task, and close the bar."""
+        super().broken(counter, frame, source)
+        self._close()
+
+    def _close(self) -> None:
+        self._bar.close()
+        self._bar.__dict__.pop("_closing", None)
 
 
 def leave_with(task: Task, error: BaseException) -> None:

@@ -146,6 +146,10 @@ class Closes(tqdm):
 for _ in Closes(range(2), desc="closes"): pass
 for number in Closes(range(5), desc="breaks"):
     if number == 3: break
+try:
+    for number in Closes(range(5), desc="raises"):
+        if number == 4: raise ValueError("the fifth")
+except ValueError as error: print("row that fails")
 # === a class that notes its subclasses
 class Notes(tqdm):
     known = []

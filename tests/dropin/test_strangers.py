@@ -25,7 +25,10 @@ ROWS = {
     "a print that writes": ["row 0", "row 1", "row 2", "printed .*3/3"], "a description that is a path": ["a .*2/2"],
     "a hook of urlretrieve": ["file .*56.0 KiB"], "generators that share a screen": ["at 0 .*4/4", "at 1 .*4/4", "at 2 .*4/4"],
     "after the end": ["over .*4/4"], "copied while it is live": ["copied .*2/3", "copy .*3/3"],
-    "a close of its own": ["row closing at 2", "row closing at 3", "closes .*2/2", "breaks .*3/5 .*stopped early"],
+    "a close of its own": [
+        "row closing at 2", "row closing at 3", "closes .*2/2", "breaks .*3/5 .*stopped early", "row closing at 4", "row that fails",
+        "raises .*4/5 .*failed .*the fifth",
+    ],
     "a class that notes its subclasses": ["noted .*1/1"], "options of the executor": ["mapped .*2/2"],
     "an enumerate that is abandoned": ["left .*4/10 .*stopped early"],
     "bars that end in any order": ["any 0 .*4/4", "any 1 .*2/4", "any 2 .*4/4", "any 3 .*4/4"],
