@@ -80,9 +80,8 @@ class _Cells:
         self.trackers: WeakSet[TrackerCore] = WeakSet()
         self._most = TASKS
         self._asked: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
-        self._hooked = (
-            local()
-        )  # the publisher to which this thread has given the hook: each thread has hooks of its own
+        # The publisher to which this thread has given the hook: each thread has hooks of its own.
+        self._hooked = local()
 
     def current(self, shell: Any, *, now: bool = False) -> tuple[CellArea, bool]:
         """Return the area of this thread's cell, and whether it is new. The lock of a new one is held until it has a picture.

@@ -48,9 +48,8 @@ def cast(text: str | bool, kind: str) -> Any:
     Raises:
         TqdmTypeError: it is no such value.
     """
-    kind = kind.replace(
-        "float", "int | float"
-    )  # a type checker's float takes both, and a count of whole units is shown as such
+    # A type checker's float takes both, and a count of whole units is shown as such.
+    kind = kind.replace("float", "int | float")
     kinds = [part.strip() for part in kind.split("|")]
     if text is True and "bool" not in kinds:
         raise TqdmTypeError(f"a value is missing : {kind}")

@@ -60,10 +60,10 @@ def test_the_right_column_runs(
     request.addfinalizer(partial(progresskit.configure, columns=None, style=None, stream=None, interval=None))
     given = {each: getattr(progresskit, each) for each in progresskit.__all__}
     for each in code:
-        with open("a.csv", "rb") as file:
-            task = progresskit.add_task("Rows", total=200)
+        # The tracker ends what a line leaves live.
+        with open("a.csv", "rb") as file, progresskit.ProgressTracker() as tracker:
+            task = tracker.add_task("Rows", total=200)
             exec(each, {**given, "print": print, "rows": [1, 2], "task": task, "file": file, "sys": sys})
-            task.finish()
 
 
 def test_environment_page_is_the_settings_list() -> None:
