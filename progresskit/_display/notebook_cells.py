@@ -1,8 +1,8 @@
 """The renderer `notebook`: an area of rows in the output of each cell, by display ids.
 
-Knows how IPython publishes and replaces a picture. An area is made in the thread that adds the task, since only that
-thread knows its cell. At the end of a cell the ticker makes a last picture, because a notebook is saved as soon as the
-kernel says that the cell is done.
+Knows how IPython publishes and replaces a picture, and how a widget shows one in an `Output` of ipywidgets. An area
+is made in the thread that adds the task, since only that thread knows its cell. At the end of a cell the ticker makes a
+last picture, because a notebook is saved as soon as the kernel says that the cell is done.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary, WeakSet
 
 from .._system.lazy import CATCH_UP_WITH_WORKERS, TICKER, load
-from .._system.notebook import is_cell_stream, kernel_shell, replaces_outputs, running_cell
+from .._system.notebook import (
+    capturing_widgets,
+    is_cell_stream,
+    kernel_shell,
+    output_place,
+    replaces_outputs,
+    running_cell,
+)
 from .._text.cells import encodable
 from ..renderers.base import RendererUnavailable
 from ..renderers.destinations import default_stream, prefer_hub
@@ -57,7 +64,10 @@ class CellArea(Area):
     def show_at(self, now: float) -> None:
         """Publish the picture of `now`, in seconds by the wall clock, unless it is the one that stands there."""
         self.shown_at = now
+        is_captured = bool(capturing_widgets())
         self.show(time.strftime("%H:%M:%S", time.localtime(now)))
+        if is_captured or capturing_widgets():
+            self.repeat()  # a widget that captures the cell's output drops what would replace a display outside of it
 
 
 class _Cells:
@@ -82,11 +92,13 @@ class _Cells:
             now: Whether the cell that runs now is asked for, whatever this thread belongs to.
         """
         cell = running_cell(shell, now=now)
+        place = output_place(cell)
         with self.lock:
-            area = self.by_cell.get(cell)
+            area = self.by_cell.get(place)
             if area is not None:
                 return area, False
-            area = self.by_cell[cell] = CellArea(_publisher(shell.display_pub, f"progresskit-{uuid4().hex}"))
+            make = _publisher if place == cell else _widget_publisher
+            area = self.by_cell[place] = CellArea(make(shell.display_pub))
             area.lock.acquire()
             while len(self.by_cell) > CELLS:
                 del self.by_cell[next(iter(self.by_cell))]
@@ -110,9 +122,9 @@ class _Cells:
 
         def hear(message: dict[str, Any]) -> dict[str, Any] | None:
             try:
-                if message["header"]["msg_type"] != "clear_output" or _fills_widget():
+                if message["header"]["msg_type"] != "clear_output":
                     return message
-                area = self.by_cell.get(message["parent_header"]["msg_id"])
+                area = self.by_cell.get(output_place(message["parent_header"]["msg_id"]))
                 if area is None:
                     return message
                 publisher.session.send(publisher.pub_socket, message, ident=publisher.topic)
@@ -158,18 +170,26 @@ class _Cells:
 CELL_AREAS = _Cells()
 
 
-def _fills_widget() -> bool:
-    """Return whether output goes to an output widget now, which is cleared separately."""
-    outputs = sys.modules.get("ipywidgets.widgets.widget_output")
-    widgets = getattr(sys.modules.get("ipywidgets.widgets.widget"), "_instances", {})
-    return outputs is not None and any(
-        isinstance(widget, outputs.Output) and widget.msg_id for widget in list(widgets.values())
-    )
+def _publisher(display: Any) -> Callable[[dict[str, str], bool], object]:
+    """Return what publishes pictures as one display, each in the place of the one before."""
+    display_id = f"progresskit-{uuid4().hex}"
 
-
-def _publisher(display: Any, display_id: str) -> Callable[[dict[str, str], bool], object]:
     def publish(bundle: dict[str, str], update: bool) -> None:
         display.publish(data=bundle, metadata={}, transient={"display_id": display_id}, update=update)
+
+    return publish
+
+
+def _widget_publisher(display: Any) -> Callable[[dict[str, str], bool], object]:
+    """Return what shows pictures in a widget of their own, in an `Output` of ipywidgets, which replaces no display."""
+    widget = sys.modules["ipywidgets"].HTML()
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+
+    def publish(bundle: dict[str, str], update: bool) -> None:
+        widget.value = bundle["text/html"]
+        if not update:
+            data = {"text/plain": bundle["text/plain"], "application/vnd.jupyter.widget-view+json": view}
+            display.publish(data=data, metadata={})
 
     return publish
 
@@ -177,14 +197,15 @@ def _publisher(display: Any, display_id: str) -> Callable[[dict[str, str], bool]
 def place(tracker: TrackerCore, task: Task) -> None:
     """Give the new `task` of `tracker` the area of the cell that adds it, with a first picture where it is the first one there.
 
-    Called by the thread that adds the task. A subtask is shown below its parent, wherever it was added.
+    Called by the thread that adds the task. A subtask is shown below its parent, wherever it was added, unless a widget captures
+    its output.
     """
     shell = kernel_shell()
     if shell is None or not _draws_in_cells(tracker):
         return
     CELL_AREAS.trackers.add(tracker)
     parent = None if task.parent is None else CELL_AREAS.by_task.get(task.parent.id)
-    if parent is not None:
+    if parent is not None and not capturing_widgets():
         CELL_AREAS.by_task[task.id] = parent
         CELL_AREAS.forget_ended()
         return

@@ -72,6 +72,31 @@ def _is_appending(pid: str) -> bool:
     return any(os.path.basename(word) in _APPENDING for word in words[:2])
 
 
+def capturing_widgets() -> list[Any]:
+    """Return the `Output` widgets of ipywidgets that capture what cells show now; none where the program has not imported it.
+
+    The front end passes a cell's messages to such a widget. The widget adds displays and replaces none.
+    """
+    outputs = getattr(sys.modules.get("ipywidgets.widgets.widget_output"), "Output", None)
+    if outputs is None:
+        return []
+    module: Any = sys.modules.get("ipywidgets.widgets.widget")
+    instances = getattr(module, "_instances", None)
+    if instances is None:  # ipywidgets 7
+        instances = getattr(getattr(module, "Widget", None), "widgets", {})
+    return [widget for widget in list(instances.values()) if isinstance(widget, outputs) and widget.msg_id]
+
+
+def output_place(cell: str) -> str:
+    """Return what tells the place of the output of `cell` from others: the cell, and the widgets that capture its output now.
+
+    Example:
+        >>> output_place("a1")
+        'a1'
+    """
+    return "".join([cell, *(f" {widget.model_id}" for widget in capturing_widgets() if widget.msg_id == cell)])
+
+
 def running_cell(shell: Any, *, now: bool = False) -> str:
     """Return the identity of the cell run for which this thread works.
 

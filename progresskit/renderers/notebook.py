@@ -79,7 +79,7 @@ class Area:
         self._views: list[TaskView] = []
         self._dropped = 0  # ended rows that are no longer remembered
         self._rows = 0  # rows of the highest picture so far
-        self._picture: tuple[str, str] | None = None
+        self._picture: tuple[str, str] | None = None  # empty texts: a picture that may not have arrived
 
     def update(self, views: Iterable[TaskView], ended: Iterable[TaskView], gone: Collection[int] = ()) -> None:
         """Update this area with its live `views`, and with those that have `ended` since the last call.
@@ -145,6 +145,11 @@ class Area:
     def show_anew(self) -> None:
         """Publish the next picture as the first one, because the output that showed the area was cleared."""
         self._picture = None
+
+    def repeat(self) -> None:
+        """Publish the next picture even if it is the last one again, because the last one may not have arrived."""
+        if self._picture is not None:
+            self._picture = ("", "")
 
     def _shown(self) -> tuple[list[TaskView], int]:
         """Return the rows that fit, and how many do not. Live rows come first, then failures."""

@@ -57,6 +57,8 @@ class Notebook:
         self.interrupt = manager.interrupt_kernel
         self.cells: dict[str, Cell] = {}
         self.lost: list[str] = []  # updates of unknown displays
+        self.widgets: dict[str, dict[str, Any]] = {}  # the state of each widget of ipywidgets
+        self.captured: dict[str, Cell] = {}  # what each `Output` widget shows
         self._displays: dict[str, tuple[Cell, int]] = {}
 
     def send(self, code: str) -> Cell:
@@ -88,10 +90,19 @@ class Notebook:
         cell = self.cells.get(message["parent_header"].get("msg_id", ""))
         if kind == "status":
             return bool(content["execution_state"] == "idle" and cell is awaited)
+        captor = next(
+            (model for model, state in self.widgets.items() if cell and state.get("msg_id") == cell.number), None
+        )
+        if captor is not None and kind != "comm_msg":
+            if kind == "update_display_data":  # an `Output` adds displays and replaces none
+                return False
+            cell = self.captured.setdefault(captor, Cell(captor))
         if cell is not None and cell.clears and kind in ("display_data", "stream", "error", "execute_result"):
             cell.clears = False
             self._clear(cell)
-        if kind == "update_display_data":
+        if kind in ("comm_open", "comm_msg"):
+            self.widgets.setdefault(content["comm_id"], {}).update(content["data"].get("state", {}))
+        elif kind == "update_display_data":
             identity = content["transient"]["display_id"]
             if identity not in self._displays:
                 self.lost.append(identity)

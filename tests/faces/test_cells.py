@@ -184,6 +184,24 @@ def test_cleared(nb: Notebook, wait: str) -> None:
     assert "3/3" in thread.rows[0]
 
 
+def test_output_widget(nb: Notebook) -> None:
+    """What an `Output` of ipywidgets captures has rows that move in a widget of their own, to their end, and again once it is cleared;
+    a row outside of it misses nothing."""
+    pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
+    cell = nb.run(
+        "import ipywidgets\nout = ipywidgets.Output(); steps = iter(track(range(2), 'Outside')); next(steps)\n"
+        "with out:\n  for x in track(range(5), 'Captured'): out.clear_output(); print('step', x); drawn()\n"
+        "  list(steps); drawn()"
+    )
+    assert "✓ Outside" in cell.rows[0] and "2/2" in cell.rows[0] and len(cell.rows) == 1
+    (captured,) = nb.captured.values()
+    assert len(captured.pictures) == 1 and captured.text == "step 4\n"
+    html = nb.widgets[captured.pictures[0]["application/vnd.jupyter.widget-view+json"]["model_id"]]["value"]
+    assert "✓ Captured" in html and ">100%<" in html and "Outside" not in html
+    after = nb.run("for x in track(range(3), 'After'): pass")
+    assert "3/3" in after.rows[0] and not nb.lost
+
+
 def test_hostile(nb: Notebook) -> None:
     """A description is text, whatever it holds."""
     name = "</div><script>alert(1)</script><img src=x onerror=alert(2)> \"quoted' \\x1b[31m"
