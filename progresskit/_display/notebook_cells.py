@@ -1,8 +1,8 @@
 """The renderer `notebook`: an area of rows in the output of each cell, by display ids.
 
-Knows how IPython publishes and replaces a picture, and how a widget shows one in an `Output` of ipywidgets. An area is
-made in the thread that adds the task, since only that thread knows its cell. At the end of a cell the ticker makes a last
-picture, because a notebook is saved as soon as the kernel says that the cell is done.
+Knows how IPython publishes and replaces a picture, and how a widget shows one in an `Output` of ipywidgets. An area
+is made in the thread that adds the task, since only that thread knows its cell. At the end of a cell the ticker makes a
+last picture, because a notebook is saved as soon as the kernel says that the cell is done.
 """
 
 from __future__ import annotations
@@ -196,14 +196,15 @@ def _widget_publisher(display: Any) -> Callable[[dict[str, str], bool], object]:
 def place(tracker: TrackerCore, task: Task) -> None:
     """Give the new `task` of `tracker` the area of the cell that adds it, with a first picture where it is the first one there.
 
-    Called by the thread that adds the task. A subtask is shown below its parent, wherever it was added.
+    Called by the thread that adds the task. A subtask is shown below its parent, wherever it was added, unless a widget captures
+    its output.
     """
     shell = kernel_shell()
     if shell is None or not _draws_in_cells(tracker):
         return
     CELL_AREAS.trackers.add(tracker)
     parent = None if task.parent is None else CELL_AREAS.by_task.get(task.parent.id)
-    if parent is not None:
+    if parent is not None and not capturing_widgets():
         CELL_AREAS.by_task[task.id] = parent
         CELL_AREAS.forget_ended()
         return
