@@ -7,6 +7,7 @@ passes through this process. Does not know how anything is drawn.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -18,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._display.process_hooks import TICKER
 from .._system.job import hub_address
-from .._system.platform import HAS_SPAWN, has_signal_details, present_signals
+from .._system.platform import HAS_SPAWN, has_signal_details, has_unix_sockets, present_signals
 from .._text.line_splitter import Lines
-from ..processes._marks import VARIABLE, MarkReader, terminal_id
+from ..processes._marks import LOG_VARIABLE, VARIABLE, MarkReader, terminal_id
 from ..processes.feed import Feed
 from ..processes.hub import Hub
 from ..renderers.destinations import default_stream
@@ -281,6 +282,9 @@ class _Outputs:
         else:
             for fd in terminals:
                 self._add(*os.pipe(), fd)
+            if not terminals and has_unix_sockets():  # over TCP a hub answers nobody, see `Hub._tell_crowd`
+                with contextlib.suppress(OSError):  # standard error is closed
+                    self.variables[LOG_VARIABLE] = terminal_id(2)
 
     def _add(self, ours: int, theirs: int, *fds: int) -> None:
         os.set_blocking(ours, False)

@@ -29,6 +29,7 @@ VARIABLES: dict[str, str] = {
     "PROGRESSKIT_COLUMNS": "The template of rows, such as `{mark} {description} {bar} {percent} {loss:.3f}`.",
     "PROGRESSKIT_STYLE": "The glyphs: line, box, ascii or block; what suits the terminal unless set.",
     "PROGRESSKIT_HUB": "The hub that shows this process's tasks, and its key; set by `progresskit run` for the processes below it.",
+    "PROGRESSKIT_HUB_LOG": "The file or pipe that `progresskit run` writes lines to, where their words go there as well.",
     "PROGRESSKIT_HUB_TERMINAL": "The terminal that `progresskit run` has made for their words, so that words and last lines keep their "
     "order.",
     "PROGRESSKIT_WEB": "On: a live page shows this process's tasks in a browser, at an address that is printed; a port, or HOST:PORT, "

@@ -15,8 +15,8 @@ from .._model.frames import encode
 from .._model.slots import assign_rows
 from ..renderers.base import RendererUnavailable
 from ._connection import Connection
-from ._marks import MarkWriter
-from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, MARK, message
+from ._marks import MarkWriter, leads_to_log
+from ._protocol import BYE, CROWD, ENDED, FRAME, LARGEST, LINES, MARK, SHOW, SHOWN, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,8 @@ MOST_CHARACTERS = 1 << 22
 """Characters of printed lines kept while the hub does not read; later lines are only counted."""
 READ_SECONDS = 1.0
 """Seconds between two reads of the hub's messages."""
+SHOWN_SECONDS = 0.2
+"""Seconds that a frame with ended tasks or lines waits until the hub has written them to the log that the job's words go to."""
 STOP_SECONDS = 1.0
 """Seconds that `stop` waits for a slow hub, so that the tasks' last states reach it."""
 LEAST_BUDGET, MOST_BUDGET = 0.0018, 0.01
@@ -69,6 +71,8 @@ class HubRenderer:
         self._size = 0  # characters in _lines
         self._missing = 0  # lines dropped for lack of room
         self._marks = MarkWriter()
+        self._in_log = leads_to_log()
+        self._shows = 0  # how many times the hub was asked to show what it has
         self._is_told = False  # whether the hub has said how many clients there are
         self._reads_at = float("-inf")  # when to read the hub's messages next, on the frames' clock
         self._connection = Connection(os.environ.get("PROGRESSKIT_HUB", "") if self._address is None else self._address)
@@ -119,7 +123,8 @@ class HubRenderer:
         assert connection is not None  # between start and stop
         if connection.out and not connection.flush():
             return
-        number = self._marks.next_number() if self._lines or self._ended else None
+        has_words = bool(self._lines or self._ended)
+        number = self._marks.next_number() if has_words else None
         if number is not None:
             connection.out += message(MARK, b"%d" % number)
         if self._lines:
@@ -137,9 +142,23 @@ class HubRenderer:
             del self._ended[:ended]
             if self._ended:
                 self._frame = frame
-        connection.flush()
+        if has_words and self._in_log:
+            self._shows += 1
+            connection.out += message(SHOW, b"%d" % self._shows)
+        is_sent = connection.flush()
         if number is not None:
             self._marks.write(number)
+        if has_words and self._in_log and is_sent:
+            self._wait_until_shown(connection)
+
+    def _wait_until_shown(self, connection: Connection) -> None:
+        """Wait until the hub has written what was sent, so that words which the job writes next stand below it."""
+        until = time.monotonic() + SHOWN_SECONDS
+        while (left := until - time.monotonic()) > 0.0:
+            connection.wait_until_readable(left)
+            messages = self._read(connection)
+            if messages is None or (SHOWN, b"%d" % self._shows) in messages:
+                return
 
     def _read_budget(self, connection: Connection, time: float) -> None:
         """Set this client's share of a core, if the hub has said how many clients there are.
@@ -147,12 +166,18 @@ class HubRenderer:
         Reads at each frame until the hub has said so, and once a second afterwards: a read that finds nothing costs a system call
         and an exception.
         """
-        for kind, body in connection.read() or ():
+        self._read(connection)
+        if self._is_told:
+            self._reads_at = time + READ_SECONDS
+
+    def _read(self, connection: Connection) -> list[tuple[bytes, bytes]] | None:
+        """Return the hub's messages, having noted how many clients it has; None: it has closed the connection."""
+        messages = connection.read()
+        for kind, body in messages or ():
             if kind == CROWD and body.isdigit() and len(body) < 10:
                 self._is_told = True
                 self.default_budget = max(LEAST_BUDGET, min(MOST_BUDGET, CROWD_BUDGET / max(int(body), 1)))
-        if self._is_told:
-            self._reads_at = time + READ_SECONDS
+        return messages
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None

@@ -98,6 +98,15 @@ class Connection:
         else:
             time.sleep(min(max(seconds, 0.0), 0.01))  # the hub's queue is full, and no event says when it has room
 
+    def wait_until_readable(self, seconds: float) -> None:
+        """Wait at most `seconds` until the hub has sent something."""
+        if has_poll():  # `select` raises ValueError for descriptors from 1024
+            poll = select.poll()
+            poll.register(self.socket, select.POLLIN)
+            poll.poll(1000 * max(seconds, 0.0))
+        else:
+            select.select([self.socket], [], [], max(seconds, 0.0))
+
     def read(self) -> list[tuple[bytes, bytes]] | None:
         """Return the messages that the hub has sent, as kind and body; None if it has closed the connection."""
         try:

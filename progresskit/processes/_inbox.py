@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .._model.frames import decode
 from ._ended_counts import EndedCounts
-from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, MARK, read_count, split_counts
+from ._protocol import ANSWER, BYE, COUNTS, ENDED, ENDED_COUNTS, FRAME, LINES, MARK, SHOW, read_count, split_counts
 
 if TYPE_CHECKING:
     from ._brief_ends import BriefEnd
@@ -34,6 +34,7 @@ class Sender:
         sends_frames: Whether it has sent a frame.
         answered: The number of the last question that it has answered.
         leaving: Whether it has said that it ends.
+        awaited: The body of its last `SHOW`, which has not been answered; None: there is none.
         reached: The number of the last of its marks among the words that have been shown.
     """
 
@@ -42,6 +43,7 @@ class Sender:
         self.is_counter = False
         self.sends_frames = False
         self.answered = 0
+        self.awaited: bytes | None = None
         self.leaving = False
         self.reached = 0
         self.messages: list[tuple[bytes, bytes]] = []  # ended tasks, lines and the end, in order of arrival
@@ -105,6 +107,8 @@ class Inbox:
                     client.ended_counts = body
                 elif kind == ANSWER and body.isdigit() and len(body) < 19:
                     client.answered = int(body)
+                elif kind == SHOW and body.isdigit() and len(body) < 19:
+                    client.awaited = body
                 elif kind == BYE:
                     client.leaving = True
                 else:

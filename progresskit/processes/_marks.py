@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 VARIABLE = "PROGRESSKIT_HUB_TERMINAL"
 """The environment variable with the terminal that `run` has made for the words: its device and inode numbers."""
+LOG_VARIABLE = "PROGRESSKIT_HUB_LOG"
+"""The environment variable with the file or pipe that `run` writes lines to, where the command's words go there as well."""
 PREFIX = b"\x1b]7770;progresskit;"
 """A mark is an operating system command with a number that no terminal knows: one that gets it all the same shows nothing."""
 _MARK = re.compile(re.escape(PREFIX) + rb"(\d{1,10});(\d{1,18})\x07")
@@ -41,6 +43,18 @@ def terminal_id(descriptor: int) -> str:
     """
     known = os.fstat(descriptor)
     return f"{known.st_dev}:{known.st_ino}"
+
+
+def leads_to_log() -> bool:
+    """Return whether this process's words go to the log that the hub writes lines to."""
+    wanted = os.environ.get(LOG_VARIABLE, "")
+    for descriptor in (1, 2):
+        try:
+            if wanted and terminal_id(descriptor) == wanted:
+                return True
+        except OSError:  # closed
+            pass
+    return False
 
 
 class MarkWriter:

@@ -38,11 +38,15 @@ ANSWER = b"R"
 """From the client: confirms that it has sent all counts from before the `ASK` with this body."""
 MARK = b"M"
 """From the client: what follows belongs to the place among its words where the mark with this number stands, see `_marks`."""
+SHOW = b"W"
+"""From the client: it waits until all that it has sent is shown, because its words lead to the same log. A number in digits."""
+SHOWN = b"S"
+"""From the hub: what the client had sent up to the `SHOW` with this body is shown."""
 CROWD = b"C"
 """From the hub: the number of processes that send it frames, in digits. Each client derives its share of the budget from it."""
 BYE = b"B"
 """From the client: it ends in an orderly way."""
-KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER, MARK, CROWD, BYE))
+KINDS = frozenset((HELLO, FRAME, ENDED, LINES, COUNTS, ENDED_COUNTS, ASK, ANSWER, MARK, SHOW, SHOWN, CROWD, BYE))
 
 LARGEST = 1 << 22
 """The largest message, in bytes: some 10,000 tasks."""

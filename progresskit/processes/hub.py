@@ -23,7 +23,7 @@ from .._tracking.multiprocessing_hook import VARIABLE
 from ._brief_ends import Pipe
 from ._inbox import Inbox, Sender
 from ._listener import Listener
-from ._protocol import ASK, CROWD, ENDED, FRAME, HELLO, LARGEST, Splitter, message, read_hello
+from ._protocol import ASK, CROWD, ENDED, FRAME, HELLO, LARGEST, SHOWN, Splitter, message, read_hello
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PAUSE = 0.02
 """Seconds between two reads of the sockets while clients send: one read then serves many clients."""
+SHOWN_SECONDS = 1.0
+"""Seconds that the hub's thread waits for the frame that a client waits for."""
 PATIENCE = 5.0
 """Seconds within which a client must send `HELLO`."""
 STRANGERS = 256
@@ -93,6 +95,7 @@ class Hub:
         self._clients: set[_Client] = set()
         self._reading = threading.Lock()  # held while reading from the sockets
         self._reader: int | None = None  # the thread that holds `_reading`
+        self._serving: int | None = None  # the hub's own thread
         self._crowd = self._told_crowd = 0  # clients that send frames: now, and as last sent to all of them
         self._questions = 0
         self._poll: Callable[[int], object] | None = None
@@ -309,6 +312,7 @@ class Hub:
     # Reading, mostly in the hub's thread
 
     def _serve(self) -> None:
+        self._serving = threading.get_ident()
         while not self._stopping.is_set():
             while self._behind and not self._stopping.wait(PAUSE):
                 pass  # the terminal is slow: clients keep their messages and merge them
@@ -317,8 +321,26 @@ class Hub:
             moved = self._read_sockets(1.0 if strangers else None)
             if self._inbox.is_pending:
                 self.feed.announce()
-            if moved:
+            if not self._answer_shown() and moved:
                 self._stopping.wait(PAUSE)
+
+    def _answer_shown(self) -> bool:
+        """Show all that clients have sent where one of them waits for that, answer it, and return whether one did."""
+        with self._lock:
+            waiting = [(client, client.awaited) for client in self._clients if client.awaited is not None]
+        if not waiting:
+            return False
+        refresh = getattr(self.feed._core.ticker, "refresh", None)
+        if refresh is not None:
+            refresh(SHOWN_SECONDS)
+        for client, body in waiting:
+            if client.awaited == body:
+                client.awaited = None
+            try:
+                client.socket.send(message(SHOWN, body))
+            except OSError:  # it is closing
+                pass
+        return True
 
     @property
     def _behind(self) -> bool:
@@ -437,6 +459,8 @@ class Hub:
             client.sends_frames = True
             self._tell_crowd(1, client)
         self._inbox.store(client, messages)
+        if client.awaited is not None and self._reader != self._serving:
+            self._wake()  # the hub's own thread answers
 
     def _tell_crowd(self, change: int, newcomer: _Client | None = None) -> None:
         """Change the number of clients that send frames by `change`, and send it to `newcomer`.

@@ -162,7 +162,7 @@ def test_killed_client_is_lost(terminal: type[Terminal], gate: str) -> None:
     rows = shown.until("victim ", "other ", "pid ")
     victim = int(next(row for row in rows if row.startswith("pid ")).split()[1])
     os.kill(victim, signal.SIGKILL)
-    rows = shown.until("failed at 30%: lost")
+    rows = shown.until("failed at 30%: lost", "other ")
     assert sum("victim" in row and "failed at 30%: lost" in row for row in rows) == 1
     assert sum("other" in row and "3/10" in row for row in rows) == 1
     Path(gate).touch()
@@ -536,6 +536,30 @@ def test_printed_in_and_after_loops(terminal: type[Terminal]) -> None:
     said = [f"{found[1]} {found[2]}" for row in shown.rows if (found := re.search(r"(in|loop|after) (\d)", row))]
     assert said == [f"{place} {k}" for k in range(7) for place in ("in", "loop", "after")], shown.rows
     assert not any("progresskit;" in row for row in shown.rows)
+
+
+PATIENT = """
+from progresskit._display.process_hooks import TICKER
+from progresskit.processes import _client
+_client.SHOWN_SECONDS = TICKER.scheduler.gate.time.most = TICKER.scheduler.gate.time.left = 60.0  # on a busy machine
+"""
+
+
+@pytest.mark.parametrize("where", ["a pipe", "a file"])
+def test_printed_after_loops_in_a_log(where: str, tmp_path: Path) -> None:
+    """The same where the command's words and the last lines of its loops go to one log, past each other."""
+    log = tmp_path / "log"
+    command = [*RUN, "--", sys.executable, "-u", "-c", PATIENT + SPEAKING]
+    if where == "a file":
+        with log.open("wb") as file:
+            subprocess.run(command, stdout=file, stderr=file, check=True)
+        text = log.read_text("utf-8")
+    else:
+        text = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, encoding="utf-8"
+        ).stdout
+    said = re.findall(r"(?m)^(?:loop (\d): finished|after (\d))", text)
+    assert said == [each for k in "0123456" for each in ((k, ""), ("", k))], text
 
 
 @given(
