@@ -1,9 +1,9 @@
 """Measure what progresskit.tqdm costs a program that was written for tqdm, compared with the installed tqdm.
 
 Each figure is a ratio: rounds of the same loop with each of the two, in turn, in one process, in processor time of the
-    thread; the bare loop is the control. progresskit.tqdm is measured with a bar that is a task of the display (which
-    is not drawn here), and with one that writes tqdm's text to its own stream, and so is the installed tqdm when
-    patched. A million items or updates take longer than the time between two lines, so that the figures include lines.
+thread; the bare loop is the control. progresskit.tqdm is measured with a bar that is a task of the display (which
+is not drawn here), and with one that writes tqdm's text to its own stream, and so is the installed tqdm when
+patched. A million items or updates take longer than the time between two lines, so that the figures include lines.
 Bars: an item at most 1/5 of tqdm's, `update` at most 1/2. Ends with 1 if one is missed.
 """
 

@@ -1,7 +1,7 @@
 """Frames: what a tracker looked like at one instant, as values.
 
 A frame is immutable, complete and serialisable: a renderer knows nothing else, and its JSON line is the format of
-    events files and of the wire protocol. Does not know tasks, trackers, terminals or where a frame goes.
+events files and of the wire protocol. Does not know tasks, trackers, terminals or where a frame goes.
 
 Named tuples and not dataclasses: `import dataclasses` costs more than the whole budget of `import progresskit`,
 and a tick builds fifty views in the time that ten frozen dataclasses take.

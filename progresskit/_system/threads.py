@@ -1,7 +1,7 @@
 """Threads of the operating system, a wake-up call for them, and signals that wait.
 
 Knows how to start an OS thread, also if gevent has replaced threads by greenlets: a display must continue while a
-    greenlet computes. Does not know what the threads do.
+greenlet computes. Does not know what the threads do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files whose bytes advance a task as they are read or written.
 
 A thin wrapper: everything but reading and writing is passed to the file itself. Asks the current tracker for a task.
-    Does not know how it is shown.
+Does not know how it is shown.
 """
 
 from __future__ import annotations

@@ -345,7 +345,7 @@ class ProgressTracker:
         """Return an iterator over `iterable` that shows its progress.
 
         The task begins when the first item is requested, and ends with the loop: finished at its end, stopped early by
-            `break`, failed by an error. A loop inside another, in the same thread or async task, is a child of it.
+        `break`, failed by an error. A loop inside another, in the same thread or async task, is a child of it.
 
         Args:
             iterable: Any iterable or async iterable.
@@ -447,7 +447,7 @@ class ProgressTracker:
         """Return a context manager that keeps the rows off the screen. Nothing is drawn within its block.
 
         For code that needs the terminal to itself: a question, an editor, a pager. Tasks still count, and printed lines
-            wait.
+        wait.
 
         Example:
             >>> with tracker.hidden():

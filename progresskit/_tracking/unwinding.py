@@ -1,12 +1,12 @@
 """Find the exception that propagates through a frame, from within a finaliser that runs meanwhile.
 
 A finaliser cannot see why its object was dropped: CPython sets a propagating exception aside before it runs Python
-    code, so `sys.exc_info()` is empty. But the exception's traceback was just made, and so is one of the youngest
-    objects that the garbage collector tracks. It names the frame and its current instruction. From 3.12 on it leads to
-    the exception itself. On 3.11 an exception may have no object yet. For those that cancel a program, the class then
-    has one more reference than before. An interpreter without the GIL has no young objects: there the collector
-    searches all objects for referrers of the frame, which is slow and so is done only if the loop was not left by
-    `break` or `return`. Does not know loops
+code, so `sys.exc_info()` is empty. But the exception's traceback was just made, and so is one of the youngest
+objects that the garbage collector tracks. It names the frame and its current instruction. From 3.12 on it leads to
+the exception itself. On 3.11 an exception may have no object yet. For those that cancel a program, the class then
+has one more reference than before. An interpreter without the GIL has no young objects: there the collector
+searches all objects for referrers of the frame, which is slow and so is done only if the loop was not left by
+`break` or `return`. Does not know loops
 or tasks.
 """
 

@@ -1,7 +1,7 @@
 """The rows of a notebook's cell, and their picture.
 
 Pure: from views to HTML and plain text. A picture needs no widgets and no style sheet, so a saved notebook shows the
-    last one in any viewer. Does not know kernels.
+last one in any viewer. Does not know kernels.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Area:
     """The rows of one cell's output.
 
     An area never becomes lower, so that the page does not jump: the row of an ended subtask stays until another one
-        takes its place.
+    takes its place.
 
     Args:
         publish: Publishes a picture: its MIME types and texts, and whether it replaces the one before.

@@ -110,7 +110,7 @@ class RowRenderer:
         """Return the lines that ended tasks leave above the rows: their last rows, and all text that was cut there.
 
         Unlike rows, these lines may wrap: a name, or the reason of a failure, is shown in full, on its own line if
-            necessary.
+        necessary.
         """
         lines = []
         for view, row in zip(views, self.rows(tuple(views), columns, time), strict=True):

@@ -189,9 +189,9 @@ def copy_into(
     """Copy files of a stage into a table, all or none, with a bar of the rows that the server says it has loaded.
 
     The files are copied in batches of about the same size, of at most 1,000 files, in one transaction: rows are exact
-        after each batch, and no reader sees a part of them. While a statement runs, its state is shown, and from the
-        second one on an estimate by this table's speed, marked `~`, which does not exceed the batch. The rows of the
-        target are not counted.
+    after each batch, and no reader sees a part of them. While a statement runs, its state is shown, and from the
+    second one on an estimate by this table's speed, marked `~`, which does not exceed the batch. The rows of the
+    target are not counted.
 
     Args:
         cursor: A cursor of the connector that no other code uses meanwhile.

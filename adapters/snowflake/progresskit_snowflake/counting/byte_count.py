@@ -34,8 +34,8 @@ class ByteCount:
     """Adds up the bytes that sockets have carried for the uploads in progress.
 
     A connection has broken if it was reset, had bytes in transit, or ended without an answer: its bytes no longer
-        count. One that ends after its answer has carried a part, whose bytes count. Bytes beyond the sizes of all
-        uploads belong to an object that was refused and is sent again.
+    count. One that ends after its answer has carried a part, whose bytes count. Bytes beyond the sizes of all
+    uploads belong to an object that was refused and is sent again.
 
     Attributes:
         attempts: 1, plus one for each time that an object was sent again.

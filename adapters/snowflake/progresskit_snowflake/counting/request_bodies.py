@@ -1,8 +1,8 @@
 """Connector 4.x: bodies of uploads that count themselves, and can be stopped.
 
 Knows how that connector hands an object to its HTTP client: each attempt calls a function for the arguments of the
-    request, where the bytes are wrapped in a body that is read block by block. The method is patched during an upload
-    and restored after it. Does not know bars.
+request, where the bytes are wrapped in a body that is read block by block. The method is patched during an upload
+and restored after it. Does not know bars.
 
 A body that is read block by block is also sent block by block. The connector's limit of 10 seconds for a send then
 applies to a block instead of the whole object.

@@ -1,7 +1,7 @@
 """Statements that can be cancelled while they upload, with each major version of the connector.
 
 Knows how each version cancels an upload: 4.x reads the bytes block by block, so that the next one can fail; 5.x uses a
-    compiled core, which drops a call that is awaited and cancelled. Does not know bars.
+compiled core, which drops a call that is awaited and cancelled. Does not know bars.
 """
 
 from __future__ import annotations

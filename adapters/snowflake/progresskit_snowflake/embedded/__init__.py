@@ -1,9 +1,9 @@
 """A local server that takes PUT and COPY: fakesnow's routes, with DuckDB behind them, on a free port of loopback.
 
 It runs in its own process: it does not use the loader's interpreter and memory, two servers share nothing, and it does
-    not need the installed connector, 4.x or 5.x. Differences from the real service: it has no access rights, and one
-    warehouse that is always running. This module starts it and sends it commands over a pipe. It must import neither
-    fakesnow nor the connector.
+not need the installed connector, 4.x or 5.x. Differences from the real service: it has no access rights, and one
+warehouse that is always running. This module starts it and sends it commands over a pipe. It must import neither
+fakesnow nor the connector.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Replaces `snowflake.connector` in the server's own process, with the few names that fakesnow imports from it.
 
 The server is then independent of the installed connector: it runs with 4.x and 5.x (5.x has no `converter` and no
-    `file_util`), starts without importing either, and its error messages have no number in front. Use it in that
-    process only, before any import of the connector.
+`file_util`), starts without importing either, and its error messages have no number in front. Use it in that
+process only, before any import of the connector.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The dialect of a CSV file: its encoding, delimiter, quote and line ends. Decided once, from its first bytes.
 
 Pure: works on bytes. `auto` decides only if the bytes leave no doubt. Otherwise the file is refused, and the message
-    names the option to give.
+names the option to give.
 """
 
 from __future__ import annotations

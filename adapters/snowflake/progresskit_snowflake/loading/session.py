@@ -155,7 +155,7 @@ class Session:
         stays.
 
         Both may still run a statement, and the server may have ended them, or be unreachable: an outage at which
-            connector 5.x gives up an upload may be over by then.
+        connector 5.x gives up an upload may be over by then.
         """
         statement = f"DROP {what.replace(' ', ' IF EXISTS ', 1)}"
         for session in (self, spare):
