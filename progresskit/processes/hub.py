@@ -76,6 +76,7 @@ class Hub:
             Unix sockets.
 
     Raises:
+        TypeError: `feed` is no feed, such as a tracker that shows its own tasks alone.
         OSError: no socket can be made (from `start`).
 
     Example:
@@ -86,6 +87,10 @@ class Hub:
     """
 
     def __init__(self, feed: Feed, *, tcp: bool | None = None) -> None:
+        if not hasattr(feed, "receive"):
+            raise TypeError(
+                f"feed is {type(feed).__name__}: give a Feed, a tracker that shows other processes' tasks as well."
+            )
         self._inbox = Inbox(feed)
         self._tcp = not has_unix_sockets() if tcp is None else tcp
         self._listener: Listener | None = None

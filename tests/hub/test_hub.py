@@ -127,6 +127,12 @@ def test_a_clients_tasks_lines_and_endings_are_shown(bench: Bench) -> None:
     assert (bench.hub.refused, bench.hub.dropped) == (0, 0)
 
 
+def test_a_hub_takes_a_feed() -> None:
+    """A tracker that shows its own tasks alone is refused at once, not by the hub's thread."""
+    with pytest.raises(TypeError, match="feed is ProgressTracker: give a Feed"):
+        Hub(ProgressTracker("none"))  # type: ignore[arg-type]  # the mistake
+
+
 def test_order_of_connections(unix: Bench) -> None:
     """Output that a process has sent by a closed connection is above the output of its next one."""
     first = unix.client()
