@@ -53,6 +53,7 @@ def leads_to(stream: Any, key: tuple[object, ...]) -> bool:
 
 
 def has_key(descriptor: int, key: tuple[object, ...]) -> bool:
+    """Return whether `descriptor` leads to the file or terminal of that `key`."""
     try:
         return file_key(descriptor) == key
     except OSError:  # closed

@@ -39,7 +39,12 @@ def check_terminal(terminal: object) -> None:
 
 
 def within(name: str, value: float | None, most: float) -> float | None:
-    """Return `value` if it is None or a number above 0 and at most `most`."""
+    """Return `value` as a float; None stays None.
+
+    Raises:
+        TypeError: `value` is no number.
+        ValueError: it is not above 0, or exceeds `most`.
+    """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):

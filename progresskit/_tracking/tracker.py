@@ -485,10 +485,12 @@ class ProgressTracker:
         core = self._core
         try:
             make = load(CAPTURE)
-            drawn = not getattr(core.ticker, "writes_at_once", False)
+            keeps = quiet or not getattr(
+                core.ticker, "writes_at_once", False
+            )  # lines, or words on their way to a display
         except ModuleNotFoundError as error:  # a frozen application without our modules: the streams stay as they are
-            core.given_ticker, drawn = core.given_ticker or LineTicker(core, error), False
-        captured: Capture[TrackerCore] = make(core, stdout, stderr, quiet) if drawn else Uncaptured()
+            core.given_ticker, keeps = core.given_ticker or LineTicker(core, error), False
+        captured: Capture[TrackerCore] = make(core, stdout, stderr, quiet) if keeps else Uncaptured()
         return captured
 
     def frame(self, rows: int | None = None) -> Frame:

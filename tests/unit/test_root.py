@@ -218,6 +218,19 @@ def test_disabled_block(entered: Bench, monkeypatch: pytest.MonkeyPatch, capsys:
     assert not current_tracker()._core.tree._ended
 
 
+def test_quiet_capture_where_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """A quiet capture keeps lines for the program also where progress is switched off; another one leaves the streams alone."""
+    with disabled(), ProgressTracker() as own:
+        for tracker in (own, current_tracker()):
+            with tracker.capture(stdout=True, quiet=True) as capture:
+                print("kept")
+            assert list(capture.lines) == ["kept"]
+        with own.capture(stdout=True):
+            print("said", end="")
+        print(", and that was all")
+    assert capsys.readouterr() == ("said, and that was all\n", "")
+
+
 def test_disabled_block_and_errors() -> None:
     """An error ends the block as its end does."""
     os.environ.pop("PROGRESSKIT_DISABLE", None)
