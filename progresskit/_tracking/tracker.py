@@ -224,7 +224,8 @@ class ProgressTracker:
                 takes the lowest slot that is free, else a new one.
             start: Whether its time begins now; otherwise with `start()`, with a `with` block, or with the first unit.
             counter: Returns units done, which are added to those of `advance`. The ticker calls it before each frame,
-                in its own thread, so it should return soon. None: no function.
+                in its own thread, so it should return soon. If progress is switched off there are no frames, and it is
+                called at the end of the task alone. None: no function.
             columns: The template of its row; None: the tracker's.
             delay: Seconds after which its row appears. A task that ends before that is never shown, unless it failed.
             fields: Additional columns.
