@@ -36,7 +36,7 @@ Mark = tuple[int, int]
 
 
 def terminal_id(descriptor: int) -> str:
-    """Return the value of `VARIABLE` for the terminal on `descriptor`.
+    """Return the value of `VARIABLE` for the terminal on `descriptor`, or of `LOG_VARIABLE` for the file or pipe there.
 
     Raises:
         OSError: `descriptor` is closed.
@@ -46,15 +46,18 @@ def terminal_id(descriptor: int) -> str:
 
 
 def leads_to_log() -> bool:
-    """Return whether this process's words go to the log that the hub writes lines to."""
-    wanted = os.environ.get(LOG_VARIABLE, "")
+    """Return whether this process's words go to the log that `run` writes lines to."""
+    return any(_leading_to(os.environ.get(LOG_VARIABLE, "")))
+
+
+def _leading_to(place: str) -> Iterator[int]:
+    """Yield those of the descriptors of words, 1 and 2, that lead to `place`, the value of a variable; empty: none does."""
     for descriptor in (1, 2):
         try:
-            if wanted and terminal_id(descriptor) == wanted:
-                return True
+            if place and terminal_id(descriptor) == place:
+                yield descriptor
         except OSError:  # closed
             pass
-    return False
 
 
 class MarkWriter:
@@ -66,14 +69,10 @@ class MarkWriter:
 
     def next_number(self) -> int | None:
         """Return the number of the next mark; None if the words lead elsewhere, or the terminal has no room for it."""
-        if self._wanted:
-            for descriptor in (1, 2):
-                try:
-                    if terminal_id(descriptor) == self._wanted and _has_room(descriptor):
-                        self._descriptor = descriptor
-                        return next(_numbers)
-                except OSError:  # closed
-                    pass
+        for descriptor in _leading_to(self._wanted):
+            if _has_room(descriptor):
+                self._descriptor = descriptor
+                return next(_numbers)
         return None
 
     def write(self, number: int) -> None:
