@@ -46,8 +46,7 @@ class Spool:
         self.position = 0
         self._drawn = 0  # how far lines had been queued when the frame that is being drawn was begun
         self._master = master
-        self._ready = native("select", "poll")()
-        self._ready.register(master, select.POLLIN)
+        self._poll = native("select", "poll")
 
     @property
     def size(self) -> int:
@@ -57,7 +56,13 @@ class Spool:
     @property
     def has_unread_bytes(self) -> bool:
         """Whether something has been written that has not been read."""
-        return bool(self._ready.poll(0)) or self.size > self.position
+        return self._is_ready() or self.size > self.position
+
+    def _is_ready(self) -> bool:
+        """Return whether the pseudo-terminal has something. Any thread may ask, and a poll object refuses two at once."""
+        poll = self._poll()
+        poll.register(self._master, select.POLLIN)
+        return bool(poll.poll(0))
 
     def fill(self) -> None:
         """Move what has been written to the pseudo-terminal to the file."""
@@ -76,7 +81,7 @@ class Spool:
         except OSError:
             fcntl.lockf(self.file, fcntl.LOCK_EX)  # the keeper moves some: a matter of microseconds
         try:
-            if not self._ready.poll(0):
+            if not self._is_ready():
                 return False
             end, count = self.size, 0
             start = end - end % mmap.ALLOCATIONGRANULARITY

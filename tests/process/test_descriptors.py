@@ -6,9 +6,13 @@ import fcntl
 import os
 import struct
 import termios
+import threading
 
 import pytest
 from inpty import Program
+
+from progresskit._display.relay_descriptors import OwnDescriptors
+from progresskit._display.relay_spool import Spool
 
 HEAD = """
 import ctypes, multiprocessing, os, signal, subprocess, sys, time
@@ -314,3 +318,31 @@ def test_order_where_a_capture_ends() -> None:
     program = Program(HANDED_OVER)
     assert program.end() == 0, program.rows
     assert program.rows[-1] == "['before', 'after']", program.rows
+
+
+def test_threads_ask_for_unread_bytes() -> None:
+    """Threads that ask at the same time whether a program has written something are all answered: the job is one of them."""
+    own, (ours, theirs) = OwnDescriptors(), os.openpty()
+    spool = Spool(own, ours)
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            for _ in range(3_000):
+                assert not spool.has_unread_bytes
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not errors
+        os.write(theirs, b"words")
+        assert spool.has_unread_bytes
+    finally:
+        own.close_all()
+        os.close(ours)
+        os.close(theirs)

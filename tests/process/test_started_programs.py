@@ -148,7 +148,7 @@ def test_keys_and_questions() -> None:
         program.until(words, times)
         assert not any("Files" in row for row in program.rows)
         os.write(program.fd, answer)
-    assert program.end() == 0
+    assert program.end() == 0, "\n".join(program.everything)
     rows = [row for row in program.everything if "Files" not in row]
     assert rows == [
         *("before 0", "press a key:", "pressed a", "after 0"),
