@@ -166,10 +166,10 @@ def test_single_file_expects_its_checked_rows(sessions: Any, tmp_path: Path, cop
     """A single file has its checked rows for what is expected and no measure."""
     path = write(tmp_path / "one.csv", "a\n1\n2\n")
     summary = load(sessions, tmp_path, [path], "one_file")
-    assert copy_bars == [(2, {"completed": 0, "measured": False})]
+    assert copy_bars == [(2, {"measured": False})]
     assert (summary.loaded, summary.copied.strategy) == (2, "one statement")
     load(sessions, tmp_path, [path], "one_file", quality=False)
-    assert copy_bars[1:] == [(None, {"completed": 0, "measured": False})]  # nobody has counted
+    assert copy_bars[1:] == [(None, {"measured": False})]  # nobody has counted
 
 
 @pytest.mark.slow
@@ -450,36 +450,41 @@ def test_copy_after_the_rollback_loads_nothing(sessions: Any, connection: Any, t
     assert count(connection, "SELECT count(*) FROM late") == 0
 
 
-def test_copy_bar_lives_as_long_as_its_statement(
+def test_copy_keeps_its_row_between_statements(
     sessions: Any, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bar of COPY is there for a statement and closed with it."""
+    """COPY has one bar for all statements, which says what is awaited while none runs."""
     paths = [write(tmp_path / f"{n}.csv", "a\n" + "1\n" * (n + 1)) for n in range(3)]
     bars: list[Any] = []
+    seen: list[tuple[int, str | None]] = []
     begin, copy, put = SnowflakeProgress.start_copy_operation, Loading.copy, Staging.put
 
+    def shown(bar: Any) -> tuple[int, str | None]:
+        return bar.completed, bar.fields.get("phase")
+
     def begun(*arguments: Any, **more: Any) -> Any:
-        bars.append((begin(*arguments, **more), more["completed"]))
-        return bars[-1][0]
+        bars.append(begin(*arguments, **more))
+        return bars[-1]
 
     def copied(*arguments: Any) -> Any:
-        assert [bar.state for bar, _ in bars] == ["finished"] * (len(bars) - 1) + ["running"]
+        assert [(bar.state, bar.fields.get("phase")) for bar in bars] == [("running", None)]
         return copy(*arguments)
 
     def uploaded(staging: Any, path: Path, name: str, *more: Any) -> None:
-        number = int(Path(name).stem)
+        before = sum(range(int(Path(name).stem) + 1))  # rows of the files before: this one goes when they are copied
         deadline = time.monotonic() + 30
-        while len(bars) < number or any(bar.state != "finished" for bar, _ in bars):
-            assert time.monotonic() < deadline, [bar.state for bar, _ in bars]
+        while before and not (bars and shown(bars[0]) == (before, "waiting for files")):
+            assert time.monotonic() < deadline
             time.sleep(0.001)
+        seen.extend(map(shown, bars))
         put(staging, path, name, *more)
 
     monkeypatch.setattr(SnowflakeProgress, "start_copy_operation", begun)
     monkeypatch.setattr(Loading, "copy", copied)
     monkeypatch.setattr(Staging, "put", uploaded)
     assert load(sessions, tmp_path, paths, "bars").loaded == 6
-    assert [completed for _, completed in bars] == [0, 1, 3]
-    assert [bar.completed for bar, _ in bars] == [1, 3, 6]
+    assert seen == [(1, "waiting for files"), (3, "waiting for files")]
+    assert [(bar.completed, bar.state) for bar in bars] == [(6, "finished")]
 
 
 def test_an_existing_table_decides_the_types(sessions: Any, connection: Any, tmp_path: Path) -> None:

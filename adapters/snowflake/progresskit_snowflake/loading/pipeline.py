@@ -147,6 +147,8 @@ class Load:
         self._uploads: Uploads | None = None
         self._upload_bar: Task | None = None
         self._copying = Shared(contextlib.nullcontext)
+        self._row_of_copy = Shared(self._begin_copy)
+        self._copy_bar: Task | None = None
         self._qc = Shared(lambda: self.progress.phase("QC rows", unit="row"))
         self._phases = {
             "QC": self._qc,
@@ -386,51 +388,61 @@ class Load:
         ledger: Ledger | None,
         digests: list[str],
     ) -> None:
-        staged: list[Staged] = []
-        left: list[Staged] = []
-        watch = CopyWatch(names=self.summary.names)
-        count = counted = 0
-        for waiting in self._staged.together():
-            staged += waiting
-            left += waiting
-            # What a row found later has widened, COPY would refuse or round: all wait then for what the check says at its end.
-            # They may also be narrower by now than the table's, of which the first rows of later files have had a say.
-            if self._types() == made_with:
-                for batch in batches(left):
-                    self._copy(table, batch, watch, existing)
-                    done(len(batch))
-                    count, counted = count + 1, counted + len(batch)
-                left = []
-        if staged and self._types() != made_with:
-            self.loading.begin_anew(self.columns)
-            watch, count, left = CopyWatch(names=self.summary.names), 0, staged
-        for batch in batches(left):
-            self._copy(table, batch, watch, existing)
-            count += 1
-        done(len(staged) - counted)
-        self._hold_all_against(staged, watch.copied.files)
-        self._group.goes_on()
-        with self._copying:
-            if ledger is not None:
-                if existing is None or self.if_exists == "replace":
-                    self.loading.run(ledger.forget(), "emptying the ledger of what is loaded")
-                rows = {file.file.rpartition("/")[2]: file.loaded for file in watch.copied.files}
-                named = {str(path): name for name, (path, _) in self._reports.items()}
-                entries = [
-                    Entry(digest, str(path), rows.get(named[str(path)], 0))
-                    for digest, path in zip(digests, self.paths, strict=True)
-                ]
-                self.loading.run(ledger.remember(entries), "remembering what is loaded")
-            self.loading.publish()
-            self.published = True
-        watch.copied.strategy = strategy(count, watch.estimates)
-        self.summary.copied = watch.copied
+        with contextlib.ExitStack() as row:  # stays from the first statement to the end, also while files are awaited
+            staged: list[Staged] = []
+            left: list[Staged] = []
+            watch = CopyWatch(names=self.summary.names)
+            count = counted = 0
+            for waiting in self._staged.together():
+                staged += waiting
+                left += waiting
+                # What a row found later has widened, COPY would refuse or round: all wait then for what the check says at its end.
+                # They may also be narrower by now than the table's, of which the first rows of later files have had a say.
+                if self._types() == made_with:
+                    for batch in batches(left):
+                        self._copy(table, batch, watch, existing, row)
+                        done(len(batch))
+                        count, counted = count + 1, counted + len(batch)
+                    left = []
+            if staged and self._types() != made_with:
+                self.loading.begin_anew(self.columns)
+                watch, count, left = CopyWatch(names=self.summary.names), 0, staged
+            for batch in batches(left):
+                self._copy(table, batch, watch, existing, row)
+                count += 1
+            done(len(staged) - counted)
+            self._hold_all_against(staged, watch.copied.files)
+            self._group.goes_on()
+            with self._copying:
+                if ledger is not None:
+                    if existing is None or self.if_exists == "replace":
+                        self.loading.run(ledger.forget(), "emptying the ledger of what is loaded")
+                    rows = {file.file.rpartition("/")[2]: file.loaded for file in watch.copied.files}
+                    named = {str(path): name for name, (path, _) in self._reports.items()}
+                    entries = [
+                        Entry(digest, str(path), rows.get(named[str(path)], 0))
+                        for digest, path in zip(digests, self.paths, strict=True)
+                    ]
+                    self.loading.run(ledger.remember(entries), "remembering what is loaded")
+                if self._copy_bar is not None:
+                    self._copy_bar.update(phase="publishing")
+                self.loading.publish()
+                self.published = True
+            watch.copied.strategy = strategy(count, watch.estimates)
+            self.summary.copied = watch.copied
 
     def _types(self) -> list[str | None]:
         """Return the columns' types: as wide as all rows need that have been checked by now."""
         return [column.type for column in self.columns]
 
-    def _copy(self, table: str, batch: list[Staged], watch: CopyWatch, existing: Sequence[Column] | None) -> None:
+    def _copy(
+        self,
+        table: str,
+        batch: list[Staged],
+        watch: CopyWatch,
+        existing: Sequence[Column] | None,
+        row: contextlib.ExitStack,
+    ) -> None:
         self._group.goes_on()
         watch.size = self._total.bytes if self._total.exact else None
         parquet = self.format == "parquet"
@@ -440,16 +452,21 @@ class Load:
         stage = self.stagings[0].name
         by_name = self._by_name(existing) if parquet else False
         sql = statement(into, stage, batch, how, on_error=self.on_error, by_name=by_name)
-        with (
-            self._copying,
-            self.progress.start_copy_operation(
-                self.table, self._expected, completed=watch.copied.rows, measured=len(self.paths) > 1
-            ) as bar,
-        ):
+        with self._copying:
+            bar = row.enter_context(self._row_of_copy)
+            bar.update(phase=None, **({"total": self._expected} if self._copy_is_measured() else {}))
             files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._group.goes_on, self._line_of)
             self._hold_against(batch, files)
-            bar.update(total=self._expected, expected=None)
+            bar.update(total=self._expected, expected=None, phase="waiting for files")
         self._count_bytes("COPY", sum(file.size for file in batch))
+
+    def _copy_is_measured(self) -> bool:
+        return len(self.paths) > 1
+
+    def _begin_copy(self) -> Task:
+        measured = self._copy_is_measured()
+        self._copy_bar = self.progress.start_copy_operation(self.table, self._expected, measured=measured)
+        return self._copy_bar
 
     def _by_name(self, existing: Sequence[Column] | None) -> bool | str:
         """Return how the names of Parquet files find the table's columns.
