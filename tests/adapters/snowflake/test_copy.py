@@ -361,6 +361,13 @@ def test_first_exception_ends_what_is_shared() -> None:
             pass
         raise Stopped
     assert ended == [ZeroDivisionError]
+    stopped = Shared(Thing)
+    with contextlib.suppress(OSError), stopped:  # the one that fails is slower than the one that it stops
+        with contextlib.suppress(Stopped), stopped:
+            raise Stopped
+        raise OSError
+    assert ended == [ZeroDivisionError, OSError]
+    ended.pop()
     guest = Shared(Thing)
     with guest, pytest.raises(OSError, match="full"), guest.kept():
         raise OSError("full")

@@ -125,8 +125,9 @@ class Channel:
 class Shared:
     """Something that is there while any thread needs it: made for the first, ended with the last. Its time is counted.
 
-    The first exception of any thread that has it ends it at once, whatever the others do. Nobody gets it after that: who asks
-    raises `Stopped`.
+    The first error of any thread that has it ends it at once, whatever the others do. A thread that leaves it with `Stopped`
+    leaves its end to the others: one of them may be about to raise the error that the thread was stopped for. Nobody gets it
+    after that: who asks raises `Stopped`.
 
     Args:
         begin: Makes it; a context manager.
@@ -146,6 +147,7 @@ class Shared:
         self._manager: contextlib.AbstractContextManager[Any] | None = None
         self._thing: Any = None
         self._failed = False
+        self._stopped: Stopped | None = None
         self.seconds = 0.0
 
     def __enter__(self) -> Any:
@@ -158,14 +160,19 @@ class Shared:
             self._users += 1
             return self._thing
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         with self._lock:
             self._users -= 1
-            self._failed = self._failed or exception[0] is not None
-            if self._manager is not None and (self._failed or not self._users):
+            self._failed = self._failed or kind is not None
+            if isinstance(error, Stopped):
+                self._stopped = error
+            elif error is None and self._stopped is not None:
+                kind, error, trace = Stopped, self._stopped, None
+            erred = kind is not None and not isinstance(error, Stopped)
+            if self._manager is not None and (erred or not self._users):
                 manager, self._manager = self._manager, None
                 self.seconds += self._now() - self._began
-                manager.__exit__(*exception)
+                manager.__exit__(kind, error, trace)
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[Any]:
