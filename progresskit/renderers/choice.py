@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 
 from .._model.numbers import kind_of
-from .._system.environment import is_disabled, why_lines
+from .._system.environment import is_disabled, is_on, why_lines
 from .._system.job import higher_rank, hub_address
 from .._system.notebook import replaces_outputs
 from .._system.threads import QuickThread
 from .._system.warnings import warn_once
-from .registry import BUILTIN, EXTRAS, BuiltIn, candidates, entry_points, find
+from .registry import BUILTIN, EXTRAS, OBSERVERS, BuiltIn, candidates, entry_points, find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,9 +83,13 @@ class RendererChoice:
 
     @property
     def records_ends(self) -> bool:
-        """Whether the renderer, or an events file beside it, records the end of each task, even if no frame has shown
-        the task."""
-        return bool(getattr(self.make, "records_ends", False)) or self.events_path() is not None
+        """Whether the renderer, or an events file or a live page beside it, records the end of each task, even if no
+        frame has shown the task."""
+        return (
+            bool(getattr(self.make, "records_ends", False))
+            or self.events_path() is not None
+            or (not self.is_remote and (bool(OBSERVERS) or is_on(os.environ, "PROGRESSKIT_WEB")))
+        )
 
     def events_path(self, environ: Mapping[str, str] | None = None) -> str | None:
         """Return the file of `PROGRESSKIT_EVENTS`, to which events are written besides what is drawn; None if there is

@@ -30,6 +30,7 @@ import sys, time
 from progresskit import ProgressTracker
 with ProgressTracker("plain", web=True) as tracker:
     print(tracker.page_url, flush=True)
+    tracker.add_task("Short", total=1).finish()
     load = tracker.add_task("Load", total=10)
     load.advance(4)
     tracker.print("a line")
@@ -189,7 +190,8 @@ def job() -> Iterator[tuple[subprocess.Popen[str], int, str]]:
 
 
 def test_a_job(job: tuple[subprocess.Popen[str], int, str]) -> None:
-    """A job's page is on the loopback alone, tells its tasks and lines, and is gone with it; the address is told once."""
+    """A job's page is on the loopback alone, tells its tasks and lines, a task shorter than a frame too, and is gone with it; the
+    address is told once."""
     process, port, token = job
 
     def picture(since: int = 0) -> Any:
@@ -204,6 +206,7 @@ def test_a_job(job: tuple[subprocess.Popen[str], int, str]) -> None:
     assert (
         found["live"][0]["done"].startswith("4") and found["prints"][-1][1] == "a line" and found["pid"] == process.pid
     )
+    assert [row["name"] for row in found["ended"]] == ["Short"]
     if sys.platform == "linux":
         listening = [line.split()[1] for line in Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()]
         assert f"0100007F:{port:04X}" in listening and f"00000000:{port:04X}" not in listening
