@@ -319,10 +319,13 @@ class Display:
         if renderer.current is None or renderer.in_place or self._inherited or self.group.has_ends:
             self.tick()
             return
-        for lines, _ in self.group.drain_lines(colors=self.terminal.colors):
+        for lines, ended in self.group.drain_lines(colors=self.terminal.colors):
             if lines:
                 self.outbox.owe(lines)
                 renderer.write(lines)
+            if ended:  # by another thread, since that was asked
+                frame = self.group.next_frame(None)
+                renderer.render(frame._replace(ended=(*ended, *frame.ended)))
         self.outbox.send()
 
     def _start(self) -> None:

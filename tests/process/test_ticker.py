@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import select
 import subprocess
@@ -20,6 +21,7 @@ from progresskit import ProgressTracker
 from progresskit._display.flushing import Credit
 from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
+from progresskit._display.tracker_group import TrackerGroup
 from progresskit._model.frames import Frame
 from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers
 from progresskit._system.suspension import Scheduled, SuspensionDetector, Waits
@@ -659,3 +661,20 @@ def test_dropped_trackers_are_freed() -> None:
     until(lambda: gc.collect() is not None and len(ticker.displays) == 1)
     until(lambda: gc.collect() is not None and not any(one() for one in dropped))
     held.stop()
+
+
+def test_ends_among_lines_that_need_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task that another thread ends while lines are written without a frame has its line."""
+    stream = io.StringIO()
+    ticker = ManualTicker()
+    tracker = ProgressTracker("plain", stream=stream, ticker=ticker)
+    task = tracker.add_task("Load", total=2, keep=True)
+    ticker.tick()
+    monkeypatch.setattr(TrackerGroup, "has_ends", False)
+    task.finish()
+    tracker._core.lines.append("after it")
+    assert tracker._core.display is not None
+    tracker._core.display.write_lines()
+    first, second = stream.getvalue().splitlines()[-2:]
+    assert "Load" in first and second == "after it"
+    tracker.stop()
