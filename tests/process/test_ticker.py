@@ -668,7 +668,7 @@ def test_ends_among_lines_that_need_no_frame(monkeypatch: pytest.MonkeyPatch) ->
     stream = io.StringIO()
     ticker = ManualTicker()
     tracker = ProgressTracker("plain", stream=stream, ticker=ticker)
-    task = tracker.add_task("Load", total=2, keep=True)
+    task, other = tracker.add_task("Load", total=2, keep=True), tracker.add_task("Other")
     ticker.tick()
     monkeypatch.setattr(TrackerGroup, "has_ends", False)
     task.finish()
@@ -676,5 +676,5 @@ def test_ends_among_lines_that_need_no_frame(monkeypatch: pytest.MonkeyPatch) ->
     assert tracker._core.display is not None
     tracker._core.display.write_lines()
     first, second = stream.getvalue().splitlines()[-2:]
-    assert "Load" in first and second == "after it"
+    assert "Load" in first and second == "after it" and other.state == "running"
     tracker.stop()
