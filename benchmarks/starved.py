@@ -2,7 +2,7 @@
 
 The job computes and makes a short system call about every 20 microseconds, every 200, or every 2 milliseconds, on a
 pseudo-terminal that is read. It is run in pairs, with and without the shortened switch interval (see
-`progresskit/_system/gil.py`). The kernel often runs both threads on one core, where the drawing thread runs anyway, so
+`progresskit/_system/lateness.py`). The kernel often runs both threads on one core, where the drawing thread runs anyway, so
 only the worst of several runs on a quiet machine is meaningful.
 
     python benchmarks/starved.py [--seconds 10] [--rounds 3] [--renderers ansi rich] [--work 1 10 100]
@@ -24,7 +24,7 @@ import os, sys, time
 from progresskit import track
 seconds, alone, work = float(sys.argv[1]), sys.argv[2] == "alone", int(sys.argv[3])
 if alone:
-    from progresskit._system.gil import SwitchInterval
+    from progresskit._system.lateness import SwitchInterval
     SwitchInterval._set = lambda self, seconds: None
 ends, count = time.monotonic() + seconds, 0
 for _ in track(range(10**9), "job"):

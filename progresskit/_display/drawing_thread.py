@@ -11,8 +11,7 @@ from _thread import get_ident
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .._system.gil import LockBoost, SwitchInterval
-from .._system.suspension import SHORT
+from .._system.lateness import STOP_SECONDS, LockBoost, SwitchInterval
 from .._system.threads import Bell, QuickThread, block_signals, start
 from .._system.warnings import warn_once
 from .._tracking import multiprocessing_hook
@@ -210,7 +209,7 @@ class DrawingThread:
             asked = time.monotonic()
             with scheduler.drawing:
                 now = time.monotonic()
-                if now - asked > SHORT:
+                if now - asked > STOP_SECONDS:
                     suspension.stopped()  # waiting for another thread that draws is no stop
                 if self._generation != generation:
                     return

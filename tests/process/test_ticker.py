@@ -23,8 +23,16 @@ from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
 from progresskit._display.tracker_group import TrackerGroup
 from progresskit._model.frames import Frame
-from progresskit._system.gil import SHORT_INTERVAL, SHORTEST_INTERVAL, USUAL, SwitchInterval, Timers
-from progresskit._system.suspension import Scheduled, SuspensionDetector, Waits
+from progresskit._system.lateness import (
+    SHORT_INTERVAL,
+    SHORTEST_INTERVAL,
+    USUAL,
+    Scheduled,
+    SuspensionDetector,
+    SwitchInterval,
+    Timers,
+    Waits,
+)
 from progresskit._system.threads import Bell, start
 from progresskit._system.warnings import ProgressWarning
 from progresskit._tracking.core import TrackerCore

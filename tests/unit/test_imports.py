@@ -125,11 +125,11 @@ def test_writes_and_hooks() -> None:
         "_display/relay_keeper.py",
         "_display/foreground.py",
         "_cli/pipe.py",
-        "_system/gil.py",
+        "_system/lateness.py",
         "_display/events_file.py",
         "processes/_brief_ends.py",
         "processes/_marks.py",
-    }  # pipe, forwarder and foreground hand on bytes of the user or of programs; an events file takes whole lines; gil tells a
+    }  # pipe, forwarder and foreground hand on bytes of the user or of programs; an events file takes whole lines; lateness tells a
     # figure, a worker the end of a brief loop, and a client where among its words an end belongs
     for path in files():
         here, text = path.relative_to(ROOT).as_posix(), path.read_text("utf-8")
