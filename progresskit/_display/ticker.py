@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .._system.job import hub_address
 from .._system.threads import Bell
 from .._tracking.lines import MOST_CAPTURED
-from .drawing_thread import DrawingThread
+from .drawing import DrawingThread
 from .hangs import CHECKS, HANG_SECONDS, HangDetector, Retired
 
 if TYPE_CHECKING:

@@ -305,7 +305,7 @@ def test_tasks_without_a_frame_are_counted(tmp_path: Path) -> None:
     """
     code = """
 from progresskit import ProgressTracker, track
-from progresskit._display.drawing_thread import DrawingThread
+from progresskit._display.drawing import DrawingThread
 DrawingThread._run = lambda self, generation: None  # no frame comes, however slow the machine is
 for number in range(3):
     for _ in track(range(5), f"quick {number}", unit="row"): pass

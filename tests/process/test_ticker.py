@@ -133,7 +133,7 @@ def test_ctrl_c_while_the_thread_starts(when: str, monkeypatch: pytest.MonkeyPat
         raise KeyboardInterrupt
 
     late: list[threading.Thread | None] = []
-    monkeypatch.setattr("progresskit._display.drawing_thread.start", broken_off)
+    monkeypatch.setattr("progresskit._display.drawing.start", broken_off)
     renderer, ticker = RecordingRenderer(), ThreadTicker(patience=3600.0)
     tracker = ProgressTracker(renderer, terminal=EmulatedTerminal(), interval=0.01, ticker=ticker)
     with pytest.raises(KeyboardInterrupt), tracker:

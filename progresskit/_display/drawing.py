@@ -1,30 +1,38 @@
-"""The drawing thread: its start, its loop and its end. A second thread, the watchdog, finds displays that hang.
+"""When displays are drawn, and in which thread.
 
-Knows when to sleep. The thread may wake late (another thread holds the interpreter's lock, or the process was stopped),
-and makes sure that a late frame does no harm. Does not know what is due: the scheduler does.
+The scheduler knows which displays are due, the trackers that arrive, stay and leave, and the two locks that guard them. The drawing
+thread sleeps until something is due and draws it. It may wake late (another thread holds the interpreter's lock, or the process was
+stopped), and makes sure that a late frame does no harm; a second thread, the watchdog, finds displays that hang. Where no thread can be
+started (a limit, WebAssembly, an interpreter that shuts down), `advance` draws. None of them knows what a frame is.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from _thread import get_ident
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from .._system.lateness import STOP_SECONDS, LockBoost, SwitchInterval
-from .._system.threads import Bell, QuickThread, block_signals, start
-from .._system.warnings import warn_once
-from .._tracking import multiprocessing_hook
+from .._system.platform import THREAD_TIME
+from .._system.threads import Bell, QuickThread, block_signals, native, start
+from .._system.warnings import describe, warn_once
+from .._tracking import counters, multiprocessing_hook
+from .display_set import DisplaySet
+from .flushing import FlushGate
 from .hangs import CHECKS, HangDetector, Retired
-from .inline import InlineDrawing
-from .scheduler import FrameScheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import Thread
 
+    from .._tracking.core import TrackerCore
     from .display import Display
 
+LONGEST_DELAY = 3600.0
+"""Seconds until the next frame where nothing is due."""
 IDLE_THREAD_SECONDS = 0.5
 """Seconds without a live task after which the thread ends. Loops that follow each other more quickly share one
 thread."""
@@ -37,6 +45,243 @@ EXIT_JOIN_TIMEOUT = 0.2
 """Seconds for which the end of the process waits for these threads. A thread that hangs is left running."""
 IDLE_JOIN_TIMEOUT = 0.05
 """Seconds that `join_idle` waits for threads that have nothing left to draw."""
+
+
+class FrameScheduler:
+    """Draws the displays that are due. Unless said otherwise, the caller of a method holds `drawing`.
+
+    Args:
+        draw: Draws a frame of a display and returns the seconds until the next one. Its second argument says whether
+            the frame is the last one.
+
+    Attributes:
+        lock: Guards `arriving`, `leaving` and which threads there are.
+        drawing: Guards the displays. A thread holds it while it draws; if that thread hangs, another lock takes its
+            place.
+        gate: Where jobs wait for a frame.
+        set: The displays.
+        arriving: Trackers without a display so far.
+        leaving: Trackers that wait for their last frame, each with the bell to ring after it.
+        is_refreshing: Whether a caller waits for a frame, even if nothing is new.
+    """
+
+    def __init__(self, draw: Callable[[Display, bool], float]) -> None:
+        self._draw = draw
+        self.gate = FlushGate()
+        self.set = DisplaySet(THREAD_TIME, time.monotonic)
+        self.is_refreshing = False
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget all trackers and displays, and make new locks, in a forked child. Needs no lock."""
+        self.lock = native("_thread", "RLock")()  # a signal handler may take it again
+        self.drawing = native("_thread", "RLock")()
+        self.gate.waiting.clear()
+        self.arriving: list[TrackerCore] = []
+        self.leaving: list[tuple[TrackerCore, Bell]] = []
+        self._closing_now: tuple[TrackerCore, Bell] | None = None  # whose last frame is being drawn
+        self.set.displays = []
+        self.set.dropped.clear()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold `drawing`, so that no other thread draws meanwhile. If the thread that draws hangs, `drawing` is
+        replaced; this waits for the new one."""
+        while True:
+            lock = self.drawing
+            if lock.acquire(timeout=0.2):
+                if lock is self.drawing:
+                    break
+                lock.release()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def trackers(self) -> list[TrackerCore]:
+        """The trackers that have a display. Needs no lock."""
+        return [tracker for display in self.set.displays for tracker in display.group.trackers]
+
+    @property
+    def has_urgent_news(self) -> bool:
+        """Whether a caller must wait for a frame: rows are in the way of its output, or another process needs the news.
+        Needs no lock.
+
+        The end of a task that no frame has shown is no such news: a frame for it would only delay the next one.
+        """
+        return any(display.is_urgent for display in self.set.displays) or any(
+            tracker.has_news for tracker in self.arriving
+        )
+
+    def survey(self) -> tuple[float, bool, bool]:
+        """Return the seconds after which a frame may come at the soonest, whether rows stand that a shell may draw over, and
+        whether a task is live."""
+        usual, polls, is_busy = LONGEST_DELAY, False, False
+        for display in self.set.displays:
+            usual = min(usual, max(display.pace.interval, display.pace.least))
+            polls = polls or display.renderer.may_be_drawn_over
+            for tracker in display.group.trackers:
+                is_busy = is_busy or tracker.tree.live > 0
+        return usual if self.set.displays else 0.1, polls, is_busy
+
+    def draw_due(self, now: float, *, woken: bool = False, contained: type[BaseException] = BaseException) -> float:
+        """Draw what is due and return the seconds until something is.
+
+        Args:
+            now: Seconds on the monotonic clock.
+            woken: Whether a caller asked for a frame. Each display whose budget allows a frame is then due.
+            contained: Errors for which the display is given up; others go to the caller.
+        """
+        if self.arriving:
+            self.adopt()
+        if self.set.dropped:
+            self.end_dropped()
+        soonest = LONGEST_DELAY
+        urgent = self.gate.drain() if self.gate.waiting else None
+        refreshing, self.is_refreshing = self.is_refreshing, False
+        for display in self.set.displays:
+            if woken:
+                display.due = min(display.due, display.drawn + display.pace.least)
+            if refreshing or (
+                urgent and (display.is_urgent or any(each.lines.items for each in display.group.trackers))
+            ):
+                display.due = now
+            if display.due <= now + 0.001:
+                try:
+                    display.due = now + self._draw(display, False)
+                    display.drawn = now
+                except Retired:
+                    raise
+                except contained as error:
+                    self.set.give_up(display, error)
+                    break
+            if display.pace.delay >= 1.0 and display.group.is_sleeping:
+                continue
+            soonest = min(soonest, display.due - now)
+        for each in urgent or ():
+            each.ring()
+        return max(soonest, 0.001)
+
+    def draw_last(self, display: Display) -> None:
+        """Draw the last frame of `display`."""
+        self._draw(display, True)
+
+    def end_dropped(self) -> None:
+        """Draw the last frames of trackers that were garbage-collected."""
+        try:
+            self.set.end_dropped(self.draw_last)
+        except Retired:
+            raise
+        except Exception as error:
+            warn_once(f"a display failed and is given up: {describe(error)}.")
+
+    def draw_last_frames(self) -> None:
+        """Draw the last frames of the trackers that leave."""
+        while self.leaving:
+            with self.lock:
+                self._closing_now = tracker, done = self.leaving.pop(0)
+            try:
+                self.set.remove(tracker, self.draw_last)
+            except Retired:  # the successor draws it
+                raise
+            except BaseException as error:  # an error of the display must not reach the job
+                warn_once(f"a display failed and is given up: {describe(error)}.")
+            self._closing_now = None
+            done.ring()
+
+    def adopt(self) -> None:
+        """Add each arriving tracker to the display on its terminal, or to a new display.
+
+        A tracker stays in `arriving` until it has its display, so that a process that ends meanwhile finds it.
+        """
+        while self.arriving:
+            tracker = self.arriving[0]
+            try:
+                self.set.add(tracker)
+            except Exception as error:  # of the user's own stream or terminal: it must not reach the job
+                warn_once(f"a display failed and is given up: {describe(error)}.")
+                tracker.give_up()
+            finally:
+                with self.lock:
+                    if tracker in self.arriving:  # it may have left meanwhile
+                        self.arriving.remove(tracker)
+
+    def forget_rows(self, *, slow_ones: bool) -> None:
+        """Leave the rows on the screen, because other programs may have drawn over them.
+
+        Args:
+            slow_ones: Whether to include the user's own renderers, where a delay may mean a slow renderer instead of a
+                stop.
+        """
+        for display in self.set.displays:
+            if display.renderer.in_place and (slow_ones or not display.renderer.choice.given):
+                display.renderer.stop()
+
+    def release_idle(self) -> bool:
+        """Let go of all trackers if none has anything to show, end the displays of those that nobody holds open, and return
+        whether nothing is left to draw."""
+        with self.lock:
+            if self.arriving or self.leaving or self.set.dropped:
+                return False
+            let_go = [tracker.let_go() for tracker in self.trackers]  # a list, so that each is asked
+            if not all(let_go):
+                return False
+        for display in list(self.set.displays):  # without the lock: a renderer may hang
+            if any(tracker.entered for tracker in display.group.trackers):
+                display.renderer.stop()  # so that nothing of the renderer runs when the process ends
+            else:
+                display.tick(last=True)
+                display.end()
+                self.set.drop(display)
+        return True
+
+    def replace(self, display: Display, kind: str) -> None:
+        """Replace `display`, which hangs in a call of this `kind`, by its successor. The caller holds `lock`."""
+        self.set.replace(display, kind)
+        self.drawing = native("_thread", "RLock")()
+        if self._closing_now is not None:
+            self.leaving.insert(0, self._closing_now)
+            self._closing_now = None
+
+
+class InlineDrawing:
+    """Lets `advance` draw in the job's own thread when a frame is due.
+
+    Attributes:
+        is_on: Whether it does.
+        due: When something is due, in seconds on the monotonic clock.
+    """
+
+    def __init__(self, scheduler: FrameScheduler) -> None:
+        self._scheduler = scheduler
+        self.is_on = False
+        self.due = 0.0
+        self._drawing = False
+
+    def start(self) -> None:
+        """Draw from `advance` from here on."""
+        self.is_on = True
+        counters.draw_from_advance(self.poll)
+
+    def poll(self, *, at_once: bool = False) -> None:
+        """Draw what is due or, with `at_once`, what would be in the way of the job's next output."""
+        now = time.monotonic()
+        if now < self.due and not at_once:  # nearly always: every `advance` comes this way
+            return
+        scheduler = self._scheduler
+        lock = scheduler.drawing
+        if self._drawing or sys.is_finalizing():  # a renderer that prints
+            return
+        if lock.acquire(blocking=False):
+            self._drawing = True
+            try:
+                if at_once:
+                    scheduler.gate.waiting.append(Bell())
+                self.due = now + scheduler.draw_due(now, contained=Exception)  # Ctrl-C is the job's
+            finally:
+                self._drawing = False
+                lock.release()
 
 
 class DrawingThread:
