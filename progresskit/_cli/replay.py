@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from .._display.terminal import Handle, StreamTerminal
+from .._display.outbox import Handle
+from .._display.terminal import StreamTerminal
 from .._model.events import EventDecoder
 from .._model.frames import Frame, TaskView
 from .._text.cells import plain_line

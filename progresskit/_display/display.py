@@ -1,38 +1,36 @@
-"""A display: trackers, the renderer that draws them, and the terminal it draws on.
+"""A display: the trackers that share a terminal, and the renderer that draws them on it.
 
-Knows in which order lines and frames go out. The rest belongs to its parts: the group makes one frame of several
-trackers, the pace limits what frames cost, the guarded renderer falls back when one fails, and the outbox keeps what a
-slow terminal has not accepted. Does not know threads: its callers take turns.
+Knows how lines and frames of several trackers become one, and in which order they go out. The rest belongs to its parts: the pace
+limits what frames cost, the guarded renderer falls back when one fails, and the outbox keeps what a slow terminal has not accepted.
+Does not know threads: its callers take turns.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from operator import ne
 from typing import TYPE_CHECKING
+from weakref import ref
 
-from .._model.frames import what_moves
-from .._system.environment import number
+from .._model.frames import Frame, what_moves
 from .._system.threads import signals_blocked
-from .._text.cells import clean_lines
+from .._text.cells import clean_lines, is_plain, plain_line
 from ..renderers._region import END
 from ..renderers.base import DEFAULT_BUDGET
-from ..renderers.choice import RendererChoice
-from ..renderers.destinations import default_stream, prefer_hub, shared_folder
 from . import questions
 from .fallback import FAILED, GuardedRenderer
 from .hangs import Window
 from .outbox import EXIT_FLUSH_TIMEOUT, Outbox
 from .pacing import REMOTE_WAKEUP_COST_FACTOR, Pace
-from .terminal import ProtocolTerminal, StreamTerminal
-from .tracker_group import TrackerGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Context
 
     from .._model.frames import TaskView
     from .._tracking.core import TrackerCore
+    from ..renderers.choice import RendererChoice
+    from .terminal import StreamTerminal
 
 DISTURBED_SECONDS = 1.0
 """Seconds without rows after another process has written to the terminal: its next words could stand below rows that
@@ -41,34 +39,134 @@ RETRY_SECONDS = 0.02
 """Seconds until the next attempt to send printed lines to a terminal that accepts a few kilobytes at a time."""
 
 
-def terminal_of(tracker: TrackerCore) -> StreamTerminal:
-    """Return the terminal that `tracker` wants to be drawn on."""
-    if tracker.terminal is not None:
-        return tracker.terminal if isinstance(tracker.terminal, StreamTerminal) else ProtocolTerminal(tracker.terminal)
-    return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
+class TrackerGroup:
+    """The trackers of one display, in the order of their arrival. The references are weak: a tracker that nobody else
+    holds is freed."""
 
+    def __init__(self) -> None:
+        self._trackers: list[ref[TrackerCore]] = []
+        self._last: ref[TrackerCore] | None = None  # the tracker whose lines were drained last
 
-def is_redirected(tracker: TrackerCore, terminal: StreamTerminal) -> bool:
-    """Whether code has sent `tracker` to a stream or terminal that is not the one the processes share."""
-    return tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
+    @property
+    def trackers(self) -> list[TrackerCore]:
+        """The trackers that are still alive."""
+        return [tracker for each in self._trackers if (tracker := each()) is not None]
 
+    def add(self, tracker: TrackerCore) -> None:
+        """Put `tracker` after the others."""
+        self._trackers = [*(each for each in self._trackers if each() not in (None, tracker)), ref(tracker)]
 
-def display_of(
-    tracker: TrackerCore, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
-) -> Display:
-    """Return a display on `terminal` as `tracker` and the environment want it."""
-    interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
-    redirected = is_redirected(tracker, terminal)
-    choice = prefer_hub(tracker.renderer, redirected=redirected)
-    terminal.style = tracker.style
-    folder = shared_folder(choice, redirected=redirected)
-    budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
-    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
+    def remove(self, tracker: TrackerCore) -> None:
+        """Take `tracker` out."""
+        self._trackers = [each for each in self._trackers if each() not in (None, tracker)]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no task is live and nothing waits to be shown."""
+        return not any(tracker.tree.live or tracker.pending_output for tracker in self.trackers)
 
-def _differs(tasks: tuple[TaskView, ...], before: tuple[TaskView, ...]) -> bool:
-    """Return whether `tasks` show anything new compared with `before`."""
-    return len(tasks) != len(before) or any(map(ne, map(what_moves, tasks), map(what_moves, before)))
+    @property
+    def is_sleeping(self) -> bool:
+        """Whether nothing can change until a method is called, because every live task is paused."""
+        return all(task.state == "paused" for tracker in self.trackers for task in tracker.tree.tasks)
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether every task has ended."""
+        return all(tracker.tree.all_ended for tracker in self.trackers)
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether a caller wants the terminal without rows."""
+        return any(tracker.hiding for tracker in self.trackers)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a line, or the end of a task that was shown or has failed, waits to be shown."""
+        return any(tracker.has_news for tracker in self.trackers)
+
+    @property
+    def has_output(self) -> bool:
+        """Whether a line or an ended task waits to be shown."""
+        return any(tracker.pending_output for tracker in self.trackers)
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether a task that has ended waits to be shown, alone or among the lines."""
+        return any(
+            tracker.tree.has_ends or any(not isinstance(item, str) for item in list(tracker.lines.items))
+            for tracker in self.trackers
+        )
+
+    def last_context(self) -> Context | None:
+        """Return the context of the tracker whose lines were drained last, by which a notebook finds the cell of a line; None
+        without trackers."""
+        trackers = self.trackers
+        last = None if self._last is None else self._last()
+        if last not in trackers:
+            last = trackers[-1] if trackers else None
+        return None if last is None else last.lines.context
+
+    def note_behind(self) -> None:
+        """Note that the terminal is behind with what the trackers have to show."""
+        for tracker in self.trackers:
+            tracker.lines.behind = True
+
+    def note_shown(self) -> None:
+        """Note that the drained lines are on the terminal."""
+        for tracker in self.trackers:
+            tracker.capture.note_shown()
+
+    def drain_lines(self, *, colors: bool) -> list[tuple[list[str], list[TaskView]]]:
+        """Return the lines to write in blocks, each with the ended tasks that are shown after it.
+
+        Args:
+            colors: Whether the terminal shows the lines' own colours.
+
+        Lines and ended tasks of other processes keep their order, so one frame may have several blocks.
+        """
+        parts: list[tuple[list[str], list[TaskView]]] = [([], [])]
+        for tracker in self.trackers:
+            drained = tracker.lines.drain()
+            if drained:
+                self._last = ref(tracker)
+            for item in drained:
+                lines, ended = parts[-1]
+                if not isinstance(item, str):
+                    ended.append(item)
+                    continue
+                if ended and any(view.keep for view in ended):
+                    lines = []
+                    parts.append((lines, []))
+                lines.append(item)
+        if len(parts) == 1 and not parts[0][0]:  # most frames
+            return parts
+        return [(_cleaned(lines, colors=colors), ended) for lines, ended in parts]
+
+    def next_frame(self, rows: int | None) -> Frame:
+        """Return one frame of all trackers, in the order in which they came.
+
+        Args:
+            rows: How many rows there are; None: as many as are needed.
+        """
+        trackers = self.trackers
+        if len(trackers) == 1:
+            return trackers[0].tree.next_frame(rows)
+        tasks: list[TaskView] = []
+        ended: list[TaskView] = []
+        unseen: list[TaskView] = []
+        more, used = 0, 0
+        for tracker in trackers:
+            part = tracker.tree.next_frame(None if rows is None else max(rows - used, 0))
+            tasks.extend(view._replace(position=view.position + used) for view in part.tasks)
+            ended.extend(part.ended)
+            unseen.extend(part.unseen)
+            more += part.more
+            used = tasks[-1].position + 1 if tasks else 0
+        if rows is not None and more and used >= rows:  # a row for the line that says how many are missing
+            dropped = sum(view.position >= rows - 1 for view in tasks)
+            tasks, more = tasks[: len(tasks) - dropped], more + dropped
+        return Frame(trackers[-1].clock() if trackers else 0.0, tuple(tasks), tuple(ended), more, unseen=tuple(unseen))
 
 
 class Display:
@@ -110,7 +208,7 @@ class Display:
         self.owns_terminal = False
         self.group = TrackerGroup()
         self.window = Window()
-        self.outbox = Outbox(terminal, self.window, self.group, wall)
+        self.outbox = Outbox(terminal, self.window, self.group.last_context, wall)
         self.renderer = GuardedRenderer(
             choice.settle(terminal), terminal, self.outbox.handle, self.window, fallbacks, folder
         )
@@ -138,20 +236,6 @@ class Display:
         """Stop drawing `tracker` here."""
         self.group.remove(tracker)
         tracker.display = None
-
-    def can_draw(self, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
-        """Whether `tracker`, which is on the same terminal, can share this display.
-
-        It cannot where code has named a renderer for it that appends lines or draws nothing, and this display has another one.
-        """
-        choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
-        if not choice.in_code or choice.given or choice.name == self.renderer.choice.name:
-            return True
-        if choice.in_place:
-            return True
-        return (
-            choice.shows_tasks and self.renderer.in_place and terminal.is_tty
-        )  # two cannot draw around each other's rows
 
     @property
     def shows_lines(self) -> bool:
@@ -394,3 +478,16 @@ class Display:
             if self.renderer.in_place and self.terminal.is_tty:
                 heir.outbox.handle.write(END)  # a library may have hidden the cursor, and can no longer show it
         return heir
+
+
+def _differs(tasks: tuple[TaskView, ...], before: tuple[TaskView, ...]) -> bool:
+    """Return whether `tasks` show anything new compared with `before`."""
+    return len(tasks) != len(before) or any(map(ne, map(what_moves, tasks), map(what_moves, before)))
+
+
+def _cleaned(lines: list[str], *, colors: bool) -> list[str]:
+    """Return `lines`, each one or more lines, as they may be written."""
+    if not lines or is_plain("".join(lines)):  # checked together: most are plain, and a job may print 10,000 a second
+        return [line.removesuffix("\n") for line in lines]
+    cleaned = map(clean_lines, lines)
+    return list(cleaned if colors else map(plain_line, cleaned))

@@ -1,22 +1,65 @@
-"""The displays of a ticker, and which display draws which tracker.
+"""The displays of a ticker, how one is made, and which display draws which tracker.
 
-Knows when two trackers share a display. Does not know threads: the caller holds the ticker's drawing lock.
+Knows what a tracker and the environment want, and when two trackers share a display. Does not know threads: the caller holds the
+ticker's drawing lock.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+from .._system.environment import number
 from .._system.warnings import describe, warn_once
-from .display import display_of, terminal_of
+from ..renderers.destinations import default_stream, prefer_hub, shared_folder
+from .display import Display
 from .hangs import Retired
+from .terminal import ProtocolTerminal, StreamTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._tracking.core import TrackerCore
-    from .display import Display
+
+
+def terminal_of(tracker: TrackerCore) -> StreamTerminal:
+    """Return the terminal that `tracker` wants to be drawn on."""
+    if tracker.terminal is not None:
+        return tracker.terminal if isinstance(tracker.terminal, StreamTerminal) else ProtocolTerminal(tracker.terminal)
+    return StreamTerminal(default_stream() if tracker.stream is None else tracker.stream)
+
+
+def is_redirected(tracker: TrackerCore, terminal: StreamTerminal) -> bool:
+    """Whether code has sent `tracker` to a stream or terminal that is not the one the processes share."""
+    return tracker.terminal is not None or (tracker.stream is not None and not terminal.is_tty)
+
+
+def display_of(
+    tracker: TrackerCore, terminal: StreamTerminal, cpu: Callable[[], float], wall: Callable[[], float]
+) -> Display:
+    """Return a display on `terminal` as `tracker` and the environment want it."""
+    interval = number(os.environ, "PROGRESSKIT_INTERVAL", 0.1, 3600.0) if tracker.interval is None else tracker.interval
+    redirected = is_redirected(tracker, terminal)
+    choice = prefer_hub(tracker.renderer, redirected=redirected)
+    terminal.style = tracker.style
+    folder = shared_folder(choice, redirected=redirected)
+    budget = number(os.environ, "PROGRESSKIT_BUDGET", None, 1.0) if tracker.budget is None else tracker.budget
+    return Display(terminal, choice, interval=interval, budget=budget, cpu=cpu, wall=wall, folder=folder)
+
+
+def _can_share(display: Display, tracker: TrackerCore, terminal: StreamTerminal) -> bool:
+    """Return whether `tracker`, which is on the same terminal, can share `display`.
+
+    It cannot where code has named a renderer for it that appends lines or draws nothing, and `display` has another one.
+    """
+    choice = prefer_hub(tracker.renderer, redirected=is_redirected(tracker, terminal))
+    if not choice.in_code or choice.given or choice.name == display.renderer.choice.name:
+        return True
+    if choice.in_place:
+        return True
+    # Two renderers cannot draw around each other's rows.
+    return choice.shows_tasks and display.renderer.in_place and terminal.is_tty
 
 
 class DisplaySet:
@@ -47,7 +90,7 @@ class DisplaySet:
             return
         terminal = terminal_of(tracker)
         for display in self.displays:
-            if display.terminal.key == terminal.key and display.can_draw(tracker, terminal):
+            if display.terminal.key == terminal.key and _can_share(display, tracker, terminal):
                 if tracker.terminal is None:
                     terminal.close()
                 else:

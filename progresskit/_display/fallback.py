@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .._model.frames import Frame
     from ..renderers.base import Renderer
     from .hangs import Window
-    from .terminal import Handle, StreamTerminal
+    from .outbox import Handle
+    from .terminal import StreamTerminal
 
 FAILED = "{why}; {name} is used from here on."
 

@@ -1,25 +1,26 @@
 """The outbox of a display: composed text that is not sent yet, and lines and frames that no renderer has shown yet.
 
-Knows how long to wait for a slow terminal. Does not know renderers or tasks.
+A renderer writes to the outbox's handle. Knows how long to wait for a slow terminal. Does not know renderers or tasks.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from .._system.threads import signals_blocked
-from .terminal import Handle
+from .terminal import TerminalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from contextvars import Context
 
     from .._model.frames import Frame
+    from .._text.styles import Style
     from .hangs import Window
     from .terminal import StreamTerminal
-    from .tracker_group import TrackerGroup
 
 EXIT_FLUSH_TIMEOUT = 1.0
 """At shutdown, stop waiting for a slow terminal after this many seconds without a byte accepted. Applies if it accepted a byte
@@ -31,13 +32,98 @@ MOST_TURN_WAITS = 200
 """How often to wait that long for another process to end its frame: ten seconds in all."""
 
 
+class Handle:
+    """A terminal as a renderer sees it: holds the text that the renderer writes until the display sends it.
+
+    So a renderer that has been given up can still write, without any effect.
+
+    Example:
+        >>> terminal = EmulatedTerminal(columns=20, lines=3)
+        >>> handle = Handle(terminal)
+        >>> handle.write("hello")
+        >>> handle.drain(), handle.drain()
+        ('hello', '')
+    """
+
+    def __init__(self, terminal: StreamTerminal) -> None:
+        self._terminal = terminal
+        self._parts: list[str] = []
+        self._size: tuple[int, int] | None = None  # of the frame that is being drawn
+        self.cut = False
+        self.file: TextIO = cast("TextIO", TerminalFile(self))
+
+    @property
+    def is_tty(self) -> bool:
+        return self._terminal.is_tty
+
+    @property
+    def unicode(self) -> bool:
+        return self._terminal.unicode
+
+    @property
+    def colors(self) -> bool:
+        return self._terminal.colors
+
+    @property
+    def encoding(self) -> str:
+        return self._terminal.encoding
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return self._terminal.environ
+
+    @property
+    def style(self) -> Style | str | None:
+        return self._terminal.style
+
+    @property
+    def color_depth(self) -> int:
+        return self._terminal.color_depth
+
+    @property
+    def reflows(self) -> bool:
+        return self._terminal.reflows
+
+    @property
+    def late_sizes(self) -> bool:
+        return self._terminal.late_sizes
+
+    @property
+    def in_journal(self) -> bool:
+        return self._terminal.in_journal
+
+    @property
+    def fd(self) -> int | None:
+        return None if self.cut else self._terminal.fd
+
+    def ask_size(self) -> tuple[int, int]:
+        """Ask the terminal for its size, and return it. The whole frame uses this size."""
+        self._size = size = self._terminal.size()
+        return size
+
+    def size(self) -> tuple[int, int]:
+        """Return columns and lines, as they were when the frame was begun."""
+        return self.ask_size() if self._size is None else self._size
+
+    def write(self, text: str) -> None:
+        """Add `text` to what the display will send."""
+        self._parts.append(text)
+
+    def drain(self) -> str:
+        """Return what was written since the last time."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        return text
+
+
 class Outbox:
     """The text and the lines that one terminal has yet to get.
 
     Args:
         terminal: Where the text goes.
         window: The display's call of foreign code: a stream without a descriptor may hang.
-        group: The trackers, in whose context a stream without a descriptor is written to: a notebook finds the line's cell by it.
+        context: Gives the context in which a stream without a descriptor is written to, by which a notebook finds a line's cell;
+            None: the caller's.
         wall: Gives the seconds on the wall.
 
     Attributes:
@@ -47,14 +133,14 @@ class Outbox:
     """
 
     def __init__(
-        self, terminal: StreamTerminal, window: Window, group: TrackerGroup, wall: Callable[[], float]
+        self, terminal: StreamTerminal, window: Window, context: Callable[[], Context | None], wall: Callable[[], float]
     ) -> None:
         self.handle = Handle(terminal)
         self.lines: list[str] = []
         self.frame: Frame | None = None
         self._terminal = terminal
         self._window = window
-        self._group = group
+        self._context = context
         self._wall = wall
         self._stuck: float | None = None  # since when a congested terminal has not accepted a byte
         self._accepted: float | None = None  # when the terminal last accepted one
@@ -74,7 +160,7 @@ class Outbox:
         """
         terminal = self._terminal
         if terminal.fd is None:
-            context = self._group.context
+            context = self._context()
             context = copy_context() if context is None else context.copy()
             self._window.call("stream", context.run, terminal.send, self.handle.drain(), patience)
         else:

@@ -28,11 +28,30 @@ from .terminal_facts import asked, codec_name, has_late_sizes, is_journal, reflo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
+    from typing import Protocol, Self
 
     from .._system.windows import Console
     from .._text.styles import Style
     from ..renderers.base import Terminal
+
+    class Sink(Protocol):
+        """What a terminal's text file writes to."""
+
+        @property
+        def encoding(self) -> str:
+            """The codec."""
+
+        @property
+        def is_tty(self) -> bool:
+            """Whether it is a terminal."""
+
+        @property
+        def fd(self) -> int | None:
+            """The descriptor; None for none."""
+
+        def write(self, text: str) -> None:
+            """Write `text`."""
+
 
 _BLOCKS = "█▏━✓…⠋"
 """Characters that renderers draw with. An encoding that has them counts as Unicode."""
@@ -84,7 +103,7 @@ def write_to(stream: Any, text: str) -> None:
 class TerminalFile(io.TextIOBase):
     """A terminal as a text file, for libraries that want one. Its flush does nothing: the display flushes."""
 
-    def __init__(self, terminal: StreamTerminal | Handle) -> None:
+    def __init__(self, terminal: Sink) -> None:
         self._terminal = terminal
 
     @property
@@ -105,90 +124,6 @@ class TerminalFile(io.TextIOBase):
         if self._terminal.fd is None:
             raise io.UnsupportedOperation("this stream has no descriptor")
         return self._terminal.fd
-
-
-class Handle:
-    """A terminal as a renderer sees it: holds the text that the renderer writes until the display sends it.
-
-    So a renderer that has been given up can still write, without any effect.
-
-    Example:
-        >>> terminal = EmulatedTerminal(columns=20, lines=3)
-        >>> handle = Handle(terminal)
-        >>> handle.write("hello")
-        >>> handle.drain(), handle.drain()
-        ('hello', '')
-    """
-
-    def __init__(self, terminal: StreamTerminal) -> None:
-        self._terminal = terminal
-        self._parts: list[str] = []
-        self._size: tuple[int, int] | None = None  # of the frame that is being drawn
-        self.cut = False
-        self.file: TextIO = cast("TextIO", TerminalFile(self))
-
-    @property
-    def is_tty(self) -> bool:
-        return self._terminal.is_tty
-
-    @property
-    def unicode(self) -> bool:
-        return self._terminal.unicode
-
-    @property
-    def colors(self) -> bool:
-        return self._terminal.colors
-
-    @property
-    def encoding(self) -> str:
-        return self._terminal.encoding
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        return self._terminal.environ
-
-    @property
-    def style(self) -> Style | str | None:
-        return self._terminal.style
-
-    @property
-    def color_depth(self) -> int:
-        return self._terminal.color_depth
-
-    @property
-    def reflows(self) -> bool:
-        return self._terminal.reflows
-
-    @property
-    def late_sizes(self) -> bool:
-        return self._terminal.late_sizes
-
-    @property
-    def in_journal(self) -> bool:
-        return self._terminal.in_journal
-
-    @property
-    def fd(self) -> int | None:
-        return None if self.cut else self._terminal.fd
-
-    def ask_size(self) -> tuple[int, int]:
-        """Ask the terminal for its size, and return it. The whole frame uses this size."""
-        self._size = size = self._terminal.size()
-        return size
-
-    def size(self) -> tuple[int, int]:
-        """Return columns and lines, as they were when the frame was begun."""
-        return self.ask_size() if self._size is None else self._size
-
-    def write(self, text: str) -> None:
-        """Add `text` to what the display will send."""
-        self._parts.append(text)
-
-    def drain(self) -> str:
-        """Return what was written since the last time."""
-        text = "".join(self._parts)
-        self._parts.clear()
-        return text
 
 
 class StreamTerminal:

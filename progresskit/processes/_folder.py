@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from .._display import process_hooks
-from .._display.display import is_redirected, terminal_of
+from .._display.display_set import is_redirected, terminal_of
 from .._display.observed import ObservedRenderer
 from .._model.frames import Frame, decode, encode
 from .._system.platform import CLOSE_ON_EXEC, NO_FOLLOW, NON_BLOCKING

@@ -21,7 +21,7 @@ from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
 from .._display import process_hooks
-from .._display.display import is_redirected, terminal_of
+from .._display.display_set import is_redirected, terminal_of
 from .._system.job import hub_address
 from .._system.platform import has_poll
 from .._system.threads import block_signals, is_patched, native, start

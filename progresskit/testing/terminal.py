@@ -10,7 +10,8 @@ from collections import deque
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from .._display.terminal import Handle, StreamTerminal
+from .._display.outbox import Handle
+from .._display.terminal import StreamTerminal
 
 if TYPE_CHECKING:
     from typing import TextIO

@@ -16,7 +16,7 @@ from actors import Actor, Tracking
 from interleaving import Screen, play
 
 from progresskit import ProgressTracker
-from progresskit._display.tracker_group import TrackerGroup
+from progresskit._display.display import TrackerGroup
 from progresskit._model.frames import Frame, decode, encode
 from progresskit.processes._client import HubRenderer
 from progresskit.processes._protocol import FRAME, message

@@ -8,10 +8,10 @@ import threading
 import time
 import tty
 
+from progresskit._display.display import TrackerGroup
 from progresskit._display.hangs import Window
 from progresskit._display.outbox import Outbox
 from progresskit._display.terminal import CUT_OFF, StreamTerminal
-from progresskit._display.tracker_group import TrackerGroup
 
 
 def test_frames_of_two_processes_do_not_mix() -> None:
@@ -50,7 +50,7 @@ def test_the_last_frame_waits_for_its_turn() -> None:
         other = StreamTerminal(stream, environ)
         other.send("a" * 1_000_000)
         assert other.congested
-        outbox = Outbox(StreamTerminal(stream, environ), Window(), TrackerGroup(), time.monotonic)
+        outbox = Outbox(StreamTerminal(stream, environ), Window(), TrackerGroup().last_context, time.monotonic)
         outbox.begin_last_frame()
         outbox.handle.write("done")
         outbox.send()

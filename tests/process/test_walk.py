@@ -15,7 +15,7 @@ from progresskit._display.ticker import ThreadTicker
 
 MOST_CALLS = 120
 """The most Python calls of a frame of one task, in progresskit and in the standard library."""
-MOST_MODULES = 17
+MOST_MODULES = 16
 """The most modules of progresskit in which they are."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker, ProgressWarning, RendererUnavailable
-from progresskit._display.display import display_of
+from progresskit._display.display_set import display_of
 from progresskit._display.terminal import StreamTerminal
 from progresskit._system import warnings as report
 from progresskit._system.environment import is_disabled, is_on, number
