@@ -93,7 +93,7 @@ class LineQueue:
         self._asked: tuple[Any, bool] | None = None  # a stream, and whether lines are written to it at once
         self._dropped = CountingTicks()
         self._lines_missing = False  # whether lines were dropped since that was last checked
-        self._told = 0  # how many of the dropped lines have been reported
+        self._reported = 0  # how many of the dropped lines have been reported
 
     def print(self, line: str) -> None:
         """Show `line`, which may end with a newline; as `ProgressTracker.print`."""
@@ -219,8 +219,8 @@ class LineQueue:
             pass
         if self._lines_missing:
             self._lines_missing = False
-            missing = self._dropped.count() - self._told
-            self._told += missing
+            missing = self._dropped.count() - self._reported
+            self._reported += missing
             lines.append(f"progresskit: {missing:,d} lines are missing here: the terminal did not take them in time.")
         return lines
 
@@ -229,7 +229,7 @@ class LineQueue:
         self.items.clear()
         self.characters, self.behind = 0, False
         if self._lines_missing:
-            self._lines_missing, self._told = False, self._dropped.count()
+            self._lines_missing, self._reported = False, self._dropped.count()
 
     def write_out(self, lines: list[str]) -> None:
         """Write `lines` to the tracker's stream itself, because there is no display."""

@@ -72,7 +72,7 @@ class Numbers:
         self._shares: dict[int, _Share] = {}
         self._recent: dict[int, None] = {}  # the latest last
         self._unseen = UnseenTasks()
-        self._told = 0  # how many of these tasks have been sent
+        self._tasks_sent = 0  # how many of these tasks have been sent
         self._flushed = time.monotonic()
         self._thread: Any = None
 
@@ -139,9 +139,9 @@ class Numbers:
                     counts = {}
         if counts:
             data += message(COUNTS, pack_counts(counts))
-        if self._unseen.tasks != self._told:
+        if self._unseen.tasks != self._tasks_sent:
             data += message(ENDED_COUNTS, self._unseen.encode(age=self._unseen.age(self._flushed)))
-            self._told, self._unseen.began = self._unseen.tasks, None  # the age is that of what is new
+            self._tasks_sent, self._unseen.began = self._unseen.tasks, None  # the age is that of what is new
         return data
 
     def _send(self, data: bytes) -> None:

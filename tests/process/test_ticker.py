@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from progresskit import ProgressTracker
+from progresskit._display.display import TrackerGroup
 from progresskit._display.flushing import Credit
 from progresskit._display.terminal import StreamTerminal
 from progresskit._display.ticker import ThreadTicker
-from progresskit._display.tracker_group import TrackerGroup
 from progresskit._model.frames import Frame
 from progresskit._system.lateness import (
     SHORT_INTERVAL,

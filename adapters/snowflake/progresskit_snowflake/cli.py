@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     sys.stdout.flush()  # now: a failing flush at the interpreter's exit would show a traceback
     except KeyboardInterrupt:
         if command.committed:
-            return _broken_off(_told("Ctrl-C came after the commit: everything is loaded.", 0))
-        return _broken_off(_told("called off: nothing is loaded.", 130))
+            return _broken_off(_report("Ctrl-C came after the commit: everything is loaded.", 0))
+        return _broken_off(_report("called off: nothing is loaded.", 130))
     except Exception as error:
         if isinstance(error, OSError) and not command.loading:
             _discard_output()
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 141
         said = command.as_given(_sentence(error))
         if command.committed:
-            return _broken_off(_told(f"everything is loaded, and then something failed: {said}", 0))
-        return _broken_off(_told(said, 1))
+            return _broken_off(_report(f"everything is loaded, and then something failed: {said}", 0))
+        return _broken_off(_report(said, 1))
 
 
 class _Command:
@@ -302,7 +302,7 @@ def _print(text: str, options: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         _discard_output()
         if not isinstance(error, BrokenPipeError):
-            _told(f"the summary cannot be written ({error}).", 0)
+            _report(f"the summary cannot be written ({error}).", 0)
 
 
 def _discard_output() -> None:
@@ -350,7 +350,7 @@ def _sentence(error: Exception) -> str:
     )
 
 
-def _told(words: str, status: int) -> int:
+def _report(words: str, status: int) -> int:
     """Print a message to standard error, if that is possible, and return `status`."""
     with contextlib.suppress(OSError, ValueError):
         print(f"{PROGRAM}: {_shown(words)}", file=sys.stderr, flush=True)
@@ -420,7 +420,7 @@ def _telling_what_stays(*sessions: Session) -> Iterator[None]:
         yield
     finally:
         for words in (words for session in sessions for words in session.left):
-            _told(words, 0)
+            _report(words, 0)
 
 
 def _broken_off(status: int) -> int:

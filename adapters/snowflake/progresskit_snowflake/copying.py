@@ -46,12 +46,12 @@ CSV = {
 01/02/2024 is no date: AUTO would take it for a day of January, whatever was meant."""
 
 
-def _told(options: Mapping[str, str]) -> str:
+def _options_text(options: Mapping[str, str]) -> str:
     return " ".join(f"{name} = {value}" for name, value in options.items())
 
 
 FORMATS = {
-    "csv": _told(CSV),
+    "csv": _options_text(CSV),
     "json": "TYPE = JSON",
     "parquet": "TYPE = PARQUET BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE",
 }
@@ -65,7 +65,7 @@ def canonical_format(nulls: Sequence[str]) -> str:
         >>> "NULL_IF = ('NA') " in canonical_format(["NA"]), "SKIP_HEADER = 0 " in canonical_format([])
         (True, True)
     """
-    return _told({**CSV, "SKIP_HEADER": "0", "NULL_IF": f"({', '.join(map(literal, nulls))})"})
+    return _options_text({**CSV, "SKIP_HEADER": "0", "NULL_IF": f"({', '.join(map(literal, nulls))})"})
 
 
 class Staged(NamedTuple):
@@ -319,7 +319,7 @@ def located(message: str) -> tuple[str | None, int | None]:
     return None, None
 
 
-def told(
+def message_for_users(
     message: str, names: Mapping[str, str], lines: Callable[[str, int], int | None] = lambda file, line: line
 ) -> str:
     """Return an error's message for people: by file and line where it names them, the user's own names for those staged.

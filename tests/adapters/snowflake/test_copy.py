@@ -416,13 +416,13 @@ def test_cancelled_statement_is_aborted(server: Any, sessions: Any, bar: Any, tm
     server.hold("running")
     states: list[str] = []
 
-    def goes_on() -> None:
+    def check_stop() -> None:
         if "running" in states:
             raise KeyboardInterrupt
 
     sql = statement("aborted", "aborted_stage", [Staged("0.csv.gz", 1)], FORMATS["csv"])
     with pytest.raises(KeyboardInterrupt):
-        execute_watched(cursor, sql, states.append, goes_on)
+        execute_watched(cursor, sql, states.append, check_stop)
     server.release()
     assert count(cursor, "aborted") == 0
 

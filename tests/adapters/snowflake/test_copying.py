@@ -17,10 +17,10 @@ from progresskit_snowflake.copying import (
     batches,
     estimated_rows,
     located,
+    message_for_users,
     relative,
     results,
     statement,
-    told,
 )
 from progresskit_snowflake.files.packing import PackedTotal
 from progresskit_snowflake.loading.summary import Summary, summarize
@@ -114,18 +114,18 @@ def test_watch_marks_its_estimates() -> None:
     watch = CopyWatch(size=3_000, now=clock)
     watch.begin(bar)
     for state in ("queued", "resuming the warehouse", "running"):
-        watch.told(bar, batch, state)
+        watch.show_state(bar, batch, state)
         assert (bar.fields["phase"], bar.completed) == (state, 0)
         clock.advance(10)
-    watch.told(bar, batch, "running")
+    watch.show_state(bar, batch, "running")
     watch.done(bar, batch, [FileResult("a", "LOADED", 100, 0)], 30.0)
     assert (bar.completed, bar.fields["size"], "phase" in bar.fields) == (100, "1.00/3.00 kB", False)
     watch.begin(bar)
-    watch.told(bar, batch, "running")
+    watch.show_state(bar, batch, "running")
     seen = []
     for _ in range(5):
         clock.advance(3)
-        watch.told(bar, batch, "running")
+        watch.show_state(bar, batch, "running")
         (view,) = tracker.frame().tasks
         seen.append((bar.completed, view.estimated))
     assert seen == [(130, True), (160, True), (190, True), (195, True), (195, True)]  # ten seconds a batch, as before
@@ -153,7 +153,7 @@ def test_watch_marks_its_estimates() -> None:
 )  # fmt: skip
 def test_error_names_the_users_file_and_line(message: str, people: str) -> None:
     """An error is told by the user's own file and line where the server names them."""
-    assert told(message, {"000001.csv.gz": "orders.csv"}) == people
+    assert message_for_users(message, {"000001.csv.gz": "orders.csv"}) == people
 
 
 def test_a_message_without_file_and_line_has_neither() -> None:

@@ -297,13 +297,13 @@ def test_broken_off_load_keeps_the_session(server: EmbeddedServer, connection: A
     task = tracker.add_task("Upload", total=40 * MB, unit="B")
     staging = Staging(connection)
 
-    def goes_on() -> None:
+    def check_stop() -> None:
         if task.completed:
             raise Stopped
 
     with staging.stage(staging):
         with pytest.raises(Stopped):
-            staging.put(path, "large.csv", Uploads(task, staging.source), goes_on)
+            staging.put(path, "large.csv", Uploads(task, staging.source), check_stop)
         no_upload_goes_on()
         assert staging.run("SELECT 1", "asking", 0) == [(1,)]
 

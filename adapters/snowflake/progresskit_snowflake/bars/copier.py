@@ -52,8 +52,8 @@ STATES = {
 def execute_watched(
     cursor: Any,
     sql: str,
-    told: Callable[[str], None],
-    goes_on: Callable[[], None] = lambda: None,
+    note_state: Callable[[str], None],
+    check_stop: Callable[[], None] = lambda: None,
     left: Callable[[], float | None] = lambda: None,
 ) -> tuple[list[str], list[Any]]:
     """Execute `sql` asynchronously, and return the names of its columns and its rows.
@@ -61,8 +61,8 @@ def execute_watched(
     Args:
         cursor: A cursor of the connector that no other code uses meanwhile.
         sql: SQL, with names and texts quoted.
-        told: Called with the state, of `STATES` or `""`, each time that it was asked for.
-        goes_on: Called as often. If it raises, the server aborts the statement.
+        note_state: Called with the state, of `STATES` or `""`, after each query for it.
+        check_stop: Called as often. If it raises, the server aborts the statement.
         left: Returns the expected remaining seconds, negative when the statement is overdue, None if unknown. The state
             is queried when the statement should be done, so that its end is noticed without delay.
 
@@ -74,8 +74,8 @@ def execute_watched(
     query, pause = cursor.sfqid, FIRST_PAUSE
     try:
         while connection.is_still_running(status := _state(cursor, query)):
-            told(STATES.get(getattr(status, "name", ""), ""))
-            goes_on()
+            note_state(STATES.get(getattr(status, "name", ""), ""))
+            check_stop()
             expected = left()
             time.sleep(pause if expected is None else min(max(expected * EARLY, SOON, -expected * OVERDUE), SELDOM))
             pause = min(pause * 1.25, SELDOM)
@@ -130,7 +130,7 @@ class CopyWatch:
         self._ran, self._since = 0.0, None
         bar.update(completed=self.copied.rows, **self._fields())
 
-    def told(self, bar: Task, batch: Sequence[Staged], state: str) -> None:
+    def show_state(self, bar: Task, batch: Sequence[Staged], state: str) -> None:
         """Show the state of the statement and, if this table's speed is known, its expected progress."""
         now = self._now()
         if state == "running":
@@ -275,7 +275,7 @@ def copy_batch(
     batch: Sequence[Staged],
     watch: CopyWatch,
     bar: Task,
-    goes_on: Callable[[], None] = lambda: None,
+    check_stop: Callable[[], None] = lambda: None,
     lines: Callable[[str, int], int | None] = lambda file, line: line,
 ) -> list[FileResult]:
     """Execute the COPY `sql` of `batch`, move `bar`, and return the server's result for each file. `lines` maps its
@@ -283,12 +283,12 @@ def copy_batch(
     began = time.monotonic()
     watch.begin(bar)
 
-    def told(state: str) -> None:
-        watch.told(bar, batch, state)
+    def note_state(state: str) -> None:
+        watch.show_state(bar, batch, state)
 
     files = [
         file if file.line is None else file._replace(line=lines(file.file.rpartition("/")[2], file.line))
-        for file in results(*execute_watched(cursor, sql, told, goes_on, lambda: watch.left(batch)))
+        for file in results(*execute_watched(cursor, sql, note_state, check_stop, lambda: watch.left(batch)))
     ]
     watch.done(bar, batch, files, time.monotonic() - began)
     return files
@@ -337,10 +337,10 @@ def _remove(cursor: Any, stage: str, names: Sequence[str]) -> None:
         cursor.execute(f"REMOVE {_location(stage, name)}")
 
 
-def _as_staged(told: str, names: Sequence[str]) -> str:
+def _as_staged(listed: str, names: Sequence[str]) -> str:
     """Return the given name of the file for the server's name."""
-    alike = [name for name in names if told == name or told.endswith(f"/{name}")]
-    return max(alike, key=len, default=told)
+    alike = [name for name in names if listed == name or listed.endswith(f"/{name}")]
+    return max(alike, key=len, default=listed)
 
 
 def _location(stage: str, name: str) -> str:

@@ -79,7 +79,7 @@ class Uploads:
         self._lock = threading.Lock()
         self._sizes: list[int] = []  # of the files under way
         self._named: dict[str, int] = {}  # these, by name
-        self._told: dict[str, int] = {}  # the attempt at each file that the connector has reported
+        self._attempts_reported: dict[str, int] = {}  # the attempt at each file that the connector has reported
         self._refused: int | None = None  # the storage's answer after which nothing was sent
         self._done = int(task.completed)
         self._going: dict[str, int] = {}  # the files in progress for which an attempt has begun, with their sizes
@@ -132,7 +132,7 @@ class Uploads:
                     self._task.update(total=(self._task.total or 0) - size)
                 if not self._sizes:
                     _sampler.remove(self)
-                    self._told, self._refused = {}, None
+                    self._attempts_reported, self._refused = {}, None
                     self._task.update(completed=self._done, phase=None)
                     self._goes(0)
             if self._sizes:
@@ -172,10 +172,10 @@ class Uploads:
                     self._estimate.waited(self._task.tracker.clock() - self._entered)
                 self._task.start()
             self._going[name] = self._named[name]
-            self._told[name] = attempt
+            self._attempts_reported[name] = attempt
             self._refused = None
             self._source.sent()  # a broken connection is detected by itself
-            for _ in range(1 + sum(one - 1 for one in self._told.values()) - self._source.attempts):
+            for _ in range(1 + sum(one - 1 for one in self._attempts_reported.values()) - self._source.attempts):
                 self._source.refused(self._named[name])
             if not self._sending:
                 self._mark = (self._source.sent() or 0) + BESIDE
@@ -204,7 +204,7 @@ class Uploads:
         with self._lock:
             self._source.sent()
             counted = max(self._source.attempts - self._source.broken, 1)
-            return max(counted, 1 + sum(one - 1 for one in self._told.values()))
+            return max(counted, 1 + sum(one - 1 for one in self._attempts_reported.values()))
 
     def tell(self, **fields: Any) -> None:
         """Update the bar, unless it moves."""

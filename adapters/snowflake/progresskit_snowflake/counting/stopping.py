@@ -97,8 +97,8 @@ def stopper(cursor: Any) -> Stopper | None:
     return None
 
 
-def execute(cursor: Any, statement: str, goes_on: Callable[[], None] = lambda: None) -> list[Any]:
-    """Execute `statement`, a PUT, and return its rows; end it if the caller is interrupted, or `goes_on` raises.
+def execute(cursor: Any, statement: str, check_stop: Callable[[], None] = lambda: None) -> list[Any]:
+    """Execute `statement`, a PUT, and return its rows; end it if the caller is interrupted, or `check_stop` raises.
 
     The statement runs in another thread, so that Ctrl-C is handled meanwhile. The interruption is raised within a
     second. The upload has then ended and the session can be used, unless its network hangs: then the thread ends with
@@ -107,7 +107,7 @@ def execute(cursor: Any, statement: str, goes_on: Callable[[], None] = lambda: N
     Args:
         cursor: A cursor of the connector that no other code uses.
         statement: SQL, with names and texts quoted.
-        goes_on: Called about ten times a second, in the caller's thread. An exception of it cancels the upload.
+        check_stop: Called about ten times a second, in the caller's thread. An exception of it cancels the upload.
 
     Raises:
         snowflake.connector.errors.Error: the connector has raised it.
@@ -130,7 +130,7 @@ def execute(cursor: Any, statement: str, goes_on: Callable[[], None] = lambda: N
         thread.start()
         try:
             while not over.wait(HEARING):
-                goes_on()
+                check_stop()
         except BaseException:
             if stopping is not None:
                 stopping.stop()

@@ -100,18 +100,18 @@ def is_compressed(path: Path) -> bool:
         return file.read(4).startswith(MAGIC)
 
 
-def squeeze(source: Path, target: Path, advance: Callable[[int], object], goes_on: Callable[[], None]) -> None:
+def squeeze(source: Path, target: Path, advance: Callable[[int], object], check_stop: Callable[[], None]) -> None:
     """Write `source` to `target` as gzip, the same bytes each time.
 
     Args:
         source: A file.
         target: Where to.
         advance: Called with the number of bytes of `source` that were read.
-        goes_on: Called now and then; raises an exception to end the work.
+        check_stop: Called now and then; raises an exception to end the work.
     """
     with source.open("rb") as plain, target.open("wb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as out:
         while chunk := plain.read(CHUNK):
-            goes_on()
+            check_stop()
             out.write(chunk)
             advance(len(chunk))
 

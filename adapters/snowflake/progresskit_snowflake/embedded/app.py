@@ -158,14 +158,14 @@ class Application:
         inner = with_body(request, {**document, "sqlText": sent if answer is None else answer})
         inner.state.statement, inner.state.source = sent, source
         response = await fakesnow_server.query_request(inner)
-        told: Answer = json.loads(response.body)
+        reply: Answer = json.loads(response.body)
         if response.status_code != 200:  # the connector would ask again and again
             return failure(603, "XX000", f"the embedded server cannot run this: {self._troubles.last!r}")
-        if source is not None and told["success"]:
-            self._puts[query.session] = sent, inner.state.folder, told
+        if source is not None and reply["success"]:
+            self._puts[query.session] = sent, inner.state.folder, reply
         else:
             self._puts.pop(query.session, None)
-        return told
+        return reply
 
     def _again(self, session: str, sent: str, source: str, request: Request) -> Answer | None:
         """Return the answer to the session's last PUT, for another file; None if it was another statement.
@@ -173,13 +173,13 @@ class Application:
         Connector 4.x requests each file's signed URL this way. Nothing else has changed, and fakesnow would parse the
         statement again.
         """
-        before, folder, told = self._puts.get(session, ("", "", {}))
+        before, folder, reply = self._puts.get(session, ("", "", {}))
         if before != sent:
             return None
-        told = copy.deepcopy(told)
-        told["data"]["src_locations"] = [source]
-        told["data"]["stageInfo"] = self._located(session, request, folder, source)
-        return told
+        reply = copy.deepcopy(reply)
+        reply["data"]["src_locations"] = [source]
+        reply["data"]["stageInfo"] = self._located(session, request, folder, source)
+        return reply
 
     async def _result(self, request: Request) -> Response:
         """Answer a client that requests a result."""

@@ -125,12 +125,12 @@ def copy(
         if options.on_error != "ABORT_STATEMENT":
             raise NotImplementedError("ON_ERROR with a transformation, or from another place than a stage")
         return str(theirs.copy_into(connection, database, schema, expression, table_stages, params))
-    told = theirs._params(without, params, duck_conn=connection, current_database=database, current_schema=schema)
+    arguments = theirs._params(without, params, duck_conn=connection, current_database=database, current_schema=schema)
     target = theirs._extract_table(expression.this)
     names = (target.catalog or database, target.db or schema, target.name)
     columns = _chosen(_columns(connection, names), expression.this)
     source = theirs.stage_url_from_var(origin[1:], connection, database, schema, table_stages, target)
-    paths = _paths(source, told.files, options.pattern)
+    paths = _paths(source, arguments.files, options.pattern)
     # In the current transaction; where there is none, in one of the statement's own.
     own = _transaction(connection) != _transaction(connection)
     if own:
@@ -138,7 +138,7 @@ def copy(
     made: list[str] = []
     try:
         with contextlib.ExitStack() as views:
-            read = functools.partial(_read, connection, told, csv, columns, made, views)
+            read = functools.partial(_read, connection, arguments, csv, columns, made, views)
             results = _load(connection, names, columns, paths, options, read)
             for name in made:
                 connection.execute(f"DROP TABLE temp.{name}")
@@ -282,7 +282,7 @@ def _load(
         is_loaded = _is_loaded(batch, options)
         if is_loaded:
             batches.append(batch)
-        results.append(_told(file, batch, options, is_loaded))
+        results.append(_file_result(file, batch, options, is_loaded))
     listed = ", ".join(map(_quoted, places))
     where = ".".join(_quoted(str(name)) for name in names)
     for batch in batches:
@@ -300,7 +300,7 @@ def _is_loaded(batch: Batch, options: Options) -> bool:
     return batch.bad < (options.limit * (batch.good + batch.bad) / 100 if options.percent else options.limit)
 
 
-def _told(file: str, batch: Batch, options: Options, is_loaded: bool) -> tuple[Any, ...]:
+def _file_result(file: str, batch: Batch, options: Options, is_loaded: bool) -> tuple[Any, ...]:
     parsed, loaded = batch.good + batch.bad, batch.good if is_loaded else 0
     status = "LOADED" if not batch.bad else "PARTIALLY_LOADED" if loaded else "LOAD_FAILED"
     limit = parsed if options.on_error == "CONTINUE" else options.limit or 1
@@ -310,7 +310,7 @@ def _told(file: str, batch: Batch, options: Options, is_loaded: bool) -> tuple[A
 
 def _read(
     connection: Any,
-    told: Any,
+    arguments: Any,
     csv: CsvFormat | None,
     columns: list[Column],
     made: list[str],
@@ -328,7 +328,9 @@ def _read(
     if csv is not None:
         bad, first = _read_csv(connection, csv, columns, table, path)
     else:
-        bad, first = _read_objects(connection, told.file_format, told.match_by_column_name.value, columns, table, path)
+        bad, first = _read_objects(
+            connection, arguments.file_format, arguments.match_by_column_name.value, columns, table, path
+        )
     needed = [column for column in columns if not column.nullable]
     for column in needed:
         (empty,) = connection.execute(f"DELETE FROM temp.{table} WHERE {_quoted(column.name)} IS NULL").fetchall()[0]
@@ -579,12 +581,12 @@ def _read_objects(
     if not parquet:  # a line that is no JSON has no members to look for
         source = f"(SELECT CASE WHEN json_valid(line) OR {whole} THEN line END AS line, line AS text FROM {source})"
         valid, empty = "json_valid(text)", "text IS NULL"
-    told = (
+    checks = (
         f"SELECT row_number() OVER () AS progresskit_line, {valid} AS progresskit_valid, "
         f"{empty} AS progresskit_empty, {text} AS progresskit_text"
     )
     try:
-        connection.execute(f"CREATE TEMP TABLE {raw} AS {told}, {listed} FROM {source}")
+        connection.execute(f"CREATE TEMP TABLE {raw} AS {checks}, {listed} FROM {source}")
     except Exception as error:
         if "Invalid string encoding" not in str(error):
             raise

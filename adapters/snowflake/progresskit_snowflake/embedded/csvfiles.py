@@ -439,14 +439,14 @@ def duckdb_source(
         "rejects_scan": _text(f"{tables}_scans"),
         "compression": _text({b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(_head(path)[:2], "none")),
     }
-    told = ", ".join(f"{option} = {value}" for option, value in settings.items())
+    options = ", ".join(f"{option} = {value}" for option, value in settings.items())
     taken = ", ".join(f"CASE WHEN {c} IN ({nulls}) THEN NULL ELSE {c} END AS {c}" if nulls else c for c in columns)
     file = _text("".join(f"[{one}]" if one in "*?[" else one for one in path))
 
     def misread() -> int:
         return int(connection.execute(f"SELECT count(*) FROM temp.{tables}_rejects").fetchall()[0][0])
 
-    yield f"(SELECT {taken} FROM read_csv({file}, {told}))", misread
+    yield f"(SELECT {taken} FROM read_csv({file}, {options}))", misread
     for made in ("rejects", "scans"):
         connection.execute(f"DROP TABLE temp.{tables}_{made}")
 

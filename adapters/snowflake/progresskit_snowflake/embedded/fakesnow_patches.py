@@ -115,7 +115,7 @@ def apply_patches() -> None:
     tables.insert_text_lengths_sql = insert_text_lengths_sql
     transforms: Any = importlib.import_module("fakesnow.transforms")
     describe_table = transforms.describe_table
-    told: Any = importlib.import_module("fakesnow.transforms.transforms").SQL_DESCRIBE_TABLE
+    template: Any = importlib.import_module("fakesnow.transforms.transforms").SQL_DESCRIBE_TABLE
 
     def described_table(expression: exp.Expr, database: str | None = None, schema: str | None = None) -> exp.Expr:
         """Return the statement that describes a table, without fakesnow's parsing and rewriting of its own SQL."""
@@ -123,7 +123,7 @@ def apply_patches() -> None:
         if table is None or table.name.startswith("_") or (table.db or schema) == "_FS_INFORMATION_SCHEMA":
             return describe_table(expression, database, schema)  # type: ignore[no-any-return]  # fakesnow's
         names = {"catalog": table.catalog or database, "schema": table.db or schema, "table": table.name}
-        return _Written(this=told.substitute({name: str(text).replace("'", "''") for name, text in names.items()}))
+        return _Written(this=template.substitute({name: str(text).replace("'", "''") for name, text in names.items()}))
 
     transforms.describe_table = described_table
     narrow = transforms.integer_precision

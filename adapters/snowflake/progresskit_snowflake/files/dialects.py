@@ -221,9 +221,9 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
         DialectError: more than one delimiter fits, or the first line has one that does not fit the others.
     """
     dialect = replace(dialect, newline=newline_of(sample))
-    told = _SEPARATOR.match(sample) if not dialect.skip_lines else None
-    if told and dialect.delimiter.encode() in (b"", told[1]):
-        delimiter = told[1].decode("utf-8", "replace")
+    separator = _SEPARATOR.match(sample) if not dialect.skip_lines else None
+    if separator and dialect.delimiter.encode() in (b"", separator[1]):
+        delimiter = separator[1].decode("utf-8", "replace")
         said = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
         return replace(dialect, delimiter=delimiter, skip_lines=1), said
     if dialect.delimiter:

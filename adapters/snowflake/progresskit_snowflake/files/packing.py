@@ -105,7 +105,7 @@ class CanonicalForm:
         target: Path,
         report: Report | None = None,
         moved: Callable[[int], None] = lambda position: None,
-        goes_on: Callable[[], None] = lambda: None,
+        check_stop: Callable[[], None] = lambda: None,
     ) -> int:
         """Write the good rows of the file at `path` to `target`, compressed, and return how many they are.
 
@@ -114,7 +114,7 @@ class CanonicalForm:
             target: Where to.
             report: What the check of it found; None where nobody has checked.
             moved: Called with the bytes of `path` that are done.
-            goes_on: Called now and then; raises what ends the work.
+            check_stop: Called now and then; raises what ends the work.
 
         Raises:
             BadData: a record cannot be read, or the file is not the one that was checked.
@@ -127,7 +127,7 @@ class CanonicalForm:
         rows = 0
         with telling(target), pa.OSFile(str(target), "wb") as file, pa.CompressedOutputStream(file, "zstd") as out:
             for data, count, position in self._pieces(path, report):
-                goes_on()
+                check_stop()
                 rows += count
                 out.write(data)
                 moved(position)

@@ -135,7 +135,7 @@ class Checking:
         self._found.close()
 
     def _count(self, rows: int) -> None:
-        self._group.goes_on()
+        self._group.check_stop()
         with self._one:
             if self._listener is not None:
                 self._listener(rows)

@@ -281,7 +281,7 @@ class Load:
             with self._qc as bar:
 
                 def seen(count: int) -> None:
-                    self._group.goes_on()
+                    self._group.check_stop()
                     bar.advance(count)
                     bar.update(fields={"": checking.path.name if checking.path else ""})
 
@@ -340,7 +340,7 @@ class Load:
                         done += step
                         bar.advance(step)
 
-                    rows = self.packing.pack(path, target, report, moved, self._group.goes_on)
+                    rows = self.packing.pack(path, target, report, moved, self._group.check_stop)
                     moved(size)
             self._count_bytes("compression", size)
             with self._lock:
@@ -373,7 +373,7 @@ class Load:
                     size = target.stat().st_size
                     self.summary.names[target.name] = str(path)
                     assert self._uploads is not None
-                    session.put(target, str(path), self._uploads, self._group.goes_on)
+                    session.put(target, str(path), self._uploads, self._group.check_stop)
                     self._count_bytes("upload", size)
                     target.unlink()
                     self._staged.put(Staged(target.name, size, rows))
@@ -412,7 +412,7 @@ class Load:
                 count += 1
             done(len(staged) - counted)
             self._hold_all_against(staged, watch.copied.files)
-            self._group.goes_on()
+            self._group.check_stop()
             with self._copying:
                 if ledger is not None:
                     if existing is None or self.if_exists == "replace":
@@ -443,7 +443,7 @@ class Load:
         existing: Sequence[Column] | None,
         row: contextlib.ExitStack,
     ) -> None:
-        self._group.goes_on()
+        self._group.check_stop()
         watch.size = self._total.bytes if self._total.exact else None
         parquet = self.format == "parquet"
         targets = [] if parquet else [column.target for column in self.columns if column.target]
@@ -455,7 +455,7 @@ class Load:
         with self._copying:
             bar = row.enter_context(self._row_of_copy)
             bar.update(phase=None, **({"total": self._expected} if self._copy_is_measured() else {}))
-            files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._group.goes_on, self._line_of)
+            files = self.loading.copy(sql, batch, watch, bar, self.summary.names, self._group.check_stop, self._line_of)
             self._hold_against(batch, files)
             bar.update(total=self._expected, expected=None, phase="waiting for files")
         self._count_bytes("COPY", sum(file.size for file in batch))
@@ -500,10 +500,10 @@ class Load:
 
     def _hold_against(self, batch: Sequence[Staged], files: Sequence[FileResult]) -> None:
         """Raise LoadError where COPY has read other rows of a file than were sent."""
-        told = {file.file.rpartition("/")[2]: file for file in files}
+        results = {file.file.rpartition("/")[2]: file for file in files}
         for staged in batch:
             name = self.summary.names[staged.name]
-            file = told.get(staged.name)
+            file = results.get(staged.name)
             if file is None or file.status == "LOAD_SKIPPED":
                 raise LoadError(f"COPY has left out {name}, without a word of why: nothing is loaded.")
             parsed = file.loaded + file.rejected

@@ -17,7 +17,7 @@ from progresskit import Task
 
 from ..bars.copier import CopyWatch, copy_batch
 from ..bars.uploading import Uploads, trial
-from ..copying import FileResult, Staged, told
+from ..copying import FileResult, Staged, message_for_users
 from ..counting.sources import Source, best_source
 from ..counting.stopping import execute
 from ..errors import LoadError
@@ -125,7 +125,7 @@ class Session:
         work: Callable[[Any], list[Any]],
         doing: str,
         patience: float = -1,
-        told: Callable[[str], str] = lambda message: message,
+        rewrite: Callable[[str], str] = lambda message: message,
     ) -> list[Any]:
         """Return the result of `work` with the session's cursor.
 
@@ -133,7 +133,7 @@ class Session:
             work: Gets the cursor, which no other code uses meanwhile.
             doing: Its purpose, with which an error's message begins.
             patience: Seconds to wait for another thread's statement; -1: as long as it takes.
-            told: Makes the message for users from the server's.
+            rewrite: Returns the message for users from the server's.
 
         Raises:
             LoadError: the server refused, or another statement took too long.
@@ -146,7 +146,7 @@ class Session:
             self.allow(doing)
             return work(self._cursor)
         except snowflake.connector.errors.Error as error:
-            raise LoadError(f"{doing} failed: {told(str(error.msg))}", error.errno) from error
+            raise LoadError(f"{doing} failed: {rewrite(str(error.msg))}", error.errno) from error
         finally:
             self._one.release()
 
@@ -220,11 +220,11 @@ class Staging(Session):
             if not stays:
                 self.remove(f"STAGE {self.name}", spare)
 
-    def put(self, path: Path, name: str, uploads: Uploads, goes_on: Callable[[], None] = lambda: None) -> None:
+    def put(self, path: Path, name: str, uploads: Uploads, check_stop: Callable[[], None] = lambda: None) -> None:
         """Upload the file at `path`, whose own name is plain, unchanged, and move the bar; `name` is the user's name of
         the file.
 
-        `goes_on` is called now and then; an exception of it cancels the upload within a second.
+        `check_stop` is called now and then; an exception of it cancels the upload within a second.
         """
         compression = {".gz": "GZIP", ".zst": "ZSTD"}.get(path.suffix, "NONE")
         statement = (
@@ -236,7 +236,7 @@ class Staging(Session):
         doing = f"uploading {name}"
         with uploads.file(path.name, path.stat().st_size):
             try:
-                rows = self.attempt(lambda cursor: execute(cursor, statement, goes_on), doing)
+                rows = self.attempt(lambda cursor: execute(cursor, statement, check_stop), doing)
             except LoadError as error:
                 failed = f"{doing} failed ({trial(self.name, uploads.attempts())})"
                 raise LoadError(str(error).replace(f"{doing} failed", failed, 1), error.number) from error
@@ -315,7 +315,7 @@ class Loading(Session):
         watch: CopyWatch,
         bar: Task,
         names: Mapping[str, str],
-        goes_on: Callable[[], None] = lambda: None,
+        check_stop: Callable[[], None] = lambda: None,
         lines: Callable[[str, int], int | None] = lambda file, line: line,
     ) -> list[FileResult]:
         """Execute the COPY `statement` of `batch`, move `bar`, and return what the server says of each file.
@@ -326,9 +326,9 @@ class Loading(Session):
             LoadError: the server refused; by file, of `names` as the user knows it, and line where the server tells them.
         """
         return self.attempt(
-            lambda cursor: copy_batch(cursor, statement, batch, watch, bar, goes_on, lines),
+            lambda cursor: copy_batch(cursor, statement, batch, watch, bar, check_stop, lines),
             f"copying into {self._table}",
-            told=lambda message: told(message, names, lines),
+            rewrite=lambda message: message_for_users(message, names, lines),
         )
 
     def publish(self) -> None:

@@ -62,7 +62,7 @@ class ThreadGroup:
         for thread in self._threads:
             thread.join(POLL)
 
-    def goes_on(self) -> None:
+    def check_stop(self) -> None:
         """Raise `Stopped` where the work does not go on."""
         if self._stop.is_set():
             raise Stopped
@@ -85,7 +85,7 @@ class Channel:
     def put(self, item: object) -> None:
         """Put `item` into the channel, and wait until there is room for it."""
         while True:
-            self._group.goes_on()
+            self._group.check_stop()
             with contextlib.suppress(queue.Full):
                 return self._items.put(item, timeout=POLL)
 
@@ -117,7 +117,7 @@ class Channel:
 
     def _get(self) -> Any:
         while True:
-            self._group.goes_on()
+            self._group.check_stop()
             with contextlib.suppress(queue.Empty):
                 return self._items.get(timeout=POLL)
 
