@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _discard_output()
             if isinstance(error, BrokenPipeError):  # the reader has closed the pipe
                 return 141
-        said = command.as_given(_sentence(error))
+        message = command.as_given(_sentence(error))
         if command.committed:
-            return _broken_off(_report(f"everything is loaded, and then something failed: {said}", 0))
-        return _broken_off(_report(said, 1))
+            return _broken_off(_report(f"everything is loaded, and then something failed: {message}", 0))
+        return _broken_off(_report(message, 1))
 
 
 class _Command:
@@ -154,7 +154,7 @@ class _Command:
                 )
                 summary = load.run()
         if options.if_exists == "append" and not options.skip_loaded:
-            summary.said.append("run again, this appends the rows once more (see --if-exists, --skip-loaded)")
+            summary.notes.append("run again, this appends the rows once more (see --if-exists, --skip-loaded)")
         return summarize(options.table, summary)
 
 

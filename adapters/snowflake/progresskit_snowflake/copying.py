@@ -186,16 +186,16 @@ def results(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[FileRes
         return []
     found = []
     for row in rows:
-        said: Mapping[str, Any] = dict(zip((name.lower() for name in names), row, strict=False))
-        loaded, parsed = int(said.get("rows_loaded") or 0), int(said.get("rows_parsed") or 0)
-        status = str(said.get("status"))
+        fields: Mapping[str, Any] = dict(zip((name.lower() for name in names), row, strict=False))
+        loaded, parsed = int(fields.get("rows_loaded") or 0), int(fields.get("rows_parsed") or 0)
+        status = str(fields.get("status"))
         skipped = status == "LOAD_SKIPPED"  # loaded before: its rows are none of this load's
         rejected = 0 if skipped else max(parsed - loaded, 0)
-        line = said.get("first_error_line")
-        error = said.get("first_error")
+        line = fields.get("first_error_line")
+        error = fields.get("first_error")
         found.append(
             FileResult(
-                str(said["file"]),
+                str(fields["file"]),
                 status,
                 0 if skipped else loaded,
                 rejected,
@@ -330,9 +330,9 @@ def message_for_users(
         lines: Makes of a name on the stage and a line there the line of the user's file.
     """
     file, line = located(message)
-    said = [text.strip() for text in message.splitlines() if text.strip()]
-    if file is None or not said:
-        return "\n".join(said[:3])
-    reason = next((text for text in said if "onver" in text and not text.startswith("1")), said[0])
+    texts = [text.strip() for text in message.splitlines() if text.strip()]
+    if file is None or not texts:
+        return "\n".join(texts[:3])
+    reason = next((text for text in texts if "onver" in text and not text.startswith("1")), texts[0])
     own = None if line is None else lines(file, line)
     return f"{names.get(file, file)}{'' if own is None else f':{own}'}: {reason}"

@@ -224,8 +224,8 @@ def decided(sample: bytes, dialect: Dialect, *, whole: bool) -> tuple[Dialect, s
     separator = _SEPARATOR.match(sample) if not dialect.skip_lines else None
     if separator and dialect.delimiter.encode() in (b"", separator[1]):
         delimiter = separator[1].decode("utf-8", "replace")
-        said = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
-        return replace(dialect, delimiter=delimiter, skip_lines=1), said
+        note = f"its first line says that {_NAMES.get(delimiter, repr(delimiter))} splits its columns"
+        return replace(dialect, delimiter=delimiter, skip_lines=1), note
     if dialect.delimiter:
         _refuse_apostrophes(_without_lines(sample, dialect), dialect)
         return dialect, ""

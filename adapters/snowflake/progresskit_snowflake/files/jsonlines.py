@@ -46,7 +46,7 @@ class JsonReader(FileReader):
 
     Attributes:
         names: The columns.
-        said: Notes for the summary about how it is read.
+        notes: Notes for the summary about how it is read.
         blank_lines: How many blank lines were left out so far.
 
     Raises:

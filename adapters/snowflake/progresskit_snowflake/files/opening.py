@@ -221,7 +221,7 @@ class FileReader:
 
     Attributes:
         path: The same.
-        said: Notes for the summary about how it is read.
+        notes: Notes for the summary about how it is read.
         blank_lines: How many blank lines were left out so far.
 
     Raises:
@@ -230,7 +230,7 @@ class FileReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.said: list[str] = []
+        self.notes: list[str] = []
         self.blank_lines = 0
         self._file = Unpacked(path)
 

@@ -71,7 +71,7 @@ class Report:
         as_is: Whether all of it stands in canonical form already, or takes no more than another line end or delimiter.
         proofs: What the reading has proved of the file's blocks.
         blank_lines: How many blank lines are no rows.
-        said: How it is read, where that was not plain.
+        notes: Notes about how it was read, unless that was as usual.
         nulls: Column -> missing values.
         ranges: Column -> the smallest and the largest value.
     """
@@ -85,7 +85,7 @@ class Report:
     as_is: bool = False
     proofs: list[tuple[int, bool]] = field(default_factory=list)
     blank_lines: int = 0
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     nulls: dict[str, int] = field(default_factory=dict)
     ranges: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
@@ -152,7 +152,7 @@ def check(
             report.as_is = report.as_is and chunk.canonical is not None and not wrong
             report.rows += chunk.rows - len(wrong)
             seen(chunk.rows)
-        report.digest, report.blank_lines, report.said = reader.digest, reader.blank_lines, reader.said
+        report.digest, report.blank_lines, report.notes = reader.digest, reader.blank_lines, reader.notes
         report.proofs = reader.proofs if isinstance(reader, CsvReader) else []
     unchanged(path, before)
     if not fixed:

@@ -70,7 +70,7 @@ class CsvReader(FileReader):
     Attributes:
         names: The header's names; without a header C1, C2, ...
         dialect: How the file is written.
-        said: What a summary should say of how it is read.
+        notes: Notes for the summary about how it is read.
         blank_lines: How many blank lines were left out so far.
         proofs: For each block that was looked at, how many of its bytes are whole records beyond doubt, and whether in canonical
             form: for a second reading of the same bytes.
@@ -109,11 +109,11 @@ class CsvReader(FileReader):
         asked = dialect.encoding
         dialect, sample = decoded_sample(data, dialect)
         if dialect.encoding != "utf-8" and not asked:
-            self.said.append(f"its encoding is {dialect.encoding}")
+            self.notes.append(f"its encoding is {dialect.encoding}")
         self.dialect = dialect  # for what the next line may say
-        self.dialect, said = decided(sample, dialect, whole=whole)
-        if said:
-            self.said.append(said)
+        self.dialect, note = decided(sample, dialect, whole=whole)
+        if note:
+            self.notes.append(note)
         self._decoder = None if dialect.encoding == "utf-8" else codecs.getincrementaldecoder(dialect.encoding)()
         self._data = b""
         self._add(data[dialect.mark :], over=whole)

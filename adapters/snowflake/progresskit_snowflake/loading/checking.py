@@ -151,13 +151,13 @@ class Checking:
 def distinct(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """Return the files, each once whatever its names, and notes for the summary about repeated ones."""
     found: dict[tuple[int, int], Path] = {}
-    said = []
+    notes = []
     for path in paths:
         first = found.setdefault(identity(path).file, path)
         if first is not path:
             same = "named twice" if first == path else f"the same file as {first}"
-            said.append(f"{path} is {same}: it is loaded once")
-    return list(found.values()), said
+            notes.append(f"{path} is {same}: it is loaded once")
+    return list(found.values()), notes
 
 
 def typed(paths: list[Path], reading: Reading, types: Mapping[str, str], *, all_text: bool = False) -> list[Column]:

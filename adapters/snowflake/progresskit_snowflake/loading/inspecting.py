@@ -52,7 +52,7 @@ def validate(
         raise BadData(bad_rows(reports, allowed))
     rows = sum(report.rows for report in reports)
     lines = [f"{counted(rows)} {'fits' if rows == 1 else 'fit'} {table}."]
-    lines += [f"  {report.path}: {words}" for report in reports for words in report.said]
+    lines += [f"  {report.path}: {words}" for report in reports for words in report.notes]
     if bad:
         lines.append(f"  {counted(bad, 'bad row')} would be left out")
     if left_out:
@@ -81,7 +81,7 @@ def _described(report: Report, columns: list[Column]) -> str:
     width = max(len(column.name) for column in columns)
     counts = [counted(report.rows), counted(len(columns), "column"), counted(len(report.bad), "bad row")]
     lines = [f"{report.path}: {', '.join(counts)}"]
-    lines += [f"  {words}" for words in report.said]
+    lines += [f"  {words}" for words in report.notes]
     for column in columns:
         low, high = report.ranges.get(column.name, ("", ""))
         span = f"{low} .. {high}" if column.name in report.ranges else ""

@@ -126,7 +126,7 @@ class Load:
         self._expected: int | None = None  # rows of all files, once somebody has counted them
         self.summary = Summary(source=staging.source.name)
         self.paths, again = distinct(paths)
-        self.summary.said += again
+        self.summary.notes += again
         self.summary.files = len(self.paths)
         self.reports: list[Report] = []
         self._reports: dict[str, tuple[Path, Report | None]] = {}  # by the name on the stage
@@ -225,7 +225,7 @@ class Load:
         unchecked = not self.quality and self.format != "parquet"
         columns = typed(self.paths, self.reading, self.types, all_text=self.all_text or unchecked)
         if unchecked and not self.all_text and len(self.types) < len(columns):
-            self.summary.said.append(
+            self.summary.notes.append(
                 "columns are VARCHAR, since nobody has checked the rows: give --type, or leave out --skip-qc"
             )
         return columns
@@ -242,9 +242,9 @@ class Load:
         for path in self.paths:
             digest = digest_of(path)
             if digest in known:
-                self.summary.said.append(f"{path} was loaded before: it is left out")
+                self.summary.notes.append(f"{path} was loaded before: it is left out")
             elif digest in taken:
-                self.summary.said.append(f"{path} has the same content as {taken[digest]}: it is left out")
+                self.summary.notes.append(f"{path} has the same content as {taken[digest]}: it is left out")
             else:
                 taken[digest] = path
         self.paths = list(taken.values())
@@ -294,17 +294,17 @@ class Load:
                     self._tell(report)
                     self._checked.put(Checked(number, report.path, report))
                 if not fixed and (doubt := doubt_of_header(self.paths[0], self.columns, self.reading)):
-                    self.summary.said.append(doubt)
+                    self.summary.notes.append(doubt)
             self._check_seconds = checking.seconds
             self._expected = self.summary.rows = sum(report.rows for report in self.reports)
-            self.summary.said += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
+            self.summary.notes += [f"{column.name} is text: {column.note}" for column in self.columns if column.note]
         self._checked.close()
 
     def _tell(self, report: Report) -> None:
         """Note in the summary how a file was read, if that was not by the defaults."""
-        self.summary.said += [f"{report.path}: {words}" for words in report.said]
+        self.summary.notes += [f"{report.path}: {words}" for words in report.notes]
         if report.blank_lines:
-            self.summary.said.append(f"{report.path}: {counted(report.blank_lines, 'blank line')} left out")
+            self.summary.notes.append(f"{report.path}: {counted(report.blank_lines, 'blank line')} left out")
 
     def _begin_compression(self) -> Task:
         return self.progress.phase("Compression", sum(self._sizes), "B")

@@ -25,7 +25,7 @@ class Summary:
         bad: Rows that the check left out.
         copied: What the warehouse says of each file.
         left_out: The table's columns that the files do not have.
-        said: What else is to be told, a line each: how files were read, which are left out, which columns became text.
+        notes: Further lines of the summary: how files were read, which are left out, which columns became text.
         names: Name on the stage -> what the user calls the file.
         source: What counted the upload.
         seconds: Phase -> how long it was at work.
@@ -37,7 +37,7 @@ class Summary:
     bad: int = 0
     copied: Copied = field(default_factory=Copied)
     left_out: list[str] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     source: str = ""
     kept: str = ""
@@ -65,9 +65,9 @@ def summarize(table: str, summary: Summary) -> str:
             lines.append(f"    ... {len(troubles) - MOST_SHOWN:,d} more")
     if summary.left_out:
         lines.append(f"  columns left to their defaults: {', '.join(summary.left_out):.300}")
-    lines += [f"  {words}" for words in summary.said[:MOST_SHOWN]]
-    if len(summary.said) > MOST_SHOWN:
-        lines.append(f"  ... {len(summary.said) - MOST_SHOWN:,d} more")
+    lines += [f"  {words}" for words in summary.notes[:MOST_SHOWN]]
+    if len(summary.notes) > MOST_SHOWN:
+        lines.append(f"  ... {len(summary.notes) - MOST_SHOWN:,d} more")
     rows = {"QC": summary.rows, "COPY": summary.loaded}
     for phase in ("QC", "compression", "upload", "COPY"):
         seconds, size = summary.seconds.get(phase), summary.bytes.get(phase)
