@@ -162,9 +162,9 @@ class Relay:
             return False
         if notify:  # otherwise a frame is being made, which would put back the rows that go
             self.check_foreground()
-        whole, told = self.forwarder.forward()
+        whole, receivers = self.forwarder.forward()
         if notify:
-            for capture in told:
+            for capture in receivers:
                 capture.announce()
         return whole
 
@@ -195,9 +195,9 @@ class Relay:
                 self.drain()
                 self.forwarder.end_rows()
             return
-        told = self.forwarder.end_question()
-        if told is not None:
-            told.announce()
+        receiver = self.forwarder.end_question()
+        if receiver is not None:
+            receiver.announce()
 
     # The end, and forks
 

@@ -65,24 +65,24 @@ class Forwarder:
 
         Holds a lock for as long as it takes to move the words; where another thread does so for long, they come later.
         """
-        told: list[Receiver] = []
+        receivers: list[Receiver] = []
         if not self._lock.acquire(timeout=LOCK_SECONDS):
-            return False, told
+            return False, receivers
         try:
             if self._busy:  # a signal handler that has interrupted just this
-                return False, told
+                return False, receivers
             self._busy = True
             try:
                 self._spool.fill()
-                return self._hand_on(told), told
+                return self._hand_on(receivers), receivers
             except (OSError, ValueError):  # closed, or no descriptor left
-                return False, told
+                return False, receivers
             finally:
                 self._busy = False
         finally:
             self._lock.release()
 
-    def _hand_on(self, told: list[Receiver]) -> bool:
+    def _hand_on(self, receivers: list[Receiver]) -> bool:
         """Pass on the words in the file, and return whether those were all. The caller holds the lock."""
         spool = self._spool
         end = spool.size
@@ -103,8 +103,8 @@ class Forwarder:
                 break
             came = self._lines.feed(data, capture)
             self.handed = spool.position - self._lines.unfinished
-            if came and capture not in told:
-                told.append(capture)
+            if came and capture not in receivers:
+                receivers.append(capture)
         return True
 
     def _receiver(self) -> Receiver | None:

@@ -167,8 +167,8 @@ def start_keeper(descriptors: OwnDescriptors, master: int, spool: int, terminal:
         raise OSError("there is no Python to run it with")
     source = (pkgutil.get_data(__package__, "relay_keeper.py") or b"").decode()
     alive, held = (descriptors.keep(end) for end in os.pipe())
-    news, told = (descriptors.keep(end) for end in os.pipe())
-    handed = (master, spool, alive, told, terminal)
+    heard, rings = (descriptors.keep(end) for end in os.pipe())
+    handed = (master, spool, alive, rings, terminal)
     null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
     actions = [null, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
     actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(handed, 3)]
@@ -181,8 +181,8 @@ def start_keeper(descriptors: OwnDescriptors, master: int, spool: int, terminal:
         os.waitpid(pid, 0)
     except ChildProcessError:  # the job has its children cleared away
         pass
-    descriptors.close(alive, told)
-    return news, held
+    descriptors.close(alive, rings)
+    return heard, held
 
 
 def _unnamed_file() -> int:

@@ -246,8 +246,8 @@ class ThreadTicker:
                 pass
             meanwhile()
 
-    def drain(self, tracker: TrackerCore, goes_on: Callable[[], bool]) -> None:
-        """Draw what `tracker` has, and wait until its terminal has accepted it, for as long as `goes_on()` says so.
+    def drain(self, tracker: TrackerCore, may_wait: Callable[[], bool]) -> None:
+        """Draw what `tracker` has, and wait until its terminal has accepted it, for as long as `may_wait()` is true.
 
         A terminal holds up programs that write to it, and so must a program that passes on their output, rather than
         lose it.
@@ -264,7 +264,7 @@ class ThreadTicker:
                         is_behind = display.terminal.congested or bool(tracker.lines.items)
                 except Retired:
                     is_behind = True
-            if not (is_behind and goes_on()):
+            if not (is_behind and may_wait()):
                 return
 
     def write_lines(self, tracker: TrackerCore) -> None:

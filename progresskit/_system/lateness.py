@@ -1,6 +1,6 @@
 """Why a thread is late, and what helps: the process was stopped, or another thread kept the interpreter's lock.
 
-Both are told from the scheduler's counts for one thread, in which each wait counts once. Does not know what the thread does, or how it
+Both are read from the scheduler's counts for one thread, in which each wait counts once. Does not know what the thread does, or how it
 reacts to a stop.
 
 A stop (Ctrl-Z, a suspended machine) lets other programs draw on the terminal. It is found without a signal handler, and a slow

@@ -274,14 +274,16 @@ class Recorded(ObservedRenderer):
 class _Process:
     """The state of one file that a reader follows."""
 
-    __slots__ = ("heard", "is_lost", "record", "signature", "told")
+    __slots__ = ("heard", "is_lost", "record", "signature", "received")
 
     def __init__(self) -> None:
         self.signature: tuple[int, ...] = ()
         self.record: Record | None = None
         self.heard = 0.0  # when the record arrived, on the reader's clock
         self.is_lost = False
-        self.told: set[int] = set()  # numbers of ended tasks that the feed has received: a lost process may come back
+        self.received: set[int] = (
+            set()
+        )  # numbers of ended tasks that the feed has received: a lost process may come back
 
 
 class FolderReader:
@@ -354,8 +356,8 @@ class FolderReader:
         age = max(self._now() - record.written, 0.0) if process.record is None else 0.0
         process.record, process.heard, process.is_lost = record, now - age, False
         frame = _placed(record)
-        new = tuple(view for view in frame.ended if view.id not in process.told)
-        process.told = {view.id for view in frame.ended}
+        new = tuple(view for view in frame.ended if view.id not in process.received)
+        process.received = {view.id for view in frame.ended}
         self._feed.receive(name, frame._replace(ended=new), (record.start,))
         if record.unseen is not None:
             self._feed.add_ended_counts(

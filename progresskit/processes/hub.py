@@ -478,11 +478,11 @@ class Hub:
         if self._tcp:
             return
         with self._lock:
-            told = [newcomer] if newcomer is not None else []
+            receivers = [newcomer] if newcomer is not None else []
             if not 0.75 * self._told_crowd <= self._crowd <= 1.25 * self._told_crowd:
                 self._told_crowd = self._crowd
-                told = [client for client in self._clients if client.sends_frames]
-        for client in told:
+                receivers = [client for client in self._clients if client.sends_frames]
+        for client in receivers:
             try:
                 client.socket.send(message(CROWD, b"%d" % self._crowd))
             except OSError:  # it is closing or does not read

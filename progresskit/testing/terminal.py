@@ -55,7 +55,7 @@ class EmulatedTerminal(StreamTerminal):
         reflow: bool = False,
         late_sizes: bool = False,
     ) -> None:
-        self._told = columns, lines
+        self._known_size = columns, lines
         self._emulated, self._parser = _new_screen(columns, lines, reflow)
         # The thread that reads the screen feeds it the output, so that no reader sees a part of a frame that another
         # thread sends.
@@ -100,7 +100,7 @@ class EmulatedTerminal(StreamTerminal):
         self._emulated = screen
 
     def size(self) -> tuple[int, int]:
-        return self._told
+        return self._known_size
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the window another size. Rows that no longer fit go into the scrollback, and come back when there is
@@ -111,7 +111,7 @@ class EmulatedTerminal(StreamTerminal):
 
     def tell(self) -> None:
         """Let the program learn of the window's size."""
-        self._told = self._screen.columns, self._screen.lines
+        self._known_size = self._screen.columns, self._screen.lines
 
     @property
     def screen(self) -> list[str]:

@@ -87,7 +87,7 @@ class Attribute:
         elif self._name in LOOKS:
             if self._name == "ncols":
                 bar.__dict__["_asked_ncols"] = value
-            _take_look(bar, task)
+            _take_style(bar, task)
         else:
             task.update(unit=_unit(bar), color=color_of(bar), keep=keeps(bar))
 
@@ -192,7 +192,7 @@ def task_of(bar: Any, root: Any) -> Task:
     task = current_tracker().add_task(
         bare(bar.desc), total=known(bar.total), unit=_unit(bar), keep=keep, color=color_of(bar), position=_slot(bar), delay=delay,
     )  # fmt: skip
-    _take_look(bar, task)
+    _take_style(bar, task)
     if bar.n:
         task.report(bar.n)
         task._made_extras.initial = task.completed
@@ -240,7 +240,7 @@ def color_of(bar: Any) -> str | None:
     return min(COLORS, key=lambda name: sum((a - b) ** 2 for a, b in zip(wanted, COLORS[name], strict=True)))
 
 
-def _take_look(bar: Any, task: Task) -> None:
+def _take_style(bar: Any, task: Task) -> None:
     """Set the factor for the numbers of `task`, and its own text, as `bar` asks."""
     scale = plain_number(bar.unit_scale)
     factor = 1 if scale is None or isinstance(bar.unit_scale, bool) or scale <= 0 else scale

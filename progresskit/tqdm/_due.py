@@ -112,19 +112,19 @@ class Due:
     """The part of a bar's class that lets `update` count without reading the clock."""
 
     _least_step = ALWAYS
-    _looks = 0
+    _checks = 0
 
     def _set_due(self) -> None:
         """Have the next `update` read the clock."""
         self._least_step = ALWAYS
 
 
-def note_look(bar: Any) -> None:
+def note_check(bar: Any) -> None:
     """Note that an `update` of `bar` has read the clock and written no line. After some such calls, the thread takes over."""
-    bar._looks += 1
-    if bar._looks < SELDOM:
+    bar._checks += 1
+    if bar._checks < SELDOM:
         return
-    bar._looks = 0
+    bar._checks = 0
     if not bar.disable and _is_steady(bar):
         due = max(bar.last_print_t + bar.mininterval, bar.start_t + bar.delay)
         if due > time():
@@ -184,12 +184,12 @@ def _portions(bar: Any) -> Generator[Iterator[Any]]:
 class _Items(compress):  # type: ignore[type-arg]  # of any items
     """The items that pass. `compress` takes one from a `repeat` for each of them, which counts them without Python code.
 
-    The class says what happens at an item: `_Counted` runs in C, `_Checked` first looks whether a line is due. The thread only
+    The class says what happens at an item: `_Counted` runs in C, `_Checked` first checks whether a line is due. The thread only
     exchanges the class, which works in the middle of a loop in C, too: `chain` reads it for each item.
     """
 
     __slots__ = (
-        "__weakref__", "_bar", "_earliest", "_last_n", "_last_t", "_lock", "_looks", "_mininterval", "_passes", "_thread", "initial",
+        "__weakref__", "_bar", "_earliest", "_last_n", "_last_t", "_lock", "_checks", "_mininterval", "_passes", "_thread", "initial",
     )  # fmt: skip
 
     initial: float
@@ -200,7 +200,7 @@ class _Items(compress):  # type: ignore[type-arg]  # of any items
         self.initial = bar.n
         self._last_n, self._last_t = bar.last_print_n, bar.last_print_t
         self._mininterval, self._earliest = bar.mininterval, bar.start_t + bar.delay
-        self._looks = 0
+        self._checks = 0
         self._lock = RLock()
         self._thread = get_ident()
 
@@ -211,7 +211,7 @@ class _Items(compress):  # type: ignore[type-arg]  # of any items
         """Return how many items have been handed out."""
         return maxsize - length_hint(self._passes)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Write a line if one is due after the items that have been handed out."""
         with self._lock:
             if get_ident() != self._thread and type(self) is _Checked:
@@ -224,10 +224,10 @@ class _Items(compress):  # type: ignore[type-arg]  # of any items
                 bar._least_step = ALWAYS
                 bar.update(steps)
                 self._last_n, self._last_t = bar.last_print_n, bar.last_print_t
-                self._looks = SELDOM if steps > SELDOM else 0
+                self._checks = SELDOM if steps > SELDOM else 0
             else:
-                self._looks += 1
-            if self._looks >= SELDOM:
+                self._checks += 1
+            if self._checks >= SELDOM:
                 self._wait()
 
     def _is_due(self) -> bool:
@@ -236,7 +236,7 @@ class _Items(compress):  # type: ignore[type-arg]  # of any items
 
     def _wait(self) -> None:
         """Only count from now on, until the thread says that a line is due."""
-        self._looks = 0
+        self._checks = 0
         due = max(self._last_t + self._mininterval, self._earliest)
         if due > time() and type(self) is _Checked:
             self._become(_Counted)
@@ -244,35 +244,35 @@ class _Items(compress):  # type: ignore[type-arg]  # of any items
                 self._become(_Checked)
 
     def _set_due(self) -> None:
-        """Have the next item look. Called by the thread."""
+        """Have the next item checked. Called by the thread."""
         if type(self) is _Counted:
             self._become(_Checked)
 
 
 class _Counted(_Items):
-    """Items of which none looks."""
+    """Items without a check."""
 
     __slots__ = ()
 
 
 class _Checked(_Items):
-    """Items of which each looks before it is asked for."""
+    """Items with a check before each."""
 
     __slots__ = ()
 
     def __next__(self) -> Any:
-        self.look()
+        self.check()
         return _next_item(self)
 
 
 class _Shared(_Items):
-    """Items for which several threads ask: each looks, and one thread at a time is given one, as the bar's count is exact then."""
+    """Items for which several threads ask. Each is checked, and one thread at a time gets one, so that the bar's count is exact."""
 
     __slots__ = ()
 
     def __next__(self) -> Any:
         with self._lock:
-            self.look()
+            self.check()
             return _next_item(self)
 
 

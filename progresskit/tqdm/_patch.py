@@ -119,15 +119,15 @@ def _methods(tqdm: Any) -> dict[str, Any]:
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
-        return None if bar.disable else look(bar, n)
+        return None if bar.disable else count_and_check(bar, n)
 
-    def look(bar: Any, n: Any) -> Any:
+    def count_and_check(bar: Any, n: Any) -> Any:
         if _task(bar) is not None:  # of a class that has an `update` of its own
             _task(bar).advance(n)
             return bar._shown
         shown = own["update"](bar, n)
         if not shown:
-            _due.note_look(bar)
+            _due.note_check(bar)
         return shown
 
     @wraps(own["close"])
@@ -179,7 +179,7 @@ def _methods(tqdm: Any) -> dict[str, Any]:
             yield
 
     return {
-        **{name: vars(_due.Due)[name] for name in ("_least_step", "_looks", "_set_due")},
+        **{name: vars(_due.Due)[name] for name in ("_least_step", "_checks", "_set_due")},
         "__init__": init, "__iter__": iterate, "__reversed__": backwards,
         "__del__": delete, "__exit__": leave, "update": update, "display": display,
         "clear": without_rows("clear"), "close": close, "reset": reset, "unpause": without_rows("unpause"),

@@ -407,9 +407,9 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
                 return None
         except (TypeError, ValueError):  # no number, or many: a bar that shows nothing takes it, any other refuses it
             pass
-        return None if self.disable else self._look(n)
+        return None if self.disable else self._count_and_check(n)
 
-    def _look(self, n: float) -> bool | None:
+    def _count_and_check(self, n: float) -> bool | None:
         """Count `n` more units, and write a line if it is time to."""
         if self._task is not None:  # of a class that has an `update` of its own
             self._task.advance(n)
@@ -418,11 +418,11 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
             self.last_print_n += n  # so that a count that goes back is shown
         self.n += n
         if self.n - self.last_print_n < self.miniters:
-            _due.note_look(self)
+            _due.note_check(self)
             return None
         now = self._time()
         if now - self.last_print_t < self.mininterval or now < self.start_t + self.delay:
-            _due.note_look(self)
+            _due.note_check(self)
             return None
         passed, done = now - self.last_print_t, self.n - self.last_print_n
         if self.smoothing and passed and done:
@@ -435,7 +435,7 @@ class tqdm(_due.Due, Comparable):  # tqdm's name
         return True
 
     def _choose_miniters(self, done: float, passed: float) -> None:
-        """Choose how many units come before the next look at the clock, so that it is looked at about once an interval."""
+        """Choose how many units come before the clock is read again, so that it is read about once an interval."""
         if self.maxinterval and passed >= self.maxinterval:
             self.miniters = done * (self.mininterval or self.maxinterval) / passed
         elif self.smoothing:

@@ -46,7 +46,7 @@ class Wave:
         counts[0] += done
         counts[1] += total
 
-    def told(self, *, over: bool = False) -> dict[str, Any]:
+    def message(self, *, over: bool = False) -> dict[str, Any]:
         """Return the wave as a message."""
         return {
             "wave": self.number,
@@ -70,7 +70,7 @@ class Graphs:
         >>> graphs.add(["a", "b"])
         >>> graphs.step("a", "memory")
         True
-        >>> [(told["done"], told["total"]) for told in graphs.changes(0.0)]
+        >>> [(change["done"], change["total"]) for change in graphs.changes(0.0)]
         [(1, 2)]
     """
 
@@ -161,7 +161,7 @@ class Graphs:
         if over:
             self._wave = None
         changed, self._changed = self._changed or over, False
-        return [wave.told(over=over)] if changed else []
+        return [wave.message(over=over)] if changed else []
 
     @property
     def is_open(self) -> bool:

@@ -45,7 +45,7 @@ class Watch:
         self.graphs = graphs
         self.reports: dict[str, tuple[bytes, list[bytes]]] = {}  # by worker: the newest rows, and all news
         self.lost: list[str] = []
-        self.told = 0.0  # when the last message was sent
+        self.sent = 0.0  # when the last message was sent
         self.timer: asyncio.TimerHandle | None = None
 
     def add_report(self, worker: str, rows: bytes, news: bytes) -> None:
@@ -135,7 +135,7 @@ class SchedulerSide(SchedulerPlugin):
     def _arm(self, watch: Watch) -> None:
         if watch.timer is None:
             watch.timer = self._loop.call_later(
-                max(watch.told + watch.every - time.monotonic(), 0.01), self._due, watch
+                max(watch.sent + watch.every - time.monotonic(), 0.01), self._due, watch
             )
 
     def _due(self, watch: Watch) -> None:
@@ -155,7 +155,7 @@ class SchedulerSide(SchedulerPlugin):
             "graphs": graphs,
             "bye": bye,
         }
-        watch.reports, watch.lost, watch.told = {}, [], now
+        watch.reports, watch.lost, watch.sent = {}, [], now
         event = {"op": "event", "topic": watch.topic, "event": (time.time(), message)}
         self.scheduler.send_all({watch.client: [event]}, {})
 
