@@ -32,7 +32,7 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
     """
     pause = seconds / STEPS / 2
     with ProgressTracker(renderer) as tracker:
-        with tracker.add_task("Connecting to the warehouse"):
+        with tracker.add_task("Connecting to the warehouse", keep=True):
             time.sleep(5 * pause)
         files = tracker.add_task("Files", total=len(FILES), unit="file", rollup="count")
         rows = tracker.add_task("QC rows", unit="row", color="yellow")
@@ -57,7 +57,7 @@ def demonstrate(renderer: str | None = None, seconds: float = 6.0) -> None:
             for batch in tracker.track(range(STEPS // 4), "Batches", unit="batch"):
                 tracker.tasks[-1].update(loss=round(1 / (1 + 15 * epoch + batch), 3))
                 time.sleep(pause)
-        for step in tracker.track(range(STEPS), "Searching", unit="row"):
+        for step in tracker.track(range(STEPS), "Searching", unit="row", keep=True):
             time.sleep(pause / 4)
             if step == STEPS // 4:
                 break

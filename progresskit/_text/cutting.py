@@ -83,6 +83,30 @@ def cut_names(names: list[str], cells: int, ellipsis: str = "…") -> list[str]:
     ]
 
 
+def fit_names(names: list[str], cells: int, ellipsis: str = "…") -> list[str]:
+    """Return `names`, each in exactly `cells` cells; longer ones are cut so that different ones still differ.
+
+    Args:
+        names: The names, cleaned; blanks at the beginning are an indentation, and stay.
+        cells: The width of the column.
+        ellipsis: The text at a cut.
+
+    Example:
+        >>> fit_names(["Files", "  flights-january-2013.csv", "  flights-march-2013.csv"], 15)
+        ['Files          ', '  flights-ja…sv', '  flights-ma…sv']
+    """
+    shown = list(names)
+    by_room: dict[int, list[int]] = {}
+    for at, name in enumerate(names):
+        if cell_width(name) > cells:
+            indent = len(name) - len(name.lstrip(" "))
+            by_room.setdefault(max(cells - indent, cells // 2), []).append(at)
+    for room, group in by_room.items():
+        for at, short in zip(group, cut_names([names[at].lstrip(" ") for at in group], room, ellipsis), strict=True):
+            shown[at] = " " * (cells - room) + short
+    return [text + " " * (cells - cell_width(text)) for text in shown]
+
+
 def _apart(name: str, others: set[str], cells: int, ellipsis: str) -> str:
     """Return `name` cut so that its difference from `others` is visible."""
     at = max(_common(name, other) for other in others)  # the first difference from the most similar one

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .._text.colors import STATE_COLORS as STATE_COLORS
     from .._text.colors import depth_of as depth_of
     from .._text.colors import sgr as sgr
+    from .._text.cutting import fit_names as fit_names
     from .._text.formatting import format_count as format_count
     from .._text.formatting import format_duration as format_duration
     from .._text.formatting import format_fields as format_fields
@@ -49,6 +50,7 @@ _MODULES = {
     "_model.frames": ("Frame", "TaskView", "decode", "encode"),
     "_text.cells": ("cell_width", "clean", "encodable", "fit", "wrapped"),
     "_text.colors": ("SGR", "STATE_COLORS", "depth_of", "sgr"),
+    "_text.cutting": ("fit_names",),
     "_text.styles": ("STYLES", "Style"),
     "_text.formatting": (
         "format_count", "format_duration", "format_fields", "format_percent", "format_progress", "format_rate", "format_seconds",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .._text.cells import cell_width, encodable, first_cells
 from .._text.colors import NO_COLORS, RESET, sgr
-from .._text.cutting import cut_name
+from .._text.cutting import cut_name, cut_names
 from .._text.formatting import (
     DEFAULT_UNIT,
     Scale,
@@ -32,6 +32,8 @@ NARROW = 80
 RESERVED, RESERVED_NARROW = (24, 9, 6, 6), (16, 7, 4, 6)
 """The least cells of names, numbers, units and durations."""
 GAP = "   "
+REMEMBERED = 50
+"""Names that are remembered for each cut, so that the next one differs from them."""
 HOLDING_BLANK = "\xa0"
 """A character that no cleaned text has, for blanks at which lines are not broken."""
 
@@ -102,6 +104,7 @@ class KeptLines:
         self._depth = depth
         self._encoding = encoding
         self._widths = (0, 0, 0, 0)
+        self._alike: dict[str, dict[str, None]] = {}  # cut -> the names that it would stand for, in order
 
     def lines(self, views: Iterable[TaskView], columns: int) -> list[str]:
         """Return the text of each of `views`, of one line or several of at most `columns` cells: one less than the terminal has.
@@ -112,7 +115,9 @@ class KeptLines:
             ['✓ Epochs                            10 epochs     1:11   7.1 s/epoch']
         """
         views = list(views)
-        for view in views:  # first, so that lines of one frame have the same columns
+        for view in views:  # first, so that lines of one frame have the same columns, and names that differ
+            self._remember(view, columns + 1)
+        for view in views:
             self._widen(view, columns + 1)
         return [self._line(view, columns + 1) for view in views]
 
@@ -125,8 +130,27 @@ class KeptLines:
             own = (cell_width(self._short_name(view, columns)), len(number), self._cells(unit), duration)
         self._widths = tuple(map(max, self._widths, own))  # type: ignore[assignment]  # of four
 
+    def _remember(self, view: TaskView, columns: int) -> None:
+        """Remember the name of `view` where it is cut."""
+        name = encodable(view.description, self._encoding)
+        cut = cut_name(name, _name_limit(columns), self._style.cut)
+        if cut != name and not _is_text(view):
+            if len(self._alike) > 1000:  # a program may generate names without end
+                self._alike.clear()
+            names = self._alike.setdefault(cut, {})
+            names.pop(name, None)
+            names[name] = None
+            if len(names) > REMEMBERED:
+                del names[next(iter(names))]
+
     def _short_name(self, view: TaskView, columns: int) -> str:
-        return cut_name(encodable(view.description, self._encoding), _name_limit(columns), self._style.cut)
+        """Return the name of `view` as it is cut, other than those of earlier lines."""
+        name = encodable(view.description, self._encoding)
+        cut = cut_name(name, _name_limit(columns), self._style.cut)
+        alike = self._alike.get(cut, ())
+        if len(alike) < 2 or name not in alike:
+            return cut
+        return cut_names([name, *alike], _name_limit(columns), self._style.cut)[0]
 
     def _cells(self, text: str) -> int:
         return cell_width(encodable(text, self._encoding))

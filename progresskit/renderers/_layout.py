@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .._text.cells import cell_width
-from .._text.cutting import cut_names
+from .._text.cutting import fit_names
 from .._text.formatting import BYTES
 from ._row_texts import COUNT_RATE_CELLS, RATE_CELLS
 
@@ -308,10 +308,7 @@ class Columns:
     def cut_names(self, rows: list[RowTexts], cells: int) -> None:
         """Cut the names of `rows` to `cells` cells, so that different names still differ."""
         long = [row for row in rows if not row.is_text and row.name_cells > cells]
-        by_room: dict[int, list[RowTexts]] = {}
-        for row in long:
-            by_room.setdefault(max(cells - len(row.indent), cells // 2), []).append(row)
-        for room, group in by_room.items():
-            for row, short in zip(group, cut_names([row.name for row in group], room, self._ellipsis), strict=True):
-                text = row.indent[: cells - room] + short
-                row.cut = (cells, text + " " * (cells - cell_width(text)))
+        for row, text in zip(
+            long, fit_names([row.indent + row.name for row in long], cells, self._ellipsis), strict=True
+        ):
+            row.cut = cells, text

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 from .._text.cells import cell_width, encodable, fit, plain_line
-from ._kept import in_order
+from ._kept import in_order, wrap
 from ._region import Region
 from ._shared_region import SharedRegion
 
@@ -109,18 +109,30 @@ class RowRenderer:
     def kept(self, views: list[TaskView], columns: int, time: float) -> list[str]:
         """Return the lines that ended tasks leave above the rows: their last rows, and all text that was cut there.
 
-        Unlike rows, these lines may wrap: a name, or the reason of a failure, is shown in full, on its own line if
-        necessary.
+        The reason of a failure that has no room in its row is told below, and the row is made without it. So is a name that
+        is cut. Both are broken between words.
         """
+        rows = self.rows(tuple(views), columns, time)
+        crowded = [
+            bool(view.cause) and not (self._tells(row, view.cause) and self._tells(row, view.description))
+            for view, row in zip(views, rows, strict=True)
+        ]
+        if any(crowded):
+            brief = [view._replace(reason=None) if has else view for view, has in zip(views, crowded, strict=True)]
+            rows = self.rows(tuple(brief), columns, time)
         lines = []
-        for view, row in zip(views, self.rows(tuple(views), columns, time), strict=True):
+        for view, row in zip(views, rows, strict=True):
             lines.append(row)
-            plain = plain_line(row)
+            indent = "  " * (view.depth + 1)
             for text in (view.description, view.cause):
-                words = encodable(text or "", self.terminal.encoding)
-                if words not in plain:
-                    lines.append(f"{'  ' * (view.depth + 1)}{words}")
+                if not self._tells(row, text):
+                    words = encodable(text or "", self.terminal.encoding)
+                    lines += [indent + line for line in wrap(words, columns - len(indent))]
         return lines
+
+    def _tells(self, row: str, text: str | None) -> bool:
+        """Return whether `text` is whole in `row`."""
+        return not text or encodable(text, self.terminal.encoding) in plain_line(row)
 
     def render(self, frame: Frame) -> None:
         """Write the changes for `frame` in one piece of text; nothing if nothing has changed."""

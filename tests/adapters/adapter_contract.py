@@ -220,6 +220,57 @@ class AdapterContract(RendererContract):
         assert "failed: the disk is full" in terminal.text[0]
         self.finish(renderer, terminal)
 
+    def test_no_name_or_reason_is_lost(self) -> None:
+        """A line that stays has the word of its end; a reason without room is told below, and the name as well."""
+        name = "customers-2024-11-reviewed.parquet"
+        reason = "line 121 has 4 columns where 5 were expected: 'a;b;c;d'; the file was written by an older export"
+        for columns in (40, 60, 80, 120):
+            renderer, terminal = self.begin(columns=columns)
+            failed = sample_view(
+                id=9, description=name, completed=3, total=10, state="failed", reason=reason, elapsed=2.0
+            )
+            self.draw(renderer, terminal, Frame(0.0, (), (failed,)))
+            said = terminal.text
+            assert "failed" in said[0] and "3/10" in said[0], said
+            assert name in said[0] or name in said[1].strip(), said
+            assert reason in " ".join(" ".join(said).split()), said  # no word is broken
+            self.finish(renderer, terminal)
+
+    def test_fields_stay_where_a_bar_may_go(self) -> None:
+        """A line that stays has all fields, however short its bar gets."""
+        renderer, terminal = self.begin(columns=80)
+        fields = {"loss": 0.025, "acc": 0.87, "lr": "1e-3"}
+        view = sample_view(
+            description="Epochs", completed=3, total=3, unit="epoch", elapsed=2.5, rate=1.2, fields=fields
+        )
+        self.draw(renderer, terminal, Frame(0.0, (), (view._replace(state="finished"),)))
+        for words in ("Epochs", "3/3 epochs", "loss=0.025", "acc=0.87", "lr=1e-3"):
+            assert words in terminal.text[0]
+        self.finish(renderer, terminal)
+
+    def test_one_end_takes_nothing_from_another(self) -> None:
+        """What one ended task has to say costs the others of the same frame nothing."""
+        ends = tuple(view._replace(state="finished", elapsed=2.0) for view in self.views("alpha", "beta"))
+        long = ends[1]._replace(state="failed", reason="no room " * 20)
+        shown = []
+        for ended in (ends, (ends[0], long)):
+            renderer, terminal = self.begin(columns=80)
+            self.draw(renderer, terminal, Frame(0.0, (), ended))
+            shown.append(terminal.text[0].split())
+            self.finish(renderer, terminal)
+        words = [[word for word in line if word.strip("|━█╸ ")] for line in shown]
+        assert words[0] == words[1]
+
+    def test_live_names_differ(self) -> None:
+        """Two live rows never show the same cut name."""
+        names = ("customers-2024-10-reviewed.parquet", "customers-2024-11-reviewed.parquet")
+        for columns in (60, 80):
+            renderer, terminal = self.begin(columns=columns)
+            self.draw(renderer, terminal, Frame(0.0, self.views(*names)))
+            one, two = (row.replace(":", " ").split()[0] for row in terminal.text[:2])
+            assert one != two
+            self.finish(renderer, terminal)
+
     def test_rows_fit_the_terminal(self) -> None:
         """Rows are only as wide as the terminal by the emulator's own count."""
         names = ("東京都の長い説明文" * 9, "ñandú " * 20, "x" * 300)

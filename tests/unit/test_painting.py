@@ -316,6 +316,23 @@ def test_names_are_cut_so_that_they_differ() -> None:
     assert {cell_width(text) for text in rows} == {20}
 
 
+def test_kept_names_are_told_apart() -> None:
+    """A kept line's cut name differs from those of earlier lines, and of lines of the same frame."""
+    names = [f"customers-2024-{month:02d}-reviewed.parquet" for month in range(1, 13)]
+    views = [
+        sample_view(id=at, state="finished", description=name, elapsed=1.0, total=1) for at, name in enumerate(names)
+    ]
+    together = [line.split()[1] for line in KeptLines().lines(views, 79)]
+    lines = KeptLines()
+    apart = [lines.lines([view], 79)[0].split()[1] for view in views]
+    for shown in (together, apart):
+        assert len(set(shown)) == 12 and all(cell_width(name) <= 26 for name in shown), shown
+    assert apart[0] == "customers-20…iewed.parquet"
+    for at in range(5_000):  # what is remembered is bounded
+        lines.lines([views[0]._replace(description=f"{at:04d}{'x' * 40}{at}")], 79)
+    assert len(lines._alike) <= 1001
+
+
 @given(st.lists(st.text("ab-/東e\u0301", max_size=40), min_size=1, max_size=5), st.integers(0, 130))
 def test_any_names_at_any_width(names: list[str], columns: int) -> None:
     """No row is too wide, and none is missing."""

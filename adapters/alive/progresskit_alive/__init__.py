@@ -15,6 +15,7 @@ from progresskit.renderers import (
     encodable,
     field_texts,
     fit,
+    fit_names,
     format_duration,
     format_percent,
     format_progress,
@@ -86,13 +87,13 @@ class AliveRenderer(RowRenderer):
         if not views:
             self._widths = []
             return []
+        if views[0].state in ENDED:
+            return [self._receipt(view, columns, time) for view in views]
         titles = [self._shown("  " * view.depth + view.description) for view in views]
         tails = [self._tails(view) for view in views]
         # Titles and what stands behind the bars only grow while rows stand, so that the bars do not jitter.
         widest = [max(map(cell_width, texts)) for texts in (titles, *zip(*tails, strict=True))]
-        widths = [max(pair) for pair in zip(self._widths or [0] * len(widest), widest, strict=True)]
-        if views[0].state not in ENDED:
-            self._widths = widths
+        self._widths = widths = [max(pair) for pair in zip(self._widths or [0] * len(widest), widest, strict=True)]
         spinner = self._styles.spinner(time)
         title = min(widths[0], max(columns // 3, LEAST_BAR))
         around = title + len(" ||") + 1 + cell_width(spinner) + 1
@@ -103,39 +104,47 @@ class AliveRenderer(RowRenderer):
                 break
         title = min(widths[0], title + max(columns - around - width - bar, 0))
         return [
-            self._row(view, name, tail, level, title, bar, columns, time)
-            for view, name, tail in zip(views, titles, tails, strict=True)
+            self._row(view, name, tail, level, bar, columns, time)
+            for view, name, tail in zip(views, fit_names(titles, title, self._ellipsis), tails, strict=True)
         ]
 
     def _row(
-        self, view: TaskView, name: str, tails: list[str], level: int, title: int, bar: int, columns: int, time: float
+        self, view: TaskView, title: str, tails: list[str], level: int, bar: int, columns: int, time: float
     ) -> str:
-        spinner = self._styles.spinner(time)
-        head = fit(name, title, ellipsis=self._ellipsis)
-        if view.state in ENDED:  # a receipt: no spinner any more
-            room = columns - title - len(" || ") - bar
-            level = next((at for at, tail in enumerate(tails) if cell_width(tail) <= room), len(tails) - 1)
-            if view.cause and cell_width(tails[level]) > room:  # why it failed is worth more than a bar
-                bar = 0
         if bar < LEAST_BAR:
-            head = fit(
-                name, max(columns - 1 - cell_width(tails[-1]), min(title, 8)), ellipsis=self._ellipsis, pad=False
-            )
-            return self._painted(fit(f"{head} {tails[-1]}", columns, ellipsis=self._ellipsis, pad=False), view)
-        if view.state not in ENDED:
-            spinner = spinner if view.state == "running" else " " * cell_width(spinner)
-            tails = [f"{spinner} {tail}" for tail in tails]
+            return self._barless(view, columns)
+        spinner = self._styles.spinner(time)
+        tail = f"{spinner if view.state == 'running' else ' ' * cell_width(spinner)} {tails[level]}"
+        room = columns - cell_width(title) - len(" || ") - bar
+        return self._joined(view, title, bar, fit(tail, room, ellipsis=self._ellipsis, pad=False), time)
+
+    def _receipt(self, view: TaskView, columns: int, time: float) -> str:
+        """Return the row of an ended task: no spinner any more, its whole title, and all it has to say before its bar."""
+        title = self._shown("  " * view.depth + view.description)
+        for tail in self._tails(view):
+            bar = columns - cell_width(title) - len(" || ") - cell_width(tail)
+            if bar >= 1:
+                return self._joined(view, title, min(bar, BAR), tail, time)
+        return self._barless(view, columns)
+
+    def _joined(self, view: TaskView, title: str, bar: int, tail: str, time: float) -> str:
         # A style's own ends are one cell each, as a rule.
         drawn = self._painted(fit(self._drawn(view, bar, time), bar + 2, ellipsis=""), view)
-        room = columns - title - len(" || ") - bar
-        return f"{head} {drawn} {fit(tails[level], room, ellipsis=self._ellipsis, pad=False)}".rstrip()
+        return f"{title} {drawn} {tail}".rstrip()
+
+    def _barless(self, view: TaskView, columns: int) -> str:
+        """Return the row of `view` where there is no room for a bar: the count is the last thing to go."""
+        title, tail = self._shown("  " * view.depth + view.description), self._tails(view)[-1]
+        room = max(columns - 1 - cell_width(tail), LEAST_BAR)
+        head = fit(title, room, ellipsis=self._ellipsis, pad=False)
+        return self._painted(fit(f"{head} {tail}", columns, ellipsis=self._ellipsis, pad=False), view)
 
     def _drawn(self, view: TaskView, length: int, time: float) -> str:
         """Return the bar itself, its borders included."""
         bar = self.bar(view.position, length)
         share = view.fraction
         if share is None:
-            return bar.unknown(time) if view.state == "running" else bar.known(0.0)
+            return bar.unknown(time) if view.state == "running" else bar.known(float(view.state == "finished"))
         if view.state in ENDED:
             return bar.ended(share)
         # Styles round to the nearest step: never to a full bar before the task has said that it is done.
@@ -159,7 +168,7 @@ class AliveRenderer(RowRenderer):
         within = f"in {_span(view.elapsed, 1 if ended else 0)}"
         words = (
             (count, within, f"({stats})" if stats else "", state, fields),
-            (count, within, f"({stats})" if stats else "", state),
+            (count, within, state, fields) if ended else (count, within, f"({stats})" if stats else "", state),
             (count, within, f"(~{left})" if left else "", state),
             (count, within, state),
             (count, state),

@@ -5,9 +5,12 @@ Knows the factories in `alive_progress.styles` and what their drawings are made 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alive_progress.styles import BARS, SPINNERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FRAMES_A_SECOND = 10.0
 LONGEST = 500
@@ -19,11 +22,11 @@ class Bar:
 
     Args:
         factory: One of `BARS`.
-        moving: What moves inside while the total is unknown.
+        moving: Returns the animation inside while the total is unknown, of so many cells.
         length: Cells between the borders.
     """
 
-    def __init__(self, factory: Any, moving: tuple[str, ...], length: int) -> None:
+    def __init__(self, factory: Any, moving: Callable[[int], tuple[str, ...]], length: int) -> None:
         self.length = length
         self._draw = factory(length)
         empty = self._draw(0.0)
@@ -41,7 +44,7 @@ class Bar:
     def unknown(self, time: float) -> str:
         """Return the bar of an unknown total at `time` in seconds."""
         left, right = self._borders
-        return f"{left}{at(self._moving, time)}{right}"
+        return f"{left}{at(self._moving(self.length), time)}{right}"
 
 
 class Styles:
@@ -61,9 +64,13 @@ class Styles:
 
     def new_bar(self, length: int) -> Bar:
         """Return a bar `length` cells long."""
+        return Bar(self._bar, self._animation, length)
+
+    def _animation(self, length: int) -> tuple[str, ...]:
+        """Return the animation of an unknown total, `length` cells long."""
         if length not in self._moving:
-            self._moving = {length: frames(self._unknown(length))}  # all rows have the same length
-        return Bar(self._bar, self._moving[length], length)
+            self._moving = {length: frames(self._unknown(length))}  # all live rows have the same length
+        return self._moving[length]
 
     def spinner(self, time: float) -> str:
         """Return what the spinner shows at `time` in seconds."""

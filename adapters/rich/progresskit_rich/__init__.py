@@ -15,6 +15,7 @@ from progresskit.renderers import (
     encodable,
     field_texts,
     fit,
+    fit_names,
     format_percent,
     format_progress,
     format_rate,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RichRenderer"]
 
+ENDED = ("finished", "failed", "cancelled")
 BAR = 40  # as wide as a BarColumn
 LEAST_BAR = 10
 """Cells below which columns go instead: the rate, then the time left, then the elapsed one."""
@@ -108,8 +110,15 @@ class RichRenderer(RowRenderer):
             self._widths = Layout()
             return []
         cells = [self._cells(view) for view in views]
-        layout = self._layout(cells, columns, live=views[0].state not in ("finished", "failed", "cancelled"))
-        return [self._row(view, texts, layout, columns, time) for view, texts in zip(views, cells, strict=True)]
+        said = max(
+            (cell_width(texts.extra) for view, texts in zip(views, cells, strict=True) if not view.cause), default=0
+        )
+        layout = self._layout(cells, columns, said, live=views[0].state not in ENDED)
+        names = fit_names([texts.name for texts in cells], layout.name, self._ellipsis)
+        return [
+            self._row(view, texts._replace(name=name), layout, columns, time)
+            for view, texts, name in zip(views, cells, names, strict=True)
+        ]
 
     def _cells(self, view: TaskView) -> Cells:
         running = view.state == "running"
@@ -127,14 +136,22 @@ class RichRenderer(RowRenderer):
             extra=self._shown(" ".join(words)),
         )
 
-    def _layout(self, cells: list[Cells], columns: int, *, live: bool) -> Layout:
-        """Return what each column gets. Columns only grow while rows stand, so that they do not jitter."""
+    def _layout(self, cells: list[Cells], columns: int, said: int, *, live: bool) -> Layout:
+        """Return what each column gets. Columns only grow while rows stand, so that they do not jitter.
+
+        Args:
+            cells: The texts of each row.
+            columns: The cells of a row.
+            said: The cells that the widest last column needs in which there is no reason.
+            live: Whether the tasks live.
+        """
         wanted = Layout(0, 0, *(max(map(cell_width, column)) for column in list(zip(*cells, strict=True))[2:]))
         wanted = wanted._replace(name=max(cell_width(texts.name) for texts in cells))
         wanted = Layout(*map(max, self._widths, wanted))
-        # A reason in a line above is not worth a column among the live ones: it takes what the last column leaves.
-        self._widths = wanted = wanted if live else wanted._replace(extra=self._widths.extra)
-        name = min(wanted.name, max(columns // 3, 8))
+        if not live:  # a reason in a line above is not worth a column: it takes what the last one leaves
+            wanted = wanted._replace(extra=max(self._widths.extra, said))
+        self._widths = wanted if live else wanted._replace(extra=self._widths.extra)
+        name = min(wanted.name, max(columns // (3 if live else 2), 8))
         free = columns - name - (1 + PERCENT) - (1 + wanted.amount) - (1 + LEAST_BAR)
         if free < 0:
             return Layout(name, amount=wanted.amount)
@@ -170,7 +187,8 @@ class RichRenderer(RowRenderer):
 
     def _draw(self, view: TaskView, texts: Cells, layout: Layout, columns: int, color: str | None, turn: str) -> str:
         styled, pad = self._painter.styled, self._pad
-        if not layout.bar or (view.cause and cell_width(texts.extra) > layout.extra):
+        stopped = view.state in ("failed", "cancelled")
+        if not layout.bar or (stopped and cell_width(texts.extra) > layout.extra):
             room = columns - 1 - cell_width(texts.amount)
             name = fit(texts.name, min(room, layout.name), ellipsis=self._ellipsis)
             if not name:
@@ -188,7 +206,7 @@ class RichRenderer(RowRenderer):
         else:
             drawn = styled(fit(turn, layout.bar), "progress.spinner")
         parts = [
-            styled(fit(texts.name, layout.name, ellipsis=self._ellipsis), color or "progress.description"),
+            styled(texts.name, color or "progress.description"),
             drawn,
             styled(texts.percent, "progress.percentage"),
             styled(pad(texts.amount, layout.amount), "progress.download"),

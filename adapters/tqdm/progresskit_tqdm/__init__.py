@@ -15,6 +15,7 @@ from progresskit.renderers import (
     encodable,
     field_texts,
     fit,
+    fit_names,
     format_duration,
     format_percent,
     format_progress,
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["TqdmRenderer"]
 
+ENDED = ("finished", "failed", "cancelled")
 LEAST_BAR = 8
-"""Cells below which a bar says little: the speed, then the time left, go first."""
+"""Cells below which a live bar says little: the fields, the speed, then the time left, go first. What an ended one has to
+say comes before its bar."""
 
 
 class TqdmRenderer(RowRenderer):
@@ -77,16 +80,21 @@ class TqdmRenderer(RowRenderer):
         """Return the rows of all `views`, bars and counts under each other where there is room for that."""
         names = [self._shown("  " * view.depth + view.description) for view in views]
         tails = [list(self._tails(view)) for view in views]
-        name = min(max(map(cell_width, names), default=0), max(columns // 3, 8))
+        ended = bool(views) and views[0].state in ENDED
+        widest = max(map(cell_width, names), default=0)
+        name = widest if ended else min(widest, max(columns // 3, 8))
         least = name + len(": ||") + len(format_percent(0.0)) + LEAST_BAR
-        for level in range(max(map(len, tails), default=0)):
+        levels = (
+            1 if ended else max(map(len, tails), default=0)
+        )  # where not all fits, each line that stays has its own room
+        for level in range(levels):
             chosen = [texts[min(level, len(texts) - 1)] for texts in tails]
             widest = max(map(cell_width, chosen))
             if columns - widest >= least:
                 rest = columns - name - len(":") - widest
                 return [
-                    self._aligned(view, fit(own, name, ellipsis=self._ellipsis), tail, rest)
-                    for view, own, tail in zip(views, names, chosen, strict=True)
+                    self._aligned(view, own, tail, rest)
+                    for view, own, tail in zip(views, fit_names(names, name, self._ellipsis), chosen, strict=True)
                 ]
         return [self.row(view, columns, time) for view in views]
 
@@ -103,8 +111,9 @@ class TqdmRenderer(RowRenderer):
         """Return `view` as tqdm shows a bar, in at most `columns` cells; the count is the last thing to go."""
         name = self._shown("  " * view.depth + view.description)
         percent = "" if view.total is None else format_percent(view.fraction)
-        frame = len(": ||") + len(percent) + LEAST_BAR if percent else len(":")
-        least = frame + min(cell_width(name), max(columns // 3, 8))
+        ended = view.state in ENDED
+        frame = len(": ||") + len(percent) + (1 if ended else LEAST_BAR) if percent else len(":")
+        least = frame + (cell_width(name) if ended else min(cell_width(name), max(columns // 3, 8)))
         for tail in self._tails(view):
             room = columns - cell_width(tail)
             if room >= least:
@@ -131,11 +140,12 @@ class TqdmRenderer(RowRenderer):
         fields = "".join(f", {text}" for text in field_texts(view, "="))
         stats = [
             f" [{clock}{speed}{state}{reason}{fields}]",
-            f" [{clock}{speed}{state}{reason}]",
+            f" [{clock}{state}{reason}{fields}]" if view.state in ENDED else f" [{clock}{speed}{state}{reason}]",
             f" [{clock}{state}{reason}]",
         ]
         if not reason:  # why it failed is worth more than a bar
-            stats += [f" [{elapsed}{state}]", ""]
+            stats.append(f" [{elapsed}{state}]")
+            stats.append(f" [{view.outcome}]" if state and view.state in ENDED else "")
         for text in stats:
             yield self._shown(f" {count}{text}")
 
