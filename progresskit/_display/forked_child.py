@@ -56,6 +56,11 @@ def put_off(call: Callable[[], None], ticker: ThreadTicker) -> None:
     setattr(ProgressTracker, CORE, _INHERITED_CORE)
 
 
+def is_put_off() -> bool:
+    """Return whether calls that were put off have not been made yet."""
+    return _put_off is not None
+
+
 def settle() -> None:
     """Make the calls that were put off, once. Other threads wait for them."""
     global _put_off, _is_settling

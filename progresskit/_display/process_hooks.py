@@ -120,7 +120,8 @@ def when_in_order(call: Callable[[], None]) -> None:
 
 def _before_fork() -> None:
     global at_once
-    forked_child.settle()
+    if forked_child.is_put_off():
+        forked_child.settle()
     at_once = None
     for call in _before:
         call()

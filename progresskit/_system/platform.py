@@ -39,12 +39,6 @@ THREAD_TIME: Callable[[], float] = getattr(time, "thread_time", time.process_tim
 """Returns the seconds of processor time of the calling thread. WebAssembly has no threads, and one clock."""
 
 
-def seconds_since_boot() -> float | None:
-    """Return the seconds since the machine's start, by the clock of `CLOCK_TICKS`; None if there is no such clock."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return None if clock is None else time.clock_gettime(clock)
-
-
 def has_poll() -> bool:
     """Return whether there is `select.poll`. Windows lacks it, and gevent removes it."""
     import select

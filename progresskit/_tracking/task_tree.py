@@ -35,7 +35,8 @@ MOST_WAIT_SECONDS = 0.05
 UNAVAILABLE = (ImportError, OSError, AttributeError)
 """Errors of importing progresskit's own modules: in a signal handler that has interrupted the same import, after
 chroot, or without a free descriptor. Loops then run without progress."""
-_last_number = 0
+last_number = 0
+"""The highest number of a task so far."""
 _drawing: Any = None
 
 
@@ -117,13 +118,13 @@ class TaskTree:
         delay: float,
     ) -> Task:
         """Add a task of `tracker` and return it. The arguments are those of `ProgressTracker.add_task`, checked."""
-        global _last_number
+        global last_number
         now = self._clock()
         with self.lock:
             self.settle()  # first, so that this task can take the slot of one that has just ended
             while parent is not None and parent._end is not None:
                 parent = parent.parent
-            number = _last_number = next(NUMBERS)
+            number = last_number = next(NUMBERS)
             task = Task(parent or tracker, number, description, total, completed, kind, now if start else None, fields)
             if parent is None:
                 slots = self._slots
@@ -179,7 +180,7 @@ class TaskTree:
 
     def forget(self) -> None:
         """Start over in a forked child: the tasks so far are the parent's, which shows them."""
-        self._inherited = _last_number
+        self._inherited = last_number
         self.shows_ends = True
         self._gaps.clear()
         self._placed = None
@@ -331,7 +332,7 @@ class TaskTree:
         load_drawing()
         with self.lock:
             frame = self._make_frame(rows, sampled=True)
-            self.last_shown = _last_number
+            self.last_shown = last_number
             self._ended.clear()
             self._unseen.clear()
             return frame

@@ -13,7 +13,7 @@ from errno import ENOTCONN
 
 from .._display import process_hooks
 from .._model.address import Address
-from .._system.platform import CLOCK_TICKS, has_poll, seconds_since_boot
+from .._system.platform import CLOCK_TICKS, has_poll
 from .._system.threads import is_patched, native
 from ._protocol import Hello, Splitter, hello
 
@@ -130,8 +130,6 @@ class Connection:
 
 def process_start() -> float:
     """Return the time at which this process started, in seconds on a clock that all processes of the machine share."""
-    if _forked is not None:
-        return _forked
     try:
         with open("/proc/self/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[19]) / CLOCK_TICKS
@@ -140,27 +138,14 @@ def process_start() -> float:
 
 
 _imported = time.time()
-_forked: float | None = None
-"""When this process was forked; None if it was not, or if the system has no such clock. Saves a worker that runs for milliseconds
-the system calls of reading the file."""
-_fork: float | None = None  # when this process last began to fork, which orders late children
 _connections: list[Connection] = []
 
 
-def _before_fork() -> None:
-    global _fork
-    seconds = seconds_since_boot()
-    _fork = None if seconds is None else int(seconds * CLOCK_TICKS) / CLOCK_TICKS  # the precision of the file
-
-
 def _in_child() -> None:
-    global _forked
-    _forked = _fork
     # They are the parent's. While the child holds them, the hub cannot see that the parent has closed them.
     for connection in _connections:
         connection.socket.detach()
     _connections.clear()
 
 
-process_hooks.before_fork(_before_fork)
 process_hooks.in_child(_in_child)

@@ -17,7 +17,7 @@ from .._display import forked_child, process_hooks
 from .._system.environment import is_disabled
 from .._system.job import hub_address
 from .._system.threads import is_patched
-from .._tracking import joining, multiprocessing_hook
+from .._tracking import joining, multiprocessing_hook, task_tree
 from .._tracking.arguments import shared_kind
 from .._tracking.core import TrackerCore
 from .._tracking.joining import current_tracker, shared_tracker
@@ -45,6 +45,8 @@ PRELOADED = (
 """The modules that a worker needs for its first loop and its first frame."""
 PRELOADED_FOR_WORDS = ("progresskit._display.capture", "progresskit._display.questions", "getpass")
 """The further modules of a worker that sends its printed lines to the hub."""
+_DEPENDED_ON = (b"PROGRESSKIT_HUB", b"PROGRESSKIT_DISABLE", b"PROGRESSKIT_STREAM")
+"""The variables on which the preparation of a fork depends."""
 MOST_HANDLES = 1_000
 """The number of handed-out tasks from which on ended ones are removed."""
 
@@ -184,6 +186,9 @@ _lock = RLock()
 _given: str | None = None  # the hub's address, for a worker that is being forked
 _first_loop: Any = None  # makes the first loop of a worker that is being forked, if that loop can be a brief one
 _variable = b""  # the hub's address for a worker that is being forked, encoded
+_prepared_for: tuple[object, ...] | None = (
+    None  # what the last fork's preparation depended on; None: the next one prepares anew
+)
 _preloaded: set[tuple[str, ...]] = set()  # which modules have been imported before a fork
 _terminal: tuple[object, ...] | None = None  # the key of the terminal with the parent's rows, for a worker being forked
 
@@ -262,11 +267,15 @@ def detach(tracker: ProgressTracker, others: list[ProgressTracker]) -> None:
 
 
 def _before_fork() -> None:
-    global _given, _terminal
-    _given = _terminal = None
+    global _given, _terminal, _prepared_for
     frame = sys._getframe(2)  # the caller of fork; the hook is in between
     if frame.f_globals.get("__name__") != FORK or not (entered or _host or is_wanted()):
+        _given = _terminal = None
         return
+    if _prepared_for is not None and _prepared_for == _circumstances():
+        process_hooks.at_once = _at_once
+        return
+    _given = _terminal = _prepared_for = None
     try:
         _preload(PRELOADED)
         _given = address()
@@ -280,8 +289,35 @@ def _before_fork() -> None:
                     _host.hand_out(task)
         if _given is not None and _terminal is None and not _handles and not is_patched():
             _prepare_brief_loop(_given)
+            _prepared_for = _circumstances()
     except Exception:  # an error of the display must not keep the worker from starting
         _given = None
+
+
+def _circumstances() -> tuple[object, ...] | None:
+    """Return what the preparation of a fork depends on; None where each fork needs one.
+
+    While it stays the same, workers are forked as the last one was: this process copies each memory page that it writes to after a
+    fork, and the preparation writes to a hundred. Values of the environment are read without decoding them for the same reason.
+    """
+    if _host is None or _handles or multiprocessing_hook.may_join():
+        return None
+    environ: Any = getattr(os.environ, "_data", None)  # private: without it, each fork is prepared
+    if environ is None:
+        return None
+    core = _host.tracker._core
+    return (
+        _host,
+        *entered,
+        core.renderer,
+        core.stream,
+        core.terminal,
+        core.capture.mode,
+        sys.stderr,
+        sys.stdout,
+        task_tree.last_number,
+        *map(environ.get, _DEPENDED_ON),
+    )
 
 
 def _preload(names: tuple[str, ...]) -> None:
@@ -340,11 +376,11 @@ def _share_tasks() -> None:
 
 def _in_child() -> None:
     """Join the parent's hub, in a worker that was forked."""
-    global _host, _parents_host, _lock, _given
+    global _host, _parents_host, _lock, _given, _prepared_for
     if _host is not None:
         _parents_host, _host = _host, None
     _lock = RLock()
-    given, _given = _given, None
+    given, _given, _prepared_for = _given, None, None
     if process_hooks.at_once is None:
         _share_again()
     if given is None:

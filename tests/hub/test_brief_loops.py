@@ -266,6 +266,45 @@ def test_full_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe.close()
 
 
+def count_three(task: Task) -> None:
+    task.advance(3)
+
+
+def one_loop() -> None:
+    for _ in track(range(5)):
+        pass
+
+
+def test_circumstances_change(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has changed since the last fork counts for the next one: new tasks, another tracker, progress switched off."""
+    context = multiprocessing.get_context("fork")
+
+    def fork(target: Callable[..., object], *arguments: Any) -> None:
+        process = context.Process(target=target, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+
+    with here.tracker as tracker:
+        fork(one_loop)
+        fork(one_loop)
+        later = tracker.add_task("later")
+        fork(count_three, later)
+        assert later.completed == 3
+        with Here().tracker as inner:
+            fork(count_three, inner.add_task("inner"))
+            assert [task.completed for task in inner.tasks] == [3]
+        fork(one_loop)
+        fork(count_three, later)
+        assert later.completed == 6
+        workers.catch_up()
+        assert len(brief()) + sum(told()) == 3
+        monkeypatch.setenv("PROGRESSKIT_DISABLE", "1")
+        fork(one_loop)
+        workers.catch_up()
+        assert len(brief()) + sum(told()) == 3
+
+
 def test_not_elsewhere() -> None:
     """The loops of a process that was not forked are tasks from the beginning."""
     assert brief_loop.tell is None or multiprocessing.parent_process() is None
